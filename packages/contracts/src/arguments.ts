@@ -1,0 +1,65 @@
+import { describeValue } from './describe-value.js';
+
+/** A caller's mistake, named: the argument, what was expected, what came. */
+export function expected(name: string, expectation: string, value: unknown): string {
+  return `${name}: expected ${expectation}, got ${describeValue(value)}`;
+}
+
+/** `value` as an integer of at least `minimum`; TypeError when it is no number, RangeError when it is out of range. */
+export function requireInteger(
+  name: string,
+  value: unknown,
+  minimum: number,
+  maximum = Number.MAX_SAFE_INTEGER,
+): number {
+  const range =
+    maximum === Number.MAX_SAFE_INTEGER
+      ? `an integer of at least ${minimum}`
+      : `an integer from ${minimum} to ${maximum}`;
+  if (typeof value !== 'number') throw new TypeError(expected(name, range, value));
+  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+    throw new RangeError(expected(name, range, value));
+  }
+  return value;
+}
+
+/** `value` as a finite number of at least `minimum`. */
+export function requireFinite(name: string, value: unknown, minimum = -Infinity): number {
+  const range = minimum === -Infinity ? 'a finite number' : `a finite number of at least ${minimum}`;
+  if (typeof value !== 'number') throw new TypeError(expected(name, range, value));
+  if (!Number.isFinite(value) || value < minimum) throw new RangeError(expected(name, range, value));
+  return value;
+}
+
+/** `value` as a Float32Array whose memory is still there. */
+export function requireFloat32Array(name: string, value: unknown): Float32Array {
+  if (!(value instanceof Float32Array)) throw new TypeError(expected(name, 'a Float32Array', value));
+  requireAttached(name, value);
+  return value;
+}
+
+/** `value` as a Uint32Array whose memory is still there. */
+export function requireUint32Array(name: string, value: unknown): Uint32Array {
+  if (!(value instanceof Uint32Array)) throw new TypeError(expected(name, 'a Uint32Array', value));
+  requireAttached(name, value);
+  return value;
+}
+
+/** `value` as a non-null object. */
+export function requireObject(name: string, value: unknown): object {
+  if (typeof value !== 'object' || value === null) throw new TypeError(expected(name, 'an object', value));
+  return value;
+}
+
+/**
+ * A view of a transferred buffer, or of a resizable one that shrank below the view, reports length 0. Node 20 has no
+ * `detached` property, but constructing a view on a detached buffer throws.
+ */
+function requireAttached(name: string, view: Float32Array | Uint32Array): void {
+  if (view.length !== 0) return;
+  try {
+    new Uint8Array(view.buffer, view.byteOffset, 0);
+  } catch {
+    throw new TypeError(`${name}: its buffer was detached or shrank below it`);
+  }
+}

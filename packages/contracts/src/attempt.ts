@@ -1,0 +1,54 @@
+import type { BackendError, BackendErrorKind, DeviceKind, PhaseTimes } from './backend.js';
+import type { OperationName } from './operations.js';
+
+/** `'success'`, or the kind of the error that ended the attempt. */
+export type AttemptOutcome = 'success' | BackendErrorKind;
+
+/** One try of one request, or of one chunk of it, on one device. Recorded once, under the device that ran it. */
+export interface AttemptReport {
+  readonly operation: OperationName;
+  /** Id of the backend that ran it. */
+  readonly backend: string;
+  readonly device: DeviceKind;
+  readonly outcome: AttemptOutcome;
+  /** From handing the work to the backend until it answered. */
+  readonly latencyMs: number;
+  /** It ran because an earlier attempt at the same work failed. */
+  readonly fallback: boolean;
+  readonly phases?: PhaseTimes | undefined;
+  readonly error?: BackendError | undefined;
+}
+
+/** Why a device was chosen: a closed set, safe as a label of a metric. */
+export const DECISION_REASONS = [
+  'forced',
+  'unsupported',
+  'too-small',
+  'no-device',
+  'device-dead',
+  'breaker-open',
+  'probe',
+  'predicted-faster',
+  'resident',
+  'invest-upload',
+  'explore',
+  'calibrating',
+  'memory',
+  'queue',
+  'deadline',
+  'speedup-low',
+  'success-low',
+] as const;
+export type DecisionReason = (typeof DECISION_REASONS)[number];
+
+/** What was chosen for one request, and why. */
+export interface Decision {
+  /** Id of the chosen backend. */
+  readonly backend: string;
+  readonly device: DeviceKind;
+  readonly reason: DecisionReason;
+  /** Name of the policy that decided. */
+  readonly policy: string;
+  /** Expected latency on the chosen backend, where the policy predicts one. */
+  readonly predictedMs?: number | undefined;
+}

@@ -1,0 +1,101 @@
+import { expected, requireFloat32Array, requireInteger, requireUint32Array } from './arguments.js';
+import { nextOperandId } from './operand-id.js';
+
+/**
+ * A weighted directed graph as a sparse matrix in compressed-row form: the row is the receiving node, the column the
+ * sending node. Plain data; a backend finds its resident copy by `id` and `version`.
+ */
+export interface CsrGraph {
+  readonly id: number;
+  readonly version: number;
+  readonly nodes: number;
+  /** `nodes + 1` ascending offsets into `columns` and `weights`, from 0 to the number of edges. */
+  readonly rowPointers: Uint32Array;
+  /** Sending node of each edge, below `nodes`. */
+  readonly columns: Uint32Array;
+  readonly weights: Float32Array;
+}
+
+/** `[from, to, weight]`; weight 1 when left out. */
+export type Edge = readonly [from: number, to: number, weight?: number];
+
+export interface CsrParts {
+  readonly nodes: number;
+  readonly rowPointers: Uint32Array;
+  readonly columns: Uint32Array;
+  readonly weights: Float32Array;
+}
+
+/**
+ * Wraps arrays that are already in compressed-row form, without copying them.
+ *
+ * @throws TypeError or RangeError when lengths disagree, offsets descend or a column is not a node: checked once here,
+ * in O(edges), so that no kernel ever reads out of bounds.
+ */
+export function createGraph(parts: CsrParts): CsrGraph {
+  const nodes = requireInteger('nodes', parts?.nodes, 0, 0xffff_fffe);
+  const rowPointers = requireUint32Array('rowPointers', parts.rowPointers);
+  const columns = requireUint32Array('columns', parts.columns);
+  const weights = requireFloat32Array('weights', parts.weights);
+  checkCsr(nodes, rowPointers, columns, weights);
+  return { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
+}
+
+/**
+ * Builds a graph from a list of edges; edges that repeat stay separate and their weights add up when spreading. The
+ * order of a node's incoming edges is the order of the list.
+ *
+ * @throws RangeError when an edge names a node outside `[0, nodes)`.
+ *
+ * @example
+ * const graph = graphFromEdges(3, [[0, 1], [1, 2, 0.5]]); // 0 activates 1, 1 activates 2 by half
+ */
+export function graphFromEdges(nodes: number, edges: Iterable<Edge>): CsrGraph {
+  requireInteger('nodes', nodes, 0, 0xffff_fffe);
+  const list = [...edges];
+  const rowPointers = new Uint32Array(nodes + 1);
+  for (const [index, edge] of list.entries()) {
+    requireInteger(`edges[${index}] from`, edge[0], 0, nodes - 1);
+    rowPointers[requireInteger(`edges[${index}] to`, edge[1], 0, nodes - 1) + 1] += 1;
+  }
+  for (let node = 0; node < nodes; node++) rowPointers[node + 1] += rowPointers[node];
+
+  const columns = new Uint32Array(list.length);
+  const weights = new Float32Array(list.length);
+  const nextSlot = rowPointers.slice(0, nodes);
+  for (const [index, [from, to, weight = 1]] of list.entries()) {
+    if (typeof weight !== 'number') throw new TypeError(expected(`edges[${index}] weight`, 'a number', weight));
+    const slot = nextSlot[to]++;
+    columns[slot] = from;
+    weights[slot] = weight;
+  }
+  return { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
+}
+
+/** The checks of {@link createGraph}, also for graphs written by hand or received from another thread. */
+export function checkCsr(nodes: number, rowPointers: Uint32Array, columns: Uint32Array, weights: Float32Array): void {
+  if (rowPointers.length !== nodes + 1) {
+    throw new RangeError(`rowPointers: expected ${nodes + 1} elements (nodes + 1), got ${rowPointers.length}`);
+  }
+  if (columns.length !== weights.length) {
+    throw new RangeError(`weights: expected ${columns.length} elements (one per column), got ${weights.length}`);
+  }
+  if (rowPointers[0] !== 0) throw new RangeError(`rowPointers[0]: expected 0, got ${rowPointers[0]}`);
+  for (let node = 0; node < nodes; node++) {
+    if (rowPointers[node + 1] < rowPointers[node]) {
+      throw new RangeError(
+        `rowPointers[${node + 1}]: expected at least ${rowPointers[node]}, got ${rowPointers[node + 1]}`,
+      );
+    }
+  }
+  if (rowPointers[nodes] !== columns.length) {
+    throw new RangeError(
+      `rowPointers[${nodes}]: expected ${columns.length} (the number of edges), got ${rowPointers[nodes]}`,
+    );
+  }
+  for (let edge = 0; edge < columns.length; edge++) {
+    if (columns[edge] >= nodes) {
+      throw new RangeError(`columns[${edge}]: expected a node below ${nodes}, got ${columns[edge]}`);
+    }
+  }
+}

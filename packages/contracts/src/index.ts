@@ -1,0 +1,61 @@
+export {
+  expected,
+  requireFinite,
+  requireFloat32Array,
+  requireInteger,
+  requireObject,
+  requireUint32Array,
+} from './arguments.js';
+export {
+  DECISION_REASONS,
+  type AttemptOutcome,
+  type AttemptReport,
+  type Decision,
+  type DecisionReason,
+} from './attempt.js';
+export {
+  BACKEND_ERROR_KINDS,
+  type Backend,
+  type BackendDescription,
+  type BackendError,
+  type BackendErrorKind,
+  type DeviceKind,
+  type MemoryReading,
+  type Operand,
+  type PhaseTimes,
+  type Residency,
+  type SyncBackend,
+  type UnsupportedReason,
+} from './backend.js';
+export { CHANNELS, TRACING_CHANNELS } from './channels.js';
+export { createGraph, graphFromEdges, type CsrGraph, type CsrParts, type Edge } from './graph.js';
+export { createMatrix, markChanged, type MatrixOptions, type VectorMatrix } from './matrix.js';
+export { nextOperandId } from './operand-id.js';
+export {
+  METRICS,
+  OPERATIONS,
+  SPREAD_DEFAULTS,
+  type CosineSimilarityRequest,
+  type Metric,
+  type OperationName,
+  type OperationRequest,
+  type RowRange,
+  type SpreadActivationRequest,
+  type TopKOutput,
+  type TopKRequest,
+} from './operations.js';
+export {
+  createTopKOutput,
+  prepareCosineSimilarity,
+  prepareRequest,
+  prepareSpreadActivation,
+  prepareTopK,
+  requireOutput,
+  requireTopKOutput,
+  type PreparedCosineSimilarity,
+  type PreparedRequest,
+  type PreparedSpreadActivation,
+  type PreparedTopK,
+} from './prepare.js';
+export { compareRanked, mergeRanked, type RankedList } from './ranking.js';
+export { allErrors, err, firstError, ok, unwrap, type Result } from './result.js';

@@ -1,0 +1,52 @@
+import { requireFloat32Array, requireInteger } from './arguments.js';
+import { nextOperandId } from './operand-id.js';
+
+/**
+ * A matrix of float32 vectors, row-major, `rows x dimensions`.
+ *
+ * Plain data: it may be written by hand and posted to a worker thread. A backend finds its own resident copy by `id`
+ * and `version`, so whoever changes `values` must change `version` too ({@link markChanged}).
+ */
+export interface VectorMatrix {
+  /** Unique among the operands of this process; {@link createMatrix} issues it. */
+  readonly id: number;
+  /** Changes with every mutation of `values`. */
+  readonly version: number;
+  readonly rows: number;
+  readonly dimensions: number;
+  /** Exactly `rows * dimensions` elements, borrowed from the caller; may live in a SharedArrayBuffer. */
+  readonly values: Float32Array;
+}
+
+export interface MatrixOptions {
+  /** Elements per row, at least 1. */
+  readonly dimensions: number;
+}
+
+/**
+ * Wraps `values` as a matrix without copying it. The caller keeps the memory and must not change it while a request
+ * that names the matrix is under way; after a change, call {@link markChanged}.
+ *
+ * @throws TypeError when `values` is not a Float32Array, RangeError when its length is not a multiple of `dimensions`.
+ *
+ * @example
+ * const corpus = createMatrix(new Float32Array([1, 0, 0, 1]), { dimensions: 2 }); // 2 rows
+ */
+export function createMatrix(values: Float32Array, options: MatrixOptions): VectorMatrix {
+  requireFloat32Array('values', values);
+  const dimensions = requireInteger('dimensions', options?.dimensions, 1);
+  if (values.length % dimensions !== 0) {
+    throw new RangeError(
+      `values: expected a whole number of rows of ${dimensions} dimensions, got ${values.length} elements`,
+    );
+  }
+  return { id: nextOperandId(), version: 1, rows: values.length / dimensions, dimensions, values };
+}
+
+/**
+ * Says that the contents of an operand made by this package changed: every backend drops its resident copy at the next
+ * use. Copies of the operand that were posted to other threads keep their old version.
+ */
+export function markChanged(operand: { readonly version: number }): void {
+  (operand as { version: number }).version += 1;
+}

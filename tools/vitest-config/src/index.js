@@ -1,0 +1,17 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/** The one vitest configuration: every package re-exports it from its `vitest.config.ts`. */
+export default defineConfig({
+  test: {
+    include: ['tests/**/*.test.ts'],
+    // The closing line of `npm test` adds these files up, so a result restored from Nx's cache counts too.
+    reporters: ['default', 'json'],
+    outputFile: { json: 'test-results/results.json' },
+    setupFiles: [fileURLToPath(new URL('./fail-on-console.js', import.meta.url))],
+    typecheck: { enabled: true, include: ['tests/**/*.test-d.ts'], tsconfig: 'tests/tsconfig.json' },
+    testTimeout: 60_000,
+    // Two cores: more forks only make tests that measure progress flaky.
+    maxWorkers: 2,
+  },
+});
