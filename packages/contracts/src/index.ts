@@ -44,18 +44,14 @@ export {
   type TopKOutput,
   type TopKRequest,
 } from './operations.js';
+export { createTopKOutput, requireOutput, requireTopKOutput } from './outputs.js';
+export { prepareCosineSimilarity, prepareRequest, prepareSpreadActivation, prepareTopK } from './prepare.js';
 export {
-  createTopKOutput,
-  prepareCosineSimilarity,
-  prepareRequest,
-  prepareSpreadActivation,
-  prepareTopK,
-  requireOutput,
-  requireTopKOutput,
+  isPrepared,
   type PreparedCosineSimilarity,
   type PreparedRequest,
   type PreparedSpreadActivation,
   type PreparedTopK,
-} from './prepare.js';
+} from './prepared.js';
 export { compareRanked, mergeRanked, type RankedList } from './ranking.js';
 export { allErrors, err, firstError, ok, unwrap, type Result } from './result.js';

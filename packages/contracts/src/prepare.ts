@@ -12,140 +12,76 @@ import {
   METRICS,
   SPREAD_DEFAULTS,
   type CosineSimilarityRequest,
-  type Metric,
   type OperationRequest,
   type SpreadActivationRequest,
-  type TopKOutput,
   type TopKRequest,
 } from './operations.js';
+import {
+  isPrepared,
+  PreparedCosineSimilarity,
+  PreparedSpreadActivation,
+  PreparedTopK,
+  type PreparedRequest,
+} from './prepared.js';
 
 /*
- * A request is checked once, here, by one rule for every backend. What comes out is a frozen request with every default
- * filled in and every length worked out; passing it to a backend does not check it again. All of the caller's properties
- * are read exactly once, and only own ones: getters and a polluted Object.prototype cannot change the answer later.
+ * A request is checked once, here, by one rule for every backend; passing what comes out to a backend does not check it
+ * again. The caller's properties are read exactly once, and optional ones only where they are its own: neither a getter
+ * nor a polluted Object.prototype can change the answer later.
  */
-
-interface PreparedMatrixRequest {
-  readonly matrix: VectorMatrix;
-  readonly query: Float32Array;
-  /** Number of query vectors, at least 1. */
-  readonly queries: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface PreparedCosineSimilarity extends PreparedMatrixRequest {
-  readonly operation: 'cosine-similarity';
-  /** Elements of the output: `queries * (end - start)`. */
-  readonly outputLength: number;
-}
-
-export interface PreparedTopK extends PreparedMatrixRequest {
-  readonly operation: 'top-k';
-  readonly metric: Metric;
-  readonly candidates: Uint32Array | undefined;
-  /** The caller's k. */
-  readonly k: number;
-  /** Entries per query: `min(k, rows considered)`. */
-  readonly count: number;
-  /** Elements of each output array: `queries * count`. */
-  readonly outputLength: number;
-}
-
-export interface PreparedSpreadActivation {
-  readonly operation: 'spread-activation';
-  readonly graph: CsrGraph;
-  readonly activations: Float32Array;
-  readonly hops: number;
-  readonly decay: number;
-  readonly retention: number;
-  readonly threshold: number;
-  readonly start: number;
-  readonly end: number;
-  /** Elements of the output: `end - start`. */
-  readonly outputLength: number;
-}
-
-export type PreparedRequest = PreparedCosineSimilarity | PreparedTopK | PreparedSpreadActivation;
-
-/** Marks what this module made. A second copy of this package has another symbol and checks again: the safe side. */
-const PREPARED = Symbol('prepared');
 
 /** @throws TypeError or RangeError that names the argument, what was expected and what came. */
 export function prepareCosineSimilarity(request: CosineSimilarityRequest): PreparedCosineSimilarity {
-  if (isPrepared(request)) return request as PreparedCosineSimilarity;
+  if (isPrepared(request) && request.operation === 'cosine-similarity') return request;
   requireOperation(request, 'cosine-similarity');
-  const { matrix, query, queries, start, end } = prepareMatrixRequest(request);
-  return prepared({
-    operation: 'cosine-similarity',
-    matrix,
-    query,
-    queries,
-    start,
-    end,
-    outputLength: queries * (end - start),
-  });
+  const matrix = requireMatrix(request.matrix);
+  const query = requireQuery(request.query, matrix);
+  const end = requireEnd(request, matrix.rows);
+  return new PreparedCosineSimilarity(matrix, query, requireStart(request, end), end);
 }
 
 /** @throws TypeError or RangeError that names the argument, what was expected and what came. */
 export function prepareTopK(request: TopKRequest): PreparedTopK {
-  if (isPrepared(request)) return request as PreparedTopK;
+  if (isPrepared(request) && request.operation === 'top-k') return request;
   requireOperation(request, 'top-k');
   const k = requireInteger('k', request.k, 1);
   const metric = own(request, 'metric') ?? 'cosine';
   if (!METRICS.includes(metric)) throw new RangeError(expected('metric', `one of ${METRICS.join(', ')}`, metric));
+  const matrix = requireMatrix(request.matrix);
+  const query = requireQuery(request.query, matrix);
+  const end = requireEnd(request, matrix.rows);
+  const start = requireStart(request, end);
   const candidates = own(request, 'candidates');
-  const { matrix, query, queries, start, end } = prepareMatrixRequest(request);
   if (candidates !== undefined) requireCandidates(candidates, start, end);
-  const count = Math.min(k, candidates === undefined ? end - start : candidates.length);
-  return prepared({
-    operation: 'top-k',
-    matrix,
-    query,
-    queries,
-    start,
-    end,
-    metric,
-    candidates,
-    k,
-    count,
-    outputLength: queries * count,
-  });
+  return new PreparedTopK(matrix, query, start, end, k, metric, candidates);
 }
 
 /** @throws TypeError or RangeError that names the argument, what was expected and what came. */
 export function prepareSpreadActivation(request: SpreadActivationRequest): PreparedSpreadActivation {
-  if (isPrepared(request)) return request as PreparedSpreadActivation;
+  if (isPrepared(request) && request.operation === 'spread-activation') return request;
   requireOperation(request, 'spread-activation');
-  const hops = requireInteger('hops', own(request, 'hops') ?? SPREAD_DEFAULTS.hops, 0);
-  const decay = requireFinite('decay', own(request, 'decay') ?? SPREAD_DEFAULTS.decay);
-  const retention = requireFinite('retention', own(request, 'retention') ?? SPREAD_DEFAULTS.retention);
-  const threshold = requireFinite('threshold', own(request, 'threshold') ?? SPREAD_DEFAULTS.threshold, 0);
+  const options = {
+    hops: requireInteger('hops', own(request, 'hops') ?? SPREAD_DEFAULTS.hops, 0),
+    decay: requireFinite('decay', own(request, 'decay') ?? SPREAD_DEFAULTS.decay),
+    retention: requireFinite('retention', own(request, 'retention') ?? SPREAD_DEFAULTS.retention),
+    threshold: requireFinite('threshold', own(request, 'threshold') ?? SPREAD_DEFAULTS.threshold, 0),
+  };
   const graph = requireGraph(request.graph);
   const activations = requireFloat32Array('activations', request.activations);
   if (activations.length !== graph.nodes) {
     throw new RangeError(`activations: expected ${graph.nodes} elements (one per node), got ${activations.length}`);
   }
-  const [start, end] = requireRange(request, graph.nodes);
-  if (hops !== 1 && (start !== 0 || end !== graph.nodes)) {
-    throw new RangeError(`hops: expected 1 when only the nodes [${start}, ${end}) are asked for, got ${hops}`);
+  const end = requireEnd(request, graph.nodes);
+  const start = requireStart(request, end);
+  if (options.hops !== 1 && (start !== 0 || end !== graph.nodes)) {
+    throw new RangeError(`hops: expected 1 when only the nodes [${start}, ${end}) are asked for, got ${options.hops}`);
   }
-  return prepared({
-    operation: 'spread-activation',
-    graph,
-    activations,
-    hops,
-    decay,
-    retention,
-    threshold,
-    start,
-    end,
-    outputLength: end - start,
-  });
+  return new PreparedSpreadActivation(graph, activations, start, end, options);
 }
 
 /** Prepares any of the known operations. */
 export function prepareRequest(request: OperationRequest): PreparedRequest {
+  if (isPrepared(request)) return request;
   requireObject('request', request);
   switch (request.operation) {
     case 'cosine-similarity':
@@ -165,65 +101,12 @@ export function prepareRequest(request: OperationRequest): PreparedRequest {
   }
 }
 
-/** Checks that `output` has exactly the elements the request writes and shares no memory with `input`. */
-export function requireOutput(
-  request: PreparedCosineSimilarity | PreparedSpreadActivation,
-  output: Float32Array,
-): Float32Array {
-  requireFloat32Array('output', output);
-  if (output.length !== request.outputLength) {
-    throw new RangeError(`output: expected ${request.outputLength} elements, got ${output.length}`);
-  }
-  const inputs =
-    request.operation === 'spread-activation' ? [request.activations] : [request.query, request.matrix.values];
-  if (inputs.some((input) => overlaps(output, input))) {
-    throw new RangeError('output: expected memory of its own, got memory that it shares with an input');
-  }
-  return output;
-}
-
-/** Checks that both arrays of `output` have room for what the request writes. */
-export function requireTopKOutput(request: PreparedTopK, output: TopKOutput): TopKOutput {
-  requireObject('output', output);
-  const indices = requireUint32Array('output.indices', output.indices);
-  const scores = requireFloat32Array('output.scores', output.scores);
-  for (const [name, array] of [
-    ['output.indices', indices],
-    ['output.scores', scores],
-  ] as const) {
-    if (array.length < request.outputLength) {
-      throw new RangeError(`${name}: expected at least ${request.outputLength} elements, got ${array.length}`);
-    }
-  }
-  return output;
-}
-
-/** A fresh output with room for what the request writes. */
-export function createTopKOutput(request: PreparedTopK): TopKOutput {
-  return {
-    indices: new Uint32Array(request.outputLength),
-    scores: new Float32Array(request.outputLength),
-    count: request.count,
-  };
-}
-
-function prepareMatrixRequest(request: CosineSimilarityRequest | TopKRequest): PreparedMatrixRequest {
-  const matrix = requireMatrix(request.matrix);
-  const query = requireFloat32Array('query', request.query);
-  if (query.length === 0 || query.length % matrix.dimensions !== 0) {
-    throw new RangeError(
-      `query: expected one or more vectors of ${matrix.dimensions} dimensions, got ${query.length} elements`,
-    );
-  }
-  const [start, end] = requireRange(request, matrix.rows);
-  return { matrix, query, queries: query.length / matrix.dimensions, start, end };
-}
-
 function requireOperation(request: OperationRequest, operation: OperationRequest['operation']): void {
   requireObject('request', request);
   if (request.operation !== operation) throw new RangeError(expected('operation', `'${operation}'`, request.operation));
 }
 
+/** A checked copy, so that nothing the caller does later to the operand reaches a request that was already checked. */
 function requireMatrix(value: VectorMatrix): VectorMatrix {
   requireObject('matrix', value);
   const { id, version, rows, dimensions, values } = value;
@@ -237,8 +120,17 @@ function requireMatrix(value: VectorMatrix): VectorMatrix {
       `matrix.values: expected ${rows * dimensions} elements (${rows} rows of ${dimensions}), got ${values.length}`,
     );
   }
-  // A copy, so that nothing the caller does later to the operand reaches a request that was already checked.
   return { id, version, rows, dimensions, values };
+}
+
+function requireQuery(value: Float32Array, matrix: VectorMatrix): Float32Array {
+  const query = requireFloat32Array('query', value);
+  if (query.length === 0 || query.length % matrix.dimensions !== 0) {
+    throw new RangeError(
+      `query: expected one or more vectors of ${matrix.dimensions} dimensions, got ${query.length} elements`,
+    );
+  }
+  return query;
 }
 
 /** Graphs whose edges were checked, by the version that was: the check reads every edge, so it happens once. */
@@ -258,7 +150,8 @@ function requireGraph(value: CsrGraph): CsrGraph {
     checked?.columns === columns &&
     checked.weights === weights &&
     checked.version === version &&
-    rowPointers.length === nodes + 1;
+    rowPointers.length === nodes + 1 &&
+    columns.length === rowPointers[nodes];
   if (!unchanged) {
     checkCsr(nodes, rowPointers, columns, weights);
     checkedGraphs.set(rowPointers, { columns, weights, version });
@@ -266,10 +159,14 @@ function requireGraph(value: CsrGraph): CsrGraph {
   return { id, version, nodes, rowPointers, columns, weights };
 }
 
-function requireRange(request: OperationRequest, rows: number): [start: number, end: number] {
-  const start = requireInteger('start', own(request, 'start') ?? 0, 0, rows);
-  const end = requireInteger('end', own(request, 'end') ?? rows, start, rows);
-  return [start, end];
+function requireEnd(request: OperationRequest, rows: number): number {
+  const end = own(request, 'end');
+  return end === undefined ? rows : requireInteger('end', end, 0, rows);
+}
+
+function requireStart(request: OperationRequest, end: number): number {
+  const start = own(request, 'start');
+  return start === undefined ? 0 : requireInteger('start', start, 0, end);
 }
 
 function requireCandidates(candidates: Uint32Array, start: number, end: number): void {
@@ -281,21 +178,8 @@ function requireCandidates(candidates: Uint32Array, start: number, end: number):
   }
 }
 
+/** `object[key]` where it is the object's own. Reads before it asks: absent options, the common case, cost nothing. */
 function own<T extends object, K extends keyof T>(object: T, key: K): T[K] | undefined {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
-}
-
-function overlaps(a: Float32Array, b: Float32Array): boolean {
-  return (
-    a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
-  );
-}
-
-function prepared<T extends PreparedRequest>(request: T): T {
-  Object.defineProperty(request, PREPARED, { value: true });
-  return Object.freeze(request);
-}
-
-function isPrepared(request: object | null | undefined): boolean {
-  return typeof request === 'object' && request !== null && Object.hasOwn(request, PREPARED);
+  const value = object[key];
+  return value === undefined || Object.hasOwn(object, key) ? value : undefined;
 }
