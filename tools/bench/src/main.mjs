@@ -1,0 +1,81 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeMachine } from './machine.mjs';
+import { describeProvenance } from './provenance.mjs';
+import { listSuites, loadSuite } from './suites.mjs';
+import { formatTable } from './table.mjs';
+
+const USAGE = `Usage: npm run bench -- SUITE [--json FILE] [--quick]
+
+  SUITE        one of: ${listSuites().join(', ') || '(none yet)'}
+  --json FILE  also write tables, goals, machine and versions to FILE
+  --quick      a run of seconds that exercises every line; its figures mean nothing
+`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** Exit codes: 0 measured (a missed goal is a finding, not a failure), 1 the suite failed, 2 wrong usage. */
+async function main(args) {
+  const options = readOptions(args);
+  if (options === null) return 2;
+  const { name, quick, jsonFile } = options;
+  const suite = await loadSuite(name);
+  const machine = describeMachine();
+  const provenance = describeProvenance();
+  console.log(`${suite.name}: ${suite.description}`);
+  console.log(
+    `${machine.cpuModel}, ${machine.usableCpus} CPUs usable, Node ${provenance.node}${quick ? ', quick run: figures mean nothing' : ''}\n`,
+  );
+  const startedAt = new Date();
+  const { tables, goals } = await suite.run({ quick, log: (message) => console.error(message) });
+  for (const table of tables) console.log(`${formatTable(table)}\n`);
+  if (goals.length > 0) console.log(formatTable(tableOfGoals(goals)));
+  if (jsonFile !== null) {
+    const command = `npm run bench -- ${args.join(' ')}`;
+    const tookSeconds = (Date.now() - startedAt.getTime()) / 1000;
+    const report = {
+      suite: name,
+      command,
+      date: startedAt.toISOString(),
+      tookSeconds,
+      quick,
+      machine,
+      provenance,
+      goals,
+      tables,
+    };
+    mkdirSync(dirname(jsonFile), { recursive: true });
+    writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
+    console.log(`\nWritten to ${jsonFile}`);
+  }
+  return 0;
+}
+
+function readOptions(args) {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { json: { type: 'string' }, quick: { type: 'boolean', default: false } },
+    });
+    const [name] = positionals;
+    if (positionals.length !== 1) throw new TypeError(`expected one suite, got ${positionals.length}`);
+    if (!listSuites().includes(name)) throw new TypeError(`there is no suite '${name}'`);
+    // npm runs scripts from the root of the repository; the file is meant relative to where the user typed.
+    const from = process.env['INIT_CWD'] ?? process.cwd();
+    return { name, quick: values.quick, jsonFile: values.json === undefined ? null : resolve(from, values.json) };
+  } catch (error) {
+    console.error(`${error.message}\n\n${USAGE}`);
+    return null;
+  }
+}
+
+function tableOfGoals(goals) {
+  const verdict = ({ pass }) => (pass === null ? 'not measured' : pass ? 'pass' : 'MISS');
+  return {
+    title: 'Goals',
+    columns: ['goal', 'target', 'measured', 'verdict', 'note'],
+    rows: goals.map((goal) => [goal.id, goal.target, goal.measured, verdict(goal), goal.note ?? '']),
+  };
+}
