@@ -1,0 +1,22 @@
+// npm run check: everything that can be said about the code without running it, and the packages as users get them.
+import { log } from './log.mjs';
+import { runCommand } from './run-command.mjs';
+import { runNx } from './run-nx.mjs';
+import { setUp } from './set-up.mjs';
+
+await setUp();
+const bin = (name, ...args) => runCommand(`node_modules/.bin/${name}`, args, { output: 'stdout' });
+const steps = [
+  // Through Nx, so that the project graph exists: without it the boundary rule passes everything with a mere warning.
+  ['lint, types and module boundaries', () => runNx(['run-many', '--targets=lint,typecheck'], { output: 'stdout' })],
+  ['format', () => bin('prettier', '--check', '--log-level=warn', '.')],
+  ['unused files, exports and dependencies', () => bin('knip')],
+  ['package shape and pack tests', () => runNx(['run-many', '--targets=check-packages'], { output: 'stdout' })],
+];
+const failed = [];
+for (const [name, step] of steps) {
+  log(`\n=== ${name}`);
+  if ((await step()) !== 0) failed.push(name);
+}
+console.log(failed.length === 0 ? `\nAll ${steps.length} checks passed` : `\nFailed: ${failed.join('; ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;

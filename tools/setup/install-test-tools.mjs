@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { log } from './log.mjs';
+import { runCommand } from './run-command.mjs';
+
+/** What runs instruction sets that this machine does not have: AVX-512 written out in plain C, ARM in an emulator. */
+const TEST_TOOLS = [
+  { package: 'libsimde-dev', proof: '/usr/include/simde/simde-common.h' },
+  { package: 'qemu-user-static', proof: '/usr/bin/qemu-aarch64-static' },
+  { package: 'g++-aarch64-linux-gnu', proof: '/usr/bin/aarch64-linux-gnu-g++' },
+];
+
+/**
+ * Installs what the native tests can use beyond a compiler, on a Debian-like CI machine (or where asked). Without these
+ * tools the tests that need them are skipped visibly, so a failure here is told and is no reason to stop.
+ *
+ * @param {{ asked: boolean }} options `asked`: install outside CI too
+ */
+export async function installTestTools({ asked }) {
+  const lacking = TEST_TOOLS.filter(({ proof }) => !existsSync(proof)).map((tool) => tool.package);
+  const isDebian = process.platform === 'linux' && existsSync('/usr/bin/apt-get');
+  if (lacking.length === 0 || !isDebian) return;
+  const command = `apt-get install ${lacking.join(' ')}`;
+  const inContinuousIntegration = process.env['CI'] === 'true' && process.getuid?.() === 0;
+  if (!asked && !inContinuousIntegration) {
+    log(`Tests for other instruction sets are skipped; to run them: sudo ${command}`);
+    return;
+  }
+  log(`Installing tools for tests of other instruction sets: ${lacking.join(' ')} ...`);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  const install = () => runCommand('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...lacking], { env });
+  // The package lists of a fresh container are missing or old.
+  if (
+    (await install()) === 0 ||
+    ((await runCommand('apt-get', ['update', '-qq'], { env })) === 0 && (await install()) === 0)
+  )
+    return;
+  log('That failed; the tests that need these tools are skipped.');
+}
