@@ -18,8 +18,13 @@ export async function installDependencies() {
   if (existsSync(MARKER) && readFileSync(MARKER, 'utf8') === wanted) return true;
   const pnpm = readRootManifest().packageManager;
   log(`Installing dependencies with ${pnpm} ...`);
-  // Without the setting pnpm stops to ask before it replaces modules that another version of it installed.
-  const args = ['--yes', pnpm, 'install', '--frozen-lockfile', '--config.confirm-modules-purge=false'];
+  const settings = [
+    // Without it pnpm stops to ask before it replaces modules that another version of it installed.
+    '--config.confirm-modules-purge=false',
+    // npx started the pinned version already; pnpm's own check of the pin fails where a registry lacks its signatures.
+    '--pm-on-fail=ignore',
+  ];
+  const args = ['--yes', pnpm, 'install', '--frozen-lockfile', ...settings];
   const code = await runCommand('npx', args, { env: { npm_config_update_notifier: 'false' } });
   if (code !== 0) {
     log(
