@@ -1,0 +1,93 @@
+import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { UserError } from '../user-error.js';
+import { findFiles, reasonOf } from './find-files.js';
+import { MAX_FILE_BYTES, readText } from './read-text.js';
+import { splitPassages, type Passage } from './split-passages.js';
+
+/** A passage and the file it stands in. */
+export interface CorpusPassage extends Passage {
+  /** Begins with the folder as the user gave it. */
+  readonly file: string;
+}
+
+export interface Corpus {
+  readonly passages: readonly CorpusPassage[];
+  /** Files that gave at least one passage. */
+  readonly fileCount: number;
+  /** Files and folders that were left out and why, a line each; binary files are left out without a word. */
+  readonly notices: readonly string[];
+}
+
+export interface ReadCorpusOptions {
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** At 768 float32 each, the vectors of this many passages take 0.6 GB. */
+export const MAX_PASSAGES = 200_000;
+const MARKDOWN_EXTENSIONS = new Set(['.md', '.markdown', '.mdx']);
+
+/**
+ * Reads every text file under `folder` and splits it into passages.
+ *
+ * @throws UserError when there is no such folder, it is none, or it holds no text.
+ */
+export async function readCorpus(folder: string, options: ReadCorpusOptions = {}): Promise<Corpus> {
+  const { onProgress } = options;
+  await requireFolder(folder);
+  const { files, unreadable } = await findFiles(folder);
+  const notices = unreadable.map(({ path, reason }) => `skipped ${path}: ${reason}`);
+
+  const passages: CorpusPassage[] = [];
+  const counts = { text: 0, binary: 0, withPassages: 0 };
+  for (const [index, file] of files.entries()) {
+    onProgress?.(index, files.length);
+    const text = await readOrSkip(file, counts, notices);
+    if (text === undefined) continue;
+    counts.text += 1;
+    const found = splitPassages(text, { markdown: MARKDOWN_EXTENSIONS.has(extname(file).toLowerCase()) });
+    if (found.length > 0) counts.withPassages += 1;
+    for (const passage of found) passages.push({ ...passage, file });
+    if (passages.length > MAX_PASSAGES) {
+      throw new UserError(`--dir ${folder}: more than ${MAX_PASSAGES} passages; search a smaller folder`);
+    }
+  }
+  onProgress?.(files.length, files.length);
+  if (passages.length === 0) throw new UserError(`--dir ${folder}: ${whyEmpty(files.length, counts, notices)}`);
+  return { passages, fileCount: counts.withPassages, notices };
+}
+
+async function requireFolder(folder: string): Promise<void> {
+  try {
+    if ((await stat(folder)).isDirectory()) return;
+  } catch (error) {
+    throw new UserError(`--dir ${folder}: cannot read the folder (${reasonOf(error)})`);
+  }
+  throw new UserError(`--dir ${folder}: expected a folder, got a file`);
+}
+
+async function readOrSkip(file: string, counts: { binary: number }, notices: string[]): Promise<string | undefined> {
+  try {
+    const read = await readText(file);
+    if (read.kind === 'text') return read.text;
+    if (read.kind === 'binary') counts.binary += 1;
+    else {
+      const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
+      notices.push(`skipped ${file}: ${mebibytes(read.fileBytes)} MiB, the limit is ${mebibytes(MAX_FILE_BYTES)} MiB`);
+    }
+  } catch (error) {
+    notices.push(`skipped ${file}: ${reasonOf(error)}`);
+  }
+  return undefined;
+}
+
+function whyEmpty(
+  fileCount: number,
+  counts: { readonly text: number; readonly binary: number },
+  notices: readonly string[],
+): string {
+  if (notices.length > 0) return `no text to search (${notices[0]})`;
+  if (fileCount === 0) return 'the folder holds no files';
+  if (counts.binary === fileCount) return 'the folder holds only binary files';
+  return `no text to search (${counts.text} empty and ${counts.binary} binary files)`;
+}

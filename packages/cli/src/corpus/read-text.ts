@@ -1,0 +1,34 @@
+import { open } from 'node:fs/promises';
+import { SNIFF_BYTES, sniffText } from './sniff-text.js';
+
+/** Larger files are data more often than prose, and one of them would drown the rest. */
+export const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+export type TextFile =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'binary' }
+  | { readonly kind: 'too-large'; readonly fileBytes: number };
+
+/**
+ * A file's text, decoded and without a byte order mark. Binary files are recognised by their first block, so that a
+ * folder full of pictures costs one short read each.
+ *
+ * @throws the file system's error when the file cannot be read.
+ */
+export async function readText(path: string, maxFileBytes = MAX_FILE_BYTES): Promise<TextFile> {
+  const file = await open(path);
+  try {
+    // A little more than the sniffer looks at, so that it sees whether the sample ends in the middle of the file.
+    const head = new Uint8Array(SNIFF_BYTES + 8);
+    const { bytesRead } = await file.read(head, 0, head.length, 0);
+    if (sniffText(head.subarray(0, bytesRead)) === undefined) return { kind: 'binary' };
+    const { size: fileBytes } = await file.stat();
+    if (fileBytes > maxFileBytes) return { kind: 'too-large', fileBytes };
+    const bytes = new Uint8Array(await file.readFile());
+    const encoding = sniffText(bytes);
+    if (encoding === undefined) return { kind: 'binary' };
+    return { kind: 'text', text: new TextDecoder(encoding).decode(bytes) };
+  } finally {
+    await file.close();
+  }
+}

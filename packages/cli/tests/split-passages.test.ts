@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MAX_PASSAGE_CHARACTERS, splitPassages } from '../src/corpus/split-passages.js';
+
+const markdown = (text: string): ReturnType<typeof splitPassages> => splitPassages(text, { markdown: true });
+const plain = (text: string): ReturnType<typeof splitPassages> => splitPassages(text, { markdown: false });
+const paragraph = (word: string): string => `${word} `.repeat(90).trim();
+
+describe('splitPassages', () => {
+  test('nothing gives nothing', () => {
+    expect(plain('')).toEqual([]);
+    expect(plain('\n \n\t\n')).toEqual([]);
+  });
+
+  test('joins short paragraphs and begins anew after enough', () => {
+    expect(plain('one\n\ntwo')).toEqual([{ line: 1, text: 'one\n\ntwo', headings: [] }]);
+    const passages = plain(`\n${paragraph('alpha')}\n\n${paragraph('beta')}\n`);
+    expect(passages.map(({ line }) => line)).toEqual([2, 4]);
+    expect(passages[1].text).toBe(paragraph('beta'));
+  });
+
+  test('every heading begins a passage and passages know what they are under', () => {
+    const passages = markdown('# Top\nintro\n\n## First\none\n### Deep ###\ntwo\n## Second\nthree');
+    expect(passages).toEqual([
+      { line: 1, text: '# Top\nintro', headings: ['Top'] },
+      { line: 4, text: '## First\none', headings: ['Top', 'First'] },
+      { line: 6, text: '### Deep ###\ntwo', headings: ['Top', 'First', 'Deep'] },
+      { line: 8, text: '## Second\nthree', headings: ['Top', 'Second'] },
+    ]);
+  });
+
+  test('a level left out leaves no gap in the headings', () => {
+    expect(markdown('## Second\n#### Fourth\nx')[0].headings).toEqual(['Second', 'Fourth']);
+  });
+
+  test('a heading with nothing under it is no passage, unless there is nothing else', () => {
+    expect(markdown('# Top\n\n## Sub\ntext').map(({ text }) => text)).toEqual(['## Sub\ntext']);
+    expect(markdown('# Alone')).toHaveLength(1);
+  });
+
+  test('a comment in a code block is no heading, and its blank lines do not split it', () => {
+    const code = `${'make\n'.repeat(100)}\n# not a heading\nend`;
+    const passages = markdown(`# Real\n\`\`\`sh\n${code}\n\`\`\`\n`);
+    expect(passages).toHaveLength(1);
+    expect(passages[0].headings).toEqual(['Real']);
+  });
+
+  test('# is no heading outside Markdown', () => {
+    expect(plain('# comment\ncode')).toEqual([{ line: 1, text: '# comment\ncode', headings: [] }]);
+  });
+
+  test('counts lines after any kind of line end', () => {
+    const long = paragraph('word');
+    expect(plain(`a\r\nb\rc\n${long}\n\n\nlast`).map(({ line }) => line)).toEqual([1, 7]);
+  });
+
+  test('cuts an endless line between words, and without words anywhere but inside a character', () => {
+    const passages = plain(`first\n${'lorem ipsum '.repeat(500)}`);
+    expect(passages.length).toBeGreaterThan(4);
+    expect(passages.slice(1).every(({ line, text }) => line === 2 && /^(lorem|ipsum)/.test(text))).toBe(true);
+    for (const { text } of plain(`x${'😀'.repeat(2000)}`)) expect(text).not.toMatch(/\p{Surrogate}/u);
+  });
+
+  test('loses no word, keeps the bound and points at the right line', () => {
+    const line = fc.oneof(
+      fc.constantFrom('', '  ', '# h', '## h2', '```'),
+      fc.array(fc.constantFrom('alpha', 'beta', 'gamma'), { maxLength: 600 }).map((words) => words.join(' ')),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 40 }), (lines) => {
+        const passages = plain(lines.join('\n'));
+        expect(passages.flatMap(({ text }) => text.match(/\S+/g))).toEqual(lines.join('\n').match(/\S+/g) ?? []);
+        for (const passage of passages) {
+          expect(passage.text.length).toBeLessThanOrEqual(MAX_PASSAGE_CHARACTERS);
+          const firstWord = /\S+/.exec(passage.text)?.[0] ?? 'missing';
+          expect(lines[passage.line - 1]).toContain(firstWord);
+        }
+      }),
+      { seed: 20_250_101, numRuns: 200 },
+    );
+  });
+});
