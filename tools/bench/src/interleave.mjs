@@ -17,7 +17,9 @@ export async function interleave(contestants, { rounds = 21, turnMs = 10 } = {})
   if (!(rounds >= 3)) throw new RangeError(`rounds: expected at least 3, got ${rounds}`);
   const entries = [];
   for (const contestant of contestants) {
-    const turn = isAsync(contestant.run()) ? turnOfPromises : turnOfCalls;
+    const first = contestant.run();
+    const turn = isAsync(first) ? turnOfPromises : turnOfCalls;
+    await first;
     const perTurn = contestant.perTurn ?? (await choosePerTurn(contestant.run, turn, turnMs));
     entries.push({ name: contestant.name, run: contestant.run, turn, perTurn, roundsNs: new Array(rounds).fill(0) });
   }

@@ -1,0 +1,105 @@
+import js from '@eslint/js';
+import nx from '@nx/eslint-plugin';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+import { depConstraints, noIgnoredResult } from './tools/lint-rules/src/index.mjs';
+
+const TESTS = ['**/tests/**', '**/vitest.config.ts'];
+const boundaries = (alsoAllowed) => [
+  'error',
+  {
+    allow: [],
+    enforceBuildableLibDependency: false,
+    banTransitiveDependencies: true,
+    depConstraints: depConstraints(alsoAllowed),
+  },
+];
+
+export default defineConfig(
+  globalIgnores(['**/dist/', '**/build/', '**/prebuilds/', '**/test-results/', '**/.nx/', '**/node_modules/']),
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { gearshift: { rules: { 'no-ignored-result': noIgnoredResult } } },
+    rules: {
+      'gearshift/no-ignored-result': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      // Numbers are what this library talks about; a template that prints one is not a mistake.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // Numeric code indexes typed arrays in plain loops; `for...of` has no index, and an iterator where none is wanted.
+      '@typescript-eslint/prefer-for-of': 'off',
+      // Public functions check what JavaScript callers pass, which the types say cannot be.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      // A method that ignores its receiver or a callback that does nothing is often what an interface asks for.
+      '@typescript-eslint/no-empty-function': 'off',
+      // Backends answer contracts whose methods return promises, also where the work is done at once.
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+    },
+  },
+  {
+    files: ['**/tests/**/*.ts'],
+    rules: {
+      // Tests hand wrong things to functions on purpose, and compare methods without calling them.
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    // These have no tsconfig of their own, and nothing in them needs types to be judged.
+    files: ['**/*.mjs', '**/*.js', '**/vitest.config.ts'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: nodeGlobals() },
+  },
+  { files: ['**/vitest.config.ts'], rules: { 'gearshift/no-ignored-result': 'off' } },
+  {
+    files: ['**/*.ts', '**/*.mjs'],
+    plugins: { '@nx': nx },
+    rules: { '@nx/enforce-module-boundaries': boundaries([]) },
+  },
+  // Nothing that users install may depend on a tool, but tests may.
+  { files: TESTS, rules: { '@nx/enforce-module-boundaries': boundaries(['layer:tool']) } },
+  // The workspace's own configuration is outside every project, and so outside the direction of imports.
+  { files: ['eslint.config.mjs'], rules: { '@nx/enforce-module-boundaries': 'off' } },
+  {
+    // Libraries are silent, and leave the process to the program that uses them.
+    files: ['packages/*/src/**'],
+    ignores: ['packages/cli/**'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-properties': [
+        'error',
+        ...['abort', 'exit', 'exitCode', 'stderr', 'stdout'].map((property) => ({
+          object: 'process',
+          property,
+          message: 'A library never prints, aborts or exits: return a Result, or throw for a caller mistake.',
+        })),
+      ],
+    },
+  },
+);
+
+/** What Node 20 offers without an import. */
+function nodeGlobals() {
+  const names = [
+    'AbortController',
+    'AbortSignal',
+    'Buffer',
+    'URL',
+    'clearTimeout',
+    'console',
+    'fetch',
+    'performance',
+    'process',
+  ];
+  const timers = ['clearImmediate', 'queueMicrotask', 'setImmediate', 'setInterval', 'setTimeout', 'structuredClone'];
+  return Object.fromEntries([...names, ...timers].map((name) => [name, 'readonly']));
+}

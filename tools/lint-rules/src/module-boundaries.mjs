@@ -1,0 +1,35 @@
+/**
+ * The direction of imports, as one table: what the projects of a layer may import in `src`. Siblings never import each
+ * other, backends never import each other, and only the facade names concrete backends. The lint configuration and the test
+ * of the manifests both read this table.
+ */
+export const ALLOWED_IMPORTS = {
+  'layer:contracts': [],
+  'layer:engine': ['layer:contracts'],
+  'layer:backend': ['layer:contracts', 'layer:platform'],
+  // Of the engine only the tracker: the dispatcher knows the splitter, like the backends, through the contracts.
+  'layer:dispatcher': ['layer:contracts', 'package:tracker'],
+  'layer:telemetry': ['layer:contracts', 'package:tracker'],
+  'layer:facade': ['layer:contracts', 'layer:engine', 'layer:dispatcher', 'layer:backend'],
+  'layer:cli': ['layer:facade', 'layer:telemetry'],
+  'layer:platform': [],
+  'layer:tool': ['*'],
+};
+
+/**
+ * The table in the form of `@nx/enforce-module-boundaries`.
+ *
+ * @param {readonly string[]} alsoAllowed what tests may import beyond what the sources may
+ */
+export function depConstraints(alsoAllowed = []) {
+  return Object.entries(ALLOWED_IMPORTS).map(([sourceTag, allowed]) => ({
+    sourceTag,
+    onlyDependOnLibsWithTags: [...allowed, ...alsoAllowed],
+  }));
+}
+
+/** Whether a project with these tags may import one with those. */
+export function mayImport(tags, importedTags) {
+  const rules = tags.filter((tag) => tag in ALLOWED_IMPORTS).map((tag) => ALLOWED_IMPORTS[tag]);
+  return rules.length > 0 && rules.every((allowed) => allowed.some((tag) => tag === '*' || importedTags.includes(tag)));
+}

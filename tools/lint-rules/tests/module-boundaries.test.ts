@@ -1,0 +1,150 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ESLint } from 'eslint';
+import { describe, expect, it } from 'vitest';
+import { ALLOWED_IMPORTS, mayImport } from '../src/index.mjs';
+
+type Manifest = {
+  name: string;
+  private?: boolean;
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+  nx?: { tags?: string[] };
+};
+type Project = { folder: string; manifest: Manifest; tags: string[] };
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const projects: Project[] = ['packages', 'tools'].flatMap((group) =>
+  readdirSync(join(root, group))
+    .filter((name) => existsSync(join(root, group, name, 'package.json')))
+    .map((name) => {
+      const manifest = JSON.parse(readFileSync(join(root, group, name, 'package.json'), 'utf8')) as Manifest;
+      return { folder: `${group}/${name}`, manifest, tags: manifest.nx?.tags ?? [] };
+    }),
+);
+const byName = new Map(projects.map((project) => [project.manifest.name, project]));
+const published = projects.filter(({ manifest }) => manifest.private !== true);
+const withSources = published.filter(({ folder }) => existsSync(join(root, folder, 'src/index.ts')));
+
+describe('the lint rule, through the real configuration and project graph', () => {
+  const eslint = new ESLint({ cwd: root });
+
+  /** What the boundary rule says about `file`, were `code` its text. */
+  async function judge(file: string, code: string): Promise<string[]> {
+    const [report] = await eslint.lintText(code, { filePath: join(root, file) });
+    expect(report.messages.filter(({ fatal }) => fatal)).toEqual([]);
+    return report.messages
+      .filter(({ ruleId }) => ruleId === '@nx/enforce-module-boundaries')
+      .map(({ message }) => message);
+  }
+
+  const imports = withSources.flatMap((from) =>
+    [...byName.values()]
+      .filter((to) => to !== from)
+      .map((to) => ({ from, to, allowed: mayImport(from.tags, to.tags) })),
+  );
+  const named = (wanted: boolean) =>
+    imports
+      .filter(({ allowed }) => allowed === wanted)
+      .map(({ from, to }) => [from.manifest.name, to.manifest.name, `${from.folder}/src/index.ts`] as const);
+
+  it('knows forbidden and allowed imports', () => {
+    expect(named(false).length).toBeGreaterThan(10);
+    expect(named(true).length).toBeGreaterThan(3);
+  });
+
+  it.each(named(false))('%s must not import %s', async (_from, to, file) => {
+    expect(await judge(file, `export * from '${to}';\n`)).not.toEqual([]);
+  });
+
+  it.each(named(true))('%s may import %s', async (_from, to, file) => {
+    expect(await judge(file, `export * from '${to}';\n`)).toEqual([]);
+  });
+
+  it('sees a relative import into another project', async () => {
+    const messages = await judge('packages/cli/src/index.ts', "export * from '../../contracts/src/index.js';\n");
+    expect(messages).toHaveLength(1);
+  });
+
+  it('lets a test import a tool that the sources must not import', async () => {
+    const code = "import '@gearshift/vitest-config';\n";
+    expect(await judge('packages/cli/vitest.config.ts', code)).toEqual([]);
+    expect(await judge('packages/cli/src/index.ts', code)).toHaveLength(1);
+  });
+});
+
+describe('the manifests', () => {
+  it.each(projects.map((project) => [project.manifest.name, project] as const))(
+    '%s has a known layer',
+    (_name, project) => {
+      expect(project.tags.filter((tag) => tag in ALLOWED_IMPORTS)).toHaveLength(1);
+    },
+  );
+
+  it.each(published.map((project) => [project.manifest.name, project] as const))(
+    '%s depends only in the direction of imports',
+    (_name, { manifest, tags }) => {
+      const wanted = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies };
+      const wrong = Object.keys(wanted).filter((name) => {
+        const target = byName.get(name);
+        return target !== undefined && !mayImport(tags, target.tags);
+      });
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  it.each(withSources.map((project) => [project.manifest.name, project] as const))(
+    '%s references the projects it depends on, and no other',
+    (_name, { folder, manifest }) => {
+      const config = JSON.parse(readFileSync(join(root, folder, 'tsconfig.json'), 'utf8')) as {
+        references?: { path: string }[];
+      };
+      const referenced = (config.references ?? []).map(({ path }) => relative(root, join(root, folder, path)));
+      const depended = Object.keys(manifest.dependencies ?? {}).flatMap((name) => byName.get(name)?.folder ?? []);
+      expect(referenced.sort()).toEqual(depended.sort());
+    },
+  );
+
+  it.each(withSources.map((project) => [project.manifest.name, project] as const))(
+    '%s shows one entry point and its manifest',
+    (_name, { manifest }) => {
+      expect(Object.keys((manifest as { exports?: object }).exports ?? {})).toEqual(['.', './package.json']);
+    },
+  );
+});
+
+describe('the C++ sources', () => {
+  const native = join(root, 'packages/backend-cpu/native');
+  const sources = existsSync(native)
+    ? (readdirSync(native, { recursive: true }) as string[]).filter((file) => /\.(cc|h)$/.test(file))
+    : [];
+  const includesOf = (file: string) =>
+    [...readFileSync(join(native, file), 'utf8').matchAll(/^\s*#\s*include\s*[<"]([^>"]+)[>"]/gm)].map(
+      ([, path]) => path,
+    );
+
+  it('are found', () => {
+    expect(sources.length).toBeGreaterThan(0);
+  });
+
+  it('see Node in the binding only', () => {
+    const outside = sources.filter((file) => !file.startsWith('binding/'));
+    const offenders = outside.filter((file) =>
+      includesOf(file).some((path) => /^(napi|node_api|js_native_api|uv|v8)\b/.test(basename(path))),
+    );
+    expect(offenders).toEqual([]);
+  });
+
+  it('keep kernels free of everything but other kernels and the dispatch table', () => {
+    const kernels = sources.filter((file) => file.startsWith('kernels/'));
+    const offenders = kernels.flatMap((file) =>
+      includesOf(file)
+        .filter((path) => /^(\.\.\/)?(core|binding|pool)\//.test(path))
+        .map((path) => `${file} includes ${path}`),
+    );
+    expect(offenders).toEqual([]);
+  });
+});
