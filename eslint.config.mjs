@@ -32,6 +32,8 @@ export default defineConfig(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       // Numeric code indexes typed arrays in plain loops; `for...of` has no index, and an iterator where none is wanted.
       '@typescript-eslint/prefer-for-of': 'off',
+      // Interfaces describe objects with behaviour here, types plain data.
+      '@typescript-eslint/consistent-type-definitions': 'off',
       // Public functions check what JavaScript callers pass, which the types say cannot be.
       '@typescript-eslint/no-unnecessary-condition': 'off',
       // A method that ignores its receiver or a callback that does nothing is often what an interface asks for.
@@ -55,11 +57,11 @@ export default defineConfig(
   },
   {
     // These have no tsconfig of their own, and nothing in them needs types to be judged.
-    files: ['**/*.mjs', '**/*.js', '**/vitest.config.ts'],
+    files: ['**/*.mjs', '**/*.js', '**/*.d.ts', '**/vitest.config.ts'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: nodeGlobals() },
   },
-  { files: ['**/vitest.config.ts'], rules: { 'gearshift/no-ignored-result': 'off' } },
+  { files: ['**/*.d.ts', '**/vitest.config.ts'], rules: { 'gearshift/no-ignored-result': 'off' } },
   {
     files: ['**/*.ts', '**/*.mjs'],
     plugins: { '@nx': nx },

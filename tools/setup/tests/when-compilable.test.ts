@@ -30,6 +30,6 @@ it('says what is missing, removes stale results and succeeds where nothing can b
 });
 
 it.skipIf(findToolchain().missing.length > 0)('passes the exit code of the command on (needs a C++ toolchain)', () => {
-  expect(runScript(process.env['PATH']).status).toBe(3);
+  expect(runScript(process.env.PATH).status).toBe(3);
   expect(existsSync(join(folder, 'prebuilds'))).toBe(true);
 });
