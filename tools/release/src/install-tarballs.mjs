@@ -1,0 +1,52 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * Installs packed packages with npm into an empty folder, as a user would after a release: what is asked for is a dependency,
+ * and everything of ours that it needs comes from the tarballs too, never from a registry.
+ *
+ * @param {readonly { name: string, tarball: string }[]} packed every package there is
+ * @param {readonly string[]} wanted names of the packages that the user installs
+ * @param {readonly string[]} [npmArgs] for example `--omit=optional`
+ * @returns {string} the folder
+ */
+export function installTarballs(packed, wanted, npmArgs = []) {
+  const folder = mkdtempSync(join(tmpdir(), 'gearshift-install-'));
+  const references = packed.map(({ name, tarball }) => [name, `file:${tarball}`]);
+  const manifest = {
+    name: 'somebody-elses-program',
+    private: true,
+    dependencies: Object.fromEntries(references.filter(([name]) => wanted.includes(name))),
+    overrides: Object.fromEntries(references.filter(([name]) => !wanted.includes(name))),
+  };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
+  const args = [
+    'install',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--prefer-offline',
+    '--loglevel=error',
+    ...npmArgs,
+  ];
+  execFileSync('npm', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe', shell: process.platform === 'win32' });
+  return folder;
+}
+
+/**
+ * Runs a program in that folder.
+ *
+ * @param {string} folder
+ * @param {'esm' | 'cjs'} kind
+ * @param {string} code prints one JSON value
+ * @returns {any} that value; throws with what the program printed when it failed or wrote anything to standard error
+ */
+export function runProgram(folder, kind, code) {
+  const file = join(folder, kind === 'esm' ? 'program.mjs' : 'program.cjs');
+  writeFileSync(file, code);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' });
+  if (status !== 0 || stderr !== '') throw new Error(`the ${kind} program ended with ${status}:\n${stderr}${stdout}`);
+  return JSON.parse(stdout);
+}
