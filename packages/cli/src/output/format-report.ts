@@ -1,0 +1,81 @@
+import type { BackendDescription, DecisionReason } from 'gearshift';
+import { oneLine, printable } from './one-line.js';
+import type { RunFacts, TextSearchReport, VectorSearchReport } from './search-report.js';
+
+/** A passage longer than this is cut in the terminal; `--json` has all of it. */
+const MAX_SHOWN_LINES = 8;
+
+const REASONS: Readonly<Record<DecisionReason, string>> = {
+  forced: 'it was asked for',
+  unsupported: 'no other device supports the request',
+  'too-small': 'too small for a GPU to pay',
+  'no-device': 'there is no GPU backend',
+  'device-dead': 'the GPU is lost',
+  'breaker-open': 'the GPU failed too often',
+  probe: 'a failed GPU is tried again',
+  'predicted-faster': 'it is expected to finish sooner',
+  resident: 'it holds the data already',
+  'invest-upload': 'uploading the data pays from now on',
+  explore: 'to learn how fast it is',
+  calibrating: 'nothing is known yet',
+  memory: 'the GPU has too little memory',
+  queue: 'the other device is busy',
+  deadline: 'only it can meet the deadline',
+  'speedup-low': 'the GPU is not faster',
+  'success-low': 'the GPU fails too often',
+};
+
+/** The report of a search over text, for a person. */
+export function formatTextReport(report: TextSearchReport, searched: string, device: BackendDescription): string {
+  const results = report.results.map(({ score, file, line, text }, index) => {
+    const lines = printable(text).split('\n');
+    const shown = lines.slice(0, MAX_SHOWN_LINES).map((shownLine) => `   | ${shownLine}`.trimEnd());
+    if (lines.length > MAX_SHOWN_LINES) shown.push(`   | ... (${lines.length - MAX_SHOWN_LINES} more lines)`);
+    return `${index + 1}. ${formatScore(score)}  ${oneLine(file)}:${line}\n${shown.join('\n')}\n`;
+  });
+  return `"${oneLine(report.query)}" in ${oneLine(searched)}\n\n${results.join('\n')}\n${formatFacts(report, device)}`;
+}
+
+/** The report of a search over vectors, for a person. */
+export function formatVectorReport(report: VectorSearchReport, searched: string, device: BackendDescription): string {
+  const rows = report.results.map(({ query, row, score }) => `query ${query}  row ${row}  ${formatScore(score)}\n`);
+  return `${oneLine(report.query)} in ${oneLine(searched)}\n\n${rows.join('')}\n${formatFacts(report, device)}`;
+}
+
+function formatFacts({ backend, decision, latencyMs, snapshot }: RunFacts, device: BackendDescription): string {
+  const { level, threads, source, limitations } = device;
+  const details = [
+    device.device,
+    level,
+    threads === undefined ? undefined : `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    `${source} build`,
+  ].filter((detail) => detail !== undefined);
+  const lines = [
+    `Answered by ${backend}: ${details.join(', ')}`,
+    ...limitations.map((limitation) => `  ${limitation}`),
+    `Because    ${decision.reason}: ${REASONS[decision.reason]} (policy ${decision.policy})`,
+    `Latency    ${formatNumber(latencyMs)} ms`,
+    `Snapshot   ${formatSnapshot(snapshot)}`,
+  ];
+  return `${lines.map(oneLineKeepingIndent).join('\n')}\n`;
+}
+
+/** The figures of a snapshot on one line; nested parts are left to `--json`. */
+function formatSnapshot(snapshot: RunFacts['snapshot']): string {
+  return Object.entries(snapshot)
+    .filter((entry): entry is [string, number | string] => ['number', 'string'].includes(typeof entry[1]))
+    .map(([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`)
+    .join(', ');
+}
+
+function formatScore(score: number): string {
+  return Number.isNaN(score) ? 'NaN' : score.toFixed(4);
+}
+
+function formatNumber(value: number): string {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(3)));
+}
+
+function oneLineKeepingIndent(line: string): string {
+  return `${/^ */.exec(line)?.[0] ?? ''}${oneLine(line)}`;
+}

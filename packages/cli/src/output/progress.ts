@@ -1,0 +1,35 @@
+import { Presets, SingleBar } from 'cli-progress';
+
+/** Work that ends sooner shows no bar: a flash tells nobody anything. */
+const SHOW_AFTER_MS = 300;
+
+/** A progress bar that appears when the work turns out to be long. */
+export interface Progress {
+  update(done: number, total: number): void;
+  stop(): void;
+}
+
+/** Draws on `stream`; without one, as when standard error is no terminal, it does nothing. */
+export function createProgress(label: string, stream: NodeJS.WritableStream | undefined): Progress {
+  if (stream === undefined) return { update() {}, stop() {} };
+  const startedAtMs = performance.now();
+  let bar: SingleBar | undefined;
+  return {
+    update(done, total) {
+      if (bar === undefined) {
+        if (performance.now() - startedAtMs < SHOW_AFTER_MS) return;
+        bar = new SingleBar(
+          { stream, format: `${label} {bar} {percentage}%`, clearOnComplete: true, hideCursor: true },
+          Presets.shades_classic,
+        );
+        bar.start(total, done);
+      }
+      bar.setTotal(total);
+      bar.update(done);
+    },
+    stop() {
+      bar?.stop();
+      bar = undefined;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { Command, CommanderError } from 'commander';
+import { addSearchCommand } from './commands/search.js';
+import { oneLine } from './output/one-line.js';
+import { packageVersion } from './package-version.js';
+import type { Terminal } from './terminal.js';
+import { UserError } from './user-error.js';
+
+/** What the process exits with. */
+export const EXIT_CODES = { success: 0, internalFailure: 1, badInput: 2 } as const;
+
+/**
+ * Runs the `gearshift` command.
+ *
+ * @param args what follows the command's name.
+ * @returns the exit code; never throws. A failure is one line on standard error.
+ */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await createProgram(terminal).parseAsync(args, { from: 'user' });
+    return EXIT_CODES.success;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT_CODES.success; // --help and --version
+      return fail(terminal, error.message.replace(/^error: /, ''), EXIT_CODES.badInput);
+    }
+    if (error instanceof UserError) return fail(terminal, error.message, EXIT_CODES.badInput);
+    return fail(terminal, error instanceof Error ? error.message : String(error), EXIT_CODES.internalFailure);
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
+  const program = new Command('gearshift')
+    .description('Vector compute on whichever device finishes sooner.')
+    .version(packageVersion())
+    .showSuggestionAfterError(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.writeOut(text),
+      writeErr: (text) => terminal.writeError(text),
+      // Reported in runCli, where every failure gets the same form.
+      outputError: () => undefined,
+    })
+    .argument('[command]')
+    .action((command?: string) => {
+      const problem = command === undefined ? 'no command given' : `unknown command '${command}'`;
+      throw new UserError(`${problem}; see gearshift --help`);
+    });
+  addSearchCommand(program, terminal);
+  return program;
+}
+
+function fail(terminal: Terminal, message: string, exitCode: number): number {
+  terminal.writeError(`gearshift: ${oneLine(message)}\n`);
+  return exitCode;
+}

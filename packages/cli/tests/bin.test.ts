@@ -1,0 +1,266 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { chmod, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { npyBytes } from './npy-bytes.js';
+import { BIN, runBin } from './run-bin.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const BREAD = '# Bread\n\nSourdough needs flour, water, salt and patience.\n';
+const BREAKER = '# Breaker\n\nThe circuit breaker opens after four faults in a row.\n';
+const STARS = 'Betelgeuse is a red supergiant in the constellation of Orion.\n';
+const FILES = { 'bread.md': BREAD, 'notes/breaker.md': BREAKER, 'stars.txt': `\n\n${STARS}` };
+const BINARY = new Uint8Array([1, 0, 2, 0]);
+
+describe('search over text', () => {
+  test('prints the passage that answers the query first, and where it stands', async () => {
+    const folder = await temporaryFolder(FILES);
+    const { status, stdout, stderr } = runBin(
+      ['search', '--dir', '.', '--query', 'red supergiant', '--k', '2'],
+      folder,
+    );
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /^"red supergiant" in 3 passages of 3 files in \.\n\n1\. 0\.\d{4} {2}stars\.txt:3\n {3}\| Betelgeuse/,
+    );
+    expect(stdout.match(/^\d\. /gm)).toHaveLength(2);
+    expect(stdout).toMatch(/^Answered by cpu: /m);
+    expect(stdout).toMatch(/^Because {4}too-small: .*\(policy threshold\)$/m);
+    expect(stdout).toMatch(/^Latency {4}[\d.]+(e-\d)? ms$/m);
+    expect(stdout).toMatch(/^Snapshot {3}.*cpuAvgMs/m);
+  });
+
+  test('--json prints one object and nothing else', async () => {
+    const folder = await temporaryFolder({ ...FILES, 'picture.png': BINARY });
+    const { status, stdout, stderr } = runBin([
+      'search',
+      '--dir',
+      folder,
+      '--query',
+      'when does the breaker open',
+      '--json',
+    ]);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout.trimEnd()).not.toContain('\n');
+    const report = JSON.parse(stdout);
+    expect(Object.keys(report)).toEqual(['query', 'results', 'backend', 'decision', 'latencyMs', 'snapshot']);
+    expect(report).toMatchObject({
+      query: 'when does the breaker open',
+      backend: 'cpu',
+      decision: { backend: 'cpu', device: 'cpu', reason: 'too-small', policy: 'threshold' },
+    });
+    expect(report.results).toHaveLength(3);
+    expect(report.results[0]).toEqual({
+      score: expect.closeTo(0.5, 0),
+      file: join(folder, 'notes', 'breaker.md'),
+      line: 1,
+      text: BREAKER.trimEnd(),
+    });
+    expect(report.results.map(({ score }: { score: number }) => score)).toEqual(
+      report.results.map(({ score }: { score: number }) => score).sort((a: number, b: number) => b - a),
+    );
+    expect(report.latencyMs).toBeGreaterThan(0);
+    expect(report.snapshot.cpuAvgMs).toBeGreaterThan(0);
+    expect(report.snapshot).toMatchObject({ speedup: 0, successRate: 1, oomCount: 0 });
+  });
+
+  test('gives the same results every time', async () => {
+    const folder = await temporaryFolder(FILES);
+    const results = [1, 2].map(
+      () => JSON.parse(runBin(['search', '-d', folder, '-q', 'salt', '-k', '3', '--json']).stdout).results,
+    );
+    expect(results[1]).toEqual(results[0]);
+  });
+
+  test('a heading above a passage counts for it', async () => {
+    const folder = await temporaryFolder({
+      'a.md': `# Guide\n\n## Kneading\n\nFold it over and press.\n\n## Pressing\n\nPush it down.\n`,
+    });
+    const report = JSON.parse(runBin(['search', '-d', folder, '-q', 'kneading', '--json']).stdout);
+    expect(report.results[0]).toMatchObject({ line: 3 });
+  });
+
+  test('names what it skipped on standard error and answers all the same', async () => {
+    const folder = await temporaryFolder({ ...FILES, 'huge.log': 'x'.repeat(5 * 2 ** 20) });
+    const { status, stdout, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
+    expect(stderr).toBe(`gearshift: skipped ${join(folder, 'huge.log')}: 5.0 MiB, the limit is 4.0 MiB\n`);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout).results).toHaveLength(3);
+  });
+
+  test('shows no escape sequence of a file to the terminal', async () => {
+    const folder = await temporaryFolder({ 'a.txt': 'evil \u001b]0;title\u0007 salt' });
+    const { stdout } = runBin(['search', '-d', folder, '-q', 'salt']);
+    expect(stdout).toContain('evil');
+    expect(stdout).not.toContain('\u001b');
+  });
+});
+
+describe('search over vectors', () => {
+  const corpus = npyBytes({ shape: '(3, 2)', data: new Float32Array([1, 0, 0, 1, 3, 3]) });
+
+  test('finds rows for each query', async () => {
+    const queries = npyBytes({ descr: "'<f8'", shape: '(2, 2)', data: new Float64Array([0, 2, 5, 0]) });
+    const folder = await temporaryFolder({ 'c.npy': corpus, 'q.npy': queries });
+    const args = ['search', '--vectors', 'c.npy', '--query-vectors', 'q.npy', '--k', '2'];
+    const { status, stdout, stderr } = runBin([...args, '--json'], folder);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const { results, ...facts } = JSON.parse(stdout);
+    const diagonal = expect.closeTo(Math.SQRT1_2, 5);
+    expect(results).toEqual([
+      { query: 0, row: 1, score: 1 },
+      { query: 0, row: 2, score: diagonal },
+      { query: 1, row: 0, score: 1 },
+      { query: 1, row: 2, score: diagonal },
+    ]);
+    expect(facts).toMatchObject({ query: 'q.npy', backend: 'cpu', decision: { reason: 'too-small' } });
+
+    const forPeople = runBin(args, folder);
+    expect(forPeople.stdout).toMatch(
+      /^q\.npy in 3 vectors in c\.npy\n\nquery 0 {2}row 1 {2}1\.0000\nquery 0 {2}row 2 {2}0\.7071\n/,
+    );
+  });
+
+  test('takes a single vector, and more results than rows', async () => {
+    const query = npyBytes({ shape: '(2,)', data: new Float32Array([0, 1]) });
+    const folder = await temporaryFolder({ 'c.npy': corpus, 'q.npy': query });
+    const { stdout } = runBin(
+      ['search', '--vectors', 'c.npy', '--query-vectors', 'q.npy', '--k', '99', '--json'],
+      folder,
+    );
+    expect(JSON.parse(stdout).results.map(({ row }: { row: number }) => row)).toEqual([1, 2, 0]);
+  });
+
+  test('says which values did not fit, and writes NaN as null', async () => {
+    const query = npyBytes({ descr: "'<f8'", shape: '(2,)', data: new Float64Array([1e300, 1]) });
+    const folder = await temporaryFolder({ 'c.npy': corpus, 'q.npy': query });
+    const { stdout, stderr } = runBin(['search', '--vectors', 'c.npy', '--query-vectors', 'q.npy', '--json'], folder);
+    expect(stderr).toBe('gearshift: q.npy: 1 values too large for float32 became infinite\n');
+    expect(JSON.parse(stdout).results[0].score).toBeNull();
+  });
+});
+
+describe('bad input gets one line on standard error and exit code 2', () => {
+  const vector = (dimensions: number): Uint8Array =>
+    npyBytes({ shape: `(1, ${dimensions})`, data: new Float32Array(dimensions).fill(1) });
+  const files = {
+    'text/a.txt': 'words',
+    'binary/a.bin': BINARY,
+    'v2.npy': vector(2),
+    'v3.npy': vector(3),
+    'i8.npy': npyBytes({ descr: "'<i8'", shape: '(1, 2)', data: new BigInt64Array(2) }),
+    'cut.npy': vector(3).subarray(0, -1),
+    'line\nbreak/a.bin': BINARY,
+  };
+  const text = ['search', '--dir', 'text', '--query', 'words'];
+
+  test.each<[string, string[], string]>([
+    ['no command', [], 'no command given'],
+    ['an unknown command', ['serach'], "unknown command 'serach'"],
+    ['an unknown option', [...text, '--jsno'], "unknown option '--jsno'"],
+    ['an unknown option of the program', ['--frob'], "unknown option '--frob'"],
+    ['an option without its value', ['search', '--dir'], "option '-d, --dir <folder>' argument missing"],
+    ['an argument too many', [...text, 'more'], 'too many arguments'],
+    ['no folder', ['search', '--query', 'words'], '--dir FOLDER is missing'],
+    ['no query', ['search', '--dir', 'text'], '--query "words" is missing'],
+    ['nothing at all', ['search'], '--dir FOLDER is missing'],
+    ['an empty query', ['search', '--dir', 'text', '--query', ' '], '--query: expected words, got an empty text'],
+    ['a query without words', ['search', '--dir', 'text', '--query', '?!'], "--query: expected words, got '?!'"],
+    ['k of 0', [...text, '--k', '0'], 'expected a whole number of at least 1'],
+    ['a negative k', [...text, '--k', '-3'], 'expected a whole number of at least 1'],
+    ['a fractional k', [...text, '--k', '1.5'], 'expected a whole number of at least 1'],
+    ['k that is no number', [...text, '--k', 'ten'], 'expected a whole number of at least 1'],
+    ['an endless k', [...text, '--k', '99999999999999999999'], 'expected a whole number of at least 1'],
+    ['a missing folder', ['search', '--dir', 'gone', '--query', 'x'], '--dir gone: cannot read the folder (ENOENT)'],
+    [
+      'a file for a folder',
+      ['search', '--dir', 'v2.npy', '--query', 'x'],
+      '--dir v2.npy: expected a folder, got a file',
+    ],
+    ['only binary files', ['search', '--dir', 'binary', '--query', 'x'], 'the folder holds only binary files'],
+    ['a name with a line break', ['search', '--dir', 'line\nbreak', '--query', 'x'], '--dir line break: '],
+    ['both ways to search', [...text, '--vectors', 'v2.npy'], 'cannot be combined'],
+    ['vectors without queries', ['search', '--vectors', 'v2.npy'], '--query-vectors FILE.npy is missing'],
+    ['queries without vectors', ['search', '--query-vectors', 'v2.npy'], '--vectors FILE.npy is missing'],
+    ['missing vectors', ['search', '--vectors', 'gone.npy', '--query-vectors', 'v2.npy'], 'gone.npy: cannot read'],
+    [
+      'dimensions that differ',
+      ['search', '--vectors', 'v2.npy', '--query-vectors', 'v3.npy'],
+      'v3.npy: vectors of 3 dimensions, expected 2 as in v2.npy',
+    ],
+    ['a wrong dtype', ['search', '--vectors', 'v2.npy', '--query-vectors', 'i8.npy'], 'i8.npy: dtype <i8'],
+    ['a truncated file', ['search', '--vectors', 'cut.npy', '--query-vectors', 'v3.npy'], 'cut.npy: truncated'],
+  ])('%s', async (_name, args, message) => {
+    const folder = await temporaryFolder(files);
+    for (const all of [args, [...args, '--json']]) {
+      const { status, stdout, stderr } = runBin(all, folder);
+      expect(stderr).toMatch(/^gearshift: [^\n]+\n$/);
+      if (all === args) expect(stderr).toContain(message);
+      expect(stdout).toBe('');
+      expect(status).toBe(2);
+    }
+  });
+});
+
+describe('the rest of the command', () => {
+  test('--version is that of the package', async () => {
+    const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+    expect(runBin(['--version'])).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
+  });
+
+  test('--help explains commands and options', () => {
+    expect(runBin(['--help'])).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('search') });
+    const { status, stdout, stderr } = runBin(['search', '--help']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const option of ['--dir', '--query', '--vectors', '--query-vectors', '--k', '--json']) {
+      expect(stdout).toContain(option);
+    }
+  });
+
+  test('a reader that goes away ends it quietly', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 300 }, (_value, index) => [`${index}.txt`, `salt ${'pepper '.repeat(100)}`]),
+    );
+    const folder = await temporaryFolder(files);
+    const child = spawn(process.execPath, [BIN, 'search', '-d', folder, '-q', 'salt', '-k', '300', '--json']);
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (chunk) => (stderr += String(chunk)));
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
+
+  test.skipIf(process.platform === 'win32')('an internal failure is one line and exit code 1', async () => {
+    const folder = await temporaryFolder(FILES);
+    const preload = join(
+      await temporaryFolder({
+        'break.cjs': 'Float32Array.prototype.subarray = () => { throw new Error("broken\\nplatform"); };',
+      }),
+      'break.cjs',
+    );
+    const args = ['--require', preload, BIN, 'search', '-d', folder, '-q', 'salt'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(stderr).toBe('gearshift: broken platform\n');
+    expect(stdout).toBe('');
+    expect(status).toBe(1);
+  });
+
+  test('the built file can be run by itself', async () => {
+    expect((await readFile(BIN, 'utf8')).startsWith('#!/usr/bin/env node\n')).toBe(true);
+  });
+
+  test.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
+    'a file that may not be read is skipped with a notice (not as root)',
+    async () => {
+      const folder = await temporaryFolder({ ...FILES, 'secret.txt': 'x' });
+      await chmod(join(folder, 'secret.txt'), 0);
+      const { status, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
+      expect(stderr).toBe(`gearshift: skipped ${join(folder, 'secret.txt')}: EACCES\n`);
+      expect(status).toBe(0);
+    },
+  );
+});
