@@ -1,0 +1,105 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, describe, expect, it } from 'vitest';
+import { packPackages } from '../src/pack-packages.mjs';
+import { stageAddons } from '../src/stage-addon.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'gearshift-pack-'));
+const staged = stageAddons();
+const packed = packPackages(folder);
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+const byName = packed.map((entry) => [entry.name, entry] as const);
+const withCode = byName.filter(([, { isPlatform }]) => !isPlatform);
+const platforms = byName.filter(([, { isPlatform }]) => isPlatform);
+
+it('finds the packages', () => {
+  expect(withCode.length).toBeGreaterThanOrEqual(6);
+  expect(platforms.length).toBeGreaterThanOrEqual(1);
+});
+
+// Without a compiler there is no addon to put into a platform package; what depends on it is skipped, not passed.
+const complete = byName.filter(([name, { isPlatform }]) => !isPlatform || staged.includes(name));
+const incomplete = byName.filter((entry) => !complete.includes(entry));
+it.skip.each(incomplete)('%s has its addon (not built on this machine)', () => undefined);
+
+describe.each(complete)('%s', (_name, { files, manifest, source, isPlatform, tarball }) => {
+  it('contains what a user needs and nothing else', () => {
+    const code = isPlatform ? /^gearshift-cpu\.node$/ : /^dist\/[\w/-]+\.(js|d\.ts)$/;
+    expect(files.filter((file) => !code.test(file))).toEqual(['LICENSE', 'README.md', 'package.json']);
+    expect(files.filter((file) => code.test(file)).length).toBeGreaterThan(0);
+  });
+
+  it('carries the licence of the repository', () => {
+    const licence = execFileSync('tar', ['-xOzf', tarball, 'package/LICENSE'], { encoding: 'utf8' });
+    expect(licence).toBe(readFileSync(fileURLToPath(new URL('../../../LICENSE', import.meta.url)), 'utf8'));
+    expect(manifest.license).toBe('Apache-2.0');
+  });
+
+  it('runs nothing when it is installed', () => {
+    // npm compiles by itself where it sees a binding.gyp.
+    expect(files.filter((file) => file.endsWith('binding.gyp'))).toEqual([]);
+    expect(Object.keys(manifest.scripts ?? {})).toEqual([]);
+    expect(manifest.gypfile).toBeUndefined();
+  });
+
+  it('names real versions where the repository names the workspace', () => {
+    const groups = ['dependencies', 'optionalDependencies', 'peerDependencies', 'devDependencies'];
+    const ranges = groups.flatMap((group) => Object.values<string>(manifest[group] ?? {}));
+    expect(ranges.filter((range) => /^(workspace|file|link|catalog):/.test(range))).toEqual([]);
+  });
+
+  it('is public, for Node 20.19 and newer', () => {
+    expect(source.publishConfig.access).toBe('public');
+    expect(manifest.engines).toEqual({ node: '>=20.19' });
+  });
+
+  it('satisfies publint', async () => {
+    const { messages } = await publint({ pack: { tarball: readTarball(tarball) }, strict: true, level: 'suggestion' });
+    expect(messages.map((message) => formatMessage(message, manifest))).toEqual([]);
+  });
+});
+
+describe.each(withCode)('%s', (_name, { tarball }) => {
+  it('resolves with its types from ES modules and bundlers', () => {
+    // esm-only: what requires Node 20.19 serves CommonJS through require() of ES modules, which the install tests prove.
+    const bin = fileURLToPath(new URL('../node_modules/.bin/attw', import.meta.url));
+    const { status, stdout } = spawnSync(bin, [tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'], {
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    });
+    expect(status, stdout).toBe(0);
+  });
+});
+
+describe.each(platforms)('%s', (name, { manifest, files }) => {
+  const [, os, cpu, libc] = /-(linux|darwin|win32)-(x64|arm64)(?:-(gnu|musl))?$/.exec(name) ?? [];
+
+  it('says at top level where it may be installed, as its name does', () => {
+    expect(manifest.os).toEqual([os]);
+    expect(manifest.cpu).toEqual([cpu]);
+    expect(manifest.libc).toEqual(libc === undefined ? undefined : [libc === 'gnu' ? 'glibc' : libc]);
+  });
+
+  it('brings no code and no dependencies', () => {
+    expect(files).not.toContain('index.js');
+    expect(manifest.dependencies).toBeUndefined();
+  });
+
+  it('is an optional dependency of its loader, at exactly the same version', () => {
+    const loader = packed.find((entry) => name.startsWith(`${entry.name}-`) && !entry.isPlatform);
+    expect(loader?.manifest.optionalDependencies[name]).toBe(manifest.version);
+    expect(loader?.manifest.version).toBe(manifest.version);
+  });
+});
+
+function readTarball(tarball: string): ArrayBuffer {
+  const bytes = readFileSync(tarball);
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+}
