@@ -19,6 +19,14 @@ describe('splitPassages', () => {
     expect(passages[1].text).toBe(paragraph('beta'));
   });
 
+  test('a short end joins what comes before it, under the same heading and within the bound', () => {
+    const joined = `${paragraph('alpha')}\n\n\nend`;
+    expect(plain(joined)).toEqual([{ line: 1, text: joined, headings: [] }]);
+    expect(markdown(`# A\n${paragraph('alpha')}\n\n# B\nend`)).toHaveLength(2);
+    const full = `${'x'.repeat(99)}\n`.repeat(12);
+    expect(plain(`${full}\nend`).map(({ text }) => text.length)).toEqual([1199, 3]);
+  });
+
   test('every heading begins a passage and passages know what they are under', () => {
     const passages = markdown('# Top\nintro\n\n## First\none\n### Deep ###\ntwo\n## Second\nthree');
     expect(passages).toEqual([
@@ -51,7 +59,7 @@ describe('splitPassages', () => {
 
   test('counts lines after any kind of line end', () => {
     const long = paragraph('word');
-    expect(plain(`a\r\nb\rc\n${long}\n\n\nlast`).map(({ line }) => line)).toEqual([1, 7]);
+    expect(plain(`a\r\nb\rc\n${long}\n\n\n${long}`).map(({ line }) => line)).toEqual([1, 7]);
   });
 
   test('cuts an endless line between words, and without words anywhere but inside a character', () => {

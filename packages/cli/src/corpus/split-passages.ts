@@ -17,10 +17,18 @@ export interface SplitOptions {
 export const MAX_PASSAGE_CHARACTERS = 1200;
 /** Paragraphs under one heading are joined until a passage has this many characters. */
 const ENOUGH_CHARACTERS = 400;
+/** A last piece under a heading that is shorter than this joins the one before it, where it fits. */
+const TOO_FEW_CHARACTERS = 200;
 
 interface Line {
   readonly number: number;
   readonly text: string;
+}
+
+/** Consecutive lines under one heading. */
+interface Piece {
+  readonly headings: readonly string[];
+  readonly lines: Line[];
 }
 
 /**
@@ -28,50 +36,82 @@ interface Line {
  * line ends, and a line too long for a passage is cut between words.
  */
 export function splitPassages(text: string, { markdown }: SplitOptions): Passage[] {
-  const passages: Passage[] = [];
-  const headings: string[] = [];
-  let current: Line[] = [];
-  let currentLength = 0;
+  const passages = sections(text, markdown)
+    .flatMap(splitSection)
+    .map(({ headings, lines }) => ({ line: lines[0].number, text: textOf(lines), headings }));
+  // A heading with nothing under it says too little to be an answer; its words reach the passages below it anyway.
+  const answers = passages.filter((passage) => !markdown || !/^#{1,6}\s.*$/.test(passage.text));
+  return answers.length > 0 ? answers : passages;
+}
+
+/** What stands under each heading, the heading included.  */
+function sections(text: string, markdown: boolean): Piece[] {
+  const path: string[] = [];
+  let section: Piece = { headings: [], lines: [] };
+  const all = [section];
   let fence: string | undefined;
-
-  const finish = (): void => {
-    while (current.length > 0 && current[current.length - 1].text.trim() === '') current.pop();
-    if (current.length > 0) {
-      passages.push({
-        line: current[0].number,
-        text: current.map((line) => line.text).join('\n'),
-        // A level that a document leaves out is a hole in the array; flat() drops holes.
-        headings: headings.flat(),
-      });
-    }
-    current = [];
-    currentLength = 0;
-  };
-
   for (const line of boundedLines(text)) {
-    const isBlank = line.text.trim() === '';
     if (markdown) {
       const marker = /^ {0,3}(`{3,}|~{3,})/.exec(line.text)?.[1];
       if (fence === undefined) fence = marker;
       else if (marker?.startsWith(fence)) fence = undefined;
+      const heading = fence === undefined ? /^(#{1,6})\s+(.+?)\s*#*\s*$/.exec(line.text) : null;
+      if (heading !== null) {
+        path.length = Math.min(path.length, heading[1].length - 1);
+        path[heading[1].length - 1] = heading[2];
+        // A level that a document leaves out is a hole in the array; flat() drops holes.
+        section = { headings: path.flat(), lines: [] };
+        all.push(section);
+      }
     }
-    const heading = markdown && fence === undefined ? /^(#{1,6})\s+(.+?)\s*#*\s*$/.exec(line.text) : null;
-    if (heading !== null) {
-      finish();
-      headings.length = Math.min(headings.length, heading[1].length - 1);
-      headings[heading[1].length - 1] = heading[2];
-    } else if (isBlank && fence === undefined && currentLength >= ENOUGH_CHARACTERS) {
-      finish();
-    }
+    section.lines.push(line);
+  }
+  return all;
+}
+
+/** The pieces of a section, each short enough for a passage and without blank lines at its ends. */
+function splitSection({ headings, lines }: Piece): Piece[] {
+  const pieces: Piece[] = [];
+  let current: Line[] = [];
+  let currentLength = 0;
+  let isInCode = false;
+  const finish = (): void => {
+    const piece = { headings, lines: withoutBlankEnds(current) };
+    if (piece.lines.length > 0) pieces.push(piece);
+    current = [];
+    currentLength = 0;
+  };
+
+  for (const line of lines) {
+    if (/^ {0,3}(`{3}|~{3})/.test(line.text)) isInCode = !isInCode;
+    const isBlank = line.text.trim() === '';
+    if (isBlank && !isInCode && currentLength >= ENOUGH_CHARACTERS) finish();
     if (currentLength + line.text.length + 1 > MAX_PASSAGE_CHARACTERS) finish();
-    if (isBlank && current.length === 0) continue;
     current.push(line);
     currentLength += line.text.length + 1;
   }
   finish();
-  // A heading with nothing under it says too little to be an answer; its words reach the passages below it anyway.
-  const answers = passages.filter((passage) => !markdown || !/^#{1,6}\s.*$/.test(passage.text));
-  return answers.length > 0 ? answers : passages;
+  return joinShortEnd(pieces, lines);
+}
+
+/** Without this the output of an example, say, would be a passage of two words under a telling heading. */
+function joinShortEnd(pieces: Piece[], section: readonly Line[]): Piece[] {
+  const [before, last] = pieces.slice(-2);
+  if (last === undefined || textOf(last.lines).length >= TOO_FEW_CHARACTERS) return pieces;
+  const end = section.indexOf(last.lines[last.lines.length - 1]) + 1;
+  const joined = section.slice(section.indexOf(before.lines[0]), end);
+  if (textOf(joined).length > MAX_PASSAGE_CHARACTERS) return pieces;
+  return [...pieces.slice(0, -2), { headings: before.headings, lines: joined }];
+}
+
+function textOf(lines: readonly Line[]): string {
+  return lines.map((line) => line.text).join('\n');
+}
+
+function withoutBlankEnds(lines: readonly Line[]): Line[] {
+  const isText = ({ text }: Line): boolean => text.trim() !== '';
+  const first = lines.findIndex(isText);
+  return first === -1 ? [] : lines.slice(first, lines.findLastIndex(isText) + 1);
 }
 
 /** The lines of a text with their numbers; a line too long for a passage comes in pieces under the same number. */
