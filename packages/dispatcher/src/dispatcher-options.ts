@@ -1,0 +1,52 @@
+import { expected, requireObject, type Backend } from '@gearshift/contracts';
+import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatcher.js';
+import type { DispatchPolicy } from './policies/dispatch-policy.js';
+
+const FALLBACK_MODES: readonly FallbackMode[] = ['cpu', 'never'];
+
+export interface CheckedDispatcherOptions {
+  readonly backends: readonly Backend[];
+  readonly policy: DispatchPolicy;
+  readonly tracker: AttemptTracker;
+  readonly fallback: FallbackMode;
+  readonly clock: () => number;
+}
+
+/** Fills in defaults; TypeError or RangeError for what cannot work, at creation rather than at the first request. */
+export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispatcherOptions {
+  requireObject('options', options);
+  const { backends, policy, tracker, fallback = 'cpu', clock = () => performance.now() } = options;
+  checkBackends(backends);
+  requireMethods('policy', policy, ['decide', 'observe', 'snapshot', 'export', 'import']);
+  requireMethods('tracker', tracker, ['snapshot', 'record']);
+  if (!FALLBACK_MODES.includes(fallback)) {
+    throw new RangeError(expected('fallback', `one of ${FALLBACK_MODES.join(', ')}`, fallback));
+  }
+  if (typeof clock !== 'function') throw new TypeError(expected('clock', 'a function', clock));
+  return { backends: [...backends], policy, tracker, fallback, clock };
+}
+
+function checkBackends(backends: readonly Backend[]): void {
+  if (!Array.isArray(backends)) throw new TypeError(expected('backends', 'an array of backends', backends));
+  if (backends.length === 0) throw new RangeError('backends: expected at least one, got none');
+  const ids = new Set<string>();
+  for (const [index, backend] of (backends as readonly Backend[]).entries()) {
+    const name = `backends[${index}]`;
+    requireMethods(name, backend, ['supports', 'cosineSimilarity', 'topK', 'spreadActivation']);
+    if (typeof backend.id !== 'string') throw new TypeError(expected(`${name}.id`, 'a string', backend.id));
+    if (backend.kind !== 'cpu' && backend.kind !== 'gpu') {
+      throw new RangeError(expected(`${name}.kind`, "'cpu' or 'gpu'", backend.kind));
+    }
+    if (ids.has(backend.id)) throw new RangeError(`${name}.id: expected ids to differ, got '${backend.id}' twice`);
+    ids.add(backend.id);
+  }
+}
+
+function requireMethods<T extends object>(name: string, value: T, methods: readonly (keyof T & string)[]): void {
+  requireObject(name, value);
+  for (const method of methods) {
+    if (typeof value[method] !== 'function') {
+      throw new TypeError(expected(`${name}.${method}`, 'a function', value[method]));
+    }
+  }
+}

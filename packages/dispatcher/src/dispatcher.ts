@@ -1,0 +1,70 @@
+import type { AttemptReport, Backend, OperationName, OperationRequest, Result } from '@gearshift/contracts';
+import type { DecisionCounts } from './decision-counts.js';
+import type { DecisionMetrics, DispatchPolicy } from './policies/dispatch-policy.js';
+import type { Completed, OutputOf, RunError } from './run-outcome.js';
+
+/**
+ * Runs each request on the device that the policy chooses, and on the next one when that fails.
+ *
+ * Belongs to one thread and may run any number of requests at once. Only a caller's mistake throws: TypeError or
+ * RangeError that names the argument, before any device is touched. Errors that a policy or tracker of your own throws
+ * pass through.
+ */
+export interface Dispatcher {
+  /**
+   * @param output receives the answer; must have the request's exact size, share no memory with its inputs, and stay
+   * untouched until the promise settles. Made here when left out. After a failed run its contents mean nothing.
+   * @returns the answer with how it came about, or why no allowed device gave one:
+   * `'aborted'` when the signal fired, otherwise the kind of the last attempt's error, or `'unsupported'` when the
+   * policy allowed no device.
+   */
+  run<R extends OperationRequest>(
+    request: R,
+    output?: OutputOf<R>,
+    options?: RunOptions,
+  ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
+
+  /**
+   * The same at once, on the first CPU backend that has synchronous operations; `'unsupported'` where none has. Blocks
+   * the event loop for as long as the work takes.
+   */
+  runSync<R extends OperationRequest>(request: R, output?: OutputOf<R>): Result<Completed<OutputOf<R>>, RunError>;
+
+  /** How many decisions of this operation had which reason, since this dispatcher was made. */
+  decisions(operation: OperationName): DecisionCounts;
+
+  readonly policy: DispatchPolicy;
+  readonly backends: readonly Backend[];
+  readonly fallback: FallbackMode;
+}
+
+export interface RunOptions {
+  /** Checked before each attempt, and handed to the backend, which checks it between slices of its work. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * `'cpu'`: a request that fails on a GPU goes to the other GPUs in list order, then to the CPU. `'never'`: it runs on the
+ * chosen device or fails.
+ */
+export type FallbackMode = 'cpu' | 'never';
+
+export interface DispatcherOptions {
+  /** At least one, each with an id of its own, in order of preference. They stay the caller's to close. */
+  readonly backends: readonly Backend[];
+  readonly policy: DispatchPolicy;
+  /** A tracker of `@gearshift/tracker`, or anything that answers the same two calls. */
+  readonly tracker: AttemptTracker;
+  /** Default `'cpu'`. */
+  readonly fallback?: FallbackMode | undefined;
+  /** Monotonic, in milliseconds; default `performance.now()`. */
+  readonly clock?: (() => number) | undefined;
+}
+
+/** What the dispatcher asks of a tracker. */
+export interface AttemptTracker {
+  /** One consistent view of the operation's metrics; taken at most once per decision. */
+  snapshot(operation: OperationName): DecisionMetrics;
+  /** Called exactly once per attempt, under the device that ran it. */
+  record(attempt: AttemptReport): void;
+}

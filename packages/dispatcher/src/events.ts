@@ -1,0 +1,44 @@
+import { channel, tracingChannel } from 'node:diagnostics_channel';
+import {
+  CHANNELS,
+  TRACING_CHANNELS,
+  type AttemptReport,
+  type Decision,
+  type OperationName,
+  type Result,
+} from '@gearshift/contracts';
+import type { DecisionMetrics } from './policies/dispatch-policy.js';
+import type { Completed, RunError } from './run-outcome.js';
+import type { Work } from './work.js';
+
+/*
+ * Channels are Node's own registry, shared by whoever names them. Building a message costs more than deciding, so each
+ * is built only where `hasSubscribers` says that somebody will read it.
+ */
+
+/** Message of `gearshift:decision`. */
+export interface DecisionEvent {
+  readonly decision: Decision;
+  readonly work: Work;
+  /** The one snapshot that was decided by. */
+  readonly snapshot: DecisionMetrics;
+}
+
+/** Context of the tracing channel `gearshift:run`; `result` is there at `end` of a sync run, `asyncEnd` of another. */
+export interface RunEvent {
+  readonly operation: OperationName;
+  readonly sync: boolean;
+  result?: Result<Completed, RunError>;
+}
+
+/** Context of the tracing channel `gearshift:attempt`; `result` is there at `end` of a sync run, `asyncEnd` of another. */
+export interface AttemptEvent {
+  readonly operation: OperationName;
+  readonly backend: string;
+  readonly fallback: boolean;
+  result?: AttemptReport;
+}
+
+export const decisionChannel = channel(CHANNELS.decision);
+export const runChannel = tracingChannel<unknown, RunEvent>(TRACING_CHANNELS.run);
+export const attemptChannel = tracingChannel<unknown, AttemptEvent>(TRACING_CHANNELS.attempt);

@@ -1,0 +1,20 @@
+export { createDispatcher } from './create-dispatcher.js';
+export type { DecisionCounts } from './decision-counts.js';
+export type { AttemptTracker, Dispatcher, DispatcherOptions, FallbackMode, RunOptions } from './dispatcher.js';
+export type { AttemptEvent, DecisionEvent, RunEvent } from './events.js';
+export {
+  NO_DEVICE,
+  type DecisionContext,
+  type DecisionMetrics,
+  type DecisionSlot,
+  type DeviceView,
+  type DispatchPolicy,
+  type DispatchSample,
+  type PolicyImportError,
+  type PolicySnapshot,
+  type PolicyState,
+} from './policies/dispatch-policy.js';
+export { pinnedPolicy } from './policies/pinned-policy.js';
+export { THRESHOLD_DEFAULTS, thresholdPolicy, type ThresholdPolicyOptions } from './policies/threshold-policy.js';
+export type { Completed, OutputOf, RunError } from './run-outcome.js';
+export { describeWork, type Work } from './work.js';

@@ -1,0 +1,42 @@
+import type {
+  AttemptReport,
+  BackendError,
+  BackendErrorKind,
+  Decision,
+  OperationRequest,
+  PhaseTimes,
+  TopKOutput,
+} from '@gearshift/contracts';
+
+/** What an operation writes into. */
+export type OutputOf<R extends OperationRequest> = R extends { readonly operation: 'top-k' }
+  ? TopKOutput
+  : Float32Array;
+
+/** A request that was answered. Plain data: it survives `postMessage`. */
+export interface Completed<Output extends Float32Array | TopKOutput = Float32Array | TopKOutput> {
+  /** The caller's own output where one was handed in. */
+  readonly output: Output;
+  /** What was chosen and why; `null` when there was nothing to compute, so that nothing was chosen. */
+  readonly decision: Decision | null;
+  /** Every try in order, the last of which succeeded; empty when there was nothing to compute. */
+  readonly attempts: readonly AttemptReport[];
+  /** From the checked request to the answer: deciding, every attempt, and waiting. */
+  readonly latencyMs: number;
+  /** Of the attempt that succeeded; `null` when there was nothing to compute. */
+  readonly phases: PhaseTimes | null;
+}
+
+/** A request that no allowed device answered. Plain data: it survives `postMessage`. */
+export interface RunError {
+  /** The kind of the last attempt's error: `kind` decides what to do next, `message` is for people only. */
+  readonly kind: BackendErrorKind;
+  readonly message: string;
+  /** `null` when the run ended before a device was chosen. */
+  readonly decision: Decision | null;
+  /** Every try in order; empty when none was made. */
+  readonly attempts: readonly AttemptReport[];
+  readonly latencyMs: number;
+  /** The last attempt's error; `null` when no attempt was made. */
+  readonly cause: BackendError | null;
+}

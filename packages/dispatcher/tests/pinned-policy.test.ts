@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { createMatrix, prepareRequest } from '@gearshift/contracts';
+import { describeWork, NO_DEVICE, pinnedPolicy, type DecisionSlot, type DeviceView } from '../src/index.js';
+
+const CPU: DeviceView = { id: 'cpu', kind: 'cpu', supported: true, bytesToUpload: 0 };
+const GPU: DeviceView = { id: 'cuda:0', kind: 'gpu', supported: true, bytesToUpload: 0 };
+const matrix = createMatrix(new Float32Array(8), { dimensions: 4 });
+const WORK = describeWork(prepareRequest({ operation: 'cosine-similarity', query: new Float32Array(4), matrix }));
+
+function decide(deviceId: string, devices: DeviceView[], strict = false) {
+  const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN };
+  pinnedPolicy(deviceId).decide(WORK, devices, { snapshot: { speedup: 0, successRate: 0 }, strict }, out);
+  return [out.device, out.reason];
+}
+
+describe('pinnedPolicy', () => {
+  it('chooses its device whatever the numbers say', () => {
+    expect(decide('cuda:0', [CPU, GPU])).toEqual([1, 'forced']);
+    expect(decide('cpu', [GPU, CPU])).toEqual([1, 'forced']);
+  });
+
+  it('leaves the work to the CPU where its device is missing or refuses, and says which', () => {
+    expect(decide('cuda:1', [GPU, CPU])).toEqual([1, 'no-device']);
+    expect(decide('cuda:0', [{ ...GPU, supported: false }, CPU])).toEqual([1, 'unsupported']);
+    expect(decide('cuda:1', [GPU])).toEqual([NO_DEVICE, 'no-device']);
+  });
+
+  it('leaves it to nobody when strict', () => {
+    expect(decide('cuda:1', [GPU, CPU], true)).toEqual([NO_DEVICE, 'no-device']);
+    expect(decide('cuda:0', [{ ...GPU, supported: false }, CPU], true)).toEqual([NO_DEVICE, 'unsupported']);
+  });
+
+  it('says what it is set to', () => {
+    expect(pinnedPolicy('cuda:0').snapshot()).toEqual({ policy: 'pinned', options: { deviceId: 'cuda:0' } });
+  });
+
+  it('refuses what is no id', () => {
+    expect(() => pinnedPolicy('')).toThrow("deviceId: expected the id of a backend, got ''");
+    expect(() => pinnedPolicy(0 as never)).toThrow(TypeError);
+  });
+});

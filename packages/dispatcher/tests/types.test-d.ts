@@ -1,0 +1,42 @@
+import { expectTypeOf, it } from 'vitest';
+import type {
+  AttemptReport,
+  BackendErrorKind,
+  CosineSimilarityRequest,
+  Decision,
+  Result,
+  TopKOutput,
+  TopKRequest,
+} from '@gearshift/contracts';
+import type { Completed, Dispatcher, DispatcherOptions, DispatchPolicy, RunError } from '../src/index.js';
+
+declare const dispatcher: Dispatcher;
+declare const topK: TopKRequest;
+declare const cosine: CosineSimilarityRequest;
+
+it('answers each operation with its own output', () => {
+  expectTypeOf(dispatcher.run(topK)).resolves.toEqualTypeOf<Result<Completed<TopKOutput>, RunError>>();
+  expectTypeOf(dispatcher.run(cosine)).resolves.toEqualTypeOf<Result<Completed<Float32Array>, RunError>>();
+  expectTypeOf(dispatcher.runSync(topK)).toEqualTypeOf<Result<Completed<TopKOutput>, RunError>>();
+});
+
+it('takes only the output that belongs to the request', () => {
+  // @ts-expect-error a top-k writes indices and scores
+  void dispatcher.run(topK, new Float32Array(4));
+  // @ts-expect-error a cosine similarity writes scores alone
+  void dispatcher.run(cosine, { indices: new Uint32Array(1), scores: new Float32Array(1), count: 1 });
+});
+
+it('tells what was chosen, tried and missed', () => {
+  expectTypeOf<Completed['decision']>().toEqualTypeOf<Decision | null>();
+  expectTypeOf<RunError['attempts']>().toEqualTypeOf<readonly AttemptReport[]>();
+  expectTypeOf<RunError['kind']>().toEqualTypeOf<BackendErrorKind>();
+});
+
+it('has no option that it does not honour', () => {
+  expectTypeOf<keyof DispatcherOptions>().toEqualTypeOf<'backends' | 'policy' | 'tracker' | 'fallback' | 'clock'>();
+});
+
+it('lets policies of other people in', () => {
+  expectTypeOf<DispatchPolicy['decide']>().returns.toBeVoid();
+});

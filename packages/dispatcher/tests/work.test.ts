@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { createMatrix, graphFromEdges, prepareRequest } from '@gearshift/contracts';
+import { describeWork } from '../src/index.js';
+
+const matrix = createMatrix(new Float32Array(100 * 8), { dimensions: 8 });
+const query = new Float32Array(8);
+
+describe('describeWork', () => {
+  it('counts the rows, not the queries, as the batch of a cosine similarity', () => {
+    const twoQueries = new Float32Array(16);
+    expect(
+      describeWork(prepareRequest({ operation: 'cosine-similarity', query: twoQueries, matrix, end: 50 })),
+    ).toEqual({
+      operation: 'cosine-similarity',
+      batchSize: 50,
+      queries: 2,
+      dimensions: 8,
+      flops: 2 * 2 * 50 * 8,
+      bytes: 50 * 8 * 4 + 2 * 8 * 4 + 2 * 50 * 4,
+      requestBytes: 2 * 8 * 4,
+      operandBytes: 100 * 8 * 4,
+      outputBytes: 2 * 50 * 4,
+    });
+  });
+
+  it('counts the candidates of a top-k, which travel with the request', () => {
+    const candidates = Uint32Array.of(3, 5, 7);
+    expect(describeWork(prepareRequest({ operation: 'top-k', query, matrix, k: 2, candidates }))).toEqual({
+      operation: 'top-k',
+      batchSize: 3,
+      queries: 1,
+      dimensions: 8,
+      flops: 2 * 3 * 8,
+      bytes: 3 * 8 * 4 + 8 * 4 + 3 * 4 + 2 * 8,
+      requestBytes: 8 * 4 + 3 * 4,
+      operandBytes: 100 * 8 * 4,
+      outputBytes: 2 * 8,
+    });
+    expect(describeWork(prepareRequest({ operation: 'top-k', query, matrix, k: 2, start: 90 }))).toMatchObject({
+      batchSize: 10,
+      flops: 2 * 10 * 8,
+    });
+  });
+
+  it('counts receiving nodes, and edges times hops', () => {
+    const graph = graphFromEdges(3, [
+      [0, 1],
+      [1, 2],
+      [0, 2],
+    ]);
+    const activations = new Float32Array(3);
+    const whole = describeWork(prepareRequest({ operation: 'spread-activation', graph, activations, hops: 2 }));
+    expect(whole).toMatchObject({ batchSize: 3, queries: 1, dimensions: 1, flops: 2 * (2 * 3 + 3 * 3) });
+    expect(whole).toMatchObject({ requestBytes: 12, outputBytes: 12, operandBytes: 4 * 4 + 3 * 4 + 3 * 4 });
+    expect(whole.bytes).toBe(2 * (3 * 8 + 3 * 4 + 12 + 12));
+    const last = describeWork(prepareRequest({ operation: 'spread-activation', graph, activations, start: 2 }));
+    expect(last).toMatchObject({ batchSize: 1, flops: 2 * 2 + 3 });
+  });
+});
