@@ -21,6 +21,8 @@ export function runNx(args, { output = 'stderr' } = {}) {
       NX_TUI: 'false',
       NX_INTERACTIVE: 'false',
       NX_NO_CLOUD: 'true',
+      // See toolchain.mjs: where compilers are looked for, whatever Nx adds to PATH.
+      GEARSHIFT_TOOL_PATH: process.env['PATH'] ?? '',
     },
   });
 }

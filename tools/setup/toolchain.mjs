@@ -53,7 +53,10 @@ function readVersion(program) {
   const args = isVswhere
     ? ['-latest', '-requires', 'Microsoft.VisualStudio.Component.VC.Tools.x86.x64', '-property', 'installationVersion']
     : ['--version'];
-  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8', timeout: 30_000 });
+  // Nx puts the folder of the node program first on the PATH of what it runs, where a compiler may lie that the user does
+  // not have on theirs: the answer must be the same inside and outside.
+  const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
+  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8', timeout: 30_000, env });
   if (status !== 0 || stdout.trim() === '') return null;
   return stdout.trim().split('\n')[0].trim();
 }
