@@ -1,0 +1,229 @@
+import { cpus } from 'node:os';
+import {
+  ok,
+  prepareCosineSimilarity,
+  prepareOperand,
+  prepareSpreadActivation,
+  prepareTopK,
+  requireOutput,
+  requireTopKOutput,
+  type BackendDescription,
+  type BackendError,
+  type CosineSimilarityRequest,
+  type MemoryReading,
+  type Operand,
+  type OperationRequest,
+  type PhaseTimes,
+  type PreparedCosineSimilarity,
+  type PreparedSpreadActivation,
+  type PreparedTopK,
+  type Residency,
+  type Result,
+  type SpreadActivationRequest,
+  type SyncBackend,
+  type TopKOutput,
+  type TopKRequest,
+  type UnsupportedReason,
+} from '@gearshift/contracts';
+import { BACKEND_ID, fail, failAborted, failClosed, type Failure } from '../backend-errors.js';
+import { readMemory } from '../memory-reading.js';
+import { PACKAGE_VERSION } from '../package-version.js';
+import { measuredSince } from '../phase-times.js';
+import { runToEnd, runYielding, STEP_DONE, type SlicedWork } from '../sliced-work.js';
+import { RankRows } from './rank-rows.js';
+import { ScoreRows } from './score-rows.js';
+import { SpreadHops } from './spread-hops.js';
+import { TimeSliced } from './time-slice.js';
+
+type Answer = Result<PhaseTimes, BackendError>;
+
+/** Row numbers of a top-k are 32 bits wide. */
+const MAX_ROWS = 2 ** 32;
+
+export interface PortableBackendOptions {
+  /** Why nothing better is in use, for `describe()`; one line each. */
+  readonly limitations?: readonly string[] | undefined;
+}
+
+/**
+ * The operations in TypeScript: runs wherever Node does, on the caller's thread, and is the specification of what every
+ * other backend computes. It reads operands where they are and keeps no copy of its own.
+ *
+ * Scores are worked out in double precision and rounded once. Asynchronous calls give the event loop a turn every few
+ * milliseconds and then look at their signal; what ends sooner never leaves the caller's turn.
+ *
+ * Methods answer `'aborted'` and, after `close()`, `'unsupported'`; spreading over several hops also `'out-of-memory'`.
+ * They throw TypeError when the caller's memory is detached or shrunk while a call is under way.
+ */
+export async function createPortableBackend(
+  options: PortableBackendOptions = {},
+): Promise<Result<SyncBackend, BackendError>> {
+  return ok(new PortableBackend(options.limitations ?? []));
+}
+
+class PortableBackend implements SyncBackend {
+  readonly id = BACKEND_ID;
+  readonly kind = 'cpu';
+  readonly #limitations: readonly string[];
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(limitations: readonly string[]) {
+    this.#limitations = [...limitations];
+  }
+
+  describe(): BackendDescription {
+    return {
+      id: this.id,
+      kind: this.kind,
+      device: cpus().at(0)?.model.trim() ?? 'unknown CPU',
+      version: PACKAGE_VERSION,
+      source: 'portable',
+      level: 'typescript',
+      threads: 1,
+      limitations: this.#limitations,
+    };
+  }
+
+  memory(): MemoryReading {
+    return readMemory();
+  }
+
+  supports(request: OperationRequest): true | UnsupportedReason {
+    if (this.#closing !== undefined) return { reason: 'the backend is closed' };
+    switch (request.operation) {
+      case 'cosine-similarity':
+      case 'spread-activation':
+        return true;
+      case 'top-k':
+        return request.matrix.rows <= MAX_ROWS || { reason: `a top-k over more than ${MAX_ROWS} rows` };
+      default:
+        return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
+    }
+  }
+
+  /** Nothing is ever copied, so nothing ever has to be uploaded. */
+  residency(operand: Operand): Residency {
+    prepareOperand(operand);
+    return { residentBytes: 0, bytesToUpload: 0 };
+  }
+
+  cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Answer {
+    const prepared = prepareCosineSimilarity(request);
+    requireOutput(prepared, output);
+    return this.#runNow(() => scoreWork(prepared, output));
+  }
+
+  topKSync(request: TopKRequest, output: TopKOutput): Answer {
+    const prepared = prepareTopK(request);
+    requireTopKOutput(prepared, output);
+    const answer = this.#runNow(() => rankWork(prepared, output));
+    if (answer.ok) output.count = prepared.count;
+    return answer;
+  }
+
+  spreadActivationSync(request: SpreadActivationRequest, output: Float32Array): Answer {
+    const prepared = prepareSpreadActivation(request);
+    requireOutput(prepared, output);
+    return this.#runNow(() => spreadWork(prepared, output));
+  }
+
+  async cosineSimilarity(
+    request: CosineSimilarityRequest,
+    output: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const prepared = prepareCosineSimilarity(request);
+    requireOutput(prepared, output);
+    return this.#run(() => scoreWork(prepared, output), signal);
+  }
+
+  async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
+    const prepared = prepareTopK(request);
+    requireTopKOutput(prepared, output);
+    const answer = await this.#run(() => rankWork(prepared, output), signal);
+    if (answer.ok) output.count = prepared.count;
+    return answer;
+  }
+
+  async spreadActivation(
+    request: SpreadActivationRequest,
+    output: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const prepared = prepareSpreadActivation(request);
+    requireOutput(prepared, output);
+    return this.#run(() => spreadWork(prepared, output), signal);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  #runNow(begin: () => SlicedWork | Failure): Answer {
+    if (this.#closing !== undefined) return failClosed();
+    const startedAtMs = performance.now();
+    const work = begin();
+    if (isFailed(work)) return work;
+    return runToEnd(work) ?? measuredSince(startedAtMs);
+  }
+
+  async #run(begin: () => SlicedWork | Failure, signal: AbortSignal | undefined): Promise<Answer> {
+    if (this.#closing !== undefined) return failClosed();
+    if (signal?.aborted === true) return failAborted();
+    const startedAtMs = performance.now();
+    const work = begin();
+    if (isFailed(work)) return work;
+    const running = runYielding(work, () => signal?.aborted === true);
+    this.#underWay.add(running);
+    try {
+      return (await running) ?? measuredSince(startedAtMs);
+    } finally {
+      this.#underWay.delete(running);
+    }
+  }
+}
+
+const NO_WORK: SlicedWork = { step: () => STEP_DONE };
+
+function scoreWork(request: PreparedCosineSimilarity, output: Float32Array): SlicedWork {
+  if (request.outputLength === 0) return NO_WORK;
+  return new TimeSliced(new ScoreRows(request, output), {
+    inputs: [request.query, request.matrix.values],
+    outputs: [output],
+  });
+}
+
+function rankWork(request: PreparedTopK, output: TopKOutput): SlicedWork {
+  if (request.outputLength === 0) return NO_WORK;
+  const { indices, scores } = output;
+  return new TimeSliced(new RankRows(request, { indices, scores }), {
+    inputs: [request.query, request.matrix.values, ...(request.candidates === undefined ? [] : [request.candidates])],
+    outputs: [indices, scores],
+  });
+}
+
+function spreadWork(request: PreparedSpreadActivation, output: Float32Array): SlicedWork | Failure {
+  if (request.outputLength === 0) return NO_WORK;
+  const { graph, activations, hops } = request;
+  let spare: Float32Array;
+  try {
+    spare = new Float32Array(hops > 1 ? graph.nodes : 0);
+  } catch {
+    const requestedBytes = graph.nodes * Float32Array.BYTES_PER_ELEMENT;
+    return fail('out-of-memory', 'there is no memory for the activations between two hops', { requestedBytes });
+  }
+  return new TimeSliced(new SpreadHops(request, output, spare), {
+    inputs: [activations, graph.rowPointers, graph.columns, graph.weights],
+    outputs: [output],
+  });
+}
+
+function isFailed(work: SlicedWork | Failure): work is Failure {
+  return 'error' in work;
+}

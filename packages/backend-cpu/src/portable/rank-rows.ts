@@ -1,0 +1,63 @@
+import type { PreparedTopK, RankedList } from '@gearshift/contracts';
+import { RankedHeap } from './ranked-heap.js';
+import { RowScorer } from './row-scorer.js';
+import { OPERATIONS_PER_ENTRY, OPERATIONS_PER_STRIDE, type Strides } from './time-slice.js';
+
+/** The best rows for every query: all rows first, row by row, then the entries that stayed are sorted query by query. */
+export class RankRows implements Strides {
+  readonly #request: PreparedTopK;
+  readonly #scorer: RowScorer;
+  readonly #heap: RankedHeap;
+  /** How many rows are considered. */
+  readonly #rows: number;
+  /** Rows done, of {@link #rows}. */
+  #position = 0;
+  #query = 0;
+  #sortedQueries = 0;
+  /** Entries of the query being sorted that are still a heap. */
+  #unsorted: number;
+
+  constructor(request: PreparedTopK, output: RankedList) {
+    this.#request = request;
+    this.#scorer = new RowScorer(request.metric, request.matrix, request.query, request.queries);
+    this.#heap = new RankedHeap(request.metric, output);
+    this.#rows = request.candidates?.length ?? request.end - request.start;
+    this.#unsorted = request.count;
+  }
+
+  advance(): boolean {
+    return this.#position < this.#rows ? this.#select() : this.#sort();
+  }
+
+  #select(): boolean {
+    const { start, queries, candidates, count, matrix } = this.#request;
+    const operationsPerScore = matrix.dimensions + OPERATIONS_PER_ENTRY;
+    for (let left = OPERATIONS_PER_STRIDE; left > 0 && this.#position < this.#rows; left -= operationsPerScore) {
+      const row = candidates === undefined ? start + this.#position : candidates[this.#position];
+      if (this.#query === 0) this.#scorer.moveTo(row);
+      const score = this.#scorer.score(this.#query);
+      // Every query has seen as many rows as every other, so the number of rows is the size of all heaps.
+      if (this.#position < count) this.#heap.add(this.#query * count, this.#position, row, score);
+      else this.#heap.offer(this.#query * count, count, row, score);
+      this.#query += 1;
+      if (this.#query === queries) {
+        this.#query = 0;
+        this.#position += 1;
+      }
+    }
+    return false;
+  }
+
+  #sort(): boolean {
+    const { queries, count } = this.#request;
+    for (let left = OPERATIONS_PER_STRIDE; left > 0 && this.#sortedQueries < queries; left -= OPERATIONS_PER_ENTRY) {
+      if (this.#unsorted > 1) this.#heap.retireWorst(this.#sortedQueries * count, this.#unsorted);
+      this.#unsorted -= 1;
+      if (this.#unsorted <= 1) {
+        this.#sortedQueries += 1;
+        this.#unsorted = count;
+      }
+    }
+    return this.#sortedQueries === queries;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Metric, VectorMatrix } from '@gearshift/contracts';
+import { dotProduct, squaredDistance, squaredNorm } from './accumulate.js';
+
+/** A vector whose squared norm is below this counts as a zero vector, on every backend. */
+const ZERO_SQUARED_NORM = 2 ** -126;
+const NOT_YET_KNOWN = -1;
+
+/**
+ * The score of one row for one query, by the rule that every other implementation is measured against: worked out in
+ * double precision, rounded once to float32. It stands on a row and is asked for one query after the other, so that the
+ * row's norm is worked out once.
+ */
+export class RowScorer {
+  readonly #metric: Metric;
+  readonly #values: Float32Array;
+  readonly #query: Float32Array;
+  readonly #dimensions: number;
+  readonly #querySquaredNorms: Float64Array;
+  #rowStart = 0;
+  #rowSquaredNorm = 0;
+
+  constructor(metric: Metric, matrix: VectorMatrix, query: Float32Array, queries: number) {
+    this.#metric = metric;
+    this.#values = matrix.values;
+    this.#query = query;
+    this.#dimensions = matrix.dimensions;
+    this.#querySquaredNorms = new Float64Array(queries).fill(NOT_YET_KNOWN);
+  }
+
+  moveTo(row: number): void {
+    this.#rowStart = row * this.#dimensions;
+    if (this.#metric === 'cosine') {
+      this.#rowSquaredNorm = squaredNorm(this.#values, this.#rowStart, this.#dimensions);
+    }
+  }
+
+  score(query: number): number {
+    switch (this.#metric) {
+      case 'cosine':
+        return Math.fround(cosine(this.#dot(query), this.#querySquaredNorm(query), this.#rowSquaredNorm));
+      case 'dot':
+        return Math.fround(this.#dot(query));
+      case 'euclidean':
+        return Math.fround(Math.sqrt(this.#squaredDistance(query)));
+    }
+  }
+
+  #dot(query: number): number {
+    return dotProduct(this.#query, query * this.#dimensions, this.#values, this.#rowStart, this.#dimensions);
+  }
+
+  #squaredDistance(query: number): number {
+    return squaredDistance(this.#query, query * this.#dimensions, this.#values, this.#rowStart, this.#dimensions);
+  }
+
+  #querySquaredNorm(query: number): number {
+    if (this.#querySquaredNorms[query] === NOT_YET_KNOWN) {
+      this.#querySquaredNorms[query] = squaredNorm(this.#query, query * this.#dimensions, this.#dimensions);
+    }
+    return this.#querySquaredNorms[query];
+  }
+}
+
+function cosine(dot: number, querySquaredNorm: number, rowSquaredNorm: number): number {
+  // Before the zero vectors: NaN reaches its scores even where the other vector is zero.
+  if (Number.isNaN(dot)) return NaN;
+  if (querySquaredNorm < ZERO_SQUARED_NORM || rowSquaredNorm < ZERO_SQUARED_NORM) return 0;
+  // Two roots, not one of the product: that overflows for vectors near the largest float32.
+  const similarity = dot / (Math.sqrt(querySquaredNorm) * Math.sqrt(rowSquaredNorm));
+  return Math.max(-1, Math.min(1, similarity));
+}

@@ -1,0 +1,64 @@
+import type { PreparedSpreadActivation } from '@gearshift/contracts';
+import { OPERATIONS_PER_ENTRY, OPERATIONS_PER_STRIDE, type Strides } from './time-slice.js';
+
+/**
+ * Hops of spreading activation. The sum over the incoming edges of a node is taken in double precision, in the order of
+ * the graph; each node's activation is rounded to float32 after every hop, so that a run of several hops has the same
+ * bits as runs of one hop each. The options are rounded to float32 like everything they are compared with: an activation
+ * that was given as 0.7 is not below a threshold of 0.7.
+ */
+export class SpreadHops implements Strides {
+  readonly #request: PreparedSpreadActivation;
+  readonly #output: Float32Array;
+  readonly #decay: number;
+  readonly #retention: number;
+  readonly #threshold: number;
+  readonly #spare: Float32Array;
+  #input: Float32Array;
+  #hopsLeft: number;
+  #node: number;
+
+  /** @param spare takes turns with the output: one value per node where there are several hops, else empty */
+  constructor(request: PreparedSpreadActivation, output: Float32Array, spare: Float32Array) {
+    this.#request = request;
+    this.#output = output;
+    this.#decay = Math.fround(request.decay);
+    this.#retention = Math.fround(request.retention);
+    this.#threshold = Math.fround(request.threshold);
+    this.#spare = spare;
+    this.#input = request.activations;
+    this.#hopsLeft = request.hops;
+    this.#node = request.start;
+  }
+
+  advance(): boolean {
+    const { start, end } = this.#request;
+    if (this.#hopsLeft === 0) {
+      this.#output.set(this.#input.subarray(start, end));
+      return true;
+    }
+    // The last hop has to end in the output, so the one before it starts from the spare array, and so on.
+    const target = this.#hopsLeft % 2 === 1 ? this.#output : this.#spare;
+    this.#hop(target);
+    if (this.#node < end) return false;
+    this.#input = target;
+    this.#node = start;
+    this.#hopsLeft -= 1;
+    return this.#hopsLeft === 0;
+  }
+
+  #hop(target: Float32Array): void {
+    const { start, end, graph } = this.#request;
+    const { rowPointers, columns, weights } = graph;
+    let left = OPERATIONS_PER_STRIDE;
+    for (; left > 0 && this.#node < end; this.#node++) {
+      const firstEdge = rowPointers[this.#node];
+      const lastEdge = rowPointers[this.#node + 1];
+      let sum = 0;
+      for (let edge = firstEdge; edge < lastEdge; edge++) sum += weights[edge] * this.#input[columns[edge]];
+      const activation = Math.fround(this.#retention * this.#input[this.#node] + this.#decay * sum);
+      target[this.#node - start] = Math.abs(activation) < this.#threshold ? 0 : activation;
+      left -= lastEdge - firstEdge + OPERATIONS_PER_ENTRY;
+    }
+  }
+}
