@@ -45,7 +45,13 @@ export {
   type TopKRequest,
 } from './operations.js';
 export { createTopKOutput, requireOutput, requireTopKOutput } from './outputs.js';
-export { prepareCosineSimilarity, prepareRequest, prepareSpreadActivation, prepareTopK } from './prepare.js';
+export {
+  prepareCosineSimilarity,
+  prepareOperand,
+  prepareRequest,
+  prepareSpreadActivation,
+  prepareTopK,
+} from './prepare.js';
 export {
   isPrepared,
   type PreparedCosineSimilarity,

@@ -6,6 +6,7 @@ import {
   requireObject,
   requireUint32Array,
 } from './arguments.js';
+import type { Operand } from './backend.js';
 import { checkCsr, type CsrGraph } from './graph.js';
 import type { VectorMatrix } from './matrix.js';
 import {
@@ -99,6 +100,12 @@ export function prepareRequest(request: OperationRequest): PreparedRequest {
         ),
       );
   }
+}
+
+/** A checked copy of an operand, as prepared requests hold one: for what a backend does with an operand alone. */
+export function prepareOperand(operand: Operand): Operand {
+  requireObject('operand', operand);
+  return 'rowPointers' in operand ? requireGraph(operand) : requireMatrix(operand);
 }
 
 function requireOperation(request: OperationRequest, operation: OperationRequest['operation']): void {
