@@ -34,6 +34,8 @@ test('a bar appears once the work turns out to be long', () => {
   expect(written()).toContain('Reading');
   expect(written()).toContain('50%');
   progress.stop();
+  // It shows the cursor again.
+  expect(written()).toContain('\u001b[?25h');
   const atStop = written();
   vi.advanceTimersByTime(10_000);
   expect(written()).toBe(atStop);

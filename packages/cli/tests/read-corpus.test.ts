@@ -37,6 +37,11 @@ describe('readCorpus', () => {
     await expect(readCorpus(folder)).rejects.toEqual(new UserError(`--dir ${folder}: ${message}`));
   });
 
+  test('refuses a folder whose text is all too long, and says so', async () => {
+    const folder = await temporaryFolder({ 'big.txt': 'x'.repeat(MAX_FILE_BYTES + 1) });
+    await expect(readCorpus(folder)).rejects.toThrow(`no text to search (skipped ${join(folder, 'big.txt')}: 4.0 MiB`);
+  });
+
   test('refuses a missing folder and a file', async () => {
     const folder = await temporaryFolder({ 'a.txt': 'x' });
     const missing = join(folder, 'missing');

@@ -47,7 +47,7 @@ describe('splitPassages', () => {
   });
 
   test('a comment in a code block is no heading, and its blank lines do not split it', () => {
-    const code = `${'make\n'.repeat(100)}\n# not a heading\nend`;
+    const code = `${'make\n'.repeat(100)}\n# not a heading\n${'end\n'.repeat(100)}`;
     const passages = markdown(`# Real\n\`\`\`sh\n${code}\n\`\`\`\n`);
     expect(passages).toHaveLength(1);
     expect(passages[0].headings).toEqual(['Real']);

@@ -1,4 +1,4 @@
-import type { Decision, MetricsSnapshot } from 'gearshift';
+import type { Decision, ExecutorSnapshot } from 'gearshift';
 
 /** How the answer came about: the part that every report shares. */
 export interface RunFacts {
@@ -8,8 +8,8 @@ export interface RunFacts {
   readonly decision: Decision;
   /** Of the top-k request alone, as the caller saw it. */
   readonly latencyMs: number;
-  /** The measurements of top-k after this request. */
-  readonly snapshot: MetricsSnapshot;
+  /** What was measured for top-k, this request included, and the decisions by reason. */
+  readonly snapshot: ExecutorSnapshot;
 }
 
 /** What `gearshift search --dir --query --json` prints. */

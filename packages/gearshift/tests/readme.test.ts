@@ -1,0 +1,118 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+/** From here every package that an example names can be found, this one by its own name. */
+const RUN_FROM = fileURLToPath(new URL('..', import.meta.url));
+const TIMEOUT_MS = 60_000;
+
+interface Fence {
+  readonly info: string;
+  readonly code: string;
+  /** 1-based line of the opening fence. */
+  readonly line: number;
+}
+
+interface Example {
+  readonly name: string;
+  readonly code: string;
+  /** What the page shows it printing, where it shows that. */
+  readonly output: string | undefined;
+}
+
+const pages = documentation();
+
+test('there are pages and they hold examples', () => {
+  expect(pages).toContain('README.md');
+  expect(pages.flatMap(examplesOf).length).toBeGreaterThan(8);
+});
+
+for (const page of pages) {
+  const examples = examplesOf(page);
+  describe.runIf(examples.length > 0)(page, () => {
+    test.each(examples)('$name', ({ code, output }) => {
+      const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], {
+        cwd: RUN_FROM,
+        encoding: 'utf8',
+        timeout: TIMEOUT_MS,
+      });
+      expect(child.stderr).toBe('');
+      expect(child.status).toBe(0);
+      if (output !== undefined) expect(child.stdout).toBe(output);
+    });
+  });
+
+  test(`${page}: every JavaScript or TypeScript block is run`, () => {
+    const idle = fencesOf(page).filter(
+      ({ info }) => /^(js|javascript|mjs|ts|typescript)\b/.test(info) && !isRunnable(info),
+    );
+    expect(idle.map(({ line }) => `${page}:${line}`)).toEqual([]);
+  });
+
+  test(`${page}: every link to a file leads somewhere`, () => {
+    const text = readFileSync(join(ROOT, page), 'utf8').replace(/^ *```[\s\S]*?^ *```/gm, '');
+    const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target);
+    const broken = targets.filter((target) => !/^[a-z]+:/.test(target) && !leadsSomewhere(page, target));
+    expect(broken).toEqual([]);
+  });
+}
+
+/** The pages of docs/ and the READMEs, relative to the root. */
+function documentation(): string[] {
+  const markdownIn = (folder: string): string[] =>
+    readdirSync(join(ROOT, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${folder}/${name}`);
+  const readmes = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}/README.md`);
+  return ['README.md', ...markdownIn('docs'), ...readmes.filter((path) => existsSync(join(ROOT, path)))];
+}
+
+function isRunnable(info: string): boolean {
+  return /^js runnable$/.test(info);
+}
+
+function fencesOf(page: string): Fence[] {
+  const fences: Fence[] = [];
+  let open: { info: string; line: number; code: string[] } | undefined;
+  for (const [index, text] of readFileSync(join(ROOT, page), 'utf8').split('\n').entries()) {
+    if (!text.startsWith('```')) open?.code.push(text);
+    else if (open === undefined) open = { info: text.slice(3).trim(), line: index + 1, code: [] };
+    else {
+      fences.push({ ...open, code: open.code.map((line) => `${line}\n`).join('') });
+      open = undefined;
+    }
+  }
+  return fences;
+}
+
+function examplesOf(page: string): Example[] {
+  const fences = fencesOf(page);
+  return fences.flatMap(({ info, line, code }, index) => {
+    if (!isRunnable(info)) return [];
+    const next = fences[index + 1];
+    return [
+      { name: `the example at line ${line}`, code, output: next?.info === 'text output' ? next.code : undefined },
+    ];
+  });
+}
+
+function leadsSomewhere(page: string, target: string): boolean {
+  const [path, anchor] = target.split('#');
+  const file = path === '' ? page : relative(ROOT, resolve(ROOT, dirname(page), path));
+  if (!existsSync(join(ROOT, file))) return false;
+  if (anchor === undefined || !basename(file).endsWith('.md')) return true;
+  const headings = readFileSync(join(ROOT, file), 'utf8').match(/^#{1,6} .*$/gm) ?? [];
+  return headings.some((heading) => anchorOf(heading) === anchor);
+}
+
+/** As GitHub makes them. */
+function anchorOf(heading: string): string {
+  return heading
+    .replace(/^#+ /, '')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+}
