@@ -1,0 +1,33 @@
+#pragma once
+
+#include "binding/call.h"
+
+namespace gearshift::binding {
+
+// What each entry takes and gives is described in src/addon.ts, in the same order.
+
+napi_value levels(Call& call);
+napi_value thread_limit(Call& call);
+napi_value estimate_scan_ns(Call& call);
+napi_value estimate_spread_ns(Call& call);
+
+napi_value open_matrix(Call& call);
+napi_value open_graph(Call& call);
+napi_value resident_state(Call& call);
+napi_value resident_bytes(Call& call);
+napi_value fill_matrix(Call& call);
+napi_value fill_graph(Call& call);
+napi_value matches_matrix(Call& call);
+napi_value release(Call& call);
+
+napi_value score(Call& call);
+napi_value top_k(Call& call);
+napi_value spread(Call& call);
+
+napi_value start_score(Call& call);
+napi_value start_top_k(Call& call);
+napi_value start_spread(Call& call);
+napi_value start_fill(Call& call);
+napi_value cancel(Call& call);
+
+}  // namespace gearshift::binding

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "core/graph.h"
+#include "core/matrix.h"
+
+namespace gearshift::binding {
+
+enum class OperandKind : uint8_t { matrix, graph };
+
+/** What names a copy: two threads that give the same key mean the same operand. */
+struct OperandKey {
+  OperandKind kind;
+  int64_t id;  // kPrivateId: a copy of its own, never shared
+  int64_t version;
+  size_t shape[2];  // rows and dimensions, or nodes and edges
+};
+
+constexpr int64_t kPrivateId = -1;
+
+/** Who is to fill a copy, seen from one JavaScript thread. The same numbers as RESIDENT_STATE in src/addon.ts. */
+enum class FillState : int { ready = 0, ours = 1, theirs = 2 };
+
+/**
+ * The process's copy of one operand. Reference-counted: a handle of each thread that uses it, and each job under way.
+ * Contents are written by one owner at a time and never again once ready.
+ */
+class SharedOperand {
+ public:
+  const OperandKey& key() const noexcept { return key_; }
+  bool is_ready() const noexcept { return ready_.load(std::memory_order_acquire); }
+  size_t bytes() const noexcept { return matrix ? matrix->bytes() : graph ? graph->bytes() : 0; }
+
+  std::unique_ptr<ResidentMatrix> matrix;
+  std::unique_ptr<ResidentGraph> graph;  // null until it was built
+
+ private:
+  friend class OperandRegistry;
+  explicit SharedOperand(const OperandKey& key) noexcept : key_(key) {}
+
+  const OperandKey key_;
+  std::atomic<bool> ready_{false};
+  // Guarded by the registry's mutex.
+  unsigned references_ = 1;
+  const void* filler_ = nullptr;
+  SharedOperand* next_ = nullptr;
+};
+
+/** All shared copies of the process. Every function may be called from any thread. */
+class OperandRegistry {
+ public:
+  struct Opened {
+    SharedOperand* operand;  // with one more reference; null when refused
+    int status;
+  };
+  static Opened open(const OperandKey& key) noexcept;
+
+  /** Who fills the copy; one that nobody is filling becomes `asker`'s to fill. */
+  static FillState claim(SharedOperand* operand, const void* asker) noexcept;
+  static void mark_ready(SharedOperand* operand) noexcept;
+
+  static void retain(SharedOperand* operand) noexcept;
+  /** Drops a reference. */
+  static void release(SharedOperand* operand) noexcept;
+  /** Lets another thread take over what `owner` has not finished filling. */
+  static void give_up(SharedOperand* operand, const void* owner) noexcept;
+};
+
+}  // namespace gearshift::binding

@@ -1,0 +1,220 @@
+/**
+ * What the native addon offers, exactly as it is compiled. The only file that knows, and the only place where the loaded
+ * module is cast to a type. Everything that is no typed array is a number: C++ receives pointers, counts and scalars.
+ *
+ * Entries that can stop early return how far they came, or a negative {@link ADDON_STATUS}. They throw TypeError for an
+ * argument of the wrong type and RangeError for counts that disagree: a mistake of this package, never of its user.
+ */
+export interface CpuAddon {
+  /** {@link ADDON_ABI} at the time of the build. */
+  readonly abi: number;
+  /** Version of the package that the addon was built for. */
+  readonly version: string;
+  /** How many queries one call works on; callers go through more in steps of this. */
+  readonly queryGroup: number;
+
+  /** Every instruction-set level of this build, best first. */
+  levels(): AddonLevel[];
+  /** CPUs the process may really use: affinity and control-group quota. */
+  threadLimit(): number;
+  /** Nanoseconds one thread would take for a scan of `bytes` with so many queries, as learned so far. */
+  estimateScanNs(context: number, bytes: number, queries: number): number;
+  /** Nanoseconds one thread would take for one hop over so many edges and nodes. */
+  estimateSpreadNs(context: number, edges: number, nodes: number): number;
+
+  /**
+   * A handle (above 0) to the process's copy of a matrix, which is made if no thread has it yet, or a negative status. What
+   * is left to do is told by {@link residentState}. With id -1 the copy is the caller's alone.
+   */
+  openMatrix(id: number, version: number, rows: number, dimensions: number): number;
+  openGraph(id: number, version: number, nodes: number, edges: number): number;
+  /** One of {@link RESIDENT_STATE}. A copy that another thread began and left behind becomes the asker's to fill. */
+  residentState(handle: number): number;
+  residentBytes(handle: number): number;
+  /** Copies rows from `from` on until the slice is over; returns the next row. The last row makes the copy ready. */
+  fillMatrix(context: number, handle: number, values: Float32Array, from: number): number;
+  /** Copies edges until the slice is over; returns the next position. The last position, nodes + edges, makes it ready. */
+  fillGraph(
+    context: number,
+    handle: number,
+    rowPointers: Uint32Array,
+    columns: Uint32Array,
+    weights: Float32Array,
+    from: number,
+  ): number;
+  /** Whether a ready copy holds these values, by a sample of them: tells two operands that carry the same id apart. */
+  matchesMatrix(handle: number, values: Float32Array): boolean;
+  release(handle: number): void;
+
+  /**
+   * Scores of rows `[from, end)` for the queries `[firstQuery, firstQuery + queryGroup)`, written to
+   * `output[query * (end - start) + row - start]`. Returns the next row.
+   *
+   * @param source handle, or the caller's own rows
+   * @param dimensions of `source` where it is an array
+   */
+  score(
+    context: number,
+    source: number | Float32Array,
+    dimensions: number,
+    query: Float32Array,
+    output: Float32Array,
+    start: number,
+    end: number,
+    from: number,
+    firstQuery: number,
+  ): number;
+  /**
+   * The best `k` of rows `[from, end)`, or of `candidates[from..end)`, for the same queries. Query `q` writes at
+   * `(q - outputQuery) * k`, as many entries as `min(k, rows looked at)`. Returns the next row or candidate.
+   */
+  topK(
+    context: number,
+    source: number | Float32Array,
+    dimensions: number,
+    query: Float32Array,
+    indices: Uint32Array,
+    scores: Float32Array,
+    k: number,
+    outputQuery: number,
+    from: number,
+    end: number,
+    firstQuery: number,
+    candidates: Uint32Array | undefined,
+  ): number;
+  /** One hop for the receiving nodes `[from, end)`, written to `output[node - start]`. Returns the next node. */
+  spread(
+    context: number,
+    handle: number,
+    activations: Float32Array,
+    output: Float32Array,
+    start: number,
+    end: number,
+    from: number,
+    decay: number,
+    retention: number,
+    threshold: number,
+  ): number;
+
+  /**
+   * The same operations on the threads of the addon, whole requests at a time. Inputs are copied before the call returns,
+   * except a `source` array, which must live in a SharedArrayBuffer. Outputs are copied into the caller's arrays on this
+   * thread when the job ends, right before `done` is called. Returns a number for {@link cancel}, or a negative status.
+   */
+  startScore(
+    context: number,
+    source: number | Float32Array,
+    dimensions: number,
+    query: Float32Array,
+    output: Float32Array,
+    start: number,
+    end: number,
+    done: JobDone,
+  ): number;
+  startTopK(
+    context: number,
+    source: number | Float32Array,
+    dimensions: number,
+    query: Float32Array,
+    indices: Uint32Array,
+    scores: Float32Array,
+    k: number,
+    start: number,
+    end: number,
+    candidates: Uint32Array | undefined,
+    done: JobDone,
+  ): number;
+  startSpread(
+    context: number,
+    handle: number,
+    activations: Float32Array,
+    output: Float32Array,
+    start: number,
+    end: number,
+    hops: number,
+    decay: number,
+    retention: number,
+    threshold: number,
+    done: JobDone,
+  ): number;
+  /** Fills the resident matrix from values in a SharedArrayBuffer; the handle must be the caller's to fill. */
+  startFill(context: number, handle: number, values: Float32Array, done: JobDone): number;
+  /** Asks a job to end at its next chunk; one that has ended already is left alone. */
+  cancel(job: number): void;
+}
+
+/** Called once on the thread that started the job: 0 or a negative status, and how long it waited and ran. */
+export type JobDone = (status: number, queueMs: number, runMs: number) => void;
+
+export interface AddonLevel {
+  readonly name: string;
+  /** CPU features it needs and this CPU lacks, separated by spaces; empty when it can run. */
+  readonly missing: string;
+}
+
+/** Raised whenever an entry of {@link CpuAddon} changes. */
+export const ADDON_ABI = 1;
+
+/** Why an entry did not do its work. */
+export const ADDON_STATUS = {
+  outOfMemory: -1,
+  cancelled: -2,
+  /** An array lost its memory (detached, or shrunk) after it was checked. */
+  inputGone: -3,
+  outputGone: -4,
+  /** The id and version belong to an operand of another shape. */
+  shapeConflict: -5,
+  /** The system gave the addon no thread. */
+  noThread: -6,
+  /** The arrays of a graph changed since they were checked. */
+  invalidGraph: -7,
+} as const;
+
+export const RESIDENT_STATE = {
+  ready: 0,
+  /** The asker fills it. */
+  ours: 1,
+  /** Another thread is filling it. */
+  theirs: 2,
+} as const;
+
+/** Bits of the context: how a call is to be run. */
+const METRIC_CODES = { cosine: 0, dot: 1, euclidean: 2 } as const;
+const LEVEL_SHIFT = 2;
+const SLICE_SHIFT = 5;
+const THREADS_SHIFT = 13;
+
+/**
+ * How an entry runs, packed into one small integer, because each argument of a native call costs some nanoseconds.
+ *
+ * @param level index into {@link CpuAddon.levels}
+ * @param sliceMs the call returns at the first opportunity after this many milliseconds, at most 255
+ */
+export function encodeContext(
+  metric: keyof typeof METRIC_CODES,
+  level: number,
+  threads: number,
+  sliceMs: number,
+): number {
+  return METRIC_CODES[metric] | (level << LEVEL_SHIFT) | (sliceMs << SLICE_SHIFT) | (threads << THREADS_SHIFT);
+}
+
+/** The largest number of threads a context can carry. */
+export const MAX_THREADS = 2 ** 17;
+
+/** A loaded module as the addon, after checking that it is one of this ABI and version; else what is wrong with it. */
+export function asCpuAddon(
+  module: unknown,
+  version: string,
+): { readonly addon: CpuAddon } | { readonly problem: string } {
+  if (typeof module !== 'object' || module === null || !('abi' in module) || !('version' in module)) {
+    return { problem: 'it is not the CPU addon of Gearshift' };
+  }
+  if (module.version !== version) {
+    return { problem: `it was built for version ${String(module.version)}, this package is version ${version}` };
+  }
+  if (module.abi !== ADDON_ABI) {
+    return { problem: `it has interface ${String(module.abi)}, this package needs interface ${ADDON_ABI}` };
+  }
+  return { addon: module as unknown as CpuAddon };
+}

@@ -1,0 +1,91 @@
+import { cpus } from 'node:os';
+import {
+  ok,
+  requireInteger,
+  requireObject,
+  type BackendError,
+  type Result,
+  type SyncBackend,
+} from '@gearshift/contracts';
+import { MAX_THREADS } from './addon.js';
+import { BACKEND_ID, fail } from './backend-errors.js';
+import { chooseLevel, readLevel, type CpuLevel } from './cpu-level.js';
+import { loadAddon, type LoadedAddon } from './native.js';
+import { NativeCpuBackend } from './native-backend.js';
+import { PACKAGE_VERSION } from './package-version.js';
+import { createPortableBackend } from './portable/portable-backend.js';
+
+export interface CpuBackendOptions {
+  /**
+   * Run at exactly this instruction-set level, `'typescript'` being the implementation without the addon. Left out: the
+   * best that the CPU has, and that the environment variable `GEARSHIFT_CPU_LEVEL` allows.
+   */
+  readonly level?: CpuLevel | undefined;
+  /** Threads one request may use, at least 1. Default and most: the CPUs this process may really use. */
+  readonly threads?: number | undefined;
+}
+
+/**
+ * The CPU as a backend. Without an addon for this platform it runs in TypeScript, and `describe().limitations` says why
+ * and how to change that.
+ *
+ * @returns kind `'unsupported'` when `level` is given and cannot be had here: no addon, or CPU features missing
+ * @throws RangeError when `level` or `GEARSHIFT_CPU_LEVEL` names no level, or `threads` is below 1
+ */
+export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Result<SyncBackend, BackendError>> {
+  requireObject('options', options);
+  // Own properties alone: a polluted Object.prototype changes nothing.
+  const given: CpuBackendOptions = { __proto__: null, ...options } as CpuBackendOptions;
+  const wanted = readLevel('level', given.level);
+  const cap = wanted === undefined ? readLevel('GEARSHIFT_CPU_LEVEL', process.env['GEARSHIFT_CPU_LEVEL']) : undefined;
+  const threads = given.threads === undefined ? MAX_THREADS : requireInteger('threads', given.threads, 1);
+
+  if (wanted === 'typescript') return createPortableBackend();
+  if (cap === 'typescript') {
+    return createPortableBackend({ limitations: ['the addon is not used: GEARSHIFT_CPU_LEVEL is typescript'] });
+  }
+  const loaded = loadAddon();
+  if (loaded.addon === null) {
+    return wanted === undefined
+      ? createPortableBackend({ limitations: loaded.explanation.split('\n') })
+      : fail('unsupported', loaded.explanation);
+  }
+  return createNativeBackend(loaded, wanted, cap, threads);
+}
+
+function createNativeBackend(
+  { addon, source, failures }: Extract<LoadedAddon, { source: string }>,
+  wanted: CpuLevel | undefined,
+  cap: CpuLevel | undefined,
+  maxThreads: number,
+): Result<SyncBackend, BackendError> {
+  const chosen = chooseLevel(addon.levels(), wanted, cap);
+  if (!chosen.ok) return fail('unsupported', chosen.error);
+  const { index, name, limitations } = chosen.value;
+  const threads = Math.min(maxThreads, addon.threadLimit());
+  // Places where nothing was are no news; an addon that was there and did not load would have been preferred.
+  const broken = failures.filter(({ isMissing }) => !isMissing);
+  return ok(
+    new NativeCpuBackend({
+      addon,
+      level: index,
+      threads,
+      description: {
+        id: BACKEND_ID,
+        kind: 'cpu',
+        device: cpuModel(),
+        version: PACKAGE_VERSION,
+        source,
+        level: name,
+        threads,
+        limitations: [...limitations, ...broken.map(({ place, cause }) => `${place} did not load: ${cause}`)],
+      },
+    }),
+  );
+}
+
+/** Some ARM systems give CPUs no name. */
+function cpuModel(): string {
+  const model = cpus().at(0)?.model.trim();
+  return model === undefined || model === '' || model === 'unknown' ? `${process.arch} CPU` : model;
+}

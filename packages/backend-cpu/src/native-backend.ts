@@ -1,0 +1,363 @@
+import {
+  prepareCosineSimilarity,
+  prepareOperand,
+  prepareSpreadActivation,
+  prepareTopK,
+  requireOutput,
+  requireTopKOutput,
+  type BackendDescription,
+  type BackendError,
+  type CosineSimilarityRequest,
+  type MemoryReading,
+  type Metric,
+  type Operand,
+  type OperationRequest,
+  type PhaseTimes,
+  type Residency,
+  type Result,
+  type SpreadActivationRequest,
+  type SyncBackend,
+  type TopKOutput,
+  type TopKRequest,
+  type UnsupportedReason,
+  type VectorMatrix,
+} from '@gearshift/contracts';
+import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
+import { BACKEND_ID, fail, failAborted, failClosed, failWithStatus, type Failure } from './backend-errors.js';
+import { readMemory } from './memory-reading.js';
+import { measuredSince, NO_TIME } from './phase-times.js';
+import { isShared, operandBytes, ResidentOperands } from './residency.js';
+import { runJob } from './run-job.js';
+import { SlicedScore } from './sliced-score.js';
+import { SlicedSpread } from './sliced-spread.js';
+import { SlicedTopK } from './sliced-top-k.js';
+import { runToEnd, runYielding, SYNC_SLICE_MS, YIELDING_SLICE_MS, type SlicedWork } from './sliced-work.js';
+
+/** Work expected to take longer leaves the caller's thread; less is not worth the way there and back. */
+const INLINE_NS = 1e6;
+/** Copies of operands below this are made without asking how long it takes. */
+const INLINE_UPLOAD_BYTES = 2 * 2 ** 20;
+/** Row numbers of a top-k are 32 bits wide. */
+const MAX_ROWS = 2 ** 32;
+
+type Answer = Result<PhaseTimes, BackendError>;
+
+/** One scan over a matrix, as slices on this thread or as a job on the addon's threads. */
+interface Scan {
+  readonly matrix: VectorMatrix;
+  readonly queries: number;
+  readonly rows: number;
+  readonly metric: Metric;
+  slices(context: number, source: number | Float32Array): SlicedWork;
+  start(context: number, source: number | Float32Array, done: JobDone): number;
+}
+
+export interface NativeBackendParts {
+  readonly addon: CpuAddon;
+  /** Index into the addon's levels. */
+  readonly level: number;
+  readonly threads: number;
+  readonly description: BackendDescription;
+}
+
+/** The operations in the native addon, at one instruction-set level. */
+export class NativeCpuBackend implements SyncBackend {
+  readonly id = BACKEND_ID;
+  readonly kind = 'cpu';
+  readonly #addon: CpuAddon;
+  readonly #description: BackendDescription;
+  readonly #residents: ResidentOperands;
+  readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  constructor({ addon, level, threads, description }: NativeBackendParts) {
+    this.#addon = addon;
+    this.#description = description;
+    const contextsFor = (metric: Metric) => ({
+      sync: encodeContext(metric, level, threads, SYNC_SLICE_MS),
+      yielding: encodeContext(metric, level, threads, YIELDING_SLICE_MS),
+    });
+    this.#contexts = { cosine: contextsFor('cosine'), dot: contextsFor('dot'), euclidean: contextsFor('euclidean') };
+    this.#residents = new ResidentOperands(addon, this.#contexts.cosine);
+  }
+
+  describe(): BackendDescription {
+    return this.#description;
+  }
+
+  memory(): MemoryReading {
+    return readMemory();
+  }
+
+  supports(request: OperationRequest): true | UnsupportedReason {
+    if (this.#closing !== undefined) return { reason: 'the backend is closed' };
+    switch (request.operation) {
+      case 'cosine-similarity':
+      case 'spread-activation':
+        return true;
+      case 'top-k':
+        return request.matrix.rows <= MAX_ROWS || { reason: `a top-k over more than ${MAX_ROWS} rows` };
+      default:
+        return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
+    }
+  }
+
+  residency(operand: Operand): Residency {
+    const residentBytes = this.#residents.residentBytes(operand);
+    return { residentBytes, bytesToUpload: residentBytes > 0 ? 0 : operandBytes(operand) };
+  }
+
+  async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
+    const startedAtMs = performance.now();
+    const checked = prepareOperand(operand);
+    const refusal = this.#refuse(signal);
+    if (refusal !== undefined) return refusal;
+    const failure = await this.#track(this.#residents.ensure(checked, signal));
+    if (failure !== undefined) return failure;
+    const uploadMs = performance.now() - startedAtMs;
+    return measuredSince(startedAtMs, { uploadMs });
+  }
+
+  release(operand: Operand): void {
+    this.#residents.release(operand);
+  }
+
+  cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Answer {
+    const startedAtMs = performance.now();
+    const prepared = prepareCosineSimilarity(request);
+    requireOutput(prepared, output);
+    if (this.#closing !== undefined) return failClosed();
+    if (prepared.outputLength === 0) return NO_TIME;
+    const source = this.#sourceOf(prepared.matrix);
+    const failure = runToEnd(new SlicedScore(this.#addon, this.#contexts.cosine.sync, source, prepared, output));
+    return failure ?? measuredSince(startedAtMs);
+  }
+
+  topKSync(request: TopKRequest, output: TopKOutput): Answer {
+    const startedAtMs = performance.now();
+    const prepared = prepareTopK(request);
+    requireTopKOutput(prepared, output);
+    if (this.#closing !== undefined) return failClosed();
+    if (prepared.outputLength > 0) {
+      const source = this.#sourceOf(prepared.matrix);
+      const context = this.#contexts[prepared.metric].sync;
+      const failure = runToEnd(new SlicedTopK(this.#addon, context, source, prepared, output));
+      if (failure !== undefined) return failure;
+    }
+    output.count = prepared.count;
+    return measuredSince(startedAtMs);
+  }
+
+  spreadActivationSync(request: SpreadActivationRequest, output: Float32Array): Answer {
+    const startedAtMs = performance.now();
+    const prepared = prepareSpreadActivation(request);
+    requireOutput(prepared, output);
+    if (this.#closing !== undefined) return failClosed();
+    if (prepared.outputLength === 0) return NO_TIME;
+    if (prepared.hops === 0) {
+      output.set(prepared.activations);
+      return measuredSince(startedAtMs);
+    }
+    let handle = this.#residents.handleOf(prepared.graph);
+    if (handle === undefined) {
+      const failure = this.#residents.ensureNow(prepared.graph);
+      if (failure !== undefined) return failure;
+      handle = this.#residents.handleOf(prepared.graph);
+      if (handle === undefined) return fail('fault', 'the copy of the graph was dropped as soon as it was made');
+    }
+    const context = this.#contexts.cosine.sync;
+    const failure = runToEnd(new SlicedSpread(this.#addon, context, handle, prepared, output));
+    return failure ?? measuredSince(startedAtMs);
+  }
+
+  async cosineSimilarity(
+    request: CosineSimilarityRequest,
+    output: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const prepared = prepareCosineSimilarity(request);
+    requireOutput(prepared, output);
+    const refusal = this.#refuse(signal);
+    if (refusal !== undefined) return refusal;
+    if (prepared.outputLength === 0) return NO_TIME;
+    const addon = this.#addon;
+    const { matrix, query, queries, start, end } = prepared;
+    return this.#scan(
+      {
+        matrix,
+        queries,
+        rows: end - start,
+        metric: 'cosine',
+        slices: (context, source) => new SlicedScore(addon, context, source, prepared, output),
+        start: (context, source, done) =>
+          addon.startScore(context, source, matrix.dimensions, query, output, start, end, done),
+      },
+      signal,
+    );
+  }
+
+  async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
+    const prepared = prepareTopK(request);
+    requireTopKOutput(prepared, output);
+    const refusal = this.#refuse(signal);
+    if (refusal !== undefined) return refusal;
+    const { matrix, query, queries, start, end, candidates, count, metric } = prepared;
+    if (prepared.outputLength === 0) {
+      output.count = count;
+      return NO_TIME;
+    }
+    const addon = this.#addon;
+    const { indices, scores } = output;
+    const answer = await this.#scan(
+      {
+        matrix,
+        queries,
+        rows: candidates?.length ?? end - start,
+        metric,
+        slices: (context, source) => new SlicedTopK(addon, context, source, prepared, { indices, scores, count }),
+        start: (context, source, done) =>
+          addon.startTopK(
+            context,
+            source,
+            matrix.dimensions,
+            query,
+            indices,
+            scores,
+            count,
+            start,
+            end,
+            candidates,
+            done,
+          ),
+      },
+      signal,
+    );
+    if (answer.ok) output.count = count;
+    return answer;
+  }
+
+  async spreadActivation(
+    request: SpreadActivationRequest,
+    output: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const prepared = prepareSpreadActivation(request);
+    requireOutput(prepared, output);
+    const refusal = this.#refuse(signal);
+    if (refusal !== undefined) return refusal;
+    if (prepared.outputLength === 0) return NO_TIME;
+    const { graph, activations, start, end, hops, decay, retention, threshold } = prepared;
+    const context = this.#contexts.cosine.sync;
+    const estimatedNs = hops * this.#addon.estimateSpreadNs(context, graph.columns.length, graph.nodes);
+    const isResident = this.#residents.handleOf(graph) !== undefined;
+    if (hops === 0 || (estimatedNs < INLINE_NS && (isResident || operandBytes(graph) < INLINE_UPLOAD_BYTES))) {
+      return this.spreadActivationSync(prepared, output);
+    }
+    return this.#onPool(graph, signal, (handle, done) =>
+      this.#addon.startSpread(
+        context,
+        handle,
+        activations,
+        output,
+        start,
+        end,
+        hops,
+        decay,
+        retention,
+        threshold,
+        done,
+      ),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.#residents.settle();
+    this.#residents.releaseAll();
+  }
+
+  async #scan(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
+    const { matrix, queries, rows, metric } = scan;
+    const context = this.#contexts[metric];
+    const bytes = rows * matrix.dimensions * Float32Array.BYTES_PER_ELEMENT;
+    if (this.#addon.estimateScanNs(context.sync, bytes, queries) < INLINE_NS) {
+      const startedAtMs = performance.now();
+      return runToEnd(scan.slices(context.sync, this.#sourceOf(matrix))) ?? measuredSince(startedAtMs);
+    }
+    if (isShared(matrix.values) && this.#residents.handleOf(matrix) === undefined) {
+      return this.#track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));
+    }
+    const answer = await this.#onPool(matrix, signal, (handle, done) => scan.start(context.sync, handle, done));
+    const lacksMemory = !answer.ok && answer.error.kind === 'out-of-memory';
+    return lacksMemory ? this.#track(this.#runInTurns(scan, signal)) : answer;
+  }
+
+  /** Runs a job on the resident copy of its operand, which is made first where there is none. */
+  #onPool(
+    operand: Operand,
+    signal: AbortSignal | undefined,
+    start: (handle: number, done: JobDone) => number,
+  ): Promise<Answer> {
+    return this.#track(this.#runOnResident(operand, signal, start));
+  }
+
+  async #runOnResident(
+    operand: Operand,
+    signal: AbortSignal | undefined,
+    start: (handle: number, done: JobDone) => number,
+  ): Promise<Answer> {
+    const startedAtMs = performance.now();
+    let handle = this.#residents.handleOf(operand);
+    // The copy may be released by its user between the turn that made it and this one; then it is made again.
+    while (handle === undefined) {
+      const failure = await this.#residents.ensure(operand, signal);
+      if (failure !== undefined) return failure;
+      if (signal?.aborted) return failAborted();
+      handle = this.#residents.handleOf(operand);
+    }
+    const ready = handle;
+    const uploadMs = performance.now() - startedAtMs;
+    return this.#runJob(signal, (done) => start(ready, done), { startedAtMs, uploadMs });
+  }
+
+  async #runJob(
+    signal: AbortSignal | undefined,
+    start: (done: JobDone) => number,
+    { startedAtMs = performance.now(), uploadMs = 0 } = {},
+  ): Promise<Answer> {
+    const { status, queueMs } = await runJob(this.#addon, start, signal);
+    return status < 0 ? failWithStatus(status) : measuredSince(startedAtMs, { queueMs, uploadMs });
+  }
+
+  /** Long work without a copy of the operand: on this thread, because the caller's memory may go away under any other. */
+  async #runInTurns(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
+    const startedAtMs = performance.now();
+    const slices = scan.slices(this.#contexts[scan.metric].yielding, scan.matrix.values);
+    const failure = await runYielding(slices, () => signal?.aborted === true);
+    return failure ?? measuredSince(startedAtMs);
+  }
+
+  #sourceOf(matrix: VectorMatrix): number | Float32Array {
+    return this.#residents.handleOf(matrix) ?? matrix.values;
+  }
+
+  #refuse(signal: AbortSignal | undefined): Failure | undefined {
+    if (this.#closing !== undefined) return failClosed();
+    return signal?.aborted === true ? failAborted() : undefined;
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
+  }
+}
