@@ -32,6 +32,8 @@ export default defineConfig(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       // Numeric code indexes typed arrays in plain loops; `for...of` has no index, and an iterator where none is wanted.
       '@typescript-eslint/prefer-for-of': 'off',
+      // `process.env['NAME']` says that nobody promised it is there.
+      '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
       // Interfaces describe objects with behaviour here, types plain data.
       '@typescript-eslint/consistent-type-definitions': 'off',
       // Public functions check what JavaScript callers pass, and the dispatcher what a foreign backend answers: both can be
