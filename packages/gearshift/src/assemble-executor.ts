@@ -1,0 +1,32 @@
+import { expected, OPERATIONS, requireObject } from '@gearshift/contracts';
+import { createDispatcher, thresholdPolicy } from '@gearshift/dispatcher';
+import { createTracker } from '@gearshift/tracker';
+import { DispatchingExecutor } from './dispatching-executor.js';
+import type { Executor, ExecutorOptions } from './executor.js';
+import { openBackends } from './open-backends.js';
+import { NoBackendError } from './run-errors.js';
+
+const OPTION_NAMES: readonly (keyof ExecutorOptions)[] = ['backends', 'policy', 'fallback', 'tracker', 'threads'];
+
+/** @param from where the packages of GPU backends are looked up, as a file URL. */
+export async function assembleExecutor(options: ExecutorOptions, from: string): Promise<Executor> {
+  requireObject('options', options);
+  for (const name of Object.keys(options)) {
+    // A misspelt option, or one of another version, would otherwise be silently without effect.
+    if (!OPTION_NAMES.some((known) => known === name)) {
+      throw new TypeError(expected('options', `only ${OPTION_NAMES.join(', ')}`, name));
+    }
+  }
+  const { policy = thresholdPolicy(), fallback, tracker = createTracker({ operations: OPERATIONS }) } = options;
+  const { backends, opened, statuses } = await openBackends(options.backends, options.threads, from);
+  if (backends.length === 0) throw new NoBackendError(statuses);
+  try {
+    const dispatcher = createDispatcher({ backends, policy, tracker, fallback });
+    // A tracker that lacks an operation should say so here, not after the first answer.
+    for (const operation of OPERATIONS) tracker.snapshot(operation);
+    return new DispatchingExecutor(dispatcher, tracker, opened, statuses);
+  } catch (mistake) {
+    await Promise.all(opened.map((backend) => backend.close()));
+    throw mistake;
+  }
+}

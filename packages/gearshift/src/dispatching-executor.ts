@@ -1,0 +1,198 @@
+import {
+  expected,
+  requireObject,
+  type Backend,
+  type BackendDescription,
+  type CosineSimilarityRequest,
+  type CsrGraph,
+  type OperationName,
+  type OperationRequest,
+  type Result,
+  type RowRange,
+  type SpreadActivationRequest,
+  type TopKOutput,
+  type TopKRequest,
+  type VectorMatrix,
+} from '@gearshift/contracts';
+import type { Completed, Dispatcher, OutputOf, RunError } from '@gearshift/dispatcher';
+import type { Tracker } from '@gearshift/tracker';
+import type {
+  BackendStatus,
+  CosineSimilarityOptions,
+  Executor,
+  ExecutorDescription,
+  ExecutorSnapshot,
+  GraphOptions,
+  GraphSource,
+  MatrixOptions,
+  OwnedGraph,
+  OwnedMatrix,
+  RunOptions,
+  SpreadActivationOptions,
+  TopKOptions,
+  Vector,
+} from './executor.js';
+import { graphFromSource } from './graph-from-source.js';
+import { matrixFromValues } from './matrix-from-values.js';
+import { ownOperand } from './own-operand.js';
+import { RequestsUnderWay } from './requests-under-way.js';
+import { answerOrThrow } from './run-errors.js';
+import { toIndices, toVector } from './to-vector.js';
+
+/** The one implementation of {@link Executor}: turns arguments into requests and hands them to the dispatcher. */
+export class DispatchingExecutor implements Executor {
+  readonly tracker: Tracker;
+  readonly #dispatcher: Dispatcher;
+  readonly #opened: readonly Backend[];
+  readonly #statuses: readonly BackendStatus[];
+  readonly #underWay = new RequestsUnderWay();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    dispatcher: Dispatcher,
+    tracker: Tracker,
+    opened: readonly Backend[],
+    statuses: readonly BackendStatus[],
+  ) {
+    this.tracker = tracker;
+    this.#dispatcher = dispatcher;
+    this.#opened = opened;
+    this.#statuses = statuses;
+  }
+
+  async matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options: MatrixOptions = {}): Promise<OwnedMatrix> {
+    this.#requireOpen();
+    requireObject('options', options);
+    checkSignal(options.signal);
+    return ownOperand(matrixFromValues(values, options), this.#dispatcher.backends, options.signal);
+  }
+
+  async graph(source: GraphSource, options: GraphOptions = {}): Promise<OwnedGraph> {
+    this.#requireOpen();
+    requireObject('options', options);
+    checkSignal(options.signal);
+    return ownOperand(graphFromSource(source, options), this.#dispatcher.backends, options.signal);
+  }
+
+  async cosineSimilarity(
+    query: Vector,
+    matrix: VectorMatrix,
+    options: CosineSimilarityOptions = {},
+  ): Promise<Float32Array> {
+    return answerOrThrow(await this.run(cosineRequest(query, matrix, options), options), options.signal);
+  }
+
+  async topK(query: Vector, matrix: VectorMatrix, options: TopKOptions): Promise<TopKOutput> {
+    return answerOrThrow(await this.run(topKRequest(query, matrix, options), options), options.signal);
+  }
+
+  async spreadActivation(
+    graph: CsrGraph,
+    activations: Vector,
+    options: SpreadActivationOptions = {},
+  ): Promise<Float32Array> {
+    return answerOrThrow(await this.run(spreadRequest(graph, activations, options), options), options.signal);
+  }
+
+  cosineSimilaritySync(query: Vector, matrix: VectorMatrix, options: RowRange = {}): Float32Array {
+    this.#requireOpen();
+    return answerOrThrow(this.#dispatcher.runSync(cosineRequest(query, matrix, options)));
+  }
+
+  topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, 'signal'>): TopKOutput {
+    this.#requireOpen();
+    return answerOrThrow(this.#dispatcher.runSync(topKRequest(query, matrix, options)));
+  }
+
+  spreadActivationSync(
+    graph: CsrGraph,
+    activations: Vector,
+    options: Omit<SpreadActivationOptions, 'signal'> = {},
+  ): Float32Array {
+    this.#requireOpen();
+    return answerOrThrow(this.#dispatcher.runSync(spreadRequest(graph, activations, options)));
+  }
+
+  async run<R extends OperationRequest>(
+    request: R,
+    options?: RunOptions<R>,
+  ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
+    this.#requireOpen();
+    this.#underWay.begin();
+    try {
+      return await this.#dispatcher.run(request, options?.output, options);
+    } finally {
+      this.#underWay.end();
+    }
+  }
+
+  snapshot(operation: OperationName): ExecutorSnapshot {
+    return Object.freeze({ ...this.tracker.snapshot(operation), decisions: this.#dispatcher.decisions(operation) });
+  }
+
+  backends(): BackendDescription[] {
+    return this.#dispatcher.backends.map((backend) => backend.describe());
+  }
+
+  describe(): ExecutorDescription {
+    const { policy, fallback } = this.#dispatcher;
+    return { backends: this.#statuses, policy: policy.snapshot(), fallback };
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#underWay.none();
+    await Promise.all(this.#opened.map((backend) => backend.close()));
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined)
+      throw new TypeError('executor: expected one that is open, got one that was closed');
+  }
+}
+
+/** Requests have theirs checked by the dispatcher; making an operand has nobody else to do it. */
+function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(expected('signal', 'an AbortSignal', signal));
+  }
+  signal?.throwIfAborted();
+}
+
+function cosineRequest(query: Vector, matrix: VectorMatrix, options: RowRange): CosineSimilarityRequest {
+  requireObject('options', options);
+  const { start, end } = options;
+  return { operation: 'cosine-similarity', query: toVector('query', query), matrix, start, end };
+}
+
+function topKRequest(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, 'signal'>): TopKRequest {
+  requireObject('options', options);
+  const { k, metric, start, end } = options;
+  const candidates = options.candidates === undefined ? undefined : toIndices('candidates', options.candidates);
+  return { operation: 'top-k', query: toVector('query', query), matrix, k, metric, candidates, start, end };
+}
+
+function spreadRequest(
+  graph: CsrGraph,
+  activations: Vector,
+  options: Omit<SpreadActivationOptions, 'signal'>,
+): SpreadActivationRequest {
+  requireObject('options', options);
+  const { hops, decay, retention, threshold } = options;
+  return {
+    operation: 'spread-activation',
+    graph,
+    activations: toVector('activations', activations),
+    hops,
+    decay,
+    retention,
+    threshold,
+  };
+}

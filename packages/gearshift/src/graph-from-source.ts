@@ -1,0 +1,24 @@
+import { createGraph, expected, graphFromEdges, requireObject, type CsrGraph } from '@gearshift/contracts';
+import type { GraphOptions, GraphSource } from './executor.js';
+import { sharedFloat32Copy, sharedUint32Copy } from './shared-copy.js';
+
+/** Puts the edges of {@link Executor.graph} into memory that the graph may keep. */
+export function graphFromSource(source: GraphSource, { adopt = false }: GraphOptions): CsrGraph {
+  requireObject('source', source);
+  if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
+  if (!('edges' in source)) return adopt ? createGraph(source) : shared(createGraph(source));
+  if (adopt) throw new TypeError('adopt: expected arrays in compressed-row form to adopt, got a list of edges');
+  if (typeof source.edges?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(expected('edges', 'an iterable of [from, to, weight]', source.edges));
+  }
+  return shared(graphFromEdges(source.nodes, source.edges));
+}
+
+function shared(graph: CsrGraph): CsrGraph {
+  return {
+    ...graph,
+    rowPointers: sharedUint32Copy(graph.rowPointers),
+    columns: sharedUint32Copy(graph.columns),
+    weights: sharedFloat32Copy(graph.weights),
+  };
+}

@@ -1,0 +1,53 @@
+import { createMatrix, expected, requireFloat32Array, requireInteger, type VectorMatrix } from '@gearshift/contracts';
+import type { MatrixOptions } from './executor.js';
+import { sharedFloat32, sharedFloat32Copy } from './shared-copy.js';
+import { copyNumbers } from './to-vector.js';
+
+/** Puts the values of {@link Executor.matrix} into memory that the matrix may keep. */
+export function matrixFromValues(
+  values: Float32Array | ArrayLike<ArrayLike<number>>,
+  { dimensions, adopt = false }: MatrixOptions,
+): VectorMatrix {
+  if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
+  if (values instanceof Float32Array) return matrixFromFlat(values, dimensions, adopt);
+  if (adopt) throw new TypeError(expected('values', 'a Float32Array where adopt is set', values));
+  return matrixFromRows(values, dimensions);
+}
+
+function matrixFromFlat(values: Float32Array, dimensions: number | undefined, adopt: boolean): VectorMatrix {
+  if (dimensions === undefined) {
+    throw new TypeError(expected('dimensions', 'the number of elements per row of a Float32Array', dimensions));
+  }
+  requireFloat32Array('values', values);
+  const borrowed = createMatrix(values, { dimensions });
+  return adopt ? borrowed : { ...borrowed, values: sharedFloat32Copy(values) };
+}
+
+function matrixFromRows(rows: ArrayLike<ArrayLike<number>>, given: number | undefined): VectorMatrix {
+  if (!isListLike(rows) || ArrayBuffer.isView(rows)) {
+    throw new TypeError(expected('values', 'a Float32Array or an array of rows', rows));
+  }
+  if (rows.length === 0 && given === undefined) {
+    throw new RangeError('dimensions: expected the number of elements per row, since there is no row to count');
+  }
+  if (rows.length > 0 && !isListLike(rows[0])) throw notARow(0, rows[0]);
+  const dimensions = requireInteger('dimensions', given ?? rows[0].length, 1);
+  const values = sharedFloat32(rows.length * dimensions);
+  for (let row = 0; row < rows.length; row++) {
+    const source = rows[row];
+    if (!isListLike(source)) throw notARow(row, source);
+    if (source.length !== dimensions) {
+      throw new RangeError(`values[${row}]: expected a row of ${dimensions} elements, got ${source.length}`);
+    }
+    copyNumbers(`values[${row}]`, source, values, row * dimensions);
+  }
+  return createMatrix(values, { dimensions });
+}
+
+function isListLike(value: unknown): value is ArrayLike<unknown> {
+  return typeof value === 'object' && value !== null && 'length' in value && typeof value.length === 'number';
+}
+
+function notARow(row: number, value: unknown): TypeError {
+  return new TypeError(expected(`values[${row}]`, 'a row of numbers', value));
+}

@@ -1,0 +1,48 @@
+import type { AttemptReport, BackendErrorKind, Result, TopKOutput } from '@gearshift/contracts';
+import type { Completed, RunError } from '@gearshift/dispatcher';
+import type { BackendStatus } from './executor.js';
+
+/** Every device that was allowed to answer a request failed. `cause` tells it all as plain data. */
+export class AllDevicesFailedError extends Error {
+  override readonly name = 'AllDevicesFailedError';
+  /** Of the last attempt. */
+  readonly kind: BackendErrorKind;
+  readonly attempts: readonly AttemptReport[];
+  override readonly cause: RunError;
+
+  constructor(error: RunError) {
+    super(error.message);
+    this.kind = error.kind;
+    this.attempts = error.attempts;
+    this.cause = error;
+  }
+}
+
+/** None of the backends that were asked for can be used. */
+export class NoBackendError extends Error {
+  override readonly name = 'NoBackendError';
+  readonly backends: readonly BackendStatus[];
+
+  constructor(backends: readonly BackendStatus[]) {
+    super(`no backend can be used: ${backends.map(({ name, reason }) => `${name}: ${reason ?? ''}`).join('; ')}`);
+    this.backends = backends;
+  }
+}
+
+/** The bare answer of a run, or what the methods that return it throw. */
+export function answerOrThrow<Output extends Float32Array | TopKOutput>(
+  result: Result<Completed<Output>, RunError>,
+  signal?: AbortSignal,
+): Output {
+  if (result.ok) return result.value.output;
+  const { error } = result;
+  if (error.kind === 'aborted') throwAbort(error.message, signal);
+  if (error.kind === 'invalid-input') throw new TypeError(error.message, { cause: error });
+  throw new AllDevicesFailedError(error);
+}
+
+/** Throws what the web platform's own functions throw: the signal's reason. */
+export function throwAbort(message: string, signal: AbortSignal | undefined): never {
+  signal?.throwIfAborted();
+  throw new DOMException(message, 'AbortError');
+}

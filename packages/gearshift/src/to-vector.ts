@@ -1,0 +1,30 @@
+import { expected } from '@gearshift/contracts';
+import type { Vector } from './executor.js';
+
+/** A Float32Array as it is, an array of numbers as one; anything else is for the checks of the request to name. */
+export function toVector(name: string, vector: Vector): Float32Array {
+  if (vector instanceof Float32Array) return vector;
+  if (!Array.isArray(vector)) throw new TypeError(expected(name, 'a Float32Array or an array of numbers', vector));
+  const copy = new Float32Array(vector.length);
+  copyNumbers(name, vector, copy, 0);
+  return copy;
+}
+
+/** Row numbers as they are, or an array of them as a Uint32Array, which would wrap a wrong number silently. */
+export function toIndices(name: string, indices: Uint32Array | readonly number[]): Uint32Array {
+  if (indices instanceof Uint32Array) return indices;
+  if (!Array.isArray(indices)) throw new TypeError(expected(name, 'a Uint32Array or an array of row numbers', indices));
+  const copy = Uint32Array.from(indices);
+  for (let i = 0; i < copy.length; i++) {
+    if (copy[i] !== indices[i]) throw new RangeError(expected(`${name}[${i}]`, 'a row number', indices[i]));
+  }
+  return copy;
+}
+
+/** Copies numbers to `target` from `offset` on; TypeError names the first element that is none. */
+export function copyNumbers(name: string, source: ArrayLike<number>, target: Float32Array, offset: number): void {
+  for (let i = 0; i < source.length; i++) {
+    if (typeof source[i] !== 'number') throw new TypeError(expected(`${name}[${i}]`, 'a number', source[i]));
+    target[offset + i] = source[i];
+  }
+}

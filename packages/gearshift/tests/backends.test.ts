@@ -1,0 +1,146 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createExecutor, NoBackendError } from '../src/index.js';
+import { assembleExecutor } from '../src/assemble-executor.js';
+import { openBackends } from '../src/open-backends.js';
+
+const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
+const folders: string[] = [];
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
+
+/** A place where `@gearshift/backend-cuda` is installed with this code; its file URL is where to look from. */
+function installed(code: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'gearshift-'));
+  folders.push(folder);
+  const home = join(folder, 'node_modules', '@gearshift', 'backend-cuda');
+  mkdirSync(home, { recursive: true });
+  const manifest = { name: '@gearshift/backend-cuda', type: 'module', exports: { '.': './index.js' } };
+  writeFileSync(join(home, 'package.json'), JSON.stringify(manifest));
+  writeFileSync(join(home, 'index.js'), code);
+  return pathToFileURL(join(folder, 'program.js')).href;
+}
+
+const WORKING = `export const createCudaBackend = async () => ({ ok: true, value: {
+  id: 'cuda:0', kind: 'gpu', describe: () => ({ id: 'cuda:0', kind: 'gpu' }), close: async () => {} } });`;
+
+describe('backends by name', () => {
+  it('finds an installed GPU package, in the order that was asked for', async () => {
+    const { backends, opened, statuses } = await openBackends(['cuda', 'cpu'], undefined, installed(WORKING));
+    expect(backends.map(({ id }) => id)).toEqual(['cuda:0', 'cpu']);
+    expect(opened).toEqual(backends);
+    expect(statuses[0]).toEqual({
+      name: 'cuda',
+      status: 'ready',
+      reason: null,
+      description: { id: 'cuda:0', kind: 'gpu' },
+    });
+  });
+
+  it('looks for every GPU package by default, and puts the CPU last', async () => {
+    const { backends, statuses } = await openBackends(undefined, undefined, installed(WORKING));
+    expect(backends.map(({ id }) => id)).toEqual(['cuda:0', 'cpu']);
+    expect(statuses.map(({ name, status }) => [name, status])).toEqual([
+      ['cuda', 'ready'],
+      ['webgpu', 'not-installed'],
+      ['cpu', 'ready'],
+    ]);
+  });
+
+  it.each([
+    ['that breaks while loading', 'throw new Error("no driver")', '@gearshift/backend-cuda did not load: no driver'],
+    ['without its factory', 'export {}', '@gearshift/backend-cuda has no function createCudaBackend'],
+    [
+      'that finds no device',
+      'export const createCudaBackend = async () => ({ ok: false, error: { kind: "unsupported", message: "no GPU" } })',
+      'no GPU',
+    ],
+    [
+      'that throws',
+      'export const createCudaBackend = () => { throw 1 }',
+      '@gearshift/backend-cuda did not load: number',
+    ],
+  ])('says why it cannot use a package %s', async (_name, code, reason) => {
+    const { backends, statuses } = await openBackends(['cuda', 'cpu'], undefined, installed(code));
+    expect(backends.map(({ id }) => id)).toEqual(['cpu']);
+    expect(statuses[0]).toEqual({ name: 'cuda', status: 'failed', reason, description: null });
+  });
+
+  it('says how to install what is missing', async () => {
+    await using executor = await createExecutor({ backends: ['webgpu', 'cpu'] });
+    expect(executor.describe().backends[0]).toEqual({
+      name: 'webgpu',
+      status: 'not-installed',
+      reason: 'the package @gearshift/backend-webgpu is not installed (npm install @gearshift/backend-webgpu)',
+      description: null,
+    });
+    expect(executor.backends().map(({ id }) => id)).toEqual(['cpu']);
+  });
+
+  it('cannot make an executor without any device', async () => {
+    const made = createExecutor({ backends: ['cuda', 'webgpu'] });
+    await expect(made).rejects.toThrow(NoBackendError);
+    await expect(made).rejects.toMatchObject({
+      name: 'NoBackendError',
+      message: expect.stringContaining('cuda: the package @gearshift/backend-cuda is not installed'),
+      backends: [{ status: 'not-installed' }, { status: 'not-installed' }],
+    });
+  });
+
+  it('closes what it opened when the rest cannot work', async () => {
+    const closing = WORKING.replace('close: async () => {}', 'close: async () => { globalThis.closedBackends = 1 }');
+    const options = { backends: ['cuda'], policy: {} } as never;
+    await expect(assembleExecutor(options, installed(closing))).rejects.toThrow('backends[0].supports');
+    expect(Reflect.get(globalThis, 'closedBackends')).toBe(1);
+    Reflect.deleteProperty(globalThis, 'closedBackends');
+  });
+});
+
+describe('the built package, in a process of its own', () => {
+  /** Runs a program and tells what it printed last, after the names of all packages that were looked up. */
+  function run(kind: 'module' | 'commonjs', program: string) {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [`--input-type=${kind}`, '--eval', program], {
+      cwd: PACKAGE_FOLDER,
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    return { stdout, stderr, status };
+  }
+
+  const PROBE = (options: string) => `
+    import Module from 'node:module';
+    import { createExecutor } from 'gearshift';
+    const asked = [];
+    const resolve = Module._resolveFilename;
+    Module._resolveFilename = (name, ...rest) => { asked.push(name); return resolve.call(Module, name, ...rest); };
+    const executor = await createExecutor(${options});
+    const matrix = await executor.matrix([[1, 0], [0, 1]]);
+    await executor.topK([1, 0], matrix, { k: 1 });
+    await executor.close();
+    process.stdout.write(JSON.stringify(asked.filter((name) => /cuda|webgpu/.test(name))));`;
+
+  it('asks for no GPU and prints nothing when only the CPU is wanted', () => {
+    expect(run('module', PROBE(`{ backends: ['cpu'] }`))).toEqual({ stdout: '[]', stderr: '', status: 0 });
+  });
+
+  it('asks once for each GPU package by default', () => {
+    const stdout = '["@gearshift/backend-cuda","@gearshift/backend-webgpu"]';
+    expect(run('module', PROBE(''))).toEqual({ stdout, stderr: '', status: 0 });
+  });
+
+  it('can be imported and required, and is the same module either way', () => {
+    const program = `
+      const required = require('gearshift');
+      import('gearshift').then(async (imported) => {
+        const executor = await required.createExecutor({ backends: ['cpu'] });
+        const matrix = await executor.matrix([[1, 0], [0, 1]]);
+        process.stdout.write(JSON.stringify([imported.createExecutor === required.createExecutor,
+          executor.topKSync([0, 1], matrix, { k: 1 }).indices[0]]));
+        await executor.close();
+      });`;
+    expect(run('commonjs', program)).toMatchObject({ stdout: '[true,1]', status: 0 });
+  });
+});

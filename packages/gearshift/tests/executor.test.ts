@@ -1,0 +1,225 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createMatrix, DECISION_REASONS, graphFromEdges } from '@gearshift/contracts';
+import { createExecutor, createTracker, pinnedPolicy, thresholdPolicy, type Executor } from '../src/index.js';
+
+const ROWS = [
+  [1, 0],
+  [0.6, 0.8],
+  [0, 1],
+  [-1, 0],
+];
+
+const open: Executor[] = [];
+afterEach(async () => {
+  for (const executor of open.splice(0)) await executor.close();
+});
+async function cpuExecutor(options = {}) {
+  const executor = await createExecutor({ backends: ['cpu'], ...options });
+  open.push(executor);
+  return executor;
+}
+
+const rounded = (scores: Float32Array) => Array.from(scores, (score) => Math.round(score * 1e4) / 1e4);
+
+describe('answers', () => {
+  it('scores every row, for a query in either form', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    const expected = [0.6, 1, 0.8, -0.6];
+    expect(rounded(await executor.cosineSimilarity([3, 4], matrix))).toEqual(expected);
+    expect(rounded(await executor.cosineSimilarity(Float32Array.of(3, 4), matrix))).toEqual(expected);
+    expect(rounded(executor.cosineSimilaritySync([3, 4], matrix))).toEqual(expected);
+  });
+
+  it('takes several queries as one array, and a range of rows', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    const queries = Float32Array.of(1, 0, 0, 1);
+    expect(rounded(await executor.cosineSimilarity(queries, matrix, { start: 1, end: 3 }))).toEqual([0.6, 0, 0.8, 1]);
+    expect(rounded(executor.cosineSimilaritySync(queries, matrix, { start: 1, end: 3 }))).toEqual([0.6, 0, 0.8, 1]);
+    const top = await executor.topK(queries, matrix, { k: 1 });
+    expect(top).toEqual({ indices: Uint32Array.of(0, 2), scores: Float32Array.of(1, 1), count: 1 });
+  });
+
+  it('ranks by any metric, among candidates in either form', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    for (const [options, indices] of [
+      [{ k: 2 }, [2, 1]],
+      [{ k: 2, metric: 'dot' }, [2, 1]],
+      [{ k: 4, metric: 'euclidean' }, [2, 1, 0, 3]],
+      [{ k: 2, candidates: [3, 0] }, [0, 3]],
+      [{ k: 2, candidates: Uint32Array.of(3, 0) }, [0, 3]],
+      [{ k: 9, start: 2 }, [2, 3]],
+    ] as const) {
+      expect([...(await executor.topK([0, 2], matrix, options)).indices]).toEqual(indices);
+      expect([...executor.topKSync([0, 2], matrix, options).indices]).toEqual(indices);
+    }
+  });
+
+  it('spreads, with the options given', async () => {
+    const executor = await cpuExecutor();
+    const edges = [
+      [0, 1],
+      [1, 2, 0.5],
+    ] as const;
+    const graph = await executor.graph({ nodes: 3, edges });
+    const options = { hops: 2, decay: 1, retention: 0.5 };
+    expect([...(await executor.spreadActivation(graph, [1, 0, 0], options))]).toEqual([0.25, 1, 0.5]);
+    expect([...executor.spreadActivationSync(graph, [1, 0, 0], options)]).toEqual([0.25, 1, 0.5]);
+    expect([...(await executor.spreadActivation(graph, [1, 0, 0], { decay: 1 }))]).toEqual([0, 1, 0]);
+    expect([...(await executor.spreadActivation(graph, [1, 0, 0], { decay: 1, threshold: 2 }))]).toEqual([0, 0, 0]);
+    expect([...(await executor.spreadActivation(graphFromEdges(3, edges), [1, 0, 0], { decay: 1 }))]).toEqual([
+      0, 1, 0,
+    ]);
+  });
+
+  it('takes operands that others made', async () => {
+    const executor = await cpuExecutor();
+    const matrix = createMatrix(Float32Array.of(1, 0, 0, 1), { dimensions: 2 });
+    expect([...(await executor.cosineSimilarity([0, 2], matrix))]).toEqual([0, 1]);
+  });
+
+  it('has no rows to answer from in an empty matrix', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix([], { dimensions: 2 });
+    expect(await executor.cosineSimilarity([1, 0], matrix)).toEqual(new Float32Array(0));
+    expect(await executor.topK([1, 0], matrix, { k: 3 })).toEqual({
+      indices: new Uint32Array(0),
+      scores: new Float32Array(0),
+      count: 0,
+    });
+    expect(executor.snapshot('top-k').cpuCount).toBe(0);
+  });
+
+  it('keeps many requests at once apart, by value', async () => {
+    const executor = await cpuExecutor();
+    const rows = Array.from({ length: 500 }, (_, i) => [Math.cos(i), Math.sin(i), 1]);
+    const matrix = await executor.matrix(rows);
+    const best = await Promise.all(rows.map((row) => executor.topK(row, matrix, { k: 1 })));
+    expect(best.map(({ indices }) => indices[0])).toEqual(rows.map((_, i) => i));
+  });
+});
+
+describe('run', () => {
+  it('tells the whole story, and writes into an output of the caller', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    const output = new Float32Array(4);
+    const result = await executor.run(
+      { operation: 'cosine-similarity', query: Float32Array.of(0, 1), matrix },
+      { output },
+    );
+    expect(result).toMatchObject({
+      ok: true,
+      value: {
+        decision: { backend: 'cpu', device: 'cpu', reason: 'too-small', policy: 'threshold' },
+        attempts: [{ backend: 'cpu', outcome: 'success', fallback: false }],
+      },
+    });
+    expect(result.ok && result.value.output).toBe(output);
+    expect(output[2]).toBe(1);
+  });
+});
+
+describe('what an executor tells of itself', () => {
+  it('snapshot: what was measured and decided, frozen', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    await executor.cosineSimilarity([1, 0], matrix);
+    executor.cosineSimilaritySync([1, 0], matrix);
+    const snapshot = executor.snapshot('cosine-similarity');
+    expect(snapshot).toMatchObject({ cpuCount: 2, speedup: 0, successRate: 1, oomCount: 0 });
+    expect(snapshot.decisions).toEqual({
+      ...Object.fromEntries(DECISION_REASONS.map((reason) => [reason, 0])),
+      'too-small': 1,
+      forced: 1,
+    });
+    expect(Object.isFrozen(snapshot)).toBe(true);
+    expect(executor.snapshot('top-k').cpuCount).toBe(0);
+  });
+
+  it('backends and describe: the devices, the policy and the mode', async () => {
+    const executor = await cpuExecutor({ threads: 1, policy: thresholdPolicy({ forceCpu: true }), fallback: 'never' });
+    const [cpu] = executor.backends();
+    expect(cpu).toMatchObject({ id: 'cpu', kind: 'cpu' });
+    expect(executor.describe()).toEqual({
+      backends: [{ name: 'cpu', status: 'ready', reason: null, description: cpu }],
+      policy: { policy: 'threshold', options: expect.objectContaining({ forceCpu: true }) },
+      fallback: 'never',
+    });
+  });
+
+  it('tracker: the one that was handed in, perhaps shared', async () => {
+    const tracker = createTracker({ operations: ['cosine-similarity', 'top-k', 'spread-activation'] });
+    const [one, two] = [await cpuExecutor({ tracker }), await cpuExecutor({ tracker })];
+    const matrix = await one.matrix(ROWS);
+    await one.topK([1, 0], matrix, { k: 1 });
+    await two.topK([1, 0], matrix, { k: 1 });
+    expect(one.tracker).toBe(tracker);
+    expect(two.snapshot('top-k').cpuCount).toBe(2);
+    expect(two.snapshot('top-k').decisions['too-small']).toBe(1);
+  });
+});
+
+describe('close', () => {
+  it('ends every later use, and may be asked for again', async () => {
+    const executor = await createExecutor({ backends: ['cpu'] });
+    const matrix = await executor.matrix(ROWS);
+    await executor.close();
+    await executor.close();
+    const closed = 'executor: expected one that is open, got one that was closed';
+    await expect(executor.topK([1, 0], matrix, { k: 1 })).rejects.toThrow(closed);
+    await expect(executor.run({} as never)).rejects.toThrow(closed);
+    await expect(executor.matrix(ROWS)).rejects.toThrow(closed);
+    await expect(executor.graph({ nodes: 1, edges: [] })).rejects.toThrow(closed);
+    expect(() => executor.topKSync([1, 0], matrix, { k: 1 })).toThrow(new TypeError(closed));
+    await matrix[Symbol.asyncDispose]();
+  });
+
+  it('waits for requests under way', async () => {
+    const executor = await createExecutor({ backends: ['cpu'] });
+    const matrix = await executor.matrix(new Float32Array(2000 * 512).fill(1), { dimensions: 512 });
+    const ended: string[] = [];
+    const running = executor.topK(new Float32Array(512).fill(1), matrix, { k: 1 }).then(({ indices }) => {
+      ended.push(`request ${indices[0]}`);
+    });
+    await executor.close().then(() => ended.push('close'));
+    await running;
+    expect(ended).toEqual(['request 0', 'close']);
+  });
+
+  it('is what disposal does', async () => {
+    const executor = await createExecutor({ backends: ['cpu'] });
+    await executor[Symbol.asyncDispose]();
+    await expect(executor.matrix(ROWS)).rejects.toThrow(TypeError);
+  });
+});
+
+describe('options', () => {
+  it.each([
+    [{ memory: {} }, TypeError, "options: expected only backends, policy, fallback, tracker, threads, got 'memory'"],
+    [null, TypeError, 'options: expected an object, got null'],
+    [{ backends: [] }, RangeError, 'backends: expected at least one, got none'],
+    [{ backends: 'cpu' }, TypeError, "backends: expected an array of names or backends, got 'cpu'"],
+    [{ backends: ['tpu'] }, RangeError, "backends[0]: expected one of cpu, cuda, webgpu, or a backend, got 'tpu'"],
+    [{ backends: ['cpu', 'cpu'] }, RangeError, 'backends[1]: expected each once'],
+    [{ backends: ['cpu', 7] }, TypeError, 'backends[1]: expected one of cpu, cuda, webgpu, or a backend, got 7'],
+    [{ backends: ['cpu'], threads: 0 }, RangeError, 'threads: expected an integer of at least 1, got 0'],
+    [{ backends: ['cpu'], fallback: 'gpu' }, RangeError, "fallback: expected one of cpu, never, got 'gpu'"],
+    [{ backends: ['cpu'], policy: 'adaptive' }, TypeError, "policy: expected an object, got 'adaptive'"],
+    [{ backends: ['cpu'], tracker: {} }, TypeError, 'tracker.snapshot: expected a function, got undefined'],
+    [{ backends: ['cpu'], tracker: createTracker({ operations: ['top-k'] }) }, RangeError, 'cosine-similarity'],
+  ])('refuses %o', async (options, type, message) => {
+    const created = createExecutor(options as never);
+    await expect(created).rejects.toThrow(type);
+    await expect(created).rejects.toThrow(message);
+  });
+
+  it('pins a device that is not there to the CPU, and says so', async () => {
+    const executor = await cpuExecutor({ policy: pinnedPolicy('cuda:0') });
+    const matrix = await executor.matrix(ROWS);
+    const result = await executor.run({ operation: 'top-k', query: Float32Array.of(1, 0), matrix, k: 1 });
+    expect(result.ok && result.value.decision?.reason).toBe('no-device');
+  });
+});

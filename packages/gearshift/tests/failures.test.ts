@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { BACKEND_ERROR_KINDS } from '@gearshift/contracts';
+import { AllDevicesFailedError, createExecutor, thresholdPolicy, type Executor } from '../src/index.js';
+import { fakeGpu } from './fake-gpu.js';
+
+const ROWS = [
+  [1, 0],
+  [0, 1],
+];
+const eager = () => thresholdPolicy({ gpuMinBatchSize: 0 });
+
+/** What a call throws, or nothing. */
+async function thrownBy(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+}
+
+describe('a GPU that fails', () => {
+  it('is stood in for by the CPU, and counted once as itself', async () => {
+    const gpu = await fakeGpu('out-of-memory');
+    await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
+    const matrix = await executor.matrix(ROWS);
+    expect((await executor.topK([0, 1], matrix, { k: 1 })).indices[0]).toBe(1);
+    expect(gpu.log).toEqual(['top-k']);
+    const { cpuCount, successRate, oomCount, decisions } = executor.snapshot('top-k');
+    expect({ cpuCount, successRate, oomCount }).toEqual({ cpuCount: 1, successRate: 0, oomCount: 1 });
+    expect(decisions.calibrating).toBe(1);
+  });
+
+  it('works as well as the CPU while it does not fail', async () => {
+    const gpu = await fakeGpu();
+    await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
+    const matrix = await executor.matrix(ROWS);
+    expect([...(await executor.cosineSimilarity([0, 1], matrix))]).toEqual([0, 1]);
+    const graph = await executor.graph({ nodes: 2, edges: [[0, 1]] });
+    expect([...(await executor.spreadActivation(graph, [1, 0], { decay: 1 }))]).toEqual([0, 1]);
+    expect(gpu.log).toEqual(['cosine-similarity', 'spread-activation']);
+    expect(executor.backends().map(({ id }) => id)).toEqual(['fake:0', 'cpu']);
+  });
+
+  it('is told of disposals, and stays open: it belongs to whoever made it', async () => {
+    const gpu = await fakeGpu();
+    const executor = await createExecutor({ backends: [gpu, 'cpu'] });
+    const matrix = await executor.matrix(ROWS);
+    await matrix[Symbol.asyncDispose]();
+    await matrix[Symbol.asyncDispose]();
+    await executor.close();
+    expect(gpu.log).toEqual([`release ${matrix.id}`]);
+  });
+});
+
+describe('when every allowed device fails', () => {
+  const kinds = BACKEND_ERROR_KINDS.filter((kind) => kind !== 'aborted' && kind !== 'invalid-input');
+  it.each(kinds)('%s: the bare methods throw, with the story as plain data', async (kind) => {
+    await using executor = await createExecutor({
+      backends: [await fakeGpu(kind), 'cpu'],
+      policy: eager(),
+      fallback: 'never',
+    });
+    const matrix = await executor.matrix(ROWS);
+    const graph = await executor.graph({ nodes: 2, edges: [] });
+    for (const call of [
+      executor.topK([0, 1], matrix, { k: 1 }),
+      executor.cosineSimilarity([0, 1], matrix),
+      executor.spreadActivation(graph, [0, 1]),
+    ]) {
+      const error = await thrownBy(call);
+      if (!(error instanceof AllDevicesFailedError)) throw new Error('expected an AllDevicesFailedError');
+      expect(error).toMatchObject({
+        name: 'AllDevicesFailedError',
+        kind,
+        message: `no device succeeded after fake:0: ${kind} (scripted ${kind})`,
+        attempts: [{ backend: 'fake:0', outcome: kind }],
+        cause: { kind, decision: { backend: 'fake:0' }, cause: { kind, backend: 'fake:0' } },
+      });
+      expect(structuredClone(error.cause)).toEqual(error.cause);
+    }
+  });
+
+  it('run does not throw', async () => {
+    await using executor = await createExecutor({
+      backends: [await fakeGpu('fault')],
+      policy: eager(),
+    });
+    const matrix = await executor.matrix(ROWS);
+    const result = await executor.run({ operation: 'top-k', query: Float32Array.of(0, 1), matrix, k: 1 });
+    expect(result).toMatchObject({ ok: false, error: { kind: 'fault', attempts: [{ backend: 'fake:0' }] } });
+  });
+
+  it('without a CPU there are no synchronous calls', async () => {
+    await using executor = await createExecutor({ backends: [await fakeGpu()] });
+    const matrix = await executor.matrix(ROWS);
+    expect(() => executor.topKSync([0, 1], matrix, { k: 1 })).toThrow(AllDevicesFailedError);
+  });
+
+  it('an input that the last device calls invalid is a mistake of the caller', async () => {
+    await using executor = await createExecutor({ backends: [await fakeGpu('invalid-input')], policy: eager() });
+    const matrix = await executor.matrix(ROWS);
+    const error = await thrownBy(executor.cosineSimilarity([0, 1], matrix));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error).toMatchObject({ cause: { kind: 'invalid-input' } });
+  });
+});
+
+describe('abort', () => {
+  async function abortEach(executor: Executor, signal: AbortSignal) {
+    const matrix = await executor.matrix(ROWS);
+    const graph = await executor.graph({ nodes: 2, edges: [] });
+    return [
+      await thrownBy(executor.topK([0, 1], matrix, { k: 1, signal })),
+      await thrownBy(executor.cosineSimilarity([0, 1], matrix, { signal })),
+      await thrownBy(executor.spreadActivation(graph, [0, 1], { signal })),
+      await thrownBy(executor.matrix(ROWS, { signal })),
+      await thrownBy(executor.graph({ nodes: 2, edges: [] }, { signal })),
+    ];
+  }
+
+  it('throws an AbortError', async () => {
+    await using executor = await createExecutor({ backends: ['cpu'] });
+    for (const thrown of await abortEach(executor, AbortSignal.abort())) {
+      expect(thrown).toBeInstanceOf(DOMException);
+      expect(thrown).toMatchObject({ name: 'AbortError' });
+    }
+  });
+
+  it('throws the reason that was given', async () => {
+    await using executor = await createExecutor({ backends: ['cpu'] });
+    const reason = new Error('changed my mind');
+    for (const thrown of await abortEach(executor, AbortSignal.abort(reason))) expect(thrown).toBe(reason);
+  });
+
+  it('in the middle of a request ends it', async () => {
+    await using executor = await createExecutor({ backends: ['cpu'] });
+    const matrix = await executor.matrix(new Float32Array(40_000 * 512).fill(1), { dimensions: 512 });
+    const controller = new AbortController();
+    const query = new Float32Array(64 * 512).fill(1);
+    const running = thrownBy(executor.cosineSimilarity(query, matrix, { signal: controller.signal }));
+    setTimeout(() => controller.abort(), 5);
+    expect(await running).toMatchObject({ name: 'AbortError' });
+  });
+});

@@ -1,0 +1,173 @@
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { markChanged } from '@gearshift/contracts';
+import { createExecutor, type Executor } from '../src/index.js';
+
+let executor: Executor;
+beforeAll(async () => {
+  executor = await createExecutor({ backends: ['cpu'] });
+});
+afterAll(() => executor.close());
+
+const FLAT = Float32Array.of(1, 0, 0, 1, 3, 4);
+
+function post<T>(value: T): T {
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(value);
+  const received = receiveMessageOnPort(port2) as { message: T };
+  port1.close();
+  return received.message;
+}
+
+describe('matrix', () => {
+  it('is made of a flat array or of rows, which may be typed', async () => {
+    const made = [
+      await executor.matrix(FLAT, { dimensions: 2 }),
+      await executor.matrix([[1, 0], [0, 1], [3, 4]]), // prettier-ignore
+      await executor.matrix([Float64Array.of(1, 0), Float32Array.of(0, 1), Int8Array.of(3, 4)], { dimensions: 2 }),
+    ];
+    for (const { rows, dimensions, values } of made)
+      expect({ rows, dimensions, values }).toEqual({ rows: 3, dimensions: 2, values: FLAT });
+    expect(new Set(made.map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('has a shared copy of its own, so that the source may change', async () => {
+    const source = FLAT.slice();
+    const matrix = await executor.matrix(source, { dimensions: 2 });
+    source.fill(9);
+    expect(matrix.values).toEqual(FLAT);
+    expect(matrix.values.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect([...(await executor.cosineSimilarity([1, 0], matrix)).map(Math.fround)]).toEqual(
+      [1, 0, 0.6].map(Math.fround),
+    );
+  });
+
+  it('borrows the source with adopt', async () => {
+    const matrix = await executor.matrix(FLAT, { dimensions: 2, adopt: true });
+    expect(matrix.values).toBe(FLAT);
+  });
+
+  it('is answered anew after a change that was announced', async () => {
+    const matrix = await executor.matrix(FLAT, { dimensions: 2 });
+    matrix.values.set([0, 5]);
+    markChanged(matrix);
+    expect((await executor.cosineSimilarity([0, 1], matrix))[0]).toBe(1);
+  });
+
+  it('travels to another thread as plain data over the same memory', async () => {
+    const matrix = await executor.matrix(FLAT, { dimensions: 2 });
+    const received = post(matrix);
+    expect(Object.keys(received).sort()).toEqual(['dimensions', 'id', 'rows', 'values', 'version']);
+    matrix.values[0] = 7;
+    expect(received.values[0]).toBe(7);
+    expect((await executor.topK([3, 4], received, { k: 1 })).indices[0]).toBe(2);
+  });
+
+  it.each([
+    [FLAT, {}, TypeError, 'dimensions: expected the number of elements per row of a Float32Array, got undefined'],
+    [FLAT, { dimensions: 4 }, RangeError, 'values: expected a whole number of rows of 4 dimensions, got 6 elements'],
+    [FLAT, { dimensions: 0 }, RangeError, 'dimensions: expected an integer of at least 1, got 0'],
+    [FLAT, { dimensions: 2, adopt: 'yes' }, TypeError, "adopt: expected a boolean, got 'yes'"],
+    [FLAT, { dimensions: 2, signal: 5 }, TypeError, 'signal: expected an AbortSignal, got 5'],
+    [FLAT, null, TypeError, 'options: expected an object, got null'],
+    [
+      [[1, 2]],
+      { adopt: true },
+      TypeError,
+      'values: expected a Float32Array where adopt is set, got an array of 1 elements',
+    ],
+    [[], {}, RangeError, 'dimensions: expected the number of elements per row, since there is no row to count'],
+    [[[]], {}, RangeError, 'dimensions: expected an integer of at least 1, got 0'],
+    [[[1, 2], [3]], {}, RangeError, 'values[1]: expected a row of 2 elements, got 1'], // prettier-ignore
+    [[[1, 2]], { dimensions: 3 }, RangeError, 'values[0]: expected a row of 3 elements, got 2'],
+    [[[1, 2], 3], {}, TypeError, 'values[1]: expected a row of numbers, got 3'],
+    [[[1, 2], [3, '4']], {}, TypeError, "values[1][1]: expected a number, got '4'"], // prettier-ignore
+    [[1, 2], {}, TypeError, 'values[0]: expected a row of numbers, got 1'],
+    [
+      Float64Array.of(1, 2),
+      { dimensions: 2 },
+      TypeError,
+      'values: expected a Float32Array or an array of rows, got Float64Array',
+    ],
+    ['12', { dimensions: 2 }, TypeError, "values: expected a Float32Array or an array of rows, got '12'"],
+    [undefined, undefined, TypeError, 'values: expected a Float32Array or an array of rows, got undefined'],
+  ])('refuses %o with %o', async (values, options, type, message) => {
+    const made = executor.matrix(values as never, options as never);
+    await expect(made).rejects.toThrow(type);
+    await expect(made).rejects.toThrow(message);
+  });
+});
+
+describe('graph', () => {
+  const PARTS = {
+    nodes: 2,
+    rowPointers: Uint32Array.of(0, 0, 1),
+    columns: Uint32Array.of(0),
+    weights: Float32Array.of(0.5),
+  };
+
+  it('is made of edges or of arrays in compressed-row form, copied into shared memory or adopted', async () => {
+    const edges = new Set([[0, 1, 0.5]] as const);
+    for (const graph of [await executor.graph({ nodes: 2, edges }), await executor.graph(PARTS)]) {
+      expect(graph).toMatchObject(PARTS);
+      for (const array of [graph.rowPointers, graph.columns, graph.weights]) {
+        expect(array.buffer).toBeInstanceOf(SharedArrayBuffer);
+      }
+    }
+    const adopted = await executor.graph(PARTS, { adopt: true });
+    expect(adopted.weights).toBe(PARTS.weights);
+    expect(adopted.columns).toBe(PARTS.columns);
+  });
+
+  it.each([
+    [null, {}, 'source: expected an object, got null'],
+    [{ nodes: 2, edges: 5 }, {}, 'edges: expected an iterable of [from, to, weight], got 5'],
+    [{ nodes: 2, edges: [[0, 2]] }, {}, 'edges[0] to: expected an integer from 0 to 1, got 2'],
+    [{ nodes: 2, edges: [] }, { adopt: true }, 'adopt: expected arrays in compressed-row form to adopt'],
+    [{ ...PARTS, nodes: 3 }, {}, 'rowPointers: expected 4 elements (nodes + 1), got 3'],
+    [{ ...PARTS, columns: Uint32Array.of(2) }, {}, 'columns[0]: expected a node below 2, got 2'],
+    [PARTS, { adopt: 1 }, 'adopt: expected a boolean, got 1'],
+  ])('refuses %o with %o', async (source, options, message) => {
+    await expect(executor.graph(source as never, options as never)).rejects.toThrow(message);
+  });
+});
+
+describe('disposal', () => {
+  it('ends every later use, by name, and may happen twice', async () => {
+    const matrix = await executor.matrix(FLAT, { dimensions: 2 });
+    const graph = await executor.graph({ nodes: 2, edges: [[0, 1]] });
+    for (const operand of [matrix, graph, matrix]) await operand[Symbol.asyncDispose]();
+    const gone = 'expected one that is in use, got one that was disposed';
+    await expect(executor.topK([1, 0], matrix, { k: 1 })).rejects.toThrow(`matrix: ${gone}`);
+    expect(() => executor.topKSync([1, 0], matrix, { k: 1 })).toThrow(new TypeError(`matrix: ${gone}`));
+    await expect(executor.spreadActivation(graph, [1, 0])).rejects.toThrow(`graph: ${gone}`);
+  });
+
+  it('lets requests under way end', async () => {
+    const matrix = await executor.matrix(new Float32Array(3000 * 512).fill(1), { dimensions: 512 });
+    const running = executor.topK(new Float32Array(512).fill(1), matrix, { k: 2 });
+    await matrix[Symbol.asyncDispose]();
+    expect([...(await running).indices]).toEqual([0, 1]);
+  });
+});
+
+describe('arguments of requests', () => {
+  const calls: [string, (e: Executor) => Promise<unknown>, string][] = [
+    ['a query of strings', async (e) => e.topK(['1', 0] as never, await e.matrix([[1, 0]]), { k: 1 }), "query[0]: expected a number, got '1'"],
+    ['no query', async (e) => e.cosineSimilarity(undefined as never, await e.matrix([[1, 0]])), 'query: expected a Float32Array or an array of numbers, got undefined'],
+    ['a query of other dimensions', async (e) => e.cosineSimilarity([1], await e.matrix([[1, 0]])), 'query: expected one or more vectors of 2 dimensions, got 1 elements'],
+    ['no matrix', (e) => e.cosineSimilarity([1], null as never), 'matrix: expected an object, got null'],
+    ['no options of a top-k', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), undefined as never), 'options: expected an object, got undefined'],
+    ['k = 0', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), { k: 0 }), 'k: expected an integer of at least 1, got 0'],
+    ['an unknown metric', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), { k: 1, metric: 'cos' as never }), "metric: expected one of cosine, dot, euclidean, got 'cos'"],
+    ['a negative candidate', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), { k: 1, candidates: [-1] }), 'candidates[0]: expected a row number, got -1'],
+    ['a candidate that is no row', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), { k: 1, candidates: [1] }), 'candidates[0]: expected a row in [0, 1), got 1'],
+    ['candidates that are none', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), { k: 1, candidates: 3 as never }), 'candidates: expected a Uint32Array or an array of row numbers, got 3'],
+    ['too few activations', async (e) => e.spreadActivation(await e.graph({ nodes: 2, edges: [] }), [1]), 'activations: expected 2 elements (one per node), got 1'],
+    ['a range beyond the rows', async (e) => e.cosineSimilarity([1, 0], await e.matrix([[1, 0]]), { end: 2 }), 'end: expected an integer from 0 to 1, got 2'],
+    ['a signal that is none', async (e) => e.cosineSimilarity([1, 0], await e.matrix([[1, 0]]), { signal: 5 as never }), 'signal: expected an AbortSignal, got 5'],
+  ]; // prettier-ignore
+  it.each(calls)('%s', async (_name, call, message) => {
+    await expect(call(executor)).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,45 @@
+import { expectTypeOf, it } from 'vitest';
+import type {
+  Completed,
+  Decision,
+  Executor,
+  ExecutorOptions,
+  MetricsSnapshot,
+  Result,
+  RunError,
+  TopKOutput,
+  TopKRequest,
+  VectorMatrix,
+} from '../src/index.js';
+import type { createExecutor } from '../src/index.js';
+
+declare const executor: Executor;
+declare const matrix: VectorMatrix;
+declare const request: TopKRequest;
+
+it('answers with bare outputs', () => {
+  expectTypeOf(executor.topK([1], matrix, { k: 1 })).resolves.toEqualTypeOf<TopKOutput>();
+  expectTypeOf(executor.cosineSimilarity([1], matrix)).resolves.toEqualTypeOf<Float32Array>();
+  expectTypeOf(executor.topKSync([1], matrix, { k: 1 })).toEqualTypeOf<TopKOutput>();
+});
+
+it('runs a request of any operation, with the output that belongs to it', () => {
+  expectTypeOf(executor.run(request)).resolves.toEqualTypeOf<Result<Completed<TopKOutput>, RunError>>();
+  // @ts-expect-error a top-k does not write into a plain array
+  void executor.run(request, { output: new Float32Array(1) });
+});
+
+it('owns matrices that are matrices', () => {
+  expectTypeOf(executor.matrix([[1]])).resolves.toExtend<VectorMatrix & AsyncDisposable>();
+  expectTypeOf(executor.snapshot('top-k')).toExtend<MetricsSnapshot>();
+  expectTypeOf<NonNullable<Completed['decision']>>().toEqualTypeOf<Decision>();
+});
+
+it('has no option that it does not honour', () => {
+  expectTypeOf<keyof ExecutorOptions>().toEqualTypeOf<'backends' | 'policy' | 'fallback' | 'tracker' | 'threads'>();
+  expectTypeOf<typeof createExecutor>().returns.resolves.toEqualTypeOf<Executor>();
+  // @ts-expect-error the synchronous calls cannot be aborted
+  executor.topKSync([1], matrix, { k: 1, signal: AbortSignal.abort() });
+  // @ts-expect-error only these names are known
+  ({ backends: ['tpu'] }) satisfies ExecutorOptions;
+});
