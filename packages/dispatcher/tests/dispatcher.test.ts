@@ -193,11 +193,13 @@ describe('a GPU that fails', () => {
   it.each([
     ['too few', 1],
     ['too many', 3],
-    ['no', undefined],
+    ['no', 0],
+    ['an untold number of', undefined],
   ])('finds out one that writes %s entries of a top-k', async (_name, count) => {
     const wrong: Act = (_call, compute, _signal, output) => {
+      if (count === undefined) return ok(PHASES);
       const answer = compute();
-      (output as TopKOutput).count = count ?? 0;
+      (output as TopKOutput).count = count;
       return answer;
     };
     const { dispatcher, tracker } = setUp([gpu(wrong), cpu()]);
@@ -221,6 +223,11 @@ describe('a GPU that fails', () => {
     const { dispatcher, tracker } = setUp(backends);
     expect(await dispatcher.run(REQUEST)).toMatchObject({ ok: true, value: { output: SCORES } });
     expect(told(tracker.attempts)).toEqual(['cuda:0 fault', '+cuda:1 timeout', '+cpu success']);
+  });
+
+  it('is followed by the CPU without asking it: it is the last resort', async () => {
+    const modest = scriptedBackend({ id: 'cpu', kind: 'cpu', supports: () => ({ reason: 'too wide' }) });
+    expect(await setUp([gpu(fail('fault')), modest]).dispatcher.run(REQUEST)).toMatchObject({ ok: true });
   });
 
   it('ends in the error of the last device when all fail', async () => {
@@ -424,6 +431,8 @@ describe('deciding', () => {
     const { dispatcher, tracker } = setUp([gpu(), cpu()]);
     await dispatcher.run(REQUEST);
     expect(tracker.snapshots).toEqual(['cosine-similarity']);
+    await dispatcher.run(REQUEST);
+    expect(tracker.snapshots).toEqual(['cosine-similarity', 'cosine-similarity']);
     const small = setUp([gpu(), cpu()], { policy: thresholdPolicy() });
     await small.dispatcher.run(REQUEST);
     expect(small.tracker.snapshots).toEqual([]);
@@ -481,13 +490,22 @@ describe('deciding', () => {
       ...thresholdPolicy(),
       decide: (_work, _devices, _context, out) => void (out.device = 2),
     };
-    const none: DispatchPolicy = { ...thresholdPolicy(), decide: () => {} };
     await expect(setUp([cpu()], { policy: lost }).dispatcher.run(REQUEST)).rejects.toThrow(
       "out.device of the policy 'threshold': expected the index of one of 1 devices, got 2",
     );
-    expect(await setUp([cpu()], { policy: none }).dispatcher.run(REQUEST)).toMatchObject({
-      error: { kind: 'unsupported' },
-    });
+  });
+});
+
+describe('a policy that says nothing', () => {
+  it('has chosen no device, also after a request for which it had chosen one', async () => {
+    let decided = 0;
+    const once: DispatchPolicy = {
+      ...thresholdPolicy(),
+      decide: (_work, _devices, _context, out) => void (out.device = decided++ === 0 ? 0 : out.device),
+    };
+    const { dispatcher } = setUp([cpu()], { policy: once });
+    expect(await dispatcher.run(REQUEST)).toMatchObject({ ok: true });
+    expect(await dispatcher.run(REQUEST)).toMatchObject({ ok: false, error: { kind: 'unsupported', decision: null } });
     expect(NO_DEVICE).toBe(-1);
   });
 });

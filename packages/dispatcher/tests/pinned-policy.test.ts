@@ -22,6 +22,7 @@ describe('pinnedPolicy', () => {
   it('leaves the work to the CPU where its device is missing or refuses, and says which', () => {
     expect(decide('cuda:1', [GPU, CPU])).toEqual([1, 'no-device']);
     expect(decide('cuda:0', [{ ...GPU, supported: false }, CPU])).toEqual([1, 'unsupported']);
+    expect(decide('cuda:1', [CPU, { ...CPU, id: 'cpu:1' }])).toEqual([0, 'no-device']);
     expect(decide('cuda:1', [GPU])).toEqual([NO_DEVICE, 'no-device']);
   });
 
