@@ -33,7 +33,7 @@ export interface CpuAddon {
   residentBytes(handle: number): number;
   /** Copies rows from `from` on until the slice is over; returns the next row. The last row makes the copy ready. */
   fillMatrix(context: number, handle: number, values: Float32Array, from: number): number;
-  /** Copies edges until the slice is over; returns the next position. The last position, nodes + edges, makes it ready. */
+  /** Takes edges over until the slice is over; returns the next position, the last being nodes + edges. */
   fillGraph(
     context: number,
     handle: number,
@@ -42,6 +42,8 @@ export interface CpuAddon {
     weights: Float32Array,
     from: number,
   ): number;
+  /** Checks what {@link fillGraph} took over, in full, and makes the copy ready. Returns 0 or a status. */
+  buildGraph(context: number, handle: number): number;
   /** Whether a ready copy holds these values, by a sample of them: tells two operands that carry the same id apart. */
   matchesMatrix(handle: number, values: Float32Array): boolean;
   release(handle: number): void;
@@ -139,6 +141,8 @@ export interface CpuAddon {
   ): number;
   /** Fills the resident matrix from values in a SharedArrayBuffer; the handle must be the caller's to fill. */
   startFill(context: number, handle: number, values: Float32Array, done: JobDone): number;
+  /** {@link buildGraph} on a thread of the addon. */
+  startBuild(context: number, handle: number, done: JobDone): number;
   /** Asks a job to end at its next chunk; one that has ended already is left alone. */
   cancel(job: number): void;
 }

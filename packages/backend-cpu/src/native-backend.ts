@@ -313,6 +313,7 @@ export class NativeCpuBackend implements SyncBackend {
     start: (handle: number, done: JobDone) => number,
   ): Promise<Answer> {
     const startedAtMs = performance.now();
+    let uploadMs = 0;
     let handle = this.#residents.handleOf(operand);
     // The copy may be released by its user between the turn that made it and this one; then it is made again.
     while (handle === undefined) {
@@ -320,9 +321,9 @@ export class NativeCpuBackend implements SyncBackend {
       if (failure !== undefined) return failure;
       if (signal?.aborted) return failAborted();
       handle = this.#residents.handleOf(operand);
+      uploadMs = performance.now() - startedAtMs;
     }
     const ready = handle;
-    const uploadMs = performance.now() - startedAtMs;
     return this.#runJob(signal, (done) => start(ready, done), { startedAtMs, uploadMs });
   }
 

@@ -9,8 +9,8 @@ import { runToEnd, runYielding, STEP_DONE, STEP_MORE, type SlicedWork } from './
 
 /** Another thread of the process is filling the copy: how often to look whether it is done. */
 const POLL_MS = 2;
-/** Below this no one asks whether there is memory: asking reads files. */
-const UNCHECKED_BYTES = 16 * 2 ** 20;
+/** Below this no one asks whether there is memory, because asking reads files, and graphs are built at once. */
+const SMALL_BYTES = 16 * 2 ** 20;
 /** What makes a copy the caller's own instead of the process's. */
 const PRIVATE_ID = -1;
 
@@ -92,7 +92,7 @@ export class ResidentOperands {
     if (this.#addon.residentState(handle) === RESIDENT_STATE.ours) {
       let failure: Failure | undefined;
       try {
-        failure = runToEnd(this.#fillWork(graph, handle, this.#contexts.sync));
+        failure = runToEnd(this.#fillWork(graph, handle, this.#contexts.sync)) ?? this.#buildNow(handle);
       } catch (error) {
         this.#addon.release(handle);
         throw error;
@@ -155,7 +155,18 @@ export class ResidentOperands {
       const { status } = await runJob(this.#addon, start, abandoned);
       return status < 0 ? failWithStatus(status) : undefined;
     }
-    return runYielding(this.#fillWork(operand, handle, this.#contexts.yielding), () => abandoned.aborted);
+    const work = this.#fillWork(operand, handle, this.#contexts.yielding);
+    const failure = await runYielding(work, () => abandoned.aborted);
+    if (failure !== undefined || isMatrix(operand)) return failure;
+    if (operandBytes(operand) < SMALL_BYTES) return this.#buildNow(handle);
+    const start = this.#addon.startBuild.bind(this.#addon, this.#contexts.sync, handle);
+    const { status } = await runJob(this.#addon, start, abandoned);
+    return status < 0 ? failWithStatus(status) : undefined;
+  }
+
+  #buildNow(handle: number): Failure | undefined {
+    const status = this.#addon.buildGraph(this.#contexts.sync, handle);
+    return status < 0 ? failWithStatus(status) : undefined;
   }
 
   #fillWork(operand: Operand, handle: number, context: number): SlicedWork {
@@ -223,7 +234,7 @@ function shapeOf(operand: Operand): readonly [number, number] {
 /** An allocation beyond what is free would succeed and have the process killed when it is filled. */
 function refuseForLackOfMemory(operand: Operand): Failure | undefined {
   const requestedBytes = operandBytes(operand);
-  if (requestedBytes < UNCHECKED_BYTES) return undefined;
+  if (requestedBytes < SMALL_BYTES) return undefined;
   const { freeBytes } = readMemory();
   if (freeBytes === null || requestedBytes <= freeBytes) return undefined;
   return fail('out-of-memory', 'there is no memory for a resident copy of the operand', { requestedBytes, freeBytes });

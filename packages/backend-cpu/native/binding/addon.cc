@@ -30,6 +30,7 @@ constexpr NamedEntry kEntries[] = {
     {"residentBytes", guarded<resident_bytes>},
     {"fillMatrix", guarded<fill_matrix>},
     {"fillGraph", guarded<fill_graph>},
+    {"buildGraph", guarded<build_graph>},
     {"matchesMatrix", guarded<matches_matrix>},
     {"release", guarded<release>},
     {"score", guarded<score>},
@@ -39,6 +40,7 @@ constexpr NamedEntry kEntries[] = {
     {"startTopK", guarded<start_top_k>},
     {"startSpread", guarded<start_spread>},
     {"startFill", guarded<start_fill>},
+    {"startBuild", guarded<start_build>},
     {"cancel", guarded<cancel>},
 };
 

@@ -17,6 +17,7 @@ napi_value resident_state(Call& call);
 napi_value resident_bytes(Call& call);
 napi_value fill_matrix(Call& call);
 napi_value fill_graph(Call& call);
+napi_value build_graph(Call& call);
 napi_value matches_matrix(Call& call);
 napi_value release(Call& call);
 
@@ -28,6 +29,7 @@ napi_value start_score(Call& call);
 napi_value start_top_k(Call& call);
 napi_value start_spread(Call& call);
 napi_value start_fill(Call& call);
+napi_value start_build(Call& call);
 napi_value cancel(Call& call);
 
 }  // namespace gearshift::binding

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <mutex>
 
+#include "binding/candidate_list.h"
 #include "binding/handle_table.h"
+#include "binding/query_group.h"
 #include "pool/thread_pool.h"
 
 namespace gearshift::binding {
@@ -27,6 +29,9 @@ class EnvState {
   ThreadPool& pool() const noexcept { return *pool_; }
   bool is_closed() const noexcept { return closed_; }
   HandleTable& handles() noexcept { return handles_; }
+  /** Working space of synchronous calls, of which a thread has one at a time. */
+  QueryGroup& queries() noexcept { return queries_; }
+  CandidateList& candidates() noexcept { return candidates_; }
 
   /** Takes over the job and starts it; its number, or a negative status and the job is gone. */
   int64_t start(napi_env env, Job* job) noexcept;
@@ -46,6 +51,8 @@ class EnvState {
   ThreadPool* pool_ = nullptr;
   napi_threadsafe_function wake_up_ = nullptr;
   HandleTable handles_;
+  QueryGroup queries_;
+  CandidateList candidates_;
   bool closed_ = false;
   int64_t last_job_number_ = 0;
   size_t undelivered_ = 0;  // started and not delivered yet: while there are some, the event loop stays alive

@@ -33,6 +33,9 @@ class Job : public AsyncTask {
   /** Takes one more reference to the operand for as long as the job lives. */
   void use(SharedOperand* operand) noexcept;
 
+  /** Lets go of what keep() and keep_callback() took; on the thread of the job's owner. */
+  void drop_references(napi_env env) noexcept;
+
   void run(ThreadPool& pool) noexcept final;
 
  protected:
@@ -47,8 +50,6 @@ class Job : public AsyncTask {
 
  private:
   friend class EnvState;
-
-  void drop_references(napi_env env) noexcept;
 
   const unsigned max_threads_;
   EnvState* state_ = nullptr;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "binding/graph_staging.h"
 #include "core/graph.h"
 #include "core/matrix.h"
 
@@ -37,6 +38,7 @@ class SharedOperand {
 
   std::unique_ptr<ResidentMatrix> matrix;
   std::unique_ptr<ResidentGraph> graph;  // null until it was built
+  GraphStaging staging;                  // belongs to whoever fills the copy
 
  private:
   friend class OperandRegistry;

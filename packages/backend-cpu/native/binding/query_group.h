@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <memory>
+#include <new>
 
 #include "core/query.h"
 #include "dispatch/kernel_table.h"
@@ -13,5 +15,31 @@ namespace gearshift::binding {
  * 768 dimensions fit into a second-level cache besides the block.
  */
 constexpr size_t kQueryGroup = 32;
+
+/** Prepared copies of several queries. Keeps its memory, so that the next request of a like size allocates nothing. */
+class QueryGroup {
+ public:
+  /** False: out of memory. */
+  bool prepare(const KernelTable& kernels, const float* queries, size_t count, size_t dimensions) noexcept {
+    if (count > capacity_) {
+      queries_.reset(new (std::nothrow) PreparedQuery[count]);
+      capacity_ = queries_ == nullptr ? 0 : count;
+      if (queries_ == nullptr) return false;
+    }
+    count_ = count;
+    for (size_t i = 0; i < count; ++i) {
+      if (!queries_[i].prepare(kernels, queries + i * dimensions, dimensions)) return false;
+    }
+    return true;
+  }
+
+  size_t count() const noexcept { return count_; }
+  const PreparedQuery& operator[](size_t index) const noexcept { return queries_[index]; }
+
+ private:
+  std::unique_ptr<PreparedQuery[]> queries_;
+  size_t capacity_ = 0;
+  size_t count_ = 0;
+};
 
 }  // namespace gearshift::binding

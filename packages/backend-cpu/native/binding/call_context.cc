@@ -1,0 +1,38 @@
+#include "binding/call_context.h"
+
+namespace gearshift::binding {
+namespace {
+
+constexpr uint32_t kMetricMask = 0x3;
+constexpr uint32_t kLevelShift = 2;
+constexpr uint32_t kLevelMask = 0x7;
+constexpr uint32_t kSliceShift = 5;
+constexpr uint32_t kSliceMask = 0xff;
+constexpr uint32_t kThreadsShift = 13;
+constexpr int64_t kNsPerMs = 1'000'000;
+
+// Process-wide by nature: all threads share the memory whose speed this is. Zero-initialised, without a destructor.
+Throughput scan_throughput[kLevelMask + 1];
+Throughput spread_throughput[kLevelMask + 1];
+
+}  // namespace
+
+CallContext read_context(Call& call, size_t index) noexcept {
+  const auto bits = static_cast<uint32_t>(call.small(index));
+  const uint32_t metric = bits & kMetricMask;
+  const uint32_t level = bits >> kLevelShift & kLevelMask;
+  if (metric > static_cast<uint32_t>(Metric::euclidean)) call.fail("context: there is no such metric");
+  if (level >= level_count() || missing_features(level)[0] != '\0') {
+    call.fail("context: the CPU does not have this level");
+    return {};
+  }
+  const auto threads = bits >> kThreadsShift;
+  return {static_cast<Metric>(metric),
+          &level_at(level),
+          &scan_throughput[level],
+          &spread_throughput[level],
+          threads == 0 ? 1u : threads,
+          static_cast<int64_t>(bits >> kSliceShift & kSliceMask) * kNsPerMs};
+}
+
+}  // namespace gearshift::binding

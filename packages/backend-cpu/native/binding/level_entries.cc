@@ -1,0 +1,48 @@
+#include "binding/call_context.h"
+#include "binding/entries.h"
+#include "binding/scan_calls.h"
+#include "binding/spread_calls.h"
+
+namespace gearshift::binding {
+
+napi_value levels(Call& call) {
+  napi_env env = call.env();
+  napi_value list = nullptr;
+  if (napi_create_array(env, &list) != napi_ok) return nullptr;
+  for (size_t i = 0; i < level_count(); ++i) {
+    napi_value level = nullptr;
+    napi_value name = nullptr;
+    napi_value missing = nullptr;
+    const bool made = napi_create_object(env, &level) == napi_ok &&
+                      napi_create_string_utf8(env, level_at(i).name, NAPI_AUTO_LENGTH, &name) == napi_ok &&
+                      napi_create_string_utf8(env, missing_features(i), NAPI_AUTO_LENGTH, &missing) == napi_ok &&
+                      napi_set_named_property(env, level, "name", name) == napi_ok &&
+                      napi_set_named_property(env, level, "missing", missing) == napi_ok &&
+                      napi_set_element(env, list, static_cast<uint32_t>(i), level) == napi_ok;
+    if (!made) {
+      call.fail("the list of levels could not be made");
+      return nullptr;
+    }
+  }
+  return list;
+}
+
+napi_value thread_limit(Call& call) { return call.give(call.state().pool().thread_limit()); }
+
+napi_value estimate_scan_ns(Call& call) {
+  const CallContext context = read_context(call, 0);
+  const double bytes = call.number(1);
+  const double queries = call.number(2);
+  if (call.failed()) return nullptr;
+  return call.give(estimate_items_ns(*context.scans, {bytes, queries}, 1));
+}
+
+napi_value estimate_spread_ns(Call& call) {
+  const CallContext context = read_context(call, 0);
+  const size_t edges = call.count(1);
+  const size_t nodes = call.count(2);
+  if (call.failed()) return nullptr;
+  return call.give(estimate_items_ns(*context.spreads, spread_cost(nodes, edges), nodes));
+}
+
+}  // namespace gearshift::binding

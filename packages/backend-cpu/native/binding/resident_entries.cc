@@ -1,0 +1,153 @@
+// Resident copies: found or made, filled in slices on the thread that owns the values, shared by the whole process.
+#include <algorithm>
+#include <cstring>
+
+#include "binding/call_context.h"
+#include "binding/entries.h"
+#include "binding/operand_registry.h"
+#include "binding/resident_fill.h"
+#include "binding/status.h"
+
+namespace gearshift::binding {
+namespace {
+
+SharedOperand* find(Call& call, size_t index) noexcept {
+  SharedOperand* operand = call.state().handles().find(call.integer(index));
+  if (operand == nullptr) call.fail("handle: it names nothing");
+  return operand;
+}
+
+/** The operand behind a handle that the caller is to fill. */
+SharedOperand* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept {
+  SharedOperand* operand = find(call, index);
+  if (call.failed()) return nullptr;
+  if (operand->key().kind == kind && OperandRegistry::claim(operand, &call.state()) == FillState::ours) return operand;
+  call.fail("handle: it names nothing that is the caller's to fill");
+  return nullptr;
+}
+
+napi_value open(Call& call, OperandKind kind) noexcept {
+  OperandKey key{kind, call.integer(0), call.integer(1), {call.count(2), call.count(3)}};
+  if (call.failed()) return nullptr;
+  const OperandRegistry::Opened opened = OperandRegistry::open(key);
+  if (opened.operand == nullptr) return call.give_integer(opened.status);
+  const int64_t handle = call.state().handles().add(opened.operand);
+  if (handle != 0) return call.give_integer(handle);
+  OperandRegistry::release(opened.operand);
+  return call.give_integer(kOutOfMemory);
+}
+
+/** How many bytes are copied before the clock is looked at. */
+constexpr size_t kCopyBlock = 256 * 1024;
+
+/** Copies elements [from, count) until the time is over; the next element. */
+template <typename T>
+size_t copy_until(int64_t deadline_ns, T* target, const T* source, size_t from, size_t count) noexcept {
+  constexpr size_t block = kCopyBlock / sizeof(T);
+  while (from < count) {
+    const size_t stop = std::min(count, from + block);
+    std::memcpy(target + from, source + from, (stop - from) * sizeof(T));
+    from = stop;
+    if (now_ns() >= deadline_ns) break;
+  }
+  return from;
+}
+
+}  // namespace
+
+napi_value open_matrix(Call& call) { return open(call, OperandKind::matrix); }
+napi_value open_graph(Call& call) { return open(call, OperandKind::graph); }
+
+napi_value resident_state(Call& call) {
+  SharedOperand* operand = find(call, 0);
+  if (call.failed()) return nullptr;
+  return call.give_integer(static_cast<int>(OperandRegistry::claim(operand, &call.state())));
+}
+
+napi_value resident_bytes(Call& call) {
+  SharedOperand* operand = find(call, 0);
+  if (call.failed()) return nullptr;
+  return call.give_integer(operand->is_ready() ? static_cast<int64_t>(operand->bytes()) : 0);
+}
+
+napi_value fill_matrix(Call& call) {
+  const CallContext context = read_context(call, 0);
+  SharedOperand* operand = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::matrix);
+  const ArrayView<float> values = call.floats(2);
+  const size_t from = call.count(3);
+  if (call.failed()) return nullptr;
+  const size_t rows = operand->key().shape[0];
+  if (from > rows) {
+    call.fail("from: expected a row of the matrix");
+    return nullptr;
+  }
+  if (rows > 0 && values.length / rows < operand->key().shape[1]) return call.give_integer(kInputGone);
+  const size_t reached = fill_rows(context.execution(call.state()), context, *operand->matrix, values.data, from, rows,
+                                   operand->key().shape[1]);
+  if (reached == rows) OperandRegistry::mark_ready(operand);
+  return call.give_integer(static_cast<int64_t>(reached));
+}
+
+napi_value fill_graph(Call& call) {
+  const CallContext context = read_context(call, 0);
+  SharedOperand* operand = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::graph);
+  const ArrayView<uint32_t> row_pointers = call.uints(2);
+  const ArrayView<uint32_t> columns = call.uints(3);
+  const ArrayView<float> weights = call.floats(4);
+  const size_t from = call.count(5);
+  if (call.failed()) return nullptr;
+  const size_t nodes = operand->key().shape[0];
+  const size_t edges = operand->key().shape[1];
+  if (row_pointers.length != nodes + 1 || columns.length != edges || weights.length != edges) {
+    return call.give_integer(kInputGone);
+  }
+  if (!operand->staging.is_allocated() || from == 0) {
+    if (from != 0) {
+      call.fail("from: expected 0 at first");
+      return nullptr;
+    }
+    if (!operand->staging.allocate(nodes, edges)) return call.give_integer(kOutOfMemory);
+  }
+  const int64_t deadline_ns = now_ns() + context.slice_ns;
+  if (from == 0) std::memcpy(operand->staging.row_pointers, row_pointers.data, sizeof(uint32_t));
+  size_t position = from;
+  if (position < nodes) {
+    // Pointer 0 is the start of the first row; a position stands for the end of its row.
+    position = copy_until(deadline_ns, operand->staging.row_pointers + 1, row_pointers.data + 1, position, nodes);
+  }
+  if (position >= nodes && position < nodes + edges) {
+    const size_t edge = copy_until(deadline_ns, operand->staging.columns, columns.data, position - nodes, edges);
+    std::memcpy(operand->staging.weights + (position - nodes), weights.data + (position - nodes),
+                (edge - (position - nodes)) * sizeof(float));
+    position = nodes + edge;
+  }
+  return call.give_integer(static_cast<int64_t>(position));
+}
+
+napi_value build_graph(Call& call) {
+  const CallContext context = read_context(call, 0);
+  SharedOperand* operand = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::graph);
+  if (call.failed()) return nullptr;
+  return call.give_integer(build_resident_graph(context, *operand));
+}
+
+napi_value matches_matrix(Call& call) {
+  SharedOperand* operand = find(call, 0);
+  const ArrayView<float> values = call.floats(1);
+  if (call.failed()) return nullptr;
+  if (operand->matrix == nullptr || !operand->is_ready()) {
+    call.fail("handle: it names no matrix that is ready");
+    return nullptr;
+  }
+  return call.give_bool(holds_sample_of(operand->matrix->view(), values.data, values.length));
+}
+
+napi_value release(Call& call) {
+  SharedOperand* operand = call.state().handles().remove(call.integer(0));
+  if (call.failed() || operand == nullptr) return nullptr;
+  OperandRegistry::give_up(operand, &call.state());
+  OperandRegistry::release(operand);
+  return nullptr;
+}
+
+}  // namespace gearshift::binding

@@ -1,0 +1,35 @@
+#include "binding/resident_fill.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "binding/status.h"
+
+namespace gearshift::binding {
+
+size_t fill_rows(const Execution& execution, const CallContext& context, ResidentMatrix& matrix, const float* values,
+                 size_t from, size_t end, size_t dimensions) noexcept {
+  auto body = [&](size_t begin, size_t stop, unsigned) noexcept { matrix.fill(*context.kernels, values, begin, stop); };
+  // Reads and writes, into pages that the system has yet to hand out: not what the speed of scans is learned from.
+  static Throughput fills;
+  const ItemCost cost{2.0 * static_cast<double>(dimensions) * sizeof(float), 1};
+  return run_in_chunks(execution, fills, cost, from, end, body);
+}
+
+bool holds_sample_of(const MatrixView& matrix, const float* values, size_t length) noexcept {
+  constexpr size_t kSampledRows = 16;
+  constexpr size_t kSampledElements = 64;
+  if (matrix.row_count == 0) return true;
+  if (length / matrix.row_count < matrix.dimensions) return false;
+  const size_t elements = std::min(kSampledElements, matrix.dimensions);
+  const size_t samples = std::min(kSampledRows, matrix.row_count);
+  for (size_t i = 0; i < samples; ++i) {
+    const size_t row = samples == 1 ? 0 : i * ((matrix.row_count - 1) / (samples - 1));
+    if (std::memcmp(matrix.rows + row * matrix.stride, values + row * matrix.dimensions, elements * sizeof(float)) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace gearshift::binding

@@ -1,0 +1,87 @@
+// Making resident copies on the pool's threads.
+#include <memory>
+#include <new>
+
+#include "binding/entries.h"
+#include "binding/job.h"
+#include "binding/resident_fill.h"
+#include "binding/start_job.h"
+#include "binding/status.h"
+
+namespace gearshift::binding {
+namespace {
+
+/** Fills a matrix from shared memory, which is kept alive. */
+class FillJob final : public Job {
+ public:
+  FillJob(const CallContext& context, SharedOperand* operand, const float* values) noexcept
+      : Job(context.max_threads), context_(context), values_(values) {
+    use(operand);
+  }
+
+ private:
+  int execute(const Execution& execution) noexcept override {
+    const OperandKey& key = operand()->key();
+    const size_t rows = key.shape[0];
+    if (fill_rows(execution, context_, *operand()->matrix, values_, 0, rows, key.shape[1]) < rows) return kCancelled;
+    OperandRegistry::mark_ready(operand());
+    return kDone;
+  }
+
+  const CallContext context_;
+  const float* const values_;
+};
+
+/** Builds a graph from its staged arrays. */
+class BuildJob final : public Job {
+ public:
+  BuildJob(const CallContext& context, SharedOperand* operand) noexcept
+      : Job(context.max_threads), context_(context) {
+    use(operand);
+  }
+
+ private:
+  int execute(const Execution&) noexcept override { return build_resident_graph(context_, *operand()); }
+
+  const CallContext context_;
+};
+
+SharedOperand* find_to_fill(Call& call, OperandKind kind) noexcept {
+  SharedOperand* operand = call.state().handles().find(call.integer(1));
+  if (operand != nullptr && operand->key().kind == kind &&
+      OperandRegistry::claim(operand, &call.state()) == FillState::ours) {
+    return operand;
+  }
+  call.fail("handle: it names nothing that is the caller's to fill");
+  return nullptr;
+}
+
+}  // namespace
+
+napi_value start_fill(Call& call) {
+  const CallContext context = read_context(call, 0);
+  SharedOperand* operand = find_to_fill(call, OperandKind::matrix);
+  const ArrayView<float> values = call.floats(2);
+  if (call.failed()) return nullptr;
+  if (!call.is_shared(2)) {
+    call.fail("values: expected values in a SharedArrayBuffer", true);
+    return nullptr;
+  }
+  const OperandKey& key = operand->key();
+  if (key.shape[0] > 0 && values.length / key.shape[0] < key.shape[1]) return call.give_integer(kInputGone);
+  std::unique_ptr<FillJob> job(new (std::nothrow) FillJob(context, operand, values.data));
+  if (job == nullptr) return call.give_integer(kOutOfMemory);
+  const int status = job->keep(call.env(), call.raw(2), 0) ? kDone : kOutOfMemory;
+  return start_job(call, std::move(job), status, 3);
+}
+
+napi_value start_build(Call& call) {
+  const CallContext context = read_context(call, 0);
+  SharedOperand* operand = find_to_fill(call, OperandKind::graph);
+  if (call.failed()) return nullptr;
+  std::unique_ptr<BuildJob> job(new (std::nothrow) BuildJob(context, operand));
+  if (job == nullptr) return call.give_integer(kOutOfMemory);
+  return start_job(call, std::move(job), kDone, 2);
+}
+
+}  // namespace gearshift::binding

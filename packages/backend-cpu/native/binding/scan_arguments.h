@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+
+#include "binding/call_context.h"
+#include "binding/query_group.h"
+#include "binding/scan_calls.h"
+
+namespace gearshift::binding {
+
+/** The arguments that every scan begins with: context, source, dimensions, query. */
+struct ScanArguments {
+  Scan scan{};
+  CallContext context{};
+  SharedOperand* operand = nullptr;  // null: the caller's own rows
+  ArrayView<float> query{};
+  size_t query_count = 0;
+  int status = 0;  // negative when the caller's memory has gone
+};
+
+inline constexpr size_t kContextArgument = 0;
+inline constexpr size_t kSourceArgument = 1;
+inline constexpr size_t kDimensionsArgument = 2;
+inline constexpr size_t kQueryArgument = 3;
+
+/** Reads and checks them; rows of an array are looked up to `end_argument`, that many they must have. */
+ScanArguments read_scan(Call& call) noexcept;
+
+/** Whether `count` entries of `each` elements fit into `length`, without overflow. */
+inline bool has_room(size_t length, size_t count, size_t each) noexcept { return each == 0 || count <= length / each; }
+
+}  // namespace gearshift::binding

@@ -1,0 +1,89 @@
+#include "binding/scan_calls.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <new>
+
+#include "binding/status.h"
+#include "core/scan.h"
+#include "core/top_k.h"
+
+namespace gearshift::binding {
+
+ItemCost scan_cost(const MatrixView& matrix, size_t query_count) noexcept {
+  return {static_cast<double>(matrix.stride) * sizeof(float), static_cast<double>(query_count)};
+}
+
+size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries, size_t from,
+                             size_t end, float* output, size_t output_stride) noexcept {
+  auto body = [&](size_t begin, size_t stop, unsigned) noexcept {
+    for (size_t q = 0; q < queries.count(); ++q) {
+      score_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop,
+                 output + q * output_stride + (begin - from));
+    }
+  };
+  return run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, queries.count()), from, end, body);
+}
+
+namespace {
+
+/** Candidates are scored in blocks of this many, which stay in the first-level cache. */
+constexpr size_t kCandidateBlock = 256;
+
+void offer_candidates(const Scan& scan, const PreparedQuery& query, const uint32_t* candidates, size_t count,
+                      TopKSelector& selector) noexcept {
+  float scores[kCandidateBlock];
+  for (size_t done = 0; done < count; done += kCandidateBlock) {
+    const size_t block = std::min(kCandidateBlock, count - done);
+    score_candidates(*scan.kernels, scan.metric, scan.matrix, query, candidates + done, block, scores);
+    selector.offer_indexed(*scan.kernels, scores, candidates + done, block);
+  }
+}
+
+}  // namespace
+
+int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
+                         const RowsToRank& rows, size_t k, const RankedOutput& output) noexcept {
+  const size_t count = queries.count();
+  const size_t seats = execution.seats();
+  // One selector for each query and thread; those of a thread are made when it takes part.
+  std::unique_ptr<TopKSelector[]> selectors(new (std::nothrow) TopKSelector[seats * count]);
+  std::unique_ptr<bool[]> used(new (std::nothrow) bool[seats]());
+  if (selectors == nullptr || used == nullptr) return kOutOfMemory;
+  std::atomic<bool> lacks_memory{false};
+
+  auto body = [&](size_t begin, size_t stop, unsigned seat) noexcept {
+    TopKSelector* const own = &selectors[seat * count];
+    if (!used[seat]) {
+      for (size_t q = 0; q < count; ++q) {
+        if (!own[q].reset(k, scan.metric)) lacks_memory.store(true, std::memory_order_relaxed);
+      }
+      used[seat] = true;
+    }
+    if (lacks_memory.load(std::memory_order_relaxed)) return;
+    for (size_t q = 0; q < count; ++q) {
+      if (rows.candidates == nullptr) {
+        top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop, own[q]);
+      } else {
+        offer_candidates(scan, queries[q], rows.candidates + begin, stop - begin, own[q]);
+      }
+    }
+  };
+  const size_t reached =
+      run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, count), rows.from, rows.end, body);
+  if (lacks_memory.load(std::memory_order_relaxed)) return kOutOfMemory;
+
+  for (size_t q = 0; q < count; ++q) {
+    TopKSelector* best = nullptr;
+    for (size_t seat = 0; seat < seats; ++seat) {
+      if (!used[seat]) continue;
+      if (best == nullptr) best = &selectors[seat * count + q];
+      else best->merge(selectors[seat * count + q]);
+    }
+    if (best != nullptr) best->finish(output.indices + q * output.stride, output.scores + q * output.stride);
+  }
+  return static_cast<int64_t>(reached);
+}
+
+}  // namespace gearshift::binding

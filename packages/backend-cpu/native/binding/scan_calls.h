@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "binding/query_group.h"
+#include "core/matrix.h"
+#include "dispatch/kernel_table.h"
+#include "pool/run_in_chunks.h"
+#include "pool/throughput.h"
+
+namespace gearshift::binding {
+
+/** What both scans work on. */
+struct Scan {
+  const KernelTable* kernels;
+  Throughput* throughput;
+  Metric metric;
+  MatrixView matrix;
+};
+
+/** The cost of one row (or candidate) to the estimates. */
+ItemCost scan_cost(const MatrixView& matrix, size_t query_count) noexcept;
+
+/**
+ * Scores of rows [from, end), query `q` writing to `output[q * output_stride + row - from]`.
+ *
+ * @param queries `query_count` of them, from `first_query` of the group on
+ * @return the first row that was not reached
+ */
+size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries, size_t from,
+                             size_t end, float* output, size_t output_stride) noexcept;
+
+/** Where a top-k reads its rows: a range, or some rows by number. */
+struct RowsToRank {
+  size_t from;
+  size_t end;
+  const uint32_t* candidates;  // null: the rows [from, end) themselves, else candidates[from..end)
+};
+
+struct RankedOutput {
+  uint32_t* indices;
+  float* scores;
+  size_t stride;  // entries of a query
+};
+
+/**
+ * The best `k` of the rows for each query, best first.
+ *
+ * @return the first position that was not reached, or -1: out of memory
+ */
+int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
+                         const RowsToRank& rows, size_t k, const RankedOutput& output) noexcept;
+
+}  // namespace gearshift::binding

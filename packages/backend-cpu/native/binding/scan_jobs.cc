@@ -1,0 +1,189 @@
+// Scans as jobs on the pool's threads. The query is copied when the job starts and the outputs when it has ended.
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include "binding/copy_out.h"
+#include "binding/entries.h"
+#include "binding/job.h"
+#include "binding/owned_array.h"
+#include "binding/scan_arguments.h"
+#include "binding/start_job.h"
+#include "binding/status.h"
+
+namespace gearshift::binding {
+namespace {
+
+/** What both scans keep for as long as they run. */
+class ScanJob : public Job {
+ public:
+  explicit ScanJob(const ScanArguments& read) noexcept
+      : Job(read.context.max_threads), scan_(read.scan), query_count_(read.query_count) {}
+
+  /** Takes over the inputs. The rows are resident, or lie in shared memory that is kept alive; else the call fails. */
+  int take_inputs(Call& call, const ScanArguments& read) noexcept {
+    if (read.operand != nullptr) {
+      use(read.operand);
+    } else if (!call.is_shared(kSourceArgument)) {
+      call.fail("source: expected values in a SharedArrayBuffer", true);
+      return kInputGone;
+    } else if (!keep(call.env(), call.raw(kSourceArgument), kSourcePlace)) {
+      return kOutOfMemory;
+    }
+    const size_t dimensions = scan_.matrix.dimensions;
+    return query_.copy_from(read.query.data, query_count_ * dimensions) ? kDone : kOutOfMemory;
+  }
+
+ protected:
+  static constexpr size_t kSourcePlace = 0;
+  static constexpr size_t kOutputPlace = 1;
+
+  template <typename Body>
+  int for_each_group(const Body& body) noexcept {
+    QueryGroup queries;
+    const size_t dimensions = scan_.matrix.dimensions;
+    for (size_t first = 0; first < query_count_; first += kQueryGroup) {
+      const size_t count = std::min(kQueryGroup, query_count_ - first);
+      if (!queries.prepare(*scan_.kernels, query_.data() + first * dimensions, count, dimensions)) return kOutOfMemory;
+      const int status = body(queries, first);
+      if (status < 0) return status;
+      if (is_cancelled()) return kCancelled;
+    }
+    return kDone;
+  }
+
+  const Scan scan_;
+  const size_t query_count_;
+
+ private:
+  OwnedArray<float> query_;
+};
+
+class ScoreJob final : public ScanJob {
+ public:
+  ScoreJob(const ScanArguments& read, size_t start, size_t end) noexcept : ScanJob(read), start_(start), end_(end) {}
+
+  int take_output(Call& call, size_t index) noexcept {
+    if (!output_.allocate(query_count_ * (end_ - start_))) return kOutOfMemory;
+    return keep(call.env(), call.raw(index), kOutputPlace) ? kDone : kOutOfMemory;
+  }
+
+ private:
+  int execute(const Execution& execution) noexcept override {
+    const size_t rows = end_ - start_;
+    return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
+      score_rows_of_queries(execution, scan_, queries, start_, end_, output_.data() + first * rows, rows);
+      return kDone;
+    });
+  }
+
+  int deliver(napi_env env) noexcept override {
+    return copy_out(env, kept(env, kOutputPlace), napi_float32_array, output_);
+  }
+
+  const size_t start_;
+  const size_t end_;
+  OwnedArray<float> output_;
+};
+
+class TopKJob final : public ScanJob {
+ public:
+  TopKJob(const ScanArguments& read, size_t k, size_t start, size_t end) noexcept
+      : ScanJob(read), k_(k), start_(start), end_(end) {}
+
+  int take_candidates(const ArrayView<uint32_t>& candidates) noexcept {
+    has_candidates_ = true;
+    start_ = 0;
+    end_ = candidates.length;
+    rows_ = candidates_.copy(candidates.data, candidates.length, scan_.matrix.row_count);
+    return rows_ == nullptr ? candidates_.status() : kDone;
+  }
+
+  int take_outputs(Call& call, size_t indices, size_t scores) noexcept {
+    const size_t length = query_count_ * k_;
+    const bool taken = indices_.allocate(length) && scores_.allocate(length) &&
+                       keep(call.env(), call.raw(indices), kOutputPlace) &&
+                       keep(call.env(), call.raw(scores), kScoresPlace);
+    return taken ? kDone : kOutOfMemory;
+  }
+
+ private:
+  static constexpr size_t kScoresPlace = kOutputPlace + 1;
+
+  int execute(const Execution& execution) noexcept override {
+    const RowsToRank rows{start_, end_, has_candidates_ ? rows_ : nullptr};
+    return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
+      const RankedOutput output{indices_.data() + first * k_, scores_.data() + first * k_, k_};
+      const int64_t reached = top_k_of_queries(execution, scan_, queries, rows, k_, output);
+      return reached < 0 ? static_cast<int>(reached) : static_cast<int>(kDone);
+    });
+  }
+
+  int deliver(napi_env env) noexcept override {
+    const int status = copy_out(env, kept(env, kOutputPlace), napi_uint32_array, indices_);
+    return status < 0 ? status : copy_out(env, kept(env, kScoresPlace), napi_float32_array, scores_);
+  }
+
+  const size_t k_;
+  size_t start_;
+  size_t end_;
+  bool has_candidates_ = false;
+  CandidateList candidates_;
+  const uint32_t* rows_ = nullptr;
+  OwnedArray<uint32_t> indices_;
+  OwnedArray<float> scores_;
+};
+
+}  // namespace
+
+napi_value start_score(Call& call) {
+  const ScanArguments read = read_scan(call);
+  const ArrayView<float> output = call.floats(4);
+  const size_t start = call.count(5);
+  const size_t end = call.count(6);
+  if (call.failed()) return nullptr;
+  if (start > end) {
+    call.fail("start: expected a row up to end");
+    return nullptr;
+  }
+  if (read.status < 0) return call.give_integer(read.status);
+  if (end > read.scan.matrix.row_count) return call.give_integer(kInputGone);
+  if (!has_room(output.length, read.query_count, end - start)) return call.give_integer(kOutputGone);
+
+  std::unique_ptr<ScoreJob> job(new (std::nothrow) ScoreJob(read, start, end));
+  if (job == nullptr) return call.give_integer(kOutOfMemory);
+  int status = job->take_inputs(call, read);
+  if (status == kDone) status = job->take_output(call, 4);
+  return start_job(call, std::move(job), status, 7);
+}
+
+napi_value start_top_k(Call& call) {
+  const ScanArguments read = read_scan(call);
+  const ArrayView<uint32_t> indices = call.uints(4);
+  const ArrayView<float> scores = call.floats(5);
+  const size_t k = call.count(6);
+  const size_t start = call.count(7);
+  const size_t end = call.count(8);
+  const bool has_candidates = !call.is_undefined(9);
+  const ArrayView<uint32_t> candidates = has_candidates ? call.uints(9) : ArrayView<uint32_t>{};
+  if (call.failed()) return nullptr;
+  if (k == 0 || start > end) {
+    call.fail("k, start: expected k above 0 and a start up to end");
+    return nullptr;
+  }
+  if (read.status < 0) return call.give_integer(read.status);
+  if (end > read.scan.matrix.row_count) return call.give_integer(kInputGone);
+  if (!has_room(indices.length, read.query_count, k) || !has_room(scores.length, read.query_count, k)) {
+    return call.give_integer(kOutputGone);
+  }
+  if ((has_candidates ? candidates.length : end - start) < k) return call.give_integer(kInputGone);
+
+  std::unique_ptr<TopKJob> job(new (std::nothrow) TopKJob(read, k, start, end));
+  if (job == nullptr) return call.give_integer(kOutOfMemory);
+  int status = job->take_inputs(call, read);
+  if (status == kDone && has_candidates) status = job->take_candidates(candidates);
+  if (status == kDone) status = job->take_outputs(call, 4, 5);
+  return start_job(call, std::move(job), status, 10);
+}
+
+}  // namespace gearshift::binding

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+
+#include "core/graph.h"
+#include "dispatch/kernel_table.h"
+#include "pool/run_in_chunks.h"
+#include "pool/throughput.h"
+
+namespace gearshift::binding {
+
+struct Spread {
+  const KernelTable* kernels;
+  Throughput* throughput;
+  const ResidentGraph* graph;
+  size_t nodes;
+  size_t edges;
+  float decay;
+  float retention;
+  float threshold;
+};
+
+/** The cost of one receiving node to the estimates: its share of the edges, its input and its output. */
+inline ItemCost spread_cost(size_t nodes, size_t edges) noexcept {
+  constexpr double kBytesPerEdge = 8;
+  constexpr double kBytesPerNode = 12;
+  return {kBytesPerNode + kBytesPerEdge * static_cast<double>(edges) / static_cast<double>(nodes == 0 ? 1 : nodes), 1};
+}
+
+/** One hop for the receiving nodes [from, end), written to output[node - from]; the first node that was not reached. */
+size_t spread_one_hop(const Execution& execution, const Spread& spread, const float* activations, size_t from,
+                      size_t end, float* output) noexcept;
+
+}  // namespace gearshift::binding
