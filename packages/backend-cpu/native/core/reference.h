@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+
+#include "core/metric.h"
+
+namespace gearshift {
+
+/** A vector whose squared norm is below this counts as a zero vector. */
+constexpr double kZeroSquaredNorm = 0x1p-126;
+
+/** sum of v[i]^2 in double precision. */
+double squared_norm_f64(const float* v, size_t dimensions) noexcept;
+
+/**
+ * The score of one row by the rule that every backend follows, in double precision: what the kernels' float32 cannot tell
+ * (NaN, infinities, huge and tiny values) is worked out here. Needs the floating-point mode without flushing of subnormals
+ * to zero only for vectors that count as zero anyway.
+ */
+float reference_score(Metric metric, const float* query, const float* row, size_t dimensions) noexcept;
+
+}  // namespace gearshift

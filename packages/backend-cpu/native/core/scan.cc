@@ -1,0 +1,89 @@
+#include "core/scan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/inverse_norm.h"
+#include "core/reference.h"
+
+namespace gearshift {
+namespace {
+
+/** Rows whose scores stay in the first-level cache between the scan and what is done with them. */
+constexpr size_t kBlockRows = TopKSelector::kBlock;
+
+/** Resident rows are padded with zeros like the query, so kernels may run over the padding and have no tail. */
+size_t scanned_dimensions(const MatrixView& matrix) noexcept {
+  return matrix.inverse_norms != nullptr ? matrix.stride : matrix.dimensions;
+}
+
+bool needs_repair(Metric metric, float score) noexcept {
+  return metric == Metric::cosine ? score != score : !std::isfinite(score);
+}
+
+/** Scores of at most kBlockRows rows, as far as float32 goes; returns whether any of them needs repair. */
+bool score_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                  size_t start, size_t count, float* out) noexcept {
+  const float* const rows = matrix.rows + start * matrix.stride;
+  const size_t dimensions = scanned_dimensions(matrix);
+  if (metric == Metric::euclidean) {
+    kernels.squared_distance_f32(query.values(), rows, matrix.stride, count, dimensions, out);
+    return kernels.finish_euclidean_f32(out, count);
+  }
+  if (metric == Metric::dot) {
+    kernels.dot_f32(query.values(), rows, matrix.stride, count, dimensions, out);
+    return kernels.any_not_finite_f32(out, count);
+  }
+  if (matrix.inverse_norms != nullptr) {
+    kernels.dot_f32(query.values(), rows, matrix.stride, count, dimensions, out);
+    return kernels.finish_cosine_f32(out, matrix.inverse_norms + start, query.inverse_norm(), count);
+  }
+  float norms[kBlockRows];
+  kernels.dot_and_squared_norm_f32(query.values(), rows, matrix.stride, count, dimensions, out, norms);
+  for (size_t i = 0; i < count; ++i) norms[i] = inverse_norm(norms[i]);
+  return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
+}
+
+void score_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                 size_t start, size_t count, float* out) noexcept {
+  if (!score_in_f32(kernels, metric, matrix, query, start, count, out)) return;
+  for (size_t i = 0; i < count; ++i) {
+    if (needs_repair(metric, out[i]))
+      out[i] = reference_score(metric, query.values(), matrix.rows + (start + i) * matrix.stride, matrix.dimensions);
+  }
+}
+
+}  // namespace
+
+void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                size_t start, size_t end, float* out) noexcept {
+  for (size_t row = start; row < end; row += kBlockRows)
+    score_block(kernels, metric, matrix, query, row, std::min(kBlockRows, end - row), out + (row - start));
+}
+
+void score_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                      const uint32_t* rows, size_t count, float* out) noexcept {
+  for (size_t i = 0; i < count; ++i) score_block(kernels, metric, matrix, query, rows[i], 1, out + i);
+}
+
+void top_k_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                size_t start, size_t end, TopKSelector& best) noexcept {
+  float scores[kBlockRows];
+  for (size_t row = start; row < end; row += kBlockRows) {
+    const size_t count = std::min(kBlockRows, end - row);
+    score_block(kernels, metric, matrix, query, row, count, scores);
+    best.offer(kernels, scores, row, count);
+  }
+}
+
+void top_k_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                      const uint32_t* rows, size_t count, TopKSelector& best) noexcept {
+  float scores[kBlockRows];
+  for (size_t first = 0; first < count; first += kBlockRows) {
+    const size_t block = std::min(kBlockRows, count - first);
+    score_candidates(kernels, metric, matrix, query, rows + first, block, scores);
+    best.offer_indexed(scores, rows + first, block);
+  }
+}
+
+}  // namespace gearshift

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/matrix.h"
+#include "core/metric.h"
+#include "core/query.h"
+#include "core/top_k.h"
+#include "dispatch/kernel_table.h"
+
+namespace gearshift {
+
+// Scores of one query against rows of a matrix. A row's score has the same bits whichever function, range or thread works
+// it out, with stored norms or without. Callers hold a FlushSubnormals.
+
+/** out[row - start] for the rows [start, end). */
+void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                size_t start, size_t end, float* out) noexcept;
+
+/** out[i] for the row rows[i]. */
+void score_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                      const uint32_t* rows, size_t count, float* out) noexcept;
+
+/** Offers the scores of the rows [start, end), in ascending order, without ever writing them to memory. */
+void top_k_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                size_t start, size_t end, TopKSelector& best) noexcept;
+
+/** Offers the scores of the given rows. */
+void top_k_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                      const uint32_t* rows, size_t count, TopKSelector& best) noexcept;
+
+}  // namespace gearshift

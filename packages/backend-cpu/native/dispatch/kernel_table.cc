@@ -1,0 +1,57 @@
+#include "dispatch/kernel_table.h"
+
+#include "dispatch/cpu_features.h"
+#include "kernels/kernels.h"
+
+namespace gearshift {
+namespace {
+
+/** One row a level, best first: its kernels and what the CPU must have for them. */
+struct Row {
+  const KernelTable* kernels;
+  CpuFeature needs[6];  // ended by CpuFeature::none
+};
+
+constexpr Row kRows[] = {
+#if defined(GEARSHIFT_HAS_AVX512)
+    {&kAvx512Kernels,
+     {CpuFeature::avx512f, CpuFeature::avx512bw, CpuFeature::avx512dq, CpuFeature::avx512vl, CpuFeature::none}},
+#endif
+#if defined(GEARSHIFT_HAS_AVX2)
+    {&kAvx2Kernels, {CpuFeature::avx2, CpuFeature::fma, CpuFeature::bmi1, CpuFeature::none}},
+#endif
+#if defined(GEARSHIFT_HAS_NEON)
+    {&kNeonKernels, {CpuFeature::none}},  // part of every 64-bit Arm
+#endif
+    {&kPortableKernels, {CpuFeature::none}},
+};
+constexpr size_t kRowCount = sizeof kRows / sizeof kRows[0];
+
+/** Filled once, on first use: what the CPU has does not change. */
+struct Detected {
+  Level levels[kRowCount];
+  char texts[kRowCount][64];
+
+  Detected() noexcept {
+    for (size_t i = 0; i < kRowCount; ++i) {
+      char* end = texts[i];
+      *end = '\0';
+      for (const CpuFeature* feature = kRows[i].needs; *feature != CpuFeature::none; ++feature) {
+        if (has_feature(*feature)) continue;
+        if (end != texts[i]) *end++ = ' ';
+        for (const char* c = feature_name(*feature); *c != '\0'; ++c) *end++ = *c;
+        *end = '\0';
+      }
+      levels[i] = {kRows[i].kernels, texts[i]};
+    }
+  }
+};
+
+}  // namespace
+
+LevelList all_levels() noexcept {
+  static const Detected detected;
+  return {detected.levels, kRowCount};
+}
+
+}  // namespace gearshift

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gearshift {
+
+/**
+ * The kernels of one instruction-set level: one row of the table in kernel_table.cc.
+ *
+ * Every kernel is free of side effects but for its outputs, allocates nothing and takes any alignment. `dimensions` is at
+ * least 1. Rows begin at `rows + r * stride`. Within a level the bits of a row's result depend on the row and the query
+ * alone: not on how many rows go together, nor on their alignment.
+ */
+struct KernelTable {
+  const char* name;
+
+  /** out[r] = sum of query[i] * row[i]. */
+  void (*dot_f32)(const float* query, const float* rows, size_t stride, size_t row_count, size_t dimensions,
+                  float* out) noexcept;
+  /** out[r] = sum of (query[i] - row[i])^2. */
+  void (*squared_distance_f32)(const float* query, const float* rows, size_t stride, size_t row_count,
+                               size_t dimensions, float* out) noexcept;
+  /** The dot products, and the squared norms of the rows in the same pass. */
+  void (*dot_and_squared_norm_f32)(const float* query, const float* rows, size_t stride, size_t row_count,
+                                   size_t dimensions, float* dots, float* squared_norms) noexcept;
+
+  /** scores[r] = scores[r] * inverse_norms[r] * factor, clamped to [-1, 1]; NaN stays NaN. Returns whether any is NaN. */
+  bool (*finish_cosine_f32)(float* scores, const float* inverse_norms, float factor, size_t count) noexcept;
+  /** scores[r] = sqrt(scores[r]). Returns whether any is not finite. */
+  bool (*finish_euclidean_f32)(float* scores, size_t count) noexcept;
+  /** Returns whether any score is not finite. */
+  bool (*any_not_finite_f32)(const float* scores, size_t count) noexcept;
+
+  /**
+   * Appends to `survivors` the positions in [0, count), ascending, of scores better than `threshold`; NaN is not. At least
+   * `count` entries must fit, and 16 more may be overwritten. Returns how many were appended.
+   */
+  size_t (*above_f32)(const float* scores, size_t count, float threshold, uint32_t* survivors) noexcept;
+  size_t (*below_f32)(const float* scores, size_t count, float threshold, uint32_t* survivors) noexcept;
+
+  /**
+   * Weighted sums over a slice of 16 lanes: sums[lane] = sum over step < lengths[lane] of weights[step * 16 + lane] *
+   * x[columns[step * 16 + lane]], in the order of the steps with one accumulator a lane. `lengths` descends; nothing behind
+   * a lane's length is read from x.
+   */
+  void (*slice_sums_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                         float* sums) noexcept;
+};
+
+/** A level of this build: its kernels, and the CPU features it needs. */
+struct Level {
+  const KernelTable* kernels;
+  /** What the level needs and this CPU (or its operating system) lacks, separated by spaces; empty when it can run. */
+  const char* missing;
+};
+
+/** Every level of this build, best first; the last is `portable`, which always runs. */
+struct LevelList {
+  const Level* levels;
+  size_t count;
+};
+LevelList all_levels() noexcept;
+
+}  // namespace gearshift

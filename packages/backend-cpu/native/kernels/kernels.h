@@ -1,0 +1,20 @@
+#pragma once
+
+#include "dispatch/kernel_table.h"
+
+namespace gearshift {
+
+// One table per instruction set, each in a translation unit of its own that is compiled for it. Which of them a build has
+// is decided by CMakeLists.txt, which defines the macros.
+extern const KernelTable kPortableKernels;
+#if defined(GEARSHIFT_HAS_AVX2)
+extern const KernelTable kAvx2Kernels;
+#endif
+#if defined(GEARSHIFT_HAS_AVX512)
+extern const KernelTable kAvx512Kernels;
+#endif
+#if defined(GEARSHIFT_HAS_NEON)
+extern const KernelTable kNeonKernels;
+#endif
+
+}  // namespace gearshift

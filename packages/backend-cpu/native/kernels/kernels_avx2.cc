@@ -1,0 +1,83 @@
+// AVX2 and FMA: 8 lanes.
+#include <immintrin.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "kernels/kernels.h"
+
+namespace gearshift {
+namespace {
+
+/** Ones for the first n of 8 lanes, read from the middle on. */
+alignas(32) constexpr int32_t kFirstLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+
+inline __m256i first_lanes(size_t count) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kFirstLanes + 8 - count));
+}
+
+struct Lanes {
+  using Vector = __m256;
+  static constexpr size_t kWidth = 8;
+  static inline Vector zero() { return _mm256_setzero_ps(); }
+  static inline Vector broadcast(float value) { return _mm256_set1_ps(value); }
+  static inline Vector load(const float* from) { return _mm256_loadu_ps(from); }
+  static inline Vector load_first(const float* from, size_t count) {
+    return count == kWidth ? load(from) : _mm256_maskload_ps(from, first_lanes(count));
+  }
+  static inline Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+  static inline Vector subtract(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
+  static inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+  static inline float sum(Vector v) {
+    const __m128 sum_f32x4 = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 sum_f32x2 = _mm_add_ps(sum_f32x4, _mm_movehl_ps(sum_f32x4, sum_f32x4));
+    return _mm_cvtss_f32(_mm_add_ss(sum_f32x2, _mm_movehdup_ps(sum_f32x2)));
+  }
+  static inline unsigned above_mask(Vector a, Vector b) {
+    return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)));
+  }
+};
+
+inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(_tzcnt_u32(mask)); }
+
+#include "kernels/finish_kernels.inc"
+#include "kernels/scan_kernels.inc"
+
+void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                    float* sums) noexcept {
+  for (size_t half = 0; half < 2; ++half) {
+    const uint32_t* const lane_lengths = lengths + half * 8;
+    const __m256i length_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lane_lengths));
+    const uint32_t* column = columns + half * 8;
+    const float* weight = weights + half * 8;
+    __m256 sum_f32x8 = _mm256_setzero_ps();
+    uint32_t step = 0;
+    for (; step < lane_lengths[7]; ++step, column += 16, weight += 16) {
+      const __m256i column_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column));
+      sum_f32x8 = _mm256_fmadd_ps(_mm256_loadu_ps(weight), _mm256_i32gather_ps(x, column_i32x8, 4), sum_f32x8);
+    }
+    for (; step < lane_lengths[0]; ++step, column += 16, weight += 16) {
+      const __m256i step_i32x8 = _mm256_set1_epi32(static_cast<int>(step));
+      const __m256 present = _mm256_castsi256_ps(_mm256_cmpgt_epi32(length_i32x8, step_i32x8));
+      const __m256i column_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column));
+      const __m256 x_f32x8 = _mm256_mask_i32gather_ps(_mm256_setzero_ps(), x, column_i32x8, present, 4);
+      sum_f32x8 = _mm256_fmadd_ps(_mm256_loadu_ps(weight), x_f32x8, sum_f32x8);
+    }
+    _mm256_storeu_ps(sums + half * 8, sum_f32x8);
+  }
+}
+
+}  // namespace
+
+const KernelTable kAvx2Kernels = {"avx2",
+                                  dot_f32,
+                                  squared_distance_f32,
+                                  dot_and_squared_norm_f32,
+                                  finish_cosine_f32,
+                                  finish_euclidean_f32,
+                                  any_not_finite_f32,
+                                  above_f32,
+                                  below_f32,
+                                  slice_sums_f32};
+
+}  // namespace gearshift

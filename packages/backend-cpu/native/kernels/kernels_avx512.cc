@@ -1,0 +1,76 @@
+// AVX-512 (F, BW, DQ, VL): 16 lanes.
+#if defined(GEARSHIFT_EMULATE_AVX512)
+#include "emulated_avx512.h"  // of the native tests: the same intrinsics in plain C++
+#else
+#include <immintrin.h>
+#endif
+
+#include <cmath>
+#include <cstring>
+
+#include "kernels/kernels.h"
+
+namespace gearshift {
+namespace {
+
+struct Lanes {
+  using Vector = __m512;
+  static constexpr size_t kWidth = 16;
+  static inline Vector zero() { return _mm512_setzero_ps(); }
+  static inline Vector broadcast(float value) { return _mm512_set1_ps(value); }
+  static inline Vector load(const float* from) { return _mm512_loadu_ps(from); }
+  static inline Vector load_first(const float* from, size_t count) {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+  }
+  static inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
+  static inline Vector subtract(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
+  static inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+  static inline float sum(Vector v) {
+    // Spelled out: what _mm512_reduce_add_ps adds in which order is the compiler's choice.
+    const __m256 low = _mm512_castps512_ps256(v);
+    const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
+    const __m256 sum_f32x8 = _mm256_add_ps(low, high);
+    const __m128 sum_f32x4 = _mm_add_ps(_mm256_castps256_ps128(sum_f32x8), _mm256_extractf128_ps(sum_f32x8, 1));
+    const __m128 sum_f32x2 = _mm_add_ps(sum_f32x4, _mm_movehl_ps(sum_f32x4, sum_f32x4));
+    return _mm_cvtss_f32(_mm_add_ss(sum_f32x2, _mm_movehdup_ps(sum_f32x2)));
+  }
+  static inline unsigned above_mask(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+};
+
+inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(__builtin_ctz(mask)); }
+
+#include "kernels/finish_kernels.inc"
+#include "kernels/scan_kernels.inc"
+
+void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                    float* sums) noexcept {
+  const __m512i length_i32x16 = _mm512_loadu_si512(lengths);
+  __m512 sum_f32x16 = _mm512_setzero_ps();
+  uint32_t step = 0;
+  for (; step < lengths[15]; ++step, columns += 16, weights += 16) {
+    const __m512 x_f32x16 = _mm512_i32gather_ps(_mm512_loadu_si512(columns), x, 4);
+    sum_f32x16 = _mm512_fmadd_ps(_mm512_loadu_ps(weights), x_f32x16, sum_f32x16);
+  }
+  for (; step < lengths[0]; ++step, columns += 16, weights += 16) {
+    const __mmask16 present = _mm512_cmpgt_epi32_mask(length_i32x16, _mm512_set1_epi32(static_cast<int>(step)));
+    const __m512 x_f32x16 =
+        _mm512_mask_i32gather_ps(_mm512_setzero_ps(), present, _mm512_loadu_si512(columns), x, 4);
+    sum_f32x16 = _mm512_fmadd_ps(_mm512_loadu_ps(weights), x_f32x16, sum_f32x16);
+  }
+  _mm512_storeu_ps(sums, sum_f32x16);
+}
+
+}  // namespace
+
+const KernelTable kAvx512Kernels = {"avx512",
+                                  dot_f32,
+                                  squared_distance_f32,
+                                  dot_and_squared_norm_f32,
+                                  finish_cosine_f32,
+                                  finish_euclidean_f32,
+                                  any_not_finite_f32,
+                                  above_f32,
+                                  below_f32,
+                                  slice_sums_f32};
+
+}  // namespace gearshift

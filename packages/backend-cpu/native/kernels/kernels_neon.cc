@@ -1,0 +1,72 @@
+// NEON of 64-bit Arm: two vectors of 4 as 8 lanes, so that four accumulators hide the latency of a multiply-add.
+#include <arm_neon.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "kernels/kernels.h"
+
+namespace gearshift {
+namespace {
+
+struct Lanes {
+  using Vector = float32x4x2_t;
+  static constexpr size_t kWidth = 8;
+  static inline Vector zero() { return broadcast(0); }
+  static inline Vector broadcast(float value) { return {{vdupq_n_f32(value), vdupq_n_f32(value)}}; }
+  static inline Vector load(const float* from) { return {{vld1q_f32(from), vld1q_f32(from + 4)}}; }
+  static inline Vector load_first(const float* from, size_t count) {
+    if (count == kWidth) return load(from);
+    float lanes[kWidth] = {};
+    std::memcpy(lanes, from, count * sizeof(float));
+    return load(lanes);
+  }
+  static inline Vector add(Vector a, Vector b) {
+    return {{vaddq_f32(a.val[0], b.val[0]), vaddq_f32(a.val[1], b.val[1])}};
+  }
+  static inline Vector subtract(Vector a, Vector b) {
+    return {{vsubq_f32(a.val[0], b.val[0]), vsubq_f32(a.val[1], b.val[1])}};
+  }
+  static inline Vector multiply_add(Vector a, Vector b, Vector c) {
+    return {{vfmaq_f32(c.val[0], a.val[0], b.val[0]), vfmaq_f32(c.val[1], a.val[1], b.val[1])}};
+  }
+  static inline float sum(Vector v) { return vaddvq_f32(vaddq_f32(v.val[0], v.val[1])); }
+  static inline unsigned above_mask(Vector a, Vector b) {
+    const uint32x4_t low_bits = {1, 2, 4, 8};
+    const uint32x4_t high_bits = {16, 32, 64, 128};
+    const uint32x4_t low = vandq_u32(vcgtq_f32(a.val[0], b.val[0]), low_bits);
+    const uint32x4_t high = vandq_u32(vcgtq_f32(a.val[1], b.val[1]), high_bits);
+    return vaddvq_u32(vorrq_u32(low, high));
+  }
+};
+
+inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(__builtin_ctz(mask)); }
+
+#include "kernels/finish_kernels.inc"
+#include "kernels/scan_kernels.inc"
+
+// There is no gather: one lane at a time, four lanes in flight.
+void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                    float* sums) noexcept {
+  float sum[16] = {};
+  for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
+    for (size_t lane = 0; lane < 16 && step < lengths[lane]; ++lane)
+      sum[lane] = std::fma(weights[lane], x[columns[lane]], sum[lane]);
+  }
+  std::memcpy(sums, sum, sizeof sum);
+}
+
+}  // namespace
+
+const KernelTable kNeonKernels = {"neon",
+                                  dot_f32,
+                                  squared_distance_f32,
+                                  dot_and_squared_norm_f32,
+                                  finish_cosine_f32,
+                                  finish_euclidean_f32,
+                                  any_not_finite_f32,
+                                  above_f32,
+                                  below_f32,
+                                  slice_sums_f32};
+
+}  // namespace gearshift
