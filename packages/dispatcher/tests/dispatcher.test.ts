@@ -8,6 +8,7 @@ import {
   graphFromEdges,
   ok,
   prepareTopK,
+  unwrap,
   type AttemptReport,
   type Backend,
   type BackendErrorKind,
@@ -156,7 +157,9 @@ describe('nothing to compute', () => {
 
   it('says a count of 0 in an output that held an older answer', async () => {
     const output: TopKOutput = { indices: new Uint32Array(3), scores: new Float32Array(3), count: 3 };
-    await setUp([cpu()]).dispatcher.run({ operation: 'top-k', query: REQUEST.query, matrix: empty, k: 3 }, output);
+    unwrap(
+      await setUp([cpu()]).dispatcher.run({ operation: 'top-k', query: REQUEST.query, matrix: empty, k: 3 }, output),
+    );
     expect(output.count).toBe(0);
   });
 });
@@ -429,21 +432,21 @@ describe('runSync', () => {
 describe('deciding', () => {
   it('takes one snapshot at most, and none where the policy needs none', async () => {
     const { dispatcher, tracker } = setUp([gpu(), cpu()]);
-    await dispatcher.run(REQUEST);
+    unwrap(await dispatcher.run(REQUEST));
     expect(tracker.snapshots).toEqual(['cosine-similarity']);
-    await dispatcher.run(REQUEST);
+    unwrap(await dispatcher.run(REQUEST));
     expect(tracker.snapshots).toEqual(['cosine-similarity', 'cosine-similarity']);
     const small = setUp([gpu(), cpu()], { policy: thresholdPolicy() });
-    await small.dispatcher.run(REQUEST);
+    unwrap(await small.dispatcher.run(REQUEST));
     expect(small.tracker.snapshots).toEqual([]);
   });
 
   it('counts decisions by operation and reason', async () => {
     const { dispatcher } = setUp([gpu(), cpu()], { policy: thresholdPolicy({ gpuMinBatchSize: 3 }) });
-    await dispatcher.run(REQUEST);
-    await dispatcher.run({ ...REQUEST, end: 2 });
-    await dispatcher.run({ ...REQUEST, end: 1 });
-    dispatcher.runSync(REQUEST);
+    unwrap(await dispatcher.run(REQUEST));
+    unwrap(await dispatcher.run({ ...REQUEST, end: 2 }));
+    unwrap(await dispatcher.run({ ...REQUEST, end: 1 }));
+    unwrap(dispatcher.runSync(REQUEST));
     const counts = dispatcher.decisions('cosine-similarity');
     expect(Object.entries(counts).filter(([, count]) => count > 0)).toEqual([
       ['forced', 1],

@@ -1,6 +1,6 @@
-import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { channel, subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
-import { CHANNELS, createMatrix, err, TRACING_CHANNELS } from '@gearshift/contracts';
+import { CHANNELS, createMatrix, err, TRACING_CHANNELS, unwrap } from '@gearshift/contracts';
 import { createDispatcher, thresholdPolicy } from '../src/index.js';
 import { scriptedBackend } from './scripted-backend.js';
 
@@ -39,12 +39,12 @@ async function listen(action: () => unknown) {
     traced.subscribe(handlers);
     return () => traced.unsubscribe(handlers);
   });
-  channel(CHANNELS.decision).subscribe(onDecision);
+  subscribe(CHANNELS.decision, onDecision);
   try {
     await action();
   } finally {
-    channel(CHANNELS.decision).unsubscribe(onDecision);
-    for (const unsubscribe of subscriptions) unsubscribe();
+    unsubscribe(CHANNELS.decision, onDecision);
+    for (const stop of subscriptions) stop();
   }
   return heard;
 }
@@ -94,8 +94,8 @@ describe('diagnostics channels', () => {
     const channels = names.map((name) => channel(name));
     for (const quiet of channels) quiet.publish = (message) => void published.push(message);
     try {
-      await dispatcher().run(REQUEST);
-      dispatcher().runSync(REQUEST);
+      unwrap(await dispatcher().run(REQUEST));
+      unwrap(dispatcher().runSync(REQUEST));
     } finally {
       for (const quiet of channels) Reflect.deleteProperty(quiet, 'publish');
     }
