@@ -75,11 +75,12 @@ describe('search over text', () => {
   });
 
   test('a heading above a passage counts for it', async () => {
-    const folder = await temporaryFolder({
-      'a.md': `# Guide\n\n## Kneading\n\nFold it over and press.\n\n## Pressing\n\nPush it down.\n`,
-    });
-    const report = JSON.parse(runBin(['search', '-d', folder, '-q', 'kneading', '--json']).stdout);
-    expect(report.results[0]).toMatchObject({ line: 3 });
+    const filler = 'Dough rests on the table. '.repeat(30).trim();
+    const section = (heading: string): string => `## ${heading}\n\n${filler}\n\nThen ${filler}\n`;
+    const folder = await temporaryFolder({ 'a.md': `${section('Proving')}\n${section('Kneading')}` });
+    const { results } = JSON.parse(runBin(['search', '-d', folder, '-q', 'kneading', '--json']).stdout);
+    // The second passage of that section does not hold the word, and still ranks before the section without it.
+    expect(results.map(({ line }: { line: number }) => line).slice(0, 2)).toEqual([7, 11]);
   });
 
   test('names what it skipped on standard error and answers all the same', async () => {
@@ -172,6 +173,7 @@ describe('bad input gets one line on standard error and exit code 2', () => {
     ['k of 0', [...text, '--k', '0'], 'expected a whole number of at least 1'],
     ['a negative k', [...text, '--k', '-3'], 'expected a whole number of at least 1'],
     ['a fractional k', [...text, '--k', '1.5'], 'expected a whole number of at least 1'],
+    ['k in another notation', [...text, '--k', '1e3'], 'expected a whole number of at least 1'],
     ['k that is no number', [...text, '--k', 'ten'], 'expected a whole number of at least 1'],
     ['an endless k', [...text, '--k', '99999999999999999999'], 'expected a whole number of at least 1'],
     ['a missing folder', ['search', '--dir', 'gone', '--query', 'x'], '--dir gone: cannot read the folder (ENOENT)'],

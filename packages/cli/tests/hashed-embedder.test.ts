@@ -77,7 +77,7 @@ describe('vectors', () => {
     expect(second).toEqual(first);
     // The golden value notices a change that makes saved vectors incomparable; rounded, as Math.log may differ by an ulp.
     const rounded = Int16Array.from(first[0], (value) => Math.round(value * 1e4));
-    expect(createHash('sha256').update(rounded).digest('hex').slice(0, 16)).toBe('4bbb6b396d5b4218');
+    expect(createHash('sha256').update(rounded).digest('hex').slice(0, 16)).toBe('5ce04bafe5afc2bb');
   });
 
   test('depend on the corpus through the document frequencies only', () => {

@@ -33,7 +33,7 @@ test('there are pages and they hold examples', () => {
 for (const page of pages) {
   const examples = examplesOf(page);
   describe.runIf(examples.length > 0)(page, () => {
-    test.each(examples)('$name', ({ code, output }) => {
+    test.each(examples.map((example) => [example.name, example] as const))('%s', (_name, { code, output }) => {
       const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], {
         cwd: RUN_FROM,
         encoding: 'utf8',

@@ -34,12 +34,14 @@ export async function searchText(options: SearchTextOptions, terminal: Terminal)
   printNotices(corpus.notices, terminal);
 
   const texts = corpus.passages.map(({ headings, text }) => `${headings.join('\n')}\n${text}`);
-  const embedder = fitEmbedder(texts);
-  const values = new Float32Array(texts.length * EMBEDDING_DIMENSIONS);
   const embedding = createProgress('Embedding', stream);
-  for (const [index, text] of texts.entries()) {
-    if (index % PROGRESS_STEP === 0) embedding.update(index, texts.length);
-    embedder.embedInto(text, values.subarray(index * EMBEDDING_DIMENSIONS, (index + 1) * EMBEDDING_DIMENSIONS));
+  // Every text is looked at twice: for the document frequencies, and for its vector.
+  const embedder = fitEmbedder(watched(texts, (done) => embedding.update(done, 2 * texts.length)));
+  const values = new Float32Array(texts.length * EMBEDDING_DIMENSIONS);
+  let offset = 0;
+  for (const text of watched(texts, (done) => embedding.update(texts.length + done, 2 * texts.length))) {
+    embedder.embedInto(text, values.subarray(offset, offset + EMBEDDING_DIMENSIONS));
+    offset += EMBEDDING_DIMENSIONS;
   }
   embedding.stop();
   const queryVector = new Float32Array(EMBEDDING_DIMENSIONS);
@@ -58,6 +60,14 @@ export async function searchText(options: SearchTextOptions, terminal: Terminal)
   else {
     const searched = `${corpus.passages.length} passages of ${corpus.fileCount} files in ${displayPath(dir)}`;
     terminal.writeOut(formatTextReport(report, searched, ranked.device));
+  }
+}
+
+/** The items, with a report of how many were taken every now and then. */
+function* watched<T>(items: readonly T[], report: (done: number) => void): Generator<T> {
+  for (const [index, item] of items.entries()) {
+    if (index % PROGRESS_STEP === 0) report(index);
+    yield item;
   }
 }
 

@@ -1,5 +1,5 @@
 import { mixBits } from './hash-text.js';
-import { textFeatures, type TextFeatures } from './text-features.js';
+import { FeatureExtractor, type TextFeatures } from './text-features.js';
 
 /** Length of every embedding. */
 export const EMBEDDING_DIMENSIONS = 768;
@@ -22,17 +22,18 @@ export interface HashedEmbedder {
 }
 
 /**
- * An embedding without a model: signed feature hashing (Weinberger et al., 2009) of {@link textFeatures}, weighted by
+ * An embedding without a model: signed feature hashing (Weinberger et al., 2009) of {@link FeatureExtractor}, weighted by
  * (1 + ln tf) * idf with the smoothed inverse document frequency of the corpus. It knows spelling, not meaning; it is
  * here so that the example needs no download. The same corpus and text give the same bits on every machine with the
  * same logarithm.
  */
 export function fitEmbedder(corpus: Iterable<string>): HashedEmbedder {
+  const extractor = new FeatureExtractor();
   const documentFrequency = new Map<number, number>();
   let documents = 0;
   for (const text of corpus) {
     documents += 1;
-    for (const feature of textFeatures(text).keys()) {
+    for (const feature of extractor.extract(text).keys()) {
       documentFrequency.set(feature, (documentFrequency.get(feature) ?? 0) + 1);
     }
   }
@@ -42,7 +43,7 @@ export function fitEmbedder(corpus: Iterable<string>): HashedEmbedder {
   return {
     embedInto(text, output) {
       const sums = new Float64Array(EMBEDDING_DIMENSIONS);
-      addWeighted(textFeatures(text), inverseFrequency, sums);
+      addWeighted(extractor.extract(text), inverseFrequency, sums);
       let squares = 0;
       for (const sum of sums) squares += sum * sum;
       const norm = Math.sqrt(squares);
@@ -57,7 +58,7 @@ function addWeighted(features: TextFeatures, inverseFrequency: (feature: number)
     for (let copy = 1; copy <= BUCKETS_PER_FEATURE; copy++) {
       const hash = mixBits(feature + Math.imul(copy, COPY_STEP));
       // The top bit gives the sign, the rest the bucket: collisions cancel on average instead of adding up.
-      sums[(hash & 0x7fff_ffff) % EMBEDDING_DIMENSIONS] += hash >>> 31 === 0 ? weight : -weight;
+      sums[(hash & 0x7fff_ffff) % EMBEDDING_DIMENSIONS] += hash < 0 ? -weight : weight;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { hashText } from './hash-text.js';
+import { hashText, mixBits } from './hash-text.js';
 import { meaningfulWords } from './tokenize.js';
 
 /** Features of a text: 32-bit hash of the feature to how strongly it occurs. */
@@ -6,8 +6,9 @@ export type TextFeatures = Map<number, number>;
 
 /** Each kind of feature hashes with its own seed, so that the word "cat" and the trigram "cat" differ. */
 const WORD_SEED = 1;
-const PAIR_SEED = 2;
-const CHARACTER_SEED = 3;
+const CHARACTER_SEED = 2;
+/** Odd, so that the pairs of one word stay distinct; not 1, so that a pair differs from its reverse. */
+const PAIR_FACTOR = 0x9e37_79b1;
 
 const PAIR_WEIGHT = 0.5;
 /** All character n-grams of a word together weigh this much, however long the word is. */
@@ -15,26 +16,49 @@ const CHARACTERS_WEIGHT = 0.8;
 const SHORTEST_GRAM = 3;
 const LONGEST_GRAM = 5;
 
-/**
- * Counts the words, pairs of neighbouring words, and character n-grams of a text. Words carry what it is about, pairs a
- * little of the order, n-grams the likeness of "upload", "uploads" and "uploading".
- */
-export function textFeatures(text: string): TextFeatures {
-  const features: TextFeatures = new Map();
-  const add = (hash: number, weight: number): void => {
-    features.set(hash, (features.get(hash) ?? 0) + weight);
-  };
-  let previous: string | undefined;
-  for (const word of meaningfulWords(text)) {
-    add(hashText(word, WORD_SEED), 1);
-    if (previous !== undefined) add(hashText(`${previous} ${word}`, PAIR_SEED), PAIR_WEIGHT);
-    previous = word;
+/** Words whose hashes are remembered; a corpus of any language has most of its text in fewer. */
+const MAX_KNOWN_WORDS = 200_000;
 
-    const grams = characterGrams(word);
-    const weight = CHARACTERS_WEIGHT / Math.sqrt(grams.length);
-    for (const gram of grams) add(hashText(gram, CHARACTER_SEED), weight);
+interface WordFeatures {
+  readonly word: number;
+  readonly grams: readonly number[];
+  readonly gramWeight: number;
+}
+
+/** Extracts features; remembers the words it met, as most of a text is words met before. */
+export class FeatureExtractor {
+  readonly #known = new Map<string, WordFeatures>();
+
+  /**
+   * Counts the words, pairs of neighbouring words, and character n-grams of a text. Words carry what it is about, pairs a
+   * little of the order, n-grams the likeness of "upload", "uploads" and "uploading".
+   */
+  extract(text: string): TextFeatures {
+    const features: TextFeatures = new Map();
+    let previous: number | undefined;
+    for (const wordText of meaningfulWords(text)) {
+      const { word, grams, gramWeight } = this.#featuresOf(wordText);
+      add(features, word, 1);
+      if (previous !== undefined) add(features, mixBits(Math.imul(previous, PAIR_FACTOR) ^ word), PAIR_WEIGHT);
+      previous = word;
+      for (const gram of grams) add(features, gram, gramWeight);
+    }
+    return features;
   }
-  return features;
+
+  #featuresOf(word: string): WordFeatures {
+    let features = this.#known.get(word);
+    if (features === undefined) {
+      const grams = characterGrams(word).map((gram) => hashText(gram, CHARACTER_SEED));
+      features = { word: hashText(word, WORD_SEED), grams, gramWeight: CHARACTERS_WEIGHT / Math.sqrt(grams.length) };
+      if (this.#known.size < MAX_KNOWN_WORDS) this.#known.set(word, features);
+    }
+    return features;
+  }
+}
+
+function add(features: TextFeatures, feature: number, weight: number): void {
+  features.set(feature, (features.get(feature) ?? 0) + weight);
 }
 
 /** The n-grams of a word with its ends marked: `<cat>` gives `<ca`, `cat`, `at>`, `<cat`, `cat>`, `<cat>`. */

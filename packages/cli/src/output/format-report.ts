@@ -60,11 +60,13 @@ function formatFacts({ backend, decision, latencyMs, snapshot }: RunFacts, devic
   return `${lines.map(oneLineKeepingIndent).join('\n')}\n`;
 }
 
-/** The figures of a snapshot on one line; nested parts are left to `--json`. */
+/** The figures of a snapshot on one line, counters that are 0 left out; `--json` has everything. */
 function formatSnapshot(snapshot: RunFacts['snapshot']): string {
-  return Object.entries(snapshot)
-    .filter((entry): entry is [string, number | string] => ['number', 'string'].includes(typeof entry[1]))
-    .map(([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`)
+  const { decisions, ...figures } = snapshot;
+  const measured = Object.entries(figures).filter(([, value]) => typeof value === 'number');
+  const counted = Object.entries(decisions).filter(([, count]) => count > 0);
+  return [...measured, ...counted.map(([reason, count]) => [`decisions.${reason}`, count] as const)]
+    .map(([name, value]) => `${name} ${formatNumber(value)}`)
     .join(', ');
 }
 
