@@ -8,6 +8,8 @@ export const OPTIONAL_PACKAGES = {
   webgpu: { packageName: '@gearshift/backend-webgpu', factory: 'createWebGpuBackend' },
 } as const;
 
+type BackendFactory = () => Promise<Result<Backend, BackendError>>;
+
 export type OpenedBackend =
   | { readonly backend: Backend }
   | { readonly backend: null; readonly status: 'not-installed' | 'failed'; readonly reason: string };
@@ -26,10 +28,10 @@ export async function openOptionalBackend(name: keyof typeof OPTIONAL_PACKAGES, 
     return { backend: null, status: 'not-installed', reason };
   }
   try {
-    const exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    const exports = (await import(pathToFileURL(path).href)) as Partial<Record<string, BackendFactory>>;
     const create = exports[factory];
     if (typeof create !== 'function') return failed(`${packageName} has no function ${factory}`);
-    const made = (await create()) as Result<Backend, BackendError>;
+    const made = await create();
     return made.ok ? { backend: made.value } : failed(made.error.message);
   } catch (thrown) {
     return failed(`${packageName} did not load: ${thrown instanceof Error ? thrown.message : typeof thrown}`);

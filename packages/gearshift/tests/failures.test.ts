@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { BACKEND_ERROR_KINDS } from '@gearshift/contracts';
+import { BACKEND_ERROR_KINDS, type BackendErrorKind } from '@gearshift/contracts';
+import { createFakeGpuBackend, type FakeGpuBackend } from '@gearshift/test-kit';
 import { AllDevicesFailedError, createExecutor, thresholdPolicy, type Executor } from '../src/index.js';
-import { fakeGpu } from './fake-gpu.js';
 
 const ROWS = [
   [1, 0],
   [0, 1],
 ];
+const fakeGpu = (kind?: BackendErrorKind) => createFakeGpuBackend({ script: () => kind ?? 'success' });
+const operations = (gpu: FakeGpuBackend) => gpu.calls.map(({ operation }) => operation);
 const eager = () => thresholdPolicy({ gpuMinBatchSize: 0 });
 
 /** What a call throws, or nothing. */
@@ -19,35 +21,48 @@ async function thrownBy(call: Promise<unknown>): Promise<unknown> {
 
 describe('a GPU that fails', () => {
   it('is stood in for by the CPU, and counted once as itself', async () => {
-    const gpu = await fakeGpu('out-of-memory');
+    const gpu = fakeGpu('out-of-memory');
     await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
     const matrix = await executor.matrix(ROWS);
     expect((await executor.topK([0, 1], matrix, { k: 1 })).indices[0]).toBe(1);
-    expect(gpu.log).toEqual(['top-k']);
+    expect(operations(gpu)).toEqual(['top-k']);
     const { cpuCount, successRate, oomCount, decisions } = executor.snapshot('top-k');
     expect({ cpuCount, successRate, oomCount }).toEqual({ cpuCount: 1, successRate: 0, oomCount: 1 });
     expect(decisions.calibrating).toBe(1);
   });
 
   it('works as well as the CPU while it does not fail', async () => {
-    const gpu = await fakeGpu();
+    const gpu = fakeGpu();
     await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
     const matrix = await executor.matrix(ROWS);
     expect([...(await executor.cosineSimilarity([0, 1], matrix))]).toEqual([0, 1]);
     const graph = await executor.graph({ nodes: 2, edges: [[0, 1]] });
     expect([...(await executor.spreadActivation(graph, [1, 0], { decay: 1 }))]).toEqual([0, 1]);
-    expect(gpu.log).toEqual(['cosine-similarity', 'spread-activation']);
+    expect(operations(gpu)).toEqual(['cosine-similarity', 'spread-activation']);
     expect(executor.backends().map(({ id }) => id)).toEqual(['fake:0', 'cpu']);
   });
 
   it('is told of disposals, and stays open: it belongs to whoever made it', async () => {
-    const gpu = await fakeGpu();
+    const gpu = fakeGpu();
     const executor = await createExecutor({ backends: [gpu, 'cpu'] });
     const matrix = await executor.matrix(ROWS);
+    const operand = { ...matrix };
+    expect((await gpu.makeResident(operand)).ok).toBe(true);
+    expect(gpu.residency(operand).residentBytes).toBe(16);
     await matrix[Symbol.asyncDispose]();
     await matrix[Symbol.asyncDispose]();
+    expect(gpu.residency(operand).residentBytes).toBe(0);
     await executor.close();
-    expect(gpu.log).toEqual([`release ${matrix.id}`]);
+    expect((await gpu.makeResident(operand)).ok).toBe(true);
+  });
+
+  it('may hang until the caller loses patience', async () => {
+    const gpu = createFakeGpuBackend({ script: ['hang'] });
+    await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
+    const matrix = await executor.matrix(ROWS);
+    const signal = AbortSignal.timeout(10);
+    expect(await thrownBy(executor.topK([0, 1], matrix, { k: 1, signal }))).toMatchObject({ name: 'TimeoutError' });
+    expect((await executor.topK([0, 1], matrix, { k: 1 })).indices[0]).toBe(1);
   });
 });
 
@@ -55,23 +70,25 @@ describe('when every allowed device fails', () => {
   const kinds = BACKEND_ERROR_KINDS.filter((kind) => kind !== 'aborted' && kind !== 'invalid-input');
   it.each(kinds)('%s: the bare methods throw, with the story as plain data', async (kind) => {
     await using executor = await createExecutor({
-      backends: [await fakeGpu(kind), 'cpu'],
+      backends: [fakeGpu(kind), 'cpu'],
       policy: eager(),
       fallback: 'never',
     });
     const matrix = await executor.matrix(ROWS);
     const graph = await executor.graph({ nodes: 2, edges: [] });
-    for (const call of [
-      executor.topK([0, 1], matrix, { k: 1 }),
-      executor.cosineSimilarity([0, 1], matrix),
-      executor.spreadActivation(graph, [0, 1]),
-    ]) {
-      const error = await thrownBy(call);
+    const errors = await Promise.all(
+      [
+        executor.topK([0, 1], matrix, { k: 1 }),
+        executor.cosineSimilarity([0, 1], matrix),
+        executor.spreadActivation(graph, [0, 1]),
+      ].map(thrownBy),
+    );
+    for (const error of errors) {
       if (!(error instanceof AllDevicesFailedError)) throw new Error('expected an AllDevicesFailedError');
       expect(error).toMatchObject({
         name: 'AllDevicesFailedError',
         kind,
-        message: `no device succeeded after fake:0: ${kind} (scripted ${kind})`,
+        message: `no device succeeded after fake:0: ${kind} (scripted)`,
         attempts: [{ backend: 'fake:0', outcome: kind }],
         cause: { kind, decision: { backend: 'fake:0' }, cause: { kind, backend: 'fake:0' } },
       });
@@ -81,7 +98,7 @@ describe('when every allowed device fails', () => {
 
   it('run does not throw', async () => {
     await using executor = await createExecutor({
-      backends: [await fakeGpu('fault')],
+      backends: [fakeGpu('fault')],
       policy: eager(),
     });
     const matrix = await executor.matrix(ROWS);
@@ -90,13 +107,13 @@ describe('when every allowed device fails', () => {
   });
 
   it('without a CPU there are no synchronous calls', async () => {
-    await using executor = await createExecutor({ backends: [await fakeGpu()] });
+    await using executor = await createExecutor({ backends: [fakeGpu()] });
     const matrix = await executor.matrix(ROWS);
     expect(() => executor.topKSync([0, 1], matrix, { k: 1 })).toThrow(AllDevicesFailedError);
   });
 
   it('an input that the last device calls invalid is a mistake of the caller', async () => {
-    await using executor = await createExecutor({ backends: [await fakeGpu('invalid-input')], policy: eager() });
+    await using executor = await createExecutor({ backends: [fakeGpu('invalid-input')], policy: eager() });
     const matrix = await executor.matrix(ROWS);
     const error = await thrownBy(executor.cosineSimilarity([0, 1], matrix));
     expect(error).toBeInstanceOf(TypeError);
