@@ -43,7 +43,7 @@ export interface CpuAddon {
     from: number,
   ): number;
   /** Checks what {@link fillGraph} took over, in full, and makes the copy ready. Returns 0 or a status. */
-  buildGraph(context: number, handle: number): number;
+  buildGraph(handle: number): number;
   /** Whether a ready copy holds these values, by a sample of them: tells two operands that carry the same id apart. */
   matchesMatrix(handle: number, values: Float32Array): boolean;
   release(handle: number): void;
@@ -142,7 +142,7 @@ export interface CpuAddon {
   /** Fills the resident matrix from values in a SharedArrayBuffer; the handle must be the caller's to fill. */
   startFill(context: number, handle: number, values: Float32Array, done: JobDone): number;
   /** {@link buildGraph} on a thread of the addon. */
-  startBuild(context: number, handle: number, done: JobDone): number;
+  startBuild(handle: number, done: JobDone): number;
   /** Asks a job to end at its next chunk; one that has ended already is left alone. */
   cancel(job: number): void;
 }

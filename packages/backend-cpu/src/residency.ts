@@ -159,13 +159,13 @@ export class ResidentOperands {
     const failure = await runYielding(work, () => abandoned.aborted);
     if (failure !== undefined || isMatrix(operand)) return failure;
     if (operandBytes(operand) < SMALL_BYTES) return this.#buildNow(handle);
-    const start = this.#addon.startBuild.bind(this.#addon, this.#contexts.sync, handle);
+    const start = this.#addon.startBuild.bind(this.#addon, handle);
     const { status } = await runJob(this.#addon, start, abandoned);
     return status < 0 ? failWithStatus(status) : undefined;
   }
 
   #buildNow(handle: number): Failure | undefined {
-    const status = this.#addon.buildGraph(this.#contexts.sync, handle);
+    const status = this.#addon.buildGraph(handle);
     return status < 0 ? failWithStatus(status) : undefined;
   }
 

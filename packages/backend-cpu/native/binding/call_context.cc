@@ -22,13 +22,14 @@ CallContext read_context(Call& call, size_t index) noexcept {
   const uint32_t metric = bits & kMetricMask;
   const uint32_t level = bits >> kLevelShift & kLevelMask;
   if (metric > static_cast<uint32_t>(Metric::euclidean)) call.fail("context: there is no such metric");
-  if (level >= level_count() || missing_features(level)[0] != '\0') {
+  const LevelList list = all_levels();
+  if (level >= list.count || list.levels[level].missing[0] != '\0') {
     call.fail("context: the CPU does not have this level");
     return {};
   }
   const auto threads = bits >> kThreadsShift;
   return {static_cast<Metric>(metric),
-          &level_at(level),
+          list.levels[level].kernels,
           &scan_throughput[level],
           &spread_throughput[level],
           threads == 0 ? 1u : threads,

@@ -9,13 +9,14 @@ napi_value levels(Call& call) {
   napi_env env = call.env();
   napi_value list = nullptr;
   if (napi_create_array(env, &list) != napi_ok) return nullptr;
-  for (size_t i = 0; i < level_count(); ++i) {
+  const LevelList all = all_levels();
+  for (size_t i = 0; i < all.count; ++i) {
     napi_value level = nullptr;
     napi_value name = nullptr;
     napi_value missing = nullptr;
     const bool made = napi_create_object(env, &level) == napi_ok &&
-                      napi_create_string_utf8(env, level_at(i).name, NAPI_AUTO_LENGTH, &name) == napi_ok &&
-                      napi_create_string_utf8(env, missing_features(i), NAPI_AUTO_LENGTH, &missing) == napi_ok &&
+                      napi_create_string_utf8(env, all.levels[i].kernels->name, NAPI_AUTO_LENGTH, &name) == napi_ok &&
+                      napi_create_string_utf8(env, all.levels[i].missing, NAPI_AUTO_LENGTH, &missing) == napi_ok &&
                       napi_set_named_property(env, level, "name", name) == napi_ok &&
                       napi_set_named_property(env, level, "missing", missing) == napi_ok &&
                       napi_set_element(env, list, static_cast<uint32_t>(i), level) == napi_ok;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "core/floating_point_mode.h"
 #include "core/query.h"
 #include "dispatch/kernel_table.h"
 
@@ -27,6 +28,7 @@ class QueryGroup {
       if (queries_ == nullptr) return false;
     }
     count_ = count;
+    const FlushSubnormals flush;
     for (size_t i = 0; i < count; ++i) {
       if (!queries_[i].prepare(kernels, queries + i * dimensions, dimensions)) return false;
     }

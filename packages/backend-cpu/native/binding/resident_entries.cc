@@ -125,10 +125,9 @@ napi_value fill_graph(Call& call) {
 }
 
 napi_value build_graph(Call& call) {
-  const CallContext context = read_context(call, 0);
-  SharedOperand* operand = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::graph);
+  SharedOperand* operand = find_to_fill(call, 0, OperandKind::graph);
   if (call.failed()) return nullptr;
-  return call.give_integer(build_resident_graph(context, *operand));
+  return call.give_integer(build_resident_graph(*operand));
 }
 
 napi_value matches_matrix(Call& call) {

@@ -4,16 +4,39 @@
 #include <cstring>
 
 #include "binding/status.h"
+#include "core/floating_point_mode.h"
 
 namespace gearshift::binding {
 
 size_t fill_rows(const Execution& execution, const CallContext& context, ResidentMatrix& matrix, const float* values,
                  size_t from, size_t end, size_t dimensions) noexcept {
-  auto body = [&](size_t begin, size_t stop, unsigned) noexcept { matrix.fill(*context.kernels, values, begin, stop); };
+  auto body = [&](size_t begin, size_t stop, unsigned) noexcept {
+    const FlushSubnormals flush;
+    matrix.fill(*context.kernels, values, begin, stop);
+  };
   // Reads and writes, into pages that the system has yet to hand out: not what the speed of scans is learned from.
   static Throughput fills;
   const ItemCost cost{2.0 * static_cast<double>(dimensions) * sizeof(float), 1};
   return run_in_chunks(execution, fills, cost, from, end, body);
+}
+
+int build_resident_graph(SharedOperand& operand) noexcept {
+  const GraphStaging& staging = operand.staging;
+  if (!staging.is_allocated()) return kInvalidGraph;
+  const CsrView csr{staging.row_pointers, staging.columns, staging.weights, operand.key().shape[0],
+                    operand.key().shape[1]};
+  const GraphStatus status = ResidentGraph::build(csr, &operand.graph);
+  operand.staging.clear();
+  switch (status) {
+    case GraphStatus::ok:
+      OperandRegistry::mark_ready(&operand);
+      return kDone;
+    case GraphStatus::out_of_memory:
+      return kOutOfMemory;
+    case GraphStatus::invalid:
+      break;
+  }
+  return kInvalidGraph;
 }
 
 bool holds_sample_of(const MatrixView& matrix, const float* values, size_t length) noexcept {

@@ -14,7 +14,7 @@ size_t fill_rows(const Execution& execution, const CallContext& context, Residen
                  size_t from, size_t end, size_t dimensions) noexcept;
 
 /** Builds the resident form from the staged arrays, which it checks and then frees, and makes it ready; a Status. */
-int build_resident_graph(const CallContext& context, SharedOperand& operand) noexcept;
+int build_resident_graph(SharedOperand& operand) noexcept;
 
 /** Whether some of the rows, spread over all of them, hold the same bits. */
 bool holds_sample_of(const MatrixView& matrix, const float* values, size_t length) noexcept;

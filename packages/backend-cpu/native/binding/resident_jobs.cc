@@ -35,19 +35,14 @@ class FillJob final : public Job {
 /** Builds a graph from its staged arrays. */
 class BuildJob final : public Job {
  public:
-  BuildJob(const CallContext& context, SharedOperand* operand) noexcept
-      : Job(context.max_threads), context_(context) {
-    use(operand);
-  }
+  explicit BuildJob(SharedOperand* operand) noexcept : Job(1) { use(operand); }
 
  private:
-  int execute(const Execution&) noexcept override { return build_resident_graph(context_, *operand()); }
-
-  const CallContext context_;
+  int execute(const Execution&) noexcept override { return build_resident_graph(*operand()); }
 };
 
-SharedOperand* find_to_fill(Call& call, OperandKind kind) noexcept {
-  SharedOperand* operand = call.state().handles().find(call.integer(1));
+SharedOperand* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept {
+  SharedOperand* operand = call.state().handles().find(call.integer(index));
   if (operand != nullptr && operand->key().kind == kind &&
       OperandRegistry::claim(operand, &call.state()) == FillState::ours) {
     return operand;
@@ -60,7 +55,7 @@ SharedOperand* find_to_fill(Call& call, OperandKind kind) noexcept {
 
 napi_value start_fill(Call& call) {
   const CallContext context = read_context(call, 0);
-  SharedOperand* operand = find_to_fill(call, OperandKind::matrix);
+  SharedOperand* operand = find_to_fill(call, 1, OperandKind::matrix);
   const ArrayView<float> values = call.floats(2);
   if (call.failed()) return nullptr;
   if (!call.is_shared(2)) {
@@ -76,12 +71,11 @@ napi_value start_fill(Call& call) {
 }
 
 napi_value start_build(Call& call) {
-  const CallContext context = read_context(call, 0);
-  SharedOperand* operand = find_to_fill(call, OperandKind::graph);
+  SharedOperand* operand = find_to_fill(call, 0, OperandKind::graph);
   if (call.failed()) return nullptr;
-  std::unique_ptr<BuildJob> job(new (std::nothrow) BuildJob(context, operand));
+  std::unique_ptr<BuildJob> job(new (std::nothrow) BuildJob(operand));
   if (job == nullptr) return call.give_integer(kOutOfMemory);
-  return start_job(call, std::move(job), kDone, 2);
+  return start_job(call, std::move(job), kDone, 1);
 }
 
 }  // namespace gearshift::binding

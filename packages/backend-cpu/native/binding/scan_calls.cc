@@ -6,6 +6,7 @@
 #include <new>
 
 #include "binding/status.h"
+#include "core/floating_point_mode.h"
 #include "core/scan.h"
 #include "core/top_k.h"
 
@@ -18,6 +19,7 @@ ItemCost scan_cost(const MatrixView& matrix, size_t query_count) noexcept {
 size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries, size_t from,
                              size_t end, float* output, size_t output_stride) noexcept {
   auto body = [&](size_t begin, size_t stop, unsigned) noexcept {
+    const FlushSubnormals flush;
     for (size_t q = 0; q < queries.count(); ++q) {
       score_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop,
                  output + q * output_stride + (begin - from));
@@ -25,23 +27,6 @@ size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const
   };
   return run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, queries.count()), from, end, body);
 }
-
-namespace {
-
-/** Candidates are scored in blocks of this many, which stay in the first-level cache. */
-constexpr size_t kCandidateBlock = 256;
-
-void offer_candidates(const Scan& scan, const PreparedQuery& query, const uint32_t* candidates, size_t count,
-                      TopKSelector& selector) noexcept {
-  float scores[kCandidateBlock];
-  for (size_t done = 0; done < count; done += kCandidateBlock) {
-    const size_t block = std::min(kCandidateBlock, count - done);
-    score_candidates(*scan.kernels, scan.metric, scan.matrix, query, candidates + done, block, scores);
-    selector.offer_indexed(*scan.kernels, scores, candidates + done, block);
-  }
-}
-
-}  // namespace
 
 int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
                          const RowsToRank& rows, size_t k, const RankedOutput& output) noexcept {
@@ -62,11 +47,13 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
       used[seat] = true;
     }
     if (lacks_memory.load(std::memory_order_relaxed)) return;
+    const FlushSubnormals flush;
     for (size_t q = 0; q < count; ++q) {
       if (rows.candidates == nullptr) {
         top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop, own[q]);
       } else {
-        offer_candidates(scan, queries[q], rows.candidates + begin, stop - begin, own[q]);
+        top_k_candidates(*scan.kernels, scan.metric, scan.matrix, queries[q], rows.candidates + begin, stop - begin,
+                         own[q]);
       }
     }
   };

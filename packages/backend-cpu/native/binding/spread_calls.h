@@ -24,7 +24,8 @@ struct Spread {
 inline ItemCost spread_cost(size_t nodes, size_t edges) noexcept {
   constexpr double kBytesPerEdge = 8;
   constexpr double kBytesPerNode = 12;
-  return {kBytesPerNode + kBytesPerEdge * static_cast<double>(edges) / static_cast<double>(nodes == 0 ? 1 : nodes), 1};
+  return {kBytesPerNode + kBytesPerEdge * static_cast<double>(edges) / static_cast<double>(nodes == 0 ? 1 : nodes), 1,
+          ResidentGraph::kWindow};
 }
 
 /** One hop for the receiving nodes [from, end), written to output[node - from]; the first node that was not reached. */
