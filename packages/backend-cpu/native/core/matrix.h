@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/aligned_memory.h"
+#include "core/metric.h"
 #include "dispatch/kernel_table.h"
 
 namespace gearshift {
