@@ -52,13 +52,15 @@ export function requireObject(name: string, value: unknown): object {
 }
 
 /**
- * A view of a transferred buffer, or of a resizable one that shrank below the view, reports length 0. Node 20 has no
- * `detached` property, but constructing a view on a detached buffer throws.
+ * A view of a transferred buffer, or of a resizable one that shrank below the view, is empty. Node 20 has no `detached`
+ * property, and nothing tells that a view is out of bounds; but the methods of a typed array refuse to run on either.
+ * (Constructing a view on the buffer notices only transferred ones.) It asks for `byteLength` because V8 11.3 gets
+ * `length` wrong: in optimized code that has met a resizable buffer, a detached view keeps the length it had.
  */
 function requireAttached(name: string, view: Float32Array | Uint32Array): void {
-  if (view.length !== 0) return;
+  if (view.byteLength !== 0) return;
   try {
-    new Uint8Array(view.buffer, view.byteOffset, 0);
+    view.indexOf(0);
   } catch {
     throw new TypeError(`${name}: its buffer was detached or shrank below it`);
   }
