@@ -14,21 +14,23 @@ export interface Strides {
   advance(): boolean;
 }
 
+type Borrowed = Float32Array | Uint32Array;
+
 export interface BorrowedMemory {
-  readonly inputs: readonly ArrayLike<number>[];
-  readonly outputs: readonly ArrayLike<number>[];
+  readonly inputs: readonly Borrowed[];
+  readonly outputs: readonly Borrowed[];
 }
 
 /** Strides as slices of bounded time; between two of them the caller's memory may go away, which is noticed. */
 export class TimeSliced implements SlicedWork {
   readonly #strides: Strides;
-  readonly #inputs: readonly Lengthwise[];
-  readonly #outputs: readonly Lengthwise[];
+  readonly #inputs: readonly Loan[];
+  readonly #outputs: readonly Loan[];
 
   constructor(strides: Strides, { inputs, outputs }: BorrowedMemory) {
     this.#strides = strides;
-    this.#inputs = inputs.map(withLength);
-    this.#outputs = outputs.map(withLength);
+    this.#inputs = inputs.map(lend);
+    this.#outputs = outputs.map(lend);
   }
 
   step(): number {
@@ -42,16 +44,19 @@ export class TimeSliced implements SlicedWork {
   }
 }
 
-interface Lengthwise {
-  readonly array: ArrayLike<number>;
-  readonly elementCount: number;
+interface Loan {
+  readonly array: Borrowed;
+  readonly bytes: number;
 }
 
-function withLength(array: ArrayLike<number>): Lengthwise {
-  return { array, elementCount: array.length };
+function lend(array: Borrowed): Loan {
+  return { array, bytes: array.byteLength };
 }
 
-/** A view of a buffer that was transferred, or that shrank below it, has no elements any more. */
-function isGone({ array, elementCount }: Lengthwise): boolean {
-  return array.length !== elementCount;
+/**
+ * A view of a buffer that was transferred, or that shrank below it, is empty. Bytes, because V8 11.3 can get the length of
+ * a detached view wrong.
+ */
+function isGone({ array, bytes }: Loan): boolean {
+  return array.byteLength !== bytes;
 }

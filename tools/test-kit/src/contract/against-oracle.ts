@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { compareRanked, prepareCosineSimilarity, prepareSpreadActivation, prepareTopK } from '@gearshift/contracts';
+import { oracleRanking, type OracleEntry } from '../oracle/oracle-ranking.js';
+import { oracleScores } from '../oracle/oracle-scores.js';
+import { oracleSpread } from '../oracle/oracle-spread.js';
+import { askRanking, askScores, askSpread, type RankOptions, type ScoreOptions, type SpreadOptions } from './ask.js';
+import { assertClose, assertNear } from './assertions.js';
+import type { Subject } from './contract-check.js';
+
+/** Asks, compares with the oracle, and returns what came. */
+export async function scoresLikeOracle(
+  subject: Subject,
+  options: ScoreOptions,
+  context: string,
+  offset?: number,
+): Promise<Float32Array> {
+  const scores = await askScores(subject, options, offset);
+  const request = prepareCosineSimilarity({ operation: 'cosine-similarity', ...options });
+  assertClose(scores, oracleScores(request), subject.toleranceFactor, context);
+  return scores;
+}
+
+export async function spreadLikeOracle(
+  subject: Subject,
+  options: SpreadOptions,
+  context: string,
+  offset?: number,
+): Promise<Float32Array> {
+  const activations = await askSpread(subject, options, offset);
+  const request = prepareSpreadActivation({ operation: 'spread-activation', ...options });
+  assertClose(activations, oracleSpread(request), subject.toleranceFactor, context);
+  return activations;
+}
+
+/**
+ * Asks for a ranking and checks it by what it has to be, since rows whose scores are closer than the tolerance may come in
+ * either order: every entry an allowed row, none twice, each score right, in order by its own scores, and no row left out
+ * that is better than the last one beyond doubt.
+ */
+export async function ranksLikeOracle(
+  subject: Subject,
+  options: RankOptions,
+  context: string,
+  offset?: number,
+): Promise<void> {
+  const ranking = await askRanking(subject, options, offset);
+  const request = prepareTopK({ operation: 'top-k', ...options });
+  for (let query = 0; query < request.queries; query++) {
+    const expected = oracleRanking(request, query);
+    const byIndex = new Map(expected.map((entry) => [entry.index, entry]));
+    const from = query * ranking.count;
+    const where = `${context}, query ${query}`;
+    for (let i = 0; i < ranking.count; i++) {
+      const index = ranking.indices[from + i];
+      const score = ranking.scores[from + i];
+      const entry = byIndex.get(index);
+      assert.ok(entry !== undefined, `${where}: entry ${i} is row ${index}, which was not asked for or came before`);
+      byIndex.delete(index);
+      assertNear(score, entry, subject.toleranceFactor, `${where}: score of row ${index}`);
+      if (i === 0) continue;
+      const [indexBefore, scoreBefore] = [ranking.indices[from + i - 1], ranking.scores[from + i - 1]];
+      const order = compareRanked(request.metric, scoreBefore, indexBefore, score, index);
+      assert.ok(order < 0, `${where}: row ${indexBefore} (${scoreBefore}) came before row ${index} (${score})`);
+    }
+    const last = expected.find(({ index }) => index === ranking.indices[from + ranking.count - 1]);
+    if (last === undefined) continue;
+    for (const missed of byIndex.values()) {
+      const isBetter = isBetterBeyondDoubt(missed, last, request.metric === 'euclidean', subject.toleranceFactor);
+      assert.ok(!isBetter, `${where}: row ${missed.index} (${missed.score}) is missing, row ${last.index} is there`);
+    }
+  }
+}
+
+function isBetterBeyondDoubt(a: OracleEntry, b: OracleEntry, isDistance: boolean, toleranceFactor: number): boolean {
+  if (Number.isNaN(a.score)) return Number.isNaN(b.score) && a.index < b.index;
+  if (Number.isNaN(b.score)) return true;
+  const doubt = toleranceFactor * (a.bound + b.bound);
+  return isDistance ? a.rounded < b.rounded - doubt : a.rounded > b.rounded + doubt;
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import type { BackendErrorKind, PhaseTimes, BackendError, Result } from '@gearshift/contracts';
+import type { OracleScore } from '../oracle/oracle-scores.js';
+
+const UNIT_ROUNDOFF = 2 ** -24;
+
+/** Checks each value against the oracle: NaN and infinities exactly, numbers within the bound. */
+export function assertClose(
+  actual: ArrayLike<number>,
+  expected: readonly OracleScore[],
+  toleranceFactor: number,
+  context: string,
+): void {
+  assert.equal(actual.length, expected.length, `${context}: number of values`);
+  for (let i = 0; i < expected.length; i++) assertNear(actual[i], expected[i], toleranceFactor, `${context} [${i}]`);
+}
+
+export function assertNear(actual: number, expected: OracleScore, toleranceFactor: number, context: string): void {
+  const rounded = Math.fround(expected.score);
+  if (!Number.isFinite(rounded)) {
+    assert.ok(Object.is(actual, rounded), `${context}: expected ${rounded}, got ${actual}`);
+    return;
+  }
+  const tolerance = toleranceFactor * expected.bound + UNIT_ROUNDOFF * Math.abs(expected.score);
+  const error = Math.abs(actual - expected.score);
+  assert.ok(error <= tolerance, `${context}: expected ${expected.score} within ${tolerance}, got ${actual}`);
+}
+
+/** Checks that two arrays hold the same bits, all NaN being one. */
+export function assertSameBits(actual: Float32Array, expected: Float32Array, context: string): void {
+  assert.equal(actual.length, expected.length, `${context}: number of values`);
+  for (let i = 0; i < expected.length; i++) {
+    assert.ok(Object.is(actual[i], expected[i]), `${context} [${i}]: expected ${expected[i]}, got ${actual[i]}`);
+  }
+}
+
+export function assertSucceeded(answer: Result<PhaseTimes, BackendError>, context: string): void {
+  assert.ok(answer.ok, `${context}: expected success, got ${answer.ok ? '' : answer.error.kind}`);
+  const { fused, ...times } = answer.value;
+  assert.equal(typeof fused, 'boolean', `${context}: fused`);
+  for (const [name, timeMs] of Object.entries(times)) {
+    assert.ok(Number.isFinite(timeMs) && timeMs >= 0, `${context}: ${name} is ${String(timeMs)}`);
+  }
+}
+
+/** Checks that a request failed with this kind, as plain data that names the backend. */
+export function assertFailed(
+  answer: Result<unknown, BackendError>,
+  kind: BackendErrorKind,
+  backend: string,
+  context: string,
+): void {
+  assert.ok(!answer.ok, `${context}: expected the error ${kind}, got success`);
+  assert.equal(answer.error.kind, kind, `${context}: ${answer.error.message}`);
+  assert.equal(answer.error.backend, backend, `${context}: backend of the error`);
+  assert.notEqual(answer.error.message, '', `${context}: message of the error`);
+  assert.deepEqual(structuredClone(answer), answer, `${context}: the error does not survive being posted`);
+}

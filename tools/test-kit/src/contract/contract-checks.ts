@@ -1,0 +1,19 @@
+import type { ContractCheck } from './contract-check.js';
+import { lifecycleChecks } from './lifecycle-checks.js';
+import { residencyChecks } from './residency-checks.js';
+import { scoreChecks } from './score-checks.js';
+import { semanticsChecks } from './semantics-checks.js';
+import { spreadChecks } from './spread-checks.js';
+import { topKChecks } from './top-k-checks.js';
+import { validationChecks } from './validation-checks.js';
+
+/** Everything that every backend has to do. */
+export const contractChecks: readonly ContractCheck[] = [
+  ...semanticsChecks,
+  ...scoreChecks,
+  ...topKChecks,
+  ...spreadChecks,
+  ...validationChecks,
+  ...lifecycleChecks,
+  ...residencyChecks,
+];

@@ -1,0 +1,42 @@
+/** A copy of `values` that begins so many elements after the start of its buffer. */
+export function onOffset(values: Float32Array, offset: number): Float32Array {
+  const copy = new Float32Array(values.length + offset + 1).subarray(offset, offset + values.length);
+  copy.set(values);
+  return copy;
+}
+
+/** A copy of `values` in shared memory. */
+export function onShared(values: Float32Array): Float32Array {
+  const copy = new Float32Array(new SharedArrayBuffer(values.byteLength));
+  copy.set(values);
+  return copy;
+}
+
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((elements, part) => elements + part.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    whole.set(part, place);
+    place += part.length;
+  }
+  return whole;
+}
+
+/** Takes the memory of `view` away, as `postMessage` with a transfer list does. */
+export function detach(view: Float32Array | Uint32Array): void {
+  structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] });
+}
+
+/** A copy of `values` in a buffer that {@link shrink} can shrink. */
+export function onResizable(values: Float32Array): Float32Array {
+  // The library of TypeScript's ES2023 does not know resizable buffers yet; Node 20 does.
+  const Resizable = ArrayBuffer as unknown as new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
+  const buffer = new Resizable(values.byteLength, { maxByteLength: values.byteLength });
+  const copy = new Float32Array(buffer, 0, values.length);
+  copy.set(values);
+  return copy;
+}
+
+export function shrink(view: Float32Array): void {
+  (view.buffer as unknown as { resize(bytes: number): void }).resize(0);
+}

@@ -1,0 +1,83 @@
+import type { Metric, PreparedCosineSimilarity, PreparedTopK } from '@gearshift/contracts';
+import { AccurateSum } from './accurate-sum.js';
+
+/** Half the distance from 1 to the next float32: the largest relative error of one operation. */
+const UNIT_ROUNDOFF = 2 ** -24;
+const SMALLEST_NORMAL = 2 ** -126;
+
+/** A score in double precision, with how far off a float32 implementation may be. */
+export interface OracleScore {
+  readonly score: number;
+  readonly bound: number;
+}
+
+/**
+ * The score of a row for a query.
+ *
+ * Bounds, for sums in any order (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1): a sum of n
+ * products is off by at most about n * u * (sum of their magnitudes). Cosine is promised within 2 * n * u. A dot product
+ * gets twice the textbook bound. A distance is a root of a sum without cancellation: its relative error is half that of
+ * the sum, (n + 2) * u, and the root's own; all of that is below (n + 4) * u. Where kernels flush subnormal numbers to
+ * zero, inputs and products below 2^-126 go missing as well: the last term of each bound.
+ */
+export function oracleScore(metric: Metric, query: Float32Array, row: Float32Array): OracleScore {
+  const dimensions = query.length;
+  if (metric === 'euclidean') {
+    const squares = new AccurateSum();
+    for (let i = 0; i < dimensions; i++) squares.add((query[i] - row[i]) ** 2);
+    const distance = Math.sqrt(squares.value);
+    const flushed = 2 * Math.sqrt(dimensions * SMALLEST_NORMAL);
+    return withBound(distance, (dimensions + 4) * UNIT_ROUNDOFF * distance + flushed);
+  }
+  const dot = new AccurateSum();
+  let magnitudes = 0;
+  let largest = 1;
+  for (let i = 0; i < dimensions; i++) {
+    dot.add(query[i] * row[i]);
+    magnitudes += Math.abs(query[i] * row[i]);
+    largest = Math.max(largest, Math.abs(query[i]), Math.abs(row[i]));
+  }
+  if (metric === 'dot') {
+    const flushed = 2 * dimensions * SMALLEST_NORMAL * largest;
+    return withBound(dot.value, 2 * (dimensions + 1) * UNIT_ROUNDOFF * magnitudes + flushed);
+  }
+  return withBound(cosine(dot.value, squaredNorm(query), squaredNorm(row)), 2 * dimensions * UNIT_ROUNDOFF);
+}
+
+/** NaN and infinities have no tolerance. */
+function withBound(score: number, bound: number): OracleScore {
+  return { score, bound: Number.isFinite(score) ? bound : 0 };
+}
+
+/** The scores of every query with every row of the request, in the order of its output. */
+export function oracleScores(request: PreparedCosineSimilarity): OracleScore[] {
+  const scores: OracleScore[] = [];
+  for (let query = 0; query < request.queries; query++) {
+    for (let row = request.start; row < request.end; row++) {
+      scores.push(oracleScore('cosine', queryVector(request, query), rowVector(request, row)));
+    }
+  }
+  return scores;
+}
+
+export function queryVector({ query, matrix }: PreparedCosineSimilarity | PreparedTopK, index: number): Float32Array {
+  return query.subarray(index * matrix.dimensions, (index + 1) * matrix.dimensions);
+}
+
+export function rowVector({ matrix }: PreparedCosineSimilarity | PreparedTopK, row: number): Float32Array {
+  return matrix.values.subarray(row * matrix.dimensions, (row + 1) * matrix.dimensions);
+}
+
+function cosine(dot: number, querySquaredNorm: number, rowSquaredNorm: number): number {
+  if (Number.isNaN(dot)) return NaN;
+  if (querySquaredNorm < SMALLEST_NORMAL || rowSquaredNorm < SMALLEST_NORMAL) return 0;
+  const unclamped = dot / Math.sqrt(querySquaredNorm) / Math.sqrt(rowSquaredNorm);
+  if (unclamped > 1) return 1;
+  return unclamped < -1 ? -1 : unclamped;
+}
+
+function squaredNorm(vector: Float32Array): number {
+  const squares = new AccurateSum();
+  for (const element of vector) squares.add(element * element);
+  return squares.value;
+}

@@ -1,0 +1,30 @@
+import { createRandom } from './seeded-random.js';
+
+/** Independent standard normal elements. */
+export function randomValues(elementCount: number, seed: number): Float32Array {
+  const random = createRandom(seed);
+  return Float32Array.from({ length: elementCount }, () => random.normal());
+}
+
+export interface ClusteredOptions {
+  readonly rows: number;
+  readonly dimensions: number;
+  readonly clusters: number;
+  /** Standard deviation round the centres, whose elements have 1; default 0.1. */
+  readonly deviation?: number;
+  readonly seed: number;
+}
+
+/** Rows in clusters, as embeddings of real text lie: many scores close to each other near the top. */
+export function clusteredValues({ rows, dimensions, clusters, deviation = 0.1, seed }: ClusteredOptions): Float32Array {
+  const random = createRandom(seed);
+  const centres = randomValues(clusters * dimensions, seed + 1);
+  const values = new Float32Array(rows * dimensions);
+  for (let row = 0; row < rows; row++) {
+    const centre = random.integer(clusters) * dimensions;
+    for (let i = 0; i < dimensions; i++) {
+      values[row * dimensions + i] = centres[centre + i] + deviation * random.normal();
+    }
+  }
+  return values;
+}
