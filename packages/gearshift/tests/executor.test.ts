@@ -166,8 +166,9 @@ describe('close', () => {
   it('ends every later use, and may be asked for again', async () => {
     const executor = await createExecutor({ backends: ['cpu'] });
     const matrix = await executor.matrix(ROWS);
-    await executor.close();
-    await executor.close();
+    const closing = executor.close();
+    expect(executor.close()).toBe(closing);
+    await closing;
     const closed = 'executor: expected one that is open, got one that was closed';
     await expect(executor.topK([1, 0], matrix, { k: 1 })).rejects.toThrow(closed);
     await expect(executor.run({} as never)).rejects.toThrow(closed);

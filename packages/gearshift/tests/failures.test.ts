@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BACKEND_ERROR_KINDS, type BackendErrorKind } from '@gearshift/contracts';
+import { BACKEND_ERROR_KINDS, type BackendErrorKind, type Operand } from '@gearshift/contracts';
 import { createFakeGpuBackend, type FakeGpuBackend } from '@gearshift/test-kit';
 import { AllDevicesFailedError, createExecutor, thresholdPolicy, type Executor } from '../src/index.js';
 
@@ -44,7 +44,12 @@ describe('a GPU that fails', () => {
 
   it('is told of disposals, and stays open: it belongs to whoever made it', async () => {
     const gpu = fakeGpu();
-    const executor = await createExecutor({ backends: [gpu, 'cpu'] });
+    const released: number[] = [];
+    const release = (operand: Operand) => {
+      released.push(operand.id);
+      gpu.release(operand);
+    };
+    const executor = await createExecutor({ backends: [{ ...gpu, release }, 'cpu'] });
     const matrix = await executor.matrix(ROWS);
     const operand = { ...matrix };
     expect((await gpu.makeResident(operand)).ok).toBe(true);
@@ -52,6 +57,7 @@ describe('a GPU that fails', () => {
     await matrix[Symbol.asyncDispose]();
     await matrix[Symbol.asyncDispose]();
     expect(gpu.residency(operand).residentBytes).toBe(0);
+    expect(released).toEqual([matrix.id]);
     await executor.close();
     expect((await gpu.makeResident(operand)).ok).toBe(true);
   });
@@ -143,9 +149,11 @@ describe('abort', () => {
   });
 
   it('throws the reason that was given', async () => {
-    await using executor = await createExecutor({ backends: ['cpu'] });
     const reason = new Error('changed my mind');
-    for (const thrown of await abortEach(executor, AbortSignal.abort(reason))) expect(thrown).toBe(reason);
+    for (const backend of ['cpu', fakeGpu()] as const) {
+      await using executor = await createExecutor({ backends: [backend] });
+      for (const thrown of await abortEach(executor, AbortSignal.abort(reason))) expect(thrown).toBe(reason);
+    }
   });
 
   it('in the middle of a request ends it', async () => {
