@@ -1,3 +1,14 @@
+import type { SeededRandom } from '../random/seeded-random.js';
+import { SPECIAL_ELEMENTS } from '../special-values.js';
+
+/** A copy of `values` with a few special elements in it. */
+export function strewn(values: Float32Array, random: SeededRandom): Float32Array {
+  const copy = values.slice();
+  const elements = Object.values(SPECIAL_ELEMENTS);
+  for (let i = 0; i < 4; i++) copy[random.integer(copy.length)] = elements[random.integer(elements.length)];
+  return copy;
+}
+
 /** A copy of `values` that begins so many elements after the start of its buffer. */
 export function onOffset(values: Float32Array, offset: number): Float32Array {
   const copy = new Float32Array(values.length + offset + 1).subarray(offset, offset + values.length);

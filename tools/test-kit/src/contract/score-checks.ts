@@ -1,11 +1,12 @@
 import { createMatrix } from '@gearshift/contracts';
 import { clusteredValues, randomValues } from '../random/random-vectors.js';
+import { createRandom } from '../random/seeded-random.js';
 import { specialRows } from '../special-values.js';
 import { scoresLikeOracle } from './against-oracle.js';
 import { askScores } from './ask.js';
 import { assertSameBits } from './assertions.js';
 import type { ContractCheck } from './contract-check.js';
-import { joined, onOffset, onShared } from './operands.js';
+import { joined, onOffset, onShared, strewn } from './operands.js';
 
 /** Around the widths of registers, unrolled loops and blocks, and the sizes that real embeddings have. */
 export const EDGE_LENGTHS = [1, 15, 16, 17, 63, 64, 65, 767, 768, 769, 1536] as const;
@@ -70,6 +71,22 @@ export const scoreChecks: readonly ContractCheck[] = [
             `special row ${row} of ${dimensions} as the query`,
           );
         }
+      }
+    },
+  },
+  {
+    name: 'cosine similarity: right for random shapes with special values strewn in',
+    async run(subject) {
+      for (let seed = 0; seed < 40; seed++) {
+        const random = createRandom(seed);
+        const dimensions = 1 + random.integer(600);
+        const rows = 1 + random.integer(40);
+        const matrix = createMatrix(strewn(randomValues(rows * dimensions, seed), random), { dimensions });
+        const query = randomValues((1 + random.integer(3)) * dimensions, seed + 1000);
+        const start = random.integer(rows);
+        const context = `seed ${seed}: ${rows} rows of ${dimensions}`;
+        await scoresLikeOracle(subject, { query, matrix, start }, context, random.integer(4));
+        await scoresLikeOracle(subject, { query: strewn(query, random), matrix }, `${context}, special query`);
       }
     },
   },

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { compareRanked, createMatrix, mergeRanked, METRICS } from '@gearshift/contracts';
 import { clusteredValues, randomValues } from '../random/random-vectors.js';
+import { createRandom } from '../random/seeded-random.js';
 import { specialRows } from '../special-values.js';
 import { ranksLikeOracle } from './against-oracle.js';
 import { askRanking, askScores } from './ask.js';
 import { assertSameBits } from './assertions.js';
 import type { ContractCheck } from './contract-check.js';
-import { onOffset, onShared } from './operands.js';
+import { onOffset, onShared, strewn } from './operands.js';
 import { EDGE_LENGTHS } from './score-checks.js';
 
 export const topKChecks: readonly ContractCheck[] = [
@@ -70,6 +71,22 @@ export const topKChecks: readonly ContractCheck[] = [
             );
           }
         }
+      }
+    },
+  },
+  {
+    name: 'top-k: right for random shapes with special values strewn in',
+    async run(subject) {
+      for (let seed = 0; seed < 40; seed++) {
+        const random = createRandom(seed);
+        const dimensions = 1 + random.integer(300);
+        const rows = 1 + random.integer(200);
+        const matrix = createMatrix(strewn(randomValues(rows * dimensions, seed), random), { dimensions });
+        const query = randomValues((1 + random.integer(3)) * dimensions, seed + 1000);
+        const options = { query, matrix, k: 1 + random.integer(rows), metric: METRICS[seed % METRICS.length] };
+        const context = `seed ${seed}: ${options.k} of ${rows} rows of ${dimensions} by ${options.metric}`;
+        await ranksLikeOracle(subject, { ...options, start: random.integer(rows) }, context, random.integer(4));
+        await ranksLikeOracle(subject, { ...options, query: strewn(query, random) }, `${context}, special query`);
       }
     },
   },

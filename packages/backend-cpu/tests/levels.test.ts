@@ -1,0 +1,34 @@
+import { unwrap } from '@gearshift/contracts';
+import { CPU_LEVELS, createCpuBackend } from '@gearshift/backend-cpu';
+import { describeBackendContract } from '@gearshift/test-kit';
+import { describe, expect, test } from 'vitest';
+
+/*
+ * The contract over every instruction-set level that this machine can run; the others are skipped by name. Several threads
+ * and one are different ways through the addon.
+ */
+for (const level of CPU_LEVELS) {
+  const attempt = await createCpuBackend({ level });
+  if (!attempt.ok) {
+    // 'unsupported' is this machine's word; anything else has to fail loudly.
+    expect(attempt.error.kind).toBe('unsupported');
+    describe.skip(`level ${level}: ${attempt.error.message}`, () => {
+      test('contract');
+    });
+    continue;
+  }
+  await attempt.value.close();
+
+  test(`level ${level} runs at the level it was asked for`, async () => {
+    const backend = unwrap(await createCpuBackend({ level }));
+    expect(backend.describe()).toMatchObject({
+      level,
+      source: level === 'typescript' ? 'portable' : expect.any(String),
+    });
+    await backend.close();
+  });
+  describeBackendContract(`level ${level}`, async () => unwrap(await createCpuBackend({ level })), { sync: true });
+  if (level === 'typescript') continue;
+  const createOneThread = async () => unwrap(await createCpuBackend({ level, threads: 1 }));
+  describeBackendContract(`level ${level} on one thread`, createOneThread, { sync: true });
+}
