@@ -398,7 +398,7 @@ describe('runSync', () => {
       value: {
         output: SCORES,
         decision: { backend: 'cpu', device: 'cpu', reason: 'forced', policy: 'sync' },
-        latencyMs: 3,
+        latencyMs: 1,
         phases: PHASES,
       },
     });
