@@ -1,0 +1,3 @@
+export { attachTracker, createTracker } from './create-tracker.js';
+export { NO_METRICS, type MetricsSnapshot } from './metrics-snapshot.js';
+export { TRACKER_DEFAULTS, type Tracker, type TrackerHandle, type TrackerOptions } from './tracker.js';
