@@ -1,0 +1,110 @@
+import { createRequire } from 'node:module';
+import { createMatrix, unwrap } from '@gearshift/contracts';
+import { createCpuBackend } from '@gearshift/backend-cpu';
+import { afterEach, expect, test, vi } from 'vitest';
+import { createNativeBackend, describeAddon } from './addon-at-hand.js';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+test('TypeScript runs where it is asked for, and says so', async () => {
+  vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'typescript');
+  const capped = unwrap(await createCpuBackend()).describe();
+  expect(capped).toMatchObject({ source: 'portable', level: 'typescript' });
+  expect(capped.limitations).toEqual(['the addon is not used: GEARSHIFT_CPU_LEVEL is typescript']);
+  expect(unwrap(await createCpuBackend({ level: 'typescript' })).describe().limitations).toEqual([]);
+});
+
+test('misuse throws', async () => {
+  await expect(createCpuBackend({ threads: 0 })).rejects.toThrow(RangeError);
+  await expect(createCpuBackend({ threads: 1.5 })).rejects.toThrow(/threads/);
+  await expect(createCpuBackend({ level: 'sse9' as 'avx2' })).rejects.toThrow(/level/);
+  await expect(createCpuBackend(null as unknown as object)).rejects.toThrow(TypeError);
+  vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'fast');
+  await expect(createCpuBackend()).rejects.toThrow(/GEARSHIFT_CPU_LEVEL/);
+});
+
+test('CommonJS can require the package', async () => {
+  const required = createRequire(import.meta.url)('@gearshift/backend-cpu') as { createCpuBackend: unknown };
+  expect(required.createCpuBackend).toBeTypeOf('function');
+});
+
+describeAddon('with the addon', () => {
+  test('the description tells device, level, threads and source', async () => {
+    const backend = unwrap(await createCpuBackend());
+    const description = backend.describe();
+    expect(description).toMatchObject({ id: 'cpu', kind: 'cpu', source: expect.stringMatching(/^(local|prebuilt)$/) });
+    expect(description.device).not.toBe('');
+    expect(['avx512', 'avx2', 'neon', 'portable']).toContain(description.level);
+    expect(description.threads).toBeGreaterThanOrEqual(1);
+    expect(unwrap(await createCpuBackend({ threads: 1 })).describe().threads).toBe(1);
+  });
+
+  test('a cap by the environment is obeyed and explained; the option overrules it', async () => {
+    vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'portable');
+    const capped = unwrap(await createCpuBackend()).describe();
+    expect(capped.level).toBe('portable');
+    expect(capped.limitations.length).toBeGreaterThan(0);
+    vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'typescript');
+    expect(unwrap(await createCpuBackend({ level: 'portable' })).describe().level).toBe('portable');
+  });
+
+  test('a level of another platform is unsupported', async () => {
+    const foreign = process.arch === 'x64' ? 'neon' : 'avx2';
+    expect(await createCpuBackend({ level: foreign })).toMatchObject({
+      ok: false,
+      error: { kind: 'unsupported', backend: 'cpu' },
+    });
+  });
+
+  test('a polluted Object.prototype changes nothing', async () => {
+    const prototype = Object.prototype as { threads?: number; level?: string };
+    prototype.threads = -1;
+    prototype.level = 'nonsense';
+    try {
+      const backend = unwrap(await createCpuBackend());
+      const matrix = createMatrix(new Float32Array([1, 0, 0, 1]), { dimensions: 2 });
+      const output = new Float32Array(2);
+      const query = new Float32Array([1, 0]);
+      unwrap(backend.cosineSimilaritySync({ operation: 'cosine-similarity', matrix, query }, output));
+      expect([...output]).toEqual([1, 0]);
+    } finally {
+      delete prototype.threads;
+      delete prototype.level;
+    }
+  });
+
+  test('memory is told in bytes', async () => {
+    const { freeBytes, totalBytes } = unwrap(await createCpuBackend()).memory();
+    expect(freeBytes).toBeGreaterThan(0);
+    expect(totalBytes).toBeGreaterThanOrEqual(freeBytes ?? Infinity);
+  });
+
+  test('supports() names what it does not do', async () => {
+    const backend = unwrap(await createCpuBackend());
+    const matrix = createMatrix(new Float32Array(2), { dimensions: 2 });
+    const query = new Float32Array(2);
+    expect(backend.supports({ operation: 'cosine-similarity', matrix, query })).toBe(true);
+    expect(backend.supports({ operation: 'top-k', matrix: { ...matrix, rows: 2 ** 33 }, query, k: 1 })).toMatchObject({
+      reason: expect.stringContaining('rows'),
+    });
+    expect(backend.supports({ operation: 'sort' } as never)).toMatchObject({ reason: expect.stringContaining('sort') });
+    await backend.close();
+    expect(backend.supports({ operation: 'cosine-similarity', matrix, query })).toMatchObject({
+      reason: 'the backend is closed',
+    });
+  });
+
+  test('a closed backend refuses work, and closing twice is closing once', async () => {
+    const backend = await createNativeBackend();
+    const matrix = createMatrix(new Float32Array(2), { dimensions: 2 });
+    const request = { operation: 'cosine-similarity', matrix, query: new Float32Array(2) } as const;
+    expect(backend.close()).toBe(backend.close());
+    await backend.close();
+    const refused = { ok: false, error: { kind: 'unsupported' } };
+    expect(backend.cosineSimilaritySync(request, new Float32Array(1))).toMatchObject(refused);
+    expect(await backend.cosineSimilarity(request, new Float32Array(1))).toMatchObject(refused);
+    expect(await backend.makeResident(matrix)).toMatchObject(refused);
+  });
+});

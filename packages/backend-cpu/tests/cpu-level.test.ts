@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { chooseLevel, readLevel } from '../src/cpu-level.js';
+
+const levels = [
+  { name: 'avx512', missing: 'avx512f avx512bw' },
+  { name: 'avx2', missing: '' },
+  { name: 'portable', missing: '' },
+];
+
+test('the best level that the CPU has is chosen, and the better ones are explained', () => {
+  expect(chooseLevel(levels, undefined, undefined)).toEqual({
+    ok: true,
+    value: { index: 1, name: 'avx2', limitations: ['avx512 is not used: the CPU lacks avx512f avx512bw'] },
+  });
+});
+
+test('a cap is kept and named', () => {
+  expect(chooseLevel(levels, undefined, 'portable')).toMatchObject({
+    ok: true,
+    value: {
+      name: 'portable',
+      limitations: [expect.stringContaining('avx512f'), 'avx2 is not used: GEARSHIFT_CPU_LEVEL is portable'],
+    },
+  });
+  expect(chooseLevel(levels, undefined, 'avx512')).toMatchObject({ value: { name: 'avx2' } });
+  // The levels of other platforms cap nothing here.
+  expect(chooseLevel(levels, undefined, 'neon')).toMatchObject({ value: { name: 'avx2' } });
+});
+
+test('a wanted level is taken or refused, never replaced', () => {
+  expect(chooseLevel(levels, 'portable', undefined)).toMatchObject({
+    ok: true,
+    value: {
+      index: 2,
+      limitations: [expect.any(String), 'avx2 is not used: the level portable was asked for'],
+    },
+  });
+  expect(chooseLevel(levels, 'avx512', undefined)).toEqual({
+    ok: false,
+    error: 'the level avx512 needs CPU features that are not there: avx512f avx512bw',
+  });
+  expect(chooseLevel(levels, 'neon', undefined)).toEqual({
+    ok: false,
+    error: 'the level neon is not part of this build, which has avx512, avx2, portable',
+  });
+});
+
+test('level names are checked', () => {
+  expect(readLevel('level', undefined)).toBeUndefined();
+  expect(readLevel('level', '')).toBeUndefined();
+  expect(readLevel('level', 'avx2')).toBe('avx2');
+  expect(() => readLevel('GEARSHIFT_CPU_LEVEL', 'avx3')).toThrow(
+    /^GEARSHIFT_CPU_LEVEL: expected one of .*avx2.*'avx3'/,
+  );
+});

@@ -1,0 +1,228 @@
+import { createMatrix, createTopKOutput, graphFromEdges, prepareTopK, unwrap } from '@gearshift/contracts';
+import { randomValues } from '@gearshift/test-kit';
+import { expect, test } from 'vitest';
+import { loadAddon } from '../src/native.js';
+import { encodeContext } from '../src/addon.js';
+import { createNativeBackend, describeAddon } from './addon-at-hand.js';
+
+const ROWS = 30_000;
+const DIMENSIONS = 256; // 30 MB: never inline
+const query = randomValues(DIMENSIONS, 1);
+const longRequest = () => {
+  const values = new Float32Array(ROWS * DIMENSIONS).fill(1);
+  const matrix = createMatrix(values, { dimensions: DIMENSIONS });
+  return { operation: 'cosine-similarity', matrix, query: new Float32Array(DIMENSIONS).fill(1) } as const;
+};
+
+/** Resizable buffers are newer than the library's types. */
+function resizable(bytes: number): ArrayBuffer & { resize(bytes: number): void } {
+  const Constructor = ArrayBuffer as unknown as new (
+    bytes: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer & { resize(bytes: number): void };
+  return new Constructor(bytes, { maxByteLength: bytes });
+}
+
+function detach(buffer: ArrayBufferLike): void {
+  structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+}
+
+describeAddon('hostile memory', () => {
+  test('a detached array is a TypeError before anything runs', async () => {
+    const backend = await createNativeBackend();
+    const request = longRequest();
+    detach(request.matrix.values.buffer);
+    const output = new Float32Array(ROWS);
+    expect(() => backend.cosineSimilaritySync(request, output)).toThrow(TypeError);
+    await expect(backend.cosineSimilarity(request, output)).rejects.toThrow(TypeError);
+    await expect(backend.makeResident(request.matrix)).rejects.toThrow(TypeError);
+    await backend.close();
+  });
+
+  test('a matrix that is transferred away while its copy is made is a TypeError', async () => {
+    const backend = await createNativeBackend();
+    const request = longRequest();
+    const answer = backend.cosineSimilarity(request, new Float32Array(ROWS));
+    detach(request.matrix.values.buffer);
+    await expect(answer).rejects.toThrow(TypeError);
+    expect(() => backend.residency(request.matrix)).not.toThrow();
+    await backend.close();
+  });
+
+  test('a matrix that is transferred away after its copy was made changes nothing', async () => {
+    const backend = await createNativeBackend();
+    const request = longRequest();
+    unwrap(await backend.makeResident(request.matrix));
+    const output = new Float32Array(ROWS);
+    const answer = backend.cosineSimilarity(request, output);
+    detach(request.matrix.values.buffer);
+    detach(request.query.buffer);
+    unwrap(await answer);
+    expect(output.every((score) => Math.abs(score - 1) < 1e-5)).toBe(true);
+    await backend.close();
+  });
+
+  test('an output that is transferred away is a TypeError when the job ends', async () => {
+    const backend = await createNativeBackend();
+    const request = longRequest();
+    unwrap(await backend.makeResident(request.matrix));
+    const output = new Float32Array(ROWS);
+    const answer = backend.cosineSimilarity(request, output);
+    detach(output.buffer);
+    await expect(answer).rejects.toThrow(/^output/);
+
+    const ranked = createTopKOutput(prepareTopK({ ...request, operation: 'top-k', k: 5 }));
+    const ranking = backend.topK({ ...request, operation: 'top-k', k: 5 }, ranked);
+    detach(ranked.scores.buffer);
+    await expect(ranking).rejects.toThrow(/^output/);
+    await backend.close();
+  });
+
+  test('an output that shrinks is a TypeError when the job ends', async () => {
+    const backend = await createNativeBackend();
+    const request = longRequest();
+    unwrap(await backend.makeResident(request.matrix));
+    const buffer = resizable(ROWS * 4);
+    const fixed = new Float32Array(buffer, 0, ROWS);
+    const answer = backend.cosineSimilarity(request, fixed);
+    buffer.resize(16);
+    await expect(answer).rejects.toThrow(/^output/);
+
+    const tracking = resizable(ROWS * 4);
+    const answerToTracking = backend.cosineSimilarity(request, new Float32Array(tracking));
+    tracking.resize(16);
+    await expect(answerToTracking).rejects.toThrow(/^output/);
+    await backend.close();
+  });
+
+  test('the memory of views over a larger buffer is respected', async () => {
+    const backend = await createNativeBackend();
+    const all = new Float32Array(64).fill(9);
+    const output = all.subarray(30, 33);
+    const matrix = createMatrix(randomValues(3 * 7 + 1, 2).subarray(1), { dimensions: 7 });
+    unwrap(
+      backend.cosineSimilaritySync({ operation: 'cosine-similarity', matrix, query: query.subarray(3, 10) }, output),
+    );
+    expect(all.filter((value) => value === 9)).toHaveLength(61);
+    await backend.close();
+  });
+
+  test('shared outputs and queries work, synchronously and not', async () => {
+    const backend = await createNativeBackend();
+    const request = longRequest();
+    const shared = new Float32Array(new SharedArrayBuffer(DIMENSIONS * 4)).fill(1);
+    const output = new Float32Array(new SharedArrayBuffer(ROWS * 4));
+    unwrap(await backend.cosineSimilarity({ ...request, query: shared }, output));
+    expect(output.every((score) => Math.abs(score - 1) < 1e-5)).toBe(true);
+    unwrap(backend.cosineSimilaritySync({ ...request, query: shared }, output.fill(0)));
+    expect(output.every((score) => Math.abs(score - 1) < 1e-5)).toBe(true);
+    await backend.close();
+  });
+
+  test('a graph whose arrays changed after they were checked is refused, not followed out of bounds', async () => {
+    const backend = await createNativeBackend();
+    const graph = graphFromEdges(4, [
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ]);
+    const request = { operation: 'spread-activation', graph, activations: new Float32Array(4) } as const;
+    unwrap(backend.spreadActivationSync(request, new Float32Array(4)));
+    backend.release(graph);
+    graph.columns[0] = 4_000_000;
+    expect(backend.spreadActivationSync(request, new Float32Array(4))).toMatchObject({
+      ok: false,
+      error: { kind: 'invalid-input' },
+    });
+    await backend.close();
+  });
+});
+
+// The addon trusts nothing that this package tells it either: a mistake here must not become a read out of bounds.
+describeAddon('the boundary itself', () => {
+  const { addon } = loadAddon();
+  if (addon === null) return;
+  const level = addon.levels().findIndex(({ missing }) => missing === '');
+  const context = encodeContext('cosine', level, 2, 40);
+  const rows = new Float32Array(32).fill(1);
+  const one = new Float32Array(4).fill(1);
+  const out = () => new Float32Array(8);
+  const score = (...args: unknown[]) => (addon.score as (...args: unknown[]) => number)(...args);
+
+  test('checks types', () => {
+    expect(() => score()).toThrow(TypeError);
+    expect(() => score(context, rows, 4, [1, 2, 3, 4], out(), 0, 8, 0, 0)).toThrow(TypeError);
+    expect(() => score(context, rows, 4, new Float64Array(4), out(), 0, 8, 0, 0)).toThrow(TypeError);
+    expect(() => score(context, rows, 4, one, new Uint32Array(8), 0, 8, 0, 0)).toThrow(TypeError);
+    expect(() => score(context, 'rows', 4, one, out(), 0, 8, 0, 0)).toThrow(TypeError);
+    expect(() => score(context, rows, 4, one, out(), 0, '8', 0, 0)).toThrow(TypeError);
+  });
+
+  test('checks counts against the memory that is there', () => {
+    expect(score(context, rows, 4, one, out(), 0, 8, 0, 0)).toBe(8);
+    expect(score(context, rows, 4, one, out(), 0, 9, 0, 0)).toBe(-3);
+    expect(score(context, rows, 4, one, new Float32Array(7), 0, 8, 0, 0)).toBe(-4);
+    expect(score(context, rows, 4, one, out(), 0, 2 ** 53 - 1, 0, 0)).toBe(-3);
+    expect(score(context, rows, 2 ** 53 - 1, one, out(), 0, 8, 0, 0)).toBe(-3);
+    expect(score(context, rows, 4, new Float32Array(0), out(), 0, 8, 0, 0)).toBe(-3);
+    expect(score(context, rows, 4, one, out(), 0, 8, 0, 1)).toBe(-3);
+    expect(() => score(context, rows, 0, one, out(), 0, 8, 0, 0)).toThrow(RangeError);
+    expect(() => score(context, rows, -4, one, out(), 0, 8, 0, 0)).toThrow(RangeError);
+    expect(() => score(context, rows, 4, one, out(), 5, 8, 4, 0)).toThrow(RangeError);
+  });
+
+  test('checks candidates', () => {
+    const rank = (candidates: Uint32Array) =>
+      addon.topK(context, rows, 4, one, new Uint32Array(2), new Float32Array(2), 2, 0, 0, 2, 0, candidates);
+    expect(rank(new Uint32Array([7, 0]))).toBe(2);
+    expect(rank(new Uint32Array([8, 0]))).toBe(-3);
+    expect(rank(new Uint32Array([1]))).toBe(-3);
+  });
+
+  test('checks handles, levels and metrics', () => {
+    for (const handle of [0, -1, 1, 12345, 2 ** 52, NaN]) {
+      expect(() => score(context, handle, 4, one, out(), 0, 8, 0, 0)).toThrow(RangeError);
+      expect(() => addon.residentState(handle)).toThrow(RangeError);
+      addon.release(handle);
+    }
+    const handle = addon.openMatrix(2 ** 50, 1, 8, 4);
+    expect(() => score(context, handle, 4, one, out(), 0, 8, 0, 0)).toThrow(/ready/);
+    expect(() => addon.fillGraph(context, handle, new Uint32Array(1), new Uint32Array(0), one, 0)).toThrow(RangeError);
+    expect(addon.residentState(handle)).toBe(1);
+    expect(addon.fillMatrix(context, handle, one, 0)).toBe(-3);
+    expect(addon.fillMatrix(context, handle, rows, 0)).toBe(8);
+    expect(addon.residentState(handle)).toBe(0);
+    expect(() => addon.fillMatrix(context, handle, rows, 0)).toThrow(RangeError);
+    addon.release(handle);
+    expect(() => score(context, handle, 4, one, out(), 0, 8, 0, 0)).toThrow(RangeError);
+    expect(() => score(context | 3, rows, 4, one, out(), 0, 8, 0, 0)).toThrow(/metric/);
+    expect(() => score(context | (7 << 2), rows, 4, one, out(), 0, 8, 0, 0)).toThrow(/level/);
+  });
+
+  test('opens the same operand to everyone, until the last one lets go', () => {
+    const [first, second] = [addon.openMatrix(2 ** 50 + 3, 1, 8, 4), addon.openMatrix(2 ** 50 + 3, 1, 8, 4)];
+    expect(first).not.toBe(second);
+    expect(addon.residentState(first)).toBe(1);
+    expect(addon.fillMatrix(context, first, rows, 0)).toBe(8);
+    expect(addon.residentState(second)).toBe(0);
+    expect(addon.openMatrix(2 ** 50 + 3, 1, 4, 8)).toBe(-5);
+    addon.release(first);
+    expect(score(context, second, 4, one, out(), 0, 8, 0, 0)).toBe(8);
+    addon.release(second);
+    const again = addon.openMatrix(2 ** 50 + 3, 1, 4, 8);
+    expect(addon.residentState(again)).toBe(1);
+    addon.release(again);
+  });
+
+  test('says when there is no memory', () => {
+    expect(addon.openMatrix(2 ** 50 + 1, 1, 2 ** 40, 2 ** 20)).toBe(-1);
+    expect(addon.openMatrix(2 ** 50 + 2, 1, 2 ** 52, 2 ** 52)).toBe(-1);
+  });
+
+  test('starts no job on memory that can go away', () => {
+    const done = () => undefined;
+    expect(() => addon.startScore(context, rows, 4, one, out(), 0, 8, done)).toThrow(/SharedArrayBuffer/);
+    const shared = new Float32Array(new SharedArrayBuffer(128));
+    expect(() => addon.startScore(context, shared, 4, one, out(), 0, 8, 7 as never)).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,103 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ADDON_ABI } from '../src/addon.js';
+import { currentPlatform, loadAddon } from '../src/native.js';
+import { PACKAGE_VERSION } from '../src/package-version.js';
+
+// Plain JavaScript modules stand in for addons: the loader asks them for the same two properties.
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gearshift-loader-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function fakeAddon(name: string, properties: object): string {
+  const path = join(folder, `${name}.cjs`);
+  writeFileSync(path, `module.exports = ${JSON.stringify(properties)};`);
+  return path;
+}
+
+const good = { abi: ADDON_ABI, version: PACKAGE_VERSION };
+const nothing = {
+  platform: 'linux-x64-gnu',
+  override: undefined,
+  prebuildsFolder: '/nowhere',
+  loadPlatformPackage: () => {
+    throw Object.assign(new Error('Cannot find module\nRequire stack: ...'), { code: 'MODULE_NOT_FOUND' });
+  },
+};
+
+describe('the loader', () => {
+  test('tries the override first', () => {
+    const loaded = loadAddon({ ...nothing, override: fakeAddon('override', good), loadPlatformPackage: () => good });
+    expect(loaded).toMatchObject({ source: 'local', failures: [] });
+  });
+
+  test('goes on when the override is not there, and remembers it', () => {
+    const loaded = loadAddon({ ...nothing, override: '/nowhere/addon.node', loadPlatformPackage: () => good });
+    expect(loaded).toMatchObject({ source: 'prebuilt' });
+    expect(loaded.failures[0]).toEqual({
+      place: 'GEARSHIFT_CPU_ADDON=/nowhere/addon.node',
+      cause: 'there is no file /nowhere/addon.node',
+      isMissing: true,
+    });
+  });
+
+  test('prefers what was built on this machine to the platform package', () => {
+    mkdirSync(join(folder, 'prebuilds/linux-x64-gnu'), { recursive: true });
+    // A text file cannot be loaded as an addon, which proves that it was tried.
+    writeFileSync(join(folder, 'prebuilds/linux-x64-gnu/gearshift-cpu.node'), 'no addon');
+    const loaded = loadAddon({
+      ...nothing,
+      prebuildsFolder: join(folder, 'prebuilds'),
+      loadPlatformPackage: () => good,
+    });
+    expect(loaded).toMatchObject({ source: 'prebuilt' });
+    expect(loaded.failures).toHaveLength(1);
+    expect(loaded.failures[0]).toMatchObject({ place: 'prebuilds', isMissing: false });
+    expect(loaded.failures[0].cause).not.toBe('');
+  });
+
+  test('refuses another version, another interface and what is no addon', () => {
+    const causeOf = (module: unknown) =>
+      loadAddon({ ...nothing, loadPlatformPackage: () => module }).failures.at(-1)?.cause;
+    expect(causeOf({ ...good, version: '99.0.0' })).toBe(
+      `it was built for version 99.0.0, this package is version ${PACKAGE_VERSION}`,
+    );
+    expect(causeOf({ ...good, abi: 999 })).toBe(`it has interface 999, this package needs interface ${ADDON_ABI}`);
+    for (const module of [null, undefined, 7, 'text', {}]) {
+      expect(causeOf(module)).toBe('it is not the CPU addon of Gearshift');
+    }
+  });
+
+  test('says what was tried, why it failed and how to fix it', () => {
+    const loaded = loadAddon({ ...nothing, override: '/nowhere/addon.node' });
+    if (loaded.addon !== null) throw new Error('nothing was there to load');
+    expect(loaded.explanation.split('\n')).toEqual([
+      'The CPU addon of Gearshift was not loaded on linux-x64-gnu:',
+      '  - GEARSHIFT_CPU_ADDON=/nowhere/addon.node: there is no file /nowhere/addon.node',
+      '  - prebuilds: there is no file /nowhere/linux-x64-gnu/gearshift-cpu.node',
+      '  - @gearshift/backend-cpu-linux-x64-gnu: Cannot find module',
+      expect.stringContaining('npm install @gearshift/backend-cpu-linux-x64-gnu --include=optional'),
+    ]);
+  });
+
+  test('gives other advice for versions that differ and for platforms without a package', () => {
+    const explain = (places: object) => {
+      const loaded = loadAddon({ ...nothing, ...places });
+      return loaded.addon === null ? loaded.explanation : '';
+    };
+    expect(explain({ loadPlatformPackage: () => ({ ...good, version: '99.0.0' }) })).toContain(
+      'bring both packages to one version: npm install @gearshift/backend-cpu@latest',
+    );
+    expect(explain({ platform: 'sunos-x64' })).toContain('There is no prebuilt addon for this platform');
+  });
+
+  test('knows the platform', () => {
+    expect(currentPlatform()).toMatch(new RegExp(`^${process.platform}-${process.arch}(-(gnu|musl))?$`));
+    expect(currentPlatform().split('-')).toHaveLength(process.platform === 'linux' ? 3 : 2);
+  });
+});

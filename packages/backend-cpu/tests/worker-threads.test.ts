@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { describeAddon } from './addon-at-hand.js';
+import { runFixture } from './run-fixture.js';
+
+describeAddon('worker threads', () => {
+  // With the addon loaded on the main thread, and with nobody left when the last worker goes: Node unloads it then.
+  test.each(['keep', 'unload'])('can be killed in the middle of native calls (%s)', async (mode) => {
+    const { code, signal, stdout, stderr } = await runFixture('terminate-workers.mjs', mode);
+    expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ killed: 32, ok: true, score: 1 });
+  });
+
+  test('with queries of their own get answers of their own', async () => {
+    const { code, stdout, stderr } = await runFixture('concurrent-workers.mjs');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ workers: 6, requests: 6 * 60, wrong: 0 });
+  });
+});
+
+describeAddon('leaving with work pending', () => {
+  test.each([
+    ['exit', 7],
+    ['throw', 1],
+    ['wait', 0],
+  ])('by %s', async (how, expectedCode) => {
+    for (const memory of ['owned', 'shared']) {
+      const { code, signal, stdout, stderr } = await runFixture('exit-with-pending-work.mjs', how, memory);
+      expect({ code, signal }).toEqual({ code: expectedCode, signal: null });
+      expect(stderr.includes('on purpose')).toBe(how === 'throw');
+      expect(stdout).toBe(how === 'wait' ? 'all done\n' : '');
+    }
+  });
+});
