@@ -8,6 +8,7 @@ import {
   type OperationName,
   type PreparedRequest,
 } from '@gearshift/contracts';
+import type { MetricsSnapshot } from '@gearshift/tracker';
 import { acceptsRequest } from './accepts-request.js';
 import { DecisionCounter } from './decision-counts.js';
 import type { AttemptTracker } from './dispatcher.js';
@@ -16,7 +17,6 @@ import { decisionChannel, type DecisionEvent } from './events.js';
 import {
   NO_DEVICE,
   type DecisionContext,
-  type DecisionMetrics,
   type DecisionSlot,
   type DeviceView,
   type DispatchPolicy,
@@ -124,7 +124,7 @@ class Moment implements DecisionContext {
   readonly strict: boolean;
   readonly #tracker: AttemptTracker;
   #operation: OperationName = '';
-  #snapshot: DecisionMetrics | undefined;
+  #snapshot: MetricsSnapshot | undefined;
 
   constructor(tracker: AttemptTracker, strict: boolean) {
     this.#tracker = tracker;
@@ -136,7 +136,7 @@ class Moment implements DecisionContext {
     this.#snapshot = undefined;
   }
 
-  get snapshot(): DecisionMetrics {
+  get snapshot(): MetricsSnapshot {
     return (this.#snapshot ??= this.#tracker.snapshot(this.#operation));
   }
 }

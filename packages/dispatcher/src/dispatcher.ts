@@ -1,6 +1,7 @@
 import type { AttemptReport, Backend, OperationName, OperationRequest, Result } from '@gearshift/contracts';
+import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
-import type { DecisionMetrics, DispatchPolicy } from './policies/dispatch-policy.js';
+import type { DispatchPolicy } from './policies/dispatch-policy.js';
 import type { Completed, OutputOf, RunError } from './run-outcome.js';
 
 /**
@@ -64,7 +65,7 @@ export interface DispatcherOptions {
 /** What the dispatcher asks of a tracker. */
 export interface AttemptTracker {
   /** One consistent view of the operation's metrics; taken at most once per decision. */
-  snapshot(operation: OperationName): DecisionMetrics;
+  snapshot(operation: OperationName): MetricsSnapshot;
   /** Called exactly once per attempt, under the device that ran it. */
   record(attempt: AttemptReport): void;
 }

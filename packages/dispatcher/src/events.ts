@@ -7,7 +7,7 @@ import {
   type OperationName,
   type Result,
 } from '@gearshift/contracts';
-import type { DecisionMetrics } from './policies/dispatch-policy.js';
+import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { Completed, RunError } from './run-outcome.js';
 import type { Work } from './work.js';
 
@@ -21,7 +21,7 @@ export interface DecisionEvent {
   readonly decision: Decision;
   readonly work: Work;
   /** The one snapshot that was decided by. */
-  readonly snapshot: DecisionMetrics;
+  readonly snapshot: MetricsSnapshot;
 }
 
 /** Context of the tracing channel `gearshift:run`; `result` is there at `end` of a sync run, `asyncEnd` of another. */

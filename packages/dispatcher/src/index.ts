@@ -5,7 +5,6 @@ export type { AttemptEvent, DecisionEvent, RunEvent } from './events.js';
 export {
   NO_DEVICE,
   type DecisionContext,
-  type DecisionMetrics,
   type DecisionSlot,
   type DeviceView,
   type DispatchPolicy,

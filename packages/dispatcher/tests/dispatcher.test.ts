@@ -16,6 +16,7 @@ import {
   type OperationRequest,
   type TopKOutput,
 } from '@gearshift/contracts';
+import { NO_METRICS } from '@gearshift/tracker';
 import {
   createDispatcher,
   NO_DEVICE,
@@ -36,7 +37,7 @@ const cpu = (act?: Act) => scriptedBackend({ id: 'cpu', kind: 'cpu', act });
 const fail = (kind: BackendErrorKind) => () => err({ kind, message: `scripted ${kind}`, backend: 'whoever' });
 
 /** A tracker that keeps what it is told and says that nothing is known. */
-function listTracker(snapshot = { speedup: 0, successRate: 1 }) {
+function listTracker() {
   const attempts: AttemptReport[] = [];
   const snapshots: string[] = [];
   return {
@@ -45,7 +46,7 @@ function listTracker(snapshot = { speedup: 0, successRate: 1 }) {
     record: (attempt: AttemptReport) => void attempts.push(attempt),
     snapshot: (operation: string) => {
       snapshots.push(operation);
-      return snapshot;
+      return NO_METRICS;
     },
   };
 }

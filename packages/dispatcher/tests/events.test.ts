@@ -1,6 +1,7 @@
 import { channel, subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { CHANNELS, createMatrix, err, TRACING_CHANNELS, unwrap } from '@gearshift/contracts';
+import { NO_METRICS } from '@gearshift/tracker';
 import { createDispatcher, thresholdPolicy } from '../src/index.js';
 import { scriptedBackend } from './scripted-backend.js';
 
@@ -14,11 +15,10 @@ function dispatcher() {
     kind: 'gpu',
     act: () => err({ kind: 'fault', message: 'scripted', backend: 'cuda:0' }),
   });
-  const snapshot = { speedup: 0, successRate: 1 };
   return createDispatcher({
     backends: [gpu, scriptedBackend({ id: 'cpu', kind: 'cpu' })],
     policy: thresholdPolicy({ gpuMinBatchSize: 0 }),
-    tracker: { snapshot: () => snapshot, record: () => {} },
+    tracker: { snapshot: () => NO_METRICS, record: () => {} },
   });
 }
 
@@ -59,7 +59,7 @@ describe('diagnostics channels', () => {
         {
           decision: { backend: 'cuda:0', device: 'gpu', reason: 'calibrating', policy: 'threshold' },
           work: expect.objectContaining({ batchSize: 2 }),
-          snapshot: { speedup: 0, successRate: 1 },
+          snapshot: NO_METRICS,
         },
       ],
       ['attempt start', { operation: 'cosine-similarity', backend: 'cuda:0', fallback: false }],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMatrix, prepareRequest } from '@gearshift/contracts';
+import { NO_METRICS } from '@gearshift/tracker';
 import { describeWork, NO_DEVICE, pinnedPolicy, type DecisionSlot, type DeviceView } from '../src/index.js';
 
 const CPU: DeviceView = { id: 'cpu', kind: 'cpu', supported: true, bytesToUpload: 0 };
@@ -9,7 +10,7 @@ const WORK = describeWork(prepareRequest({ operation: 'cosine-similarity', query
 
 function decide(deviceId: string, devices: DeviceView[], strict = false) {
   const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN };
-  pinnedPolicy(deviceId).decide(WORK, devices, { snapshot: { speedup: 0, successRate: 0 }, strict }, out);
+  pinnedPolicy(deviceId).decide(WORK, devices, { snapshot: NO_METRICS, strict }, out);
   return [out.device, out.reason];
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NO_METRICS } from '@gearshift/tracker';
 import {
   THRESHOLD_DEFAULTS,
   thresholdPolicy,
@@ -14,9 +15,7 @@ const GPU: DeviceView = { id: 'cuda:0', kind: 'gpu', supported: true, bytesToUpl
 const GPU_1: DeviceView = { ...GPU, id: 'cuda:1' };
 const REFUSING: DeviceView = { ...GPU, id: 'cuda:9', supported: false };
 
-/** What the original's tracker says before anything ran. */
-const NOTHING_KNOWN = { cpuAvgMs: 0, gpuAvgMs: 0, speedup: 0, successRate: 1, oomCount: 0 };
-const GPU_IS_GOOD = { ...NOTHING_KNOWN, speedup: 4 };
+const GPU_IS_GOOD = { ...NO_METRICS, speedup: 4 };
 
 function work(batchSize: number): Work {
   const bytes = batchSize * 16;
@@ -35,7 +34,7 @@ function work(batchSize: number): Work {
   };
 }
 
-function decide(options: ThresholdPolicyOptions, batchSize: number, devices: DeviceView[], snapshot = NOTHING_KNOWN) {
+function decide(options: ThresholdPolicyOptions, batchSize: number, devices: DeviceView[], snapshot = NO_METRICS) {
   const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN };
   thresholdPolicy(options).decide(work(batchSize), devices, { snapshot, strict: false }, out);
   return [out.device === NO_DEVICE ? 'none' : devices[out.device].id, out.reason];
@@ -51,7 +50,7 @@ describe('the rules, each at its boundary', () => {
     ['speedup just too low', {}, 64, [GPU, CPU], { ...GPU_IS_GOOD, speedup: 1.4999 }, 'cpu', 'speedup-low'],
     ['speedup at the threshold', {}, 64, [GPU, CPU], { ...GPU_IS_GOOD, speedup: 1.5 }, 'cuda:0', 'predicted-faster'],
     ['a speedup next to none', {}, 64, [GPU, CPU], { ...GPU_IS_GOOD, speedup: 1e-9 }, 'cpu', 'speedup-low'],
-    ['no speedup yet', {}, 64, [GPU, CPU], NOTHING_KNOWN, 'cuda:0', 'calibrating'],
+    ['no speedup yet', {}, 64, [GPU, CPU], NO_METRICS, 'cuda:0', 'calibrating'],
     ['success just too low', {}, 64, [GPU, CPU], { ...GPU_IS_GOOD, successRate: 0.9499 }, 'cpu', 'success-low'],
     [
       'success at the threshold',
@@ -62,18 +61,18 @@ describe('the rules, each at its boundary', () => {
       'cuda:0',
       'predicted-faster',
     ],
-    ['success low, no speedup yet', {}, 64, [GPU, CPU], { ...NOTHING_KNOWN, successRate: 0 }, 'cpu', 'success-low'],
+    ['success low, no speedup yet', {}, 64, [GPU, CPU], { ...NO_METRICS, successRate: 0 }, 'cpu', 'success-low'],
   ] as const)('%s', (_name, options, batch, devices, snapshot, device, reason) => {
-    expect(decide(options, batch, [...devices], { ...NOTHING_KNOWN, ...snapshot })).toEqual([device, reason]);
+    expect(decide(options, batch, [...devices], { ...NO_METRICS, ...snapshot })).toEqual([device, reason]);
   });
 });
 
 describe('the order of the rules: the earlier one gives the reason when both apply', () => {
-  const badGpu = { ...NOTHING_KNOWN, speedup: 0.5, successRate: 0.5 };
+  const badGpu = { ...NO_METRICS, speedup: 0.5, successRate: 0.5 };
   it.each([
-    ['forced before too-small', { forceCpu: true }, 1, [], NOTHING_KNOWN, 'forced'],
-    ['too-small before no-device', {}, 1, [], NOTHING_KNOWN, 'too-small'],
-    ['too-small before unsupported', {}, 1, [REFUSING], NOTHING_KNOWN, 'too-small'],
+    ['forced before too-small', { forceCpu: true }, 1, [], NO_METRICS, 'forced'],
+    ['too-small before no-device', {}, 1, [], NO_METRICS, 'too-small'],
+    ['too-small before unsupported', {}, 1, [REFUSING], NO_METRICS, 'too-small'],
     ['no-device before speedup-low', {}, 64, [], badGpu, 'no-device'],
     ['unsupported before speedup-low', {}, 64, [REFUSING], badGpu, 'unsupported'],
     ['speedup-low before success-low', {}, 64, [GPU], badGpu, 'speedup-low'],

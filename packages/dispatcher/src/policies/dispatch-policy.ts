@@ -1,4 +1,5 @@
 import type { AttemptReport, DecisionReason, DeviceKind, Result } from '@gearshift/contracts';
+import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { Work } from '../work.js';
 
 /**
@@ -40,18 +41,13 @@ export interface DeviceView {
 
 /** What a policy may know about the moment. */
 export interface DecisionContext {
-  /** The one snapshot of the operation's metrics for this decision: reading it again gives the same object. */
-  readonly snapshot: DecisionMetrics;
+  /**
+   * The one snapshot of the operation's metrics for this decision: reading it again gives the same object. A test may
+   * write one by hand, `{ ...NO_METRICS, speedup: 2 }`.
+   */
+  readonly snapshot: MetricsSnapshot;
   /** The chosen device is the only one allowed to run the request. */
   readonly strict: boolean;
-}
-
-/** The part of a tracker's snapshot that policies read; a test may write one by hand. */
-export interface DecisionMetrics {
-  /** Mean CPU latency / mean GPU latency, 0 while either is unknown. */
-  readonly speedup: number;
-  /** Share of GPU attempts that succeeded, in [0, 1]; 1 while there are none. */
-  readonly successRate: number;
 }
 
 /** Where a policy writes its choice. */
