@@ -117,18 +117,23 @@ function rank(request: PreparedTopK, output: TopKOutput): Steps {
 function spread(request: PreparedSpreadActivation, output: Float32Array): Steps {
   requireOutput(request, output);
   return (function* () {
+    const { graph, start, end } = request;
     let { activations } = request;
-    const options = {
-      decay: Math.fround(request.decay),
-      retention: Math.fround(request.retention),
-      threshold: Math.fround(request.threshold),
-    };
     for (let hop = 0; hop < request.hops; hop++) {
-      const single = { ...request, ...options, activations, hops: 1 } as PreparedSpreadActivation;
+      const single = prepareSpreadActivation({
+        operation: 'spread-activation',
+        graph,
+        activations,
+        start,
+        end,
+        decay: Math.fround(request.decay),
+        retention: Math.fround(request.retention),
+        threshold: Math.fround(request.threshold),
+      });
       activations = Float32Array.from(oracleSpread(single), ({ score }) => score);
       yield;
     }
-    output.set(request.hops === 0 ? activations.subarray(request.start, request.end) : activations);
+    output.set(request.hops === 0 ? activations.subarray(start, end) : activations);
   })();
 }
 

@@ -155,7 +155,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
       // What waits for the same promise may be told in either order, within the turn.
       await setImmediate();
       assert.ok(hasAnswered, 'the request was still under way after close()');
-      await answering;
+      assertSucceeded(await answering, 'a request under way when close() was called');
     },
   },
   {

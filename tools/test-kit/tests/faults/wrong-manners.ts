@@ -1,0 +1,135 @@
+import { setImmediate } from 'node:timers/promises';
+import { prepareCosineSimilarity, type Backend } from '@gearshift/contracts';
+import { type BrokenBackend } from './broken-backend.js';
+import { succeed, withMethods, withoutTwins } from './with-fault.js';
+
+const validationChecks = [
+  'validation: refuses k that is 0, negative, fractional or no number',
+  'validation: refuses dimensions that differ',
+  'validation: refuses a number of values that is not rows x dimensions',
+  'validation: refuses a detached or shrunk buffer',
+  'validation: refuses arrays of the wrong type',
+  'validation: refuses row ranges outside of the matrix',
+  'validation: refuses candidates outside of the range, and unknown metrics',
+  'validation: refuses options of spreading that are out of range',
+  'validation: refuses graphs that are none',
+  'validation: refuses a request of another operation',
+  'validation: refuses outputs of the wrong length or type, and outputs on top of an input',
+];
+
+/** Faults of manners. */
+export const wrongManners: readonly BrokenBackend[] = [
+  {
+    fault: 'a mistake of the caller is answered with success',
+    create: () => withErrors(() => succeed()),
+    noticedBy: validationChecks,
+  },
+  {
+    fault: 'a mistake of the caller is not named',
+    create: () =>
+      withErrors(() => {
+        throw new TypeError('invalid argument');
+      }),
+    noticedBy: validationChecks,
+  },
+  {
+    fault: 'an empty matrix is a failure',
+    create: () =>
+      withMethods((right) => ({
+        async cosineSimilarity(request, output, signal) {
+          if (request.matrix.rows > 0) return right.cosineSimilarity(request, output, signal);
+          return { ok: false, error: { kind: 'fault', message: 'no rows', backend: right.id } };
+        },
+      })),
+    noticedBy: ['semantics: an empty matrix, or an empty range of one, gives an empty output'],
+  },
+  {
+    fault: 'signals are ignored',
+    create: () =>
+      withMethods((right) => ({ cosineSimilarity: (request, output) => right.cosineSimilarity(request, output) })),
+    noticedBy: [
+      'abort: a signal that is aborted already stops every operation before it begins',
+      'abort: a signal stops a long request under way, and the backend goes on to serve others',
+    ],
+  },
+  {
+    fault: 'listeners stay',
+    create: () =>
+      withMethods((right) => ({
+        cosineSimilarity(request, output, signal) {
+          signal?.addEventListener('abort', () => {});
+          return right.cosineSimilarity(request, output, signal);
+        },
+      })),
+    noticedBy: ['abort: nothing listens to a signal any more when its request has ended'],
+  },
+  {
+    fault: 'the event loop stands still',
+    create: () =>
+      withMethods((right) => ({
+        cosineSimilarity: async (request, output) => right.cosineSimilaritySync(request, output),
+      })),
+    noticedBy: ['event loop: turns while a long request is under way'],
+  },
+  {
+    fault: 'requests share the place of the query',
+    create: () =>
+      withoutTwins(
+        withMethods((right) => {
+          const shared: { query: Float32Array } = { query: new Float32Array(0) };
+          return {
+            async cosineSimilarity(request, output) {
+              shared.query = request.query;
+              await setImmediate();
+              return right.cosineSimilaritySync({ ...request, query: shared.query }, output);
+            },
+          };
+        }),
+      ),
+    noticedBy: ['concurrency: requests under way at the same time do not disturb each other'],
+  },
+  {
+    fault: 'memory that went away is read as NaN',
+    create: () =>
+      withMethods(() => ({
+        async cosineSimilarity(request, output) {
+          const { matrix } = prepareCosineSimilarity(request);
+          await setImmediate();
+          output.fill(matrix.values.byteLength === 0 ? NaN : 0);
+          return succeed();
+        },
+      })),
+    noticedBy: [
+      'memory: an operand whose buffer goes away while a request is under way gives right scores or an error',
+    ],
+  },
+  {
+    fault: 'close() does not wait',
+    create: () => withMethods(() => ({ close: async () => {} })),
+    noticedBy: [
+      'close: waits for requests under way',
+      "close: later requests fail with kind 'unsupported', and closing twice is no mistake",
+    ],
+  },
+  {
+    fault: 'the description is of another device',
+    create: () => withMethods((right) => ({ describe: () => ({ ...right.describe(), kind: 'gpu' }) })),
+    noticedBy: ['description: is plain data that fits the backend, and its memory reading is in bytes'],
+  },
+  {
+    fault: 'an operation that works is called unsupported',
+    create: () => withMethods(() => ({ supports: () => ({ reason: 'not today' }) })),
+    noticedBy: ['support: says yes exactly to the operations that it then answers'],
+  },
+];
+
+/** The asynchronous methods, with every error that they throw turned into something else. */
+function withErrors(turn: () => ReturnType<typeof succeed>): Backend {
+  return withoutTwins(
+    withMethods((right) => ({
+      cosineSimilarity: (request, output) => right.cosineSimilarity(request, output).catch(turn),
+      topK: (request, output) => right.topK(request, output).catch(turn),
+      spreadActivation: (request, output) => right.spreadActivation(request, output).catch(turn),
+    })),
+  );
+}

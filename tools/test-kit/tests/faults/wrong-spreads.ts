@@ -1,0 +1,64 @@
+import { graphFromEdges, type CsrGraph, type Edge } from '@gearshift/contracts';
+import { nextUp, type BrokenBackend } from './broken-backend.js';
+import { withFault } from './with-fault.js';
+
+/** Faults of spreading. */
+export const wrongSpreads: readonly BrokenBackend[] = [
+  {
+    fault: 'edges lead from receiver to sender',
+    create: () => withFault({ spreadRequest: (request) => ({ ...request, graph: transposed(request.graph) }) }),
+    noticedBy: ['spreading: edges lead from sender to receiver, and the defaults are the documented ones'],
+  },
+  {
+    fault: 'retention is forgotten',
+    create: () => withFault({ spreadRequest: (request) => ({ ...request, retention: 0 }) }),
+    noticedBy: ['semantics: a hop of spreading is retention * x + decay * (A * x)'],
+  },
+  {
+    fault: 'the last node is forgotten where there are many',
+    create: () =>
+      withFault({
+        spreadOutput(output) {
+          if (output.length > 60) output[output.length - 1] += 1;
+        },
+      }),
+    noticedBy: ['spreading: right on uniform and power-law graphs, for every edge of nodes'],
+  },
+  {
+    fault: 'one hop too few',
+    create: () =>
+      withFault({ spreadRequest: (request) => ({ ...request, hops: Math.max(1, (request.hops ?? 1) - 1) }) }),
+    noticedBy: ['spreading: right over several hops, and with a threshold', 'spreading: no nodes, no edges, no hops'],
+  },
+  {
+    fault: 'what equals the threshold is dropped',
+    create: () =>
+      withFault({ spreadRequest: (request) => ({ ...request, threshold: (request.threshold ?? 0) * 1.000001 }) }),
+    noticedBy: ['spreading: what is below the threshold becomes 0 and does not spread; what equals it stays'],
+  },
+  {
+    fault: 'several hops round in another way',
+    create: () =>
+      withFault({
+        spreadOutput(output, { hops = 1 }) {
+          if (hops > 1) output[0] = nextUp(output[0]);
+        },
+      }),
+    noticedBy: ['spreading: several hops are as many single hops, bit for bit'],
+  },
+  {
+    fault: 'NaN becomes 0',
+    create: () => withFault({ spreadOutput: (output) => output.set(output.map((x) => x || 0)) }),
+    noticedBy: ['spreading: NaN and infinities reach exactly the nodes that IEEE arithmetic says'],
+  },
+];
+
+function transposed(graph: CsrGraph): CsrGraph {
+  const edges: Edge[] = [];
+  for (let node = 0; node < graph.nodes; node++) {
+    for (let edge = graph.rowPointers[node]; edge < graph.rowPointers[node + 1]; edge++) {
+      edges.push([node, graph.columns[edge], graph.weights[edge]]);
+    }
+  }
+  return graphFromEdges(graph.nodes, edges);
+}
