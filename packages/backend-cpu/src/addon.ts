@@ -49,54 +49,39 @@ export interface CpuAddon {
   release(handle: number): void;
 
   /**
+   * Takes the block of scalars and results, unless this thread has one already; the one in use. The three entries below
+   * read their scalars from it.
+   */
+  shareBlock(block: Uint8Array): Uint8Array;
+  /**
    * Scores of rows `[from, end)` for the queries `[firstQuery, firstQuery + queryGroup)`, written to
    * `output[query * (end - start) + row - start]`. Returns the next row.
    *
-   * @param source handle, or the caller's own rows
-   * @param dimensions of `source` where it is an array
+   * Scalars: context, handle, start, end, from, firstQuery; dimensions where handle is 0.
+   *
+   * @param values the caller's own rows, where handle is 0
    */
-  score(
-    context: number,
-    source: number | Float32Array,
-    dimensions: number,
-    query: Float32Array,
-    output: Float32Array,
-    start: number,
-    end: number,
-    from: number,
-    firstQuery: number,
-  ): number;
+  score(query: Float32Array, output: Float32Array, values?: Float32Array): number;
   /**
    * The best `k` of rows `[from, end)`, or of `candidates[from..end)`, for the same queries. Query `q` writes at
-   * `(q - outputQuery) * k`, as many entries as `min(k, rows looked at)`. Returns the next row or candidate.
+   * `(q - outputQuery) * k`, as many entries as `min(k, rows looked at)`: to the block, unless arrays are given. Returns
+   * the next row or candidate.
+   *
+   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions where handle is 0.
    */
   topK(
-    context: number,
-    source: number | Float32Array,
-    dimensions: number,
     query: Float32Array,
-    indices: Uint32Array,
-    scores: Float32Array,
-    k: number,
-    outputQuery: number,
-    from: number,
-    end: number,
-    firstQuery: number,
-    candidates: Uint32Array | undefined,
+    values?: Float32Array,
+    candidates?: Uint32Array,
+    indices?: Uint32Array,
+    scores?: Float32Array,
   ): number;
-  /** One hop for the receiving nodes `[from, end)`, written to `output[node - start]`. Returns the next node. */
-  spread(
-    context: number,
-    handle: number,
-    activations: Float32Array,
-    output: Float32Array,
-    start: number,
-    end: number,
-    from: number,
-    decay: number,
-    retention: number,
-    threshold: number,
-  ): number;
+  /**
+   * One hop for the receiving nodes `[from, end)`, written to `output[node - start]`. Returns the next node.
+   *
+   * Scalars: context, handle, start, end, from, decay, retention, threshold.
+   */
+  spread(activations: Float32Array, output: Float32Array): number;
 
   /**
    * The same operations on the threads of the addon, whole requests at a time. Inputs are copied before the call returns,

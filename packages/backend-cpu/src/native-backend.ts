@@ -23,6 +23,7 @@ import {
   type VectorMatrix,
 } from '@gearshift/contracts';
 import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
+import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { BACKEND_ID, fail, failAborted, failClosed, failWithStatus, type Failure } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
@@ -65,6 +66,7 @@ export class NativeCpuBackend implements SyncBackend {
   readonly id = BACKEND_ID;
   readonly kind = 'cpu';
   readonly #addon: CpuAddon;
+  readonly #here: AddonOfThread;
   readonly #description: BackendDescription;
   readonly #residents: ResidentOperands;
   readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
@@ -73,6 +75,7 @@ export class NativeCpuBackend implements SyncBackend {
 
   constructor({ addon, level, threads, description }: NativeBackendParts) {
     this.#addon = addon;
+    this.#here = { addon, block: openCallBlock(addon) };
     this.#description = description;
     const contextsFor = (metric: Metric) => ({
       sync: encodeContext(metric, level, threads, SYNC_SLICE_MS),
@@ -130,7 +133,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (this.#closing !== undefined) return failClosed();
     if (prepared.outputLength === 0) return NO_TIME;
     const source = this.#sourceOf(prepared.matrix);
-    const failure = runToEnd(new SlicedScore(this.#addon, this.#contexts.cosine.sync, source, prepared, output));
+    const failure = runToEnd(new SlicedScore(this.#here, this.#contexts.cosine.sync, source, prepared, output));
     return failure ?? measuredSince(startedAtMs);
   }
 
@@ -142,7 +145,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength > 0) {
       const source = this.#sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
-      const failure = runToEnd(new SlicedTopK(this.#addon, context, source, prepared, output));
+      const failure = runToEnd(new SlicedTopK(this.#here, context, source, prepared, output));
       if (failure !== undefined) return failure;
     }
     output.count = prepared.count;
@@ -167,7 +170,7 @@ export class NativeCpuBackend implements SyncBackend {
       if (handle === undefined) return fail('fault', 'the copy of the graph was dropped as soon as it was made');
     }
     const context = this.#contexts.cosine.sync;
-    const failure = runToEnd(new SlicedSpread(this.#addon, context, handle, prepared, output));
+    const failure = runToEnd(new SlicedSpread(this.#here, context, handle, prepared, output));
     return failure ?? measuredSince(startedAtMs);
   }
 
@@ -181,7 +184,8 @@ export class NativeCpuBackend implements SyncBackend {
     const refusal = this.#refuse(signal);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
-    const addon = this.#addon;
+    const here = this.#here;
+    const { addon } = here;
     const { matrix, query, queries, start, end } = prepared;
     return this.#scan(
       {
@@ -189,7 +193,7 @@ export class NativeCpuBackend implements SyncBackend {
         queries,
         rows: end - start,
         metric: 'cosine',
-        slices: (context, source) => new SlicedScore(addon, context, source, prepared, output),
+        slices: (context, source) => new SlicedScore(here, context, source, prepared, output),
         start: (context, source, done) =>
           addon.startScore(context, source, matrix.dimensions, query, output, start, end, done),
       },
@@ -207,7 +211,8 @@ export class NativeCpuBackend implements SyncBackend {
       output.count = count;
       return NO_TIME;
     }
-    const addon = this.#addon;
+    const here = this.#here;
+    const { addon } = here;
     const { indices, scores } = output;
     const answer = await this.#scan(
       {
@@ -215,7 +220,7 @@ export class NativeCpuBackend implements SyncBackend {
         queries,
         rows: candidates?.length ?? end - start,
         metric,
-        slices: (context, source) => new SlicedTopK(addon, context, source, prepared, { indices, scores, count }),
+        slices: (context, source) => new SlicedTopK(here, context, source, prepared, { indices, scores, count }),
         start: (context, source, done) =>
           addon.startTopK(
             context,

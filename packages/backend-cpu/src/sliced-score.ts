@@ -1,10 +1,12 @@
 import type { PreparedCosineSimilarity } from '@gearshift/contracts';
 import type { CpuAddon } from './addon.js';
+import { SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** Scores of every query with every row, a group of queries at a time. */
 export class SlicedScore implements SlicedWork {
   readonly #addon: CpuAddon;
+  readonly #block: CallBlock;
   readonly #context: number;
   readonly #source: number | Float32Array;
   readonly #request: PreparedCosineSimilarity;
@@ -13,13 +15,14 @@ export class SlicedScore implements SlicedWork {
   #query = 0;
 
   constructor(
-    addon: CpuAddon,
+    { addon, block }: AddonOfThread,
     context: number,
     source: number | Float32Array,
     request: PreparedCosineSimilarity,
     output: Float32Array,
   ) {
     this.#addon = addon;
+    this.#block = block;
     this.#context = context;
     this.#source = source;
     this.#request = request;
@@ -29,17 +32,21 @@ export class SlicedScore implements SlicedWork {
 
   step(): number {
     const { matrix, query, queries, start, end } = this.#request;
-    const next = this.#addon.score(
-      this.#context,
-      this.#source,
-      matrix.dimensions,
-      query,
-      this.#output,
-      start,
-      end,
-      this.#row,
-      this.#query,
-    );
+    const { scalars } = this.#block;
+    scalars[SCALAR.context] = this.#context;
+    scalars[SCALAR.start] = start;
+    scalars[SCALAR.end] = end;
+    scalars[SCALAR.from] = this.#row;
+    scalars[SCALAR.firstQuery] = this.#query;
+    let next: number;
+    if (typeof this.#source === 'number') {
+      scalars[SCALAR.handle] = this.#source;
+      next = this.#addon.score(query, this.#output);
+    } else {
+      scalars[SCALAR.handle] = 0;
+      scalars[SCALAR.dimensions] = matrix.dimensions;
+      next = this.#addon.score(query, this.#output, this.#source);
+    }
     if (next < 0) return next;
     this.#row = next;
     if (next < end) return STEP_MORE;

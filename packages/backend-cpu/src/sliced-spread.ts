@@ -1,10 +1,12 @@
 import type { PreparedSpreadActivation } from '@gearshift/contracts';
 import type { CpuAddon } from './addon.js';
+import { SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** Hops of spreading activation: the result of each is the input of the next. */
 export class SlicedSpread implements SlicedWork {
   readonly #addon: CpuAddon;
+  readonly #block: CallBlock;
   readonly #context: number;
   readonly #handle: number;
   readonly #request: PreparedSpreadActivation;
@@ -15,13 +17,14 @@ export class SlicedSpread implements SlicedWork {
   #node: number;
 
   constructor(
-    addon: CpuAddon,
+    { addon, block }: AddonOfThread,
     context: number,
     handle: number,
     request: PreparedSpreadActivation,
     output: Float32Array,
   ) {
     this.#addon = addon;
+    this.#block = block;
     this.#context = context;
     this.#handle = handle;
     this.#request = request;
@@ -34,18 +37,16 @@ export class SlicedSpread implements SlicedWork {
 
   step(): number {
     const { start, end, decay, retention, threshold } = this.#request;
-    const next = this.#addon.spread(
-      this.#context,
-      this.#handle,
-      this.#input,
-      this.#target,
-      start,
-      end,
-      this.#node,
-      decay,
-      retention,
-      threshold,
-    );
+    const { scalars } = this.#block;
+    scalars[SCALAR.context] = this.#context;
+    scalars[SCALAR.handle] = this.#handle;
+    scalars[SCALAR.start] = start;
+    scalars[SCALAR.end] = end;
+    scalars[SCALAR.from] = this.#node;
+    scalars[SCALAR.decay] = decay;
+    scalars[SCALAR.retention] = retention;
+    scalars[SCALAR.threshold] = threshold;
+    const next = this.#addon.spread(this.#input, this.#target);
     if (next < 0) return next;
     this.#node = next;
     if (next < end) return STEP_MORE;

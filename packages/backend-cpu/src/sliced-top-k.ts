@@ -1,10 +1,12 @@
 import { mergeRanked, type PreparedTopK, type RankedList, type TopKOutput } from '@gearshift/contracts';
 import type { CpuAddon } from './addon.js';
+import { BLOCK_RESULTS, SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** The best rows for every query, a group of queries at a time; a group that takes several slices is merged as it goes. */
 export class SlicedTopK implements SlicedWork {
   readonly #addon: CpuAddon;
+  readonly #block: CallBlock;
   readonly #context: number;
   readonly #source: number | Float32Array;
   readonly #request: PreparedTopK;
@@ -16,13 +18,14 @@ export class SlicedTopK implements SlicedWork {
   #query = 0;
 
   constructor(
-    addon: CpuAddon,
+    { addon, block }: AddonOfThread,
     context: number,
     source: number | Float32Array,
     request: PreparedTopK,
     output: TopKOutput,
   ) {
     this.#addon = addon;
+    this.#block = block;
     this.#context = context;
     this.#source = source;
     this.#request = request;
@@ -33,50 +36,66 @@ export class SlicedTopK implements SlicedWork {
   }
 
   step(): number {
+    const { count, queries } = this.#request;
+    const inGroup = Math.min(this.#addon.queryGroup, queries - this.#query);
     const isFirstSlice = this.#position === this.#first;
-    const next = isFirstSlice ? this.#select(this.#output, 0) : this.#selectAndMerge();
+    let next: number;
+    if (inGroup * count <= BLOCK_RESULTS) {
+      next = this.#select(this.#query);
+      if (next > this.#position && isFirstSlice) this.#copyFromBlock(inGroup * count);
+      else if (next > this.#position) this.#merge(this.#block, inGroup, next);
+    } else if (isFirstSlice) {
+      next = this.#select(0, this.#output);
+    } else {
+      const slice = { indices: new Uint32Array(inGroup * count), scores: new Float32Array(inGroup * count) };
+      next = this.#select(this.#query, slice);
+      if (next > this.#position) this.#merge(slice, inGroup, next);
+    }
     if (next < 0) return next;
     this.#position = next;
     if (next < this.#last) return STEP_MORE;
     this.#position = this.#first;
     this.#query += this.#addon.queryGroup;
-    return this.#query < this.#request.queries ? STEP_MORE : STEP_DONE;
+    return this.#query < queries ? STEP_MORE : STEP_DONE;
   }
 
-  /** Writes the best of one slice for the current group; the entries of `outputQuery` stand at the front. */
-  #select(output: RankedList, outputQuery: number): number {
+  /** The best of one slice for the current group: in `output`, or in the block; the entries of `outputQuery` come first. */
+  #select(outputQuery: number, output?: RankedList): number {
     const { matrix, query, count, candidates } = this.#request;
-    return this.#addon.topK(
-      this.#context,
-      this.#source,
-      matrix.dimensions,
-      query,
-      output.indices,
-      output.scores,
-      count,
-      outputQuery,
-      this.#position,
-      this.#last,
-      this.#query,
-      candidates,
-    );
+    const { scalars } = this.#block;
+    const isResident = typeof this.#source === 'number';
+    const values = isResident ? undefined : (this.#source as Float32Array);
+    scalars[SCALAR.context] = this.#context;
+    scalars[SCALAR.handle] = isResident ? (this.#source as number) : 0;
+    scalars[SCALAR.dimensions] = matrix.dimensions;
+    scalars[SCALAR.k] = count;
+    scalars[SCALAR.outputQuery] = outputQuery;
+    scalars[SCALAR.from] = this.#position;
+    scalars[SCALAR.end] = this.#last;
+    scalars[SCALAR.firstQuery] = this.#query;
+    if (output !== undefined) return this.#addon.topK(query, values, candidates, output.indices, output.scores);
+    if (candidates !== undefined) return this.#addon.topK(query, values, candidates);
+    return values === undefined ? this.#addon.topK(query) : this.#addon.topK(query, values);
   }
 
-  #selectAndMerge(): number {
-    const { count, queries, metric } = this.#request;
-    const inGroup = Math.min(this.#addon.queryGroup, queries - this.#query);
-    const slice = { indices: new Uint32Array(inGroup * count), scores: new Float32Array(inGroup * count) };
-    const next = this.#select(slice, this.#query);
-    if (next < 0) return next;
+  #copyFromBlock(entries: number): void {
+    const { indices, scores } = this.#output;
+    const offset = this.#query * this.#request.count;
+    for (let i = 0; i < entries; i++) {
+      indices[offset + i] = this.#block.indices[i];
+      scores[offset + i] = this.#block.scores[i];
+    }
+  }
+
+  #merge(slice: RankedList, inGroup: number, next: number): void {
+    const { count, metric } = this.#request;
     const known = Math.min(count, this.#position - this.#first);
     const found = Math.min(count, next - this.#position);
     for (let q = 0; q < inGroup; q++) {
       const target = part(this.#output, (this.#query + q) * count, count);
-      const before = part(this.#output, (this.#query + q) * count, known);
-      const copy = { indices: before.indices.slice(), scores: before.scores.slice() };
-      mergeRanked(metric, [copy, part(slice, q * count, found)], target);
+      const before = { indices: target.indices.slice(0, known), scores: target.scores.slice(0, known) };
+      mergeRanked(metric, [before, part(slice, q * count, found)], target);
     }
-    return next;
   }
 }
 

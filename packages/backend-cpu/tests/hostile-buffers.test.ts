@@ -3,6 +3,7 @@ import { randomValues } from '@gearshift/test-kit';
 import { expect, test } from 'vitest';
 import { loadAddon } from '../src/native.js';
 import { encodeContext } from '../src/addon.js';
+import { BLOCK_RESULTS, openCallBlock, SCALAR } from '../src/call-block.js';
 import { createNativeBackend, describeAddon } from './addon-at-hand.js';
 
 const ROWS = 30_000;
@@ -147,15 +148,37 @@ describeAddon('the boundary itself', () => {
   const rows = new Float32Array(32).fill(1);
   const one = new Float32Array(4).fill(1);
   const out = () => new Float32Array(8);
-  const score = (...args: unknown[]) => (addon.score as (...args: unknown[]) => number)(...args);
+  const { scalars, indices } = openCallBlock(addon);
+  /** Calls score() with these scalars and arrays, whatever they are. */
+  const score = (
+    context: number,
+    source: unknown,
+    dimensions: number,
+    query: unknown,
+    output: unknown,
+    start: number,
+    end: number,
+    from: number,
+    firstQuery: number,
+  ) => {
+    scalars[SCALAR.context] = context;
+    scalars[SCALAR.handle] = typeof source === 'number' ? source : 0;
+    scalars[SCALAR.dimensions] = dimensions;
+    scalars[SCALAR.start] = start;
+    scalars[SCALAR.end] = end;
+    scalars[SCALAR.from] = from;
+    scalars[SCALAR.firstQuery] = firstQuery;
+    return (addon.score as (...args: unknown[]) => number)(query, output, source);
+  };
 
   test('checks types', () => {
-    expect(() => score()).toThrow(TypeError);
+    expect(() => score(context, rows, 4, undefined, undefined, 0, 8, 0, 0)).toThrow(TypeError);
     expect(() => score(context, rows, 4, [1, 2, 3, 4], out(), 0, 8, 0, 0)).toThrow(TypeError);
     expect(() => score(context, rows, 4, new Float64Array(4), out(), 0, 8, 0, 0)).toThrow(TypeError);
     expect(() => score(context, rows, 4, one, new Uint32Array(8), 0, 8, 0, 0)).toThrow(TypeError);
     expect(() => score(context, 'rows', 4, one, out(), 0, 8, 0, 0)).toThrow(TypeError);
-    expect(() => score(context, rows, 4, one, out(), 0, '8', 0, 0)).toThrow(TypeError);
+    expect(() => score(context, rows, 4, one, out(), 0, NaN, 0, 0)).toThrow(RangeError);
+    expect(() => score(context, rows, 4, one, out(), 0, Infinity, 0, 0)).toThrow(RangeError);
   });
 
   test('checks counts against the memory that is there', () => {
@@ -171,16 +194,34 @@ describeAddon('the boundary itself', () => {
     expect(() => score(context, rows, 4, one, out(), 5, 8, 4, 0)).toThrow(RangeError);
   });
 
-  test('checks candidates', () => {
-    const rank = (candidates: Uint32Array) =>
-      addon.topK(context, rows, 4, one, new Uint32Array(2), new Float32Array(2), 2, 0, 0, 2, 0, candidates);
+  test('checks candidates and the room for results', () => {
+    const rank = (candidates: Uint32Array, k = 2, indicesOut?: Uint32Array, scoresOut?: Float32Array) => {
+      score(context, rows, 4, one, out(), 0, 8, 0, 0);
+      scalars[SCALAR.end] = 2;
+      scalars[SCALAR.k] = k;
+      scalars[SCALAR.outputQuery] = 0;
+      return addon.topK(one, rows, candidates, indicesOut, scoresOut);
+    };
     expect(rank(new Uint32Array([7, 0]))).toBe(2);
     expect(rank(new Uint32Array([8, 0]))).toBe(-3);
     expect(rank(new Uint32Array([1]))).toBe(-3);
+    expect(rank(new Uint32Array([7, 3]))).toBe(2);
+    expect([...indices.subarray(0, 2)]).toEqual([3, 7]);
+    expect(rank(new Uint32Array([7, 3]), BLOCK_RESULTS + 1)).toBe(-4);
+    expect(rank(new Uint32Array([7, 3]), 2, new Uint32Array(2), new Float32Array(1))).toBe(-4);
+    expect(() => rank(new Uint32Array([7, 3]), 0)).toThrow(RangeError);
+  });
+
+  test('takes no block of memory that can go away, and only one', () => {
+    expect(() => addon.shareBlock(new Uint8Array(8))).toThrow(RangeError);
+    expect(() => addon.shareBlock(new Uint8Array(1024))).toThrow(/SharedArrayBuffer/);
+    expect(() => addon.shareBlock(new Uint8Array(new SharedArrayBuffer(1024), 1))).toThrow(/aligned/);
+    const other = openCallBlock(addon);
+    expect(other.scalars.buffer).toBe(scalars.buffer);
   });
 
   test('checks handles, levels and metrics', () => {
-    for (const handle of [0, -1, 1, 12345, 2 ** 52, NaN]) {
+    for (const handle of [-1, 1, 12345, 2 ** 52, NaN]) {
       expect(() => score(context, handle, 4, one, out(), 0, 8, 0, 0)).toThrow(RangeError);
       expect(() => addon.residentState(handle)).toThrow(RangeError);
       addon.release(handle);

@@ -33,6 +33,7 @@ constexpr NamedEntry kEntries[] = {
     {"buildGraph", guarded<build_graph>},
     {"matchesMatrix", guarded<matches_matrix>},
     {"release", guarded<release>},
+    {"shareBlock", guarded<share_block>},
     {"score", guarded<score>},
     {"topK", guarded<top_k>},
     {"spread", guarded<spread>},

@@ -5,9 +5,8 @@
 namespace gearshift::binding {
 
 Call::Call(napi_env env, napi_callback_info info) noexcept : env_(env) {
-  size_t count = kMostArguments;
   void* data = nullptr;
-  if (napi_get_cb_info(env, info, &count, arguments_, nullptr, &data) != napi_ok) {
+  if (napi_get_cb_info(env, info, &count_, arguments_, nullptr, &data) != napi_ok) {
     fail("the call could not be read");
     return;
   }
@@ -62,6 +61,16 @@ double Call::number(size_t index) noexcept {
   if (napi_get_value_double(env_, arguments_[index], &value) != napi_ok) fail("expected a number", true);
   return value;
 }
+
+size_t Call::count_scalar(size_t place) noexcept {
+  constexpr double kMostExact = 9007199254740992.0;
+  const double value = state_->block()->scalars[place];
+  if (value >= 0 && value < kMostExact) return static_cast<size_t>(value);
+  fail("scalars: expected a count");
+  return 0;
+}
+
+float Call::float_scalar(size_t place) const noexcept { return static_cast<float>(state_->block()->scalars[place]); }
 
 void* Call::array(size_t index, napi_typedarray_type wanted) noexcept {
   napi_typedarray_type type;

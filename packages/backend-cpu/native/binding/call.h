@@ -32,6 +32,8 @@ class Call {
   /** Has the entry throw a RangeError (or a TypeError) with this text once it returns. */
   void fail(const char* text, bool is_type_error = false) noexcept;
 
+  /** Whether the caller passed so many arguments. */
+  bool has(size_t index) const noexcept { return index < count_; }
   bool is_number(size_t index) const noexcept;
   bool is_undefined(size_t index) const noexcept;
   int32_t small(size_t index) noexcept;    // an integer of 32 bits
@@ -42,6 +44,14 @@ class Call {
   ArrayView<uint32_t> uints(size_t index) noexcept {
     return {static_cast<uint32_t*>(array(index, napi_uint32_array)), length_};
   }
+  ArrayView<uint8_t> bytes(size_t index) noexcept {
+    return {static_cast<uint8_t*>(array(index, napi_uint8_array)), length_};
+  }
+
+  // The same readers for scalars of the block.
+  int32_t small_scalar(size_t place) noexcept { return static_cast<int32_t>(count_scalar(place)); }
+  size_t count_scalar(size_t place) noexcept;
+  float float_scalar(size_t place) const noexcept;
   bool is_shared(size_t index) const noexcept;  // a typed array whose memory cannot go away while it is referenced
   napi_value raw(size_t index) const noexcept { return arguments_[index]; }
 
@@ -58,6 +68,7 @@ class Call {
   napi_env env_;
   EnvState* state_ = nullptr;
   napi_value arguments_[kMostArguments] = {};
+  size_t count_ = kMostArguments;
   size_t length_ = 0;
   const char* failure_ = nullptr;
   bool is_type_error_ = false;

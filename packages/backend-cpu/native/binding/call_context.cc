@@ -15,10 +15,7 @@ constexpr int64_t kNsPerMs = 1'000'000;
 Throughput scan_throughput[kLevelMask + 1];
 Throughput spread_throughput[kLevelMask + 1];
 
-}  // namespace
-
-CallContext read_context(Call& call, size_t index) noexcept {
-  const auto bits = static_cast<uint32_t>(call.small(index));
+CallContext decode(Call& call, uint32_t bits) noexcept {
   const uint32_t metric = bits & kMetricMask;
   const uint32_t level = bits >> kLevelShift & kLevelMask;
   if (metric > static_cast<uint32_t>(Metric::euclidean)) call.fail("context: there is no such metric");
@@ -34,6 +31,20 @@ CallContext read_context(Call& call, size_t index) noexcept {
           &spread_throughput[level],
           threads == 0 ? 1u : threads,
           static_cast<int64_t>(bits >> kSliceShift & kSliceMask) * kNsPerMs};
+}
+
+}  // namespace
+
+CallContext read_context(Call& call, size_t index) noexcept {
+  return decode(call, static_cast<uint32_t>(call.small(index)));
+}
+
+CallContext read_block_context(Call& call) noexcept {
+  if (call.state().block() == nullptr) {
+    call.fail("the block of scalars was not shared");
+    return {};
+  }
+  return decode(call, static_cast<uint32_t>(call.small_scalar(kContextScalar)));
 }
 
 }  // namespace gearshift::binding

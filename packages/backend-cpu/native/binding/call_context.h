@@ -26,5 +26,7 @@ struct CallContext {
 
 /** Fails the call when it names a level that this CPU lacks. */
 CallContext read_context(Call& call, size_t index) noexcept;
+/** The same from the scalars of the block; fails the call when there is no block. */
+CallContext read_block_context(Call& call) noexcept;
 
 }  // namespace gearshift::binding

@@ -21,6 +21,7 @@ napi_value build_graph(Call& call);
 napi_value matches_matrix(Call& call);
 napi_value release(Call& call);
 
+napi_value share_block(Call& call);
 napi_value score(Call& call);
 napi_value top_k(Call& call);
 napi_value spread(Call& call);

@@ -70,6 +70,16 @@ void EnvState::clean_up(void* opaque) {
   release_process_pool();
 }
 
+napi_value EnvState::share_block(napi_env env, napi_value array, void* memory) noexcept {
+  if (block_ == nullptr) {
+    if (napi_create_reference(env, array, 1, &block_array_) != napi_ok) return nullptr;
+    block_ = static_cast<CallBlock*>(memory);
+  }
+  napi_value in_use = nullptr;
+  napi_get_reference_value(env, block_array_, &in_use);
+  return in_use;
+}
+
 void EnvState::finalize(napi_env, void* state, void*) { delete static_cast<EnvState*>(state); }
 
 int64_t EnvState::start(napi_env env, Job* job) noexcept {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "binding/call_block.h"
 #include "binding/candidate_list.h"
 #include "binding/handle_table.h"
 #include "binding/query_group.h"
@@ -29,6 +30,12 @@ class EnvState {
   ThreadPool& pool() const noexcept { return *pool_; }
   bool is_closed() const noexcept { return closed_; }
   HandleTable& handles() noexcept { return handles_; }
+  /** Null until JavaScript shared one. */
+  const CallBlock* block() const noexcept { return block_; }
+  CallBlock* block() noexcept { return block_; }
+  /** Takes the block, unless there is one; the one in use, or null. `array` must be shared and large enough. */
+  napi_value share_block(napi_env env, napi_value array, void* memory) noexcept;
+
   /** Working space of synchronous calls, of which a thread has one at a time. */
   QueryGroup& queries() noexcept { return queries_; }
   CandidateList& candidates() noexcept { return candidates_; }
@@ -53,6 +60,8 @@ class EnvState {
   HandleTable handles_;
   QueryGroup queries_;
   CandidateList candidates_;
+  CallBlock* block_ = nullptr;
+  napi_ref block_array_ = nullptr;
   bool closed_ = false;
   int64_t last_job_number_ = 0;
   size_t undelivered_ = 0;  // started and not delivered yet: while there are some, the event loop stays alive

@@ -23,8 +23,10 @@ inline constexpr size_t kSourceArgument = 1;
 inline constexpr size_t kDimensionsArgument = 2;
 inline constexpr size_t kQueryArgument = 3;
 
-/** Reads and checks them; rows of an array are looked up to `end_argument`, that many they must have. */
+/** Reads and checks them from the arguments of a call. */
 ScanArguments read_scan(Call& call) noexcept;
+/** The same of a synchronous call, whose scalars are in the block; the call must not go on where this failed. */
+ScanArguments read_block_scan(Call& call, size_t query_argument, size_t values_argument) noexcept;
 
 /** Whether `count` entries of `each` elements fit into `length`, without overflow. */
 inline bool has_room(size_t length, size_t count, size_t each) noexcept { return each == 0 || count <= length / each; }

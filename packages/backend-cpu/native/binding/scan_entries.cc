@@ -7,13 +7,25 @@
 
 namespace gearshift::binding {
 
+napi_value share_block(Call& call) {
+  const ArrayView<uint8_t> block = call.bytes(0);
+  if (call.failed()) return nullptr;
+  if (block.length < sizeof(CallBlock) || reinterpret_cast<uintptr_t>(block.data) % alignof(CallBlock) != 0 ||
+      !call.is_shared(0)) {
+    call.fail("block: expected enough aligned bytes of a SharedArrayBuffer");
+    return nullptr;
+  }
+  return call.state().share_block(call.env(), call.raw(0), block.data);
+}
+
 napi_value score(Call& call) {
-  ScanArguments read = read_scan(call);
-  const ArrayView<float> output = call.floats(4);
-  const size_t start = call.count(5);
-  const size_t end = call.count(6);
-  const size_t from = call.count(7);
-  const size_t first_query = call.count(8);
+  ScanArguments read = read_block_scan(call, 0, 2);
+  if (call.failed()) return nullptr;
+  const ArrayView<float> output = call.floats(1);
+  const size_t start = call.count_scalar(kStartScalar);
+  const size_t end = call.count_scalar(kEndScalar);
+  const size_t from = call.count_scalar(kFromScalar);
+  const size_t first_query = call.count_scalar(kFirstQueryScalar);
   if (call.failed()) return nullptr;
   if (read.status < 0) return call.give_integer(read.status);
   if (start > from || from > end) {
@@ -36,16 +48,20 @@ napi_value score(Call& call) {
 }
 
 napi_value top_k(Call& call) {
-  ScanArguments read = read_scan(call);
-  const ArrayView<uint32_t> indices = call.uints(4);
-  const ArrayView<float> scores = call.floats(5);
-  const size_t k = call.count(6);
-  const size_t output_query = call.count(7);
-  const size_t from = call.count(8);
-  const size_t end = call.count(9);
-  const size_t first_query = call.count(10);
-  const bool has_candidates = !call.is_undefined(11);
-  const ArrayView<uint32_t> candidates = has_candidates ? call.uints(11) : ArrayView<uint32_t>{};
+  ScanArguments read = read_block_scan(call, 0, 1);
+  if (call.failed()) return nullptr;
+  const size_t k = call.count_scalar(kKScalar);
+  const size_t output_query = call.count_scalar(kOutputQueryScalar);
+  const size_t from = call.count_scalar(kFromScalar);
+  const size_t end = call.count_scalar(kEndScalar);
+  const size_t first_query = call.count_scalar(kFirstQueryScalar);
+  const bool has_candidates = call.has(2) && !call.is_undefined(2);
+  const ArrayView<uint32_t> candidates = has_candidates ? call.uints(2) : ArrayView<uint32_t>{};
+  CallBlock& block = *call.state().block();
+  const bool has_arrays = call.has(3) && !call.is_undefined(3);
+  const ArrayView<uint32_t> indices =
+      has_arrays ? call.uints(3) : ArrayView<uint32_t>{block.indices, CallBlock::kResults};
+  const ArrayView<float> scores = has_arrays ? call.floats(4) : ArrayView<float>{block.scores, CallBlock::kResults};
   if (call.failed()) return nullptr;
   if (read.status < 0) return call.give_integer(read.status);
   if (k == 0 || from > end || output_query > first_query) {

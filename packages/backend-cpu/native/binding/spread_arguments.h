@@ -15,7 +15,7 @@ struct SpreadScalars {
 };
 
 /** The graph behind a handle; fails the call when there is none, or it is not ready. */
-SharedOperand* find_ready_graph(Call& call, size_t index) noexcept;
+SharedOperand* find_ready_graph(Call& call, int64_t handle) noexcept;
 /** Three arguments from `index` on. */
 SpreadScalars read_spread_scalars(Call& call, size_t index) noexcept;
 Spread describe_spread(const CallContext& context, const SharedOperand& operand, const SpreadScalars& scalars) noexcept;

@@ -6,8 +6,8 @@
 
 namespace gearshift::binding {
 
-SharedOperand* find_ready_graph(Call& call, size_t index) noexcept {
-  SharedOperand* operand = call.state().handles().find(call.integer(index));
+SharedOperand* find_ready_graph(Call& call, int64_t handle) noexcept {
+  SharedOperand* operand = call.state().handles().find(handle);
   if (operand != nullptr && operand->graph != nullptr && operand->is_ready()) return operand;
   call.fail("handle: it names no graph that is ready");
   return nullptr;
@@ -24,14 +24,16 @@ SpreadScalars read_spread_scalars(Call& call, size_t index) noexcept {
 }
 
 napi_value spread(Call& call) {
-  const CallContext context = read_context(call, 0);
-  SharedOperand* operand = find_ready_graph(call, 1);
-  const ArrayView<float> activations = call.floats(2);
-  const ArrayView<float> output = call.floats(3);
-  const size_t start = call.count(4);
-  const size_t end = call.count(5);
-  const size_t from = call.count(6);
-  const SpreadScalars scalars = read_spread_scalars(call, 7);
+  const CallContext context = read_block_context(call);
+  if (call.failed()) return nullptr;
+  SharedOperand* operand = find_ready_graph(call, static_cast<int64_t>(call.count_scalar(kHandleScalar)));
+  const ArrayView<float> activations = call.floats(0);
+  const ArrayView<float> output = call.floats(1);
+  const size_t start = call.count_scalar(kStartScalar);
+  const size_t end = call.count_scalar(kEndScalar);
+  const size_t from = call.count_scalar(kFromScalar);
+  const SpreadScalars scalars{call.float_scalar(kDecayScalar), call.float_scalar(kRetentionScalar),
+                              call.float_scalar(kThresholdScalar)};
   if (call.failed()) return nullptr;
   const size_t nodes = operand->key().shape[0];
   if (start > from || from > end || end > nodes) {

@@ -60,7 +60,7 @@ class SpreadJob final : public Job {
 
 napi_value start_spread(Call& call) {
   const CallContext context = read_context(call, 0);
-  SharedOperand* operand = find_ready_graph(call, 1);
+  SharedOperand* operand = find_ready_graph(call, call.integer(1));
   const ArrayView<float> activations = call.floats(2);
   const ArrayView<float> output = call.floats(3);
   const size_t start = call.count(4);

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gearshift::binding {
+
+/**
+ * Memory that both sides see: the scalars of the next synchronous call, and the results of a small one. Reading a number or
+ * a typed array from a JavaScript value costs as much as the whole call does otherwise. It lies in a SharedArrayBuffer,
+ * which cannot be detached and which the addon keeps alive. The layout is that of src/call-block.ts.
+ */
+struct CallBlock {
+  static constexpr size_t kScalars = 16;
+  static constexpr size_t kResults = 64;
+
+  double scalars[kScalars];
+  uint32_t indices[kResults];
+  float scores[kResults];
+};
+static_assert(sizeof(CallBlock) == 640, "src/call-block.ts says so");
+
+/** Places among the scalars. */
+enum Scalar : size_t {
+  kContextScalar,
+  kHandleScalar,  // 0: the rows come as an array
+  kDimensionsScalar,
+  kStartScalar,
+  kEndScalar,
+  kFromScalar,
+  kFirstQueryScalar,
+  kKScalar,
+  kOutputQueryScalar,
+  kDecayScalar,
+  kRetentionScalar,
+  kThresholdScalar,
+};
+
+}  // namespace gearshift::binding

@@ -1,0 +1,51 @@
+import type { CpuAddon } from './addon.js';
+
+/** Bytes of the block: scalars, then row numbers, then scores. */
+const BLOCK_BYTES = 640;
+const SCALARS = 16;
+/** Entries of a top-k that come back through the block. */
+export const BLOCK_RESULTS = 64;
+
+/**
+ * Memory that JavaScript and the addon both see: the scalars of the next synchronous call, and the results of a small
+ * top-k. Handing a number or a typed array over costs more than most of the work on a small request.
+ */
+export interface CallBlock {
+  /** By {@link SCALAR}. */
+  readonly scalars: Float64Array;
+  readonly indices: Uint32Array;
+  readonly scores: Float32Array;
+}
+
+/** Places among the scalars; what each means is said where an entry of the addon uses it. */
+export const SCALAR = {
+  context: 0,
+  handle: 1,
+  dimensions: 2,
+  start: 3,
+  end: 4,
+  from: 5,
+  firstQuery: 6,
+  k: 7,
+  outputQuery: 8,
+  decay: 9,
+  retention: 10,
+  threshold: 11,
+} as const;
+
+/** The addon as one thread uses it. */
+export interface AddonOfThread {
+  readonly addon: CpuAddon;
+  readonly block: CallBlock;
+}
+
+/** The block of this thread. The addon has one, however many copies of this package ask. */
+export function openCallBlock(addon: CpuAddon): CallBlock {
+  const { buffer, byteOffset } = addon.shareBlock(new Uint8Array(new SharedArrayBuffer(BLOCK_BYTES)));
+  const indicesOffset = byteOffset + SCALARS * Float64Array.BYTES_PER_ELEMENT;
+  return {
+    scalars: new Float64Array(buffer, byteOffset, SCALARS),
+    indices: new Uint32Array(buffer, indicesOffset, BLOCK_RESULTS),
+    scores: new Float32Array(buffer, indicesOffset + BLOCK_RESULTS * Uint32Array.BYTES_PER_ELEMENT, BLOCK_RESULTS),
+  };
+}
