@@ -14,8 +14,7 @@ double squared_norm_f64(const float* v, size_t dimensions) noexcept;
 
 /**
  * The score of one row by the rule that every backend follows, in double precision: what the kernels' float32 cannot tell
- * (NaN, infinities, huge and tiny values) is worked out here. Needs the floating-point mode without flushing of subnormals
- * to zero only for vectors that count as zero anyway.
+ * (NaN, infinities, huge and tiny values) is worked out here. Callers hold a KeepSubnormals.
  */
 float reference_score(Metric metric, const float* query, const float* row, size_t dimensions) noexcept;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/floating_point_mode.h"
 #include "core/inverse_norm.h"
 #include "core/reference.h"
 
@@ -47,6 +48,7 @@ bool score_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& m
 void score_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                  size_t start, size_t count, float* out) noexcept {
   if (!score_in_f32(kernels, metric, matrix, query, start, count, out)) return;
+  const KeepSubnormals keep;
   for (size_t i = 0; i < count; ++i) {
     if (needs_repair(metric, out[i]))
       out[i] = reference_score(metric, query.values(), matrix.rows + (start + i) * matrix.stride, matrix.dimensions);

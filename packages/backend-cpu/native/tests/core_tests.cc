@@ -1,0 +1,95 @@
+// Runs the tests of kernels/, dispatch/ and core/ for the levels named as arguments, or for every level that this CPU can
+// run. Prints a line for each group and the totals; exits with 1 when a group failed, with 2 for a level it does not have.
+#include <cstdio>
+#include <cstring>
+
+#include "groups.h"
+
+namespace {
+
+using namespace gearshift;
+using namespace gearshift::tests;
+
+struct Group {
+  const char* name;
+  void (*run)(Check&, const KernelTable&);
+};
+
+constexpr Group kGroups[] = {
+    {"kernels agree with f64", kernels_agree_with_f64},
+    {"kernels finish scores", kernels_finish_scores},
+    {"filters find what is better", filters_find_what_is_better},
+    {"scores agree with f64", scores_agree_with_f64},
+    {"scores have the same bits everywhere", scores_have_the_same_bits_everywhere},
+    {"special values follow the rule", special_values_follow_the_rule},
+    {"selection equals a full sort", selection_equals_a_full_sort},
+    {"selections merge", selections_merge},
+    {"top-k ranks rows", top_k_ranks_rows},
+    {"spreading agrees with f64", spreading_agrees_with_f64},
+    {"spreading follows the order of the edges", spreading_follows_the_order_of_the_edges},
+    {"spreading keeps NaN to its neighbours", spreading_keeps_nan_to_its_neighbours},
+    {"graphs are checked", graphs_are_checked},
+    {"copies are padded and aligned", copies_are_padded_and_aligned},
+    {"lack of memory is reported", lack_of_memory_is_reported},
+    {"floating-point mode is restored", floating_point_mode_is_restored},
+};
+
+struct Totals {
+  size_t passed = 0;
+  size_t failed = 0;
+
+  void add(const char* level, const char* group, const Check& check) {
+    // A group that checked nothing did not pass.
+    const bool ok = check.failures() == 0 && check.checks() > 0;
+    std::printf("%s %s: %s (%zu checks, %zu failed)\n", ok ? "ok    " : "FAILED", level, group, check.checks(),
+                check.failures());
+    std::fflush(stdout);
+    ++(ok ? passed : failed);
+  }
+};
+
+bool is_named(const char* level, int count, char** names) {
+  for (int i = 1; i < count; ++i)
+    if (std::strcmp(level, names[i]) == 0) return true;
+  return false;
+}
+
+/** Emulated instructions need nothing of the CPU. */
+bool can_run(const Level& level) {
+#if defined(GEARSHIFT_EMULATE_AVX512)
+  if (std::strcmp(level.kernels->name, "avx512") == 0) return true;
+#endif
+  return level.missing[0] == '\0';
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  Totals totals;
+  Check list;
+  levels_are_listed(list);
+  totals.add("all", "levels are listed", list);
+
+  const LevelList levels = all_levels();
+  int found = 0;
+  for (size_t i = 0; i < levels.count; ++i) {
+    const Level& level = levels.levels[i];
+    if (argument_count > 1 && !is_named(level.kernels->name, argument_count, arguments)) continue;
+    ++found;
+    if (!can_run(level)) {
+      std::printf("skipped %s: this CPU lacks %s\n", level.kernels->name, level.missing);
+      continue;
+    }
+    for (const Group& group : kGroups) {
+      Check check;
+      group.run(check, *level.kernels);
+      totals.add(level.kernels->name, group.name, check);
+    }
+  }
+  std::printf("%zu passed, %zu failed\n", totals.passed, totals.failed);
+  if (argument_count > 1 && found != argument_count - 1) {
+    std::printf("a level that was asked for is not part of this build\n");
+    return 2;
+  }
+  return totals.failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "check.h"
+#include "dispatch/kernel_table.h"
+
+namespace gearshift::tests {
+
+// The groups of tests, each in the file named for it. All but the last run once for every level.
+
+void kernels_agree_with_f64(Check& check, const KernelTable& kernels);
+void kernels_finish_scores(Check& check, const KernelTable& kernels);
+void filters_find_what_is_better(Check& check, const KernelTable& kernels);
+
+void scores_agree_with_f64(Check& check, const KernelTable& kernels);
+void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kernels);
+void special_values_follow_the_rule(Check& check, const KernelTable& kernels);
+
+void selection_equals_a_full_sort(Check& check, const KernelTable& kernels);
+void selections_merge(Check& check, const KernelTable& kernels);
+void top_k_ranks_rows(Check& check, const KernelTable& kernels);
+
+void spreading_agrees_with_f64(Check& check, const KernelTable& kernels);
+void spreading_follows_the_order_of_the_edges(Check& check, const KernelTable& kernels);
+void spreading_keeps_nan_to_its_neighbours(Check& check, const KernelTable& kernels);
+void graphs_are_checked(Check& check, const KernelTable& kernels);
+
+void copies_are_padded_and_aligned(Check& check, const KernelTable& kernels);
+void lack_of_memory_is_reported(Check& check, const KernelTable& kernels);
+void floating_point_mode_is_restored(Check& check, const KernelTable& kernels);
+
+void levels_are_listed(Check& check);
+
+}  // namespace gearshift::tests

@@ -1,0 +1,170 @@
+// The kernels by themselves: every count of rows and dimensions at which a loop, a pair or a tail begins or ends.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "groups.h"
+#include "guarded_floats.h"
+#include "oracle.h"
+#include "random_values.h"
+
+namespace gearshift::tests {
+namespace {
+
+constexpr size_t kDimensions[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 65, 767, 768, 769, 1536};
+constexpr size_t kMostRows = 70;
+
+/** What each of the three kernels gives for every row. */
+struct Results {
+  std::vector<float> dots, squared_distances, fused_dots, squared_norms;
+
+  explicit Results(size_t rows)
+      : dots(rows, -7), squared_distances(rows, -7), fused_dots(rows, -7), squared_norms(rows, -7) {}
+
+  void run(const KernelTable& kernels, const float* query, const float* rows, size_t stride, size_t row_count,
+           size_t dimensions, size_t first = 0) {
+    kernels.dot_f32(query, rows, stride, row_count, dimensions, &dots[first]);
+    kernels.squared_distance_f32(query, rows, stride, row_count, dimensions, &squared_distances[first]);
+    kernels.dot_and_squared_norm_f32(query, rows, stride, row_count, dimensions, &fused_dots[first],
+                                     &squared_norms[first]);
+  }
+
+  bool is_same_row(const Results& other, size_t row) const {
+    return is_same(dots[row], other.dots[row]) && is_same(squared_distances[row], other.squared_distances[row]) &&
+           is_same(fused_dots[row], other.fused_dots[row]) && is_same(squared_norms[row], other.squared_norms[row]);
+  }
+};
+
+void check_dimensions(Check& check, const KernelTable& kernels, size_t dimensions, Random& random) {
+  const std::vector<float> query = random.values(dimensions);
+  const std::vector<float> rows = random.values(kMostRows * dimensions);
+  Results one_by_one(kMostRows + 1);
+  for (size_t row = 0; row < kMostRows; ++row) {
+    const float* const values = &rows[row * dimensions];
+    one_by_one.run(kernels, query.data(), values, dimensions, 1, dimensions, row);
+    const Sums sums = sums_of(query.data(), values, dimensions);
+    const double bound = rounding(dimensions);
+    check.that(is_close(one_by_one.dots[row], sums.dot, bound * sums.magnitude), "dot of %zu dimensions: %g, not %g",
+               dimensions, one_by_one.dots[row], sums.dot);
+    // The difference itself is rounded before it is squared.
+    check.that(is_close(one_by_one.squared_distances[row], sums.squared_distance, 2 * bound * sums.squared_distance),
+               "squared distance of %zu dimensions: %g, not %g", dimensions, one_by_one.squared_distances[row],
+               sums.squared_distance);
+    check.that(is_close(one_by_one.squared_norms[row], sums.squared_norm, bound * sums.squared_norm),
+               "squared norm of %zu dimensions: %g, not %g", dimensions, one_by_one.squared_norms[row],
+               sums.squared_norm);
+    check.that(is_same(one_by_one.fused_dots[row], one_by_one.dots[row]), "the fused dot has other bits");
+  }
+
+  const size_t padded = (dimensions + 15) / 16 * 16;
+  GuardedFloats query_memory(dimensions + 1);
+  GuardedFloats row_memory(kMostRows * (padded + 1));
+  if (!check.that(query_memory.is_usable() && row_memory.is_usable(), "no memory")) return;
+  struct Layout {
+    size_t stride;
+    size_t gap;  // floats between the last value and memory that cannot be read; odd ones break every alignment
+  };
+  for (const Layout layout : {Layout{dimensions, 0}, Layout{dimensions, 1}, Layout{padded + 1, 0}}) {
+    float* const guarded_query = query_memory.at_end(dimensions, layout.gap);
+    std::copy(query.begin(), query.end(), guarded_query);
+    for (size_t row_count = 0; row_count <= kMostRows; ++row_count) {
+      const size_t floats = row_count == 0 ? 0 : (row_count - 1) * layout.stride + dimensions;
+      float* const guarded = row_memory.at_end(floats, layout.gap);
+      for (size_t row = 0; row < row_count; ++row)
+        std::copy_n(&rows[row * dimensions], dimensions, guarded + row * layout.stride);
+      Results together(kMostRows + 1);
+      together.run(kernels, guarded_query, guarded, layout.stride, row_count, dimensions);
+      for (size_t row = 0; row < row_count; ++row)
+        check.that(together.is_same_row(one_by_one, row), "row %zu of %zu has other bits at %zu dimensions, stride %zu",
+                   row, row_count, dimensions, layout.stride);
+      check.that(together.dots[row_count] == -7 && together.squared_distances[row_count] == -7 &&
+                     together.squared_norms[row_count] == -7 && together.fused_dots[row_count] == -7,
+                 "%zu rows: more results than rows", row_count);
+    }
+  }
+}
+
+}  // namespace
+
+void kernels_agree_with_f64(Check& check, const KernelTable& kernels) {
+  Random random(1);
+  for (const size_t dimensions : kDimensions) check_dimensions(check, kernels, dimensions, random);
+}
+
+void kernels_finish_scores(Check& check, const KernelTable& kernels) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Random random(2);
+  for (size_t count = 0; count <= kMostRows; ++count) {
+    const std::vector<float> scores = random.values(count);
+    const std::vector<float> norms = random.values(count);
+    std::vector<float> cosines = scores;
+    check.that(!kernels.finish_cosine_f32(cosines.data(), norms.data(), 3, count), "%zu: no score is NaN", count);
+    std::vector<float> distances(count);
+    for (size_t i = 0; i < count; ++i) distances[i] = scores[i] * scores[i];
+    check.that(!kernels.finish_euclidean_f32(distances.data(), count), "%zu: every distance is finite", count);
+    check.that(!kernels.any_not_finite_f32(scores.data(), count), "%zu: every score is finite", count);
+    for (size_t i = 0; i < count; ++i) {
+      const double product = static_cast<double>(scores[i]) * norms[i] * 3;
+      check.that(is_close(cosines[i], std::fmin(1, std::fmax(-1, product)), 4 * 0x1p-24), "cosine %zu of %zu: %g", i,
+                 count, cosines[i]);
+      check.that(is_close(distances[i], std::fabs(scores[i]), 2 * 0x1p-24), "distance %zu of %zu: %g", i, count,
+                 distances[i]);
+    }
+    // One odd value at each place, the rest as above.
+    for (size_t odd = 0; odd < count; ++odd) {
+      for (const float value : {kNan, kInfinity, -kInfinity}) {
+        std::vector<float> odd_scores = scores;
+        odd_scores[odd] = value;
+        check.that(kernels.any_not_finite_f32(odd_scores.data(), count), "%g at %zu of %zu was missed", value, odd, count);
+        const std::vector<float> ones(count, 1.0f);
+        const bool has_nan = kernels.finish_cosine_f32(odd_scores.data(), ones.data(), 1, count);
+        check.that(has_nan == std::isnan(value), "%g at %zu of %zu: NaN was %s", value, odd, count,
+                   has_nan ? "seen" : "missed");
+        const float clamped = std::isnan(value) ? kNan : value > 0 ? 1.0f : -1.0f;
+        check.that(is_same(odd_scores[odd], clamped), "%g became %g", value, odd_scores[odd]);
+        std::vector<float> odd_squares(count, 4.0f);
+        odd_squares[odd] = std::fabs(value);
+        check.that(kernels.finish_euclidean_f32(odd_squares.data(), count), "%g at %zu of %zu was missed", value, odd,
+                   count);
+        for (size_t i = 0; i < count; ++i)
+          check.that(is_same(odd_squares[i], i == odd ? std::fabs(value) : 2.0f), "the root at %zu is %g", i,
+                     odd_squares[i]);
+      }
+    }
+  }
+}
+
+void filters_find_what_is_better(Check& check, const KernelTable& kernels) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Random random(3);
+  for (size_t count = 0; count <= 260; count = count < 70 ? count + 1 : count + 19) {
+    GuardedFloats memory(count + 1);
+    if (!check.that(memory.is_usable(), "no memory")) return;
+    float* const scores = memory.at_end(count);
+    for (size_t i = 0; i < count; ++i) {
+      const float odd[] = {kNan, kInfinity, -kInfinity, 0.0f, -0.0f, 0.25f};
+      scores[i] = random.below(3) == 0 ? odd[random.below(6)] : random.value();
+    }
+    for (const float threshold : {0.25f, 0.0f, -0.0f, 1.0f, -1.0f, kInfinity, -kInfinity, 0.9f, -0.9f}) {
+      for (const bool above : {true, false}) {
+        constexpr uint32_t kUntouched = 0xffff'ffffu;
+        std::vector<uint32_t> survivors(count + 17, kUntouched);
+        const auto filter = above ? kernels.above_f32 : kernels.below_f32;
+        const size_t found = filter(scores, count, threshold, survivors.data());
+        std::vector<uint32_t> expected;
+        for (size_t i = 0; i < count; ++i)
+          if (above ? scores[i] > threshold : scores[i] < threshold) expected.push_back(static_cast<uint32_t>(i));
+        survivors.resize(std::min(found, count));
+        check.that(survivors == expected, "%zu scores %s %g: %zu found, %zu expected", count, above ? "above" : "below",
+                   threshold, found, expected.size());
+      }
+    }
+    std::vector<uint32_t> none(count + 17, 7);
+    check.that(kernels.above_f32(scores, count, kInfinity, none.data()) == 0, "something is above infinity");
+  }
+}
+
+}  // namespace gearshift::tests

@@ -1,0 +1,102 @@
+// Scores through the core: the values, and that a row's bits depend on nothing but the row and the query.
+#include <algorithm>
+#include <vector>
+
+#include "core/floating_point_mode.h"
+#include "core/scan.h"
+#include "groups.h"
+#include "guarded_floats.h"
+#include "oracle.h"
+#include "random_values.h"
+
+namespace gearshift::tests {
+namespace {
+
+constexpr Metric kMetrics[] = {Metric::cosine, Metric::dot, Metric::euclidean};
+
+double tolerance(Metric metric, const float* query, const float* row, size_t dimensions) {
+  if (metric == Metric::cosine) return rounding(dimensions);
+  const Sums sums = sums_of(query, row, dimensions);
+  return rounding(dimensions) * (metric == Metric::dot ? sums.magnitude : std::sqrt(sums.squared_distance));
+}
+
+}  // namespace
+
+void scores_agree_with_f64(Check& check, const KernelTable& kernels) {
+  Random random(10);
+  for (const size_t dimensions : {1, 3, 16, 17, 100, 384, 768, 1025}) {
+    const size_t rows = 600;
+    const std::vector<float> values = random.values(rows * dimensions);
+    const std::vector<float> query = random.values(dimensions);
+    auto resident = ResidentMatrix::allocate(rows, dimensions);
+    PreparedQuery prepared;
+    if (!check.that(resident != nullptr && prepared.prepare(kernels, query.data(), dimensions), "no memory")) return;
+    resident->fill(kernels, values.data(), 0, rows);
+    for (const Metric metric : kMetrics) {
+      std::vector<float> scores(rows);
+      score_rows(kernels, metric, resident->view(), prepared, 0, rows, scores.data());
+      for (size_t row = 0; row < rows; ++row) {
+        const float* const at = &values[row * dimensions];
+        const double expected = expected_score(metric, query.data(), at, dimensions);
+        check.that(is_close(scores[row], expected, tolerance(metric, query.data(), at, dimensions)),
+                   "metric %d, %zu dimensions, row %zu: %g, not %g", static_cast<int>(metric), dimensions, row,
+                   scores[row], expected);
+      }
+    }
+  }
+}
+
+void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kernels) {
+  Random random(11);
+  for (const size_t dimensions : {1, 5, 15, 16, 17, 33, 63, 64, 65, 383, 768}) {
+    const size_t rows = 523;  // two blocks and a bit
+    GuardedFloats memory(rows * dimensions + 1);
+    auto resident = ResidentMatrix::allocate(rows, dimensions);
+    const std::vector<float> query = random.values(dimensions);
+    PreparedQuery prepared;
+    if (!check.that(memory.is_usable() && resident != nullptr && prepared.prepare(kernels, query.data(), dimensions),
+                    "no memory"))
+      return;
+    // Misaligned and without any padding behind the last row.
+    float* const values = memory.at_end(rows * dimensions, 1);
+    for (size_t i = 0; i < rows * dimensions; ++i) values[i] = random.value();
+    std::fill_n(values + 40 * dimensions, dimensions, 0.0f);                  // a zero row
+    std::fill_n(values + 41 * dimensions, dimensions, 1e30f);                 // worked out in f64
+    values[42 * dimensions] = std::numeric_limits<float>::quiet_NaN();
+    // Filled in pieces, as threads do.
+    const size_t cuts[] = {0, 1, 8, 100, 101, 400, rows};
+    for (size_t i = 0; i + 1 < std::size(cuts); ++i) resident->fill(kernels, values, cuts[i], cuts[i + 1]);
+
+    std::vector<uint32_t> shuffled(rows);
+    for (size_t i = 0; i < rows; ++i) shuffled[i] = static_cast<uint32_t>(i);
+    for (size_t i = rows - 1; i > 0; --i) std::swap(shuffled[i], shuffled[random.below(i + 1)]);
+
+    for (const Metric metric : kMetrics) {
+      std::vector<float> expected(rows);
+      score_rows(kernels, metric, resident->view(), prepared, 0, rows, expected.data());
+      const MatrixView views[] = {resident->view(), view_of(values, rows, dimensions)};
+      for (const MatrixView& view : views) {
+        const char* const kind = view.inverse_norms == nullptr ? "borrowed" : "resident";
+        for (int range = 0; range < 60; ++range) {
+          const size_t start = range == 0 ? 0 : random.below(rows + 1);
+          const size_t end = range == 0 ? rows : start + random.below(rows + 1 - start);
+          std::vector<float> scores(end - start + 1, -7);
+          score_rows(kernels, metric, view, prepared, start, end, scores.data());
+          size_t differ = 0;
+          for (size_t i = start; i < end; ++i) differ += !is_same(scores[i - start], expected[i]);
+          check.that(differ == 0, "%zu %s rows of [%zu, %zu) differ, metric %d, %zu dimensions", differ, kind, start, end,
+                     static_cast<int>(metric), dimensions);
+          check.that(scores.back() == -7, "a score was written behind the range");
+        }
+        std::vector<float> scores(rows);
+        score_candidates(kernels, metric, view, prepared, shuffled.data(), rows, scores.data());
+        size_t differ = 0;
+        for (size_t i = 0; i < rows; ++i) differ += !is_same(scores[i], expected[shuffled[i]]);
+        check.that(differ == 0, "%zu %s candidates differ, metric %d, %zu dimensions", differ, kind,
+                   static_cast<int>(metric), dimensions);
+      }
+    }
+  }
+}
+
+}  // namespace gearshift::tests

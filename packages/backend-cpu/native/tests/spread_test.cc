@@ -1,0 +1,191 @@
+// Spreading over graphs whose rows differ as much as rows can, and the checks a graph goes through.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "core/spread.h"
+#include "groups.h"
+#include "guarded_floats.h"
+#include "oracle.h"
+#include "random_values.h"
+
+namespace gearshift::tests {
+namespace {
+
+struct Graph {
+  std::vector<uint32_t> row_pointers{0};
+  std::vector<uint32_t> columns;
+  std::vector<float> weights;
+
+  size_t nodes() const { return row_pointers.size() - 1; }
+  size_t length(size_t node) const { return row_pointers[node + 1] - row_pointers[node]; }
+  CsrView view() const { return {row_pointers.data(), columns.data(), weights.data(), nodes(), columns.size()}; }
+};
+
+template <typename LengthOf>
+Graph make_graph(size_t nodes, Random& random, LengthOf length_of) {
+  Graph graph;
+  for (size_t node = 0; node < nodes; ++node) {
+    const size_t length = length_of(node);
+    for (size_t i = 0; i < length; ++i) {
+      graph.columns.push_back(static_cast<uint32_t>(random.below(nodes)));
+      graph.weights.push_back(random.value());
+    }
+    graph.row_pointers.push_back(static_cast<uint32_t>(graph.columns.size()));
+  }
+  return graph;
+}
+
+/** Degrees of a power law: most nodes have a few edges, some have thousands. */
+size_t power_law(Random& random, size_t most) {
+  const double u = (random.value() + 1.0) / 2 + 1e-6;
+  return std::min(most, static_cast<size_t>(1 / std::pow(u, 1.2)));
+}
+
+std::vector<Graph> graphs(Random& random) {
+  std::vector<Graph> all;
+  for (const size_t nodes : {0, 1, 2, 15, 16, 17, 33, 1023, 1024, 1025, 3000}) {
+    all.push_back(make_graph(nodes, random, [&](size_t) { return random.below(20); }));
+    all.push_back(make_graph(nodes, random, [](size_t) { return size_t{0}; }));
+  }
+  all.push_back(make_graph(5000, random, [&](size_t) { return power_law(random, 5000); }));
+  all.push_back(make_graph(2000, random, [](size_t node) { return node == 1500 ? size_t{100'003} : size_t{3}; }));
+  for (const size_t length : {255, 256, 257, 258, 271, 272, 273})
+    all.push_back(make_graph(40, random, [length](size_t node) { return node % 3 == 0 ? length : node; }));
+  return all;
+}
+
+constexpr float kDecay = 0.85f;
+constexpr float kRetention = 0.5f;
+
+std::vector<float> spread_all(const KernelTable& kernels, const ResidentGraph& graph, const std::vector<float>& x,
+                              float threshold) {
+  std::vector<float> y(graph.nodes(), -7);
+  spread_rows(kernels, graph, x.data(), kDecay, kRetention, threshold, 0, graph.nodes(), y.data());
+  return y;
+}
+
+}  // namespace
+
+void spreading_agrees_with_f64(Check& check, const KernelTable& kernels) {
+  Random random(40);
+  for (const Graph& graph : graphs(random)) {
+    std::unique_ptr<ResidentGraph> resident;
+    if (!check.that(ResidentGraph::build(graph.view(), &resident) == GraphStatus::ok, "the graph was refused")) return;
+    check.that(resident->nodes() == graph.nodes() && resident->edges() == graph.columns.size(), "the counts differ");
+    const size_t nodes = graph.nodes();
+    const std::vector<float> values = random.values(nodes);
+    // Sources behind the last node must not be read.
+    GuardedFloats memory(nodes + 1);
+    if (!check.that(memory.is_usable(), "no memory")) return;
+    float* const x = memory.at_end(nodes);
+    std::copy(values.begin(), values.end(), x);
+    for (const float threshold : {0.0f, 0.3f}) {
+      const std::vector<float> y = spread_all(kernels, *resident, values, threshold);
+      for (size_t node = 0; node < nodes; ++node) {
+        double sum = 0;
+        double magnitude = 0;
+        for (size_t edge = graph.row_pointers[node]; edge < graph.row_pointers[node + 1]; ++edge) {
+          const double product = static_cast<double>(graph.weights[edge]) * values[graph.columns[edge]];
+          sum += product;
+          magnitude += std::fabs(product);
+        }
+        const double activation = static_cast<double>(kRetention) * values[node] + static_cast<double>(kDecay) * sum;
+        const double error = rounding(graph.length(node) + 4) * (magnitude + std::fabs(values[node]));
+        const bool near_threshold = std::fabs(std::fabs(activation) - threshold) <= error;
+        const double expected = std::fabs(activation) < threshold ? 0 : activation;
+        check.that(is_close(y[node], expected, error) || (near_threshold && (y[node] == 0 || std::fabs(y[node]) >= threshold)),
+                   "node %zu of %zu with %zu edges: %g, not %g", node, nodes, graph.length(node), y[node], expected);
+      }
+      // Any range gives the same bits, and writes nothing outside of it.
+      for (int range = 0; range < 12; ++range) {
+        const size_t start = random.below(nodes + 1);
+        const size_t end = start + random.below(nodes + 1 - start);
+        std::vector<float> part(end - start + 2, -7);
+        spread_rows(kernels, *resident, x, kDecay, kRetention, threshold, start, end, part.data() + 1);
+        size_t differ = 0;
+        for (size_t node = start; node < end; ++node) differ += !is_same(part[1 + node - start], y[node]);
+        check.that(differ == 0, "%zu nodes of [%zu, %zu) of %zu differ", differ, start, end, nodes);
+        check.that(part.front() == -7 && part.back() == -7, "written outside of [%zu, %zu)", start, end);
+      }
+    }
+  }
+}
+
+void spreading_follows_the_order_of_the_edges(Check& check, const KernelTable& kernels) {
+  Random random(41);
+  const Graph graph = make_graph(3000, random, [&](size_t) { return random.below(60); });
+  std::unique_ptr<ResidentGraph> resident;
+  if (!check.that(ResidentGraph::build(graph.view(), &resident) == GraphStatus::ok, "the graph was refused")) return;
+  const std::vector<float> x = random.values(graph.nodes());
+  const std::vector<float> y = spread_all(kernels, *resident, x, 0.0f);
+  size_t fused = 0;
+  size_t separate = 0;
+  for (size_t node = 0; node < graph.nodes(); ++node) {
+    float with_fma = 0;
+    volatile float without = 0;  // no compiler may fuse it
+    for (size_t edge = graph.row_pointers[node]; edge < graph.row_pointers[node + 1]; ++edge) {
+      const float source = x[graph.columns[edge]];
+      with_fma = std::fma(graph.weights[edge], source, with_fma);
+      const volatile float product = graph.weights[edge] * source;
+      without = without + product;
+    }
+    const volatile float kept = kRetention * x[node];
+    const volatile float fused_part = kDecay * with_fma;
+    const volatile float separate_part = kDecay * without;
+    fused += is_same(y[node], kept + fused_part);
+    separate += is_same(y[node], kept + separate_part);
+  }
+  // A plain loop over the row gives the very same bits, with the multiply-add of the level.
+  check.that(fused == graph.nodes() || separate == graph.nodes(), "of %zu nodes %zu equal a fused loop, %zu a plain one",
+             graph.nodes(), fused, separate);
+}
+
+void spreading_keeps_nan_to_its_neighbours(Check& check, const KernelTable& kernels) {
+  Random random(42);
+  for (const float odd : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    const Graph graph = make_graph(2100, random, [&](size_t node) { return node == 70 ? size_t{700} : random.below(40); });
+    std::unique_ptr<ResidentGraph> resident;
+    if (!check.that(ResidentGraph::build(graph.view(), &resident) == GraphStatus::ok, "the graph was refused")) return;
+    for (const size_t source : {size_t{0}, size_t{5}, size_t{2099}}) {
+      std::vector<float> x = random.values(graph.nodes());
+      x[source] = odd;
+      const std::vector<float> y = spread_all(kernels, *resident, x, 0.01f);
+      for (size_t node = 0; node < graph.nodes(); ++node) {
+        const auto* const first = &graph.columns[graph.row_pointers[node]];
+        const bool is_neighbour = std::count(first, first + graph.length(node), source) != 0 || node == source;
+        check.that(std::isfinite(y[node]) != is_neighbour, "node %zu %s a neighbour of %zu and became %g", node,
+                   is_neighbour ? "is" : "is not", source, y[node]);
+      }
+    }
+  }
+}
+
+void graphs_are_checked(Check& check, const KernelTable&) {
+  Graph good;
+  good.row_pointers = {0, 2, 2, 3};
+  good.columns = {0, 2, 1};
+  good.weights = {1, 2, 3};
+  const auto status_of = [](const Graph& graph) {
+    std::unique_ptr<ResidentGraph> built;
+    const GraphStatus status = ResidentGraph::build(graph.view(), &built);
+    return (built != nullptr) == (status == GraphStatus::ok) ? status : GraphStatus::out_of_memory;
+  };
+  check.that(status_of(good) == GraphStatus::ok, "a good graph was refused");
+  const auto refuses = [&](const char* what, auto spoil) {
+    Graph spoilt = good;
+    spoil(spoilt);
+    check.that(status_of(spoilt) == GraphStatus::invalid, "accepted: %s", what);
+  };
+  refuses("a column that is no node", [](Graph& graph) { graph.columns[1] = 3; });
+  refuses("a column of all ones", [](Graph& graph) { graph.columns[2] = 0xffff'ffffu; });
+  refuses("offsets that descend", [](Graph& graph) { graph.row_pointers[2] = 1; });
+  refuses("a first offset that is not 0", [](Graph& graph) { graph.row_pointers[0] = 1; });
+  refuses("a last offset short of the edges", [](Graph& graph) { graph.row_pointers[3] = 2; });
+  refuses("a last offset beyond the edges", [](Graph& graph) { graph.row_pointers[3] = 4; });
+  refuses("an offset far beyond the edges", [](Graph& graph) { graph.row_pointers[1] = 0xffff'fff0u; });
+}
+
+}  // namespace gearshift::tests
