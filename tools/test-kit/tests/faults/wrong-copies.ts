@@ -1,4 +1,3 @@
-import { type Backend } from '@gearshift/contracts';
 import { createFakeGpuBackend } from '../../src/index.js';
 import { type BrokenBackend } from './broken-backend.js';
 import { withFault } from './with-fault.js';
