@@ -1,0 +1,61 @@
+import { expectTypeOf, test } from 'vitest';
+import {
+  err,
+  firstError,
+  ok,
+  unwrap,
+  type Backend,
+  type BackendError,
+  type CosineSimilarityRequest,
+  type DecisionReason,
+  type OperationName,
+  type OperationRequest,
+  type PhaseTimes,
+  type Result,
+  type SyncBackend,
+  type TopKRequest,
+  type VectorMatrix,
+} from '../src/index.js';
+
+test('a result has a value or an error, never both', () => {
+  const result = ok(1) as Result<number, 'broken'>;
+  // @ts-expect-error: only after asking whether it succeeded
+  expectTypeOf(result.value).toEqualTypeOf<number>();
+  if (result.ok) expectTypeOf(result.value).toEqualTypeOf<number>();
+  else expectTypeOf(result.error).toEqualTypeOf<'broken'>();
+  expectTypeOf(unwrap(result)).toEqualTypeOf<number>();
+  expectTypeOf(firstError([result])).toEqualTypeOf<Result<number[], 'broken'>>();
+  expectTypeOf(err('x' as const)).toExtend<Result<number, 'x'>>();
+});
+
+test('operation names are suggested, and others allowed', () => {
+  expectTypeOf<'top-k'>().toExtend<OperationName>();
+  expectTypeOf<'my-own'>().toExtend<OperationName>();
+  expectTypeOf<number>().not.toExtend<OperationName>();
+});
+
+test('requests are told apart by their operation', () => {
+  const request = {} as OperationRequest;
+  if (request.operation === 'top-k') expectTypeOf(request).toEqualTypeOf<TopKRequest>();
+  expectTypeOf<Omit<TopKRequest, 'k'>>().not.toExtend<TopKRequest>();
+  expectTypeOf<{
+    operation: 'cosine-similarity';
+    query: number[];
+    matrix: VectorMatrix;
+  }>().not.toExtend<CosineSimilarityRequest>();
+});
+
+test('a backend answers with results, and a synchronous one is a backend', () => {
+  expectTypeOf<SyncBackend>().toExtend<Backend>();
+  expectTypeOf<ReturnType<Backend['cosineSimilarity']>>().toEqualTypeOf<Promise<Result<PhaseTimes, BackendError>>>();
+  expectTypeOf<ReturnType<SyncBackend['topKSync']>>().toEqualTypeOf<Result<PhaseTimes, BackendError>>();
+  expectTypeOf<undefined>().toExtend<Backend['makeResident']>();
+});
+
+test('operands are read-only, and reasons a closed set', () => {
+  const matrix = {} as VectorMatrix;
+  // @ts-expect-error: markChanged does that
+  matrix.version = 2;
+  expectTypeOf<'predicted-faster'>().toExtend<DecisionReason>();
+  expectTypeOf<'because'>().not.toExtend<DecisionReason>();
+});

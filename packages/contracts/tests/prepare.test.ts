@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import {
+  createMatrix,
+  graphFromEdges,
+  isPrepared,
+  prepareCosineSimilarity,
+  prepareOperand,
+  prepareRequest,
+  prepareSpreadActivation,
+  prepareTopK,
+  SPREAD_DEFAULTS,
+  type CosineSimilarityRequest,
+  type SpreadActivationRequest,
+  type TopKRequest,
+} from '../src/index.js';
+
+// What bad arguments are answered with is checked for every backend by the contract suite; here is the rest.
+const matrix = () => createMatrix(Float32Array.of(1, 2, 3, 4, 5, 6), { dimensions: 2 });
+const cosine = (): CosineSimilarityRequest => ({
+  operation: 'cosine-similarity',
+  query: Float32Array.of(1, 2, 3, 4),
+  matrix: matrix(),
+});
+const topK = (): TopKRequest => ({ operation: 'top-k', query: Float32Array.of(1, 2), matrix: matrix(), k: 5 });
+const spread = (): SpreadActivationRequest => ({
+  operation: 'spread-activation',
+  graph: graphFromEdges(3, [[0, 1]]),
+  activations: Float32Array.of(1, 2, 3),
+});
+
+describe('defaults and lengths', () => {
+  test('cosine similarity', () => {
+    expect(prepareCosineSimilarity(cosine())).toMatchObject({ queries: 2, start: 0, end: 3, outputLength: 6 });
+    expect(prepareCosineSimilarity({ ...cosine(), start: 1, end: 2 })).toMatchObject({
+      start: 1,
+      end: 2,
+      outputLength: 2,
+    });
+  });
+
+  test('top-k', () => {
+    expect(prepareTopK(topK())).toMatchObject({
+      metric: 'cosine',
+      k: 5,
+      count: 3,
+      outputLength: 3,
+      candidates: undefined,
+    });
+    const some = { ...topK(), query: new Float32Array(8), k: 1, candidates: Uint32Array.of(2, 0) };
+    expect(prepareTopK(some)).toMatchObject({ queries: 4, count: 1, outputLength: 4 });
+    expect(prepareTopK({ ...some, k: 9 }).count).toBe(2);
+    expect(prepareTopK({ ...topK(), start: 2 }).count).toBe(1);
+  });
+
+  test('spreading', () => {
+    expect(prepareSpreadActivation(spread())).toMatchObject({ ...SPREAD_DEFAULTS, start: 0, end: 3, outputLength: 3 });
+    const part = prepareSpreadActivation({
+      ...spread(),
+      start: 1,
+      end: 2,
+      hops: 1,
+      decay: -1,
+      retention: 2,
+      threshold: 3,
+    });
+    expect(part).toMatchObject({ hops: 1, decay: -1, retention: 2, threshold: 3, outputLength: 1 });
+  });
+});
+
+describe('prepared once', () => {
+  test('what is prepared is given back as it is, by its own function and by prepareRequest', () => {
+    for (const request of [cosine(), topK(), spread()]) {
+      const prepared = prepareRequest(request);
+      expect(isPrepared(prepared)).toBe(true);
+      expect(prepareRequest(prepared)).toBe(prepared);
+    }
+    const prepared = prepareTopK(topK());
+    expect(prepareTopK(prepared)).toBe(prepared);
+  });
+
+  test('a changed copy of a prepared request is checked again', () => {
+    const copy = Object.assign({}, prepareTopK(topK()), { k: 0 }) as TopKRequest;
+    expect(isPrepared(copy)).toBe(false);
+    expect(() => prepareTopK(copy)).toThrow('k: expected an integer of at least 1, got 0');
+    for (const value of [null, undefined, 1, 'prepared', {}]) expect(isPrepared(value)).toBe(false);
+  });
+
+  test('a request prepared for another operation is refused', () => {
+    const prepared = prepareTopK(topK());
+    expect(() => prepareCosineSimilarity(prepared as never)).toThrow(
+      "operation: expected 'cosine-similarity', got 'top-k'",
+    );
+  });
+
+  test('later changes of the operand do not reach it', () => {
+    const request = cosine();
+    const prepared = prepareCosineSimilarity(request);
+    Object.assign(request.matrix, { rows: 1_000_000, version: 9 });
+    expect(prepared.matrix).toMatchObject({ rows: 3, version: 1 });
+  });
+});
+
+describe('hostile callers', () => {
+  test('getters are read once', () => {
+    let reads = 0;
+    const request = {
+      ...topK(),
+      get k() {
+        reads += 1;
+        return reads === 1 ? 2 : -1;
+      },
+    };
+    expect(prepareTopK(request).k).toBe(2);
+    expect(reads).toBe(1);
+  });
+
+  test('a polluted Object.prototype changes nothing', () => {
+    const pollution = { start: 2, end: 2, metric: 'dot', candidates: Uint32Array.of(1), hops: 5, threshold: 100 };
+    const prototype = Object.prototype as Record<string, unknown>;
+    Object.assign(prototype, pollution);
+    try {
+      expect(prepareTopK(topK())).toMatchObject({ start: 0, end: 3, metric: 'cosine' });
+      expect(prepareTopK(topK()).candidates).toBeUndefined();
+      expect(prepareSpreadActivation(spread())).toMatchObject({ hops: 1, threshold: 0, start: 0, end: 3 });
+    } finally {
+      for (const name of Object.keys(pollution)) Reflect.deleteProperty(prototype, name);
+    }
+  });
+
+  test.each([
+    ['null', () => prepareRequest(null as never), TypeError, 'request: expected an object, got null'],
+    ['a number', () => prepareTopK(5 as never), TypeError, 'request: expected an object, got 5'],
+    [
+      'an unknown operation',
+      () => prepareRequest({ operation: 'sort' } as never),
+      RangeError,
+      "operation: expected cosine-similarity, top-k or spread-activation, got 'sort'",
+    ],
+    [
+      'an id that is none',
+      () => prepareCosineSimilarity({ ...cosine(), matrix: { ...matrix(), id: 1.5 } }),
+      RangeError,
+      'matrix.id: expected an integer of at least 0, got 1.5',
+    ],
+    [
+      'a version that is none',
+      () => prepareCosineSimilarity({ ...cosine(), matrix: { ...matrix(), version: -1 } }),
+      RangeError,
+      'matrix.version: expected an integer of at least 0, got -1',
+    ],
+    [
+      'too many rows for the values',
+      () => prepareCosineSimilarity({ ...cosine(), matrix: { ...matrix(), rows: 2 ** 31 } }),
+      RangeError,
+      'matrix.values: expected 4294967296 elements (2147483648 rows of 2), got 6',
+    ],
+  ])('%s is refused', (_, prepare, error, message) => {
+    expect(prepare).toThrow(error);
+    expect(prepare).toThrow(message);
+  });
+});
+
+describe('graphs', () => {
+  test('edges are checked again when the version, or an array, is another', () => {
+    const { graph, activations } = spread();
+    prepareSpreadActivation({ operation: 'spread-activation', graph, activations });
+    graph.columns[0] = 99;
+    // Changed without a word: the check is not repeated for each request.
+    prepareSpreadActivation({ operation: 'spread-activation', graph, activations });
+    const changed = { ...graph, version: graph.version + 1 };
+    const prepare = (given: typeof graph) => () =>
+      prepareSpreadActivation({ operation: 'spread-activation', graph: given, activations });
+    expect(prepare(changed)).toThrow('columns[0]: expected a node below 3, got 99');
+    expect(prepare({ ...graph, weights: new Float32Array(2) })).toThrow('weights: expected 1 elements');
+  });
+});
+
+describe('prepareOperand', () => {
+  test('checks either kind, and gives a copy that does not change', () => {
+    const given = matrix();
+    const prepared = prepareOperand(given);
+    expect(prepared).toEqual(given);
+    expect(prepared).not.toBe(given);
+    expect(prepareOperand(spread().graph)).toMatchObject({ nodes: 3 });
+    expect(() => prepareOperand({ ...given, rows: 4 })).toThrow('matrix.values: expected 8 elements');
+    expect(() => prepareOperand(undefined as never)).toThrow('operand: expected an object, got undefined');
+  });
+});
