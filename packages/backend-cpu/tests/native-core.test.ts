@@ -1,0 +1,152 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+// Builds the tests in native/tests with plain CMake and runs them: for every instruction set that this machine has, and for
+// those it lacks in emulation. A variant whose tools are not there is skipped, and says so.
+
+const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
+const BUILD_TIMEOUT_MS = 300_000;
+const GROUPS = 17; // of core_tests.cc for one level
+
+// Nx puts the folder of the node program first on the PATH, where tools may lie that the user does not have on theirs.
+const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
+const run = (program: string, args: readonly string[]) => promisify(execFile)(program, args, { env });
+
+interface Outcome {
+  readonly status: number;
+  readonly lines: readonly string[];
+}
+
+interface Variant {
+  readonly name: string;
+  /** What is missing on this machine, or null. */
+  readonly lacks: string | null;
+  readonly options: readonly string[];
+  readonly targets: readonly string[];
+  /** The program that runs the tests, for another CPU than this one. */
+  readonly emulator?: string;
+}
+
+function runs(program: string, ...args: string[]): boolean {
+  return spawnSync(program, args, { stdio: 'ignore', env }).status === 0;
+}
+
+const hasCompiler = [process.env['CXX'], 'c++', 'g++', 'clang++', 'cl'].some(
+  (program) => program !== undefined && runs(program, '--version'),
+);
+const lacksBasics = !runs('cmake', '--version') ? 'CMake' : !hasCompiler ? 'a C++ compiler' : null;
+const isX64Linux = process.platform === 'linux' && process.arch === 'x64';
+
+const HOST: Variant = {
+  name: 'this machine',
+  lacks: lacksBasics,
+  options: [],
+  targets: ['core_tests', 'thread_pool_tests'],
+};
+const AVX512: Variant = {
+  name: 'AVX-512 in emulation',
+  lacks: lacksBasics ?? (isX64Linux && existsSync('/usr/include/simde/simde-common.h') ? null : 'SIMDe on x86-64'),
+  options: ['-DGEARSHIFT_EMULATE_AVX512=ON'],
+  targets: ['core_tests'],
+};
+const NEON: Variant = {
+  name: 'NEON in emulation',
+  lacks:
+    lacksBasics ??
+    (process.platform !== 'linux'
+      ? 'Linux'
+      : !runs('aarch64-linux-gnu-g++', '--version')
+        ? 'aarch64-linux-gnu-g++'
+        : !runs('qemu-aarch64-static', '--version')
+          ? 'qemu-aarch64-static'
+          : null),
+  options: [
+    '-DCMAKE_SYSTEM_NAME=Linux',
+    '-DCMAKE_SYSTEM_PROCESSOR=aarch64',
+    '-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++',
+    '-DCMAKE_EXE_LINKER_FLAGS=-static',
+  ],
+  targets: ['core_tests'],
+  emulator: 'qemu-aarch64-static',
+};
+
+const buildFolder = ({ name }: Variant): string =>
+  join(PACKAGE_FOLDER, 'build/native-tests', name.replaceAll(' ', '-').toLowerCase());
+
+async function build(variant: Variant): Promise<void> {
+  const folder = buildFolder(variant);
+  const generator = runs('ninja', '--version') ? ['-G', 'Ninja'] : [];
+  const configure = ['-S', PACKAGE_FOLDER, '-B', folder, ...generator, '-DCMAKE_BUILD_TYPE=Release'];
+  await run('cmake', [...configure, '-DGEARSHIFT_NATIVE_TESTS=ON', ...variant.options]);
+  const targets = variant.targets.flatMap((target) => ['--target', target]);
+  await run('cmake', ['--build', folder, '--config', 'Release', '--parallel', '2', ...targets]);
+}
+
+async function runTests(variant: Variant, target: string, ...args: string[]): Promise<Outcome> {
+  const program = join(buildFolder(variant), 'native/tests', target);
+  const [file, ...rest] = variant.emulator === undefined ? [program] : [variant.emulator, program];
+  try {
+    const { stdout } = await run(file, [...rest, ...args]);
+    return { status: 0, lines: stdout.trimEnd().split('\n') };
+  } catch (error) {
+    const { code, stdout } = error as { code?: unknown; stdout?: string };
+    if (typeof code !== 'number' || stdout === undefined) throw error;
+    return { status: code, lines: stdout.trimEnd().split('\n') };
+  }
+}
+
+/** Everything but what passed, so that a failure shows itself. */
+function complaintsOf({ lines }: Outcome): readonly string[] {
+  return lines.filter((line) => !/^(ok |\d+ passed)/.test(line));
+}
+
+function expectAllPassed(outcome: Outcome): void {
+  expect(complaintsOf(outcome)).toEqual([]);
+  expect(outcome.lines.at(-1)).toBe(`${GROUPS} passed, 0 failed`);
+  expect(outcome.status).toBe(0);
+}
+
+function describeVariant(variant: Variant, body: () => void): void {
+  const suffix = variant.lacks === null ? '' : ` (skipped: needs ${variant.lacks})`;
+  describe.skipIf(variant.lacks !== null)(`native tests on ${variant.name}${suffix}`, () => {
+    beforeAll(() => build(variant), BUILD_TIMEOUT_MS);
+    body();
+  });
+}
+
+describeVariant(HOST, () => {
+  const levels = process.arch === 'arm64' ? ['neon', 'portable'] : ['avx512', 'avx2', 'portable'];
+  test.for(levels)('%s', async (level, { skip }) => {
+    const outcome = await runTests(HOST, 'core_tests', level);
+    const reason = outcome.lines.find((line) => line.startsWith(`skipped ${level}`));
+    if (reason !== undefined) skip(reason);
+    expectAllPassed(outcome);
+  });
+
+  test('a level that is not there is no success', async () => {
+    expect(await runTests(HOST, 'core_tests', 'avx9000')).toMatchObject({ status: 2 });
+  });
+
+  test('the thread pool', async () => {
+    const outcome = await runTests(HOST, 'thread_pool_tests');
+    expect(complaintsOf(outcome)).toEqual([]);
+    expect(outcome.lines.length).toBeGreaterThan(5);
+    expect(outcome.status).toBe(0);
+  });
+});
+
+describeVariant(AVX512, () => {
+  test('avx512', async () => {
+    expectAllPassed(await runTests(AVX512, 'core_tests', 'avx512'));
+  });
+});
+
+describeVariant(NEON, () => {
+  test('neon', async () => {
+    expectAllPassed(await runTests(NEON, 'core_tests', 'neon'));
+  });
+});
