@@ -11,6 +11,7 @@ Call::Call(napi_env env, napi_callback_info info) noexcept : env_(env) {
     return;
   }
   state_ = static_cast<EnvState*>(data);
+  if (state_->block() != nullptr) scalars_ = state_->block()->scalars;
   if (state_->is_closed()) fail("the addon was shut down on this thread");
 }
 
@@ -61,16 +62,6 @@ double Call::number(size_t index) noexcept {
   if (napi_get_value_double(env_, arguments_[index], &value) != napi_ok) fail("expected a number", true);
   return value;
 }
-
-size_t Call::count_scalar(size_t place) noexcept {
-  constexpr double kMostExact = 9007199254740992.0;
-  const double value = state_->block()->scalars[place];
-  if (value >= 0 && value < kMostExact) return static_cast<size_t>(value);
-  fail("scalars: expected a count");
-  return 0;
-}
-
-float Call::float_scalar(size_t place) const noexcept { return static_cast<float>(state_->block()->scalars[place]); }
 
 void* Call::array(size_t index, napi_typedarray_type wanted) noexcept {
   napi_typedarray_type type;

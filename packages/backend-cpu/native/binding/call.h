@@ -50,8 +50,13 @@ class Call {
 
   // The same readers for scalars of the block.
   int32_t small_scalar(size_t place) noexcept { return static_cast<int32_t>(count_scalar(place)); }
-  size_t count_scalar(size_t place) noexcept;
-  float float_scalar(size_t place) const noexcept;
+  size_t count_scalar(size_t place) noexcept {
+    const double value = scalars_[place];
+    if (value >= 0 && value < kMostExact) return static_cast<size_t>(static_cast<int64_t>(value));
+    fail("scalars: expected a count");
+    return 0;
+  }
+  float float_scalar(size_t place) const noexcept { return static_cast<float>(scalars_[place]); }
   bool is_shared(size_t index) const noexcept;  // a typed array whose memory cannot go away while it is referenced
   napi_value raw(size_t index) const noexcept { return arguments_[index]; }
 
@@ -63,11 +68,14 @@ class Call {
   void throw_failure() const noexcept;
 
  private:
+  static constexpr double kMostExact = 9007199254740992.0;
+
   void* array(size_t index, napi_typedarray_type type) noexcept;
 
   napi_env env_;
   EnvState* state_ = nullptr;
-  napi_value arguments_[kMostArguments] = {};
+  const double* scalars_ = nullptr;  // of the block
+  napi_value arguments_[kMostArguments];  // all written by napi_get_cb_info
   size_t count_ = kMostArguments;
   size_t length_ = 0;
   const char* failure_ = nullptr;

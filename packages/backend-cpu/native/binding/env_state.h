@@ -11,6 +11,7 @@
 #include "binding/candidate_list.h"
 #include "binding/handle_table.h"
 #include "binding/query_group.h"
+#include "binding/scan_calls.h"
 #include "pool/thread_pool.h"
 
 namespace gearshift::binding {
@@ -39,6 +40,7 @@ class EnvState {
   /** Working space of synchronous calls, of which a thread has one at a time. */
   QueryGroup& queries() noexcept { return queries_; }
   CandidateList& candidates() noexcept { return candidates_; }
+  TopKWorkspace& selectors() noexcept { return selectors_; }
 
   /** Takes over the job and starts it; its number, or a negative status and the job is gone. */
   int64_t start(napi_env env, Job* job) noexcept;
@@ -60,6 +62,7 @@ class EnvState {
   HandleTable handles_;
   QueryGroup queries_;
   CandidateList candidates_;
+  TopKWorkspace selectors_;
   CallBlock* block_ = nullptr;
   napi_ref block_array_ = nullptr;
   bool closed_ = false;

@@ -27,7 +27,8 @@ void use_values(Call& call, const ArrayView<float>& values, size_t dimensions, S
 void use_query(Call& call, const ArrayView<float>& query, ScanArguments& read) noexcept {
   if (call.failed()) return;
   read.query = query;
-  read.query_count = query.length / read.scan.matrix.dimensions;
+  const size_t dimensions = read.scan.matrix.dimensions;
+  read.query_count = query.length == dimensions ? 1 : query.length / dimensions;
   // The caller checked that there is a query: if there is none now, its memory went away since.
   if (read.query_count == 0) read.status = kInputGone;
 }

@@ -5,6 +5,7 @@
 #include "binding/call_context.h"
 #include "binding/query_group.h"
 #include "binding/scan_calls.h"
+#include "core/aligned_memory.h"
 
 namespace gearshift::binding {
 
@@ -29,6 +30,11 @@ ScanArguments read_scan(Call& call) noexcept;
 ScanArguments read_block_scan(Call& call, size_t query_argument, size_t values_argument) noexcept;
 
 /** Whether `count` entries of `each` elements fit into `length`, without overflow. */
-inline bool has_room(size_t length, size_t count, size_t each) noexcept { return each == 0 || count <= length / each; }
+inline bool has_room(size_t length, size_t count, size_t each) noexcept {
+  // The common case without the division that the check for overflow takes.
+  if ((count | each) >> 32 == 0) return count * each <= length;
+  size_t needed = 0;
+  return multiply(count, each, &needed) && needed <= length;
+}
 
 }  // namespace gearshift::binding

@@ -28,14 +28,36 @@ size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const
   return run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, queries.count()), from, end, body);
 }
 
+bool TopKWorkspace::prepare(size_t seats, size_t queries) noexcept {
+  if (seats * queries > selector_count_) {
+    selectors.reset(new (std::nothrow) TopKSelector[seats * queries]);
+    selector_count_ = selectors == nullptr ? 0 : seats * queries;
+  }
+  if (seats > seat_count_) {
+    used.reset(new (std::nothrow) bool[seats]);
+    seat_count_ = used == nullptr ? 0 : seats;
+  }
+  if (selectors == nullptr || used == nullptr) return false;
+  std::fill_n(used.get(), seats, false);
+  return true;
+}
+
+void TopKWorkspace::trim(size_t k) noexcept {
+  constexpr size_t kMostKeptEntries = 64 * 1024;
+  if (selector_count_ == 0 || k <= kMostKeptEntries / selector_count_) return;
+  selectors.reset();
+  selector_count_ = 0;
+}
+
 int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
-                         const RowsToRank& rows, size_t k, const RankedOutput& output) noexcept {
+                         const RowsToRank& rows, size_t k, const RankedOutput& output,
+                         TopKWorkspace& workspace) noexcept {
   const size_t count = queries.count();
   const size_t seats = execution.seats();
-  // One selector for each query and thread; those of a thread are made when it takes part.
-  std::unique_ptr<TopKSelector[]> selectors(new (std::nothrow) TopKSelector[seats * count]);
-  std::unique_ptr<bool[]> used(new (std::nothrow) bool[seats]());
-  if (selectors == nullptr || used == nullptr) return kOutOfMemory;
+  if (!workspace.prepare(seats, count)) return kOutOfMemory;
+  // Those of a thread get their memory when it takes part.
+  TopKSelector* const selectors = workspace.selectors.get();
+  bool* const used = workspace.used.get();
   std::atomic<bool> lacks_memory{false};
 
   auto body = [&](size_t begin, size_t stop, unsigned seat) noexcept {
@@ -59,7 +81,10 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
   };
   const size_t reached =
       run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, count), rows.from, rows.end, body);
-  if (lacks_memory.load(std::memory_order_relaxed)) return kOutOfMemory;
+  if (lacks_memory.load(std::memory_order_relaxed)) {
+    workspace.trim(SIZE_MAX);
+    return kOutOfMemory;
+  }
 
   for (size_t q = 0; q < count; ++q) {
     TopKSelector* best = nullptr;
@@ -70,6 +95,7 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
     }
     if (best != nullptr) best->finish(output.indices + q * output.stride, output.scores + q * output.stride);
   }
+  workspace.trim(k);
   return static_cast<int64_t>(reached);
 }
 

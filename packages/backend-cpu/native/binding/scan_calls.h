@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "binding/query_group.h"
 #include "core/matrix.h"
+#include "core/top_k.h"
 #include "dispatch/kernel_table.h"
 #include "pool/run_in_chunks.h"
 #include "pool/throughput.h"
@@ -44,12 +46,29 @@ struct RankedOutput {
   size_t stride;  // entries of a query
 };
 
+/** Selectors of a top-k call, kept for the next one: making them takes longer than a scan of few rows. */
+class TopKWorkspace {
+ public:
+  /** One selector for each query and thread. False: out of memory. */
+  bool prepare(size_t seats, size_t queries) noexcept;
+  /** Frees what is too large to keep. */
+  void trim(size_t k) noexcept;
+
+  std::unique_ptr<TopKSelector[]> selectors;
+  std::unique_ptr<bool[]> used;  // by seat
+
+ private:
+  size_t selector_count_ = 0;
+  size_t seat_count_ = 0;
+};
+
 /**
  * The best `k` of the rows for each query, best first.
  *
  * @return the first position that was not reached, or -1: out of memory
  */
 int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
-                         const RowsToRank& rows, size_t k, const RankedOutput& output) noexcept;
+                         const RowsToRank& rows, size_t k, const RankedOutput& output,
+                         TopKWorkspace& workspace) noexcept;
 
 }  // namespace gearshift::binding

@@ -36,6 +36,7 @@ napi_value score(Call& call) {
   const size_t rows = end - start;
   if (!has_room(output.length, read.query_count, rows)) return call.give_integer(kOutputGone);
 
+  if (from == end) return call.give_integer(static_cast<int64_t>(end));
   QueryGroup& queries = call.state().queries();
   const size_t count = std::min(kQueryGroup, read.query_count - first_query);
   const size_t dimensions = read.scan.matrix.dimensions;
@@ -75,6 +76,7 @@ napi_value top_k(Call& call) {
   if (!has_room(indices.length, skipped + count, k) || !has_room(scores.length, skipped + count, k)) {
     return call.give_integer(kOutputGone);
   }
+  if (from == end) return call.give_integer(static_cast<int64_t>(end));
   // The caller checked them too, but they may live in memory that another thread writes to.
   uint32_t* copied = nullptr;
   if (has_candidates) {
@@ -89,7 +91,8 @@ napi_value top_k(Call& call) {
   }
   const RowsToRank rows = has_candidates ? RowsToRank{0, end - from, copied} : RowsToRank{from, end, nullptr};
   const RankedOutput output{indices.data + skipped * k, scores.data + skipped * k, k};
-  const int64_t reached = top_k_of_queries(read.context.execution(call.state()), read.scan, queries, rows, k, output);
+  const int64_t reached = top_k_of_queries(read.context.execution(call.state()), read.scan, queries, rows, k, output,
+                                           call.state().selectors());
   return call.give_integer(reached < 0 ? reached : has_candidates ? reached + static_cast<int64_t>(from) : reached);
 }
 

@@ -112,9 +112,10 @@ class TopKJob final : public ScanJob {
 
   int execute(const Execution& execution) noexcept override {
     const RowsToRank rows{start_, end_, has_candidates_ ? rows_ : nullptr};
+    TopKWorkspace workspace;
     return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
       const RankedOutput output{indices_.data() + first * k_, scores_.data() + first * k_, k_};
-      const int64_t reached = top_k_of_queries(execution, scan_, queries, rows, k_, output);
+      const int64_t reached = top_k_of_queries(execution, scan_, queries, rows, k_, output, workspace);
       return reached < 0 ? static_cast<int>(reached) : static_cast<int>(kDone);
     });
   }
