@@ -1,21 +1,23 @@
 import { expected, OPERATIONS, requireInteger, requireObject, type OperationName } from '@gearshift/contracts';
-import { LAYOUT_VERSION, layOut } from './shared-layout.js';
+import { LAYOUT_VERSION, layOut } from './layout.js';
+import { monotonicMs } from './monotonic-clock.js';
 import { SharedTracker } from './shared-tracker.js';
 import { TRACKER_DEFAULTS, type Tracker, type TrackerHandle, type TrackerOptions } from './tracker.js';
 
-const MOST_WRITERS = 4096;
-const LARGEST_WINDOW = 1_000_000;
+const LARGEST_WINDOW = 65_536;
+const MOST_WRITERS = 1024;
 
 /**
- * Makes a tracker, with shared memory of its own: about 1.8 KiB for each writer and operation.
- *
- * @throws TypeError or RangeError that names the option.
+ * A tracker with memory of its own, which may be shared: see {@link Tracker}. It needs about 4 KiB for each writer and
+ * operation, touched only when written.
  *
  * @example
  * const tracker = createTracker({ operations: ['top-k'] });
  * tracker.recordCpuLatency('top-k', 6);
  * tracker.recordGpuSuccess('top-k', 2);
  * tracker.snapshot('top-k').speedup; // 3
+ *
+ * @throws TypeError or RangeError naming the option that is out of its range.
  */
 export function createTracker(options: TrackerOptions = {}): Tracker {
   requireObject('options', options);
@@ -24,48 +26,54 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     operations = OPERATIONS,
     maxWriters = TRACKER_DEFAULTS.maxWriters,
   } = options;
-  requireInteger('windowSize', windowSize, 1, LARGEST_WINDOW);
-  requireInteger('maxWriters', maxWriters, 1, MOST_WRITERS);
-  const names = requireOperations(operations);
-  const buffer = new SharedArrayBuffer(layOut(maxWriters, names.length).byteLength);
-  return new SharedTracker({ buffer, operations: names, windowSize, maxWriters, layout: LAYOUT_VERSION });
+  checkShape(windowSize, operations, maxWriters);
+  const { byteLength } = layOut(maxWriters, operations.length);
+  return new SharedTracker(
+    Object.freeze({
+      layoutVersion: LAYOUT_VERSION,
+      buffer: new SharedArrayBuffer(byteLength),
+      windowSize,
+      operations: Object.freeze([...operations]),
+      maxWriters,
+      originMs: monotonicMs(),
+    }),
+  );
 }
 
 /**
- * A tracker over the memory of another one, in this thread or another.
+ * A tracker that records into, and reads, the memory of the one that `handle` came from. Once it
+ * records it holds one of that one's `maxWriters` slots, until it is closed, or until `release` is called for a thread that
+ * ended without closing it.
  *
- * @param handle what `share()` gave.
- * @throws TypeError when it is no such handle, RangeError when it comes from another version of this package.
+ * @throws TypeError when `handle` is no handle; RangeError when it comes from another version of this package.
  */
 export function attachTracker(handle: TrackerHandle): Tracker {
   requireObject('handle', handle);
-  const { buffer, operations, windowSize, maxWriters, layout } = handle;
+  const { layoutVersion, buffer, windowSize, operations, maxWriters, originMs } = handle;
   if (!(buffer instanceof SharedArrayBuffer)) {
-    throw new TypeError(expected('handle.buffer', 'the SharedArrayBuffer that share() gave', buffer));
+    throw new TypeError(expected('handle.buffer', 'a SharedArrayBuffer', buffer));
   }
-  if (layout !== LAYOUT_VERSION) {
-    throw new RangeError(
-      expected('handle.layout', `${LAYOUT_VERSION}, of the same version of @gearshift/tracker`, layout),
-    );
+  if (layoutVersion !== LAYOUT_VERSION) {
+    throw new RangeError(expected('handle.layoutVersion', String(LAYOUT_VERSION), layoutVersion));
   }
-  requireInteger('handle.windowSize', windowSize, 1, LARGEST_WINDOW);
-  requireInteger('handle.maxWriters', maxWriters, 1, MOST_WRITERS);
-  const names = requireOperations(operations);
-  const { byteLength } = layOut(maxWriters, names.length);
+  checkShape(windowSize, operations, maxWriters);
+  if (typeof originMs !== 'number') throw new TypeError(expected('handle.originMs', 'a number', originMs));
+  const { byteLength } = layOut(maxWriters, operations.length);
   if (buffer.byteLength !== byteLength) {
-    throw new RangeError(`handle.buffer: expected ${byteLength} bytes, got ${buffer.byteLength}`);
+    throw new RangeError(expected('handle.buffer.byteLength', String(byteLength), buffer.byteLength));
   }
-  return new SharedTracker({ buffer, operations: names, windowSize, maxWriters, layout });
+  const kept = { layoutVersion, buffer, windowSize, operations: Object.freeze([...operations]), maxWriters, originMs };
+  return new SharedTracker(Object.freeze(kept));
 }
 
-function requireOperations(operations: readonly OperationName[]): readonly OperationName[] {
+function checkShape(windowSize: number, operations: readonly OperationName[], maxWriters: number): void {
+  requireInteger('windowSize', windowSize, 1, LARGEST_WINDOW);
+  requireInteger('maxWriters', maxWriters, 1, MOST_WRITERS);
   if (!Array.isArray(operations)) throw new TypeError(expected('operations', 'an array of names', operations));
-  if (operations.length === 0) throw new RangeError('operations: expected at least one name, got none');
+  if (operations.length === 0) throw new RangeError('operations: expected at least one, got none');
   for (const [index, operation] of operations.entries()) {
-    if (typeof operation !== 'string') throw new TypeError(expected(`operations[${index}]`, 'a string', operation));
+    const name = `operations[${index}]`;
+    if (typeof operation !== 'string') throw new TypeError(expected(name, 'a name', operation));
+    if (operations.indexOf(operation) !== index) throw new RangeError(expected(name, 'each name once', operation));
   }
-  if (new Set(operations).size !== operations.length) {
-    throw new RangeError(`operations: expected each name once, got ${operations.join(', ')}`);
-  }
-  return Object.freeze([...operations]);
 }

@@ -1,3 +1,9 @@
 export { attachTracker, createTracker } from './create-tracker.js';
 export { NO_METRICS, type MetricsSnapshot } from './metrics-snapshot.js';
-export { TRACKER_DEFAULTS, type Tracker, type TrackerHandle, type TrackerOptions } from './tracker.js';
+export {
+  TRACKER_DEFAULTS,
+  type EndingWorker,
+  type Tracker,
+  type TrackerHandle,
+  type TrackerOptions,
+} from './tracker.js';

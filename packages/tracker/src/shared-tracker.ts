@@ -1,96 +1,117 @@
-import { threadId, type Worker } from 'node:worker_threads';
-import type { AttemptReport, OperationName } from '@gearshift/contracts';
+import { threadId as ownThreadId } from 'node:worker_threads';
+import { expected, requireInteger, requireObject, type AttemptReport, type OperationName } from '@gearshift/contracts';
+import { layOut, type MemoryLayout } from './layout.js';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
-import { OperationFigures } from './operation-figures.js';
-import { claimSlot, releaseSlot } from './protocol.js';
-import { BufferCells, type SharedCells } from './shared-cells.js';
-import { layOut, USED_SLOTS_CELL, type SharedLayout } from './shared-layout.js';
-import type { Tracker, TrackerHandle } from './tracker.js';
+import { monotonicMs } from './monotonic-clock.js';
+import { ArrayMemory } from './protocol/array-memory.js';
+import { claimSlot, releaseOwner, releaseSlot } from './protocol/ownership.js';
+import { TrackedOperation } from './tracked-operation.js';
+import type { EndingWorker, Tracker, TrackerHandle } from './tracker.js';
 
-/** A flat-out writer publishes this seldom, so that it does not slow every reader down. */
-const RECORDS_PER_PUBLICATION = 32;
-/** Tokens are thread numbers moved up by one: 0 means nobody. Node never gives a number out twice. */
-const TOKEN_OFFSET = 1;
+/** A publication costs about as much as 32 records, and a writer who published each would slow its readers fivefold. */
+const PUBLISH_EVERY = 32;
+/** Eleven days. More is a wrong unit, and sums of nanoseconds would no longer be exact. */
+const MAX_LATENCY_MS = 1e9;
 
-/** The one implementation of {@link Tracker}: one thread's view of the shared memory. */
+/** The one implementation of {@link Tracker}: one thread's hold on the shared memory. */
 export class SharedTracker implements Tracker {
-  readonly operations: readonly OperationName[];
-  readonly windowSize: number;
   readonly #handle: TrackerHandle;
-  readonly #cells: SharedCells;
-  readonly #layout: SharedLayout;
-  readonly #figures: ReadonlyMap<OperationName, OperationFigures>;
-  /** This thread's slot, taken with its first record: who only reads needs none. */
-  #slot = -1;
-  #recordsToPublication = RECORDS_PER_PUBLICATION;
-  #publicationScheduled = false;
+  readonly #memory: ArrayMemory;
+  readonly #layout: MemoryLayout;
+  readonly #token = tokenOf(ownThreadId);
+  readonly #tracked = new Map<OperationName, TrackedOperation>();
+  readonly #endTurn: () => void;
+  /** The one asked for last: most callers ask for the same again, and comparing beats looking up. */
+  #last: TrackedOperation;
+  #lastName: OperationName;
+  #slot: number | undefined;
+  #unpublished = false;
+  #recordsInBatch = 0;
+  /** When the first record of the batch came. */
+  #batchAtMs = 0;
+  #turnIsWatched = false;
 
+  /** @param handle its numbers have been checked. */
   constructor(handle: TrackerHandle) {
-    const { buffer, operations, windowSize, maxWriters } = handle;
-    this.operations = operations;
-    this.windowSize = windowSize;
+    const { buffer, operations, maxWriters, windowSize } = handle;
     this.#handle = handle;
+    this.#memory = new ArrayMemory(buffer);
     this.#layout = layOut(maxWriters, operations.length);
-    this.#cells = new BufferCells(buffer, this.#layout.controlCells, this.#layout.figureCells);
-    this.#figures = new Map(
-      operations.map((operation, index) => [
-        operation,
-        new OperationFigures(this.#cells, this.#layout, index, windowSize),
-      ]),
-    );
+    const tracked = operations.map((_, index) => new TrackedOperation(this.#memory, this.#layout, index, windowSize));
+    for (const [index, operation] of operations.entries()) this.#tracked.set(operation, tracked[index]);
+    this.#last = tracked[0];
+    this.#lastName = operations[0];
+    this.#endTurn = () => {
+      this.#turnIsWatched = false;
+      this.flush();
+    };
+  }
+
+  get windowSize(): number {
+    return this.#handle.windowSize;
+  }
+
+  get operations(): readonly OperationName[] {
+    return this.#handle.operations;
   }
 
   recordCpuLatency(operation: OperationName, latencyMs: number): void {
-    const figures = this.#writable(operation);
-    requireLatency(latencyMs);
-    figures.window.cpuLatency(latencyMs);
-    this.#recorded(figures);
+    const { recorder } = this.#track(operation);
+    checkLatency(latencyMs);
+    recorder.cpuSuccess(latencyMs, this.#begin());
+    this.#end();
   }
 
   recordGpuSuccess(operation: OperationName, latencyMs: number): void {
-    const figures = this.#writable(operation);
-    requireLatency(latencyMs);
-    figures.window.gpuSuccess(latencyMs);
-    this.#recorded(figures);
+    const { recorder } = this.#track(operation);
+    checkLatency(latencyMs);
+    recorder.gpuSuccess(latencyMs, this.#begin());
+    this.#end();
   }
 
   recordGpuFailure(operation: OperationName): void {
-    const figures = this.#writable(operation);
-    figures.window.gpuFailure();
-    this.#recorded(figures);
+    const { recorder } = this.#track(operation);
+    this.#begin();
+    recorder.gpuFailure();
+    this.#end();
   }
 
   recordOutOfMemory(operation: OperationName): void {
-    const figures = this.#writable(operation);
-    figures.window.outOfMemory();
-    this.#recorded(figures);
+    const { recorder } = this.#track(operation);
+    this.#begin();
+    recorder.gpuOutOfMemory();
+    this.#end();
   }
 
   recordFallback(operation: OperationName): void {
-    const figures = this.#writable(operation);
-    figures.window.fallback();
-    this.#recorded(figures);
+    const { recorder } = this.#track(operation);
+    this.#begin();
+    recorder.fallback();
+    this.#end();
   }
 
   record(attempt: AttemptReport): void {
+    requireObject('attempt', attempt);
     const { operation, device, outcome, latencyMs, fallback } = attempt;
-    const figures = this.#writable(operation);
-    const { window } = figures;
+    const { recorder } = this.#track(operation);
+    if (device !== 'cpu' && device !== 'gpu') throw new RangeError(expected('attempt.device', 'cpu or gpu', device));
+    if (typeof outcome !== 'string') throw new TypeError(expected('attempt.outcome', 'a string', outcome));
+    checkLatency(latencyMs);
+    const atMs = this.#begin();
+    if (fallback) recorder.fallback();
     if (outcome === 'success') {
-      requireLatency(latencyMs);
-      if (device === 'cpu') window.cpuLatency(latencyMs);
-      else window.gpuSuccess(latencyMs);
-    } else if (outcome !== 'aborted' && outcome !== 'invalid-input' && outcome !== 'unsupported') {
-      if (device === 'cpu') window.cpuFailure();
-      else if (outcome === 'out-of-memory') window.outOfMemory();
-      else window.gpuFailure();
+      if (device === 'cpu') recorder.cpuSuccess(latencyMs, atMs);
+      else recorder.gpuSuccess(latencyMs, atMs);
+    } else if (outcome !== 'aborted' && outcome !== 'invalid-input') {
+      if (device === 'cpu') recorder.cpuFailure();
+      else if (outcome === 'out-of-memory') recorder.gpuOutOfMemory();
+      else recorder.gpuFailure();
     }
-    if (fallback) window.fallback();
-    this.#recorded(figures);
+    this.#end();
   }
 
   snapshot(operation: OperationName): MetricsSnapshot {
-    return this.#figuresOf(operation).snapshot(this.#cells.load(USED_SLOTS_CELL));
+    return this.#track(operation).snapshot();
   }
 
   gpuSpeedup(operation: OperationName): number {
@@ -109,84 +130,97 @@ export class SharedTracker implements Tracker {
     return this.snapshot(operation).gpuAvgMs;
   }
 
+  nowMs(): number {
+    return monotonicMs() - this.#handle.originMs;
+  }
+
+  flush(): boolean {
+    this.#recordsInBatch = 0;
+    if (!this.#unpublished) return true;
+    if (this.#slot === undefined && !this.#claim()) return false;
+    this.#unpublished = false;
+    for (const tracked of this.#tracked.values()) tracked.publish();
+    return true;
+  }
+
   share(): TrackerHandle {
-    return { ...this.#handle };
+    return this.#handle;
   }
 
-  flush(): void {
-    if (this.#slot === -1) return;
-    this.#recordsToPublication = RECORDS_PER_PUBLICATION;
-    const nowMs = Date.now();
-    for (const figures of this.#figures.values()) figures.publish(nowMs);
+  release(threadId: number): number {
+    requireInteger('threadId', threadId, 0);
+    if (threadId === ownThreadId) {
+      throw new RangeError(expected('threadId', 'that of a thread that has ended', threadId));
+    }
+    return releaseOwner(this.#memory, this.#layout.ownership, tokenOf(threadId));
   }
 
-  watch(worker: Worker): void {
-    // Read now: an ended worker has lost its number.
-    const token = worker.threadId + TOKEN_OFFSET;
-    worker.once('exit', () => {
-      for (let slot = 0; slot < this.#layout.slots; slot++)
-        releaseSlot(this.#cells, this.#layout.ownerCell(slot), token);
-    });
+  releaseOnExit(worker: EndingWorker): void {
+    requireObject('worker', worker);
+    // Read now: a worker that has ended says -1.
+    const { threadId } = worker;
+    requireInteger('worker.threadId', threadId, 0);
+    worker.once('exit', () => this.release(threadId));
   }
 
   close(): void {
-    if (this.#slot === -1) return;
-    this.flush();
-    for (const figures of this.#figures.values()) figures.disown();
-    releaseSlot(this.#cells, this.#layout.ownerCell(this.#slot), threadId + TOKEN_OFFSET);
-    this.#slot = -1;
+    if (!this.flush() || this.#slot === undefined) return;
+    const slot = this.#slot;
+    this.#slot = undefined;
+    for (const tracked of this.#tracked.values()) tracked.leaveSlot();
+    releaseSlot(this.#memory, this.#layout.ownership, slot, this.#token);
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #figuresOf(operation: OperationName): OperationFigures {
-    const figures = this.#figures.get(operation);
-    if (figures === undefined) {
-      throw new RangeError(`operation: expected one of ${this.operations.join(', ')}, got ${String(operation)}`);
-    }
-    return figures;
-  }
-
-  #writable(operation: OperationName): OperationFigures {
-    const figures = this.#figuresOf(operation);
-    if (this.#slot === -1) this.#claim();
-    return figures;
-  }
-
-  #claim(): void {
-    const { slots, ownerCell } = this.#layout;
-    const slot = claimSlot(this.#cells, slots, ownerCell, USED_SLOTS_CELL, threadId + TOKEN_OFFSET);
-    if (slot === -1) {
-      throw new Error(
-        `all ${slots} writer slots of the tracker are taken: make it with more maxWriters, close() trackers that are ` +
-          'done, and watch() workers so that ended ones give theirs back',
-      );
-    }
+  #claim(): boolean {
+    const slot = claimSlot(this.#memory, this.#layout.ownership, this.#token);
+    if (slot === undefined) return false;
     this.#slot = slot;
-    for (const figures of this.#figures.values()) figures.own(slot);
+    for (const tracked of this.#tracked.values()) tracked.enterSlot(slot);
+    return true;
   }
 
-  /** Publishes on the 32nd record or at the end of the turn, whichever comes first. */
-  #recorded(figures: OperationFigures): void {
-    figures.recorded();
-    this.#recordsToPublication -= 1;
-    if (this.#recordsToPublication === 0) this.flush();
-    else if (!this.#publicationScheduled) this.#schedulePublication();
+  #track(operation: OperationName): TrackedOperation {
+    if (operation === this.#lastName) return this.#last;
+    const tracked = this.#tracked.get(operation);
+    if (tracked === undefined) {
+      throw new RangeError(expected('operation', `one of ${this.operations.join(', ')}`, operation));
+    }
+    this.#lastName = operation;
+    this.#last = tracked;
+    return tracked;
   }
 
-  #schedulePublication(): void {
-    this.#publicationScheduled = true;
-    setImmediate(() => {
-      this.#publicationScheduled = false;
-      this.flush();
-    }).unref();
+  /** The time of a record. One look at the clock for a whole batch: it would cost more than the record itself. */
+  #begin(): number {
+    if (this.#recordsInBatch === 0) this.#batchAtMs = this.nowMs();
+    return this.#batchAtMs;
+  }
+
+  #end(): void {
+    this.#unpublished = true;
+    this.#recordsInBatch++;
+    if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
+    if (!this.#turnIsWatched) this.#watchTurn();
+  }
+
+  /** By a microtask: it runs before the thread can end in good order, and keeps no process alive. */
+  #watchTurn(): void {
+    this.#turnIsWatched = true;
+    void Promise.resolve().then(this.#endTurn);
   }
 }
 
-function requireLatency(latencyMs: number): void {
-  if (latencyMs >= 0 && latencyMs < Infinity) return;
-  const message = `latencyMs: expected a finite number of at least 0, got ${String(latencyMs)}`;
+/** Node never gives the id of a thread to another one. The main thread's is 0, which stands for a free slot here. */
+function tokenOf(threadId: number): number {
+  return threadId + 1;
+}
+
+function checkLatency(latencyMs: number): void {
+  if (typeof latencyMs === 'number' && latencyMs >= 0 && latencyMs <= MAX_LATENCY_MS) return;
+  const message = expected('latencyMs', `a number of milliseconds from 0 to ${MAX_LATENCY_MS}`, latencyMs);
   throw typeof latencyMs === 'number' ? new RangeError(message) : new TypeError(message);
 }

@@ -1,80 +1,98 @@
-import type { Worker } from 'node:worker_threads';
 import type { AttemptReport, OperationName } from '@gearshift/contracts';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
 
-/**
- * Counts what became of attempts, by operation, and answers with consistent snapshots.
- *
- * Any number of threads may share one ({@link Tracker.share}); each records into memory of its own and reads everyone's,
- * without a lock. Operations are counted apart from each other. Recording costs nanoseconds whatever the window.
- *
- * Every method throws RangeError for an operation the tracker was not made for, and TypeError or RangeError for a latency
- * that is not a finite number of at least 0.
- */
-export interface Tracker {
-  /** The CPU did the work, in so many milliseconds. */
-  recordCpuLatency(operation: OperationName, latencyMs: number): void;
-  recordGpuSuccess(operation: OperationName, latencyMs: number): void;
-  /** A GPU attempt failed for another reason than memory. */
-  recordGpuFailure(operation: OperationName): void;
-  /** A GPU attempt ran out of memory: counts as a failed attempt, and by itself. */
-  recordOutOfMemory(operation: OperationName): void;
-  /** Work was tried again because an earlier attempt had failed. */
-  recordFallback(operation: OperationName): void;
-  /**
-   * Records an attempt under the device that ran it: its latency if it succeeded, else its failure. Attempts that say
-   * nothing about the device (`'aborted'`, `'invalid-input'`, `'unsupported'`) leave its figures alone.
-   */
-  record(attempt: AttemptReport): void;
-
-  /** Everything measured so far, at one instant: all this thread recorded, and all that others published. */
-  snapshot(operation: OperationName): MetricsSnapshot;
-  /** {@link MetricsSnapshot.speedup} */
-  gpuSpeedup(operation: OperationName): number;
-  /** {@link MetricsSnapshot.successRate} */
-  gpuSuccessRate(operation: OperationName): number;
-  /** {@link MetricsSnapshot.cpuAvgMs} */
-  averageCpuLatency(operation: OperationName): number;
-  /** {@link MetricsSnapshot.gpuAvgMs} */
-  averageGpuLatency(operation: OperationName): number;
-
-  readonly operations: readonly OperationName[];
-  readonly windowSize: number;
-
-  /** What another thread needs for `attachTracker`: post it to a worker, or hand it over as `workerData`. */
-  share(): TrackerHandle;
-  /**
-   * Publishes at once what this thread recorded. It happens by itself at the 32nd record and at the end of the event loop's
-   * turn; what was published survives the end of this thread.
-   */
-  flush(): void;
-  /**
-   * Frees the worker's slot when the worker has ended, however it ended; what it published stays counted. Without it a
-   * worker that is terminated keeps its slot; one that calls {@link close} does not.
-   */
-  watch(worker: Worker): void;
-  /** Publishes, and gives this thread's slot to the next that asks. Recording again takes a new one. */
-  close(): void;
-  [Symbol.dispose](): void;
-}
-
-/** Plain data that survives `postMessage`; the memory in it is shared, not copied. */
-export interface TrackerHandle {
-  readonly buffer: SharedArrayBuffer;
-  readonly operations: readonly OperationName[];
-  readonly windowSize: number;
-  readonly maxWriters: number;
-  /** Layout of the memory: threads must run the same version of it. */
-  readonly layout: number;
-}
-
 export interface TrackerOptions {
-  /** Samples that means, percentiles and success rates are taken over, per thread. Default 100. */
+  /** How many of the most recent samples of each kind, operation and writer the window holds, 1 to 65,536. Default 100. */
   readonly windowSize?: number | undefined;
-  /** The operations that can be recorded. Default: those Gearshift knows. */
+  /** The operations that are tracked. Default: the ones Gearshift knows. */
   readonly operations?: readonly OperationName[] | undefined;
-  /** Threads that can record at the same time. Default 64. */
+  /** How many trackers can publish at a time, this one included, 1 to 1,024. Default 64. */
   readonly maxWriters?: number | undefined;
 }
 
+/**
+ * What {@link attachTracker} needs to record into the same memory: plain data that may be posted to any thread of the
+ * process, any number of times. Its content belongs to the package.
+ */
+export interface TrackerHandle {
+  readonly layoutVersion: number;
+  readonly buffer: SharedArrayBuffer;
+  readonly windowSize: number;
+  readonly operations: readonly OperationName[];
+  readonly maxWriters: number;
+  /** Where the tracker's clock is 0, on the process's monotonic clock. */
+  readonly originMs: number;
+}
+
+/** As much of a `Worker` as is needed to learn that it ended. */
+export interface EndingWorker {
+  readonly threadId: number;
+  once(event: 'exit', listener: () => void): unknown;
+}
+
+/**
+ * Latencies, successes and failures of each operation, per device. Recording costs nanoseconds and never waits; a thread
+ * sees its own records at once and those of others when published: with their 32nd record or at the end of their turn of
+ * the event loop, whichever comes first. What was published survives the thread.
+ *
+ * Every method that names an operation throws RangeError when it is not one of `operations`; recording throws TypeError
+ * for a latency that is not a number, RangeError for one that is negative, not finite or above 10^9 ms.
+ */
+export interface Tracker extends Disposable {
+  readonly windowSize: number;
+  readonly operations: readonly OperationName[];
+
+  /** An attempt of the CPU succeeded after `latencyMs`. */
+  recordCpuLatency(operation: OperationName, latencyMs: number): void;
+  /** An attempt of the GPU succeeded after `latencyMs`. */
+  recordGpuSuccess(operation: OperationName, latencyMs: number): void;
+  /** An attempt of the GPU failed, other than by running out of memory. */
+  recordGpuFailure(operation: OperationName): void;
+  /** An attempt of the GPU failed by running out of memory: counted as a failure, and as such. */
+  recordOutOfMemory(operation: OperationName): void;
+  /** An attempt runs because an earlier one failed. */
+  recordFallback(operation: OperationName): void;
+  /**
+   * One attempt, under the device that ran it, and as a fallback if it was one. `'aborted'` and `'invalid-input'` say
+   * nothing about the device; every other outcome but `'success'` is a failure of it.
+   */
+  record(attempt: AttemptReport): void;
+
+  /** Everything known about the operation, in one frozen plain object; each writer's figures are from one instant. */
+  snapshot(operation: OperationName): MetricsSnapshot;
+  /** `snapshot(operation).speedup` */
+  gpuSpeedup(operation: OperationName): number;
+  /** `snapshot(operation).successRate` */
+  gpuSuccessRate(operation: OperationName): number;
+  /** `snapshot(operation).cpuAvgMs` */
+  averageCpuLatency(operation: OperationName): number;
+  /** `snapshot(operation).gpuAvgMs` */
+  averageGpuLatency(operation: OperationName): number;
+
+  /** The clock of `cpuLastSampleAtMs` and `gpuLastSampleAtMs`: monotonic, the same in every thread, 0 at the creation. */
+  nowMs(): number;
+  /**
+   * Publishes what this thread recorded, at once. The first publication takes one of the `maxWriters` slots, so who only
+   * reads needs none.
+   *
+   * @returns false when no slot is free: the records stay with this thread, and are published as soon as there is one.
+   */
+  flush(): boolean;
+
+  /** What another thread needs to record into the same memory; see {@link TrackerHandle}. */
+  share(): TrackerHandle;
+  /**
+   * Gives back the slots of a thread that has ended; what it published stays. Call it after the worker's `'exit'` event and
+   * never before: a slot with two writers is torn. Returns the number of slots.
+   *
+   * @param threadId as `worker.threadId` said while the worker ran (afterwards it says -1).
+   */
+  release(threadId: number): number;
+  /** Does so when the worker's `'exit'` event comes. RangeError when it has ended already. */
+  releaseOnExit(worker: EndingWorker): void;
+  /** Publishes, and gives this tracker's slot back. It goes on answering, and takes a slot again if it records again. */
+  close(): void;
+}
+
+/** Defaults of {@link TrackerOptions}. */
 export const TRACKER_DEFAULTS = { windowSize: 100, maxWriters: 64 } as const;

@@ -1,0 +1,93 @@
+import { BUCKET_COUNT } from './log-buckets.js';
+import type { OwnershipCells } from './protocol/ownership.js';
+import type { Block, BlockShape } from './protocol/publication.js';
+
+/**
+ * The figures of one writer about one operation, as indices into a Float64Array: the writer keeps them privately in this
+ * order, and a publication copies them to shared memory in this order. All are integers, but for `lastAtMs`.
+ */
+export const FIGURES = {
+  cpu: {
+    windowSumNs: 0,
+    windowCount: 1,
+    /** Successes for life. */
+    count: 2,
+    /** Failures for life. */
+    failures: 3,
+    /** When the last latency was recorded, on the tracker's clock. */
+    lastAtMs: 4,
+    /** First bucket that is not empty, and the one after the last. */
+    bucketLow: 5,
+    bucketEnd: 6,
+    buckets: 24,
+  },
+  gpu: {
+    windowSumNs: 8,
+    windowCount: 9,
+    count: 10,
+    failures: 11,
+    lastAtMs: 12,
+    bucketLow: 13,
+    bucketEnd: 14,
+    buckets: 24 + BUCKET_COUNT,
+  },
+  /** Calls that recorded something, for life. */
+  records: 16,
+  /** Attempts of the GPU within the window, and how many of them succeeded. */
+  outcomeCount: 17,
+  outcomeSuccesses: 18,
+  outOfMemory: 19,
+  fallbacks: 20,
+} as const;
+
+export type DeviceFigures = (typeof FIGURES)['cpu'] | (typeof FIGURES)['gpu'];
+
+const CACHE_LINE_BYTES = 64;
+const NUMBERS_PER_LINE = CACHE_LINE_BYTES / Float64Array.BYTES_PER_ELEMENT;
+const INTEGERS_PER_LINE = CACHE_LINE_BYTES / Int32Array.BYTES_PER_ELEMENT;
+const DENSE_COUNT = FIGURES.cpu.buckets;
+
+/** Length of the array of figures; whole cache lines, so that no two copies share one. */
+export const FIGURE_COUNT = Math.ceil((DENSE_COUNT + 2 * BUCKET_COUNT) / NUMBERS_PER_LINE) * NUMBERS_PER_LINE;
+
+export const FIGURES_SHAPE: BlockShape = {
+  denseCount: DENSE_COUNT,
+  ranges: [
+    { at: FIGURES.cpu.buckets, lowField: FIGURES.cpu.bucketLow, endField: FIGURES.cpu.bucketEnd },
+    { at: FIGURES.gpu.buckets, lowField: FIGURES.gpu.bucketLow, endField: FIGURES.gpu.bucketEnd },
+  ],
+  copyCells: FIGURE_COUNT,
+};
+
+/** Raised whenever the order of anything in shared memory changes: threads with different versions of the package differ. */
+export const LAYOUT_VERSION = 1;
+
+/** Where everything lies in shared memory: who owns which slot, then the sequences, a line each, then the copies. */
+export interface MemoryLayout {
+  readonly byteLength: number;
+  readonly ownership: OwnershipCells;
+  /** The block of one slot for one operation. */
+  block(slot: number, operation: number): Block;
+}
+
+export function layOut(slotCount: number, operationCount: number): MemoryLayout {
+  const firstOwnerCell = INTEGERS_PER_LINE;
+  const firstSequenceCell = toWholeLines(firstOwnerCell + slotCount);
+  const blockCount = slotCount * operationCount;
+  const firstDataCell = (firstSequenceCell + blockCount * INTEGERS_PER_LINE) / 2;
+  return {
+    byteLength: (firstDataCell + blockCount * 2 * FIGURE_COUNT) * Float64Array.BYTES_PER_ELEMENT,
+    ownership: { highWaterCell: 0, firstOwnerCell, slotCount },
+    block: (slot, operation) => {
+      const index = slot * operationCount + operation;
+      return {
+        sequenceCell: firstSequenceCell + index * INTEGERS_PER_LINE,
+        dataCell: firstDataCell + index * 2 * FIGURE_COUNT,
+      };
+    },
+  };
+}
+
+function toWholeLines(integerCount: number): number {
+  return Math.ceil(integerCount / INTEGERS_PER_LINE) * INTEGERS_PER_LINE;
+}

@@ -1,0 +1,52 @@
+/** Four buckets to the doubling, from 1 microsecond to 9 minutes; the first holds what is below, the last what is above. */
+export const BUCKET_COUNT = 117;
+
+const UNIT_NS = 256;
+const LARGEST_UNITS = 0x7fffffff;
+
+/** The bucket of a latency in nanoseconds. */
+export function bucketOf(latencyNs: number): number {
+  const units = Math.min(latencyNs / UNIT_NS, LARGEST_UNITS) | 0;
+  if (units < 4) return 0;
+  // Below the leading bit the next two choose among four equal parts of the doubling.
+  const shift = 29 - Math.clz32(units);
+  return shift * 4 + (units >>> shift) - 3;
+}
+
+/** Where a bucket begins, in nanoseconds; `BUCKET_COUNT` gives the end of the last one. */
+export function bucketStartNs(bucket: number): number {
+  if (bucket === 0) return 0;
+  const part = bucket - 1;
+  return (4 + (part & 3)) * 2 ** (part >> 2) * UNIT_NS;
+}
+
+/**
+ * Percentiles of counts per bucket: `result[i]` becomes the latency in milliseconds that the share `shares[i]` of the
+ * samples does not exceed, interpolated within its bucket, so right to within a quarter; 0 without samples.
+ *
+ * @param counts `counts[at + bucket]`; looked at for buckets `[low, end)` only.
+ * @param total sum of these counts.
+ * @param shares ascending, in (0, 1].
+ */
+export function percentilesMs(
+  counts: Float64Array,
+  at: number,
+  low: number,
+  end: number,
+  total: number,
+  shares: readonly number[],
+  result: Float64Array,
+): void {
+  let bucket = low;
+  let below = 0;
+  for (let i = 0; i < shares.length; i++) {
+    const rank = shares[i] * total;
+    while (bucket < end && below + counts[at + bucket] < rank) below += counts[at + bucket++];
+    result[i] = bucket < end ? interpolateNs(bucket, (rank - below) / counts[at + bucket]) / 1e6 : 0;
+  }
+}
+
+function interpolateNs(bucket: number, share: number): number {
+  const startNs = bucketStartNs(bucket);
+  return startNs + (bucketStartNs(bucket + 1) - startNs) * share;
+}

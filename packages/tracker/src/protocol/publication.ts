@@ -1,0 +1,85 @@
+import type { SharedMemory } from './shared-memory.js';
+
+/** A run of figures of which only `[figures[lowField], figures[endField])` holds anything. */
+export interface SparseRange {
+  readonly at: number;
+  readonly lowField: number;
+  readonly endField: number;
+}
+
+/** How figures lie in a block: first those that are always there, then the sparse ranges. */
+export interface BlockShape {
+  readonly denseCount: number;
+  readonly ranges: readonly SparseRange[];
+  /** Number cells of one copy. */
+  readonly copyCells: number;
+}
+
+/**
+ * Figures with one writer and any number of readers: an integer cell that counts publications, and two copies. Publication
+ * `n` is in copy `n & 1`, from the step that made the count `n` until the one that makes it `n + 1`.
+ */
+export interface Block {
+  readonly sequenceCell: number;
+  /** First number cell of copy 0; copy 1 follows it. */
+  readonly dataCell: number;
+}
+
+/**
+ * Readers try this often to get a copy that was not overtaken. The bound is for the guarantee that nobody waits: a
+ * reader needs well under a microsecond, and a writer publishes once in 32 records.
+ */
+export const MAX_READ_ATTEMPTS = 64;
+
+/**
+ * Fills the copy that is not current and flips to it. Only the block's one writer may call this; a writer that ends at
+ * any step leaves the copy before it current and whole.
+ *
+ * The flip is a read-modify-write although nobody else changes the count: it has to read the value that a reader's
+ * recheck left, so that this reader's copying is over before the next publication writes there. After a mere
+ * `Atomics.store` the next publication's plain writes may be seen before the flip is.
+ */
+export function publishBlock(memory: SharedMemory, shape: BlockShape, block: Block, figures: Float64Array): void {
+  const copy = currentCopy(shape, block, memory.load(block.sequenceCell) + 1);
+  memory.copyIn(copy, figures, 0, shape.denseCount);
+  for (const { at, lowField, endField } of shape.ranges) {
+    const low = figures[lowField];
+    memory.copyIn(copy + at + low, figures, at + low, figures[endField] - low);
+  }
+  memory.add(block.sequenceCell, 1);
+}
+
+/**
+ * Copies the current publication to `target`. Sparse figures outside their range keep what `target` held.
+ *
+ * Each recheck is a read-modify-write: past a mere `Atomics.load` the plain reads before it may still be under way. The
+ * first one makes the bounds of the ranges trustworthy before they are used as such.
+ *
+ * @returns the number of the publication, or undefined when the writer overtook every attempt; `target` is garbage then.
+ */
+export function readBlock(
+  memory: SharedMemory,
+  shape: BlockShape,
+  block: Block,
+  target: Float64Array,
+): number | undefined {
+  for (let attempt = 0; attempt < MAX_READ_ATTEMPTS; attempt++) {
+    const sequence = memory.load(block.sequenceCell);
+    const copy = currentCopy(shape, block, sequence);
+    memory.copyOut(copy, target, 0, shape.denseCount);
+    if (memory.add(block.sequenceCell, 0) !== sequence) continue;
+    let sparseCount = 0;
+    for (const { at, lowField, endField } of shape.ranges) {
+      const low = target[lowField];
+      const count = target[endField] - low;
+      memory.copyOut(copy + at + low, target, at + low, count);
+      sparseCount += count;
+    }
+    if (sparseCount === 0 || memory.add(block.sequenceCell, 0) === sequence) return sequence;
+  }
+  return undefined;
+}
+
+function currentCopy(shape: BlockShape, block: Block, sequence: number): number {
+  return block.dataCell + (sequence & 1) * shape.copyCells;
+}

@@ -1,0 +1,18 @@
+/**
+ * What the protocol asks of memory that several threads share. The product runs it on a SharedArrayBuffer
+ * (`array-memory.ts`); the schedule explorer runs the same protocol on a memory that tries every order of events.
+ *
+ * Integer cells are 32 bits wide and only ever touched atomically. Number cells are plain: their accesses have no order
+ * of their own, and what may be relied on is only what the integer cells around them guarantee.
+ */
+export interface SharedMemory {
+  load(integerCell: number): number;
+  /** Adds and gives the value before: one indivisible step. Adding 0 is a load that nothing may be moved across. */
+  add(integerCell: number, amount: number): number;
+  /** Writes `replacement` if the cell holds `expected`; gives the value before. */
+  compareExchange(integerCell: number, expected: number, replacement: number): number;
+  /** `source[start, start + count)` to the number cells from `numberCell` on. */
+  copyIn(numberCell: number, source: Float64Array, start: number, count: number): void;
+  /** The number cells from `numberCell` on to `target[start, start + count)`. */
+  copyOut(numberCell: number, target: Float64Array, start: number, count: number): void;
+}

@@ -1,0 +1,64 @@
+import { FIGURE_COUNT, FIGURES_SHAPE, type MemoryLayout } from './layout.js';
+import type { MetricsSnapshot } from './metrics-snapshot.js';
+import { OperationRecorder } from './operation-recorder.js';
+import { publishBlock, readBlock, type Block } from './protocol/publication.js';
+import type { SharedMemory } from './protocol/shared-memory.js';
+import { SnapshotReader } from './snapshot-reader.js';
+
+/** One operation as one thread sees it: what it records itself, privately and then in its slot, and what others published. */
+export class TrackedOperation {
+  readonly #memory: SharedMemory;
+  readonly #layout: MemoryLayout;
+  readonly #operation: number;
+  readonly #windowSize: number;
+  readonly #reader: SnapshotReader;
+  #recorder: OperationRecorder;
+  #block: Block | undefined;
+  #publishedVersion = 0;
+
+  constructor(memory: SharedMemory, layout: MemoryLayout, operation: number, windowSize: number) {
+    this.#memory = memory;
+    this.#layout = layout;
+    this.#operation = operation;
+    this.#windowSize = windowSize;
+    this.#reader = new SnapshotReader(memory, layout, operation);
+    this.#recorder = new OperationRecorder(windowSize);
+    this.#reader.follow(this.#recorder.figures, undefined);
+  }
+
+  get recorder(): OperationRecorder {
+    return this.#recorder;
+  }
+
+  snapshot(): MetricsSnapshot {
+    return this.#reader.read();
+  }
+
+  /** From now on this thread owns the slot, and goes on counting where its owner of before stopped. */
+  enterSlot(slot: number): void {
+    const block = this.#layout.block(slot, this.#operation);
+    const inherited = new Float64Array(FIGURE_COUNT);
+    // Nobody else writes this slot now, so nothing can overtake the reading.
+    readBlock(this.#memory, FIGURES_SHAPE, block, inherited);
+    const unpublished = this.#recorder.version;
+    this.#recorder.inherit(inherited);
+    this.#publishedVersion = this.#recorder.version - unpublished;
+    this.#block = block;
+    this.#reader.follow(this.#recorder.figures, slot);
+  }
+
+  /** To be called before the slot is given back, with everything published: it is read from there now. */
+  leaveSlot(): void {
+    this.#block = undefined;
+    this.#recorder = new OperationRecorder(this.#windowSize);
+    this.#publishedVersion = 0;
+    this.#reader.follow(this.#recorder.figures, undefined);
+  }
+
+  publish(): void {
+    const { figures, version } = this.#recorder;
+    if (this.#block === undefined || version === this.#publishedVersion) return;
+    this.#publishedVersion = version;
+    publishBlock(this.#memory, FIGURES_SHAPE, this.#block, figures);
+  }
+}
