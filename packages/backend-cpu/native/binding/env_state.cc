@@ -65,6 +65,8 @@ void EnvState::clean_up(void* opaque) {
     OperandRegistry::give_up(operand, state);
     OperandRegistry::release(operand);
   });
+  if (state->block_array_ != nullptr) napi_delete_reference(state->env_, state->block_array_);
+  state->block_ = nullptr;
   napi_release_threadsafe_function(state->wake_up_, napi_tsfn_abort);
   state->pool_ = nullptr;
   release_process_pool();
