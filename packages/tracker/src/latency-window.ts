@@ -1,70 +1,69 @@
-import type { DeviceFigures } from './layout.js';
-import { bucketOf } from './log-buckets.js';
+import { DEVICE, type DeviceFigures } from './layout.js';
+import { BUCKET_COUNT, bucketOf } from './log-buckets.js';
 
 /**
  * The most recent latencies of one device: keeps their sum and their histogram in the writer's figures, so that nobody
  * ever scans the window. Whole nanoseconds add and subtract exactly; sums of milliseconds would drift.
  */
 export class LatencyWindow {
+  /** The device's part of the writer's figures: `DEVICE` by index. */
   readonly #figures: Float64Array;
-  readonly #at: DeviceFigures;
+  readonly #buckets: Float64Array;
   readonly #latenciesNs: Float64Array;
-  readonly #buckets: Uint8Array;
+  readonly #bucketsOf: Uint8Array;
   #next = 0;
 
   constructor(figures: Float64Array, at: DeviceFigures, windowSize: number) {
-    this.#figures = figures;
-    this.#at = at;
+    this.#figures = figures.subarray(at.start, at.start + Object.keys(DEVICE).length);
+    this.#buckets = figures.subarray(at.buckets, at.buckets + BUCKET_COUNT);
     this.#latenciesNs = new Float64Array(windowSize);
-    this.#buckets = new Uint8Array(windowSize);
+    this.#bucketsOf = new Uint8Array(windowSize);
   }
 
   add(latencyMs: number, atMs: number): void {
     const figures = this.#figures;
-    const at = this.#at;
+    const latenciesNs = this.#latenciesNs;
     const next = this.#next;
     const latencyNs = Math.round(latencyMs * 1e6);
     const bucket = bucketOf(latencyNs);
-    figures[at.count]++;
-    figures[at.lastAtMs] = atMs;
-    if (figures[at.windowCount] === this.#latenciesNs.length) {
-      figures[at.windowSumNs] += latencyNs - this.#latenciesNs[next];
-      const leaving = this.#buckets[next];
+    figures[DEVICE.count]++;
+    figures[DEVICE.lastAtMs] = atMs;
+    if (figures[DEVICE.windowCount] === latenciesNs.length) {
+      figures[DEVICE.windowSumNs] += latencyNs - latenciesNs[next];
+      const leaving = this.#bucketsOf[next];
       if (leaving !== bucket) {
         this.#fill(bucket);
         this.#drain(leaving);
       }
     } else {
-      figures[at.windowCount]++;
-      figures[at.windowSumNs] += latencyNs;
+      figures[DEVICE.windowCount]++;
+      figures[DEVICE.windowSumNs] += latencyNs;
       this.#fill(bucket);
     }
-    this.#latenciesNs[next] = latencyNs;
-    this.#buckets[next] = bucket;
-    this.#next = next + 1 === this.#latenciesNs.length ? 0 : next + 1;
+    latenciesNs[next] = latencyNs;
+    this.#bucketsOf[next] = bucket;
+    this.#next = next + 1 === latenciesNs.length ? 0 : next + 1;
   }
 
   #fill(bucket: number): void {
     const figures = this.#figures;
-    const at = this.#at;
-    figures[at.buckets + bucket]++;
-    if (figures[at.bucketLow] === figures[at.bucketEnd]) {
-      figures[at.bucketLow] = bucket;
-      figures[at.bucketEnd] = bucket + 1;
-    } else if (bucket < figures[at.bucketLow]) {
-      // What lies between may be left over from samples that are gone; it was emptied on the way, so it counts 0.
-      figures[at.bucketLow] = bucket;
-    } else if (bucket >= figures[at.bucketEnd]) {
-      figures[at.bucketEnd] = bucket + 1;
+    if (this.#buckets[bucket]++ > 0) return;
+    if (figures[DEVICE.bucketLow] === figures[DEVICE.bucketEnd]) {
+      figures[DEVICE.bucketLow] = bucket;
+      figures[DEVICE.bucketEnd] = bucket + 1;
+    } else if (bucket < figures[DEVICE.bucketLow]) {
+      figures[DEVICE.bucketLow] = bucket;
+    } else if (bucket >= figures[DEVICE.bucketEnd]) {
+      figures[DEVICE.bucketEnd] = bucket + 1;
     }
   }
 
   /** Called with at least one other sample in the window, so neither loop runs off the end. */
   #drain(bucket: number): void {
     const figures = this.#figures;
-    const at = this.#at;
-    if (--figures[at.buckets + bucket] > 0) return;
-    while (figures[at.buckets + figures[at.bucketLow]] === 0) figures[at.bucketLow]++;
-    while (figures[at.buckets + figures[at.bucketEnd] - 1] === 0) figures[at.bucketEnd]--;
+    const buckets = this.#buckets;
+    if (--buckets[bucket] > 0) return;
+    while (buckets[figures[DEVICE.bucketLow]] === 0) figures[DEVICE.bucketLow]++;
+    while (buckets[figures[DEVICE.bucketEnd] - 1] === 0) figures[DEVICE.bucketEnd]--;
   }
 }

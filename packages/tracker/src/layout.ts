@@ -2,36 +2,33 @@ import { BUCKET_COUNT } from './log-buckets.js';
 import type { OwnershipCells } from './protocol/ownership.js';
 import type { Block, BlockShape } from './protocol/publication.js';
 
+/** The figures about one device that are always there, counted from its first one. */
+export const DEVICE = {
+  windowSumNs: 0,
+  windowCount: 1,
+  /** Successes for life. */
+  count: 2,
+  /** Failures for life. */
+  failures: 3,
+  /** When the last latency was recorded, on the tracker's clock. */
+  lastAtMs: 4,
+  /** First bucket that is not empty, and the one after the last. */
+  bucketLow: 5,
+  bucketEnd: 6,
+} as const;
+
+const DEVICE_LENGTH = 8;
+/** What comes before the histograms. */
+export const DENSE_COUNT = 24;
+
 /**
  * The figures of one writer about one operation, as indices into a Float64Array: the writer keeps them privately in this
- * order, and a publication copies them to shared memory in this order. All are integers, but for `lastAtMs`.
+ * order, and a publication copies them to shared memory in this order. All are whole numbers, but for `lastAtMs`.
  */
 export const FIGURES = {
-  cpu: {
-    windowSumNs: 0,
-    windowCount: 1,
-    /** Successes for life. */
-    count: 2,
-    /** Failures for life. */
-    failures: 3,
-    /** When the last latency was recorded, on the tracker's clock. */
-    lastAtMs: 4,
-    /** First bucket that is not empty, and the one after the last. */
-    bucketLow: 5,
-    bucketEnd: 6,
-    buckets: 24,
-  },
-  gpu: {
-    windowSumNs: 8,
-    windowCount: 9,
-    count: 10,
-    failures: 11,
-    lastAtMs: 12,
-    bucketLow: 13,
-    bucketEnd: 14,
-    buckets: 24 + BUCKET_COUNT,
-  },
-  /** Calls that recorded something, for life. */
+  cpu: placeDevice(0, DENSE_COUNT),
+  gpu: placeDevice(DEVICE_LENGTH, DENSE_COUNT + BUCKET_COUNT),
+  /** Facts recorded, for life. */
   records: 16,
   /** Attempts of the GPU within the window, and how many of them succeeded. */
   outcomeCount: 17,
@@ -40,12 +37,29 @@ export const FIGURES = {
   fallbacks: 20,
 } as const;
 
-export type DeviceFigures = (typeof FIGURES)['cpu'] | (typeof FIGURES)['gpu'];
+/** Where the figures of one device are: the fields of `DEVICE`, and the number of samples in each bucket. */
+export interface DeviceFigures extends Readonly<Record<keyof typeof DEVICE, number>> {
+  readonly start: number;
+  readonly buckets: number;
+}
+
+function placeDevice(start: number, buckets: number): DeviceFigures {
+  return {
+    windowSumNs: start + DEVICE.windowSumNs,
+    windowCount: start + DEVICE.windowCount,
+    count: start + DEVICE.count,
+    failures: start + DEVICE.failures,
+    lastAtMs: start + DEVICE.lastAtMs,
+    bucketLow: start + DEVICE.bucketLow,
+    bucketEnd: start + DEVICE.bucketEnd,
+    start,
+    buckets,
+  };
+}
 
 const CACHE_LINE_BYTES = 64;
 const NUMBERS_PER_LINE = CACHE_LINE_BYTES / Float64Array.BYTES_PER_ELEMENT;
 const INTEGERS_PER_LINE = CACHE_LINE_BYTES / Int32Array.BYTES_PER_ELEMENT;
-const DENSE_COUNT = FIGURES.cpu.buckets;
 
 /** Length of the array of figures; whole cache lines, so that no two copies share one. */
 export const FIGURE_COUNT = Math.ceil((DENSE_COUNT + 2 * BUCKET_COUNT) / NUMBERS_PER_LINE) * NUMBERS_PER_LINE;

@@ -13,12 +13,10 @@ export function bucketOf(latencyNs: number): number {
   return shift * 4 + (units >>> shift) - 3;
 }
 
-/** Where a bucket begins, in nanoseconds; `BUCKET_COUNT` gives the end of the last one. */
-export function bucketStartNs(bucket: number): number {
-  if (bucket === 0) return 0;
-  const part = bucket - 1;
-  return (4 + (part & 3)) * 2 ** (part >> 2) * UNIT_NS;
-}
+/** Where each bucket begins, in nanoseconds, and where the last one ends. */
+export const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, bucket) =>
+  bucket === 0 ? 0 : (4 + ((bucket - 1) & 3)) * 2 ** ((bucket - 1) >> 2) * UNIT_NS,
+);
 
 /**
  * Percentiles of counts per bucket: `result[i]` becomes the latency in milliseconds that the share `shares[i]` of the
@@ -47,6 +45,6 @@ export function percentilesMs(
 }
 
 function interpolateNs(bucket: number, share: number): number {
-  const startNs = bucketStartNs(bucket);
-  return startNs + (bucketStartNs(bucket + 1) - startNs) * share;
+  const startNs = BUCKET_STARTS_NS[bucket];
+  return startNs + (BUCKET_STARTS_NS[bucket + 1] - startNs) * share;
 }

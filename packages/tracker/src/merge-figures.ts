@@ -1,4 +1,4 @@
-import { FIGURES, type DeviceFigures } from './layout.js';
+import { DENSE_COUNT, FIGURES, type DeviceFigures } from './layout.js';
 
 const ADDED = [
   FIGURES.cpu.windowSumNs,
@@ -16,7 +16,12 @@ const ADDED = [
   FIGURES.fallbacks,
 ] as const;
 
-/** Adds another writer's figures to a total. Buckets outside the total's range count as 0, whatever the array holds. */
+/** Makes a total of nothing; what its buckets hold does not matter while their range is empty. */
+export function clearFigures(total: Float64Array): void {
+  total.fill(0, 0, DENSE_COUNT);
+}
+
+/** Adds a writer's figures to a total. */
 export function addFigures(total: Float64Array, figures: Float64Array): void {
   for (let i = 0; i < ADDED.length; i++) total[ADDED[i]] += figures[ADDED[i]];
   addDevice(total, figures, FIGURES.cpu);
@@ -24,22 +29,19 @@ export function addFigures(total: Float64Array, figures: Float64Array): void {
 }
 
 function addDevice(total: Float64Array, figures: Float64Array, at: DeviceFigures): void {
-  total[at.lastAtMs] = Math.max(total[at.lastAtMs], figures[at.lastAtMs]);
+  if (figures[at.lastAtMs] > total[at.lastAtMs]) total[at.lastAtMs] = figures[at.lastAtMs];
   const low = figures[at.bucketLow];
   const end = figures[at.bucketEnd];
   if (low === end) return;
-  const buckets = at.buckets;
+  const first = at.buckets + low;
+  const last = at.buckets + end;
   if (total[at.bucketLow] === total[at.bucketEnd]) {
-    total.fill(0, buckets + low, buckets + end);
+    for (let i = first; i < last; i++) total[i] = figures[i];
     total[at.bucketLow] = low;
     total[at.bucketEnd] = end;
-  } else {
-    widen(total, at, low, end);
+    return;
   }
-  for (let i = buckets + low; i < buckets + end; i++) total[i] += figures[i];
-}
-
-function widen(total: Float64Array, at: DeviceFigures, low: number, end: number): void {
   while (total[at.bucketLow] > low) total[at.buckets + --total[at.bucketLow]] = 0;
   while (total[at.bucketEnd] < end) total[at.buckets + total[at.bucketEnd]++] = 0;
+  for (let i = first; i < last; i++) total[i] += figures[i];
 }

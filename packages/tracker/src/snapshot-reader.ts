@@ -1,6 +1,6 @@
 import { buildSnapshot } from './build-snapshot.js';
 import { FIGURE_COUNT, FIGURES, FIGURES_SHAPE, type MemoryLayout } from './layout.js';
-import { addFigures } from './merge-figures.js';
+import { addFigures, clearFigures } from './merge-figures.js';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
 import { readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
@@ -28,6 +28,8 @@ export class SnapshotReader {
   #snapshotRecords = 0;
   /** Where the next block is copied to; it changes places with the block's figures when that succeeds. */
   #spare = new Float64Array(FIGURE_COUNT);
+  /** The sum of what was read of all others. */
+  readonly #others = new Float64Array(FIGURE_COUNT);
   readonly #total = new Float64Array(FIGURE_COUNT);
   readonly #cpuPercentiles = new Float64Array(3);
   readonly #gpuPercentiles = new Float64Array(3);
@@ -42,31 +44,33 @@ export class SnapshotReader {
   follow(own: Float64Array<ArrayBuffer>, slot: number | undefined): void {
     this.#own = own;
     this.#ownSlot = slot;
-    this.#snapshot = undefined;
+    this.#addOthers();
   }
 
   read(): MetricsSnapshot {
     const staleWriters = this.#readMoved();
     const records = this.#own[FIGURES.records];
     if (this.#snapshot !== undefined && staleWriters === 0 && records === this.#snapshotRecords) return this.#snapshot;
-    const snapshot = buildSnapshot(this.#addUp(), staleWriters, this.#cpuPercentiles, this.#gpuPercentiles);
-    this.#snapshot = staleWriters === 0 ? snapshot : undefined;
+    const snapshot = buildSnapshot(this.#addOwn(), staleWriters, this.#cpuPercentiles, this.#gpuPercentiles);
+    this.#snapshot = snapshot;
     this.#snapshotRecords = records;
     return snapshot;
   }
 
-  /** Reads the blocks that moved, and forgets the snapshot if there were any; returns how many could not be read. */
+  /** Reads the blocks that moved; returns how many could not be read. */
   #readMoved(): number {
     const memory = this.#memory;
     const slots = memory.load(this.#layout.ownership.highWaterCell);
     if (slots !== this.#seen.length) this.#lookAtSlots(slots);
+    let moved = false;
     let stale = 0;
     for (let slot = 0; slot < slots; slot++) {
       const seen = this.#seen[slot];
       if (slot === this.#ownSlot || memory.load(seen.block.sequenceCell) === seen.sequence) continue;
-      this.#snapshot = undefined;
+      moved = true;
       if (!this.#readAgain(seen)) stale++;
     }
+    if (moved) this.#addOthers();
     return stale;
   }
 
@@ -87,21 +91,21 @@ export class SnapshotReader {
     return true;
   }
 
-  /** The sum over all writers: a writer's own array when there is only one, to spare the copying. */
-  #addUp(): Float64Array {
-    let only = this.#own;
-    let writers = only[FIGURES.records] > 0 ? 1 : 0;
+  #addOthers(): void {
+    this.#snapshot = undefined;
+    clearFigures(this.#others);
     for (let slot = 0; slot < this.#seen.length; slot++) {
-      const { sequence, figures } = this.#seen[slot];
-      if (slot === this.#ownSlot || sequence === 0) continue;
-      writers++;
-      if (writers === 1) {
-        only = figures;
-      } else {
-        if (writers === 2) this.#total.set(only);
-        addFigures(this.#total, figures);
-      }
+      if (slot !== this.#ownSlot) addFigures(this.#others, this.#seen[slot].figures);
     }
-    return writers > 1 ? this.#total : only;
+  }
+
+  /** Everybody's figures: nothing is added up where one side has nothing. */
+  #addOwn(): Float64Array {
+    if (this.#others[FIGURES.records] === 0) return this.#own;
+    if (this.#own[FIGURES.records] === 0) return this.#others;
+    clearFigures(this.#total);
+    addFigures(this.#total, this.#others);
+    addFigures(this.#total, this.#own);
+    return this.#total;
   }
 }
