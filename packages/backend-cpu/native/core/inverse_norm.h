@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
 namespace gearshift {
@@ -17,5 +18,8 @@ inline float inverse_norm(float squared_norm) noexcept {
   const bool trusted = squared_norm >= kLeastTrustedSquaredNorm && squared_norm <= kMostTrustedSquaredNorm;
   return trusted ? 1.0f / std::sqrt(squared_norm) : std::numeric_limits<float>::quiet_NaN();
 }
+
+/** The same for a vector that is at hand: 0 for a zero vector, whose cosine is 0 without being worked out again. */
+float inverse_norm_of(const float* v, size_t dimensions, float squared_norm) noexcept;
 
 }  // namespace gearshift

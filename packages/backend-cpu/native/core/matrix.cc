@@ -5,7 +5,6 @@
 #include <new>
 
 #include "core/inverse_norm.h"
-#include "core/reference.h"
 
 namespace gearshift {
 namespace {
@@ -13,13 +12,6 @@ namespace {
 constexpr size_t kFloatsPerLine = kAlignment / sizeof(float);
 /** Rows whose norms are worked out together, while the copy is still in the first-level cache. */
 constexpr size_t kFillRows = 8;
-
-/** As stored: 0 for a zero vector, so that its cosine is 0 without a detour; NaN for other vectors beyond float32. */
-float stored_inverse_norm(float squared_norm, const float* row, size_t dimensions) noexcept {
-  const float inverse = inverse_norm(squared_norm);
-  if (inverse == inverse || !(squared_norm < kLeastTrustedSquaredNorm)) return inverse;
-  return squared_norm_f64(row, dimensions) < kZeroSquaredNorm ? 0.0f : inverse;
-}
 
 }  // namespace
 
@@ -56,7 +48,7 @@ void ResidentMatrix::fill(const KernelTable& kernels, const float* values, size_
     const float* const rows = copy + first * stride_;
     kernels.dot_and_squared_norm_f32(rows, rows, stride_, count, dimensions_, dots, squared_norms);
     for (size_t i = 0; i < count; ++i)
-      inverse_norms[first + i] = stored_inverse_norm(squared_norms[i], rows + i * stride_, dimensions_);
+      inverse_norms[first + i] = inverse_norm_of(rows + i * stride_, dimensions_, squared_norms[i]);
   }
 }
 
