@@ -63,7 +63,9 @@ function formatFacts({ backend, decision, latencyMs, snapshot }: RunFacts, devic
 /** The figures of a snapshot on one line, counters that are 0 left out; `--json` has everything. */
 function formatSnapshot(snapshot: RunFacts['snapshot']): string {
   const { decisions, ...figures } = snapshot;
-  const measured = Object.entries(figures).filter(([, value]) => typeof value === 'number');
+  const measured = Object.entries(figures).flatMap(([name, value]) =>
+    typeof value === 'number' ? [[name, value] as const] : [],
+  );
   const counted = Object.entries(decisions).filter(([, count]) => count > 0);
   return [...measured, ...counted.map(([reason, count]) => [`decisions.${reason}`, count] as const)]
     .map(([name, value]) => `${name} ${formatNumber(value)}`)
