@@ -67,7 +67,7 @@ export class ResidentOperands {
   async ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     if (this.handleOf(operand) !== undefined) return undefined;
     let fill = this.#fills.get(operand.id);
-    if (fill === undefined || fill.version !== operand.version || fill.isAbandoned) {
+    if (fill?.version !== operand.version || fill.isAbandoned) {
       fill = new ResidentFill(operand.version, (abandoned) => this.#make(operand, abandoned));
       const started = fill;
       this.#fills.set(operand.id, started);

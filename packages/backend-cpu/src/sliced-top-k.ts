@@ -64,9 +64,9 @@ export class SlicedTopK implements SlicedWork {
     const { matrix, query, count, candidates } = this.#request;
     const { scalars } = this.#block;
     const isResident = typeof this.#source === 'number';
-    const values = isResident ? undefined : (this.#source as Float32Array);
+    const values = isResident ? undefined : this.#source;
     scalars[SCALAR.context] = this.#context;
-    scalars[SCALAR.handle] = isResident ? (this.#source as number) : 0;
+    scalars[SCALAR.handle] = isResident ? this.#source : 0;
     scalars[SCALAR.dimensions] = matrix.dimensions;
     scalars[SCALAR.k] = count;
     scalars[SCALAR.outputQuery] = outputQuery;
