@@ -1,0 +1,291 @@
+import { describe, expect, it } from 'vitest';
+import { explore, type Program, type ThreadMemory } from '../src/index.js';
+
+const program = (parts: Partial<Program>): Program => ({
+  integers: [0, 0],
+  numbers: [0, 0],
+  threads: [],
+  check: () => undefined,
+  ...parts,
+});
+const thread = (run: (memory: ThreadMemory) => unknown, name = 'thread') => ({ name, run });
+
+function write(memory: ThreadMemory, cell: number, value: number): void {
+  memory.copyIn(cell, Float64Array.of(value), 0, 1);
+}
+
+function read(memory: ThreadMemory, cell: number): Float64Array {
+  const target = new Float64Array(1);
+  memory.copyOut(cell, target, 0, 1);
+  return target;
+}
+
+/** Every outcome that a program can have, as text. */
+function outcomes(parts: Partial<Program>): string[] {
+  const seen = new Set<string>();
+  const { exhausted } = explore(
+    program({
+      ...parts,
+      check: ({ threads }) => {
+        seen.add(threads.map((outcome) => (outcome.killed ? 'killed' : String(outcome.value))).join(' '));
+        return undefined;
+      },
+    }),
+  );
+  expect(exhausted).toBe(true);
+  return [...seen].sort();
+}
+
+describe('counting', () => {
+  const twice = (memory: ThreadMemory) => {
+    memory.load(0);
+    memory.load(0);
+  };
+
+  it.each([true, false])(
+    'two threads of two steps interleave in 6 ways, three in 90 (states merged: %s)',
+    (mergeStates) => {
+      const two = explore(program({ threads: [thread(twice), thread(twice)] }), { mergeStates });
+      const three = explore(program({ threads: [thread(twice), thread(twice), thread(twice)] }), { mergeStates });
+      expect([two.interleavings, three.interleavings]).toEqual([6, 90]);
+      expect([two.exhausted, three.exhausted]).toEqual([true, true]);
+      expect(two.states).toBe(mergeStates ? 9 : 19);
+    },
+  );
+
+  it('a thread of two steps can be killed in two places', () => {
+    const { interleavings } = explore(program({ threads: [{ ...thread(twice), mayBeKilled: true }] }));
+    expect(interleavings).toBe(3);
+  });
+
+  it('says when it gave up', () => {
+    const exploration = explore(program({ threads: [thread(twice), thread(twice)] }), { maxStates: 5 });
+    expect(exploration).toMatchObject({ exhausted: false, states: 5, violation: undefined });
+  });
+});
+
+describe('the memory model', () => {
+  it('adds and exchanges without losing anything', () => {
+    const add = (memory: ThreadMemory) => memory.add(0, 1);
+    expect(outcomes({ threads: [thread(add), thread(add)] })).toEqual(['0 1', '1 0']);
+    const exchange = (memory: ThreadMemory) => memory.compareExchange(0, 0, 7);
+    expect(outcomes({ threads: [thread(exchange), thread(exchange)] })).toEqual(['0 7', '7 0']);
+  });
+
+  it('passes plain data on with an atomic flag: write, store; load, read', () => {
+    const writer = (memory: ThreadMemory) => {
+      write(memory, 0, 5);
+      memory.store(0, 1);
+    };
+    const reader = (memory: ThreadMemory) => (memory.load(0) === 1 ? read(memory, 0) : 'early');
+    expect(outcomes({ threads: [thread(writer), thread(reader)] })).toEqual(['undefined 5', 'undefined early']);
+  });
+
+  it('lets a plain write be seen before the atomic store ahead of it', () => {
+    const writer = (memory: ThreadMemory) => {
+      memory.store(0, 1);
+      write(memory, 0, 5);
+    };
+    const reader = (memory: ThreadMemory) => {
+      const [value] = [read(memory, 0)];
+      return [memory.add(0, 0), value].join('/');
+    };
+    expect(outcomes({ threads: [thread(writer), thread(reader)] })).toContain('undefined 0/5');
+  });
+
+  it('lets a plain read happen after the atomic load behind it, but not after a read-modify-write', () => {
+    const writer = (memory: ThreadMemory) => {
+      memory.add(0, 1);
+      write(memory, 0, 5);
+    };
+    const by = (recheck: (memory: ThreadMemory) => number) => (memory: ThreadMemory) => {
+      const value = read(memory, 0);
+      return [value, recheck(memory)].join('/');
+    };
+    const loaded = by((memory) => memory.load(0));
+    const added = by((memory) => memory.add(0, 0));
+    expect(outcomes({ threads: [thread(writer), thread(loaded)] })).toContain('undefined 5/0');
+    expect(outcomes({ threads: [thread(writer), thread(added)] })).not.toContain('undefined 5/0');
+  });
+
+  it('keeps accesses to one cell in order', () => {
+    const run = (memory: ThreadMemory) => {
+      write(memory, 0, 1);
+      write(memory, 0, 2);
+      return read(memory, 0);
+    };
+    expect(outcomes({ threads: [thread(run)] })).toEqual(['2']);
+  });
+
+  it('loses or keeps what a killed thread had issued', () => {
+    const writer = { ...thread((memory) => (write(memory, 0, 1), memory.add(0, 1))), mayBeKilled: true };
+    const heir = thread((memory) => {
+      memory.awaitEnd(0);
+      const value = read(memory, 0);
+      memory.add(1, 0);
+      return value;
+    });
+    expect(outcomes({ threads: [writer, heir] })).toEqual(['0 1', 'killed 0', 'killed 1']);
+  });
+});
+
+describe('what it finds', () => {
+  it('a lost update, with the events that lead to it', () => {
+    const increment = (memory: ThreadMemory) => {
+      memory.store(0, memory.load(0) + 1);
+    };
+    const { violation, exhausted } = explore(
+      program({
+        threads: [thread(increment, 'one'), thread(increment, 'two')],
+        check: ({ integers: [count] }) => (count === 2 ? undefined : `counted ${count}`),
+      }),
+    );
+    expect(exhausted).toBe(false);
+    expect(violation?.problem).toBe('counted 1');
+    expect(violation?.events).toEqual([
+      'one: load {"cell":0}',
+      'two: load {"cell":0}',
+      'one: store {"cell":0,"value":1}',
+      'two: store {"cell":0,"value":1}',
+    ]);
+  });
+
+  it('a thread that waits for ever', () => {
+    const threads = [thread((memory) => memory.awaitEnd(1), 'one'), thread((memory) => memory.awaitEnd(0), 'two')];
+    expect(explore(program({ threads })).violation?.problem).toBe('one waits for ever');
+  });
+
+  it('what the code itself throws', () => {
+    const fail = thread((memory) => {
+      if (memory.load(0) === 0) throw new Error('broken');
+    });
+    expect(() => explore(program({ threads: [fail] }))).toThrow('broken');
+  });
+});
+
+describe('planted defects of shared figures', () => {
+  /** Publishes 1, then 2, in two numbers each. */
+  const seqlockWriter = (memory: ThreadMemory) => {
+    for (const value of [1, 2]) {
+      memory.add(0, 1);
+      memory.copyIn(0, Float64Array.of(value, value), 0, 2);
+      memory.add(0, 1);
+    }
+  };
+  const seqlockReader = (memory: ThreadMemory) => {
+    const target = new Float64Array(2);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const before = memory.load(0);
+      if (before % 2 === 1) continue;
+      memory.copyOut(0, target, 0, 2);
+      if (memory.add(0, 0) === before) return target;
+    }
+    return 'gave up';
+  };
+  const doubleWriter = (flip: (memory: ThreadMemory, sequence: number) => unknown) => (memory: ThreadMemory) => {
+    for (const value of [1, 2]) {
+      memory.copyIn((value & 1) * 2, Float64Array.of(value, value), 0, 2);
+      flip(memory, value);
+    }
+  };
+  const doubleReader = (recheck: (memory: ThreadMemory, before: number) => number) => (memory: ThreadMemory) => {
+    const target = new Float64Array(2);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const before = memory.load(0);
+      memory.copyOut((before & 1) * 2, target, 0, 2);
+      if (recheck(memory, before) === before) return target;
+    }
+    return 'gave up';
+  };
+  const add = (memory: ThreadMemory) => memory.add(0, 1);
+  const recheckByAdd = (memory: ThreadMemory) => memory.add(0, 0);
+
+  function judge(
+    writer: (memory: ThreadMemory) => unknown,
+    reader: (memory: ThreadMemory) => unknown,
+    killed: boolean,
+  ) {
+    return explore({
+      integers: [0],
+      numbers: [0, 0, 0, 0],
+      threads: [
+        { name: 'writer', run: writer, mayBeKilled: killed },
+        { name: 'reader', run: reader },
+      ],
+      check: ({ threads: [, outcome] }) => {
+        if (outcome.killed) return 'nobody killed the reader';
+        if (!(outcome.value instanceof Float64Array)) return 'the reader gave up';
+        const [one, other] = outcome.value;
+        return one === other ? undefined : `torn: ${one} and ${other}`;
+      },
+    });
+  }
+
+  it('a sequence lock whose writer is killed inside leaves readers waiting', () => {
+    expect(judge(seqlockWriter, seqlockReader, true).violation?.problem).toBe('the reader gave up');
+  });
+
+  it('two copies without a recheck tear', () => {
+    const reader = doubleReader((_memory, before) => before);
+    expect(judge(doubleWriter(add), reader, false).violation?.problem).toMatch(/^torn/);
+  });
+
+  it('two copies rechecked by a load tear', () => {
+    const reader = doubleReader((memory) => memory.load(0));
+    expect(judge(doubleWriter(add), reader, false).violation?.problem).toMatch(/^torn/);
+  });
+
+  it('two copies flipped by a store tear', () => {
+    const writer = doubleWriter((memory, sequence) => memory.store(0, sequence));
+    expect(judge(writer, doubleReader(recheckByAdd), false).violation?.problem).toMatch(/^torn/);
+  });
+
+  it('two copies, flipped and rechecked by read-modify-write, hold, with kills', () => {
+    const { exhausted, interleavings } = judge(doubleWriter(add), doubleReader(recheckByAdd), true);
+    expect(exhausted).toBe(true);
+    expect(interleavings).toBeGreaterThan(10_000);
+  });
+
+  /** Claims a slot; the one that gets it publishes nothing but itself. */
+  const claimByLoad = (token: number) => (memory: ThreadMemory) => {
+    if (memory.load(0) !== 0) return 'taken';
+    memory.store(0, token);
+    return 'mine';
+  };
+  const claim = (memory: ThreadMemory, token: number) => memory.compareExchange(0, 0, token) === 0;
+  const owners = ({ threads }: Parameters<Program['check']>[0]) => {
+    const count = threads.filter((outcome) => !outcome.killed && outcome.value === 'mine').length;
+    return count > 1 ? `${count} owners` : undefined;
+  };
+
+  it('a claim by load and store has two owners', () => {
+    const threads = [thread(claimByLoad(1)), thread(claimByLoad(2))];
+    expect(explore(program({ threads, check: owners })).violation?.problem).toBe('2 owners');
+  });
+
+  /** The first claims and closes; a second takes the slot; the first's end is noticed late; a third asks for the slot. */
+  const lateRelease = (release: (memory: ThreadMemory) => unknown) =>
+    explore(
+      program({
+        threads: [
+          {
+            name: 'first',
+            mayBeKilled: true,
+            run: (memory) => {
+              claim(memory, 1);
+              memory.compareExchange(0, 1, 0);
+            },
+          },
+          thread((memory) => (claim(memory, 2) ? 'mine' : 'taken'), 'second'),
+          thread((memory) => (memory.awaitEnd(0), release(memory)), 'parent'),
+          thread((memory) => (claim(memory, 3) ? 'mine' : 'taken'), 'third'),
+        ],
+        check: owners,
+      }),
+    );
+
+  it('a release that does not look whose slot it is has two owners', () => {
+    expect(lateRelease((memory) => memory.store(0, 0)).violation?.problem).toBe('2 owners');
+    expect(lateRelease((memory) => memory.compareExchange(0, 1, 0)).exhausted).toBe(true);
+  });
+});
