@@ -12,9 +12,11 @@ namespace gearshift {
 /**
  * Keeps the k best of the scores it is offered: better score first, NaN after every number, ties by lower index.
  *
- * Scores and indices become 64-bit keys whose order is that of the ranking, so that integers are compared and NaN needs no
- * special case. A block of scores is first filtered against the k-th best so far, one vector at a time; survivors gather in
- * a buffer of 4k + 384 keys that is cut back to k with nth_element when full.
+ * Scores become 32-bit ranks whose order is that of the scores, so that integers are compared and NaN needs no special
+ * case. A block of scores is first filtered against a threshold that at least k others have reached, one vector at a time;
+ * survivors gather in a buffer of 4k + 384. When it is full, bisection finds a threshold that leaves between k and 2k of
+ * them: a few passes of counting, which cost a fraction of a selection even where every score survives because scores
+ * ascend. The exact k best are worked out once, at the end.
  */
 class TopKSelector {
  public:
@@ -34,19 +36,22 @@ class TopKSelector {
   static constexpr size_t kBlock = 256;
 
  private:
-  uint64_t key_of(float score, uint32_t index) const noexcept;
-  float score_of(uint64_t key) const noexcept;
-  void append(uint64_t key) noexcept;
-  void cut_back() noexcept;
+  void append_block(const float* scores, size_t base, size_t count) noexcept;
+  void append(int32_t rank, uint32_t index) noexcept;
+  void make_room() noexcept;
+  bool cut_by_threshold() noexcept;
+  void cut_exactly() noexcept;
 
   AlignedMemory memory_;
-  uint64_t* keys_ = nullptr;
+  uint64_t* keys_ = nullptr;  // scratch: rank and index as one number
+  int32_t* ranks_ = nullptr;
+  uint32_t* indices_ = nullptr;
   size_t capacity_ = 0;
   size_t count_ = 0;
   size_t k_ = 0;
   Metric metric_ = Metric::cosine;
-  bool has_threshold_ = false;  // k numbers were seen: only better ones matter
-  uint64_t worst_key_ = 0;      // of the k best, once has_threshold_
+  bool was_cut_ = false;
+  int32_t threshold_rank_ = 0;  // kNoThreshold until k numbers were seen; at least k kept entries have this rank or better
   float threshold_ = 0;         // its score
 };
 
