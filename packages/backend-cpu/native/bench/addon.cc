@@ -17,7 +17,7 @@ namespace {
 
 struct Workload {
   const KernelTable* kernels = nullptr;
-  std::vector<float> values;  // as a user has them, for scans that work out norms on the way
+  std::vector<float> values;
   std::unique_ptr<ResidentMatrix> resident;
   PreparedQuery query;
   std::vector<float> scores;
@@ -40,9 +40,9 @@ void score_resident(Workload& w, const ReadKernel*) {
 }
 
 void score_on_the_fly(Workload& w, const ReadKernel*) {
-  const size_t dimensions = w.resident->view().dimensions;
-  score_rows(*w.kernels, Metric::cosine, view_of(w.values.data(), w.scores.size(), dimensions), w.query, 0,
-             w.scores.size(), w.scores.data());
+  MatrixView view = w.resident->view();
+  view.inverse_norms = nullptr;
+  score_rows(*w.kernels, Metric::cosine, view, w.query, 0, w.scores.size(), w.scores.data());
 }
 
 template <size_t kK>
@@ -55,8 +55,9 @@ void rank_resident(Workload& w, const ReadKernel*) {
 }
 
 /** Scores that only get better, offered without a scan: the worst case of the selection alone. */
+template <size_t kK>
 void select_ascending(Workload& w, const ReadKernel*) {
-  w.best.reset(10, Metric::dot);
+  w.best.reset(kK, Metric::dot);
   const size_t rows = w.scores.size();
   float block[TopKSelector::kBlock];
   for (size_t row = 0; row < rows; row += TopKSelector::kBlock) {
@@ -90,7 +91,8 @@ std::vector<Task> tasks_of(const Workload& w) {
                              {"cosine, norms on the fly", score_on_the_fly},
                              {"top 10", rank_resident<10>},
                              {"top 100", rank_resident<100>},
-                             {"select 10, ascending", select_ascending},
+                             {"select 10, ascending", select_ascending<10>},
+                             {"select 100, ascending", select_ascending<100>},
                              {"make ascending", make_ascending}};
   const ReadKernel* reads = kPortableReads;
 #if defined(GEARSHIFT_HAS_AVX2)
