@@ -10,6 +10,10 @@ const steps = [
   // Through Nx, so that the project graph exists: without it the boundary rule passes everything with a mere warning.
   ['lint, types and module boundaries', () => runNx(['run-many', '--targets=lint,typecheck'], { output: 'stdout' })],
   ['format', () => bin('prettier', '--check', '--log-level=warn', '.')],
+  [
+    'figures in the docs',
+    () => runCommand(process.execPath, ['tools/bench/src/write-docs.mjs', '--check'], { output: 'stdout' }),
+  ],
   ['unused files, exports and dependencies', () => bin('knip')],
   ['package shape and pack tests', () => runNx(['run-many', '--targets=check-packages'], { output: 'stdout' })],
 ];

@@ -17,7 +17,7 @@ export function formatTable({ title, columns, rows }) {
 }
 
 /** Four significant digits carry all that a noisy machine can tell; the JSON file keeps the full figures. */
-function formatCell(value) {
+export function formatCell(value) {
   if (value === null || value === undefined) return '-';
   if (typeof value !== 'number') return String(value);
   if (Number.isInteger(value) || !Number.isFinite(value)) return String(value);

@@ -1,0 +1,77 @@
+import { createCpuBackend } from '@gearshift/backend-cpu';
+import { createMatrix, unwrap } from '@gearshift/contracts';
+// Not public: what a call into the addon costs is a matter between the two halves of the package.
+import { encodeContext } from '../../../../packages/backend-cpu/dist/addon.js';
+import { openCallBlock, SCALAR } from '../../../../packages/backend-cpu/dist/call-block.js';
+import { loadAddon } from '../../../../packages/backend-cpu/dist/native.js';
+import { interleave } from '../interleave.mjs';
+
+const DIMENSIONS = 16;
+
+/** P10: what a call costs besides the work, on one row of 16 dimensions, whose scoring takes a few nanoseconds. */
+export async function measureCallOverhead({ rounds }) {
+  const { addon } = loadAddon();
+  const { scalars } = openCallBlock(addon);
+  const level = addon.levels().findIndex(({ missing }) => missing === '');
+  const values = new Float32Array(DIMENSIONS).fill(1);
+  const query = new Float32Array(DIMENSIONS).fill(1);
+  const output = new Float32Array(1);
+  const handle = addon.openMatrix(-1, 1, 1, DIMENSIONS);
+  addon.residentState(handle);
+  const context = encodeContext('cosine', level, 1, 50);
+  addon.fillMatrix(context, handle, values, 0);
+
+  const backend = unwrap(await createCpuBackend({ threads: 1 }));
+  const matrix = createMatrix(values, { dimensions: DIMENSIONS });
+  unwrap(await backend.makeResident(matrix));
+  const request = { operation: 'cosine-similarity', query, matrix };
+
+  const setScalars = (handleOrNone) => {
+    scalars[SCALAR.context] = context;
+    scalars[SCALAR.handle] = handleOrNone;
+    scalars[SCALAR.dimensions] = DIMENSIONS;
+    scalars[SCALAR.start] = 0;
+    scalars[SCALAR.end] = 1;
+    scalars[SCALAR.from] = 0;
+    scalars[SCALAR.firstQuery] = 0;
+    scalars[SCALAR.k] = 1;
+    scalars[SCALAR.outputQuery] = 0;
+  };
+  const [topK, score, whole, nothing] = await interleave(
+    [
+      {
+        name: 'handle and query',
+        run: () => {
+          setScalars(handle);
+          return addon.topK(query);
+        },
+      },
+      {
+        name: 'three typed arrays',
+        run: () => {
+          setScalars(0);
+          return addon.score(query, output, values);
+        },
+      },
+      { name: 'backend.cosineSimilaritySync', run: () => backend.cosineSimilaritySync(request, output) },
+      { name: 'nothing', run: () => setScalars(handle) },
+    ],
+    { rounds },
+  );
+  addon.release(handle);
+  await backend.close();
+  return {
+    handleAndQueryNs: topK.medianNs,
+    threeArraysNs: score.medianNs,
+    table: {
+      title: 'What a call costs: one row of 16 dimensions, its scoring included',
+      columns: ['call', 'ns'],
+      rows: [
+        ['into the addon: handle and query, results through shared memory', topK.medianNs],
+        ['into the addon: three typed arrays, validated', score.medianNs],
+        ['backend.cosineSimilaritySync, resident matrix, request checked', whole.medianNs],
+        ['the loop and the scalars alone', nothing.medianNs],
+      ],
+    },
+  };
+}
