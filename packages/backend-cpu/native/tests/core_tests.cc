@@ -26,6 +26,7 @@ constexpr Group kGroups[] = {
     {"selections merge", selections_merge},
     {"top-k ranks rows", top_k_ranks_rows},
     {"spreading agrees with f64", spreading_agrees_with_f64},
+    {"spreading drops what is below the threshold", spreading_drops_what_is_below_the_threshold},
     {"spreading follows the order of the edges", spreading_follows_the_order_of_the_edges},
     {"spreading keeps NaN to its neighbours", spreading_keeps_nan_to_its_neighbours},
     {"graphs are checked", graphs_are_checked},

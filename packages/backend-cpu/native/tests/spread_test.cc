@@ -114,6 +114,27 @@ void spreading_agrees_with_f64(Check& check, const KernelTable& kernels) {
   }
 }
 
+void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable& kernels) {
+  const Graph graph = [] {
+    Graph edges;
+    edges.row_pointers = {0, 1, 2, 3, 4};
+    edges.columns = {3, 3, 3, 3};
+    edges.weights = {0.5f, -0.5f, 0x1.fffffep-2f, -0x1.fffffep-2f};  // the last two: one unit in the last place less
+    return edges;
+  }();
+  std::unique_ptr<ResidentGraph> resident;
+  if (!check.that(ResidentGraph::build(graph.view(), &resident) == GraphStatus::ok, "the graph was refused")) return;
+  const float x[] = {0, 0, 0, 1};
+  const auto spread = [&](float threshold) {
+    std::vector<float> y(4, -7);
+    spread_rows(kernels, *resident, x, 1, 0, threshold, 0, 4, y.data());
+    return y;
+  };
+  check.that(spread(0.5f) == std::vector<float>({0.5f, -0.5f, 0, 0}), "what is as large as the threshold stays");
+  check.that(spread(0.75f) == std::vector<float>(4, 0), "what is smaller goes");
+  check.that(spread(0) == graph.weights, "without a threshold all of it stays");
+}
+
 void spreading_follows_the_order_of_the_edges(Check& check, const KernelTable& kernels) {
   Random random(41);
   const Graph graph = make_graph(3000, random, [&](size_t) { return random.below(60); });
