@@ -1,6 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+// Nx sets it for what it runs. A program that a test starts would colour what it prints into a pipe, and the test would
+// depend on who started it.
+delete process.env['FORCE_COLOR'];
+
 /** The one vitest configuration: every package re-exports it from its `vitest.config.ts`. */
 export default defineConfig({
   test: {
