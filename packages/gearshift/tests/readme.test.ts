@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -7,6 +7,8 @@ import { describe, expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** From here every package that an example names can be found, this one by its own name. */
 const RUN_FROM = fileURLToPath(new URL('..', import.meta.url));
+/** Inside the package, so that its own name resolves, and in a folder that git, Nx and formatters leave alone. */
+const EXAMPLES = join(RUN_FROM, 'build');
 const TIMEOUT_MS = 60_000;
 
 interface Fence {
@@ -23,6 +25,7 @@ interface Example {
   readonly output: string | undefined;
 }
 
+mkdirSync(EXAMPLES, { recursive: true });
 const pages = documentation();
 
 test('there are pages and they hold examples', () => {
@@ -34,11 +37,7 @@ for (const page of pages) {
   const examples = examplesOf(page);
   describe.runIf(examples.length > 0)(page, () => {
     test.each(examples.map((example) => [example.name, example] as const))('%s', (_name, { code, output }) => {
-      const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], {
-        cwd: RUN_FROM,
-        encoding: 'utf8',
-        timeout: TIMEOUT_MS,
-      });
+      const child = runExample(code);
       expect(child.stderr).toBe('');
       expect(child.status).toBe(0);
       if (output !== undefined) expect(child.stdout).toBe(output);
@@ -58,6 +57,17 @@ for (const page of pages) {
     const broken = targets.filter((target) => !/^[a-z]+:/.test(target) && !leadsSomewhere(page, target));
     expect(broken).toEqual([]);
   });
+}
+
+/** From a file, as a reader would run it: what `--eval` needs on the command line, worker threads would inherit. */
+function runExample(code: string): SpawnSyncReturns<string> {
+  const folder = mkdtempSync(join(EXAMPLES, 'example-'));
+  try {
+    writeFileSync(join(folder, 'example.mjs'), code);
+    return spawnSync(process.execPath, [join(folder, 'example.mjs')], { encoding: 'utf8', timeout: TIMEOUT_MS });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** The pages of docs/ and the READMEs, relative to the root. */
