@@ -1,4 +1,4 @@
-import { err, type BackendError, type BackendErrorKind, type Result } from '@gearshift/contracts';
+import { err, type BackendError, type BackendErrorKind } from '@gearshift/contracts';
 import { ADDON_STATUS } from './addon.js';
 
 /** The id of every backend of this package: there is one CPU. */
@@ -44,9 +44,4 @@ export function failWithStatus(status: number): Failure {
     default:
       return fail('fault', `the addon answered with the unknown status ${status}`, { nativeCode: status });
   }
-}
-
-/** Whether a result is a failure: for steps that answer either with a value of their own or with a failure. */
-export function isFailure(value: Result<unknown, BackendError> | undefined): value is Failure {
-  return value !== undefined && !value.ok;
 }

@@ -46,7 +46,10 @@ export function installTarballs(packed, wanted, npmArgs = []) {
 export function runProgram(folder, kind, code) {
   const file = join(folder, kind === 'esm' ? 'program.mjs' : 'program.cjs');
   writeFileSync(file, code);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' });
+  // Launchers of package managers set it, and with it every package of this workspace would be found from anywhere.
+  const env = { ...process.env };
+  delete env['NODE_PATH'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { cwd: folder, encoding: 'utf8', env });
   if (status !== 0 || stderr !== '') throw new Error(`the ${kind} program ended with ${status}:\n${stderr}${stdout}`);
   return JSON.parse(stdout);
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const PACKAGE = fileURLToPath(new URL('../../../../packages/backend-cpu/', import.meta.url));
 const OUTPUT = join(PACKAGE, 'build/bench');
-const require = createRequire(join(PACKAGE, 'package.json'));
+const require = createRequire(import.meta.url);
 
 /**
  * The kernels of the CPU backend's core beside pure reads of the same memory (packages/backend-cpu/native/bench), compiled

@@ -1,9 +1,11 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createMatrix, unwrap } from '@gearshift/contracts';
 // Not public: what a call into the addon costs is a matter between the two halves of the package.
+/* eslint-disable @nx/enforce-module-boundaries */
 import { encodeContext } from '../../../../packages/backend-cpu/dist/addon.js';
 import { openCallBlock, SCALAR } from '../../../../packages/backend-cpu/dist/call-block.js';
 import { loadAddon } from '../../../../packages/backend-cpu/dist/native.js';
+/* eslint-enable @nx/enforce-module-boundaries */
 import { interleave } from '../interleave.mjs';
 
 const DIMENSIONS = 16;
