@@ -36,11 +36,10 @@ function nativeProjects() {
     .map(({ manifest }) => manifest.name);
 }
 
-/** What the user left out: the repository's own documentation, and a question that it answers. */
+/** Where the user names no folder: the repository's own documentation, and a question that it answers. */
 function searchArguments(given) {
   const has = (...names) => given.some((arg) => names.some((name) => arg === name || arg.startsWith(`${name}=`)));
-  if (has('--help', '-h', '--vectors', '--query-vectors')) return given;
-  const corpus = has('--dir', '-d') ? [] : ['--dir', join(ROOT, 'docs')];
+  if (has('--help', '-h', '--dir', '-d', '--vectors', '--query-vectors')) return given;
   const question = has('--query', '-q') ? [] : ['--query', DEFAULT_QUERY];
-  return [...corpus, ...question, ...given];
+  return ['--dir', join(ROOT, 'docs'), ...question, ...given];
 }
