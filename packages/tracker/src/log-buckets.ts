@@ -14,7 +14,7 @@ export function bucketOf(latencyNs: number): number {
 }
 
 /** Where each bucket begins, in nanoseconds, and where the last one ends. */
-export const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, bucket) =>
+const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, bucket) =>
   bucket === 0 ? 0 : (4 + ((bucket - 1) & 3)) * 2 ** ((bucket - 1) >> 2) * UNIT_NS,
 );
 

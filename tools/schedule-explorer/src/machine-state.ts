@@ -94,11 +94,21 @@ export class MachineState {
   check(): string | undefined {
     const stuck = this.#threads.findIndex(({ status }) => status === 'running');
     if (stuck !== -1) return `${this.#program.threads[stuck].name} waits for ever`;
-    const threads = this.#threads.map(({ status, log }, index): ThreadOutcome => {
-      if (status === 'killed') return { killed: true };
-      // Once more: what it read plainly may have come after it returned.
-      return { killed: false, value: this.#program.threads[index].run(new ThreadMemory(log, ignore)) };
-    });
+    const threads: ThreadOutcome[] = [];
+    for (const [index, { status, log }] of this.#threads.entries()) {
+      const { name, run } = this.#program.threads[index];
+      if (status === 'killed') {
+        threads.push({ killed: true });
+        continue;
+      }
+      try {
+        // Once more: what it read plainly may have come after it returned.
+        threads.push({ killed: false, value: run(new ThreadMemory(log, ignore)) });
+      } catch (thrown) {
+        if (!(thrown instanceof Paused)) throw thrown;
+        return `${name} went on by a value that it had not read yet`;
+      }
+    }
     return this.#program.check({ integers: this.#integers, numbers: this.#numbers, threads });
   }
 

@@ -29,7 +29,7 @@ export interface Block {
  * Readers try this often to get a copy that was not overtaken. The bound is for the guarantee that nobody waits: a
  * reader needs well under a microsecond, and a writer publishes once in 32 records.
  */
-export const MAX_READ_ATTEMPTS = 64;
+const MAX_READ_ATTEMPTS = 64;
 
 /**
  * Fills the copy that is not current and flips to it. Only the block's one writer may call this; a writer that ends at
