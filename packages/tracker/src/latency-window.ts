@@ -20,50 +20,28 @@ export class LatencyWindow {
     this.#bucketsOf = new Uint8Array(windowSize);
   }
 
+  /** Branches on nothing that differs from sample to sample: a wrong guess of the processor would cost as much as all this. */
   add(latencyMs: number, atMs: number): void {
     const figures = this.#figures;
+    const buckets = this.#buckets;
     const latenciesNs = this.#latenciesNs;
     const next = this.#next;
     const latencyNs = Math.round(latencyMs * 1e6);
     const bucket = bucketOf(latencyNs);
-    figures[DEVICE.count]++;
-    figures[DEVICE.lastAtMs] = atMs;
     if (figures[DEVICE.windowCount] === latenciesNs.length) {
       figures[DEVICE.windowSumNs] += latencyNs - latenciesNs[next];
-      const leaving = this.#bucketsOf[next];
-      if (leaving !== bucket) {
-        this.#fill(bucket);
-        this.#drain(leaving);
-      }
+      buckets[this.#bucketsOf[next]]--;
     } else {
-      figures[DEVICE.windowCount]++;
       figures[DEVICE.windowSumNs] += latencyNs;
-      this.#fill(bucket);
+      figures[DEVICE.windowCount]++;
     }
+    buckets[bucket]++;
+    if (bucket < figures[DEVICE.bucketLow]) figures[DEVICE.bucketLow] = bucket;
+    if (bucket >= figures[DEVICE.bucketEnd]) figures[DEVICE.bucketEnd] = bucket + 1;
+    figures[DEVICE.count]++;
+    figures[DEVICE.lastAtMs] = atMs;
     latenciesNs[next] = latencyNs;
     this.#bucketsOf[next] = bucket;
     this.#next = next + 1 === latenciesNs.length ? 0 : next + 1;
-  }
-
-  #fill(bucket: number): void {
-    const figures = this.#figures;
-    if (this.#buckets[bucket]++ > 0) return;
-    if (figures[DEVICE.bucketLow] === figures[DEVICE.bucketEnd]) {
-      figures[DEVICE.bucketLow] = bucket;
-      figures[DEVICE.bucketEnd] = bucket + 1;
-    } else if (bucket < figures[DEVICE.bucketLow]) {
-      figures[DEVICE.bucketLow] = bucket;
-    } else if (bucket >= figures[DEVICE.bucketEnd]) {
-      figures[DEVICE.bucketEnd] = bucket + 1;
-    }
-  }
-
-  /** Called with at least one other sample in the window, so neither loop runs off the end. */
-  #drain(bucket: number): void {
-    const figures = this.#figures;
-    const buckets = this.#buckets;
-    if (--buckets[bucket] > 0) return;
-    while (buckets[figures[DEVICE.bucketLow]] === 0) figures[DEVICE.bucketLow]++;
-    while (buckets[figures[DEVICE.bucketEnd] - 1] === 0) figures[DEVICE.bucketEnd]--;
   }
 }

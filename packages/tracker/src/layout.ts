@@ -74,24 +74,31 @@ export const FIGURES_SHAPE: BlockShape = {
 };
 
 /** Raised whenever the order of anything in shared memory changes: threads with different versions of the package differ. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
-/** Where everything lies in shared memory: who owns which slot, then the sequences, a line each, then the copies. */
+/**
+ * Where everything lies in shared memory: who owns which slot, then, a line each, the counts of publications of the
+ * operations and of the blocks, then the copies.
+ */
 export interface MemoryLayout {
   readonly byteLength: number;
   readonly ownership: OwnershipCells;
+  /** Counts the publications of all writers about one operation: while it stands still, no block has to be looked at. */
+  newsCell(operation: number): number;
   /** The block of one slot for one operation. */
   block(slot: number, operation: number): Block;
 }
 
 export function layOut(slotCount: number, operationCount: number): MemoryLayout {
   const firstOwnerCell = INTEGERS_PER_LINE;
-  const firstSequenceCell = toWholeLines(firstOwnerCell + slotCount);
+  const firstNewsCell = toWholeLines(firstOwnerCell + slotCount);
+  const firstSequenceCell = firstNewsCell + operationCount * INTEGERS_PER_LINE;
   const blockCount = slotCount * operationCount;
   const firstDataCell = (firstSequenceCell + blockCount * INTEGERS_PER_LINE) / 2;
   return {
     byteLength: (firstDataCell + blockCount * 2 * FIGURE_COUNT) * Float64Array.BYTES_PER_ELEMENT,
     ownership: { highWaterCell: 0, firstOwnerCell, slotCount },
+    newsCell: (operation) => firstNewsCell + operation * INTEGERS_PER_LINE,
     block: (slot, operation) => {
       const index = slot * operationCount + operation;
       return {

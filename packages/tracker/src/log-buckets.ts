@@ -22,12 +22,13 @@ const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, buc
  * Percentiles of counts per bucket: `result[i]` becomes the latency in milliseconds that the share `shares[i]` of the
  * samples does not exceed, interpolated within its bucket, so right to within a quarter; 0 without samples.
  *
- * @param counts `counts[at + bucket]`; looked at for buckets `[low, end)` only.
+ * @param first `first[at + bucket] + second[at + bucket]` is the count; looked at for buckets `[low, end)` only.
  * @param total sum of these counts.
  * @param shares ascending, in (0, 1].
  */
 export function percentilesMs(
-  counts: Float64Array,
+  first: Float64Array,
+  second: Float64Array,
   at: number,
   low: number,
   end: number,
@@ -37,10 +38,14 @@ export function percentilesMs(
 ): void {
   let bucket = low;
   let below = 0;
+  let count = bucket < end ? first[at + bucket] + second[at + bucket] : 0;
   for (let i = 0; i < shares.length; i++) {
     const rank = shares[i] * total;
-    while (bucket < end && below + counts[at + bucket] < rank) below += counts[at + bucket++];
-    result[i] = bucket < end ? interpolateNs(bucket, (rank - below) / counts[at + bucket]) / 1e6 : 0;
+    while (below + count < rank && ++bucket < end) {
+      below += count;
+      count = first[at + bucket] + second[at + bucket];
+    }
+    result[i] = count > 0 ? interpolateNs(bucket, (rank - below) / count) / 1e6 : 0;
   }
 }
 

@@ -1,5 +1,6 @@
 import { LatencyWindow } from './latency-window.js';
 import { FIGURE_COUNT, FIGURES } from './layout.js';
+import { trimBuckets } from './merge-figures.js';
 
 const LIFELONG: readonly number[] = [
   FIGURES.records,
@@ -13,7 +14,7 @@ const LIFELONG: readonly number[] = [
 
 /** What one writer knows about one operation: its figures, and the windows that they are the sums of. */
 export class OperationRecorder {
-  /** In the order of `FIGURES`; readable at any time, changed by the methods only. */
+  /** In the order of `FIGURES`; readable at any time, changed by the methods only. The ranges of buckets may be too wide. */
   readonly figures = new Float64Array(FIGURE_COUNT);
   readonly #cpu: LatencyWindow;
   readonly #gpu: LatencyWindow;
@@ -40,6 +41,12 @@ export class OperationRecorder {
   /** Facts recorded so far. */
   get version(): number {
     return this.figures[FIGURES.records];
+  }
+
+  /** To be called before a publication, which costs by the length of the histograms. */
+  trim(): void {
+    trimBuckets(this.figures, FIGURES.cpu);
+    trimBuckets(this.figures, FIGURES.gpu);
   }
 
   cpuSuccess(latencyMs: number, atMs: number): void {

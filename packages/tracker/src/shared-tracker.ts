@@ -19,7 +19,8 @@ export class SharedTracker implements Tracker {
   readonly #memory: ArrayMemory;
   readonly #layout: MemoryLayout;
   readonly #token = tokenOf(ownThreadId);
-  readonly #tracked = new Map<OperationName, TrackedOperation>();
+  readonly #tracked: readonly TrackedOperation[];
+  readonly #byName = new Map<OperationName, TrackedOperation>();
   readonly #endTurn: () => void;
   /** The one asked for last: most callers ask for the same again, and comparing beats looking up. */
   #last: TrackedOperation;
@@ -37,9 +38,9 @@ export class SharedTracker implements Tracker {
     this.#handle = handle;
     this.#memory = new ArrayMemory(buffer);
     this.#layout = layOut(maxWriters, operations.length);
-    const tracked = operations.map((_, index) => new TrackedOperation(this.#memory, this.#layout, index, windowSize));
-    for (const [index, operation] of operations.entries()) this.#tracked.set(operation, tracked[index]);
-    this.#last = tracked[0];
+    this.#tracked = operations.map((_, index) => new TrackedOperation(this.#memory, this.#layout, index, windowSize));
+    for (const [index, operation] of operations.entries()) this.#byName.set(operation, this.#tracked[index]);
+    this.#last = this.#tracked[0];
     this.#lastName = operations[0];
     this.#endTurn = () => {
       this.#turnIsWatched = false;
@@ -139,7 +140,7 @@ export class SharedTracker implements Tracker {
     if (!this.#unpublished) return true;
     if (this.#slot === undefined && !this.#claim()) return false;
     this.#unpublished = false;
-    for (const tracked of this.#tracked.values()) tracked.publish();
+    for (const tracked of this.#tracked) tracked.publish();
     return true;
   }
 
@@ -152,7 +153,10 @@ export class SharedTracker implements Tracker {
     if (threadId === ownThreadId) {
       throw new RangeError(expected('threadId', 'that of a thread that has ended', threadId));
     }
-    return releaseOwner(this.#memory, this.#layout.ownership, tokenOf(threadId));
+    const released = releaseOwner(this.#memory, this.#layout.ownership, tokenOf(threadId));
+    // It may have ended between publishing and telling.
+    if (released > 0) for (const tracked of this.#tracked) tracked.announce();
+    return released;
   }
 
   releaseOnExit(worker: EndingWorker): void {
@@ -167,7 +171,7 @@ export class SharedTracker implements Tracker {
     if (!this.flush() || this.#slot === undefined) return;
     const slot = this.#slot;
     this.#slot = undefined;
-    for (const tracked of this.#tracked.values()) tracked.leaveSlot();
+    for (const tracked of this.#tracked) tracked.leaveSlot();
     releaseSlot(this.#memory, this.#layout.ownership, slot, this.#token);
   }
 
@@ -179,13 +183,13 @@ export class SharedTracker implements Tracker {
     const slot = claimSlot(this.#memory, this.#layout.ownership, this.#token);
     if (slot === undefined) return false;
     this.#slot = slot;
-    for (const tracked of this.#tracked.values()) tracked.enterSlot(slot);
+    for (const tracked of this.#tracked) tracked.enterSlot(slot);
     return true;
   }
 
   #track(operation: OperationName): TrackedOperation {
     if (operation === this.#lastName) return this.#last;
-    const tracked = this.#tracked.get(operation);
+    const tracked = this.#byName.get(operation);
     if (tracked === undefined) {
       throw new RangeError(expected('operation', `one of ${this.operations.join(', ')}`, operation));
     }
@@ -194,21 +198,21 @@ export class SharedTracker implements Tracker {
     return tracked;
   }
 
-  /** The time of a record. One look at the clock for a whole batch: it would cost more than the record itself. */
+  /** Gives the time of a record: one look at the clock for a whole batch, as it would cost more than the record itself. */
   #begin(): number {
-    if (this.#recordsInBatch === 0) this.#batchAtMs = this.nowMs();
+    if (this.#recordsInBatch++ === 0) this.#startBatch();
     return this.#batchAtMs;
   }
 
   #end(): void {
-    this.#unpublished = true;
-    this.#recordsInBatch++;
     if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
-    if (!this.#turnIsWatched) this.#watchTurn();
   }
 
-  /** By a microtask: it runs before the thread can end in good order, and keeps no process alive. */
-  #watchTurn(): void {
+  /** Watches the turn by a microtask: it runs before the thread can end in good order, and keeps no process alive. */
+  #startBatch(): void {
+    this.#batchAtMs = this.nowMs();
+    this.#unpublished = true;
+    if (this.#turnIsWatched) return;
     this.#turnIsWatched = true;
     void Promise.resolve().then(this.#endTurn);
   }

@@ -1,7 +1,8 @@
 import { buildSnapshot } from './build-snapshot.js';
+import { DeviceSummary } from './device-summary.js';
 import { FIGURE_COUNT, FIGURES, FIGURES_SHAPE, type MemoryLayout } from './layout.js';
-import { addFigures, clearFigures } from './merge-figures.js';
-import type { MetricsSnapshot } from './metrics-snapshot.js';
+import { clearFigures, replaceFigures, trimBuckets } from './merge-figures.js';
+import { NO_METRICS, type MetricsSnapshot } from './metrics-snapshot.js';
 import { readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
 
@@ -12,65 +13,86 @@ interface SeenBlock {
   figures: Float64Array<ArrayBuffer>;
 }
 
+const NOTHING = new Float64Array(FIGURE_COUNT);
+
 /**
  * Answers with snapshots of one operation: what this thread recorded, published or not, and what the others published.
- * Only blocks whose sequence moved are read again, and while nothing moved the snapshot of before is the answer: it is
- * frozen, so nobody can tell it from a new one.
+ * While nobody recorded or published, one look at shared memory tells so, and the snapshot of before is the answer: it is
+ * frozen, so nobody can tell it from a new one. Else only blocks whose sequence moved are read again.
  */
 export class SnapshotReader {
   readonly #memory: SharedMemory;
   readonly #layout: MemoryLayout;
   readonly #operation: number;
+  readonly #newsCell: number;
   readonly #seen: SeenBlock[] = [];
   #ownSlot: number | undefined;
-  #own = new Float64Array(FIGURE_COUNT);
-  #snapshot: MetricsSnapshot | undefined;
-  #snapshotRecords = 0;
+  #own: Float64Array<ArrayBuffer> = NOTHING;
+  /** The snapshot of before, and the counts of publications and of own records that it was built at. */
+  #snapshot = NO_METRICS;
+  #news = 0;
+  #records = 0;
   /** Where the next block is copied to; it changes places with the block's figures when that succeeds. */
   #spare = new Float64Array(FIGURE_COUNT);
   /** The sum of what was read of all others. */
   readonly #others = new Float64Array(FIGURE_COUNT);
-  readonly #total = new Float64Array(FIGURE_COUNT);
-  readonly #cpuPercentiles = new Float64Array(3);
-  readonly #gpuPercentiles = new Float64Array(3);
+  readonly #cpu = new DeviceSummary(FIGURES.cpu);
+  readonly #gpu = new DeviceSummary(FIGURES.gpu);
 
   constructor(memory: SharedMemory, layout: MemoryLayout, operation: number) {
     this.#memory = memory;
     this.#layout = layout;
     this.#operation = operation;
+    this.#newsCell = layout.newsCell(operation);
   }
 
   /** From now on `own` are this thread's private figures, and stand for what is published in `slot`, if any. */
   follow(own: Float64Array<ArrayBuffer>, slot: number | undefined): void {
     this.#own = own;
     this.#ownSlot = slot;
-    this.#addOthers();
+    this.#records = LOOK_AGAIN;
+    clearFigures(this.#others);
+    for (const [other, { figures }] of this.#seen.entries()) {
+      if (other !== slot) replaceFigures(this.#others, NOTHING, figures);
+    }
+  }
+
+  /** @param news how many publications there were before one of this thread: it says nothing new to this thread. */
+  expectOwn(news: number): void {
+    if (news === this.#news) this.#news = (news + 1) | 0;
   }
 
   read(): MetricsSnapshot {
-    const staleWriters = this.#readMoved();
+    // First: what is published while the blocks are read must be news the next time.
+    const news = this.#memory.load(this.#newsCell);
     const records = this.#own[FIGURES.records];
-    if (this.#snapshot !== undefined && staleWriters === 0 && records === this.#snapshotRecords) return this.#snapshot;
-    const snapshot = buildSnapshot(this.#addOwn(), staleWriters, this.#cpuPercentiles, this.#gpuPercentiles);
-    this.#snapshot = snapshot;
-    this.#snapshotRecords = records;
-    return snapshot;
+    if (news === this.#news && records === this.#records) return this.#snapshot;
+    return this.#readAgain(news, records);
+  }
+
+  #readAgain(news: number, records: number): MetricsSnapshot {
+    const staleWriters = news === this.#news && this.#records !== LOOK_AGAIN ? 0 : this.#readMoved();
+    this.#news = news;
+    this.#records = staleWriters > 0 ? LOOK_AGAIN : records;
+    this.#cpu.update(this.#others, this.#own);
+    this.#gpu.update(this.#others, this.#own);
+    this.#snapshot = buildSnapshot(this.#others, this.#own, this.#cpu, this.#gpu, staleWriters);
+    return this.#snapshot;
   }
 
   /** Reads the blocks that moved; returns how many could not be read. */
   #readMoved(): number {
     const memory = this.#memory;
-    const slots = memory.load(this.#layout.ownership.highWaterCell);
-    if (slots !== this.#seen.length) this.#lookAtSlots(slots);
-    let moved = false;
+    const seen = this.#seen;
+    this.#lookAtSlots(memory.load(this.#layout.ownership.highWaterCell));
     let stale = 0;
-    for (let slot = 0; slot < slots; slot++) {
-      const seen = this.#seen[slot];
-      if (slot === this.#ownSlot || memory.load(seen.block.sequenceCell) === seen.sequence) continue;
-      moved = true;
-      if (!this.#readAgain(seen)) stale++;
+    for (let slot = 0; slot < seen.length; slot++) {
+      const other = seen[slot];
+      if (slot === this.#ownSlot || memory.load(other.block.sequenceCell) === other.sequence) continue;
+      if (!this.#readBlock(other)) stale++;
     }
-    if (moved) this.#addOthers();
+    trimBuckets(this.#others, FIGURES.cpu);
+    trimBuckets(this.#others, FIGURES.gpu);
     return stale;
   }
 
@@ -81,31 +103,17 @@ export class SnapshotReader {
     }
   }
 
-  #readAgain(seen: SeenBlock): boolean {
-    const sequence = readBlock(this.#memory, FIGURES_SHAPE, seen.block, this.#spare);
+  #readBlock(seen: SeenBlock): boolean {
+    const figures = this.#spare;
+    const sequence = readBlock(this.#memory, FIGURES_SHAPE, seen.block, figures);
     if (sequence === undefined) return false;
-    const before = seen.figures;
-    seen.figures = this.#spare;
+    replaceFigures(this.#others, seen.figures, figures);
+    this.#spare = seen.figures;
+    seen.figures = figures;
     seen.sequence = sequence;
-    this.#spare = before;
     return true;
   }
-
-  #addOthers(): void {
-    this.#snapshot = undefined;
-    clearFigures(this.#others);
-    for (let slot = 0; slot < this.#seen.length; slot++) {
-      if (slot !== this.#ownSlot) addFigures(this.#others, this.#seen[slot].figures);
-    }
-  }
-
-  /** Everybody's figures: nothing is added up where one side has nothing. */
-  #addOwn(): Float64Array {
-    if (this.#others[FIGURES.records] === 0) return this.#own;
-    if (this.#own[FIGURES.records] === 0) return this.#others;
-    clearFigures(this.#total);
-    addFigures(this.#total, this.#others);
-    addFigures(this.#total, this.#own);
-    return this.#total;
-  }
 }
+
+/** No number of records: there may be something to read although the counts stand still. */
+const LOOK_AGAIN = -1;

@@ -59,6 +59,13 @@ export class TrackedOperation {
     const { figures, version } = this.#recorder;
     if (this.#block === undefined || version === this.#publishedVersion) return;
     this.#publishedVersion = version;
+    this.#recorder.trim();
     publishBlock(this.#memory, FIGURES_SHAPE, this.#block, figures);
+    this.#reader.expectOwn(this.announce());
+  }
+
+  /** Makes every reader look for what moved; a publication without it may go unnoticed until the next one. */
+  announce(): number {
+    return this.#memory.add(this.#layout.newsCell(this.#operation), 1);
   }
 }
