@@ -14,8 +14,11 @@ export interface ExploreOptions {
 export interface Exploration {
   /** Every interleaving was covered, and none ended wrong. */
   readonly exhausted: boolean;
-  /** Orders of events from the start to an end, counted one by one or, with merged states, added up. */
-  readonly interleavings: number;
+  /**
+   * Different orders of events from the start to an end, counted one by one or, with merged states, added up. Exact: they
+   * soon leave what a number can hold.
+   */
+  readonly interleavings: bigint;
   /** Of the longest interleaving looked at. */
   readonly events: number;
   /** Visited: different ones when states are merged. */
@@ -43,9 +46,9 @@ class Explorer {
   readonly #mergeStates: boolean;
   readonly #maxStates: number;
   /** Interleavings from a state on. */
-  readonly #known = new Map<string, number>();
+  readonly #known = new Map<string, bigint>();
   #states = 0;
-  #interleavings = 0;
+  #interleavings = 0n;
   #depth = 0;
   #events = 0;
   #gaveUp = false;
@@ -71,18 +74,18 @@ class Explorer {
   }
 
   /** Interleavings from here to an end. Stops short at the first wrong one. */
-  #count(state: MachineState): number {
+  #count(state: MachineState): bigint {
     const key = this.#mergeStates ? state.key() : '';
     const known = this.#mergeStates ? this.#known.get(key) : undefined;
     if (known !== undefined) return known;
     if (this.#states === this.#maxStates) this.#gaveUp = true;
-    if (this.#gaveUp) return 0;
+    if (this.#gaveUp) return 0n;
     this.#states++;
     this.#events = Math.max(this.#events, this.#depth);
     const events = state.events();
-    let count = 0;
+    let count = 0n;
     if (events.length === 0) {
-      count = 1;
+      count = 1n;
       const problem = state.check();
       if (problem !== undefined) this.#violation = { problem, events: [] };
     }

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { explore, type Program, type ThreadMemory } from '../src/index.js';
+import { explore, type ExploreOptions, type Program, type ThreadMemory } from '../src/index.js';
 
 const program = (parts: Partial<Program>): Program => ({
   integers: [0, 0],
@@ -20,20 +21,28 @@ function read(memory: ThreadMemory, cell: number): Float64Array {
   return target;
 }
 
-/** Every outcome that a program can have, as text. */
-function outcomes(parts: Partial<Program>): string[] {
+/** Every outcome that a program can have, as text, and how often an end was looked at. */
+function endings(parts: Partial<Program>, options?: ExploreOptions) {
   const seen = new Set<string>();
-  const { exhausted } = explore(
+  let ends = 0;
+  const exploration = explore(
     program({
       ...parts,
-      check: ({ threads }) => {
-        seen.add(threads.map((outcome) => (outcome.killed ? 'killed' : String(outcome.value))).join(' '));
+      check: ({ threads, integers, numbers }) => {
+        ends++;
+        const values = threads.map((outcome) => (outcome.killed ? 'killed' : String(outcome.value))).join(' ');
+        seen.add(parts.check === undefined ? values : `${values} ${integers.join()} ${numbers.join()}`);
         return undefined;
       },
     }),
+    options,
   );
-  expect(exhausted).toBe(true);
-  return [...seen].sort();
+  expect(exploration.exhausted).toBe(true);
+  return { outcomes: [...seen].sort(), ends, interleavings: exploration.interleavings, states: exploration.states };
+}
+
+function outcomes(parts: Partial<Program>): string[] {
+  return endings(parts).outcomes;
 }
 
 describe('counting', () => {
@@ -47,7 +56,7 @@ describe('counting', () => {
     (mergeStates) => {
       const two = explore(program({ threads: [thread(twice), thread(twice)] }), { mergeStates });
       const three = explore(program({ threads: [thread(twice), thread(twice), thread(twice)] }), { mergeStates });
-      expect([two.interleavings, three.interleavings]).toEqual([6, 90]);
+      expect([two.interleavings, three.interleavings]).toEqual([6n, 90n]);
       expect([two.exhausted, three.exhausted]).toEqual([true, true]);
       expect(two.states).toBe(mergeStates ? 9 : 19);
     },
@@ -55,7 +64,58 @@ describe('counting', () => {
 
   it('a thread of two steps can be killed in two places', () => {
     const { interleavings } = explore(program({ threads: [{ ...thread(twice), mayBeKilled: true }] }));
-    expect(interleavings).toBe(3);
+    expect(interleavings).toBe(3n);
+  });
+
+  it('counts past what a number holds exactly', () => {
+    // Two threads of n steps: (2n)! / (n! n!). The second is far above 2^53, and odd enough to show rounding.
+    const steps = (count: number) => (memory: ThreadMemory) => {
+      for (let i = 0; i < count; i++) memory.load(0);
+    };
+    const of = (count: number) =>
+      explore(program({ threads: [thread(steps(count)), thread(steps(count))] })).interleavings;
+    expect(of(15)).toBe(155_117_520n);
+    expect(of(32)).toBe(1_832_624_140_942_590_534n);
+  });
+
+  it('merging states changes neither the count nor the outcomes, of whatever program', () => {
+    const cell = fc.nat(1);
+    const access = fc.oneof(
+      fc.record({ kind: fc.constantFrom('load', 'store', 'read', 'write'), cell, value: fc.nat(2) }),
+      fc.record({ kind: fc.constantFrom('add', 'exchange'), cell, value: fc.nat(2) }),
+    );
+    const threads = fc.array(
+      fc.record({ accesses: fc.array(access, { minLength: 1, maxLength: 3 }), mayBeKilled: fc.boolean() }),
+      { minLength: 2, maxLength: 2 },
+    );
+    fc.assert(
+      fc.property(threads, (plan) => {
+        const parts = {
+          check: () => undefined,
+          threads: plan.map(({ accesses, mayBeKilled }) => ({
+            name: 'thread',
+            mayBeKilled,
+            run: (memory: ThreadMemory) =>
+              accesses.map(({ kind, cell: at, value }) => {
+                if (kind === 'load') return memory.load(at);
+                if (kind === 'store') memory.store(at, value);
+                if (kind === 'read') return read(memory, at);
+                if (kind === 'write') write(memory, at, value);
+                if (kind === 'add') return memory.add(at, value);
+                return kind === 'exchange' ? memory.compareExchange(at, value, value + 1) : 'written';
+              }),
+          })),
+        };
+        const merged = endings(parts);
+        const single = endings(parts, { mergeStates: false });
+        expect(merged.outcomes).toEqual(single.outcomes);
+        expect(merged.interleavings).toBe(single.interleavings);
+        // One by one every interleaving ends in a check of its own.
+        expect(single.interleavings).toBe(BigInt(single.ends));
+        expect(merged.states).toBeLessThanOrEqual(single.states);
+      }),
+      { seed: 20261123, numRuns: 150 },
+    );
   });
 
   it('says when it gave up', () => {
@@ -243,7 +303,7 @@ describe('planted defects of shared figures', () => {
   it('two copies, flipped and rechecked by read-modify-write, hold, with kills', () => {
     const { exhausted, interleavings } = judge(doubleWriter(add), doubleReader(recheckByAdd), true);
     expect(exhausted).toBe(true);
-    expect(interleavings).toBeGreaterThan(10_000);
+    expect(interleavings).toBeGreaterThan(10_000n);
   });
 
   /** Claims a slot; the one that gets it publishes nothing but itself. */
