@@ -34,7 +34,9 @@ export interface Exploration {
  *
  * The model: atomic accesses are sequentially consistent; a load does not wait for plain accesses before it; a store
  * waits for those before it and not for those after it; a read-modify-write waits for all, and all wait for it. This is
- * what JavaScript promises, and weaker than x64.
+ * weaker than x64 and than ARM. The axioms of JavaScript's memory model order still less in one case: an atomic store and
+ * a later load of the same thread keep the plain accesses around them in order here, and there only if the load reads what
+ * another thread wrote.
  */
 export function explore(program: Program, options: ExploreOptions = {}): Exploration {
   const explorer = new Explorer(options);

@@ -101,13 +101,17 @@ export class MachineState {
         threads.push({ killed: true });
         continue;
       }
+      // Once more: what it read plainly may have come after it returned. If it now does other accesses than it did, it had
+      // decided by a value that was not there yet.
+      let same = true;
+      const memory = new ThreadMemory([...log], () => (same = false));
       try {
-        // Once more: what it read plainly may have come after it returned.
-        threads.push({ killed: false, value: run(new ThreadMemory(log, ignore)) });
+        threads.push({ killed: false, value: run(memory) });
       } catch (thrown) {
         if (!(thrown instanceof Paused)) throw thrown;
-        return `${name} went on by a value that it had not read yet`;
+        same = false;
       }
+      if (!same || !memory.isAtEnd) return `${name} went on by a value that it had not read yet`;
     }
     return this.#program.check({ integers: this.#integers, numbers: this.#numbers, threads });
   }
@@ -183,8 +187,4 @@ function resume(thread: ProgramThread, log: Log, before: readonly Pending[]): Th
     if (!(thrown instanceof Paused)) throw thrown;
     return { status: 'running', log, pending, step: thrown.step };
   }
-}
-
-function ignore(): void {
-  // At the end everything was issued long ago.
 }

@@ -41,6 +41,11 @@ export class ThreadMemory {
     this.#issue = issue;
   }
 
+  /** Every access of the log has been done again. */
+  get isAtEnd(): boolean {
+    return this.#position === this.#log.length;
+  }
+
   load(integerCell: number): number {
     return this.#schedule({ kind: 'load', cell: integerCell });
   }

@@ -215,6 +215,18 @@ describe('what it finds', () => {
     expect(explore(program({ threads })).violation?.problem).toBe('one waits for ever');
   });
 
+  it.each([
+    ['more', (value: number) => (value === 5 ? 1 : 0)],
+    ['fewer', (value: number) => (value === 5 ? 0 : 1)],
+  ])('a thread that decides by a plain read before it has happened, and would do %s', (_what, loads) => {
+    const decide = thread((memory) => {
+      const [value] = read(memory, 0);
+      for (let i = 0; i < loads(value); i++) write(memory, 1, 1);
+    }, 'one');
+    const { violation } = explore(program({ numbers: [5, 0], threads: [decide] }));
+    expect(violation?.problem).toBe('one went on by a value that it had not read yet');
+  });
+
   it('what the code itself throws', () => {
     const fail = thread((memory) => {
       if (memory.load(0) === 0) throw new Error('broken');

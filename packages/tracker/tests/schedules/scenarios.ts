@@ -62,9 +62,13 @@ function reading(protocol: Protocol, memory: ThreadMemory, block: Block): Float6
   return figures;
 }
 
-/** One writer, `readers` who read `reads` times each: every reading is whole, and none is older than the one before. */
+/**
+ * One writer, `readers` who read `reads` times each: every reading is whole, none is older than the one before, and at the
+ * end what counts is the last publication.
+ */
 export function publication(publications: number, readers: number, reads: number, protocol = PRODUCT): Program {
-  const { blocks, integers, numbers } = layOut(1);
+  const cells = layOut(1);
+  const { blocks, integers, numbers } = cells;
   const [block] = blocks;
   const writer: ProgramThread = {
     name: 'writer',
@@ -81,13 +85,13 @@ export function publication(publications: number, readers: number, reads: number
     integers,
     numbers,
     threads: [writer, ...Array.from({ length: readers }, (_, index) => reader(index))],
-    check: ({ threads }) => {
-      for (const outcome of threads.slice(1)) {
-        if (outcome.killed) return 'a reader was killed';
-        const problem = checkReadings(outcome.value as Float64Array[]);
+    check: (outcome) => {
+      for (const end of outcome.threads.slice(1)) {
+        if (end.killed) return 'a reader was killed';
+        const problem = checkReadings(end.value as Float64Array[]);
         if (problem !== undefined) return problem;
       }
-      return undefined;
+      return checkCounts(cells, outcome);
     },
   };
 }
