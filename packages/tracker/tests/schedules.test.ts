@@ -1,7 +1,7 @@
 import { explore, type Program } from '@gearshift/schedule-explorer';
 import { describe, expect, it } from 'vitest';
 import { announcement } from './schedules/announcement.js';
-import { FULL_EFFORT } from './schedules/effort.js';
+import { FULL_EFFORT } from './effort.js';
 import { publication, succession } from './schedules/scenarios.js';
 
 /*
