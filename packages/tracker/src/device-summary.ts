@@ -1,5 +1,8 @@
-import type { DeviceFigures } from './layout.js';
+import { DEVICE as DEVICE_FIGURES, type DeviceFigures } from './layout.js';
 import { percentilesMs } from './log-buckets.js';
+
+/** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
+const DEVICE = DEVICE_FIGURES;
 
 const SHARES = [0.5, 0.95, 0.99] as const;
 
@@ -10,10 +13,12 @@ export class DeviceSummary {
   avgMs = 0;
   /** In the order of `SHARES`. */
   readonly percentilesMs = new Float64Array(SHARES.length);
-  readonly #at: DeviceFigures;
+  readonly #start: number;
+  readonly #buckets: number;
 
-  constructor(at: DeviceFigures) {
-    this.#at = at;
+  constructor({ start, buckets }: DeviceFigures) {
+    this.#start = start;
+    this.#buckets = buckets;
   }
 
   /**
@@ -23,20 +28,23 @@ export class DeviceSummary {
    * ended: so if the sum of the windows' counts stands still too, nothing has changed in any of them.
    */
   update(others: Float64Array, own: Float64Array): void {
-    const at = this.#at;
-    const count = others[at.count] + own[at.count];
-    const windowCount = others[at.windowCount] + own[at.windowCount];
+    const start = this.#start;
+    const count = others[start + DEVICE.count] + own[start + DEVICE.count];
+    const windowCount = others[start + DEVICE.windowCount] + own[start + DEVICE.windowCount];
     if (count === this.count && windowCount === this.windowCount) return;
     this.count = count;
     this.windowCount = windowCount;
-    this.avgMs = windowCount > 0 ? (others[at.windowSumNs] + own[at.windowSumNs]) / windowCount / 1e6 : 0;
-    let low = own[at.bucketLow];
-    let end = own[at.bucketEnd];
-    if (others[at.windowCount] > 0) {
-      const alone = low === end;
-      low = alone ? others[at.bucketLow] : Math.min(low, others[at.bucketLow]);
-      end = alone ? others[at.bucketEnd] : Math.max(end, others[at.bucketEnd]);
+    const windowSumNs = others[start + DEVICE.windowSumNs] + own[start + DEVICE.windowSumNs];
+    this.avgMs = windowCount > 0 ? windowSumNs / windowCount / 1e6 : 0;
+    let low = own[start + DEVICE.bucketLow] | 0;
+    let end = own[start + DEVICE.bucketEnd] | 0;
+    if (others[start + DEVICE.windowCount] > 0) {
+      const isEmpty = low === end;
+      const othersLow = others[start + DEVICE.bucketLow] | 0;
+      const othersEnd = others[start + DEVICE.bucketEnd] | 0;
+      if (isEmpty || othersLow < low) low = othersLow;
+      if (isEmpty || othersEnd > end) end = othersEnd;
     }
-    percentilesMs(others, own, at.buckets, low, end, windowCount, SHARES, this.percentilesMs);
+    percentilesMs(others, own, this.#buckets, low, end, windowCount, SHARES, this.percentilesMs);
   }
 }

@@ -1,47 +1,95 @@
-import { DEVICE, type DeviceFigures } from './layout.js';
+import { DEVICE as DEVICE_FIGURES, type DeviceFigures } from './layout.js';
 import { BUCKET_COUNT, bucketOf } from './log-buckets.js';
+
+/** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
+const DEVICE = DEVICE_FIGURES;
+
+/** As many as a writer records between two publications. */
+const MOST_UNSETTLED = 32;
+
+/** Which of the two halves of a floating-point number in memory is the more significant one. */
+const UPPER_HALF = new Int32Array(Float64Array.of(1).buffer)[0] === 0 ? 1 : 0;
 
 /**
  * The most recent latencies of one device: keeps their sum and their histogram in the writer's figures, so that nobody
  * ever scans the window. Whole nanoseconds add and subtract exactly; sums of milliseconds would drift.
+ *
+ * New latencies are settled when somebody wants the figures, which for most is together with the next 31: one loop over
+ * them keeps in registers what would go through memory for each.
  */
 export class LatencyWindow {
   /** The device's part of the writer's figures: `DEVICE` by index. */
   readonly #figures: Float64Array;
   readonly #buckets: Float64Array;
+  /** A ring of the window and of what may enter before what leaves is settled. */
   readonly #latenciesNs: Float64Array;
-  readonly #bucketsOf: Uint8Array;
+  readonly #halves: Int32Array;
+  readonly #windowSize: number;
+  /** Where in the ring the next latency goes, and how many before it are not settled. */
   #next = 0;
+  #unsettled = 0;
+  #lastAtMs = 0;
 
   constructor(figures: Float64Array, at: DeviceFigures, windowSize: number) {
     this.#figures = figures.subarray(at.start, at.start + Object.keys(DEVICE).length);
     this.#buckets = figures.subarray(at.buckets, at.buckets + BUCKET_COUNT);
-    this.#latenciesNs = new Float64Array(windowSize);
-    this.#bucketsOf = new Uint8Array(windowSize);
+    this.#windowSize = windowSize;
+    this.#latenciesNs = new Float64Array(windowSize + MOST_UNSETTLED);
+    this.#halves = new Int32Array(this.#latenciesNs.buffer);
   }
 
-  /** Branches on nothing that differs from sample to sample: a wrong guess of the processor would cost as much as all this. */
   add(latencyMs: number, atMs: number): void {
+    const latenciesNs = this.#latenciesNs;
+    const next = this.#next;
+    // Not `Math.round`, which branches on the fraction: the processor would guess wrong half the time.
+    latenciesNs[next] = Math.floor(latencyMs * 1e6 + 0.5);
+    this.#next = next + 1 === latenciesNs.length ? 0 : next + 1;
+    this.#lastAtMs = atMs;
+    if (++this.#unsettled === MOST_UNSETTLED) this.settle();
+  }
+
+  /** Brings the figures up to date. The range of buckets only grows: see `trimBuckets`. */
+  settle(): void {
+    const entering = this.#unsettled;
+    if (entering === 0) return;
+    const figures = this.#figures;
+    const before = figures[DEVICE.windowCount];
+    const leaving = Math.max(before + entering - this.#windowSize, 0);
+    figures[DEVICE.windowCount] = before + entering - leaving;
+    figures[DEVICE.count] += entering;
+    figures[DEVICE.lastAtMs] = this.#lastAtMs;
+    this.#tally(this.#back(entering), entering, 1);
+    this.#tally(this.#back(entering + before), leaving, -1);
+    this.#unsettled = 0;
+  }
+
+  /** Adds latencies of the ring to the sum and the histogram, or takes them off again. */
+  #tally(first: number, count: number, weight: 1 | -1): void {
     const figures = this.#figures;
     const buckets = this.#buckets;
     const latenciesNs = this.#latenciesNs;
-    const next = this.#next;
-    const latencyNs = Math.round(latencyMs * 1e6);
-    const bucket = bucketOf(latencyNs);
-    if (figures[DEVICE.windowCount] === latenciesNs.length) {
-      figures[DEVICE.windowSumNs] += latencyNs - latenciesNs[next];
-      buckets[this.#bucketsOf[next]]--;
-    } else {
-      figures[DEVICE.windowSumNs] += latencyNs;
-      figures[DEVICE.windowCount]++;
+    const halves = this.#halves;
+    const ringSize = latenciesNs.length;
+    let sumNs = figures[DEVICE.windowSumNs];
+    let low = figures[DEVICE.bucketLow] | 0;
+    let end = figures[DEVICE.bucketEnd] | 0;
+    let at = first;
+    for (let i = 0; i < count; i++) {
+      const bucket = bucketOf(halves[2 * at + UPPER_HALF]);
+      sumNs += weight * latenciesNs[at];
+      buckets[bucket] += weight;
+      if (bucket < low) low = bucket;
+      if (bucket >= end) end = bucket + 1;
+      if (++at === ringSize) at = 0;
     }
-    buckets[bucket]++;
-    if (bucket < figures[DEVICE.bucketLow]) figures[DEVICE.bucketLow] = bucket;
-    if (bucket >= figures[DEVICE.bucketEnd]) figures[DEVICE.bucketEnd] = bucket + 1;
-    figures[DEVICE.count]++;
-    figures[DEVICE.lastAtMs] = atMs;
-    latenciesNs[next] = latencyNs;
-    this.#bucketsOf[next] = bucket;
-    this.#next = next + 1 === latenciesNs.length ? 0 : next + 1;
+    figures[DEVICE.windowSumNs] = sumNs;
+    figures[DEVICE.bucketLow] = low;
+    figures[DEVICE.bucketEnd] = end;
+  }
+
+  /** The place in the ring so many before the next one. */
+  #back(count: number): number {
+    const at = this.#next - count;
+    return at < 0 ? at + this.#latenciesNs.length : at;
   }
 }

@@ -1,21 +1,23 @@
 /** Four buckets to the doubling, from 1 microsecond to 9 minutes; the first holds what is below, the last what is above. */
 export const BUCKET_COUNT = 117;
 
-const UNIT_NS = 256;
-const LARGEST_UNITS = 0x7fffffff;
+/**
+ * A floating-point number begins with its exponent and the leading bits of its mantissa. The exponent with two of these
+ * counts the quarters of doublings, so the upper half of a latency in nanoseconds, shifted, is its bucket but for a constant.
+ */
+const SHIFT = 18;
+const EXPONENT_BIAS = 1023;
+/** The first bucket ends at 2^10 ns. */
+const QUARTERS_BEFORE = (EXPONENT_BIAS + 10) * 4 - 1;
 
-/** The bucket of a latency in nanoseconds. */
-export function bucketOf(latencyNs: number): number {
-  const units = Math.min(latencyNs / UNIT_NS, LARGEST_UNITS) | 0;
-  if (units < 4) return 0;
-  // Below the leading bit the next two choose among four equal parts of the doubling.
-  const shift = 29 - Math.clz32(units);
-  return shift * 4 + (units >>> shift) - 3;
+/** The bucket of a latency of which `upperHalf` is the more significant half of its 64 bits. */
+export function bucketOf(upperHalf: number): number {
+  return Math.min(Math.max((upperHalf >> SHIFT) - QUARTERS_BEFORE, 0), BUCKET_COUNT - 1);
 }
 
 /** Where each bucket begins, in nanoseconds, and where the last one ends. */
-const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, bucket) =>
-  bucket === 0 ? 0 : (4 + ((bucket - 1) & 3)) * 2 ** ((bucket - 1) >> 2) * UNIT_NS,
+export const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, bucket) =>
+  bucket === 0 ? 0 : (4 + ((bucket - 1) & 3)) * 2 ** (8 + ((bucket - 1) >> 2)),
 );
 
 /**

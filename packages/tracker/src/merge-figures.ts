@@ -1,20 +1,8 @@
-import { FIGURES, type DeviceFigures } from './layout.js';
+import { DEVICE as DEVICE_FIGURES, FIGURES as ALL_FIGURES, type DeviceFigures } from './layout.js';
 
-const ADDED = [
-  FIGURES.cpu.windowSumNs,
-  FIGURES.cpu.windowCount,
-  FIGURES.cpu.count,
-  FIGURES.cpu.failures,
-  FIGURES.gpu.windowSumNs,
-  FIGURES.gpu.windowCount,
-  FIGURES.gpu.count,
-  FIGURES.gpu.failures,
-  FIGURES.records,
-  FIGURES.outcomeCount,
-  FIGURES.outcomeSuccesses,
-  FIGURES.outOfMemory,
-  FIGURES.fallbacks,
-] as const;
+/** Constants to the compiler, unlike what is imported, which is looked up again at each use. */
+const DEVICE = DEVICE_FIGURES;
+const FIGURES = ALL_FIGURES;
 
 /**
  * In a total, what one writer contributed before is replaced by what it contributes now: one that moved costs the same
@@ -23,7 +11,11 @@ const ADDED = [
  * @param total its buckets are zero outside their range; the range may be too wide (see `trimBuckets`).
  */
 export function replaceFigures(total: Float64Array, before: Float64Array, now: Float64Array): void {
-  for (let i = 0; i < ADDED.length; i++) total[ADDED[i]] += now[ADDED[i]] - before[ADDED[i]];
+  replace(total, before, now, FIGURES.records);
+  replace(total, before, now, FIGURES.outcomeCount);
+  replace(total, before, now, FIGURES.outcomeSuccesses);
+  replace(total, before, now, FIGURES.outOfMemory);
+  replace(total, before, now, FIGURES.fallbacks);
   replaceDevice(total, before, now, FIGURES.cpu);
   replaceDevice(total, before, now, FIGURES.gpu);
 }
@@ -33,34 +25,44 @@ export function clearFigures(total: Float64Array): void {
   total.fill(0);
 }
 
-function replaceDevice(total: Float64Array, before: Float64Array, now: Float64Array, at: DeviceFigures): void {
-  // Time does not go back, so the latest of all is never the one that is replaced.
-  if (now[at.lastAtMs] > total[at.lastAtMs]) total[at.lastAtMs] = now[at.lastAtMs];
-  const last = at.buckets + before[at.bucketEnd];
-  for (let i = at.buckets + before[at.bucketLow]; i < last; i++) total[i] -= before[i];
-  addBuckets(total, now, at);
-}
-
-function addBuckets(total: Float64Array, now: Float64Array, at: DeviceFigures): void {
-  const low = now[at.bucketLow];
-  const end = now[at.bucketEnd];
-  if (low === end) return;
-  for (let i = at.buckets + low; i < at.buckets + end; i++) total[i] += now[i];
-  if (total[at.bucketLow] === total[at.bucketEnd]) {
-    total[at.bucketLow] = low;
-    total[at.bucketEnd] = end;
-    return;
-  }
-  if (low < total[at.bucketLow]) total[at.bucketLow] = low;
-  if (end > total[at.bucketEnd]) total[at.bucketEnd] = end;
-}
-
 /** Takes empty buckets off both ends of a device's range, which elsewhere only ever grows. */
-export function trimBuckets(figures: Float64Array, at: DeviceFigures): void {
-  let low = figures[at.bucketLow];
-  let end = figures[at.bucketEnd];
-  while (low < end && figures[at.buckets + low] === 0) low++;
-  while (low < end && figures[at.buckets + end - 1] === 0) end--;
-  figures[at.bucketLow] = low;
-  figures[at.bucketEnd] = end;
+export function trimBuckets(figures: Float64Array, { start, buckets }: DeviceFigures): void {
+  let low = figures[start + DEVICE.bucketLow] | 0;
+  let end = figures[start + DEVICE.bucketEnd] | 0;
+  while (low < end && figures[buckets + low] === 0) low++;
+  while (low < end && figures[buckets + end - 1] === 0) end--;
+  figures[start + DEVICE.bucketLow] = low;
+  figures[start + DEVICE.bucketEnd] = end;
+}
+
+function replace(total: Float64Array, before: Float64Array, now: Float64Array, at: number): void {
+  total[at] += now[at] - before[at];
+}
+
+function replaceDevice(
+  total: Float64Array,
+  before: Float64Array,
+  now: Float64Array,
+  { start, buckets }: DeviceFigures,
+): void {
+  replace(total, before, now, start + DEVICE.windowSumNs);
+  replace(total, before, now, start + DEVICE.windowCount);
+  replace(total, before, now, start + DEVICE.count);
+  replace(total, before, now, start + DEVICE.failures);
+  // Time does not go back, so the latest of all is never the one that is replaced.
+  const lastAtMs = now[start + DEVICE.lastAtMs];
+  if (lastAtMs > total[start + DEVICE.lastAtMs]) total[start + DEVICE.lastAtMs] = lastAtMs;
+
+  const endBefore = buckets + (before[start + DEVICE.bucketEnd] | 0);
+  for (let i = buckets + (before[start + DEVICE.bucketLow] | 0); i < endBefore; i++) total[i] -= before[i];
+  const low = now[start + DEVICE.bucketLow] | 0;
+  const end = now[start + DEVICE.bucketEnd] | 0;
+  for (let i = buckets + low; i < buckets + end; i++) total[i] += now[i];
+  if (low < end) widen(total, start, low, end);
+}
+
+function widen(total: Float64Array, start: number, low: number, end: number): void {
+  const isEmpty = total[start + DEVICE.bucketLow] === total[start + DEVICE.bucketEnd];
+  if (isEmpty || low < total[start + DEVICE.bucketLow]) total[start + DEVICE.bucketLow] = low;
+  if (isEmpty || end > total[start + DEVICE.bucketEnd]) total[start + DEVICE.bucketEnd] = end;
 }

@@ -1,6 +1,10 @@
 import { LatencyWindow } from './latency-window.js';
-import { FIGURE_COUNT, FIGURES } from './layout.js';
+import { FIGURE_COUNT, FIGURES as ALL_FIGURES } from './layout.js';
 import { trimBuckets } from './merge-figures.js';
+import { OutcomeWindow } from './outcome-window.js';
+
+/** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
+const FIGURES = ALL_FIGURES;
 
 const LIFELONG: readonly number[] = [
   FIGURES.records,
@@ -14,83 +18,85 @@ const LIFELONG: readonly number[] = [
 
 /** What one writer knows about one operation: its figures, and the windows that they are the sums of. */
 export class OperationRecorder {
-  /** In the order of `FIGURES`; readable at any time, changed by the methods only. The ranges of buckets may be too wide. */
-  readonly figures = new Float64Array(FIGURE_COUNT);
+  readonly #figures = new Float64Array(FIGURE_COUNT);
   readonly #cpu: LatencyWindow;
   readonly #gpu: LatencyWindow;
-  readonly #outcomes: Uint8Array;
-  #nextOutcome = 0;
+  readonly #gpuOutcomes: OutcomeWindow;
+  #records = 0;
 
   constructor(windowSize: number) {
-    this.#cpu = new LatencyWindow(this.figures, FIGURES.cpu, windowSize);
-    this.#gpu = new LatencyWindow(this.figures, FIGURES.gpu, windowSize);
-    this.#outcomes = new Uint8Array(windowSize);
+    this.#cpu = new LatencyWindow(this.#figures, FIGURES.cpu, windowSize);
+    this.#gpu = new LatencyWindow(this.#figures, FIGURES.gpu, windowSize);
+    this.#gpuOutcomes = new OutcomeWindow(windowSize);
+  }
+
+  /** Facts recorded so far. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** In the order of `FIGURES`, as of now; always the same array. The ranges of buckets may be too wide. */
+  readFigures(): Float64Array<ArrayBuffer> {
+    const figures = this.#figures;
+    if (figures[FIGURES.records] === this.#records) return figures;
+    figures[FIGURES.records] = this.#records;
+    figures[FIGURES.outcomeCount] = this.#gpuOutcomes.count;
+    figures[FIGURES.outcomeSuccesses] = this.#gpuOutcomes.successes;
+    this.#cpu.settle();
+    this.#gpu.settle();
+    return figures;
+  }
+
+  /** The same with ranges as short as they can be: a publication costs by their length. */
+  readTrimmedFigures(): Float64Array<ArrayBuffer> {
+    const figures = this.readFigures();
+    trimBuckets(figures, FIGURES.cpu);
+    trimBuckets(figures, FIGURES.gpu);
+    return figures;
   }
 
   /**
    * Takes over what the slot's owner of before published: what it counted for life goes on from there. Its window ends
    * with it, as its samples are not known one by one.
    */
-  inherit(figures: Float64Array): void {
-    for (const counter of LIFELONG) this.figures[counter] += figures[counter];
+  inherit(inherited: Float64Array): void {
+    const figures = this.readFigures();
+    for (const counter of LIFELONG) figures[counter] += inherited[counter];
     for (const { lastAtMs } of [FIGURES.cpu, FIGURES.gpu]) {
-      this.figures[lastAtMs] = Math.max(this.figures[lastAtMs], figures[lastAtMs]);
+      figures[lastAtMs] = Math.max(figures[lastAtMs], inherited[lastAtMs]);
     }
-  }
-
-  /** Facts recorded so far. */
-  get version(): number {
-    return this.figures[FIGURES.records];
-  }
-
-  /** To be called before a publication, which costs by the length of the histograms. */
-  trim(): void {
-    trimBuckets(this.figures, FIGURES.cpu);
-    trimBuckets(this.figures, FIGURES.gpu);
+    this.#records = figures[FIGURES.records];
   }
 
   cpuSuccess(latencyMs: number, atMs: number): void {
     this.#cpu.add(latencyMs, atMs);
-    this.figures[FIGURES.records]++;
+    this.#records++;
   }
 
   cpuFailure(): void {
-    this.figures[FIGURES.cpu.failures]++;
-    this.figures[FIGURES.records]++;
+    this.#figures[FIGURES.cpu.failures]++;
+    this.#records++;
   }
 
   gpuSuccess(latencyMs: number, atMs: number): void {
     this.#gpu.add(latencyMs, atMs);
-    this.#addOutcome(1);
-    this.figures[FIGURES.records]++;
+    this.#gpuOutcomes.add(1);
+    this.#records++;
   }
 
   gpuFailure(): void {
-    this.figures[FIGURES.gpu.failures]++;
-    this.#addOutcome(0);
-    this.figures[FIGURES.records]++;
+    this.#figures[FIGURES.gpu.failures]++;
+    this.#gpuOutcomes.add(0);
+    this.#records++;
   }
 
   gpuOutOfMemory(): void {
-    this.figures[FIGURES.outOfMemory]++;
+    this.#figures[FIGURES.outOfMemory]++;
     this.gpuFailure();
   }
 
   fallback(): void {
-    this.figures[FIGURES.fallbacks]++;
-    this.figures[FIGURES.records]++;
-  }
-
-  #addOutcome(success: 0 | 1): void {
-    const figures = this.figures;
-    const next = this.#nextOutcome;
-    if (figures[FIGURES.outcomeCount] === this.#outcomes.length) {
-      figures[FIGURES.outcomeSuccesses] -= this.#outcomes[next];
-    } else {
-      figures[FIGURES.outcomeCount]++;
-    }
-    figures[FIGURES.outcomeSuccesses] += success;
-    this.#outcomes[next] = success;
-    this.#nextOutcome = next + 1 === this.#outcomes.length ? 0 : next + 1;
+    this.#figures[FIGURES.fallbacks]++;
+    this.#records++;
   }
 }

@@ -3,6 +3,7 @@ import { DeviceSummary } from './device-summary.js';
 import { FIGURE_COUNT, FIGURES, FIGURES_SHAPE, type MemoryLayout } from './layout.js';
 import { clearFigures, replaceFigures, trimBuckets } from './merge-figures.js';
 import { NO_METRICS, type MetricsSnapshot } from './metrics-snapshot.js';
+import type { OperationRecorder } from './operation-recorder.js';
 import { readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
 
@@ -27,7 +28,7 @@ export class SnapshotReader {
   readonly #newsCell: number;
   readonly #seen: SeenBlock[] = [];
   #ownSlot: number | undefined;
-  #own: Float64Array<ArrayBuffer> = NOTHING;
+  #own: OperationRecorder;
   /** The snapshot of before, and the counts of publications and of own records that it was built at. */
   #snapshot = NO_METRICS;
   #news = 0;
@@ -39,15 +40,17 @@ export class SnapshotReader {
   readonly #cpu = new DeviceSummary(FIGURES.cpu);
   readonly #gpu = new DeviceSummary(FIGURES.gpu);
 
-  constructor(memory: SharedMemory, layout: MemoryLayout, operation: number) {
+  /** @param own what this thread records. */
+  constructor(memory: SharedMemory, layout: MemoryLayout, operation: number, own: OperationRecorder) {
     this.#memory = memory;
     this.#layout = layout;
     this.#operation = operation;
     this.#newsCell = layout.newsCell(operation);
+    this.#own = own;
   }
 
-  /** From now on `own` are this thread's private figures, and stand for what is published in `slot`, if any. */
-  follow(own: Float64Array<ArrayBuffer>, slot: number | undefined): void {
+  /** From now on `own` is what this thread records, and stands for what is published in `slot`, if any. */
+  follow(own: OperationRecorder, slot: number | undefined): void {
     this.#own = own;
     this.#ownSlot = slot;
     this.#records = LOOK_AGAIN;
@@ -65,7 +68,7 @@ export class SnapshotReader {
   read(): MetricsSnapshot {
     // First: what is published while the blocks are read must be news the next time.
     const news = this.#memory.load(this.#newsCell);
-    const records = this.#own[FIGURES.records];
+    const { records } = this.#own;
     if (news === this.#news && records === this.#records) return this.#snapshot;
     return this.#readAgain(news, records);
   }
@@ -74,9 +77,10 @@ export class SnapshotReader {
     const staleWriters = news === this.#news && this.#records !== LOOK_AGAIN ? 0 : this.#readMoved();
     this.#news = news;
     this.#records = staleWriters > 0 ? LOOK_AGAIN : records;
-    this.#cpu.update(this.#others, this.#own);
-    this.#gpu.update(this.#others, this.#own);
-    this.#snapshot = buildSnapshot(this.#others, this.#own, this.#cpu, this.#gpu, staleWriters);
+    const own = this.#own.readFigures();
+    this.#cpu.update(this.#others, own);
+    this.#gpu.update(this.#others, own);
+    this.#snapshot = buildSnapshot(this.#others, own, this.#cpu, this.#gpu, staleWriters);
     return this.#snapshot;
   }
 

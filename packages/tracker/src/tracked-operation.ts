@@ -14,16 +14,15 @@ export class TrackedOperation {
   readonly #reader: SnapshotReader;
   #recorder: OperationRecorder;
   #block: Block | undefined;
-  #publishedVersion = 0;
+  #publishedRecords = 0;
 
   constructor(memory: SharedMemory, layout: MemoryLayout, operation: number, windowSize: number) {
     this.#memory = memory;
     this.#layout = layout;
     this.#operation = operation;
     this.#windowSize = windowSize;
-    this.#reader = new SnapshotReader(memory, layout, operation);
     this.#recorder = new OperationRecorder(windowSize);
-    this.#reader.follow(this.#recorder.figures, undefined);
+    this.#reader = new SnapshotReader(memory, layout, operation, this.#recorder);
   }
 
   get recorder(): OperationRecorder {
@@ -40,31 +39,34 @@ export class TrackedOperation {
     const inherited = new Float64Array(FIGURE_COUNT);
     // Nobody else writes this slot now, so nothing can overtake the reading.
     readBlock(this.#memory, FIGURES_SHAPE, block, inherited);
-    const unpublished = this.#recorder.version;
+    const unpublished = this.#recorder.records;
     this.#recorder.inherit(inherited);
-    this.#publishedVersion = this.#recorder.version - unpublished;
+    this.#publishedRecords = this.#recorder.records - unpublished;
     this.#block = block;
-    this.#reader.follow(this.#recorder.figures, slot);
+    this.#reader.follow(this.#recorder, slot);
   }
 
   /** To be called before the slot is given back, with everything published: it is read from there now. */
   leaveSlot(): void {
     this.#block = undefined;
     this.#recorder = new OperationRecorder(this.#windowSize);
-    this.#publishedVersion = 0;
-    this.#reader.follow(this.#recorder.figures, undefined);
+    this.#publishedRecords = 0;
+    this.#reader.follow(this.#recorder, undefined);
   }
 
   publish(): void {
-    const { figures, version } = this.#recorder;
-    if (this.#block === undefined || version === this.#publishedVersion) return;
-    this.#publishedVersion = version;
-    this.#recorder.trim();
-    publishBlock(this.#memory, FIGURES_SHAPE, this.#block, figures);
+    const { records } = this.#recorder;
+    if (this.#block === undefined || records === this.#publishedRecords) return;
+    this.#publishedRecords = records;
+    publishBlock(this.#memory, FIGURES_SHAPE, this.#block, this.#recorder.readTrimmedFigures());
     this.#reader.expectOwn(this.announce());
   }
 
-  /** Makes every reader look for what moved; a publication without it may go unnoticed until the next one. */
+  /**
+   * Makes every reader look for what moved; a publication without it may go unnoticed until the next one.
+   *
+   * @returns how many announcements there were before.
+   */
   announce(): number {
     return this.#memory.add(this.#layout.newsCell(this.#operation), 1);
   }

@@ -43,8 +43,8 @@ export function publishBlock(memory: SharedMemory, shape: BlockShape, block: Blo
   const copy = currentCopy(shape, block, memory.load(block.sequenceCell) + 1);
   memory.copyIn(copy, figures, 0, shape.denseCount);
   for (const { at, lowField, endField } of shape.ranges) {
-    const low = figures[lowField];
-    memory.copyIn(copy + at + low, figures, at + low, figures[endField] - low);
+    const first = at + toIndex(figures[lowField]);
+    memory.copyIn(copy + first, figures, first, at + toIndex(figures[endField]) - first);
   }
   memory.add(block.sequenceCell, 1);
 }
@@ -70,14 +70,19 @@ export function readBlock(
     if (memory.add(block.sequenceCell, 0) !== sequence) continue;
     let sparseCount = 0;
     for (const { at, lowField, endField } of shape.ranges) {
-      const low = target[lowField];
-      const count = target[endField] - low;
-      memory.copyOut(copy + at + low, target, at + low, count);
+      const first = at + toIndex(target[lowField]);
+      const count = at + toIndex(target[endField]) - first;
+      memory.copyOut(copy + first, target, first, count);
       sparseCount += count;
     }
     if (sparseCount === 0 || memory.add(block.sequenceCell, 0) === sequence) return sequence;
   }
   return undefined;
+}
+
+/** Figures are floating-point numbers; loops that count with them would be several times slower. */
+function toIndex(figure: number): number {
+  return figure | 0;
 }
 
 function currentCopy(shape: BlockShape, block: Block, sequence: number): number {
