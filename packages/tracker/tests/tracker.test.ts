@@ -1,7 +1,8 @@
+import { EventEmitter } from 'node:events';
+import { threadId } from 'node:worker_threads';
 import type { AttemptOutcome, AttemptReport } from '@gearshift/contracts';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { attachTracker, createTracker, NO_METRICS, TRACKER_DEFAULTS, type Tracker } from '../src/index.js';
+import { attachTracker, createTracker, NO_METRICS, type MetricsSnapshot, type Tracker } from '../src/index.js';
 
 const OPERATION = 'top-k';
 const tracker = (windowSize = 4): Tracker => createTracker({ windowSize, operations: [OPERATION, 'other'] });
@@ -84,6 +85,14 @@ describe('record', () => {
     expect(t.snapshot(OPERATION)).toEqual(NO_METRICS);
   });
 
+  it('counts a fallback, whatever came of it', () => {
+    const t = tracker();
+    for (const outcome of ['success', 'aborted', 'fault', 'invalid-input'] as const) {
+      t.record(attempt({ outcome, fallback: true }));
+    }
+    expect(t.snapshot(OPERATION)).toMatchObject({ fallbackCount: 4, cpuCount: 1, cpuFailureCount: 1 });
+  });
+
   it('does as the single methods do', () => {
     const one = tracker();
     const other = tracker();
@@ -122,71 +131,77 @@ describe('a snapshot', () => {
     expect(t.snapshot(OPERATION)).toBe(t.snapshot(OPERATION));
   });
 
-  it('agrees with an exact account of the window, and its percentiles to within a quarter', () => {
-    const latencies = fc.array(fc.double({ min: 0.002, max: 10_000, noNaN: true }), { minLength: 1, maxLength: 60 });
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 20 }), latencies, (windowSize, all) => {
-        const t = tracker(windowSize);
-        for (const latencyMs of all) t.recordCpuLatency(OPERATION, latencyMs);
-        const window = all.slice(-windowSize).sort((a, b) => a - b);
-        const { cpuAvgMs, cpuP50Ms, cpuP99Ms, cpuCount, cpuWindowCount } = t.snapshot(OPERATION);
-        expect(cpuAvgMs).toBeCloseTo(window.reduce((sum, ms) => sum + ms, 0) / window.length, 5);
-        expect([cpuCount, cpuWindowCount]).toEqual([all.length, window.length]);
-        for (const [share, measured] of [[0.5, cpuP50Ms] as const, [0.99, cpuP99Ms] as const]) {
-          const exact = window[Math.ceil(share * window.length) - 1];
-          expect(Math.abs(measured / exact - 1)).toBeLessThanOrEqual(0.26);
-        }
-      }),
-      { seed: 20261123, numRuns: 300 },
-    );
+  it('can be written by hand', () => {
+    const byHand: MetricsSnapshot = { ...NO_METRICS, speedup: 2 };
+    expect(Object.keys(tracker().snapshot(OPERATION))).toEqual(Object.keys(byHand));
+    expect(Object.isFrozen(NO_METRICS)).toBe(true);
+  });
+
+  it('says when the last sample of each device came, by the clock of the tracker', () => {
+    const t = tracker();
+    const before = t.nowMs();
+    t.recordCpuLatency(OPERATION, 5);
+    const { cpuLastSampleAtMs, gpuLastSampleAtMs } = t.snapshot(OPERATION);
+    expect(gpuLastSampleAtMs).toBeNull();
+    expect(cpuLastSampleAtMs).toBeGreaterThanOrEqual(before);
+    expect(cpuLastSampleAtMs).toBeLessThanOrEqual(t.nowMs());
+  });
+
+  it('says nothing of the speedup while the GPU is too fast for the clock', () => {
+    const t = tracker();
+    t.recordCpuLatency(OPERATION, 5);
+    t.recordGpuSuccess(OPERATION, 0);
+    expect(t.snapshot(OPERATION)).toMatchObject({ gpuCount: 1, gpuAvgMs: 0, speedup: 0 });
   });
 });
 
 describe('bad input', () => {
-  const bad: [string, () => unknown, string][] = [
-    ['an unknown operation', () => tracker().snapshot('nothing'), 'operation: expected one of top-k, other'],
-    ['a negative latency', () => tracker().recordCpuLatency(OPERATION, -1), 'latencyMs: expected a number of'],
-    ['NaN', () => tracker().recordGpuSuccess(OPERATION, NaN), 'latencyMs: expected a number of'],
-    ['a string', () => tracker().recordGpuSuccess(OPERATION, '1' as never), 'latencyMs: expected a number of'],
-    ['a window of none', () => createTracker({ windowSize: 0 }), 'windowSize: expected'],
-    ['no operations', () => createTracker({ operations: [] }), 'operations: expected at least one'],
-    ['an operation twice', () => createTracker({ operations: ['a', 'a'] }), 'operations[1]: expected'],
-    ['too many writers', () => createTracker({ maxWriters: 5000 }), 'maxWriters: expected'],
-    ['a handle of something else', () => attachTracker({} as never), 'handle.buffer: expected a SharedArrayBuffer'],
+  const ended = { threadId: -1, once: () => undefined };
+  const LATENCY = 'latencyMs: expected a number of milliseconds from 0 to 1000000000, got';
+  const WRONG: readonly [string, typeof TypeError | typeof RangeError, (t: Tracker) => unknown][] = [
+    ["operation: expected one of top-k, other, got 'nothing'", RangeError, (t) => t.snapshot('nothing')],
+    ['operation: expected one of top-k, other, got undefined', RangeError, (t) => t.gpuSpeedup(undefined as never)],
+    ['operation: expected one of top-k, other', RangeError, (t) => t.recordCpuLatency('nothing', 1)],
+    ['operation: expected one of top-k, other', RangeError, (t) => t.recordGpuSuccess('nothing', 1)],
+    ['operation: expected one of top-k, other', RangeError, (t) => t.recordGpuFailure('nothing')],
+    ['operation: expected one of top-k, other', RangeError, (t) => t.recordOutOfMemory('nothing')],
+    ['operation: expected one of top-k, other', RangeError, (t) => t.recordFallback('nothing')],
+    [`${LATENCY} -1`, RangeError, (t) => t.recordCpuLatency(OPERATION, -1)],
+    [`${LATENCY} NaN`, RangeError, (t) => t.recordGpuSuccess(OPERATION, NaN)],
+    [`${LATENCY} Infinity`, RangeError, (t) => t.recordCpuLatency(OPERATION, Infinity)],
+    [`${LATENCY} 1000000001`, RangeError, (t) => t.recordCpuLatency(OPERATION, 1_000_000_001)],
+    [`${LATENCY} '1'`, TypeError, (t) => t.recordGpuSuccess(OPERATION, '1' as never)],
+    [`${LATENCY} undefined`, TypeError, (t) => t.recordCpuLatency(OPERATION, undefined as never)],
+    [LATENCY, TypeError, (t) => t.recordCpuLatency(OPERATION, 1n as never)],
+    ['attempt: expected an object, got undefined', TypeError, (t) => t.record(undefined as never)],
+    ['operation: expected one of', RangeError, (t) => t.record(attempt({ operation: 'nothing' }))],
     [
-      'a handle of another version',
-      () => attachTracker({ ...tracker().share(), layoutVersion: 99 }),
-      'handle.layoutVersion: expected',
+      "attempt.device: expected cpu or gpu, got 'tpu'",
+      RangeError,
+      (t) => t.record(attempt({ device: 'tpu' as never })),
     ],
-    [
-      'a handle with memory of another length',
-      () => attachTracker({ ...tracker().share(), buffer: new SharedArrayBuffer(64) }),
-      'handle.buffer.byteLength: expected',
-    ],
-    ['its own thread', () => tracker().release(0), 'threadId: expected that of a thread that has ended'],
-    ['no attempt', () => tracker().record(undefined as never), 'attempt: expected'],
-    [
-      'a device of another kind',
-      () => tracker().record(attempt({ device: 'tpu' as never })),
-      'attempt.device: expected',
-    ],
+    ['attempt.outcome: expected a string', TypeError, (t) => t.record(attempt({ outcome: undefined as never }))],
+    [`${LATENCY} -1`, RangeError, (t) => t.record(attempt({ latencyMs: -1, fallback: true }))],
+    ['threadId: expected that of a thread that has ended, got', RangeError, (t) => t.release(threadId)],
+    ['threadId: expected an integer of at least 0, got -1', RangeError, (t) => t.release(-1)],
+    ["threadId: expected an integer of at least 0, got '1'", TypeError, (t) => t.release('1' as never)],
+    ['worker: expected an object, got undefined', TypeError, (t) => t.releaseOnExit(undefined as never)],
+    ['worker.threadId: expected an integer of at least 0, got -1', RangeError, (t) => t.releaseOnExit(ended)],
   ];
 
-  it.each(bad)('%s is refused with the name of the argument', (_name, act, message) => {
-    let thrown: unknown;
-    try {
-      act();
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown instanceof TypeError || thrown instanceof RangeError).toBe(true);
-    expect((thrown as Error).message).toContain(message);
+  it.each(WRONG)('is refused with its name, what was expected and what came, and changes nothing: %s', (...parts) => {
+    const [message, kind, act] = parts;
+    const t = tracker();
+    expect(() => act(t)).toThrow(kind);
+    expect(() => act(t)).toThrow(message);
+    expect(t.snapshot(OPERATION)).toEqual(NO_METRICS);
   });
 
-  it('changes nothing', () => {
+  it('is not an end of the range', () => {
     const t = tracker();
-    expect(() => t.recordCpuLatency(OPERATION, NaN)).toThrow();
-    expect(t.snapshot(OPERATION)).toEqual(NO_METRICS);
+    t.recordCpuLatency(OPERATION, 0);
+    t.recordCpuLatency(OPERATION, 1_000_000_000);
+    expect(t.snapshot(OPERATION)).toMatchObject({ cpuCount: 2, cpuAvgMs: 500_000_000 });
   });
 });
 
@@ -236,10 +251,43 @@ describe('several trackers of one memory', () => {
     expect(second.snapshot(OPERATION).oomCount).toBe(3);
     expect(first.snapshot(OPERATION).oomCount).toBe(3);
   });
-});
 
-it('has the defaults that it says', () => {
-  const t = createTracker();
-  expect(t.windowSize).toBe(TRACKER_DEFAULTS.windowSize);
-  expect(t.operations).toEqual(['cosine-similarity', 'top-k', 'spread-activation']);
+  it('are closed by leaving the scope of `using`, and go on when they record again', () => {
+    const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
+    const second = attachTracker(first.share());
+    first.recordCpuLatency(OPERATION, 1);
+    first[Symbol.dispose]();
+    first.close();
+    second.recordCpuLatency(OPERATION, 1);
+    expect(second.flush()).toBe(true);
+    second.close();
+    first.recordCpuLatency(OPERATION, 1);
+    expect(first.flush()).toBe(true);
+    expect(first.snapshot(OPERATION).cpuCount).toBe(3);
+  });
+
+  it('need no slot to read', () => {
+    const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
+    const second = attachTracker(first.share());
+    second.snapshot(OPERATION);
+    expect(second.flush()).toBe(true);
+    first.recordCpuLatency(OPERATION, 1);
+    expect(first.flush()).toBe(true);
+  });
+
+  it('release the slots of a thread with its exit event, and of no other', () => {
+    const t = tracker();
+    const worker = Object.assign(new EventEmitter(), { threadId: 1_000_001 });
+    t.recordCpuLatency(OPERATION, 1);
+    t.flush();
+    t.releaseOnExit(worker);
+    expect(worker.listenerCount('exit')).toBe(1);
+    // As a worker that has ended says.
+    worker.threadId = -1;
+    expect(() => worker.emit('exit', 0)).not.toThrow();
+    expect(worker.listenerCount('exit')).toBe(0);
+    expect(t.release(1_000_001)).toBe(0);
+    const other = attachTracker(t.share());
+    expect(other.snapshot(OPERATION).cpuCount).toBe(1);
+  });
 });
