@@ -14,7 +14,7 @@ import {
 } from '../src/index.js';
 
 it('makes trackers of options or of handles', () => {
-  expectTypeOf(createTracker).parameters.toEqualTypeOf<[options?: TrackerOptions]>();
+  expectTypeOf(createTracker).parameters.toEqualTypeOf<[options?: TrackerOptions | undefined]>();
   expectTypeOf(createTracker).returns.toEqualTypeOf<Tracker>();
   expectTypeOf(attachTracker).parameters.toEqualTypeOf<[handle: TrackerHandle]>();
   expectTypeOf(attachTracker).returns.toEqualTypeOf<Tracker>();
