@@ -266,6 +266,19 @@ describe('several trackers of one memory', () => {
     expect(first.snapshot(OPERATION).cpuCount).toBe(3);
   });
 
+  it('see what another published just before they published themselves', () => {
+    const one = tracker();
+    const other = attachTracker(one.share());
+    for (const each of [one, other]) each.recordFallback(OPERATION);
+    for (const each of [one, other]) each.flush();
+    expect(other.snapshot(OPERATION).fallbackCount).toBe(2);
+    one.recordFallback(OPERATION);
+    one.flush();
+    other.recordFallback(OPERATION);
+    other.flush();
+    expect(other.snapshot(OPERATION).fallbackCount).toBe(4);
+  });
+
   it('need no slot to read', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
