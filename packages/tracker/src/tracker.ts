@@ -75,7 +75,7 @@ export interface Tracker extends Disposable {
    * Publishes what this thread recorded, at once. The first publication takes one of the `maxWriters` slots, so who only
    * reads needs none.
    *
-   * @returns false when no slot is free: the records stay with this thread, and are published as soon as there is one.
+   * @returns false when no slot is free: the records stay with this thread, for a later record or `flush()` to publish.
    */
   flush(): boolean;
 
