@@ -10,7 +10,7 @@ const PATIENCE = { timeout: 3_600_000 };
 const RECORDS = FULL_EFFORT ? 1e8 : 4e6;
 const READS = FULL_EFFORT ? 1e8 : 1e6;
 /** Of the reads, those that find something new. */
-const NEW_READS = READS / 50;
+const NEW_READS = FULL_EFFORT ? 2e5 : 2e4;
 const KILLS = FULL_EFFORT ? 2000 : 90;
 const SEED = 20261123;
 
