@@ -42,8 +42,11 @@ export interface CpuAddon {
     weights: Float32Array,
     from: number,
   ): number;
-  /** Checks what {@link fillGraph} took over, in full, and makes the copy ready. Returns 0 or a status. */
-  buildGraph(handle: number): number;
+  /**
+   * Checks what {@link fillGraph} took over, in full, and makes the copy ready. Returns 1 when it is, 0 when the slice was
+   * over before, or a status.
+   */
+  buildGraph(context: number, handle: number): number;
   /** Whether a ready copy holds these values, by a sample of them: tells two operands that carry the same id apart. */
   matchesMatrix(handle: number, values: Float32Array): boolean;
   release(handle: number): void;
@@ -126,7 +129,7 @@ export interface CpuAddon {
   ): number;
   /** Fills the resident matrix from values in a SharedArrayBuffer; the handle must be the caller's to fill. */
   startFill(context: number, handle: number, values: Float32Array, done: JobDone): number;
-  /** {@link buildGraph} on a thread of the addon. */
+  /** {@link buildGraph} on a thread of the addon, to the end. */
   startBuild(handle: number, done: JobDone): number;
   /** Asks a job to end at its next chunk; one that has ended already is left alone. */
   cancel(job: number): void;
@@ -142,7 +145,7 @@ export interface AddonLevel {
 }
 
 /** Raised whenever an entry of {@link CpuAddon} changes. */
-export const ADDON_ABI = 1;
+export const ADDON_ABI = 2;
 
 /** Why an entry did not do its work. */
 export const ADDON_STATUS = {
@@ -163,7 +166,7 @@ export const RESIDENT_STATE = {
   ready: 0,
   /** The asker fills it. */
   ours: 1,
-  /** Another thread is filling it. */
+  /** Another thread is, or another handle of this one. */
   theirs: 2,
 } as const;
 

@@ -9,7 +9,7 @@ import { runToEnd, runYielding, STEP_DONE, STEP_MORE, type SlicedWork } from './
 
 /** Another thread of the process is filling the copy: how often to look whether it is done. */
 const POLL_MS = 2;
-/** Below this no one asks whether there is memory, because asking reads files, and graphs are built at once. */
+/** Below this no one asks whether there is memory, because asking reads files, and graphs are built on this thread. */
 const SMALL_BYTES = 16 * 2 ** 20;
 /** What makes a copy the caller's own instead of the process's. */
 const PRIVATE_ID = -1;
@@ -92,7 +92,9 @@ export class ResidentOperands {
     if (this.#addon.residentState(handle) === RESIDENT_STATE.ours) {
       let failure: Failure | undefined;
       try {
-        failure = runToEnd(this.#fillWork(graph, handle, this.#contexts.sync)) ?? this.#buildNow(handle);
+        failure =
+          runToEnd(this.#fillWork(graph, handle, this.#contexts.sync)) ??
+          runToEnd(this.#buildWork(handle, this.#contexts.sync));
       } catch (error) {
         this.#addon.release(handle);
         throw error;
@@ -158,15 +160,16 @@ export class ResidentOperands {
     const work = this.#fillWork(operand, handle, this.#contexts.yielding);
     const failure = await runYielding(work, () => abandoned.aborted);
     if (failure !== undefined || isMatrix(operand)) return failure;
-    if (operandBytes(operand) < SMALL_BYTES) return this.#buildNow(handle);
+    if (operandBytes(operand) < SMALL_BYTES) {
+      return runYielding(this.#buildWork(handle, this.#contexts.yielding), () => abandoned.aborted);
+    }
     const start = this.#addon.startBuild.bind(this.#addon, handle);
     const { status } = await runJob(this.#addon, start, abandoned);
     return status < 0 ? failWithStatus(status) : undefined;
   }
 
-  #buildNow(handle: number): Failure | undefined {
-    const status = this.#addon.buildGraph(handle);
-    return status < 0 ? failWithStatus(status) : undefined;
+  #buildWork(handle: number, context: number): SlicedWork {
+    return { step: () => this.#addon.buildGraph(context, handle) };
   }
 
   #fillWork(operand: Operand, handle: number, context: number): SlicedWork {

@@ -243,11 +243,17 @@ describeAddon('the boundary itself', () => {
   test('opens the same operand to everyone, until the last one lets go', () => {
     const [first, second] = [addon.openMatrix(2 ** 50 + 3, 1, 8, 4), addon.openMatrix(2 ** 50 + 3, 1, 8, 4)];
     expect(first).not.toBe(second);
-    expect(addon.residentState(first)).toBe(1);
-    expect(addon.fillMatrix(context, first, rows, 0)).toBe(8);
+    // A copy is filled through one handle at a time: two on one thread would race like two threads.
+    expect([addon.residentState(first), addon.residentState(second)]).toEqual([1, 2]);
+    expect(() => addon.fillMatrix(context, second, rows, 0)).toThrow(RangeError);
+    addon.release(first);
+    expect(addon.residentState(second)).toBe(1);
+    expect(addon.fillMatrix(context, second, rows, 0)).toBe(8);
     expect(addon.residentState(second)).toBe(0);
     expect(addon.openMatrix(2 ** 50 + 3, 1, 4, 8)).toBe(-5);
-    addon.release(first);
+    const third = addon.openMatrix(2 ** 50 + 3, 1, 8, 4);
+    expect(addon.residentState(third)).toBe(0);
+    addon.release(third);
     expect(score(context, second, 4, one, out(), 0, 8, 0, 0)).toBe(8);
     addon.release(second);
     const again = addon.openMatrix(2 ** 50 + 3, 1, 4, 8);

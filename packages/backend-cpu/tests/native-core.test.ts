@@ -3,14 +3,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 
 // Builds the tests in native/tests with plain CMake and runs them: for every instruction set that this machine has, and for
 // those it lacks in emulation. A variant whose tools are not there is skipped, and says so.
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
+// Generous, because both are CPU-bound and the emulators slow: on a machine busy with other things they take minutes.
 const BUILD_TIMEOUT_MS = 300_000;
-const GROUPS = 18; // of core_tests.cc for one level
+const RUN_TIMEOUT_MS = 300_000;
+const GROUPS = 20; // of core_tests.cc for one level
 
 // Nx puts the folder of the node program first on the PATH, where tools may lie that the user does not have on theirs.
 const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
@@ -114,6 +116,7 @@ function describeVariant(variant: Variant, body: () => void): void {
   const suffix = variant.lacks === null ? '' : ` (skipped: needs ${variant.lacks})`;
   describe.skipIf(variant.lacks !== null)(`native tests on ${variant.name}${suffix}`, () => {
     beforeAll(() => build(variant), BUILD_TIMEOUT_MS);
+    vi.setConfig({ testTimeout: RUN_TIMEOUT_MS });
     body();
   });
 }

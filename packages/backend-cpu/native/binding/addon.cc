@@ -12,7 +12,7 @@
 namespace gearshift::binding {
 namespace {
 
-constexpr int32_t kAbi = 1;  // ADDON_ABI in src/addon.ts
+constexpr int32_t kAbi = 2;  // ADDON_ABI in src/addon.ts
 
 struct NamedEntry {
   const char* name;

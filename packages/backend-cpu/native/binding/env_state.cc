@@ -61,8 +61,8 @@ void EnvState::clean_up(void* opaque) {
     delete ended;
     ended = next;
   }
-  state->handles_.clear([state](SharedOperand* operand) {
-    OperandRegistry::give_up(operand, state);
+  state->handles_.clear([state](SharedOperand* operand, int64_t handle) {
+    OperandRegistry::give_up(operand, {state, handle});
     OperandRegistry::release(operand);
   });
   if (state->block_array_ != nullptr) napi_delete_reference(state->env_, state->block_array_);

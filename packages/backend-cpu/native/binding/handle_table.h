@@ -25,7 +25,7 @@ class HandleTable {
     Place& place = places_[index];
     first_free_ = place.next_free;
     place.operand = operand;
-    return static_cast<int64_t>(place.generation) << 24 | index;
+    return handle_at(index);
   }
 
   SharedOperand* find(int64_t handle) const noexcept {
@@ -50,7 +50,7 @@ class HandleTable {
   template <typename Visit>
   void clear(const Visit& visit) noexcept {
     for (uint32_t i = 0; i < capacity_; ++i) {
-      if (places_[i].operand != nullptr) visit(places_[i].operand);
+      if (places_[i].operand != nullptr) visit(places_[i].operand, handle_at(i));
       places_[i].operand = nullptr;
     }
   }
@@ -64,6 +64,10 @@ class HandleTable {
   static constexpr uint64_t kIndexMask = (1 << 24) - 1;
   static constexpr uint32_t kMostGenerations = (1 << 28) - 1;  // handles stay exact as JavaScript numbers
   static constexpr uint32_t kNone = ~0u;
+
+  int64_t handle_at(uint32_t index) const noexcept {
+    return static_cast<int64_t>(places_[index].generation) << 24 | index;
+  }
 
   bool grow() noexcept {
     const uint32_t larger = capacity_ == 0 ? 64 : capacity_ * 2;

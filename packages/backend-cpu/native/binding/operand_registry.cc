@@ -53,11 +53,11 @@ OperandRegistry::Opened OperandRegistry::open(const OperandKey& key) noexcept {
   return {created.release(), kDone};
 }
 
-FillState OperandRegistry::claim(SharedOperand* operand, const void* asker) noexcept {
+FillState OperandRegistry::claim(SharedOperand* operand, const Filler& asker) noexcept {
   if (operand->is_ready()) return FillState::ready;
   std::lock_guard<std::mutex> lock(registry_mutex);
   if (operand->is_ready()) return FillState::ready;
-  if (operand->filler_ == nullptr) operand->filler_ = asker;
+  if (operand->filler_ == Filler{}) operand->filler_ = asker;
   return operand->filler_ == asker ? FillState::ours : FillState::theirs;
 }
 
@@ -82,9 +82,9 @@ void OperandRegistry::release(SharedOperand* operand) noexcept {
   }
 }
 
-void OperandRegistry::give_up(SharedOperand* operand, const void* owner) noexcept {
+void OperandRegistry::give_up(SharedOperand* operand, const Filler& owner) noexcept {
   std::lock_guard<std::mutex> lock(registry_mutex);
-  if (operand->filler_ == owner) operand->filler_ = nullptr;
+  if (operand->filler_ == owner) operand->filler_ = {};
 }
 
 }  // namespace gearshift::binding

@@ -23,8 +23,19 @@ struct OperandKey {
 
 constexpr int64_t kPrivateId = -1;
 
-/** Who is to fill a copy, seen from one JavaScript thread. The same numbers as RESIDENT_STATE in src/addon.ts. */
+/** Who is to fill a copy, seen from one handle. The same numbers as RESIDENT_STATE in src/addon.ts. */
 enum class FillState : int { ready = 0, ours = 1, theirs = 2 };
+
+/**
+ * Who fills a copy: one handle of one JavaScript thread. Not the whole thread, because a request that was given up may still
+ * be at it when the next one asks for the same operand.
+ */
+struct Filler {
+  const void* thread = nullptr;  // its EnvState
+  int64_t handle = 0;
+
+  bool operator==(const Filler& other) const noexcept { return thread == other.thread && handle == other.handle; }
+};
 
 /**
  * The process's copy of one operand. Reference-counted: a handle of each thread that uses it, and each job under way.
@@ -48,7 +59,7 @@ class SharedOperand {
   std::atomic<bool> ready_{false};
   // Guarded by the registry's mutex.
   unsigned references_ = 1;
-  const void* filler_ = nullptr;
+  Filler filler_;  // nobody: an empty one
   SharedOperand* next_ = nullptr;
 };
 
@@ -62,14 +73,14 @@ class OperandRegistry {
   static Opened open(const OperandKey& key) noexcept;
 
   /** Who fills the copy; one that nobody is filling becomes `asker`'s to fill. */
-  static FillState claim(SharedOperand* operand, const void* asker) noexcept;
+  static FillState claim(SharedOperand* operand, const Filler& asker) noexcept;
   static void mark_ready(SharedOperand* operand) noexcept;
 
   static void retain(SharedOperand* operand) noexcept;
   /** Drops a reference. */
   static void release(SharedOperand* operand) noexcept;
-  /** Lets another thread take over what `owner` has not finished filling. */
-  static void give_up(SharedOperand* operand, const void* owner) noexcept;
+  /** Lets others take over what `owner` has not finished filling. */
+  static void give_up(SharedOperand* operand, const Filler& owner) noexcept;
 };
 
 }  // namespace gearshift::binding

@@ -17,15 +17,6 @@ SharedOperand* find(Call& call, size_t index) noexcept {
   return operand;
 }
 
-/** The operand behind a handle that the caller is to fill. */
-SharedOperand* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept {
-  SharedOperand* operand = find(call, index);
-  if (call.failed()) return nullptr;
-  if (operand->key().kind == kind && OperandRegistry::claim(operand, &call.state()) == FillState::ours) return operand;
-  call.fail("handle: it names nothing that is the caller's to fill");
-  return nullptr;
-}
-
 napi_value open(Call& call, OperandKind kind) noexcept {
   OperandKey key{kind, call.integer(0), call.integer(1), {call.count(2), call.count(3)}};
   if (call.failed()) return nullptr;
@@ -37,16 +28,15 @@ napi_value open(Call& call, OperandKind kind) noexcept {
   return call.give_integer(kOutOfMemory);
 }
 
-/** How many bytes are copied before the clock is looked at. */
-constexpr size_t kCopyBlock = 256 * 1024;
+/** How many elements are copied before the clock is looked at. */
+constexpr size_t kCopyElements = 64 * 1024;
 
-/** Copies elements [from, count) until the time is over; the next element. */
-template <typename T>
-size_t copy_until(int64_t deadline_ns, T* target, const T* source, size_t from, size_t count) noexcept {
-  constexpr size_t block = kCopyBlock / sizeof(T);
+/** Calls copy(from, stop) for one block after another of the elements [from, count) until the time is over; the next element. */
+template <typename Copy>
+size_t copy_until(int64_t deadline_ns, size_t from, size_t count, const Copy& copy) noexcept {
   while (from < count) {
-    const size_t stop = std::min(count, from + block);
-    std::memcpy(target + from, source + from, (stop - from) * sizeof(T));
+    const size_t stop = std::min(count, from + kCopyElements);
+    copy(from, stop);
     from = stop;
     if (now_ns() >= deadline_ns) break;
   }
@@ -61,7 +51,7 @@ napi_value open_graph(Call& call) { return open(call, OperandKind::graph); }
 napi_value resident_state(Call& call) {
   SharedOperand* operand = find(call, 0);
   if (call.failed()) return nullptr;
-  return call.give_integer(static_cast<int>(OperandRegistry::claim(operand, &call.state())));
+  return call.give_integer(static_cast<int>(OperandRegistry::claim(operand, {&call.state(), call.integer(0)})));
 }
 
 napi_value resident_bytes(Call& call) {
@@ -109,25 +99,29 @@ napi_value fill_graph(Call& call) {
     if (!operand->staging.allocate(nodes, edges)) return call.give_integer(kOutOfMemory);
   }
   const int64_t deadline_ns = now_ns() + context.slice_ns;
-  if (from == 0) std::memcpy(operand->staging.row_pointers, row_pointers.data, sizeof(uint32_t));
+  GraphStaging& staging = operand->staging;
+  if (from == 0) std::memcpy(staging.row_pointers(), row_pointers.data, sizeof(uint32_t));
   size_t position = from;
   if (position < nodes) {
     // Pointer 0 is the start of the first row; a position stands for the end of its row.
-    position = copy_until(deadline_ns, operand->staging.row_pointers + 1, row_pointers.data + 1, position, nodes);
+    position = copy_until(deadline_ns, position, nodes, [&](size_t node, size_t stop) {
+      std::memcpy(staging.row_pointers() + 1 + node, row_pointers.data + 1 + node, (stop - node) * sizeof(uint32_t));
+    });
   }
   if (position >= nodes && position < nodes + edges) {
-    const size_t edge = copy_until(deadline_ns, operand->staging.columns, columns.data, position - nodes, edges);
-    std::memcpy(operand->staging.weights + (position - nodes), weights.data + (position - nodes),
-                (edge - (position - nodes)) * sizeof(float));
-    position = nodes + edge;
+    position = nodes + copy_until(deadline_ns, position - nodes, edges, [&](size_t edge, size_t stop) {
+      std::memcpy(staging.columns() + edge, columns.data + edge, (stop - edge) * sizeof(uint32_t));
+      std::memcpy(staging.weights() + edge, weights.data + edge, (stop - edge) * sizeof(float));
+    });
   }
   return call.give_integer(static_cast<int64_t>(position));
 }
 
 napi_value build_graph(Call& call) {
-  SharedOperand* operand = find_to_fill(call, 0, OperandKind::graph);
+  const CallContext context = read_context(call, 0);
+  SharedOperand* operand = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::graph);
   if (call.failed()) return nullptr;
-  return call.give_integer(build_resident_graph(*operand));
+  return call.give_integer(build_resident_graph(*operand, now_ns() + context.slice_ns, nullptr));
 }
 
 napi_value matches_matrix(Call& call) {
@@ -142,9 +136,10 @@ napi_value matches_matrix(Call& call) {
 }
 
 napi_value release(Call& call) {
-  SharedOperand* operand = call.state().handles().remove(call.integer(0));
+  const int64_t handle = call.integer(0);
+  SharedOperand* operand = call.state().handles().remove(handle);
   if (call.failed() || operand == nullptr) return nullptr;
-  OperandRegistry::give_up(operand, &call.state());
+  OperandRegistry::give_up(operand, {&call.state(), handle});
   OperandRegistry::release(operand);
   return nullptr;
 }

@@ -5,8 +5,20 @@
 
 #include "binding/status.h"
 #include "core/floating_point_mode.h"
+#include "pool/clock.h"
 
 namespace gearshift::binding {
+
+SharedOperand* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept {
+  const int64_t handle = call.integer(index);
+  SharedOperand* operand = call.state().handles().find(handle);
+  if (operand != nullptr && operand->key().kind == kind &&
+      OperandRegistry::claim(operand, {&call.state(), handle}) == FillState::ours) {
+    return operand;
+  }
+  call.fail("handle: it names nothing that is the caller's to fill");
+  return nullptr;
+}
 
 size_t fill_rows(const Execution& execution, const CallContext& context, ResidentMatrix& matrix, const float* values,
                  size_t from, size_t end, size_t dimensions) noexcept {
@@ -20,23 +32,29 @@ size_t fill_rows(const Execution& execution, const CallContext& context, Residen
   return run_in_chunks(execution, fills, cost, from, end, body);
 }
 
-int build_resident_graph(SharedOperand& operand) noexcept {
-  const GraphStaging& staging = operand.staging;
+int build_resident_graph(SharedOperand& operand, int64_t deadline_ns, const std::atomic<bool>* cancelled) noexcept {
+  constexpr size_t kStep = 64 * 1024;  // nodes and edges: well below a millisecond
+  GraphStaging& staging = operand.staging;
   if (!staging.is_allocated()) return kInvalidGraph;
-  const CsrView csr{staging.row_pointers, staging.columns, staging.weights, operand.key().shape[0],
-                    operand.key().shape[1]};
-  const GraphStatus status = ResidentGraph::build(csr, &operand.graph);
-  operand.staging.clear();
-  switch (status) {
-    case GraphStatus::ok:
-      OperandRegistry::mark_ready(&operand);
-      return kDone;
-    case GraphStatus::out_of_memory:
-      return kOutOfMemory;
-    case GraphStatus::invalid:
-      break;
+  for (;;) {
+    const BuildProgress progress = staging.builder().advance(kStep);
+    if (progress == BuildProgress::more) {
+      if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) return kUnfinished;
+      if (deadline_ns != 0 && now_ns() >= deadline_ns) return kUnfinished;
+      continue;
+    }
+    operand.graph = staging.builder().take();
+    staging.clear();
+    switch (progress) {
+      case BuildProgress::ready:
+        OperandRegistry::mark_ready(&operand);
+        return kBuilt;
+      case BuildProgress::out_of_memory:
+        return kOutOfMemory;
+      default:
+        return kInvalidGraph;
+    }
   }
-  return kInvalidGraph;
 }
 
 bool holds_sample_of(const MatrixView& matrix, const float* values, size_t length) noexcept {

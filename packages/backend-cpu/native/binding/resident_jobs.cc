@@ -38,18 +38,11 @@ class BuildJob final : public Job {
   explicit BuildJob(SharedOperand* operand) noexcept : Job(1) { use(operand); }
 
  private:
-  int execute(const Execution&) noexcept override { return build_resident_graph(*operand()); }
-};
-
-SharedOperand* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept {
-  SharedOperand* operand = call.state().handles().find(call.integer(index));
-  if (operand != nullptr && operand->key().kind == kind &&
-      OperandRegistry::claim(operand, &call.state()) == FillState::ours) {
-    return operand;
+  int execute(const Execution& execution) noexcept override {
+    const int outcome = build_resident_graph(*operand(), 0, execution.cancelled);
+    return outcome == kBuilt ? kDone : outcome == kUnfinished ? kCancelled : outcome;
   }
-  call.fail("handle: it names nothing that is the caller's to fill");
-  return nullptr;
-}
+};
 
 }  // namespace
 

@@ -2,14 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "core/aligned_memory.h"
 #include "dispatch/kernel_table.h"
 
 namespace gearshift {
-
-enum class GraphStatus : uint8_t { ok, out_of_memory, invalid };
 
 /** A caller's graph in compressed-row form: row = receiving node, column = sending node. */
 struct CsrView {
@@ -24,21 +21,21 @@ struct CsrView {
  * A copy of a graph made for spreading: sliced ELLPACK (Kreutzer et al., SELL-C-sigma, SIAM J. Sci. Comput. 36(5), 2014)
  * with slices of 16 rows, so that one vector holds the sums of 16 nodes. Within windows of kWindow nodes rows are sorted by
  * length, so that little of a slice is empty. A row far longer than its neighbours would stretch a slice to its length, so
- * each of these is laid out on its own, its edges dealt to the 16 lanes.
+ * each of these is laid out on its own, its edges dealt to the 16 lanes. A GraphBuilder makes it; it does not change after.
  */
 class ResidentGraph {
  public:
   static constexpr size_t kLanes = 16;
   static constexpr size_t kWindow = 1024;
 
-  /** Copies and checks: a column outside the graph or offsets that descend are `invalid`. */
-  static GraphStatus build(const CsrView& csr, std::unique_ptr<ResidentGraph>* graph) noexcept;
-
   size_t nodes() const noexcept { return nodes_; }
   size_t edges() const noexcept { return edges_; }
-  size_t bytes() const noexcept;
+  size_t bytes() const noexcept {
+    return slices_.bytes() + window_slices_.bytes() + columns_.bytes() + weights_.bytes();
+  }
 
  private:
+  friend class GraphBuilder;
   friend void spread_rows(const KernelTable&, const ResidentGraph&, const float*, float, float, float, size_t, size_t,
                           float*) noexcept;
 
@@ -52,8 +49,6 @@ class ResidentGraph {
   };
 
   ResidentGraph() noexcept = default;
-  template <typename Visit>
-  static void for_each_slice(const CsrView& csr, size_t window, Visit visit) noexcept;
 
   size_t nodes_ = 0;
   size_t edges_ = 0;

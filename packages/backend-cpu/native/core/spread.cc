@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "kernels/kernels.h"
+
 namespace gearshift {
 namespace {
 
@@ -14,11 +16,17 @@ float sum_of_lanes(const float* sums) noexcept {
 
 }  // namespace
 
+const KernelTable& spreading_kernels(const KernelTable& kernels, size_t nodes) noexcept {
+  constexpr size_t kMostNodes = size_t{1} << 31;
+  return nodes <= kMostNodes ? kernels : kPortableKernels;
+}
+
 void spread_rows(const KernelTable& kernels, const ResidentGraph& graph, const float* x, float decay, float retention,
                  float threshold, size_t start, size_t end, float* y) noexcept {
   if (start >= end) return;
   constexpr size_t kWindow = ResidentGraph::kWindow;
   constexpr size_t kLanes = ResidentGraph::kLanes;
+  const auto slice_sums = spreading_kernels(kernels, graph.nodes()).slice_sums_f32;
   const size_t* const window_slices = graph.window_slices_.as<size_t>();
   const uint32_t* const columns = graph.columns_.as<uint32_t>();
   const float* const weights = graph.weights_.as<float>();
@@ -34,7 +42,7 @@ void spread_rows(const KernelTable& kernels, const ResidentGraph& graph, const f
   for (size_t s = first_slice; s < last_slice; ++s) {
     const auto& slice = graph.slices_.as<ResidentGraph::Slice>()[s];
     alignas(kAlignment) float sums[kLanes];
-    kernels.slice_sums_f32(columns + slice.first_entry, weights + slice.first_entry, slice.lengths, x, sums);
+    slice_sums(columns + slice.first_entry, weights + slice.first_entry, slice.lengths, x, sums);
     if (slice.is_long) {
       receive(slice.nodes[0], sum_of_lanes(sums));
       continue;

@@ -42,7 +42,7 @@ struct KernelTable {
   /**
    * Weighted sums over a slice of 16 lanes: sums[lane] = sum over step < lengths[lane] of weights[step * 16 + lane] *
    * x[columns[step * 16 + lane]], in the order of the steps with one accumulator a lane. `lengths` descends; nothing behind
-   * a lane's length is read from x.
+   * a lane's length is read from x. Columns below 2^31, but at `portable`: see spreading_kernels().
    */
   void (*slice_sums_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
                          float* sums) noexcept;

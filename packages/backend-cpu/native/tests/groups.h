@@ -23,7 +23,9 @@ void spreading_agrees_with_f64(Check& check, const KernelTable& kernels);
 void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable& kernels);
 void spreading_follows_the_order_of_the_edges(Check& check, const KernelTable& kernels);
 void spreading_keeps_nan_to_its_neighbours(Check& check, const KernelTable& kernels);
+void spreading_reaches_columns_beyond_signed_numbers(Check& check, const KernelTable& kernels);
 void graphs_are_checked(Check& check, const KernelTable& kernels);
+void graphs_are_built_in_steps(Check& check, const KernelTable& kernels);
 
 void copies_are_padded_and_aligned(Check& check, const KernelTable& kernels);
 void lack_of_memory_is_reported(Check& check, const KernelTable& kernels);

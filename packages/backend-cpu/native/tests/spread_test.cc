@@ -3,8 +3,14 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "core/graph_builder.h"
 #include "core/spread.h"
 #include "groups.h"
 #include "guarded_floats.h"
@@ -57,6 +63,24 @@ std::vector<Graph> graphs(Random& random) {
   return all;
 }
 
+/** Built in steps of `budget`; how many it took. */
+size_t build(const Graph& graph, size_t budget, std::unique_ptr<ResidentGraph>* built, BuildProgress* outcome) {
+  const CsrView csr = graph.view();
+  GraphBuilder builder(csr);
+  size_t steps = 1;
+  while ((*outcome = builder.advance(budget)) == BuildProgress::more) ++steps;
+  *built = builder.take();
+  return steps;
+}
+
+std::unique_ptr<ResidentGraph> build(Check& check, const Graph& graph, size_t budget = SIZE_MAX) {
+  std::unique_ptr<ResidentGraph> built;
+  BuildProgress outcome;
+  build(graph, budget, &built, &outcome);
+  check.that(outcome == BuildProgress::ready && built != nullptr, "the graph was refused");
+  return built;
+}
+
 constexpr float kDecay = 0.85f;
 constexpr float kRetention = 0.5f;
 
@@ -72,8 +96,8 @@ std::vector<float> spread_all(const KernelTable& kernels, const ResidentGraph& g
 void spreading_agrees_with_f64(Check& check, const KernelTable& kernels) {
   Random random(40);
   for (const Graph& graph : graphs(random)) {
-    std::unique_ptr<ResidentGraph> resident;
-    if (!check.that(ResidentGraph::build(graph.view(), &resident) == GraphStatus::ok, "the graph was refused")) return;
+    const std::unique_ptr<ResidentGraph> resident = build(check, graph);
+    if (resident == nullptr) return;
     check.that(resident->nodes() == graph.nodes() && resident->edges() == graph.columns.size(), "the counts differ");
     const size_t nodes = graph.nodes();
     const std::vector<float> values = random.values(nodes);
@@ -122,8 +146,8 @@ void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable
     edges.weights = {0.5f, -0.5f, 0x1.fffffep-2f, -0x1.fffffep-2f};  // the last two: one unit in the last place less
     return edges;
   }();
-  std::unique_ptr<ResidentGraph> resident;
-  if (!check.that(ResidentGraph::build(graph.view(), &resident) == GraphStatus::ok, "the graph was refused")) return;
+  const std::unique_ptr<ResidentGraph> resident = build(check, graph);
+  if (resident == nullptr) return;
   const float x[] = {0, 0, 0, 1};
   const auto spread = [&](float threshold) {
     std::vector<float> y(4, -7);
@@ -138,8 +162,8 @@ void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable
 void spreading_follows_the_order_of_the_edges(Check& check, const KernelTable& kernels) {
   Random random(41);
   const Graph graph = make_graph(3000, random, [&](size_t) { return random.below(60); });
-  std::unique_ptr<ResidentGraph> resident;
-  if (!check.that(ResidentGraph::build(graph.view(), &resident) == GraphStatus::ok, "the graph was refused")) return;
+  const std::unique_ptr<ResidentGraph> resident = build(check, graph);
+  if (resident == nullptr) return;
   const std::vector<float> x = random.values(graph.nodes());
   const std::vector<float> y = spread_all(kernels, *resident, x, 0.0f);
   size_t fused = 0;
@@ -168,8 +192,8 @@ void spreading_keeps_nan_to_its_neighbours(Check& check, const KernelTable& kern
   Random random(42);
   for (const float odd : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const Graph graph = make_graph(2100, random, [&](size_t node) { return node == 70 ? size_t{700} : random.below(40); });
-    std::unique_ptr<ResidentGraph> resident;
-    if (!check.that(ResidentGraph::build(graph.view(), &resident) == GraphStatus::ok, "the graph was refused")) return;
+    const std::unique_ptr<ResidentGraph> resident = build(check, graph);
+    if (resident == nullptr) return;
     for (const size_t source : {size_t{0}, size_t{5}, size_t{2099}}) {
       std::vector<float> x = random.values(graph.nodes());
       x[source] = odd;
@@ -191,14 +215,15 @@ void graphs_are_checked(Check& check, const KernelTable&) {
   good.weights = {1, 2, 3};
   const auto status_of = [](const Graph& graph) {
     std::unique_ptr<ResidentGraph> built;
-    const GraphStatus status = ResidentGraph::build(graph.view(), &built);
-    return (built != nullptr) == (status == GraphStatus::ok) ? status : GraphStatus::out_of_memory;
+    BuildProgress outcome;
+    build(graph, 1, &built, &outcome);
+    return (built != nullptr) == (outcome == BuildProgress::ready) ? outcome : BuildProgress::out_of_memory;
   };
-  check.that(status_of(good) == GraphStatus::ok, "a good graph was refused");
+  check.that(status_of(good) == BuildProgress::ready, "a good graph was refused");
   const auto refuses = [&](const char* what, auto spoil) {
     Graph spoilt = good;
     spoil(spoilt);
-    check.that(status_of(spoilt) == GraphStatus::invalid, "accepted: %s", what);
+    check.that(status_of(spoilt) == BuildProgress::invalid, "accepted: %s", what);
   };
   refuses("a column that is no node", [](Graph& graph) { graph.columns[1] = 3; });
   refuses("a column of all ones", [](Graph& graph) { graph.columns[2] = 0xffff'ffffu; });
@@ -207,6 +232,57 @@ void graphs_are_checked(Check& check, const KernelTable&) {
   refuses("a last offset short of the edges", [](Graph& graph) { graph.row_pointers[3] = 2; });
   refuses("a last offset beyond the edges", [](Graph& graph) { graph.row_pointers[3] = 4; });
   refuses("an offset far beyond the edges", [](Graph& graph) { graph.row_pointers[1] = 0xffff'fff0u; });
+  // More nodes than a slice can number; no offset but the first may be looked at.
+  const uint32_t none = 0;
+  GraphBuilder too_many({&none, nullptr, nullptr, (size_t{1} << 32) + 1, 0});
+  check.that(too_many.advance(1) == BuildProgress::invalid, "accepted: nodes that 32 bits cannot number");
+}
+
+void graphs_are_built_in_steps(Check& check, const KernelTable& kernels) {
+  Random random(43);
+  for (const Graph& graph : graphs(random)) {
+    const std::vector<float> x = random.values(graph.nodes());
+    const std::unique_ptr<ResidentGraph> whole = build(check, graph);
+    if (whole == nullptr) return;
+    const std::vector<float> expected = spread_all(kernels, *whole, x, 0.1f);
+    for (const size_t budget : {1, 7, 1000}) {
+      std::unique_ptr<ResidentGraph> built;
+      BuildProgress outcome;
+      const size_t steps = build(graph, budget, &built, &outcome);
+      if (!check.that(outcome == BuildProgress::ready, "refused in steps of %zu", budget)) return;
+      check.that(built->bytes() == whole->bytes(), "steps of %zu: %zu bytes, not %zu", budget, built->bytes(), whole->bytes());
+      const std::vector<float> y = spread_all(kernels, *built, x, 0.1f);
+      check.that(std::equal(y.begin(), y.end(), expected.begin(), is_same), "steps of %zu: other results", budget);
+      // Every edge is checked once and laid out once, and no step does much more than it may, within a long row either.
+      const size_t work = 2 * graph.columns.size() + graph.nodes();
+      check.that(steps >= work / (budget + 2 * ResidentGraph::kLanes), "%zu edges in %zu steps of %zu",
+                 graph.columns.size(), steps, budget);
+    }
+  }
+}
+
+void spreading_reaches_columns_beyond_signed_numbers(Check& check, const KernelTable& kernels) {
+  constexpr size_t kSigned = size_t{1} << 31;
+  check.that(&spreading_kernels(kernels, 0) == &kernels && &spreading_kernels(kernels, kSigned) == &kernels,
+             "the level's own kernels reach columns below 2^31");
+  const KernelTable& large = spreading_kernels(kernels, kSigned + 1);
+  check.that(std::strcmp(large.name, "portable") == 0, "'%s' spreads over more than 2^31 nodes", large.name);
+#if defined(__linux__)
+  // The last of 2^31 + 1 values, of which the pages that are never touched take no memory.
+  const size_t bytes = kSigned * sizeof(float) + 4096;
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return;
+  auto* const x = static_cast<float*>(memory);
+  x[0] = 3;
+  x[kSigned] = 5;
+  const uint32_t columns[16] = {0, kSigned};
+  const float weights[16] = {1, 1};
+  const uint32_t lengths[16] = {1, 1};
+  float sums[16];
+  large.slice_sums_f32(columns, weights, lengths, x, sums);
+  check.that(sums[0] == 3 && sums[1] == 5, "the values are %g and %g, not 3 and 5", sums[0], sums[1]);
+  munmap(memory, bytes);
+#endif
 }
 
 }  // namespace gearshift::tests
