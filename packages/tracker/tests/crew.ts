@@ -15,6 +15,7 @@ export class Crew {
   readonly #stopping = new Int32Array(new SharedArrayBuffer(4));
   readonly #attempted: Int32Array;
   readonly #acknowledged: Int32Array;
+  readonly #ends = new Map<Worker, Promise<unknown>>();
 
   constructor(maxWriters: number, workers: number) {
     this.tracker = createTracker({ operations: [OPERATION], maxWriters });
@@ -53,15 +54,21 @@ export class Crew {
         acknowledged: this.#acknowledged,
       },
     });
+    // From the start: a worker may have ended by the time that somebody asks, and an event does not come twice.
+    this.#ends.set(thread, once(thread, 'exit'));
     await once(thread, 'message');
     return thread;
   }
 
+  /** Waits until all of these have ended. */
+  async ended(workers: readonly Worker[]): Promise<void> {
+    await Promise.all(workers.map((worker) => this.#ends.get(worker)));
+  }
+
   /** Ends all workers in good order. */
   async stop(workers: readonly Worker[]): Promise<void> {
-    const ends = Promise.all(workers.map((worker) => once(worker, 'exit')));
     Atomics.store(this.#stopping, 0, 1);
-    await ends;
+    await this.ended(workers);
   }
 }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { attachTracker } from '../src/index.js';
@@ -36,7 +35,7 @@ describe('workers that end in good order', PATIENCE, () => {
     const rounds = Math.ceil(RECORDS / (8 * 3));
     const crew = new Crew(8, 8);
     const workers = await Promise.all(Array.from({ length: 8 }, (_, worker) => crew.start(worker, 'record', rounds)));
-    await Promise.all(workers.map((worker) => once(worker, 'exit')));
+    await crew.ended(workers);
     const snapshot = crew.tracker.snapshot(OPERATION);
     expect(tearIn(snapshot)).toBeUndefined();
     expect(snapshot).toMatchObject({ cpuCount: 8 * rounds, version: 8 * rounds * 3, staleWriters: 0 });
@@ -47,7 +46,7 @@ describe('workers that end in good order', PATIENCE, () => {
     const crew = new Crew(3, 6);
     const habits: Habit[] = ['record', 'close', 'read', 'record', 'close', 'read'];
     const workers = await Promise.all(habits.map((habit, worker) => crew.start(worker, habit, rounds)));
-    await Promise.all(workers.map((worker) => once(worker, 'exit')));
+    await crew.ended(workers);
     const snapshot = crew.tracker.snapshot(OPERATION);
     expect(tearIn(snapshot)).toBeUndefined();
     expect(snapshot.cpuCount).toBe(6 * rounds);
@@ -126,7 +125,7 @@ describe('workers that are terminated', PATIENCE, () => {
   it('are not waited for by releaseOnExit when they have ended already: that is refused', async () => {
     const crew = new Crew(1, 1);
     const worker = await crew.start(0, 'record', 8);
-    await once(worker, 'exit');
+    await crew.ended([worker]);
     expect(() => crew.tracker.releaseOnExit(worker)).toThrow(/worker\.threadId: expected .*, got -1/);
   });
 });
