@@ -62,7 +62,7 @@ export class Crew {
 
   /** Waits until all of these have ended. */
   async ended(workers: readonly Worker[]): Promise<void> {
-    await Promise.all(workers.map((worker) => this.#ends.get(worker)));
+    await Promise.all(workers.map(async (worker) => this.#ends.get(worker)));
   }
 
   /** Ends all workers in good order. */
