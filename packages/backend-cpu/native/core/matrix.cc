@@ -46,7 +46,7 @@ void ResidentMatrix::fill(const KernelTable& kernels, const float* values, size_
     }
     // By the kernel that works norms out during a scan, so that both ways give a row the same bits.
     const float* const rows = copy + first * stride_;
-    kernels.dot_and_squared_norm_f32(rows, rows, stride_, count, dimensions_, dots, squared_norms);
+    kernels.dot_and_squared_norm_f32(rows, rows, stride_, count, dimensions_, false, dots, squared_norms);
     for (size_t i = 0; i < count; ++i)
       inverse_norms[first + i] = inverse_norm_of(rows + i * stride_, dimensions_, squared_norms[i]);
   }

@@ -21,7 +21,7 @@ bool PreparedQuery::prepare(const KernelTable& kernels, const float* query, size
 
   float dot;
   float squared_norm;
-  kernels.dot_and_squared_norm_f32(target, target, padded, 1, padded, &dot, &squared_norm);
+  kernels.dot_and_squared_norm_f32(target, target, padded, 1, padded, false, &dot, &squared_norm);
   inverse_norm_ = inverse_norm_of(target, dimensions, squared_norm);
   return true;
 }

@@ -18,6 +18,12 @@ size_t scanned_dimensions(const MatrixView& matrix) noexcept {
   return matrix.inverse_norms != nullptr ? matrix.stride : matrix.dimensions;
 }
 
+/** Larger than any second-level cache of today; the product cannot overflow, because the matrix is there. */
+bool is_far(const MatrixView& matrix) noexcept {
+  constexpr size_t kNearBytes = 2u << 20;
+  return matrix.row_count * matrix.stride * sizeof(float) > kNearBytes;
+}
+
 bool needs_repair(Metric metric, float score) noexcept {
   return metric == Metric::cosine ? score != score : !std::isfinite(score);
 }
@@ -40,7 +46,7 @@ bool score_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& m
     return kernels.finish_cosine_f32(out, matrix.inverse_norms + start, query.inverse_norm(), count);
   }
   float norms[kBlockRows];
-  kernels.dot_and_squared_norm_f32(query.values(), rows, matrix.stride, count, dimensions, out, norms);
+  kernels.dot_and_squared_norm_f32(query.values(), rows, matrix.stride, count, dimensions, is_far(matrix), out, norms);
   for (size_t i = 0; i < count; ++i) norms[i] = inverse_norm(norms[i]);
   return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
 }

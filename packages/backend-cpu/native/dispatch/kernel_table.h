@@ -21,9 +21,13 @@ struct KernelTable {
   /** out[r] = sum of (query[i] - row[i])^2. */
   void (*squared_distance_f32)(const float* query, const float* rows, size_t stride, size_t row_count,
                                size_t dimensions, float* out) noexcept;
-  /** The dot products, and the squared norms of the rows in the same pass. */
+  /**
+   * The dot products, and the squared norms of the rows in the same pass.
+   *
+   * @param is_far the rows come from beyond the second-level cache: a hint
+   */
   void (*dot_and_squared_norm_f32)(const float* query, const float* rows, size_t stride, size_t row_count,
-                                   size_t dimensions, float* dots, float* squared_norms) noexcept;
+                                   size_t dimensions, bool is_far, float* dots, float* squared_norms) noexcept;
 
   /** scores[r] = scores[r] * inverse_norms[r] * factor, clamped to [-1, 1]; NaN stays NaN. Returns whether any is NaN. */
   bool (*finish_cosine_f32)(float* scores, const float* inverse_norms, float factor, size_t count) noexcept;

@@ -25,15 +25,28 @@ struct Lanes {
   static inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
   static inline Vector subtract(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
   static inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-  static inline float sum(Vector v) {
+  static inline __m128 quarter(Vector v) {
     // Spelled out: what _mm512_reduce_add_ps adds in which order is the compiler's choice.
     const __m256 low = _mm512_castps512_ps256(v);
     const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
     const __m256 sum_f32x8 = _mm256_add_ps(low, high);
-    const __m128 sum_f32x4 = _mm_add_ps(_mm256_castps256_ps128(sum_f32x8), _mm256_extractf128_ps(sum_f32x8, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(sum_f32x8), _mm256_extractf128_ps(sum_f32x8, 1));
+  }
+  static inline float sum(Vector v) {
+    const __m128 sum_f32x4 = quarter(v);
     const __m128 sum_f32x2 = _mm_add_ps(sum_f32x4, _mm_movehl_ps(sum_f32x4, sum_f32x4));
     return _mm_cvtss_f32(_mm_add_ss(sum_f32x2, _mm_movehdup_ps(sum_f32x2)));
   }
+  /** The sum of each, in the order of sum(). */
+  static inline void store_sums(const Vector (&v)[4], float* to) {
+    const __m128 a = quarter(v[0]), b = quarter(v[1]), c = quarter(v[2]), d = quarter(v[3]);
+    const __m128 ab = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
+    const __m128 cd = _mm_add_ps(_mm_movelh_ps(c, d), _mm_movehl_ps(d, c));
+    _mm_storeu_ps(to, _mm_add_ps(_mm_shuffle_ps(ab, cd, _MM_SHUFFLE(2, 0, 2, 0)),
+                                 _mm_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 1, 3, 1))));
+  }
+  template <size_t kFloats>
+  static inline void prefetch(const float*) {}  // not known to pay
   static inline unsigned above_mask(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 };
 

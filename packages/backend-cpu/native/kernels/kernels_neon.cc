@@ -31,6 +31,11 @@ struct Lanes {
     return {{vfmaq_f32(c.val[0], a.val[0], b.val[0]), vfmaq_f32(c.val[1], a.val[1], b.val[1])}};
   }
   static inline float sum(Vector v) { return vaddvq_f32(vaddq_f32(v.val[0], v.val[1])); }
+  static inline void store_sums(const Vector (&v)[4], float* to) {
+    for (size_t i = 0; i < 4; ++i) to[i] = sum(v[i]);
+  }
+  template <size_t kFloats>
+  static inline void prefetch(const float*) {}  // not known to pay
   static inline unsigned above_mask(Vector a, Vector b) {
     const uint32x4_t low_bits = {1, 2, 4, 8};
     const uint32x4_t high_bits = {16, 32, 64, 128};

@@ -26,7 +26,7 @@ struct Results {
            size_t dimensions, size_t first = 0) {
     kernels.dot_f32(query, rows, stride, row_count, dimensions, &dots[first]);
     kernels.squared_distance_f32(query, rows, stride, row_count, dimensions, &squared_distances[first]);
-    kernels.dot_and_squared_norm_f32(query, rows, stride, row_count, dimensions, &fused_dots[first],
+    kernels.dot_and_squared_norm_f32(query, rows, stride, row_count, dimensions, row_count > 4, &fused_dots[first],
                                      &squared_norms[first]);
   }
 
