@@ -19,7 +19,7 @@ export const DEVICE = {
 
 const DEVICE_LENGTH = 8;
 /** What comes before the histograms. */
-export const DENSE_COUNT = 24;
+const DENSE_COUNT = 24;
 
 /**
  * The figures of one writer about one operation, as indices into a Float64Array: the writer keeps them privately in this

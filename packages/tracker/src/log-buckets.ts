@@ -6,17 +6,18 @@ export const BUCKET_COUNT = 117;
  * counts the quarters of doublings, so the upper half of a latency in nanoseconds, shifted, is its bucket but for a constant.
  */
 const SHIFT = 18;
+const LAST_BUCKET = BUCKET_COUNT - 1;
 const EXPONENT_BIAS = 1023;
 /** The first bucket ends at 2^10 ns. */
 const QUARTERS_BEFORE = (EXPONENT_BIAS + 10) * 4 - 1;
 
 /** The bucket of a latency of which `upperHalf` is the more significant half of its 64 bits. */
 export function bucketOf(upperHalf: number): number {
-  return Math.min(Math.max((upperHalf >> SHIFT) - QUARTERS_BEFORE, 0), BUCKET_COUNT - 1);
+  return Math.min(Math.max((upperHalf >> SHIFT) - QUARTERS_BEFORE, 0), LAST_BUCKET);
 }
 
 /** Where each bucket begins, in nanoseconds, and where the last one ends. */
-export const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, bucket) =>
+const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, bucket) =>
   bucket === 0 ? 0 : (4 + ((bucket - 1) & 3)) * 2 ** (8 + ((bucket - 1) >> 2)),
 );
 

@@ -1,6 +1,5 @@
 import { LatencyWindow } from './latency-window.js';
 import { FIGURE_COUNT, FIGURES as ALL_FIGURES } from './layout.js';
-import { trimBuckets } from './merge-figures.js';
 import { OutcomeWindow } from './outcome-window.js';
 
 /** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
@@ -35,7 +34,7 @@ export class OperationRecorder {
     return this.#records;
   }
 
-  /** In the order of `FIGURES`, as of now; always the same array. The ranges of buckets may be too wide. */
+  /** In the order of `FIGURES`, as of now; always the same array. */
   readFigures(): Float64Array<ArrayBuffer> {
     const figures = this.#figures;
     if (figures[FIGURES.records] === this.#records) return figures;
@@ -44,14 +43,6 @@ export class OperationRecorder {
     figures[FIGURES.outcomeSuccesses] = this.#gpuOutcomes.successes;
     this.#cpu.settle();
     this.#gpu.settle();
-    return figures;
-  }
-
-  /** The same with ranges as short as they can be: a publication costs by their length. */
-  readTrimmedFigures(): Float64Array<ArrayBuffer> {
-    const figures = this.readFigures();
-    trimBuckets(figures, FIGURES.cpu);
-    trimBuckets(figures, FIGURES.gpu);
     return figures;
   }
 

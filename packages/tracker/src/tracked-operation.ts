@@ -58,7 +58,7 @@ export class TrackedOperation {
     const { records } = this.#recorder;
     if (this.#block === undefined || records === this.#publishedRecords) return;
     this.#publishedRecords = records;
-    publishBlock(this.#memory, FIGURES_SHAPE, this.#block, this.#recorder.readTrimmedFigures());
+    publishBlock(this.#memory, FIGURES_SHAPE, this.#block, this.#recorder.readFigures());
     this.#reader.expectOwn(this.announce());
   }
 

@@ -23,12 +23,22 @@ export class ArrayMemory implements SharedMemory {
   }
 
   copyIn(numberCell: number, source: Float64Array, start: number, count: number): void {
-    const numbers = this.#numbers;
-    for (let i = 0; i < count; i++) numbers[numberCell + i] = source[start + i];
+    copy(source, start, this.#numbers, numberCell, count);
   }
 
   copyOut(numberCell: number, target: Float64Array, start: number, count: number): void {
-    const numbers = this.#numbers;
-    for (let i = 0; i < count; i++) target[start + i] = numbers[numberCell + i];
+    copy(this.#numbers, numberCell, target, start, count);
   }
+}
+
+/** `set` with `subarray` would cost more than all the numbers there are; a loop checks both arrays anew in every turn. */
+function copy(source: Float64Array, from: number, target: Float64Array, to: number, count: number): void {
+  let i = 0;
+  for (; i + 4 <= count; i += 4) {
+    target[to + i] = source[from + i];
+    target[to + i + 1] = source[from + i + 1];
+    target[to + i + 2] = source[from + i + 2];
+    target[to + i + 3] = source[from + i + 3];
+  }
+  for (; i < count; i++) target[to + i] = source[from + i];
 }
