@@ -39,7 +39,7 @@ export async function measureCallOverhead({ rounds }) {
     scalars[SCALAR.k] = 1;
     scalars[SCALAR.outputQuery] = 0;
   };
-  const [topK, score, whole, nothing] = await interleave(
+  const [topK, score, whole, bare, nothing] = await interleave(
     [
       {
         name: 'handle and query',
@@ -56,6 +56,7 @@ export async function measureCallOverhead({ rounds }) {
         },
       },
       { name: 'backend.cosineSimilaritySync', run: () => backend.cosineSimilaritySync(request, output) },
+      { name: 'bare call', run: () => addon.estimateScanNs(context, DIMENSIONS, 1) },
       { name: 'nothing', run: () => setScalars(handle) },
     ],
     { rounds },
@@ -72,6 +73,7 @@ export async function measureCallOverhead({ rounds }) {
         ['into the addon: handle and query, results through shared memory', topK.medianNs],
         ['into the addon: three typed arrays, validated', score.medianNs],
         ['backend.cosineSimilaritySync, resident matrix, request checked', whole.medianNs],
+        ['into the addon: three numbers, for a number', bare.medianNs],
         ['the loop and the scalars alone', nothing.medianNs],
       ],
     },
