@@ -9,6 +9,8 @@
 namespace gearshift {
 namespace {
 
+#include "kernels/x86_sums.inc"
+
 /** Ones for the first n of 8 lanes, read from the middle on. */
 alignas(32) constexpr int32_t kFirstLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 
@@ -31,18 +33,9 @@ struct Lanes {
   static inline __m128 quarter(Vector v) {
     return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   }
-  static inline float sum(Vector v) {
-    const __m128 sum_f32x4 = quarter(v);
-    const __m128 sum_f32x2 = _mm_add_ps(sum_f32x4, _mm_movehl_ps(sum_f32x4, sum_f32x4));
-    return _mm_cvtss_f32(_mm_add_ss(sum_f32x2, _mm_movehdup_ps(sum_f32x2)));
-  }
-  /** The sum of each, in the order of sum(). */
+  static inline float sum(Vector v) { return sum_of(quarter(v)); }
   static inline void store_sums(const Vector (&v)[4], float* to) {
-    const __m128 a = quarter(v[0]), b = quarter(v[1]), c = quarter(v[2]), d = quarter(v[3]);
-    const __m128 ab = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
-    const __m128 cd = _mm_add_ps(_mm_movelh_ps(c, d), _mm_movehl_ps(d, c));
-    _mm_storeu_ps(to, _mm_add_ps(_mm_shuffle_ps(ab, cd, _MM_SHUFFLE(2, 0, 2, 0)),
-                                 _mm_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 1, 3, 1))));
+    store_sums_of(quarter(v[0]), quarter(v[1]), quarter(v[2]), quarter(v[3]), to);
   }
   /** Asks for the next so many floats; behind the last row that asks for nothing. */
   template <size_t kFloats>

@@ -17,8 +17,8 @@ import type { ContractCheck } from './contract-check.js';
 import { detach } from './operands.js';
 
 const DIMENSIONS = 128;
-/** Doubling the work until it takes long enough decides these checks, never a time: 64 million products is the most. */
-const MOST_QUERIES = 256;
+/** Doubling the work until it takes long enough decides these checks, never a time: two thousand million products are the most. */
+const MOST_QUERIES = 8192;
 
 export const lifecycleChecks: readonly ContractCheck[] = [
   {
