@@ -87,7 +87,7 @@ export class AttemptRunner {
       error: answer.ok ? undefined : answer.error,
     };
     this.#tracker.record(attempt);
-    this.#policy.observe({ work, attempt });
+    this.#policy.observe({ work, attempt, uploadedBytes: 0, queued: false, nowMs: this.#clock() });
     return attempt;
   }
 }

@@ -41,12 +41,22 @@ export class DeviceChooser {
   readonly #policy: DispatchPolicy;
   readonly #devices: MutableDeviceView[];
   readonly #moment: Moment;
-  readonly #slot: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN };
+  readonly #slot: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
 
   constructor(backends: readonly Backend[], policy: DispatchPolicy, tracker: AttemptTracker, strict: boolean) {
     this.#backends = backends;
     this.#policy = policy;
-    this.#devices = backends.map(({ id, kind }) => ({ id, kind, supported: true, bytesToUpload: 0 }));
+    this.#devices = backends.map(({ id, kind }) => ({
+      id,
+      kind,
+      supported: true,
+      holdsOperand: true,
+      bytesToUpload: 0,
+      bytesToKeep: 0,
+      queueMs: 0,
+      chunks: 1,
+      blocked: false,
+    }));
     this.#moment = new Moment(tracker, strict);
   }
 
@@ -59,6 +69,8 @@ export class DeviceChooser {
     slot.device = NO_DEVICE;
     slot.reason = 'no-device';
     slot.predictedMs = NaN;
+    slot.alternativeMs = NaN;
+    slot.keep = false;
     this.#moment.begin(work.operation);
     this.#policy.decide(work, this.#devices, this.#moment, slot);
     if (slot.device === NO_DEVICE) {
@@ -100,14 +112,22 @@ export class DeviceChooser {
 interface MutableDeviceView extends DeviceView {
   readonly kind: DeviceKind;
   supported: boolean;
+  holdsOperand: boolean;
   bytesToUpload: number;
+  bytesToKeep: number;
+  queueMs: number;
+  chunks: number;
+  blocked: boolean;
 }
 
 /** Only GPUs are asked: a CPU shares the caller's memory, and a program without a GPU pays nothing. */
 function viewGpu(view: MutableDeviceView, backend: Backend, request: PreparedRequest, work: Work): void {
   const operand = request.operation === 'spread-activation' ? request.graph : request.matrix;
   view.supported = acceptsRequest(backend, request);
-  view.bytesToUpload = work.requestBytes + (view.supported ? missingBytes(backend, operand, work) : work.operandBytes);
+  const missing = view.supported ? missingBytes(backend, operand, work) : work.operandBytes;
+  view.holdsOperand = missing === 0;
+  view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
+  view.bytesToKeep = backend.makeResident === undefined ? Infinity : missing;
 }
 
 /** Bytes of the operand that the backend does not hold: all of them, where it keeps nothing or cannot tell. */
@@ -122,6 +142,8 @@ function missingBytes(backend: Backend, operand: Operand, work: Work): number {
 /** Takes the snapshot when the policy first reads it: many decisions need none, and then none is taken. */
 class Moment implements DecisionContext {
   readonly strict: boolean;
+  nowMs = 0;
+  remainingMs = Infinity;
   readonly #tracker: AttemptTracker;
   #operation: OperationName = '';
   #snapshot: MetricsSnapshot | undefined;

@@ -11,6 +11,8 @@ const EDGE_BYTES = UINT32_BYTES + FLOAT32_BYTES;
  */
 export interface Work {
   readonly operation: OperationName;
+  /** Requests of one shape differ in size alone: time over size is one curve per operation, shape and device. */
+  readonly shape: WorkShape;
   /** Items to work through: rows, candidates, or receiving nodes. */
   readonly batchSize: number;
   /** Query vectors that share one pass over the rows; 1 for spreading. */
@@ -23,11 +25,24 @@ export interface Work {
   readonly bytes: number;
   /** Bytes that every device of its own memory must be sent with each such request: queries, candidates, activations. */
   readonly requestBytes: number;
-  /** Bytes of the matrix or graph as a whole, which travel only to a device that does not hold it. */
+  /** Id and version of the matrix or graph. */
+  readonly operandId: number;
+  readonly operandVersion: number;
+  /** Bytes of the part of it that the request reads, which travel only to a device that does not hold it. */
+  readonly rangeBytes: number;
+  /** Bytes of the matrix or graph as a whole. */
   readonly operandBytes: number;
   /** Bytes that come back. */
   readonly outputBytes: number;
 }
+
+/**
+ * One query is bound by memory, many by arithmetic, a few by either; candidates are read out of order; edges in no order.
+ */
+export type WorkShape = 'scan' | 'few-queries' | 'many-queries' | 'candidates' | 'graph';
+
+/** From here on a device that can multiply matrices is bound by arithmetic. */
+const MANY_QUERIES = 16;
 
 /** Describes a checked request. */
 export function describeWork(request: PreparedRequest): Work {
@@ -40,12 +55,16 @@ export function describeWork(request: PreparedRequest): Work {
   const outputBytes = request.outputLength * (operation === 'top-k' ? FLOAT32_BYTES + UINT32_BYTES : FLOAT32_BYTES);
   return {
     operation,
+    shape: candidates !== undefined ? 'candidates' : shapeOf(queries),
     batchSize: rows,
     queries,
     dimensions,
     flops: 2 * queries * rows * dimensions,
     bytes: rows * dimensions * FLOAT32_BYTES + requestBytes + outputBytes,
     requestBytes,
+    operandId: matrix.id,
+    operandVersion: matrix.version,
+    rangeBytes: rows * dimensions * FLOAT32_BYTES,
     operandBytes: matrix.values.byteLength,
     outputBytes,
   };
@@ -59,6 +78,7 @@ function describeSpreading(request: PreparedSpreadActivation): Work {
   const outputBytes = request.outputLength * FLOAT32_BYTES;
   return {
     operation: 'spread-activation',
+    shape: 'graph',
     batchSize: nodes,
     queries: 1,
     dimensions: 1,
@@ -66,7 +86,15 @@ function describeSpreading(request: PreparedSpreadActivation): Work {
     flops: hops * (2 * edges + 3 * nodes),
     bytes: hops * (edges * EDGE_BYTES + nodes * UINT32_BYTES + requestBytes + outputBytes),
     requestBytes,
+    operandId: graph.id,
+    operandVersion: graph.version,
+    rangeBytes: (nodes + 1) * UINT32_BYTES + edges * EDGE_BYTES,
     operandBytes: graph.rowPointers.byteLength + graph.columns.byteLength + graph.weights.byteLength,
     outputBytes,
   };
+}
+
+function shapeOf(queries: number): WorkShape {
+  if (queries === 1) return 'scan';
+  return queries < MANY_QUERIES ? 'few-queries' : 'many-queries';
 }

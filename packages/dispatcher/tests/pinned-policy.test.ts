@@ -3,13 +3,14 @@ import { createMatrix, prepareRequest } from '@gearshift/contracts';
 import { NO_METRICS } from '@gearshift/tracker';
 import { describeWork, NO_DEVICE, pinnedPolicy, type DecisionSlot, type DeviceView } from '../src/index.js';
 
-const CPU: DeviceView = { id: 'cpu', kind: 'cpu', supported: true, bytesToUpload: 0 };
-const GPU: DeviceView = { id: 'cuda:0', kind: 'gpu', supported: true, bytesToUpload: 0 };
+const AT_REST = { holdsOperand: true, bytesToKeep: 0, queueMs: 0, chunks: 1, blocked: false };
+const CPU: DeviceView = { id: 'cpu', kind: 'cpu', supported: true, bytesToUpload: 0, ...AT_REST };
+const GPU: DeviceView = { id: 'cuda:0', kind: 'gpu', supported: true, bytesToUpload: 0, ...AT_REST };
 const matrix = createMatrix(new Float32Array(8), { dimensions: 4 });
 const WORK = describeWork(prepareRequest({ operation: 'cosine-similarity', query: new Float32Array(4), matrix }));
 
 function decide(deviceId: string, devices: DeviceView[], strict = false) {
-  const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN };
+  const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
   pinnedPolicy(deviceId).decide(WORK, devices, { snapshot: NO_METRICS, strict }, out);
   return [out.device, out.reason];
 }

@@ -10,8 +10,9 @@ import {
 } from '../src/index.js';
 import { NO_DEVICE } from '../src/policies/dispatch-policy.js';
 
-const CPU: DeviceView = { id: 'cpu', kind: 'cpu', supported: true, bytesToUpload: 0 };
-const GPU: DeviceView = { id: 'cuda:0', kind: 'gpu', supported: true, bytesToUpload: 4096 };
+const AT_REST = { holdsOperand: true, bytesToKeep: 0, queueMs: 0, chunks: 1, blocked: false };
+const CPU: DeviceView = { id: 'cpu', kind: 'cpu', supported: true, bytesToUpload: 0, ...AT_REST };
+const GPU: DeviceView = { id: 'cuda:0', kind: 'gpu', supported: true, bytesToUpload: 4096, ...AT_REST };
 const GPU_1: DeviceView = { ...GPU, id: 'cuda:1' };
 const REFUSING: DeviceView = { ...GPU, id: 'cuda:9', supported: false };
 
@@ -35,7 +36,7 @@ function work(batchSize: number): Work {
 }
 
 function decide(options: ThresholdPolicyOptions, batchSize: number, devices: DeviceView[], snapshot = NO_METRICS) {
-  const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN };
+  const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
   thresholdPolicy(options).decide(work(batchSize), devices, { snapshot, strict: false }, out);
   return [out.device === NO_DEVICE ? 'none' : devices[out.device].id, out.reason];
 }

@@ -19,8 +19,15 @@ export interface DispatchPolicy {
    * @param devices every device there is, in order of preference; the choice is an index into it.
    */
   decide(work: Work, devices: readonly DeviceView[], context: DecisionContext, out: DecisionSlot): void;
-  /** Told of each attempt once, right after it ended. */
+  /** Told of each attempt once, right after it ended: of each chunk by itself, where a request was split. */
   observe(sample: DispatchSample): void;
+  /** Told when an operand was sent to a device to stay there, apart from any request. */
+  observeUpload?(sample: UploadSample): void;
+  /**
+   * Called once, before anything else, by the dispatcher that the policy is for: where to keep what is learned, so that
+   * every thread decides by what all of them measured. A policy that is never told keeps it to itself.
+   */
+  share?(learning: SharedLearning): void;
   /** What the policy is set to and has learned so far, as plain data for people and dashboards. */
   snapshot(): PolicySnapshot;
   /** What was learned, as plain data that survives JSON, for {@link import} in another process. */
@@ -35,8 +42,23 @@ export interface DeviceView {
   readonly kind: DeviceKind;
   /** Whether the backend accepts this request at all. */
   readonly supported: boolean;
-  /** Bytes to send before the device can start: the request's own, and the operand where the device does not hold it. */
+  /** The device holds its own copy of the operand, or needs none as it shares the caller's memory. */
+  readonly holdsOperand: boolean;
+  /**
+   * Bytes to send for this request alone: its own, and the rows it reads where the device does not hold the operand.
+   */
   readonly bytesToUpload: number;
+  /** Bytes to send to make the whole operand stay there; 0 when it is there, Infinity when it cannot stay. */
+  readonly bytesToKeep: number;
+  /** Expected wait until the work already handed to the device is done. */
+  readonly queueMs: number;
+  /** Pieces that the request is cut into to fit the memory that the device has to spare; 1 where it fits as a whole. */
+  readonly chunks: number;
+  /**
+   * Its circuit breaker lets nothing through but probes. Choose as if it did: the dispatcher diverts the request, and adds
+   * up what was missed, to know when a probe is worth its cost. Just do not spend anything on it, such as exploration.
+   */
+  readonly blocked: boolean;
 }
 
 /** What a policy may know about the moment. */
@@ -48,6 +70,10 @@ export interface DecisionContext {
   readonly snapshot: MetricsSnapshot;
   /** The chosen device is the only one allowed to run the request. */
   readonly strict: boolean;
+  /** The dispatcher's monotonic clock. */
+  readonly nowMs: number;
+  /** What is left of the time that the caller allowed; Infinity where nothing was said. */
+  readonly remainingMs: number;
 }
 
 /** Where a policy writes its choice. */
@@ -55,8 +81,12 @@ export interface DecisionSlot {
   /** Index into `devices`, or {@link NO_DEVICE} when none of them may do this. */
   device: number;
   reason: DecisionReason;
-  /** Expected latency there; NaN where the policy predicts none. */
+  /** Expected latency there, waiting and uploading included; NaN where the policy predicts none. */
   predictedMs: number;
+  /** Expected latency on the best of the other devices; NaN where the policy predicts none. */
+  alternativeMs: number;
+  /** Send the whole operand to the device first, to stay there. */
+  keep: boolean;
 }
 
 /** {@link DecisionSlot.device} when no device may run the request: the run fails with kind `'unsupported'`. */
@@ -64,8 +94,37 @@ export const NO_DEVICE = -1;
 
 /** What came of one attempt. */
 export interface DispatchSample {
+  /** Of the rows that this attempt covered. */
   readonly work: Work;
   readonly attempt: AttemptReport;
+  /** Bytes that were sent during the attempt. */
+  readonly uploadedBytes: number;
+  /** Other attempts were under way on the device when this one began: its latency holds waiting for them. */
+  readonly queued: boolean;
+  /** The dispatcher's monotonic clock. */
+  readonly nowMs: number;
+}
+
+export interface UploadSample {
+  readonly deviceId: string;
+  readonly operandId: number;
+  readonly bytes: number;
+  readonly latencyMs: number;
+  readonly nowMs: number;
+}
+
+/** Sums that every thread adds to and every thread reads; a tracker of `@gearshift/tracker` keeps them. */
+export interface SharedLearning {
+  /** The sums of this name, the same in every thread; undefined when there is no room for another name. */
+  sums(name: string): SharedSums | undefined;
+}
+
+export interface SharedSums {
+  /** This thread's share, all zeros at first: change it in place, then call {@link changed}. */
+  readonly own: Float64Array;
+  changed(): void;
+  /** Everybody's, with what this thread has not published yet. Valid until the next call. */
+  total(): Float64Array;
 }
 
 export interface PolicySnapshot {
