@@ -6,10 +6,11 @@ import { TRACKER_DEFAULTS, type Tracker, type TrackerHandle, type TrackerOptions
 
 const LARGEST_WINDOW = 65_536;
 const MOST_WRITERS = 1024;
+const MOST_SUMS = 1024;
 
 /**
  * A tracker with memory of its own, which may be shared: see {@link Tracker}. It needs about 4 KiB for each writer and
- * operation, touched only when written.
+ * operation, and for each writer and name of sums, touched only when written.
  *
  * @example
  * const tracker = createTracker({ operations: ['top-k'] });
@@ -25,9 +26,9 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     windowSize = TRACKER_DEFAULTS.windowSize,
     operations = OPERATIONS,
     maxWriters = TRACKER_DEFAULTS.maxWriters,
+    maxSums = TRACKER_DEFAULTS.maxSums,
   } = options;
-  checkShape(windowSize, operations, maxWriters);
-  const { byteLength } = layOut(maxWriters, operations.length);
+  const byteLength = checkShape(windowSize, operations, maxWriters, maxSums);
   return new SharedTracker(
     Object.freeze({
       layoutVersion: LAYOUT_VERSION,
@@ -35,6 +36,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       windowSize,
       operations: Object.freeze([...operations]),
       maxWriters,
+      maxSums,
       originMs: monotonicMs(),
     }),
   );
@@ -49,26 +51,34 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
  */
 export function attachTracker(handle: TrackerHandle): Tracker {
   requireObject('handle', handle);
-  const { layoutVersion, buffer, windowSize, operations, maxWriters, originMs } = handle;
+  const { layoutVersion, buffer, windowSize, operations, maxWriters, maxSums, originMs } = handle;
   if (!(buffer instanceof SharedArrayBuffer)) {
     throw new TypeError(expected('handle.buffer', 'a SharedArrayBuffer', buffer));
   }
   if (layoutVersion !== LAYOUT_VERSION) {
     throw new RangeError(expected('handle.layoutVersion', String(LAYOUT_VERSION), layoutVersion));
   }
-  checkShape(windowSize, operations, maxWriters);
+  const byteLength = checkShape(windowSize, operations, maxWriters, maxSums);
   if (typeof originMs !== 'number') throw new TypeError(expected('handle.originMs', 'a number', originMs));
-  const { byteLength } = layOut(maxWriters, operations.length);
   if (buffer.byteLength !== byteLength) {
     throw new RangeError(expected('handle.buffer.byteLength', String(byteLength), buffer.byteLength));
   }
-  const kept = { layoutVersion, buffer, windowSize, operations: Object.freeze([...operations]), maxWriters, originMs };
-  return new SharedTracker(Object.freeze(kept));
+  const ownOperations = Object.freeze([...operations]);
+  return new SharedTracker(
+    Object.freeze({ layoutVersion, buffer, windowSize, operations: ownOperations, maxWriters, maxSums, originMs }),
+  );
 }
 
-function checkShape(windowSize: number, operations: readonly OperationName[], maxWriters: number): void {
+/** Returns the length of the memory in bytes. */
+function checkShape(
+  windowSize: number,
+  operations: readonly OperationName[],
+  maxWriters: number,
+  maxSums: number,
+): number {
   requireInteger('windowSize', windowSize, 1, LARGEST_WINDOW);
   requireInteger('maxWriters', maxWriters, 1, MOST_WRITERS);
+  requireInteger('maxSums', maxSums, 0, MOST_SUMS);
   if (!Array.isArray(operations)) throw new TypeError(expected('operations', 'an array of names', operations));
   if (operations.length === 0) throw new RangeError('operations: expected at least one, got none');
   for (const [index, operation] of operations.entries()) {
@@ -76,4 +86,5 @@ function checkShape(windowSize: number, operations: readonly OperationName[], ma
     if (typeof operation !== 'string') throw new TypeError(expected(name, 'a name', operation));
     if (operations.indexOf(operation) !== index) throw new RangeError(expected(name, 'each name once', operation));
   }
+  return layOut({ slotCount: maxWriters, operationCount: operations.length, nameCount: maxSums }).byteLength;
 }

@@ -1,5 +1,7 @@
 export { attachTracker, createTracker } from './create-tracker.js';
 export { NO_METRICS, type MetricsSnapshot } from './metrics-snapshot.js';
+export { SUMS_LENGTH } from './layout.js';
+export { type SharedSums } from './shared-sums.js';
 export {
   TRACKER_DEFAULTS,
   type EndingWorker,

@@ -1,4 +1,5 @@
 import { BUCKET_COUNT } from './log-buckets.js';
+import type { DirectoryCells } from './protocol/directory.js';
 import type { OwnershipCells } from './protocol/ownership.js';
 import type { Block, BlockShape } from './protocol/publication.js';
 
@@ -73,37 +74,66 @@ export const FIGURES_SHAPE: BlockShape = {
   copyCells: FIGURE_COUNT,
 };
 
+/** Numbers under one name of `Tracker.sums`. */
+export const SUMS_LENGTH = 256;
+
+/** No range: which of them are zero is for whoever keeps them there to know. */
+export const SUMS_SHAPE: BlockShape = { denseCount: SUMS_LENGTH, ranges: [], copyCells: SUMS_LENGTH };
+
 /** Raised whenever the order of anything in shared memory changes: threads with different versions of the package differ. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
+
+/** What the layout depends on. */
+export interface LayoutSize {
+  readonly slotCount: number;
+  readonly operationCount: number;
+  /** Names of sums. */
+  readonly nameCount: number;
+}
 
 /**
- * Where everything lies in shared memory: who owns which slot, then, a line each, the counts of publications of the
- * operations and of the blocks, then the copies.
+ * Where everything lies in shared memory: who owns which slot, the names of sums, then, a line each, the counts of
+ * publications of the operations and of the blocks, then the copies.
  */
 export interface MemoryLayout {
   readonly byteLength: number;
   readonly ownership: OwnershipCells;
+  readonly directory: DirectoryCells;
   /** Counts the publications of all writers about one operation: while it stands still, no block has to be looked at. */
   newsCell(operation: number): number;
   /** The block of one slot for one operation. */
   block(slot: number, operation: number): Block;
+  /** The block of one slot for the sums at one place of the directory. */
+  sumsBlock(slot: number, place: number): Block;
 }
 
-export function layOut(slotCount: number, operationCount: number): MemoryLayout {
+export function layOut({ slotCount, operationCount, nameCount }: LayoutSize): MemoryLayout {
   const firstOwnerCell = INTEGERS_PER_LINE;
-  const firstNewsCell = toWholeLines(firstOwnerCell + slotCount);
+  const firstNameCell = toWholeLines(firstOwnerCell + slotCount);
+  const firstNewsCell = toWholeLines(firstNameCell + nameCount);
   const firstSequenceCell = firstNewsCell + operationCount * INTEGERS_PER_LINE;
   const blockCount = slotCount * operationCount;
-  const firstDataCell = (firstSequenceCell + blockCount * INTEGERS_PER_LINE) / 2;
+  const sumsCount = slotCount * nameCount;
+  const firstSumsSequenceCell = firstSequenceCell + blockCount * INTEGERS_PER_LINE;
+  const firstDataCell = (firstSumsSequenceCell + sumsCount * INTEGERS_PER_LINE) / 2;
+  const firstSumsDataCell = firstDataCell + blockCount * 2 * FIGURE_COUNT;
   return {
-    byteLength: (firstDataCell + blockCount * 2 * FIGURE_COUNT) * Float64Array.BYTES_PER_ELEMENT,
+    byteLength: (firstSumsDataCell + sumsCount * 2 * SUMS_LENGTH) * Float64Array.BYTES_PER_ELEMENT,
     ownership: { highWaterCell: 0, firstOwnerCell, slotCount },
+    directory: { firstNameCell, nameCount },
     newsCell: (operation) => firstNewsCell + operation * INTEGERS_PER_LINE,
     block: (slot, operation) => {
       const index = slot * operationCount + operation;
       return {
         sequenceCell: firstSequenceCell + index * INTEGERS_PER_LINE,
         dataCell: firstDataCell + index * 2 * FIGURE_COUNT,
+      };
+    },
+    sumsBlock: (slot, place) => {
+      const index = slot * nameCount + place;
+      return {
+        sequenceCell: firstSumsSequenceCell + index * INTEGERS_PER_LINE,
+        dataCell: firstSumsDataCell + index * 2 * SUMS_LENGTH,
       };
     },
   };

@@ -4,7 +4,9 @@ import { layOut, type MemoryLayout } from './layout.js';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
 import { monotonicMs } from './monotonic-clock.js';
 import { ArrayMemory } from './protocol/array-memory.js';
+import { hashOf, placeOf } from './protocol/directory.js';
 import { claimSlot, releaseOwner, releaseSlot } from './protocol/ownership.js';
+import { ThreadSums, type SharedSums } from './shared-sums.js';
 import { TrackedOperation } from './tracked-operation.js';
 import type { EndingWorker, Tracker, TrackerHandle } from './tracker.js';
 
@@ -21,7 +23,9 @@ export class SharedTracker implements Tracker {
   readonly #token = tokenOf(ownThreadId);
   readonly #tracked: readonly TrackedOperation[];
   readonly #byName = new Map<OperationName, TrackedOperation>();
+  readonly #sums = new Map<string, ThreadSums>();
   readonly #endTurn: () => void;
+  readonly #sumsChanged: () => void;
   /** The one asked for last: most callers ask for the same again, and comparing beats looking up. */
   #last: TrackedOperation;
   #lastName: OperationName;
@@ -34,10 +38,10 @@ export class SharedTracker implements Tracker {
 
   /** @param handle its numbers have been checked. */
   constructor(handle: TrackerHandle) {
-    const { buffer, operations, maxWriters, windowSize } = handle;
+    const { buffer, operations, maxWriters, maxSums, windowSize } = handle;
     this.#handle = handle;
     this.#memory = new ArrayMemory(buffer);
-    this.#layout = layOut(maxWriters, operations.length);
+    this.#layout = layOut({ slotCount: maxWriters, operationCount: operations.length, nameCount: maxSums });
     this.#tracked = operations.map((_, index) => new TrackedOperation(this.#memory, this.#layout, index, windowSize));
     for (const [index, operation] of operations.entries()) this.#byName.set(operation, this.#tracked[index]);
     this.#last = this.#tracked[0];
@@ -45,6 +49,10 @@ export class SharedTracker implements Tracker {
     this.#endTurn = () => {
       this.#turnIsWatched = false;
       this.flush();
+    };
+    this.#sumsChanged = () => {
+      this.#unpublished = true;
+      if (!this.#turnIsWatched) this.#watchTurn();
     };
   }
 
@@ -131,6 +139,18 @@ export class SharedTracker implements Tracker {
     return this.snapshot(operation).gpuAvgMs;
   }
 
+  sums(name: string): SharedSums | undefined {
+    const known = this.#sums.get(name);
+    if (known !== undefined) return known;
+    if (typeof name !== 'string') throw new TypeError(expected('name', 'a string', name));
+    const place = placeOf(this.#memory, this.#layout.directory, hashOf(name));
+    if (place === undefined) return undefined;
+    const sums = new ThreadSums(this.#memory, this.#layout, place, this.#sumsChanged);
+    if (this.#slot !== undefined) sums.enterSlot(this.#slot);
+    this.#sums.set(name, sums);
+    return sums;
+  }
+
   nowMs(): number {
     return monotonicMs() - this.#handle.originMs;
   }
@@ -141,6 +161,7 @@ export class SharedTracker implements Tracker {
     if (this.#slot === undefined && !this.#claim()) return false;
     this.#unpublished = false;
     for (const tracked of this.#tracked) tracked.publish();
+    for (const sums of this.#sums.values()) sums.publish();
     return true;
   }
 
@@ -172,6 +193,7 @@ export class SharedTracker implements Tracker {
     const slot = this.#slot;
     this.#slot = undefined;
     for (const tracked of this.#tracked) tracked.leaveSlot();
+    for (const sums of this.#sums.values()) sums.leaveSlot();
     releaseSlot(this.#memory, this.#layout.ownership, slot, this.#token);
   }
 
@@ -184,6 +206,7 @@ export class SharedTracker implements Tracker {
     if (slot === undefined) return false;
     this.#slot = slot;
     for (const tracked of this.#tracked) tracked.enterSlot(slot);
+    for (const sums of this.#sums.values()) sums.enterSlot(slot);
     return true;
   }
 

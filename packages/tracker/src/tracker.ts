@@ -1,5 +1,6 @@
 import type { AttemptReport, OperationName } from '@gearshift/contracts';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
+import type { SharedSums } from './shared-sums.js';
 
 export interface TrackerOptions {
   /** How many of the most recent samples of each kind, operation and writer the window holds, 1 to 65,536. Default 100. */
@@ -8,6 +9,8 @@ export interface TrackerOptions {
   readonly operations?: readonly OperationName[] | undefined;
   /** How many trackers can publish at a time, this one included, 1 to 1,024. Default 64. */
   readonly maxWriters?: number | undefined;
+  /** How many different names {@link Tracker.sums} has room for, 0 to 1,024. Default 48. */
+  readonly maxSums?: number | undefined;
 }
 
 /**
@@ -20,6 +23,7 @@ export interface TrackerHandle {
   readonly windowSize: number;
   readonly operations: readonly OperationName[];
   readonly maxWriters: number;
+  readonly maxSums: number;
   /** Where the tracker's clock is 0, on the process's monotonic clock. */
   readonly originMs: number;
 }
@@ -69,6 +73,14 @@ export interface Tracker extends Disposable {
   /** `snapshot(operation).gpuAvgMs` */
   averageGpuLatency(operation: OperationName): number;
 
+  /**
+   * Numbers under a name that all threads add to, for whoever learns from what every thread measured. Each name takes one
+   * of `maxSums` places for good; the same call gives the same object.
+   *
+   * @returns undefined when all places are taken by other names.
+   */
+  sums(name: string): SharedSums | undefined;
+
   /** The clock of `cpuLastSampleAtMs` and `gpuLastSampleAtMs`: monotonic, the same in every thread, 0 at the creation. */
   nowMs(): number;
   /**
@@ -95,4 +107,4 @@ export interface Tracker extends Disposable {
 }
 
 /** Defaults of {@link TrackerOptions}. */
-export const TRACKER_DEFAULTS = { windowSize: 100, maxWriters: 64 } as const;
+export const TRACKER_DEFAULTS = { windowSize: 100, maxWriters: 64, maxSums: 48 } as const;
