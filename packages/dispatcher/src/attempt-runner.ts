@@ -58,7 +58,7 @@ export class AttemptRunner {
       if (last && isCallersMistake(thrown)) throw thrown;
       answer = thrownAnswer(backend.id, thrown);
     }
-    return this.#record(backend, job.work, answer, this.#clock() - startedAtMs, fallback);
+    return this.#record(backend, job.work, answer, startedAtMs, fallback);
   }
 
   #runSync(backend: SyncBackend, job: Job): AttemptReport {
@@ -72,22 +72,23 @@ export class AttemptRunner {
       if (isCallersMistake(thrown)) throw thrown;
       answer = thrownAnswer(backend.id, thrown);
     }
-    return this.#record(backend, job.work, answer, this.#clock() - startedAtMs, false);
+    return this.#record(backend, job.work, answer, startedAtMs, false);
   }
 
-  #record(backend: Backend, work: Work, answer: BackendAnswer, latencyMs: number, fallback: boolean): AttemptReport {
+  #record(backend: Backend, work: Work, answer: BackendAnswer, startedAtMs: number, fallback: boolean): AttemptReport {
+    const nowMs = this.#clock();
     const attempt: AttemptReport = {
       operation: work.operation,
       backend: backend.id,
       device: backend.kind,
       outcome: answer.ok ? 'success' : answer.error.kind,
-      latencyMs,
+      latencyMs: nowMs - startedAtMs,
       fallback,
       phases: answer.ok ? answer.value : undefined,
       error: answer.ok ? undefined : answer.error,
     };
     this.#tracker.record(attempt);
-    this.#policy.observe({ work, attempt, uploadedBytes: 0, queued: false, nowMs: this.#clock() });
+    this.#policy.observe({ work, attempt, uploadedBytes: 0, queued: false, nowMs });
     return attempt;
   }
 }

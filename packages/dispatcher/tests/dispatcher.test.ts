@@ -473,13 +473,14 @@ describe('deciding', () => {
     const holding = { ...gpu(fail('fault')), residency: () => ({ residentBytes: 20, bytesToUpload: 4 }) };
     const { dispatcher, tracker } = setUp([holding, gpu(undefined, 'cuda:1'), cpu()], { policy });
     const result = await dispatcher.run(REQUEST);
+    const free = { supported: true, queueMs: 0, chunks: 1, blocked: false };
     expect(seen).toEqual([
       [
         3,
         [
-          { id: 'cuda:0', kind: 'gpu', supported: true, bytesToUpload: 8 + 4 },
-          { id: 'cuda:1', kind: 'gpu', supported: true, bytesToUpload: 8 + 24 },
-          { id: 'cpu', kind: 'cpu', supported: true, bytesToUpload: 0 },
+          { ...free, id: 'cuda:0', kind: 'gpu', holdsOperand: false, bytesToUpload: 8 + 4, bytesToKeep: Infinity },
+          { ...free, id: 'cuda:1', kind: 'gpu', holdsOperand: false, bytesToUpload: 8 + 24, bytesToKeep: Infinity },
+          { ...free, id: 'cpu', kind: 'cpu', holdsOperand: true, bytesToUpload: 0, bytesToKeep: 0 },
         ],
         false,
       ],

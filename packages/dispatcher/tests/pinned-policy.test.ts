@@ -10,8 +10,14 @@ const matrix = createMatrix(new Float32Array(8), { dimensions: 4 });
 const WORK = describeWork(prepareRequest({ operation: 'cosine-similarity', query: new Float32Array(4), matrix }));
 
 function decide(deviceId: string, devices: DeviceView[], strict = false) {
-  const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
-  pinnedPolicy(deviceId).decide(WORK, devices, { snapshot: NO_METRICS, strict }, out);
+  const out: DecisionSlot = {
+    device: NO_DEVICE,
+    reason: 'no-device',
+    predictedMs: NaN,
+    alternativeMs: NaN,
+    keep: false,
+  };
+  pinnedPolicy(deviceId).decide(WORK, devices, { snapshot: NO_METRICS, strict, nowMs: 0, remainingMs: Infinity }, out);
   return [out.device, out.reason];
 }
 

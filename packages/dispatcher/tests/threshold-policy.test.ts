@@ -24,20 +24,31 @@ function work(batchSize: number): Work {
   const requestBytes = 16;
   return {
     operation,
+    shape: 'scan',
     batchSize,
     queries: 1,
     dimensions: 4,
     flops: 8 * batchSize,
     bytes,
     requestBytes,
+    operandId: 1,
+    operandVersion: 1,
+    rangeBytes: bytes,
     operandBytes: bytes,
     outputBytes: 4 * batchSize,
   };
 }
 
 function decide(options: ThresholdPolicyOptions, batchSize: number, devices: DeviceView[], snapshot = NO_METRICS) {
-  const out: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
-  thresholdPolicy(options).decide(work(batchSize), devices, { snapshot, strict: false }, out);
+  const out: DecisionSlot = {
+    device: NO_DEVICE,
+    reason: 'no-device',
+    predictedMs: NaN,
+    alternativeMs: NaN,
+    keep: false,
+  };
+  const context = { snapshot, strict: false, nowMs: 0, remainingMs: Infinity };
+  thresholdPolicy(options).decide(work(batchSize), devices, context, out);
   return [out.device === NO_DEVICE ? 'none' : devices[out.device].id, out.reason];
 }
 
@@ -132,7 +143,13 @@ describe('state', () => {
     const policy = thresholdPolicy();
     const before = [policy.snapshot(), policy.export()];
     const attempt = { operation: 'top-k', backend: 'cuda:0', device: 'gpu', outcome: 'fault', latencyMs: 1 } as const;
-    policy.observe({ work: work(64), attempt: { ...attempt, fallback: false } });
+    policy.observe({
+      work: work(64),
+      attempt: { ...attempt, fallback: false },
+      uploadedBytes: 0,
+      queued: false,
+      nowMs: 1,
+    });
     expect([policy.snapshot(), policy.export()]).toEqual(before);
   });
 

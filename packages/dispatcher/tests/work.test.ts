@@ -12,12 +12,16 @@ describe('describeWork', () => {
       describeWork(prepareRequest({ operation: 'cosine-similarity', query: twoQueries, matrix, end: 50 })),
     ).toEqual({
       operation: 'cosine-similarity',
+      shape: 'few-queries',
       batchSize: 50,
       queries: 2,
       dimensions: 8,
       flops: 2 * 2 * 50 * 8,
       bytes: 50 * 8 * 4 + 2 * 8 * 4 + 2 * 50 * 4,
       requestBytes: 2 * 8 * 4,
+      operandId: matrix.id,
+      operandVersion: 1,
+      rangeBytes: 50 * 8 * 4,
       operandBytes: 100 * 8 * 4,
       outputBytes: 2 * 50 * 4,
     });
@@ -27,12 +31,16 @@ describe('describeWork', () => {
     const candidates = Uint32Array.of(3, 5, 7);
     expect(describeWork(prepareRequest({ operation: 'top-k', query, matrix, k: 2, candidates }))).toEqual({
       operation: 'top-k',
+      shape: 'candidates',
       batchSize: 3,
       queries: 1,
       dimensions: 8,
       flops: 2 * 3 * 8,
       bytes: 3 * 8 * 4 + 8 * 4 + 3 * 4 + 2 * 8,
       requestBytes: 8 * 4 + 3 * 4,
+      operandId: matrix.id,
+      operandVersion: 1,
+      rangeBytes: 3 * 8 * 4,
       operandBytes: 100 * 8 * 4,
       outputBytes: 2 * 8,
     });
