@@ -1,0 +1,41 @@
+import { thresholdPolicy, type AttemptTracker, type DispatchPolicy } from '@gearshift/dispatcher';
+import type { Contender } from './contender.js';
+
+/**
+ * The hybrid executor that the project descends from, with its defects: what the GPU took is also recorded as the CPU's
+ * latency, success is counted for life, so that the GPU is never tried again once rejected for it, and all data is sent
+ * again with every call.
+ */
+export const originalAsCoded: Contender = {
+  name: 'original-as-coded',
+  description: 'the original: GPU calls also counted as CPU latency, success counted for life, uploads every time',
+  create: () => ({ policy: judgingByLifetime(thresholdPolicy()), trackedBy: recordingGpuAsCpu }),
+};
+
+export const originalAsIntended: Contender = {
+  name: 'original-as-intended',
+  description: "the original's rules on right figures: the threshold policy as shipped; uploads every time",
+  create: () => ({ policy: thresholdPolicy() }),
+};
+
+function judgingByLifetime(policy: DispatchPolicy): DispatchPolicy {
+  return {
+    ...policy,
+    decide(work, devices, context, out) {
+      const { snapshot } = context;
+      const judged = { ...snapshot, successRate: snapshot.lifetimeSuccessRate };
+      const { strict, nowMs, remainingMs } = context;
+      policy.decide(work, devices, { strict, nowMs, remainingMs, snapshot: judged }, out);
+    },
+  };
+}
+
+function recordingGpuAsCpu(tracker: AttemptTracker): AttemptTracker {
+  return {
+    snapshot: (operation) => tracker.snapshot(operation),
+    record(attempt) {
+      tracker.record(attempt);
+      if (attempt.device === 'gpu' && attempt.outcome === 'success') tracker.record({ ...attempt, device: 'cpu' });
+    },
+  };
+}

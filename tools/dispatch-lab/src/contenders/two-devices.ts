@@ -1,0 +1,7 @@
+import type { DeviceView } from '@gearshift/dispatcher';
+
+/** The devices of the lab by kind: -1 where there is none that accepts the request. */
+export function findDevices(devices: readonly DeviceView[]): { cpu: number; gpu: number } {
+  const find = (kind: DeviceView['kind']) => devices.findIndex((device) => device.kind === kind && device.supported);
+  return { cpu: find('cpu'), gpu: find('gpu') };
+}

@@ -1,0 +1,1 @@
+export { createTrace, TRACES } from './traces/create-trace.js';

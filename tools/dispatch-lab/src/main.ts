@@ -1,0 +1,50 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { CONTENDERS, findContender } from './contenders/contenders.js';
+import { LAB_USAGE, parseLabArguments } from './lab-arguments.js';
+import { regretTable } from './report/regret-table.js';
+import type { ScenarioCurve } from './report/scenario-result.js';
+import { runScenario } from './run-lab.js';
+import { DIMENSIONS } from './world.js';
+import { createZeroMemory } from './zero-memory.js';
+
+const LARGEST_ROWS = 1_000_000;
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes('--help')) {
+    process.stdout.write(`${LAB_USAGE}\n`);
+    return 0;
+  }
+  const { worlds, traces, seeds, policies, requestCount, json } = parseLabArguments(args);
+  const contenders = policies.length === 0 ? CONTENDERS : await Promise.all(policies.map(findContender));
+  const memory = createZeroMemory(LARGEST_ROWS * DIMENSIONS);
+  const all: ScenarioCurve[] = [];
+  for (const world of worlds) {
+    const curves: ScenarioCurve[] = [];
+    for (const definition of traces) {
+      process.stderr.write(`${world.name} ${definition.name} ${definition.title} ...\n`);
+      curves.push(...(await runScenario({ definition, world, contenders, seeds, requestCount }, memory)));
+    }
+    process.stdout.write(`\n${world.name} world, seeds 1 to ${seeds}\n${regretTable(curves)}\n`);
+    all.push(...curves);
+  }
+  if (json !== undefined) {
+    mkdirSync(dirname(resolve(json)), { recursive: true });
+    writeFileSync(
+      json,
+      `${JSON.stringify(
+        all.map(({ result }) => result),
+        null,
+        2,
+      )}\n`,
+    );
+  }
+  return 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${LAB_USAGE}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,28 @@
+import type { TraceName } from '../traces/trace.js';
+import type { WorldName } from '../world.js';
+
+/** How one policy fared on one trace in one world, over several seeds: one entry of the lab's JSON. */
+export interface ScenarioResult {
+  readonly trace: TraceName;
+  readonly world: WorldName;
+  readonly policy: string;
+  readonly seeds: number;
+  /** Time over the oracle's, in percent: the median over seeds. */
+  readonly regretPercent: number;
+  /** The same of the worst seed. */
+  readonly worstPercent: number;
+  /** Attempts that failed in any way: the median over seeds. */
+  readonly failedAttempts: number;
+  /** Of these, how many ran out of memory: the median over seeds. */
+  readonly outOfMemory: number;
+}
+
+/** What plots need besides. */
+export interface ScenarioCurve {
+  readonly result: ScenarioResult;
+  /** Time lost so far against the oracle, in percent of all of its time, at equal steps: the median over seeds. */
+  readonly lostPercent: readonly number[];
+  /** Requests without an answer and answers that came too late: medians over seeds. */
+  readonly unanswered: number;
+  readonly late: number;
+}

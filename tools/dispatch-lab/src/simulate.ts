@@ -1,0 +1,152 @@
+import { type AttemptReport, type PreparedRequest, type TopKOutput, type TopKRequest } from '@gearshift/contracts';
+import { createDispatcher, type AttemptTracker } from '@gearshift/dispatcher';
+import {
+  createSimulatedDevice,
+  createVirtualScheduler,
+  type SimulatedDevice,
+} from '@gearshift/test-kit/simulated-device';
+import { createTracker } from '@gearshift/tracker';
+import type { Contender } from './contenders/contender.js';
+import type { LabRequest, Trace } from './traces/trace.js';
+import { DIMENSIONS, LAB_SHAPES, QUERIES, type LabShape } from './world.js';
+
+const K = 10;
+const OUT_OF_MEMORY_MS = 0.5;
+
+/** How one policy fared on one trace. */
+export interface Simulation {
+  /** Of each request, from its arrival to its answer. */
+  readonly latenciesMs: Float64Array;
+  /** Attempts that failed in any way, running out of memory included. */
+  readonly failedAttempts: number;
+  readonly outOfMemory: number;
+  /** Requests that nobody answered. */
+  readonly unanswered: number;
+  /** Answers that came after the time that their caller had allowed. */
+  readonly late: number;
+  /** Decisions by reason. */
+  readonly reasons: ReadonlyMap<string, number>;
+  /** For each request, the id of the device that answered and the reason of the choice. */
+  readonly log: readonly (string | undefined)[];
+}
+
+/**
+ * Runs every request of the trace through the dispatcher as it is shipped, over two simulated devices in virtual time.
+ * A run is the same every time; nothing in it depends on this machine.
+ */
+export async function simulate(trace: Trace, contender: Contender): Promise<Simulation> {
+  const scheduler = createVirtualScheduler();
+  const { requests, definition } = trace;
+  const latenciesMs = new Float64Array(requests.length);
+  const log: (string | undefined)[] = new Array<string | undefined>(requests.length);
+  const startedAtMs = new Float64Array(requests.length);
+  const reasons = new Map<string, number>();
+  let failedAttempts = 0;
+  let unanswered = 0;
+  let late = 0;
+  let current = requests[0];
+
+  // Data that belongs to one request says which; otherwise requests come one after the other.
+  const firstId = requests[0].matrix.id;
+  const requestOf = (operandId: number) => (definition.disposes ? requests[operandId - firstId] : current);
+  const cpu = createSimulatedDevice({
+    id: 'cpu',
+    kind: 'cpu',
+    scheduler,
+    kernelMs({ operandId, rows }) {
+      const { shape, cpuFactor, cpuNoise } = requestOf(operandId);
+      return trace.world.cpuMs(shape, rows) * cpuFactor * cpuNoise;
+    },
+    answer: answerOfZeros,
+  });
+  const gpu = createSimulatedDevice({
+    id: 'gpu:0',
+    kind: 'gpu',
+    scheduler,
+    kernelMs({ operandId, rows }) {
+      const { shape, gpuFactor, gpuNoise } = requestOf(operandId);
+      return trace.world.gpuMs(shape, rows) * gpuFactor * gpuNoise;
+    },
+    uploadMs: (bytes, { operandId }) => trace.world.uploadMs(bytes) * trace.uploadNoise(operandId),
+    fault: ({ operandId }) => requestOf(operandId).fault,
+    outOfMemoryMs: OUT_OF_MEMORY_MS,
+    ...(definition.gpuBytes !== undefined && { memory: memoryOf(definition.gpuBytes) }),
+    answer: answerOfZeros,
+  });
+  function memoryOf(totalBytes: number) {
+    // What was there before counts as somebody else's in the trace.
+    const outside = (freeBytes: number) =>
+      Math.max(0, totalBytes - freeBytes - (current.preloaded ? current.bytes : 0));
+    return {
+      totalBytes,
+      outsideBytes: () => outside(current.freeBytes),
+      reportedOutsideBytes: () => outside(current.reportedFreeBytes),
+      reportedAtMs: () => startedAtMs[Math.max(0, current.index - current.reportAge)],
+    };
+  }
+
+  using tracker = createTracker();
+  const { policy, trackedBy = (plain) => plain } = contender.create();
+  const recording: AttemptTracker = {
+    snapshot: (operation) => tracker.snapshot(operation),
+    record: (attempt: AttemptReport) => tracker.record(attempt),
+  };
+  const dispatcher = createDispatcher({
+    backends: [gpu, cpu],
+    policy,
+    tracker: trackedBy(recording),
+    clock: scheduler.nowMs,
+  });
+
+  const serve = async (request: LabRequest) => {
+    current = request;
+    const arrivedAtMs = scheduler.nowMs();
+    startedAtMs[request.index] = arrivedAtMs;
+    if (request.preloaded) gpu.placeResident(request.matrix);
+    const outcome = await dispatcher.run(requestFor(request));
+    latenciesMs[request.index] = scheduler.nowMs() - arrivedAtMs;
+    if (definition.disposes) gpu.release(request.matrix);
+    const { attempts, decision } = outcome.ok ? outcome.value : outcome.error;
+    for (const { outcome: came } of attempts) if (came !== 'success') failedAttempts += 1;
+    if (decision !== null) reasons.set(decision.reason, (reasons.get(decision.reason) ?? 0) + 1);
+    log[request.index] = `${attempts.at(-1)?.backend} ${decision?.reason}`;
+    if (!outcome.ok) unanswered += 1;
+    else if (latenciesMs[request.index] > request.allowedMs) late += 1;
+  };
+  await scheduler.run(() => (definition.arrivals === true ? allAtTheirTime() : oneAfterTheOther()));
+
+  async function oneAfterTheOther() {
+    for (const request of requests) await serve(request);
+  }
+  async function allAtTheirTime() {
+    const served: Promise<void>[] = [];
+    for (const request of requests) {
+      await scheduler.sleep(request.arrivalMs - scheduler.nowMs());
+      served.push(serve(request));
+    }
+    await Promise.all(served);
+  }
+
+  const outOfMemory = gpu.counts.outOfMemory;
+  return { latenciesMs, failedAttempts, outOfMemory, unanswered, late, reasons, log };
+}
+
+const queries = new Map<LabShape, Float32Array>(
+  LAB_SHAPES.map((shape) => [shape, new Float32Array(QUERIES[shape] * DIMENSIONS)]),
+);
+
+function requestFor({ shape, matrix }: LabRequest): TopKRequest {
+  return { operation: 'top-k', query: queries.get(shape) ?? new Float32Array(DIMENSIONS), matrix, k: K };
+}
+
+/** All rows are zero, so all scores are, and the lower row wins. */
+function answerOfZeros(request: PreparedRequest, output: Float32Array | TopKOutput): void {
+  if (request.operation !== 'top-k' || !('count' in output)) throw new Error('the lab asks for the best rows only');
+  for (let query = 0; query < request.queries; query++) {
+    for (let i = 0; i < request.count; i++) output.indices[query * request.count + i] = request.start + i;
+  }
+  output.scores.fill(0);
+  output.count = request.count;
+}
+
+export type { SimulatedDevice };

@@ -1,0 +1,63 @@
+import { ROW_BYTES, meanFactor, type World } from '../world.js';
+import { shapeOf } from './draws.js';
+import type { RequestDraft, TraceDefinition } from './trace.js';
+
+const SMALLEST_ROWS = 16;
+const LARGEST_ROWS = 60_000;
+/** A burst that the devices cannot keep up with, then time to work it off. */
+const BURST_REQUESTS = 80;
+const BURST_LOAD = 1.33;
+const CALM_REQUESTS = 120;
+const CALM_LOAD = 0.63;
+/** Callers that set a limit allow this many times what the faster device takes alone, and something for waiting. */
+const ALLOWED_FACTOR = 8;
+const ALLOWED_MORE_MS = 10;
+
+export const queueing: TraceDefinition = {
+  name: 'T8',
+  title: 'queueing',
+  conditions:
+    'half resident, up to 60,000 rows; bursts at 1.33 of what both devices can do, calm at 0.63; half have a deadline',
+  arrivals: true,
+  disposes: true,
+  draw({ world, random, requestCount }) {
+    const requests = Array.from({ length: requestCount }, () => ({
+      shape: shapeOf(random),
+      rows: random.logInteger(SMALLEST_ROWS, LARGEST_ROWS),
+      preloaded: random.uniform() < 0.5,
+    }));
+    const msPerRequest = busyMsAtCapacity(world, requests) / requestCount;
+    return requests.map((request, index) => {
+      const isBurst = index % (BURST_REQUESTS + CALM_REQUESTS) < BURST_REQUESTS;
+      const gapMs = (random.exponential() * msPerRequest) / (isBurst ? BURST_LOAD : CALM_LOAD);
+      const [cpuMs, gpuMs] = aloneMs(world, request);
+      const allowedMs = random.uniform() < 0.5 ? ALLOWED_FACTOR * Math.min(cpuMs, gpuMs) + ALLOWED_MORE_MS : Infinity;
+      return { ...request, gapMs, allowedMs };
+    });
+  },
+};
+
+/**
+ * How long both devices are busy at least with all of the requests: those go to the GPU where it gains most, until both
+ * are equally busy. The best split of divisible work; close to it for many requests.
+ */
+function busyMsAtCapacity(world: World, requests: readonly RequestDraft[]): number {
+  const times = requests.map((request) => aloneMs(world, request)).sort((a, b) => b[0] / b[1] - a[0] / a[1]);
+  let cpuBusyMs = times.reduce((sum, [cpuMs]) => sum + cpuMs, 0);
+  let gpuBusyMs = 0;
+  for (const [cpuMs, gpuMs] of times) {
+    if (gpuBusyMs + gpuMs > cpuBusyMs - cpuMs) break;
+    cpuBusyMs -= cpuMs;
+    gpuBusyMs += gpuMs;
+  }
+  return Math.max(cpuBusyMs, gpuBusyMs);
+}
+
+function aloneMs(
+  world: World,
+  { shape, rows, preloaded = false }: RequestDraft,
+): readonly [cpuMs: number, gpuMs: number] {
+  const uploadMs = preloaded ? 0 : world.uploadMs(rows * ROW_BYTES);
+  const factor = meanFactor(world);
+  return [factor * world.cpuMs(shape, rows), factor * (world.gpuMs(shape, rows) + uploadMs)];
+}

@@ -1,0 +1,62 @@
+import type { Operand, PreparedRequest } from '@gearshift/contracts';
+
+const FLOAT32_BYTES = 4;
+const UINT32_BYTES = 4;
+
+/** What a call asks of a device, as far as its speed and memory are concerned. */
+export interface DeviceLoad {
+  readonly operation: PreparedRequest['operation'];
+  readonly operandId: number;
+  /** Rows, candidates or receiving nodes. */
+  readonly rows: number;
+  /** Query vectors; 1 for spreading. */
+  readonly queries: number;
+  /** Elements of a row; 1 for spreading. */
+  readonly dimensions: number;
+  /** Edges of the receiving nodes, once for each hop; 0 where there are none. */
+  readonly edges: number;
+  /** Bytes of queries, candidates or activations. */
+  readonly requestBytes: number;
+  /** Bytes of the part of the operand that is read. */
+  readonly rangeBytes: number;
+  readonly outputBytes: number;
+}
+
+export function describeLoad(request: PreparedRequest): DeviceLoad {
+  const { operation, start, end } = request;
+  if (operation === 'spread-activation') {
+    const { graph, activations, hops, outputLength } = request;
+    const edges = graph.rowPointers[end] - graph.rowPointers[start];
+    return {
+      operation,
+      operandId: graph.id,
+      rows: end - start,
+      queries: 1,
+      dimensions: 1,
+      edges: hops * edges,
+      requestBytes: activations.byteLength,
+      rangeBytes: (end - start + 1) * UINT32_BYTES + edges * (UINT32_BYTES + FLOAT32_BYTES),
+      outputBytes: outputLength * FLOAT32_BYTES,
+    };
+  }
+  const { matrix, query, queries, outputLength } = request;
+  const candidates = operation === 'top-k' ? request.candidates : undefined;
+  const rows = candidates?.length ?? end - start;
+  return {
+    operation,
+    operandId: matrix.id,
+    rows,
+    queries,
+    dimensions: matrix.dimensions,
+    edges: 0,
+    requestBytes: query.byteLength + (candidates?.byteLength ?? 0),
+    rangeBytes: rows * matrix.dimensions * FLOAT32_BYTES,
+    outputBytes: outputLength * (operation === 'top-k' ? FLOAT32_BYTES + UINT32_BYTES : FLOAT32_BYTES),
+  };
+}
+
+/** Bytes of a copy of the whole operand. */
+export function operandBytes(operand: Operand): number {
+  if (!('rowPointers' in operand)) return operand.values.byteLength;
+  return operand.rowPointers.byteLength + operand.columns.byteLength + operand.weights.byteLength;
+}
