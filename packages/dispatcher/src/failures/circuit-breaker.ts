@@ -1,0 +1,341 @@
+import { expected, requireFinite, requireObject, type AttemptOutcome } from '@gearshift/contracts';
+import { breakerChannel, deviceChannel, type BreakerEvent, type DeviceEvent } from './breaker-events.js';
+import type { BreakerCause, BreakerSnapshot, BreakerState, OpenCause } from './breaker-snapshot.js';
+import { classOf } from './outcome-class.js';
+import { OutcomeWindow } from './outcome-window.js';
+
+/** What a request may do with the device; `'probe'` hands out the one lease. */
+export type Admission = 'pass' | 'probe' | 'block';
+
+/**
+ * Keeps requests from a device that fails, and finds out when it works again.
+ *
+ * It asks what is lost rather than how late it is: while it is open it adds up what its callers expect to lose, and lets
+ * one of them probe when that sum reaches `kappa` times the cost of a failed attempt. So a device that saves a lot is
+ * tried soon, one that saves little late, and one that keeps failing costs a small share of what it could save.
+ *
+ * Belongs to one thread. No method throws, and the ways of `admit` and `record` through a closed breaker allocate
+ * nothing and look at no clock.
+ */
+export interface CircuitBreaker {
+  readonly state: BreakerState;
+  /**
+   * Whether a request may go to the device now. After `'probe'` or `'pass'`, {@link record} what came of it.
+   *
+   * @param missedSavingMs what the caller expects to lose if not, added up while open. NaN where it cannot tell. As the
+   * caller wants the device all the same, a saving of nothing or less still counts a little, so that no device is
+   * forgotten.
+   */
+  admit(missedSavingMs: number): Admission;
+  /**
+   * Right before an attempt that was let through. Optional, but without it an attempt that outlived its lease or its
+   * device cannot be told from those that came after it.
+   *
+   * @param limitMs the attempt will be given up after this time; a probe's lease is renewed to twice that, at least as
+   * long as `leaseMs`.
+   * @returns the ticket for {@link record}.
+   */
+  begin(probe: boolean, limitMs: number): number;
+  /**
+   * Once per attempt that was let through.
+   *
+   * @param latencyMs what the attempt took.
+   * @param probe the attempt held the lease. Then `'success'` means: verified against the CPU.
+   * @param ticket from {@link begin}. What an older lease or an older device reports is ignored.
+   */
+  record(outcome: AttemptOutcome, latencyMs: number, probe: boolean, ticket?: number): void;
+  /** Even the smallest chunk ran out of memory: counts as a fault, which running out of memory by itself does not. */
+  smallestChunkFailed(latencyMs: number): void;
+  /** By a person: nothing passes until {@link restore}. */
+  isolate(): void;
+  /** By a person: ends the isolation; the device starts with a clean record, unless it has died. */
+  restore(): void;
+  /** A new device took the place of the lost one. It has to pass a probe first; does nothing unless the device is dead. */
+  renew(): void;
+  snapshot(): BreakerSnapshot;
+}
+
+export interface CircuitBreakerOptions {
+  /** Id of the backend, for snapshots and events. */
+  readonly device: string;
+  /** Monotonic, in milliseconds; default `performance.now()`. */
+  readonly clock?: (() => number) | undefined;
+  /** After this time a probe that never returned counts as failed; default 10,000. */
+  readonly leaseMs?: number | undefined;
+}
+
+export const BREAKER_DEFAULTS = { leaseMs: 10_000 } as const;
+
+/** Opens after so many faults in a row... */
+const MAX_CONSECUTIVE_FAULTS = 4;
+/** ...or this share of the last 20 attempts, once there are enough of them. */
+const MAX_FAULT_RATE = 0.6;
+const MIN_WINDOW_ATTEMPTS = 10;
+const MAX_KAPPA = 32;
+/** Of the cost of a failed attempt: counted where the caller cannot tell what it loses... */
+const UNKNOWN_SAVING_SHARE = 1 / 64;
+/** ...and the least that is counted for any request, so that every wait ends. */
+const LEAST_SAVING_SHARE = 1 / 1024;
+/** A failure that costs nothing would be worth a probe at every request. Handing work over costs about this much. */
+const LEAST_FAILED_ATTEMPT_MS = 0.1;
+/** Weight of the newest failure in the average cost. */
+const COST_WEIGHT = 0.25;
+const NO_LEASE = 0;
+
+/**
+ * @throws TypeError or RangeError naming the option that cannot work.
+ *
+ * @example
+ * const breaker = createCircuitBreaker({ device: 'cuda:0' });
+ * const admission = breaker.admit(cpuMs - gpuMs);
+ * if (admission !== 'block') breaker.record((await attempt()).outcome, latencyMs, admission === 'probe');
+ */
+export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
+  requireObject('options', options);
+  const { device, clock = () => performance.now(), leaseMs = BREAKER_DEFAULTS.leaseMs } = options;
+  if (typeof device !== 'string') throw new TypeError(expected('device', 'a string', device));
+  if (typeof clock !== 'function') throw new TypeError(expected('clock', 'a function', clock));
+  return new SavingsBreaker(device, clock, requireFinite('leaseMs', leaseMs, 0));
+}
+
+class SavingsBreaker implements CircuitBreaker {
+  readonly #device: string;
+  readonly #clock: () => number;
+  readonly #leaseMs: number;
+
+  #state: BreakerState = 'closed';
+  #cause: BreakerCause | null = null;
+  #sinceMs: number;
+  /** Outlives isolation. */
+  #isDead = false;
+  #epoch = 0;
+
+  readonly #window = new OutcomeWindow();
+  #consecutiveFaults = 0;
+
+  #failedAttemptMs = LEAST_FAILED_ATTEMPT_MS;
+  #missedSavingsMs = 0;
+  #kappa = 1;
+
+  /** Leases are numbered from 1, through all epochs. */
+  #lease = NO_LEASE;
+  #leaseEndMs = 0;
+  #leasesBeforeEpoch = 0;
+
+  #probesStarted = 0;
+  #probesSucceeded = 0;
+  #probesFailed = 0;
+  #probesExpired = 0;
+  readonly #opens: Record<OpenCause, number> = { 'consecutive-faults': 0, 'fault-rate': 0, hang: 0, 'wrong-result': 0 };
+
+  constructor(device: string, clock: () => number, leaseMs: number) {
+    this.#device = device;
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
+    this.#sinceMs = clock();
+  }
+
+  get state(): BreakerState {
+    return this.#state;
+  }
+
+  admit(missedSavingMs: number): Admission {
+    if (this.#state === 'closed') return 'pass';
+    this.#expireLease();
+    if (this.#state !== 'open') return 'block';
+    const counted = Number.isNaN(missedSavingMs) ? this.#failedAttemptMs * UNKNOWN_SAVING_SHARE : missedSavingMs;
+    this.#missedSavingsMs += Math.max(counted, this.#failedAttemptMs * LEAST_SAVING_SHARE);
+    if (this.#missedSavingsMs < this.#kappa * this.#failedAttemptMs) return 'block';
+    this.#lease = ++this.#probesStarted;
+    this.#leaseEndMs = this.#clock() + this.#leaseMs;
+    this.#go('half-open', 'probe-due');
+    return 'probe';
+  }
+
+  begin(probe: boolean, limitMs: number): number {
+    if (!probe) return this.#epoch;
+    this.#expireLease();
+    if (this.#lease !== NO_LEASE && limitMs > 0 && limitMs < Infinity) {
+      this.#leaseEndMs = this.#clock() + Math.max(this.#leaseMs, 2 * limitMs);
+    }
+    return this.#lease;
+  }
+
+  record(outcome: AttemptOutcome, latencyMs: number, probe: boolean, ticket?: number): void {
+    if (probe) this.#expireLease();
+    if (ticket === undefined) ticket = probe ? this.#lease : this.#epoch;
+    const isOfThisDevice = probe ? ticket > this.#leasesBeforeEpoch : ticket === this.#epoch;
+    const came = classOf(outcome);
+    if (came === 'fatal') {
+      if (isOfThisDevice) this.#die(latencyMs);
+    } else if (probe) {
+      if (ticket === this.#lease && ticket !== NO_LEASE) this.#endProbe(came, latencyMs);
+    } else if (this.#state === 'closed' && isOfThisDevice) {
+      // What began before it opened and ends now tells nothing new.
+      this.#count(came, latencyMs);
+    }
+  }
+
+  smallestChunkFailed(latencyMs: number): void {
+    if (this.#state === 'closed') this.#count('fault', latencyMs);
+  }
+
+  isolate(): void {
+    if (this.#state === 'isolated') return;
+    this.#lease = NO_LEASE;
+    this.#go('isolated', 'isolated');
+  }
+
+  restore(): void {
+    if (this.#state !== 'isolated') return;
+    if (this.#isDead) this.#go('dead', 'restored');
+    else this.#close('restored');
+  }
+
+  renew(): void {
+    if (!this.#isDead) return;
+    this.#isDead = false;
+    this.#epoch += 1;
+    this.#leasesBeforeEpoch = this.#probesStarted;
+    this.#missedSavingsMs = 0;
+    this.#tellDevice('renewed');
+    if (this.#state === 'dead') this.#go('open', 'renewed');
+  }
+
+  snapshot(): BreakerSnapshot {
+    this.#expireLease();
+    const { attempts, faults } = this.#window;
+    return Object.freeze({
+      device: this.#device,
+      state: this.#state,
+      cause: this.#cause,
+      sinceMs: this.#sinceMs,
+      epoch: this.#epoch,
+      consecutiveFaults: this.#consecutiveFaults,
+      windowAttempts: attempts,
+      windowFaults: faults,
+      faultRate: attempts === 0 ? 0 : faults / attempts,
+      missedSavingsMs: this.#missedSavingsMs,
+      probeAtMs: this.#kappa * this.#failedAttemptMs,
+      kappa: this.#kappa,
+      failedAttemptMs: this.#failedAttemptMs,
+      probes: Object.freeze({
+        started: this.#probesStarted,
+        succeeded: this.#probesSucceeded,
+        failed: this.#probesFailed,
+        expired: this.#probesExpired,
+      }),
+      opens: Object.freeze({ ...this.#opens }),
+    });
+  }
+
+  /** While closed. */
+  #count(came: ReturnType<typeof classOf>, latencyMs: number): void {
+    switch (came) {
+      case 'success':
+        this.#consecutiveFaults = 0;
+        this.#window.add(false);
+        return;
+      case 'fault':
+        this.#learnCost(latencyMs);
+        this.#consecutiveFaults += 1;
+        this.#window.add(true);
+        if (this.#consecutiveFaults >= MAX_CONSECUTIVE_FAULTS) this.#open('consecutive-faults');
+        else if (this.#isFaultRateTooHigh()) this.#open('fault-rate');
+        return;
+      case 'hang':
+      case 'wrong-result':
+        this.#learnCost(latencyMs);
+        this.#open(came);
+    }
+  }
+
+  #isFaultRateTooHigh(): boolean {
+    const { attempts, faults } = this.#window;
+    return attempts >= MIN_WINDOW_ATTEMPTS && faults >= MAX_FAULT_RATE * attempts;
+  }
+
+  #endProbe(came: ReturnType<typeof classOf>, latencyMs: number): void {
+    if (came === 'success') {
+      this.#probesSucceeded += 1;
+      this.#close('probe-succeeded');
+    } else if (came === 'ignored') {
+      // It says nothing about the device, but another try is not free either: the savings start over.
+      this.#reopen('probe-undecided');
+    } else {
+      this.#learnCost(latencyMs);
+      this.#failProbe('probe-failed');
+    }
+  }
+
+  #expireLease(): void {
+    if (this.#lease === NO_LEASE || this.#clock() < this.#leaseEndMs) return;
+    this.#probesExpired += 1;
+    this.#failProbe('probe-expired');
+  }
+
+  #failProbe(cause: BreakerCause): void {
+    this.#probesFailed += 1;
+    this.#raiseKappa();
+    this.#reopen(cause);
+  }
+
+  #raiseKappa(): void {
+    this.#kappa = Math.min(2 * this.#kappa, MAX_KAPPA);
+  }
+
+  #learnCost(latencyMs: number): void {
+    if (!(latencyMs >= 0 && latencyMs < Infinity)) return;
+    const costMs = Math.max(latencyMs, LEAST_FAILED_ATTEMPT_MS);
+    const isFirst = this.#failedAttemptMs === LEAST_FAILED_ATTEMPT_MS;
+    this.#failedAttemptMs = isFirst ? costMs : this.#failedAttemptMs + COST_WEIGHT * (costMs - this.#failedAttemptMs);
+  }
+
+  #open(cause: OpenCause): void {
+    this.#opens[cause] += 1;
+    this.#reopen(cause);
+  }
+
+  #reopen(cause: BreakerCause): void {
+    this.#lease = NO_LEASE;
+    this.#missedSavingsMs = 0;
+    this.#go('open', cause);
+  }
+
+  #close(cause: BreakerCause): void {
+    this.#lease = NO_LEASE;
+    this.#kappa = 1;
+    this.#missedSavingsMs = 0;
+    this.#consecutiveFaults = 0;
+    this.#window.clear();
+    this.#go('closed', cause);
+  }
+
+  #die(latencyMs: number): void {
+    if (this.#isDead) return;
+    this.#isDead = true;
+    this.#learnCost(latencyMs);
+    if (this.#lease !== NO_LEASE) this.#probesFailed += 1;
+    this.#lease = NO_LEASE;
+    // A device that is lost again and again, as often as it is renewed, is probed less and less.
+    this.#raiseKappa();
+    this.#tellDevice('lost');
+    if (this.#state !== 'isolated') this.#go('dead', 'device-lost');
+  }
+
+  #go(to: BreakerState, cause: BreakerCause): void {
+    const from = this.#state;
+    this.#state = to;
+    this.#cause = cause;
+    this.#sinceMs = this.#clock();
+    if (!breakerChannel.hasSubscribers) return;
+    const event: BreakerEvent = { device: this.#device, from, to, cause, atMs: this.#sinceMs };
+    breakerChannel.publish(event);
+  }
+
+  #tellDevice(kind: DeviceEvent['kind']): void {
+    if (!deviceChannel.hasSubscribers) return;
+    const event: DeviceEvent = { device: this.#device, kind, epoch: this.#epoch };
+    deviceChannel.publish(event);
+  }
+}
