@@ -15,5 +15,14 @@ export {
 } from './policies/dispatch-policy.js';
 export { pinnedPolicy } from './policies/pinned-policy.js';
 export { THRESHOLD_DEFAULTS, thresholdPolicy, type ThresholdPolicyOptions } from './policies/threshold-policy.js';
+export type { BreakerEvent, DeviceEvent } from './failures/breaker-events.js';
+export type { BreakerCause, BreakerSnapshot, BreakerState, OpenCause } from './failures/breaker-snapshot.js';
+export {
+  BREAKER_DEFAULTS,
+  createCircuitBreaker,
+  type Admission,
+  type CircuitBreaker,
+  type CircuitBreakerOptions,
+} from './failures/circuit-breaker.js';
 export type { Completed, OutputOf, RunError } from './run-outcome.js';
 export { describeWork, type Work } from './work.js';
