@@ -15,7 +15,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${LAB_USAGE}\n`);
     return 0;
   }
-  const { worlds, traces, seeds, policies, requestCount, json } = parseLabArguments(args);
+  const { worlds, traces, seeds, policies, requestCount, json, reasons } = parseLabArguments(args);
   const contenders = policies.length === 0 ? CONTENDERS : await Promise.all(policies.map(findContender));
   const memory = createZeroMemory(LARGEST_ROWS * DIMENSIONS);
   const all: ScenarioCurve[] = [];
@@ -26,6 +26,11 @@ async function main(args: readonly string[]): Promise<number> {
       curves.push(...(await runScenario({ definition, world, contenders, seeds, requestCount }, memory)));
     }
     process.stdout.write(`\n${world.name} world, seeds 1 to ${seeds}\n${regretTable(curves)}\n`);
+    if (reasons) {
+      for (const { result, losses } of curves) {
+        process.stdout.write(`\n${result.trace} ${result.policy}, all seeds\n${losses.table()}\n`);
+      }
+    }
     all.push(...curves);
   }
   if (json !== undefined) {

@@ -1,6 +1,7 @@
 import type { Contender } from './contenders/contender.js';
 import { median } from './median.js';
 import { oracleLatencies } from './oracle.js';
+import { LossByChoice } from './report/loss-by-choice.js';
 import type { ScenarioCurve } from './report/scenario-result.js';
 import { simulate, type Simulation } from './simulate.js';
 import { createTrace } from './traces/create-trace.js';
@@ -24,11 +25,14 @@ const CURVE_STEPS = 100;
 export async function runScenario(scenario: Scenario, memory: ZeroMemory): Promise<ScenarioCurve[]> {
   const { definition, world, contenders, seeds, requestCount } = scenario;
   const runs = contenders.map((): SeedRun[] => []);
+  const losses = contenders.map(() => new LossByChoice());
   for (let seed = 1; seed <= seeds; seed++) {
     const trace = createTrace(definition, world, seed, memory, requestCount);
     const oracleMs = oracleLatencies(trace);
     for (const [index, contender] of contenders.entries()) {
-      runs[index].push(compare(await simulate(trace, contender), oracleMs));
+      const simulation = await simulate(trace, contender);
+      runs[index].push(compare(simulation, oracleMs));
+      losses[index].add(trace, simulation, oracleMs);
     }
   }
   return contenders.map(({ name }, index) => {
@@ -49,6 +53,7 @@ export async function runScenario(scenario: Scenario, memory: ZeroMemory): Promi
       ),
       unanswered: median(of(({ simulation }) => simulation.unanswered)),
       late: median(of(({ simulation }) => simulation.late)),
+      losses: losses[index],
     };
   });
 }

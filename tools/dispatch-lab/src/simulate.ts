@@ -1,10 +1,6 @@
 import { type AttemptReport, type PreparedRequest, type TopKOutput, type TopKRequest } from '@gearshift/contracts';
 import { createDispatcher, type AttemptTracker } from '@gearshift/dispatcher';
-import {
-  createSimulatedDevice,
-  createVirtualScheduler,
-  type SimulatedDevice,
-} from '@gearshift/test-kit/simulated-device';
+import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/test-kit/simulated-device';
 import { createTracker } from '@gearshift/tracker';
 import type { Contender } from './contenders/contender.js';
 import type { LabRequest, Trace } from './traces/trace.js';
@@ -24,10 +20,8 @@ export interface Simulation {
   readonly unanswered: number;
   /** Answers that came after the time that their caller had allowed. */
   readonly late: number;
-  /** Decisions by reason. */
-  readonly reasons: ReadonlyMap<string, number>;
-  /** For each request, the id of the device that answered and the reason of the choice. */
-  readonly log: readonly (string | undefined)[];
+  /** For each request, the device that was tried last and the reason of the choice, such as `'gpu:0 resident'`. */
+  readonly choices: readonly string[];
 }
 
 /**
@@ -38,9 +32,8 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
   const scheduler = createVirtualScheduler();
   const { requests, definition } = trace;
   const latenciesMs = new Float64Array(requests.length);
-  const log: (string | undefined)[] = new Array<string | undefined>(requests.length);
+  const choices = new Array<string>(requests.length).fill('');
   const startedAtMs = new Float64Array(requests.length);
-  const reasons = new Map<string, number>();
   let failedAttempts = 0;
   let unanswered = 0;
   let late = 0;
@@ -108,8 +101,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
     if (definition.disposes) gpu.release(request.matrix);
     const { attempts, decision } = outcome.ok ? outcome.value : outcome.error;
     for (const { outcome: came } of attempts) if (came !== 'success') failedAttempts += 1;
-    if (decision !== null) reasons.set(decision.reason, (reasons.get(decision.reason) ?? 0) + 1);
-    log[request.index] = `${attempts.at(-1)?.backend} ${decision?.reason}`;
+    choices[request.index] = `${attempts.at(-1)?.backend} ${decision?.reason}`;
     if (!outcome.ok) unanswered += 1;
     else if (latenciesMs[request.index] > request.allowedMs) late += 1;
   };
@@ -128,7 +120,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
   }
 
   const outOfMemory = gpu.counts.outOfMemory;
-  return { latenciesMs, failedAttempts, outOfMemory, unanswered, late, reasons, log };
+  return { latenciesMs, failedAttempts, outOfMemory, unanswered, late, choices };
 }
 
 const queries = new Map<LabShape, Float32Array>(
@@ -148,5 +140,3 @@ function answerOfZeros(request: PreparedRequest, output: Float32Array | TopKOutp
   output.scores.fill(0);
   output.count = request.count;
 }
-
-export type { SimulatedDevice };

@@ -1,3 +1,4 @@
+import { alignColumns } from './align-columns.js';
 import type { ScenarioCurve } from './scenario-result.js';
 
 /** One line for each policy, one column for each trace: median regret and, in brackets, the worst seed's. */
@@ -23,16 +24,4 @@ function cellOf({ result, unanswered, late }: ScenarioCurve): string {
   ].filter((note) => note !== '');
   const figures = `${result.regretPercent.toFixed(1)} (${result.worstPercent.toFixed(1)})`;
   return notes.length === 0 ? figures : `${figures} ${notes.join(', ')}`;
-}
-
-function alignColumns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }

@@ -1,5 +1,6 @@
 import type { TraceName } from '../traces/trace.js';
 import type { WorldName } from '../world.js';
+import type { LossByChoice } from './loss-by-choice.js';
 
 /** How one policy fared on one trace in one world, over several seeds: one entry of the lab's JSON. */
 export interface ScenarioResult {
@@ -25,4 +26,5 @@ export interface ScenarioCurve {
   /** Requests without an answer and answers that came too late: medians over seeds. */
   readonly unanswered: number;
   readonly late: number;
+  readonly losses: LossByChoice;
 }
