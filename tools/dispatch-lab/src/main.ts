@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CONTENDERS, findContender } from './contenders/contenders.js';
 import { LAB_USAGE, parseLabArguments } from './lab-arguments.js';
+import { regretPlot } from './report/regret-plot.js';
 import { regretTable } from './report/regret-table.js';
 import type { ScenarioCurve } from './report/scenario-result.js';
 import { runScenario } from './run-lab.js';
@@ -15,7 +16,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${LAB_USAGE}\n`);
     return 0;
   }
-  const { worlds, traces, seeds, policies, requestCount, json, reasons } = parseLabArguments(args);
+  const { worlds, traces, seeds, policies, requestCount, json, plot, reasons } = parseLabArguments(args);
   const contenders = policies.length === 0 ? CONTENDERS : await Promise.all(policies.map(findContender));
   const memory = createZeroMemory(LARGEST_ROWS * DIMENSIONS);
   const all: ScenarioCurve[] = [];
@@ -23,7 +24,11 @@ async function main(args: readonly string[]): Promise<number> {
     const curves: ScenarioCurve[] = [];
     for (const definition of traces) {
       process.stderr.write(`${world.name} ${definition.name} ${definition.title} ...\n`);
-      curves.push(...(await runScenario({ definition, world, contenders, seeds, requestCount }, memory)));
+      const ofTrace = await runScenario({ definition, world, contenders, seeds, requestCount }, memory);
+      if (plot !== undefined) {
+        writeTo(join(plot, `${definition.name}-${world.name}.svg`), regretPlot(definition, world, ofTrace));
+      }
+      curves.push(...ofTrace);
     }
     process.stdout.write(`\n${world.name} world, seeds 1 to ${seeds}\n${regretTable(curves)}\n`);
     if (reasons) {
