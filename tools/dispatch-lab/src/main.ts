@@ -38,18 +38,14 @@ async function main(args: readonly string[]): Promise<number> {
     }
     all.push(...curves);
   }
-  if (json !== undefined) {
-    mkdirSync(dirname(resolve(json)), { recursive: true });
-    writeFileSync(
-      json,
-      `${JSON.stringify(
-        all.map(({ result }) => result),
-        null,
-        2,
-      )}\n`,
-    );
-  }
+  const results = all.map(({ result }) => result);
+  if (json !== undefined) writeTo(json, `${JSON.stringify(results, null, 2)}\n`);
   return 0;
+}
+
+function writeTo(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
 }
 
 try {
