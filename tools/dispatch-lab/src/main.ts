@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CONTENDERS, findContender } from './contenders/contenders.js';
 import { LAB_USAGE, parseLabArguments } from './lab-arguments.js';
+import { judge } from './report/goals.js';
 import { regretPlot } from './report/regret-plot.js';
 import { regretTable } from './report/regret-table.js';
 import type { ScenarioCurve } from './report/scenario-result.js';
@@ -31,6 +32,9 @@ async function main(args: readonly string[]): Promise<number> {
       curves.push(...ofTrace);
     }
     process.stdout.write(`\n${world.name} world, seeds 1 to ${seeds}\n${regretTable(curves)}\n`);
+    for (const { trace, goal, measured, held } of judge(curves.map(({ result }) => result))) {
+      process.stdout.write(`${held ? 'held' : 'MISS'} ${trace}: ${goal}; measured ${measured}\n`);
+    }
     if (reasons) {
       for (const { result, losses } of curves) {
         process.stdout.write(`\n${result.trace} ${result.policy}, all seeds\n${losses.table()}\n`);

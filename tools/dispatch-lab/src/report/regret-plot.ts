@@ -1,5 +1,6 @@
 import type { TraceDefinition } from '../traces/trace.js';
 import type { World } from '../world.js';
+import { JUDGED_POLICY } from './goals.js';
 import type { ScenarioCurve } from './scenario-result.js';
 
 const WIDTH = 760;
@@ -45,7 +46,7 @@ export function regretPlot(definition: TraceDefinition, world: World, curves: re
       const points = lostPercent.map((percent, step) => `${n(x(step / steps))},${n(y(percent))}`).join(' ');
       const label = `${escape(result.policy)} ${result.regretPercent.toFixed(1)} %`;
       return [
-        `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${points}"/>`,
+        `<polyline fill="none" stroke="${colour}" stroke-width="${result.policy === JUDGED_POLICY ? 4 : 2}" points="${points}"/>`,
         `<circle fill="${colour}" cx="${WIDTH - RIGHT + 12}" cy="${n(labelY)}" r="4"/>`,
         `<text class="label" x="${WIDTH - RIGHT + 22}" y="${n(labelY + 4)}">${label}</text>`,
       ];
