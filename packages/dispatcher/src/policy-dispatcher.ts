@@ -18,6 +18,9 @@ import { DeviceChooser, type Choice } from './device-chooser.js';
 import type { Dispatcher, FallbackMode, RunOptions } from './dispatcher.js';
 import type { CheckedDispatcherOptions } from './dispatcher-options.js';
 import { runChannel } from './events.js';
+import { checkHangLimits } from './failures/hang-limit.js';
+import { SampledVerification } from './failures/sampled-verification.js';
+import { NODE_TIMERS } from './failures/timers.js';
 import { fallbackOrder } from './fallback-order.js';
 import { outputFor } from './output-for.js';
 import type { DispatchPolicy } from './policies/dispatch-policy.js';
@@ -46,7 +49,15 @@ export class PolicyDispatcher implements Dispatcher {
     this.fallback = fallback;
     this.#clock = clock;
     this.#chooser = new DeviceChooser(backends, policy, tracker, strict);
-    this.#attempts = new AttemptRunner(tracker, policy, clock);
+    this.#attempts = new AttemptRunner({
+      tracker,
+      policy,
+      clock,
+      timers: NODE_TIMERS,
+      hangLimits: checkHangLimits({}),
+      verification: new SampledVerification(),
+      breakers: new Map(),
+    });
     this.#syncBackend = backends.find(isSyncCpu);
     this.#standIns = new Map(backends.map((backend) => [backend, strict ? [] : fallbackOrder(backends, backend)]));
   }
@@ -86,7 +97,11 @@ export class PolicyDispatcher implements Dispatcher {
     const work = describeWork(prepared);
     const choice = this.#chooser.choose(prepared, work);
     if (choice === null) return runFailure('unsupported', null, [], this.#clock() - startedAtMs);
-    return this.#tryDevices(choice, { request: prepared, output: target, work, signal }, startedAtMs);
+    return this.#tryDevices(
+      choice,
+      { request: prepared, output: target, ownsOutput: output === undefined, work, signal },
+      startedAtMs,
+    );
   }
 
   /** The chosen device first, then those that stand in for it. */
@@ -96,7 +111,9 @@ export class PolicyDispatcher implements Dispatcher {
     let backend = chosen;
     let next = 0;
     for (;;) {
-      const attempt = await this.#attempts.run(backend, job, attempts.length > 0, next === standIns.length);
+      const fallback = attempts.length > 0;
+      const plan = { fallback, last: next === standIns.length, probe: false, predictedMs: NaN };
+      const attempt = await this.#attempts.run(backend, job, plan);
       attempts.push(attempt);
       const latencyMs = this.#clock() - startedAtMs;
       if (attempt.outcome === 'success') return completed(job.output, decision, attempts, latencyMs);
@@ -116,7 +133,13 @@ export class PolicyDispatcher implements Dispatcher {
 
     const work = describeWork(prepared);
     const decision = this.#chooser.force(backend, work);
-    const attempt = this.#attempts.runSync(backend, { request: prepared, output: target, work, signal: undefined });
+    const attempt = this.#attempts.runSync(backend, {
+      request: prepared,
+      output: target,
+      ownsOutput: output === undefined,
+      work,
+      signal: undefined,
+    });
     // Nothing was decided and nobody waited, so the attempt is the run; each look at a clock costs as much as a short scan.
     const { latencyMs } = attempt;
     if (attempt.outcome === 'success') return completed(target, decision, [attempt], latencyMs);

@@ -1,0 +1,123 @@
+import type { PreparedSpreadActivation } from '@gearshift/contracts';
+import type { Mismatch } from './mismatch.js';
+import type { SampleSequence } from './sample-sequence.js';
+
+const UNIT_ROUNDOFF = 2 ** -24;
+const SMALLEST_NORMAL = 2 ** -126;
+const MAY_OVERFLOW = 2 ** 127;
+const SAMPLES = 8;
+/** How many nodes are worked through between two looks at the clock. */
+const STRIDE = 1024;
+
+/**
+ * Activations in double precision, and how far off float32 may be after the hops so far. Infinity where anything may come
+ * out.
+ */
+interface Activations {
+  readonly values: Float32Array | Float64Array;
+  readonly tolerances: Float64Array | null;
+}
+
+/** Recomputes the first node, the last one and a few in between: of a single hop, or of none. */
+export function verifySpreadSamples(
+  request: PreparedSpreadActivation,
+  output: Float32Array,
+  samples: SampleSequence,
+): Mismatch | null {
+  const given: Activations = { values: request.activations, tolerances: null };
+  const node: Reference = { value: 0, tolerance: 0 };
+  for (let i = 0; i < SAMPLES; i++) {
+    const place = i === 0 ? 0 : i === 1 ? output.length - 1 : samples.next(output.length);
+    if (request.hops === 0) node.value = given.values[request.start + place];
+    else spreadTo(request, request.start + place, given, node);
+    const mismatch = compare(request.start + place, output[place], node);
+    if (mismatch !== null) return mismatch;
+  }
+  return null;
+}
+
+/**
+ * Recomputes all nodes through all hops. Gives way to the event loop as soon as a slice of time is used up.
+ *
+ * @param isSliceOver asked every 1,024 nodes.
+ */
+export async function verifySpreadWholly(
+  request: PreparedSpreadActivation,
+  output: Float32Array,
+  isSliceOver: () => boolean,
+  giveWay: () => Promise<void>,
+): Promise<Mismatch | null> {
+  const { nodes } = request.graph;
+  const node: Reference = { value: 0, tolerance: 0 };
+  let before: Activations = { values: request.activations, tolerances: null };
+  for (let hop = 0; hop < request.hops; hop++) {
+    const values = new Float64Array(nodes);
+    const tolerances = new Float64Array(nodes);
+    for (let i = 0; i < nodes; i++) {
+      spreadTo(request, i, before, node);
+      values[i] = node.value;
+      tolerances[i] = node.tolerance;
+      if (i % STRIDE === STRIDE - 1 && isSliceOver()) await giveWay();
+    }
+    before = { values, tolerances };
+  }
+  for (let place = 0; place < output.length; place++) {
+    node.value = before.values[request.start + place];
+    node.tolerance = before.tolerances?.[request.start + place] ?? 0;
+    const mismatch = compare(request.start + place, output[place], node);
+    if (mismatch !== null) return mismatch;
+  }
+  return null;
+}
+
+interface Reference {
+  value: number;
+  tolerance: number;
+}
+
+/**
+ * One hop's activation of one node. Its tolerance carries that of what it received, and adds the rounding of its own hop:
+ * a sum of n products of up to three factors, twice (n + 4) * u of their magnitudes (Higham, section 3.1). So near the
+ * threshold that rounding decides, both the value and 0 will do.
+ */
+function spreadTo(request: PreparedSpreadActivation, node: number, before: Activations, out: Reference): void {
+  const { graph, decay, retention, threshold } = request;
+  const { values, tolerances } = before;
+  let received = 0;
+  let magnitudes = Math.abs(retention * values[node]);
+  let carried = tolerances === null ? 0 : Math.abs(retention) * tolerances[node];
+  const firstEdge = graph.rowPointers[node];
+  const lastEdge = graph.rowPointers[node + 1];
+  for (let edge = firstEdge; edge < lastEdge; edge++) {
+    const sender = graph.columns[edge];
+    const weight = graph.weights[edge];
+    received += weight * values[sender];
+    magnitudes += Math.abs(decay * weight * values[sender]);
+    if (tolerances !== null) carried += Math.abs(decay * weight) * tolerances[sender];
+  }
+  out.value = retention * values[node] + decay * received;
+  out.tolerance = carried + 2 * (lastEdge - firstEdge + 4) * (UNIT_ROUNDOFF * magnitudes + SMALLEST_NORMAL);
+  if (Number.isNaN(out.value)) {
+    out.tolerance = 0;
+    return;
+  }
+  if (!(magnitudes < MAY_OVERFLOW) || Number.isNaN(out.tolerance)) {
+    out.tolerance = Infinity;
+    return;
+  }
+  const magnitude = Math.abs(out.value);
+  if (threshold > 0 && Math.abs(magnitude - threshold) <= out.tolerance + UNIT_ROUNDOFF * threshold) {
+    out.tolerance += magnitude;
+  } else if (magnitude < threshold) {
+    out.value = 0;
+    out.tolerance = 0;
+  }
+}
+
+function compare(row: number, got: number, { value: expected, tolerance }: Reference): Mismatch | null {
+  if (tolerance === Infinity) return null;
+  const isRight = Number.isNaN(expected)
+    ? Number.isNaN(got)
+    : Math.abs(got - expected) <= tolerance || got === Math.fround(expected);
+  return isRight ? null : { rule: 'activation', query: 0, row, got, expected, tolerance };
+}
