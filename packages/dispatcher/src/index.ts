@@ -2,6 +2,7 @@ export { createDispatcher } from './create-dispatcher.js';
 export type { DecisionCounts } from './decision-counts.js';
 export type { AttemptTracker, Dispatcher, DispatcherOptions, FallbackMode, RunOptions } from './dispatcher.js';
 export type { AttemptEvent, DecisionEvent, RunEvent } from './events.js';
+export { ADAPTIVE_DEFAULTS, adaptivePolicy, type AdaptivePolicyOptions } from './policies/adaptive-policy.js';
 export {
   NO_DEVICE,
   type DecisionContext,
@@ -12,7 +13,16 @@ export {
   type PolicyImportError,
   type PolicySnapshot,
   type PolicyState,
+  type SharedLearning,
+  type SharedSums,
+  type UploadSample,
 } from './policies/dispatch-policy.js';
+export type {
+  DeviceForecast,
+  OperationForecast,
+  ShapeForecast,
+  SizeForecast,
+} from './policies/operation-forecast.js';
 export { pinnedPolicy } from './policies/pinned-policy.js';
 export { THRESHOLD_DEFAULTS, thresholdPolicy, type ThresholdPolicyOptions } from './policies/threshold-policy.js';
 export type { BreakerEvent, DeviceEvent } from './failures/breaker-events.js';

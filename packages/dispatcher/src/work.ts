@@ -39,7 +39,8 @@ export interface Work {
 /**
  * One query is bound by memory, many by arithmetic, a few by either; candidates are read out of order; edges in no order.
  */
-export type WorkShape = 'scan' | 'few-queries' | 'many-queries' | 'candidates' | 'graph';
+export const WORK_SHAPES = ['scan', 'few-queries', 'many-queries', 'candidates', 'graph'] as const;
+export type WorkShape = (typeof WORK_SHAPES)[number];
 
 /** From here on a device that can multiply matrices is bound by arithmetic. */
 const MANY_QUERIES = 16;

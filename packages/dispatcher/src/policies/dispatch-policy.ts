@@ -1,6 +1,7 @@
-import type { AttemptReport, DecisionReason, DeviceKind, Result } from '@gearshift/contracts';
+import type { AttemptReport, DecisionReason, DeviceKind, OperationName, Result } from '@gearshift/contracts';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { Work } from '../work.js';
+import type { OperationForecast } from './operation-forecast.js';
 
 /**
  * Chooses the device for each request, and learns from what came of it.
@@ -30,6 +31,8 @@ export interface DispatchPolicy {
   share?(learning: SharedLearning): void;
   /** What the policy is set to and has learned so far, as plain data for people and dashboards. */
   snapshot(): PolicySnapshot;
+  /** What the policy expects of an operation; undefined where it knows nothing of it. */
+  forecast?(operation: OperationName): OperationForecast | undefined;
   /** What was learned, as plain data that survives JSON, for {@link import} in another process. */
   export(): PolicyState;
   /** Takes over what another policy of the same name exported; refuses anything else and stays as it was. */

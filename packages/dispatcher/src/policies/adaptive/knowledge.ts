@@ -1,0 +1,100 @@
+import type { DeviceKind } from '@gearshift/contracts';
+import type { DispatchSample, SharedLearning, UploadSample } from '../dispatch-policy.js';
+import type { CostLine } from './cost-line.js';
+import { DeviceKnowledge } from './device-knowledge.js';
+import { unitsOf } from './generic-cost.js';
+import { TaskList } from './task.js';
+import type { TokenBucket } from './token-bucket.js';
+
+/** Shorter times are taken for this long: a clock that stood still says nothing, and nothing takes no time at all. */
+const SHORTEST_MS = 1e-5;
+
+/** All that the policy has learned, and how it learns. */
+export class Knowledge {
+  readonly tasks = new TaskList();
+  readonly devices = new Map<string, DeviceKnowledge>();
+  /** What ages things: everything not looked at for many decisions is less certain. */
+  decisions = 0;
+  readonly #tokens: TokenBucket;
+  #learning: SharedLearning | undefined;
+
+  constructor(tokens: TokenBucket) {
+    this.#tokens = tokens;
+  }
+
+  device(id: string, kind: DeviceKind): DeviceKnowledge {
+    return this.devices.get(id) ?? this.#addDevice(id, kind);
+  }
+
+  share(learning: SharedLearning): void {
+    this.#learning = learning;
+    for (const device of this.devices.values()) device.share(learning);
+  }
+
+  observe(sample: DispatchSample): void {
+    const { work, attempt } = sample;
+    this.#tokens.earn(attempt.latencyMs);
+    if (attempt.outcome !== 'success') return;
+    const device = this.device(attempt.backend, attempt.device);
+    const line = device.line(this.tasks.of(work), work);
+    this.#settleExploration(line, attempt.latencyMs);
+    const ms = runTimeOf(sample);
+    if (!(ms >= 0 && ms < Infinity)) return;
+    const sentOperand = sample.uploadedBytes > work.requestBytes;
+    const uploadMs = attempt.phases?.fused === false ? attempt.phases.uploadMs : 0;
+    if (sentOperand && uploadMs > 0) {
+      device.transfer.refresh(sample.nowMs, this.decisions);
+      device.transfer.observe(sample.uploadedBytes - work.requestBytes, uploadMs);
+    }
+    this.#learnRun(device, line, unitsOf(work), Math.max(SHORTEST_MS, ms), sample.nowMs);
+  }
+
+  observeUpload({ deviceId, bytes, latencyMs, nowMs }: UploadSample): void {
+    const transfer = this.devices.get(deviceId)?.transfer;
+    if (transfer === undefined || !(bytes > 0) || !(latencyMs > 0 && latencyMs < Infinity)) return;
+    transfer.refresh(nowMs, this.decisions);
+    transfer.observe(bytes, latencyMs);
+  }
+
+  #learnRun(device: DeviceKnowledge, line: CostLine, units: number, ms: number, nowMs: number): void {
+    // The first run pays for what the later ones find ready: code, caches, buffers, a GPU's module.
+    if (!line.isWarm) {
+      line.isWarm = true;
+      line.addRun();
+      return;
+    }
+    const { decisions } = this;
+    line.refresh(nowMs, decisions);
+    device.speed.refresh(nowMs, decisions);
+    const logFactor = device.speed.logFactor(decisions);
+    const deviation = Math.log(ms / line.predict(units));
+    // Until the line is known it is the line that is wrong, not the device that is slow.
+    if (line.isKnown && !device.speed.observe(deviation, line.outlierLimit(units), decisions)) {
+      line.addRun();
+      return;
+    }
+    device.speed.refresh(nowMs, decisions);
+    line.fit(units, ms / device.speed.factor(decisions), deviation - logFactor);
+  }
+
+  /** Whoever explored and paid too little pays the rest, before anything else is explored. */
+  #settleExploration(line: CostLine, latencyMs: number): void {
+    if (line.exploredUpToMs === 0) return;
+    this.#tokens.spend(latencyMs - line.exploredUpToMs);
+    line.exploredUpToMs = 0;
+  }
+
+  #addDevice(id: string, kind: DeviceKind): DeviceKnowledge {
+    const device = new DeviceKnowledge(id, kind, this.devices.size, this.#learning);
+    this.devices.set(id, device);
+    return device;
+  }
+}
+
+/** Milliseconds the run itself took, sending the request's own bytes included; NaN where that cannot be told. */
+function runTimeOf({ work, attempt, uploadedBytes, queued }: DispatchSample): number {
+  const { phases } = attempt;
+  if (phases === undefined || phases.fused) return queued ? NaN : attempt.latencyMs;
+  const ms = phases.kernelMs + phases.downloadMs;
+  return uploadedBytes > work.requestBytes ? ms : ms + phases.uploadMs;
+}

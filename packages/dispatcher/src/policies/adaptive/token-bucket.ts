@@ -1,0 +1,31 @@
+/**
+ * What exploring may cost: a small share of the time that devices were busy, saved up to a cap. A token is a millisecond.
+ * Costs that were underestimated leave a debt, which has to be earned before anything else is explored.
+ */
+export class TokenBucket {
+  readonly #share: number;
+  readonly #capMs: number;
+  #tokensMs: number;
+
+  constructor(share: number, startMs: number, capMs: number) {
+    this.#share = share;
+    this.#capMs = capMs;
+    this.#tokensMs = Math.min(startMs, capMs);
+  }
+
+  get tokensMs(): number {
+    return this.#tokensMs;
+  }
+
+  earn(busyMs: number): void {
+    if (busyMs > 0) this.#tokensMs = Math.min(this.#capMs, this.#tokensMs + this.#share * busyMs);
+  }
+
+  canAfford(costMs: number): boolean {
+    return this.#tokensMs > 0 && costMs <= this.#tokensMs;
+  }
+
+  spend(costMs: number): void {
+    if (costMs > 0) this.#tokensMs -= costMs;
+  }
+}
