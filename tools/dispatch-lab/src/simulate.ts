@@ -78,7 +78,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
     };
   }
 
-  using tracker = createTracker();
+  const tracker = createTracker();
   const { policy, trackedBy = (plain) => plain } = contender.create();
   const recording: AttemptTracker = {
     snapshot: (operation) => tracker.snapshot(operation),
@@ -105,7 +105,11 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
     if (!outcome.ok) unanswered += 1;
     else if (latenciesMs[request.index] > request.allowedMs) late += 1;
   };
-  await scheduler.run(() => (definition.arrivals === true ? allAtTheirTime() : oneAfterTheOther()));
+  try {
+    await scheduler.run(() => (definition.arrivals === true ? allAtTheirTime() : oneAfterTheOther()));
+  } finally {
+    tracker[Symbol.dispose]();
+  }
 
   async function oneAfterTheOther() {
     for (const request of requests) await serve(request);

@@ -57,7 +57,7 @@ export function createVirtualScheduler(): VirtualScheduler {
           else if (stepOn()) onceQuiet(step);
           else reject(new Error(`nothing is left to happen at ${nowMs} ms of virtual time, and the task still waits`));
         } catch (thrown) {
-          reject(thrown as Error);
+          reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
         }
       };
       onceQuiet(step);
