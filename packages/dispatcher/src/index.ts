@@ -17,13 +17,9 @@ export {
   type SharedSums,
   type UploadSample,
 } from './policies/dispatch-policy.js';
-export type {
-  DeviceForecast,
-  OperationForecast,
-  ShapeForecast,
-  SizeForecast,
-} from './policies/operation-forecast.js';
+export type { DeviceForecast, OperationForecast, ShapeForecast, SizeForecast } from './policies/operation-forecast.js';
 export { pinnedPolicy } from './policies/pinned-policy.js';
+export { shadowPolicy } from './policies/shadow-policy.js';
 export { THRESHOLD_DEFAULTS, thresholdPolicy, type ThresholdPolicyOptions } from './policies/threshold-policy.js';
 export type { BreakerEvent, DeviceEvent } from './failures/breaker-events.js';
 export type { BreakerCause, BreakerSnapshot, BreakerState, OpenCause } from './failures/breaker-snapshot.js';
