@@ -79,7 +79,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
   }
 
   const tracker = createTracker();
-  const { policy, trackedBy = (plain) => plain } = contender.create();
+  const { policy, trackedBy } = contender.create();
   const recording: AttemptTracker = {
     snapshot: (operation) => tracker.snapshot(operation),
     record: (attempt: AttemptReport) => tracker.record(attempt),
@@ -87,7 +87,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
   const dispatcher = createDispatcher({
     backends: [gpu, cpu],
     policy,
-    tracker: trackedBy(recording),
+    tracker: trackedBy?.(recording) ?? recording,
     clock: scheduler.nowMs,
   });
 
