@@ -1,0 +1,50 @@
+import { types } from 'node:util';
+import type { ThrownCause } from './chunk-error.js';
+
+const DEEPEST_CAUSE = 4;
+
+/**
+ * `error` as plain data that survives `postMessage`: errors by their fields, everything else as a copy without its class.
+ * What cannot be copied is named. Never throws, whatever getters or proxies are inside.
+ */
+export function plainCause<E>(error: E): E | ThrownCause {
+  try {
+    if (isError(error)) return describeError(error, DEEPEST_CAUSE);
+    return structuredClone(error);
+  } catch {
+    return { name: 'NotCloneable', message: describeUncloneable(error) };
+  }
+}
+
+/** What `error` says of itself, in words. */
+export function messageOf(error: unknown): string {
+  try {
+    if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') {
+      return error.message;
+    }
+    return typeof error === 'string' ? error : `a value of type ${typeof error}`;
+  } catch {
+    return 'something that cannot be read';
+  }
+}
+
+/** Also of another realm, where `instanceof` knows nothing of it. */
+function isError(error: unknown): error is Error {
+  return error instanceof Error || types.isNativeError(error);
+}
+
+function describeError(error: Error, depth: number): ThrownCause {
+  const { name, message, stack, cause } = error;
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return {
+    name: String(name),
+    message: String(message),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(typeof stack === 'string' ? { stack } : {}),
+    ...(isError(cause) && depth > 0 ? { cause: describeError(cause, depth - 1) } : {}),
+  };
+}
+
+function describeUncloneable(error: unknown): string {
+  return typeof error === 'object' ? messageOf(error) : `a value of type ${typeof error}`;
+}

@@ -1,0 +1,35 @@
+export type { Clock, Timers } from './clock.js';
+export {
+  CHUNK_ERROR_KINDS,
+  type ChunkAttempt,
+  type ChunkError,
+  type ChunkErrorKind,
+  type OperandVersion,
+  type PartialRun,
+  type ThrownCause,
+} from './errors/chunk-error.js';
+export type { ClassifyError } from './errors/classify-failure.js';
+export type { ChunkEvent, OutOfMemoryEvent, SplitEvent, SplitReason } from './events.js';
+export { createMemoryBudget } from './memory/create-memory-budget.js';
+export { createHostMemorySource, type HostMemoryOptions } from './memory/host-memory.js';
+export { createSharedLedger } from './memory/ledger.js';
+export {
+  BUDGET_DEFAULTS,
+  type MemoryBudget,
+  type MemoryBudgetOptions,
+  type MemoryBudgetSnapshot,
+} from './memory/memory-budget.js';
+export type { MemorySource, MemoryTeller } from './memory/memory-source.js';
+export type { Reservation, ReservationRefusal } from './memory/reservation.js';
+export { processInChunks, type ItemFunction, type ItemOptions } from './process-in-chunks.js';
+export type { Range } from './ranges.js';
+export { resume } from './resume.js';
+export { runRanges, type RangeFunction, type RangeOptions } from './run-ranges.js';
+export type { Completed } from './running/chunk-work.js';
+export type { ItemOutput } from './running/item-work.js';
+export { RUN_DEFAULTS, type OnFault, type RunOptions } from './running/run-options.js';
+export type { ChunkLimits } from './sizing/chunk-limits.js';
+export { createChunkSizer, type ChunkSizer, type ChunkSizerOptions } from './sizing/chunk-sizer.js';
+export { planChunks } from './sizing/plan-chunks.js';
+export { reserveWhole } from './sizing/reserve-whole.js';
+export { stageWrites, type ResultArray, type StagedFunction } from './stage-writes.js';

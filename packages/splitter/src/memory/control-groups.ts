@@ -1,0 +1,100 @@
+import { posix } from 'node:path';
+
+/** Reads a small text file; throws where there is none. */
+export type ReadTextFile = (path: string) => string;
+
+/** What a control group leaves to this process. */
+export interface GroupMemory {
+  readonly freeBytes: number;
+  readonly limitBytes: number;
+}
+
+/** Where a memory controller of either version keeps what is asked of it. */
+interface Hierarchy {
+  readonly root: string;
+  readonly limitFile: string;
+  readonly usageFile: string;
+  /** Line of `memory.stat`: file pages that the kernel drops before it lets an allocation fail. */
+  readonly reclaimableKey: string;
+}
+
+const VERSION_1: Hierarchy = {
+  root: '/sys/fs/cgroup/memory',
+  limitFile: 'memory.limit_in_bytes',
+  usageFile: 'memory.usage_in_bytes',
+  reclaimableKey: 'total_inactive_file',
+};
+const VERSION_2: Hierarchy = {
+  root: '/sys/fs/cgroup',
+  limitFile: 'memory.max',
+  usageFile: 'memory.current',
+  reclaimableKey: 'inactive_file',
+};
+/** Version 1 says "no limit" with the largest number of pages there is; no machine comes near it. */
+const NO_LIMIT_BYTES = 2 ** 60;
+
+/**
+ * The tightest memory limit among the control groups that this process is in, or null where none limits it.
+ *
+ * Each group up to the root may have a limit of its own, and the one with the least room decides: a pod's limit holds for
+ * a container that has none. `process.availableMemory()` is not used because it looks at the innermost group alone and
+ * counts file cache, which the kernel gives up for the asking, as used. See "Memory Interface Files" of the kernel's
+ * cgroup-v2 document.
+ */
+export function readGroupMemory(read: ReadTextFile): GroupMemory | null {
+  let tightest: GroupMemory | null = null;
+  for (const [hierarchy, path] of groupsOf(read)) {
+    for (const folder of upToRoot(hierarchy.root, path)) {
+      const memory = readGroup(read, hierarchy, folder);
+      if (memory !== null && (tightest === null || memory.freeBytes < tightest.freeBytes)) tightest = memory;
+    }
+  }
+  return tightest;
+}
+
+/** Lines of `/proc/self/cgroup` are `id:controllers:path`; version 2 has the one with id 0 and no controllers. */
+function groupsOf(read: ReadTextFile): [Hierarchy, string][] {
+  const text = tryText(read, '/proc/self/cgroup');
+  if (text === null) return [];
+  return text.split('\n').flatMap((line): [Hierarchy, string][] => {
+    const [id, controllers = '', ...path] = line.split(':');
+    if (controllers.split(',').includes('memory')) return [[VERSION_1, path.join(':')]];
+    return id === '0' && controllers === '' ? [[VERSION_2, path.join(':')]] : [];
+  });
+}
+
+/** In a container the path may be that of the host, of which only the root is mounted: folders that are not there say nothing. */
+function upToRoot(root: string, path: string): string[] {
+  const folders: string[] = [];
+  let folder = posix.join(root, posix.normalize(`/${path}`));
+  while (folder.length > root.length) {
+    folders.push(folder);
+    folder = posix.dirname(folder);
+  }
+  return [...folders, root];
+}
+
+function readGroup(read: ReadTextFile, hierarchy: Hierarchy, folder: string): GroupMemory | null {
+  const limitBytes = toBytes(tryText(read, posix.join(folder, hierarchy.limitFile)));
+  if (limitBytes === null || limitBytes >= NO_LIMIT_BYTES) return null;
+  const usedBytes = toBytes(tryText(read, posix.join(folder, hierarchy.usageFile)));
+  if (usedBytes === null) return null;
+  const stat = tryText(read, posix.join(folder, 'memory.stat')) ?? '';
+  const line = stat.split('\n').find((text) => text.startsWith(`${hierarchy.reclaimableKey} `));
+  const reclaimableBytes = toBytes(line?.slice(hierarchy.reclaimableKey.length) ?? null) ?? 0;
+  const freeBytes = Math.max(0, limitBytes - Math.max(0, usedBytes - reclaimableBytes));
+  return { freeBytes: Math.min(limitBytes, freeBytes), limitBytes };
+}
+
+/** Null for `max`, which is version 2's word for no limit, and for anything else that is no number. */
+function toBytes(text: string | null): number | null {
+  return text !== null && /^\s*\d+\s*$/.test(text) ? Number(text) : null;
+}
+
+function tryText(read: ReadTextFile, path: string): string | null {
+  try {
+    return read(path);
+  } catch {
+    return null;
+  }
+}

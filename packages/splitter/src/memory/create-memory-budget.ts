@@ -1,0 +1,40 @@
+import { expected, requireFinite } from '@gearshift/contracts';
+import { requireFraction, requireLimit } from '../check-limits.js';
+import { requireClock } from '../clock.js';
+import { createLocalLedger, openSharedLedger } from './ledger.js';
+import { LedgerBudget } from './ledger-budget.js';
+import { BUDGET_DEFAULTS, type MemoryBudget, type MemoryBudgetOptions } from './memory-budget.js';
+import { readerOf, type MemorySource } from './memory-source.js';
+
+/**
+ * Makes the memory budget of one device.
+ *
+ * @param source tells how much memory there is: {@link createHostMemorySource}, any backend, or a function of your own.
+ * Where it does not tell what is free (`null`), the cap and the total are all there is to go by.
+ * @throws TypeError or RangeError for an option that makes no sense. What the source throws never reaches the caller.
+ *
+ * @example
+ * const budget = createMemoryBudget(backend, { capBytes: 4 * 2 ** 30, reserveBytes: 256 * 2 ** 20 });
+ */
+export function createMemoryBudget(source: MemorySource, options: MemoryBudgetOptions = {}): MemoryBudget {
+  const read = readerOf(source);
+  const given = { ...BUDGET_DEFAULTS, ...withoutUndefined(options) };
+  if (typeof given.name !== 'string') throw new TypeError(expected('name', 'a string', given.name));
+  return new LedgerBudget(read, {
+    name: given.name,
+    capBytes: requireLimit('capBytes', given.capBytes, 0),
+    usableFraction: requireFraction('usableFraction', given.usableFraction, 0, 1),
+    reserveBytes: requireFinite('reserveBytes', given.reserveBytes, 0),
+    maxAgeMs: requireFinite('maxAgeMs', given.maxAgeMs, 0),
+    floorBytes: requireFinite('floorBytes', given.floorBytes, 0),
+    pressureThreshold: requireFraction('pressureThreshold', given.pressureThreshold, 0, 1),
+    abandonedHoldMs: requireLimit('abandonedHoldMs', given.abandonedHoldMs, 0),
+    ledger: options.ledger === undefined ? createLocalLedger() : openSharedLedger(options.ledger),
+    clock: requireClock('clock', options.clock),
+  });
+}
+
+function withoutUndefined(options: MemoryBudgetOptions): MemoryBudgetOptions {
+  if (typeof options !== 'object' || options === null) throw new TypeError(expected('options', 'an object', options));
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,232 @@
+import { err, expected, ok, type MemoryReading, type Result } from '@gearshift/contracts';
+import type { Clock } from '../clock.js';
+import { memoryChannel } from '../events.js';
+import { Inflation } from './inflation.js';
+import { RESERVED, TRACKED, type Ledger } from './ledger.js';
+import type { MemoryBudget, MemoryBudgetSnapshot } from './memory-budget.js';
+import { MemoryGauge, type GaugeSettings } from './memory-gauge.js';
+import type { Reservation, ReservationRefusal } from './reservation.js';
+
+export interface BudgetSettings extends GaugeSettings {
+  readonly name: string;
+  readonly capBytes: number;
+  readonly pressureThreshold: number;
+  readonly abandonedHoldMs: number;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+}
+
+/** The budget that keeps its promises in a {@link Ledger} and its knowledge of the device in a {@link MemoryGauge}. */
+export class LedgerBudget implements MemoryBudget {
+  readonly #settings: BudgetSettings;
+  readonly #ledger: Ledger;
+  readonly #gauge: MemoryGauge;
+  readonly #inflation: Inflation;
+  readonly #listeners = new Set<() => void>();
+  /** Reservations of work that was given up, with the time at which they are given back at the latest. */
+  readonly #abandoned = new Map<LedgerReservation, number>();
+  /** The sum of tracked bytes that the last reading may be taken to show. */
+  #trackedAtReading = 0;
+
+  constructor(read: () => MemoryReading, settings: BudgetSettings) {
+    this.#settings = settings;
+    this.#ledger = settings.ledger;
+    this.#inflation = new Inflation(settings.clock);
+    this.#gauge = new MemoryGauge(read, settings, () => this.#noteReading());
+  }
+
+  availableBytes(): number {
+    this.#gauge.update();
+    return Math.max(0, this.#room());
+  }
+
+  capacityBytes(): number {
+    this.#gauge.update();
+    return this.#capacity();
+  }
+
+  reserve(bytes: number): Result<Reservation, ReservationRefusal> {
+    requireBytes(bytes);
+    this.#gauge.update();
+    // Added first: whoever asks at the same moment, in another thread, sees it and cannot be promised the same bytes.
+    this.#ledger.add(RESERVED, bytes);
+    const room = this.#room();
+    if (room >= 0 || bytes === 0) return ok(new LedgerReservation(this, bytes));
+    this.#ledger.takeOff(RESERVED, bytes);
+    const availableBytes = Math.max(0, room + bytes);
+    const message = `${this.#settings.name}: ${bytes} bytes wanted, ${availableBytes} available`;
+    return err({ kind: 'overloaded', message, requestedBytes: bytes, availableBytes });
+  }
+
+  reservedBytes(): number {
+    return this.#ledger.total(RESERVED);
+  }
+
+  trackAllocation(bytes: number): boolean {
+    requireBytes(bytes);
+    this.#gauge.update();
+    this.#ledger.add(TRACKED, bytes);
+    if (this.#room() >= 0 || bytes === 0) return true;
+    this.#ledger.takeOff(TRACKED, bytes);
+    return false;
+  }
+
+  trackDeallocation(bytes: number): number {
+    const taken = this.#ledger.takeOff(TRACKED, requireBytes(bytes));
+    if (taken > 0) this.#announceRoom();
+    return taken;
+  }
+
+  trackedBytes(): number {
+    return this.#ledger.total(TRACKED);
+  }
+
+  pressureRatio(): number {
+    this.#gauge.update();
+    return this.#pressureRatio();
+  }
+
+  isUnderPressure(): boolean {
+    return this.pressureRatio() > this.#settings.pressureThreshold;
+  }
+
+  inflation(): number {
+    return this.#inflation.factor();
+  }
+
+  recordOutOfMemory(bytes: number): void {
+    this.refresh();
+    // Where nobody tells what is free, it is the cap that is contradicted, not the model.
+    if (this.#gauge.freeBytes !== null && !this.#gauge.failing && this.#room() >= bytes) this.#inflation.raise();
+  }
+
+  refresh(): void {
+    this.#gauge.refresh();
+  }
+
+  onRelease(listener: () => void): () => void {
+    // Wrapped, so that a function that is given twice is called twice, and each unsubscribes itself alone.
+    const entry = () => listener();
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
+  }
+
+  lastFreeBytes(): number | null {
+    return this.#gauge.freeBytes;
+  }
+
+  snapshot(): MemoryBudgetSnapshot {
+    this.#gauge.update();
+    return this.#snapshot();
+  }
+
+  /** Called by reservations only. */
+  giveBack(reservation: LedgerReservation): void {
+    this.#abandoned.delete(reservation);
+    this.#ledger.takeOff(RESERVED, reservation.bytes);
+    this.#announceRoom();
+  }
+
+  /** Called by reservations only. */
+  hold(reservation: LedgerReservation): void {
+    this.#abandoned.set(reservation, this.#settings.clock() + this.#settings.abandonedHoldMs);
+  }
+
+  /** What is left of the budget; negative when others took what had been promised. */
+  #room(): number {
+    if (this.#abandoned.size > 0) this.#giveBackOverdue();
+    const reserved = this.#ledger.total(RESERVED);
+    const tracked = this.#ledger.total(TRACKED);
+    // What is free is free of what was tracked before the reading; a total is not.
+    const unseen = this.#gauge.freeBytes === null ? tracked : Math.max(0, tracked - this.#trackedAtReading);
+    return Math.min(this.#settings.capBytes - tracked, this.#gauge.usableBytes() - unseen) - reserved;
+  }
+
+  #capacity(): number {
+    return Math.min(this.#settings.capBytes, this.#gauge.capacityBytes());
+  }
+
+  #pressureRatio(): number {
+    const capacity = this.#capacity();
+    if (capacity === Infinity) return 0;
+    return capacity === 0 ? 1 : 1 - Math.min(1, Math.max(0, this.#room()) / capacity);
+  }
+
+  #giveBackOverdue(): void {
+    const nowMs = this.#settings.clock();
+    for (const [reservation, untilMs] of this.#abandoned) {
+      if (nowMs >= untilMs) reservation.release();
+    }
+  }
+
+  #announceRoom(): void {
+    if (this.#listeners.size === 0) return;
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        // As an uncaught error of its own: whoever gives memory back, in a `finally`, has nothing to do with it.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  #noteReading(): void {
+    if (!this.#gauge.failing) this.#trackedAtReading = this.#ledger.total(TRACKED);
+    if (memoryChannel.hasSubscribers) memoryChannel.publish(this.#snapshot());
+  }
+
+  #snapshot(): MemoryBudgetSnapshot {
+    return Object.freeze({
+      name: this.#settings.name,
+      freeBytes: this.#gauge.freeBytes,
+      totalBytes: this.#gauge.totalBytes,
+      capacityBytes: this.#capacity(),
+      availableBytes: Math.max(0, this.#room()),
+      reservedBytes: this.#ledger.total(RESERVED),
+      trackedBytes: this.#ledger.total(TRACKED),
+      pressureRatio: this.#pressureRatio(),
+      inflation: this.#inflation.factor(),
+      readingFailed: this.#gauge.failing,
+    });
+  }
+}
+
+class LedgerReservation implements Reservation {
+  readonly bytes: number;
+  readonly #budget: LedgerBudget;
+  #isReleased = false;
+
+  constructor(budget: LedgerBudget, bytes: number) {
+    this.#budget = budget;
+    this.bytes = bytes;
+  }
+
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#budget.giveBack(this);
+  }
+
+  releaseAfter(settled: PromiseLike<unknown>): void {
+    if (this.#isReleased) return;
+    this.#budget.hold(this);
+    const release = () => this.release();
+    settled.then(release, release);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+/** Whole bytes, so that sums are exact. */
+function requireBytes(bytes: number): number {
+  if (typeof bytes !== 'number') throw new TypeError(expected('bytes', 'a whole number of bytes', bytes));
+  if (!Number.isSafeInteger(bytes) || bytes < 0) {
+    throw new RangeError(expected('bytes', 'a whole number of bytes, at least 0', bytes));
+  }
+  return bytes;
+}

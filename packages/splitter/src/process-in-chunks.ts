@@ -1,0 +1,45 @@
+import { expected, type Result } from '@gearshift/contracts';
+import { requireFunction } from './check-limits.js';
+import type { ChunkError } from './errors/chunk-error.js';
+import { ChunkRun } from './running/chunk-run.js';
+import { itemWork, type ItemOutput } from './running/item-work.js';
+import { checkRunOptions, type RunOptions } from './running/run-options.js';
+
+/**
+ * Turns some of the items into as many results, in order.
+ *
+ * `signal` is aborted when the call is given up; what it returns after that is dropped.
+ */
+export type ItemFunction<T, R, E = unknown> = (
+  chunk: T[],
+  signal: AbortSignal,
+) => PromiseLike<Result<readonly R[], E>> | Result<readonly R[], E>;
+
+export type ItemOptions<T, R, E = unknown> = RunOptions<ItemFunction<T, R, E>>;
+
+/**
+ * Turns every item into a result, in ascending pieces that fit the budget, one after the other.
+ *
+ * @param items must not change meanwhile; a change of length ends the run with `'invalid-input'`.
+ * @param fn called with each piece, a copy of that part of `items`. May run out of memory (a smaller piece follows), fail,
+ * throw, return the wrong number of results, or never settle: what had finished stays.
+ * @returns the results in the order of the items, or the one reason why the run ended early, with the results that are
+ * there, for {@link resume}. Never rejects for anything that `fn` does.
+ * @throws (as a rejection) TypeError or RangeError that names an argument, before anything is called.
+ *
+ * @example
+ * const result = await processInChunks(texts, { maxChunkItems: 64 }, async (chunk) => ok(await embed(chunk)));
+ */
+export async function processInChunks<T, R, E = unknown>(
+  items: readonly T[],
+  options: ItemOptions<T, R, E>,
+  fn: ItemFunction<T, R, E>,
+): Promise<Result<R[], ChunkError<E, ItemOutput<R>>>> {
+  if (!Array.isArray(items)) throw new TypeError(expected('items', 'an array', items));
+  requireFunction('fn', fn);
+  const run = checkRunOptions(options);
+  const output: ItemOutput<R> = new Array<R | undefined>(items.length);
+  const work = itemWork(items, output, fn, options.fallback);
+  const result = await new ChunkRun(work, run).start([{ start: 0, end: items.length }]);
+  return result.ok ? { ok: true, value: output as R[] } : result;
+}

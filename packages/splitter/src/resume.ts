@@ -1,0 +1,96 @@
+import { expected, type Result } from '@gearshift/contracts';
+import { requireFunction } from './check-limits.js';
+import { changedSince, checkPartial } from './errors/check-partial.js';
+import type { ChunkError, PartialRun } from './errors/chunk-error.js';
+import type { ItemFunction, ItemOptions } from './process-in-chunks.js';
+import type { RangeFunction, RangeOptions } from './run-ranges.js';
+import { ChunkRun } from './running/chunk-run.js';
+import type { ChunkWork, Completed } from './running/chunk-work.js';
+import { itemWork, type ItemOutput } from './running/item-work.js';
+import { rangeWork } from './running/range-work.js';
+import { checkRunOptions, type CheckedRun } from './running/run-options.js';
+
+/**
+ * Goes on where {@link runRanges} ended early: does what remains and nothing else, with the same function or another one.
+ * A call that was given up may not have ended yet: see {@link RangeFunction} for what keeps it from writing.
+ *
+ * @param partial of the error; a copy that went through `postMessage` or JSON does as well.
+ * @returns as {@link runRanges}. `'invalid-input'`, without a call, when an operand's version is not the one that the
+ * finished ranges were computed with.
+ * @throws (as a rejection) TypeError or RangeError that names an argument, before anything is called.
+ */
+export async function resume<E = unknown>(
+  partial: PartialRun,
+  options: RangeOptions<E>,
+  fn: RangeFunction<E>,
+): Promise<Result<Completed, ChunkError<E>>>;
+
+/**
+ * Goes on where {@link processInChunks} ended early. The results that are there stay as they are, and `partial` too.
+ *
+ * @param items the same as before.
+ * @returns as {@link processInChunks}.
+ */
+export async function resume<T, R, E = unknown>(
+  partial: PartialRun<ItemOutput<R>>,
+  items: readonly T[],
+  options: ItemOptions<T, R, E>,
+  fn: ItemFunction<T, R, E>,
+): Promise<Result<R[], ChunkError<E, ItemOutput<R>>>>;
+
+export async function resume<T, R, E>(
+  partial: PartialRun | PartialRun<ItemOutput<R>>,
+  ...rest:
+    | [options: RangeOptions<E>, fn: RangeFunction<E>]
+    | [items: readonly T[], options: ItemOptions<T, R, E>, fn: ItemFunction<T, R, E>]
+): Promise<Result<Completed, ChunkError<E>> | Result<R[], ChunkError<E, ItemOutput<R>>>> {
+  const { output } = partial ?? {};
+  if (output === null || output === undefined) {
+    const [options, fn] = rest as [RangeOptions<E>, RangeFunction<E>];
+    return resumeRanges(checkPartial(partial as PartialRun), options, fn);
+  }
+  const [items, options, fn] = rest as [readonly T[], ItemOptions<T, R, E>, ItemFunction<T, R, E>];
+  return resumeItems(checkPartial(partial as PartialRun<ItemOutput<R>>), items, options, fn);
+}
+
+function resumeRanges<E>(
+  partial: PartialRun,
+  options: RangeOptions<E>,
+  fn: RangeFunction<E>,
+): Promise<Result<Completed, ChunkError<E>>> {
+  requireFunction('fn', fn);
+  const run = checkRunOptions(options);
+  return goOn(partial, rangeWork(partial.total, fn, options.fallback), run);
+}
+
+async function resumeItems<T, R, E>(
+  partial: PartialRun<ItemOutput<R>>,
+  items: readonly T[],
+  options: ItemOptions<T, R, E>,
+  fn: ItemFunction<T, R, E>,
+): Promise<Result<R[], ChunkError<E, ItemOutput<R>>>> {
+  if (!Array.isArray(items)) throw new TypeError(expected('items', 'the array of the run before', items));
+  if (items.length !== partial.total) {
+    throw new RangeError(`items: expected the ${partial.total} of the run before, got ${items.length}`);
+  }
+  if (!Array.isArray(partial.output) || partial.output.length !== partial.total) {
+    throw new TypeError(expected('partial.output', `an array of ${partial.total} elements`, partial.output));
+  }
+  requireFunction('fn', fn);
+  const run = checkRunOptions(options);
+  const output = partial.output.slice();
+  const result = await goOn(partial, itemWork(items, output, fn, options.fallback), run);
+  return result.ok ? { ok: true, value: output as R[] } : result;
+}
+
+async function goOn<V, E, O>(
+  partial: PartialRun<O>,
+  work: ChunkWork<V, E, O>,
+  run: CheckedRun<unknown>,
+): Promise<Result<Completed, ChunkError<E, O>>> {
+  const message = changedSince(partial, run.operands);
+  if (message === null) return new ChunkRun(work, run, partial).start(partial.remaining);
+  const { start, end } = partial.remaining[0] ?? { start: 0, end: 0 };
+  const error = { kind: 'invalid-input', message: `${run.name}: ${message}`, chunkIndex: 0, cause: null } as const;
+  return { ok: false, error: { ...error, range: { start, end }, partial: { ...partial, output: work.output() } } };
+}

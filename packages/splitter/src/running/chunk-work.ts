@@ -1,0 +1,51 @@
+import type { Result } from '@gearshift/contracts';
+import type { ChunkAttempt, ChunkErrorKind } from '../errors/chunk-error.js';
+
+/** Does items `[start, end)`. */
+export type ChunkCall<V, E> = (
+  start: number,
+  end: number,
+  signal: AbortSignal,
+) => PromiseLike<Result<V, E>> | Result<V, E>;
+
+/** What is to be done to a number of items, whatever they are. */
+export interface ChunkWork<V, E, O> {
+  readonly total: number;
+  readonly call: ChunkCall<V, E>;
+  /** Does the same in another place. */
+  readonly standIn: ChunkCall<V, E> | undefined;
+  /** Takes over the result of a call that was not given up, at once; or says why it cannot be right. */
+  accept(start: number, end: number, value: V): Rejection | null;
+  /** Why the input is no longer what it was, if so. */
+  whatChanged(): string | null;
+  /** Results up to now. */
+  output(): O;
+}
+
+export interface Rejection {
+  readonly kind: ChunkErrorKind;
+  readonly message: string;
+}
+
+/** A piece that failed. */
+export interface ChunkFailure extends Rejection {
+  readonly chunkIndex: number;
+  readonly start: number;
+  readonly end: number;
+  /** Already plain data. */
+  readonly cause: unknown;
+  /** It was the stand-in that failed. */
+  readonly fallback: boolean;
+}
+
+/** How a finished run came about. */
+export interface Completed {
+  readonly total: number;
+  /** Pieces that the work was cut into. */
+  readonly chunks: number;
+  readonly attempts: readonly ChunkAttempt[];
+  /** Calls of the functions; `attempts` holds at most 1,000 of them. */
+  readonly attemptCount: number;
+  /** Items that the stand-in did. */
+  readonly fallbackItems: number;
+}

@@ -1,0 +1,18 @@
+import { requireInteger } from '@gearshift/contracts';
+import { checkLimits, type ChunkLimits } from './chunk-limits.js';
+import { nextChunkItems } from './next-chunk.js';
+
+/**
+ * Into how many pieces `total` items would be cut now; 0 for no items, Infinity when not even the smallest piece fits.
+ * Costs a fraction of a microsecond and reserves nothing, so that a later run may find it otherwise.
+ *
+ * @example
+ * planChunks(1_000_000, { budget, bytesPerItem: 3076 }); // 1 where it fits whole
+ */
+export function planChunks(total: number, limits: ChunkLimits = {}): number {
+  requireInteger('total', total, 0);
+  const checked = checkLimits(limits);
+  if (total === 0) return 0;
+  const items = nextChunkItems(total, checked, checked.sizer);
+  return items === 0 ? Infinity : Math.ceil(total / items);
+}

@@ -1,0 +1,62 @@
+import { expected, requireInteger, type Result } from '@gearshift/contracts';
+import { requireFunction } from './check-limits.js';
+import type { RangeFunction } from './run-ranges.js';
+
+/** What results can be written into. */
+export type ResultArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** Does items `[start, end)` and writes their results to the beginning of `staged`, which is its own until it settles. */
+export type StagedFunction<A extends ResultArray, E = unknown> = (
+  start: number,
+  end: number,
+  staged: A,
+  signal: AbortSignal,
+) => PromiseLike<Result<unknown, E>> | Result<unknown, E>;
+
+/**
+ * Makes a {@link RangeFunction} of a function that cannot promise to write nothing once it is given up: it writes into
+ * memory of its own, which is copied to its place in `output` when the call succeeds in time, and dropped otherwise. Costs
+ * one copy, and `elementsPerItem` elements per item of a piece: count these in `bytesPerItem`.
+ *
+ * @param output holds `elementsPerItem` elements for each item of the run.
+ *
+ * @example
+ * await runRanges(rows, options, stageWrites(scores, 1, (start, end, staged, signal) => remote.score(start, staged, signal)));
+ */
+export function stageWrites<A extends ResultArray, E = unknown>(
+  output: A,
+  elementsPerItem: number,
+  fn: StagedFunction<A, E>,
+): RangeFunction<E> {
+  if (!ArrayBuffer.isView(output) || output instanceof DataView) {
+    throw new TypeError(expected('output', 'a typed array', output));
+  }
+  requireInteger('elementsPerItem', elementsPerItem, 1);
+  requireFunction('fn', fn);
+  return async (start, end, signal) => {
+    const staged = emptyLike(output, (end - start) * elementsPerItem);
+    const result = await fn(start, end, staged, signal);
+    // Nothing can come between the question and the copy.
+    if (result?.ok === true && !signal.aborted) copyTo(output, staged, start * elementsPerItem);
+    return result;
+  };
+}
+
+function emptyLike<A extends ResultArray>(output: A, elementCount: number): A {
+  return new (output.constructor as new (elementCount: number) => A)(elementCount);
+}
+
+function copyTo<A extends ResultArray>(output: A, staged: A, at: number): void {
+  (output as { set(from: A, at: number): void }).set(staged, at);
+}
