@@ -44,7 +44,7 @@ export function exportKnowledge(policy: string, knowledge: Knowledge): PolicySta
 
 function stateOf(line: CostLine, { decisions }: Knowledge): LineState | null {
   line.refresh(Infinity, decisions);
-  return line.samples > 0 ? lineState(line.total) : null;
+  return line.samples > 0 ? lineState(line.sums.total) : null;
 }
 
 /** All or nothing: what is not well formed to the last number changes nothing. */

@@ -1,8 +1,7 @@
 import type { SharedLearning } from '../dispatch-policy.js';
 import type { Cost } from './generic-cost.js';
-import { LearnedSums } from './learned-sums.js';
-import { RefreshInterval } from './refresh-interval.js';
-import { addResidual, bucketAt, residualOf, sampleCountOf } from './residual-buckets.js';
+import { LearnedSums, SUMS_LENGTH } from './learned-sums.js';
+import { addResidual, BUCKET_LENGTH, bucketAt, BUCKETS_AT, residualOf, sampleCountOf } from './residual-buckets.js';
 
 /** The first numbers of the sums: the normal equations, then what else is known about the line. */
 export const LINE = {
@@ -53,8 +52,6 @@ const HALF_BELIEVED_AT = 4;
  */
 export class CostLine {
   readonly sums: LearnedSums;
-  /** The total as of the last {@link refresh}. */
-  total: Float64Array;
   /** The counter of decisions when somebody's last run was noticed. */
   lastRunAt = 0;
   fixedMs: number;
@@ -64,16 +61,15 @@ export class CostLine {
   /** Latency that the exploration under way has paid for; 0 while none is. */
   exploredUpToMs = 0;
   readonly #prior: Cost;
-  readonly #interval = new RefreshInterval();
   #p11 = 0;
   #p12 = 0;
   #p22 = 0;
   #noise2 = FIRST_DEVIATION * FIRST_DEVIATION;
   #runsSeen = 0;
+  #isStale = true;
 
   constructor(name: string, prior: Cost) {
     this.sums = new LearnedSums(name);
-    this.total = this.sums.total();
     this.#prior = prior;
     this.fixedMs = prior.fixedMs;
     this.msPerUnit = prior.msPerUnit;
@@ -81,17 +77,17 @@ export class CostLine {
 
   share(learning: SharedLearning): void {
     this.sums.share(learning);
-    this.#interval.setDue();
+    this.#isStale = true;
   }
 
   /** Enough was measured, by all threads together, to choose by it. */
   get isKnown(): boolean {
-    return this.total[LINE.samples] >= SAMPLES_TO_KNOW;
+    return this.sums.total[LINE.samples] >= SAMPLES_TO_KNOW;
   }
 
   /** Fitted samples, of all threads. */
   get samples(): number {
-    return this.total[LINE.samples];
+    return this.sums.total[LINE.samples];
   }
 
   /** Standard deviation of log(measured / predicted), run by run. */
@@ -101,8 +97,9 @@ export class CostLine {
 
   /** Takes in what this thread and, once in a while, what the others have learned. */
   refresh(nowMs: number, decisions: number): void {
-    if (!this.#interval.take(this.sums.isShared, nowMs)) return;
-    const total = (this.total = this.sums.total());
+    if (!this.sums.look(nowMs) && !this.#isStale) return;
+    this.#isStale = false;
+    const { total } = this.sums;
     if (total[LINE.runs] !== this.#runsSeen) {
       this.#runsSeen = total[LINE.runs];
       this.lastRunAt = decisions;
@@ -112,16 +109,21 @@ export class CostLine {
 
   /** @returns expected milliseconds for this much work. */
   predict(units: number): number {
-    return (this.fixedMs + this.msPerUnit * units) * Math.exp(residualOf(this.total, bucketAt(units)));
+    return this.predictAt(units, bucketAt(units), 0);
+  }
+
+  /** The same for a device of this speed, of this bucket: a decision asks for several devices at one size. */
+  predictAt(units: number, bucket: number, logFactor: number): number {
+    return (this.fixedMs + this.msPerUnit * units) * Math.exp(residualOf(this.sums.total, bucket) + logFactor);
   }
 
   /** Expected squared error of {@link predict} itself, as a logarithm: without the scatter from run to run. */
-  variance(units: number): number {
+  variance(units: number, bucket = bucketAt(units)): number {
     const most = LARGEST_DEVIATION * LARGEST_DEVIATION;
     if (!(this.samples > 0)) return most;
     const line = this.fixedMs + this.msPerUnit * units;
     const leverage = (this.#p11 + units * (2 * this.#p12 + units * this.#p22)) / (line * line);
-    const seen = sampleCountOf(this.total, bucketAt(units));
+    const seen = sampleCountOf(this.sums.total, bucket);
     const unseen = (UNSEEN_SIZE_DEVIATION * UNSEEN_SIZE_DEVIATION) / ((1 + seen) * (1 + seen));
     const variance = this.#noise2 * Math.max(0, leverage) + unseen;
     return variance < most ? variance : most;
@@ -135,12 +137,25 @@ export class CostLine {
   /** Counts a run that is not to be fitted. */
   addRun(): void {
     this.sums.own[LINE.runs] += 1;
-    this.#changed();
+    this.#isStale = true;
+    this.sums.changed(LINE.runs, LINE.runs + 1);
   }
 
-  /** Somebody added to this thread's share. */
+  /** All of this thread's share may have been changed. */
   learnedElsewhere(): void {
-    this.#changed();
+    this.#isStale = true;
+    this.sums.changed(0, SUMS_LENGTH);
+  }
+
+  /** Counts milliseconds that are expected to be lost by a choice of this device. */
+  addRegret(ms: number): void {
+    this.sums.own[LINE.regretMs] += ms;
+    this.sums.changed(LINE.regretMs, LINE.regretMs + 1);
+  }
+
+  addExploration(): void {
+    this.sums.own[LINE.explorations] += 1;
+    this.sums.changed(LINE.explorations, LINE.explorations + 1);
   }
 
   /**
@@ -159,10 +174,13 @@ export class CostLine {
     own[LINE.weight] = own[LINE.weight] * FORGETTING + 1;
     own[LINE.samples] += 1;
     own[LINE.runs] += 1;
-    this.#solve(this.sums.total());
-    addResidual(own, bucketAt(units), Math.log(ms / (this.fixedMs + this.msPerUnit * units)));
     this.#addError(own, error);
-    this.#changed();
+    this.#isStale = true;
+    this.sums.changed(0, BUCKETS_AT);
+    this.#solve(this.sums.total);
+    const bucket = bucketAt(units);
+    addResidual(own, bucket, Math.log(ms / (this.fixedMs + this.msPerUnit * units)));
+    this.sums.changed(bucket, bucket + BUCKET_LENGTH);
   }
 
   #addError(own: Float64Array, error: number): void {
@@ -170,11 +188,6 @@ export class CostLine {
       own[LINE.squaredErrors] * ERROR_FORGETTING + Math.min(error * error, LARGEST_SQUARED_ERROR);
     own[LINE.relativeErrors] = own[LINE.relativeErrors] * ERROR_FORGETTING + Math.min(Math.abs(Math.expm1(error)), 10);
     own[LINE.errorWeight] = own[LINE.errorWeight] * ERROR_FORGETTING + 1;
-  }
-
-  #changed(): void {
-    this.#interval.setDue();
-    this.sums.changed();
   }
 
   #solve(total: Float64Array): void {

@@ -1,11 +1,11 @@
 import type { DecisionReason } from '@gearshift/contracts';
 import type { Work } from '../../work.js';
 import type { DecisionContext, DecisionSlot, DeviceView } from '../dispatch-policy.js';
-import { LINE } from './cost-line.js';
 import { DeviceEstimate } from './device-estimate.js';
 import { unitsOf } from './generic-cost.js';
 import type { Knowledge } from './knowledge.js';
 import { opportunityLossMs } from './opportunity-loss.js';
+import { bucketAt } from './residual-buckets.js';
 import { ledgerKey, ResidencyLedger } from './residency-ledger.js';
 import { remember } from './task.js';
 import type { TokenBucket } from './token-bucket.js';
@@ -18,6 +18,11 @@ const LARGEST_SHARE_OF_TOKENS = 0.25;
 const DECISIONS_BETWEEN_EXPLORATIONS = 8;
 /** Sending a whole operand to stay may cost this much more than sending the part that is needed anyway. */
 const KEEP_MARGIN = 1.1;
+
+/** The regret is estimated at one decision in so many: it costs as much as half a decision. */
+const DECISIONS_PER_REGRET = 8;
+/** A device that is so many times slower is not in the running. */
+const HOPELESS = 16;
 
 /** Chooses a device for one request by what is known of them all. */
 export class DeviceChoice {
@@ -67,6 +72,7 @@ export class DeviceChoice {
     const task = tasks.of(work);
     remember(task, work);
     const units = unitsOf(work);
+    const bucket = bucketAt(units);
     this.#count = 0;
     for (let i = 0; i < views.length; i++) {
       const view = views[i];
@@ -81,7 +87,7 @@ export class DeviceChoice {
       estimate.view = view;
       estimate.device = device;
       estimate.line = line;
-      estimate.fill(units, work.requestBytes, decisions);
+      estimate.fill(units, bucket, work.requestBytes);
       this.#count += 1;
     }
   }
@@ -150,8 +156,8 @@ export class DeviceChoice {
     const extraMs = Math.max(0, brightest.totalMs - chosen.totalMs);
     this.#tokens.spend(extraMs);
     line.exploredUpToMs = chosen.totalMs + extraMs;
-    line.sums.own[LINE.explorations] += 1;
-    line.sums.own[LINE.regretMs] += extraMs;
+    line.addExploration();
+    line.addRegret(extraMs);
     write(out, brightest, chosen, 'explore');
     return true;
   }
@@ -213,8 +219,9 @@ export class DeviceChoice {
 
   #countRegret(chosen: DeviceEstimate, other: DeviceEstimate): void {
     const { decisions } = this.#knowledge;
+    if (decisions % DECISIONS_PER_REGRET !== 0 || other.totalMs > HOPELESS * chosen.totalMs) return;
     const deviation = Math.hypot(chosen.runUncertainty(decisions), other.runUncertainty(decisions));
-    chosen.line.sums.own[LINE.regretMs] += opportunityLossMs(chosen.totalMs, other.totalMs, deviation);
+    chosen.line.addRegret(DECISIONS_PER_REGRET * opportunityLossMs(chosen.totalMs, other.totalMs, deviation));
   }
 }
 

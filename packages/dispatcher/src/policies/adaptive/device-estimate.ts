@@ -20,6 +20,7 @@ export class DeviceEstimate {
   /** What it would be if the request fitted the device's memory as a whole. */
   wholeMs = NaN;
   #units = NaN;
+  #bucket = 0;
   #uploadBytes = NaN;
 
   constructor(view: DeviceView, device: DeviceKnowledge, line: CostLine) {
@@ -38,19 +39,22 @@ export class DeviceEstimate {
     return this.device.kind === 'cpu' || this.view.holdsOperand;
   }
 
-  /** @param requestBytes what travels with each request; it counts as part of the run. */
-  fill(units: number, requestBytes: number, decisions: number): void {
+  /**
+   * @param bucket that this much work falls into.
+   * @param requestBytes what travels with each request; it counts as part of the run.
+   */
+  fill(units: number, bucket: number, requestBytes: number): void {
     const { view, device, line } = this;
     const { chunks, queueMs } = view;
-    const factor = device.speed.factor(decisions);
-    const wholeRunMs = line.predict(units) * factor;
+    const wholeRunMs = line.predictAt(units, bucket, device.speed.logFactor);
     const uploadBytes = device.kind === 'cpu' || view.holdsOperand ? 0 : Math.max(0, view.bytesToUpload - requestBytes);
     const wholeUploadMs = device.transfer.predict(uploadBytes);
     this.#units = units;
+    this.#bucket = bucket;
     this.#uploadBytes = uploadBytes;
     this.queueMs = queueMs;
     this.wholeMs = queueMs + wholeRunMs + wholeUploadMs;
-    this.runMs = chunks > 1 ? line.predict(units / chunks) * factor * chunks : wholeRunMs;
+    this.runMs = chunks > 1 ? line.predict(units / chunks) * device.speed.factor * chunks : wholeRunMs;
     this.uploadMs = chunks > 1 ? device.transfer.predict(uploadBytes / chunks) * chunks : wholeUploadMs;
     this.residentMs = queueMs + this.runMs;
     this.totalMs = this.residentMs + this.uploadMs;
@@ -59,7 +63,7 @@ export class DeviceEstimate {
   /** How far the expected run may be off, as a logarithm, the scatter from run to run left out. */
   runUncertainty(decisions: number): number {
     const { line, device } = this;
-    const variance = line.variance(this.#units) + device.speed.variance(decisions);
+    const variance = line.variance(this.#units, this.#bucket) + device.speed.variance;
     return grown(variance, decisions - device.speed.lastRunAt);
   }
 

@@ -1,10 +1,10 @@
 import type { SharedLearning } from '../dispatch-policy.js';
 import { LearnedSums } from './learned-sums.js';
-import { RefreshInterval } from './refresh-interval.js';
 import { SpikeRule } from './spike-rule.js';
 
 /** Decayed weight of the samples, and their decayed sum of log(measured / line); runs for life. */
 const SPEED = { weight: 0, sum: 1, runs: 2 } as const;
+const SPEED_LENGTH = 3;
 const KEPT_PER_SAMPLE = 0.95;
 /** A factor of 1 counts as much as one sample. */
 const PRIOR_WEIGHT = 1;
@@ -25,9 +25,11 @@ export class DeviceSpeed {
   /** The counter of decisions when somebody's last run was noticed. */
   lastRunAt = 0;
   readonly #rule = new SpikeRule();
-  readonly #interval = new RefreshInterval();
+  #isStale = true;
   #weight = 0;
   #mean = 0;
+  #logFactor = 0;
+  #doubt = 0;
   #lastDeviation = 0;
   #runsSeen = 0;
 
@@ -37,36 +39,40 @@ export class DeviceSpeed {
 
   share(learning: SharedLearning): void {
     this.sums.share(learning);
-    this.#interval.setDue();
+    this.#isStale = true;
   }
 
+  /** Takes in what all threads have measured, and lets it fade. */
   refresh(nowMs: number, decisions: number): void {
-    if (!this.#interval.take(this.sums.isShared, nowMs)) return;
-    const total = this.sums.total();
-    if (total[SPEED.runs] !== this.#runsSeen) {
-      this.#runsSeen = total[SPEED.runs];
-      this.lastRunAt = decisions;
+    if (this.sums.look(nowMs) || this.#isStale) {
+      this.#isStale = false;
+      const { total } = this.sums;
+      if (total[SPEED.runs] !== this.#runsSeen) {
+        this.#runsSeen = total[SPEED.runs];
+        this.lastRunAt = decisions;
+      }
+      this.#weight = total[SPEED.weight];
+      this.#mean = this.#weight > 0 ? total[SPEED.sum] / this.#weight : 0;
     }
-    this.#weight = total[SPEED.weight];
-    this.#mean = this.#weight > 0 ? total[SPEED.sum] / this.#weight : 0;
+    if (this.#mean === 0) return;
+    const halfLives = (decisions - this.lastRunAt) / (HALF_LIFE_PER_WEIGHT * this.#weight);
+    const weight = halfLives === 0 ? this.#weight : this.#weight * Math.exp(-Math.LN2 * halfLives);
+    this.#logFactor = (this.#mean * weight) / (weight + PRIOR_WEIGHT);
+    this.#doubt = this.#mean - this.#logFactor;
   }
 
-  /** By how much to multiply what the line says. */
-  factor(decisions: number): number {
-    return this.#mean === 0 ? 1 : Math.exp(this.logFactor(decisions));
+  /** By how much to multiply what the line says, as of the last {@link refresh}. */
+  get factor(): number {
+    return Math.exp(this.#logFactor);
   }
 
-  logFactor(decisions: number): number {
-    if (this.#mean === 0) return 0;
-    const weight = this.#weightAt(decisions);
-    return (this.#mean * weight) / (weight + PRIOR_WEIGHT);
+  get logFactor(): number {
+    return this.#logFactor;
   }
 
   /** How far the factor may be off, as a logarithm squared: by what was noticed but is not believed, or no longer. */
-  variance(decisions: number): number {
-    if (this.#mean === 0) return 0;
-    const doubt = (this.#mean * PRIOR_WEIGHT) / (this.#weightAt(decisions) + PRIOR_WEIGHT);
-    return doubt * doubt;
+  get variance(): number {
+    return this.#doubt * this.#doubt;
   }
 
   /**
@@ -74,11 +80,11 @@ export class DeviceSpeed {
    * @param limit beyond this an error of prediction is an outlier.
    * @returns whether the run was usual for the device as it is: only then may its time be fitted.
    */
-  observe(deviation: number, limit: number, decisions: number): boolean {
+  observe(deviation: number, limit: number): boolean {
     const { own } = this.sums;
     own[SPEED.runs] += 1;
     // A factor that faded only for want of looks is as good as the one in force.
-    const error = nearerToZero(deviation - this.logFactor(decisions), deviation - this.#mean);
+    const error = nearerToZero(deviation - this.#logFactor, deviation - this.#mean);
     const verdict = this.#rule.judge(error, limit);
     const lastDeviation = this.#lastDeviation;
     this.#lastDeviation = deviation;
@@ -93,14 +99,9 @@ export class DeviceSpeed {
       own[SPEED.weight] = isConfirmed ? Math.max(weight, own[SPEED.weight]) : weight;
       own[SPEED.sum] = own[SPEED.weight] * clip(believed);
     }
-    this.#interval.setDue();
-    this.sums.changed();
+    this.#isStale = true;
+    this.sums.changed(0, SPEED_LENGTH);
     return verdict === 'usual';
-  }
-
-  #weightAt(decisions: number): number {
-    const halfLives = (decisions - this.lastRunAt) / (HALF_LIFE_PER_WEIGHT * this.#weight);
-    return this.#weight * Math.pow(0.5, halfLives);
   }
 }
 

@@ -51,19 +51,19 @@ function shapeForecast(knowledge: Knowledge, task: Task): ShapeForecast {
     const line = device.lines[task.number];
     if (line === undefined) continue;
     current(line, decisions);
-    explorations += line.total[LINE.explorations];
-    estimatedRegretMs += line.total[LINE.regretMs];
-    errors += line.total[LINE.relativeErrors];
-    errorWeight += line.total[LINE.errorWeight];
+    explorations += line.sums.total[LINE.explorations];
+    estimatedRegretMs += line.sums.total[LINE.regretMs];
+    errors += line.sums.total[LINE.relativeErrors];
+    errorWeight += line.sums.total[LINE.errorWeight];
     if (line.samples > 0) known.push({ device, line });
   }
   return Object.freeze({
     shape: task.shape,
     unit: task.unit,
-    devices: Object.freeze(known.map((each) => deviceForecast(each, decisions))),
+    devices: Object.freeze(known.map((each) => deviceForecast(each))),
     breakEven: Object.freeze({
-      cold: breakEven(known, task, decisions, true),
-      resident: breakEven(known, task, decisions, false),
+      cold: breakEven(known, task, true),
+      resident: breakEven(known, task, false),
     }),
     predictionError: errorWeight > 0 ? errors / errorWeight : null,
     explorations,
@@ -71,8 +71,8 @@ function shapeForecast(knowledge: Knowledge, task: Task): ShapeForecast {
   });
 }
 
-function deviceForecast({ device, line }: KnownDevice, decisions: number): DeviceForecast {
-  const slowdown = device.speed.factor(decisions);
+function deviceForecast({ device, line }: KnownDevice): DeviceForecast {
+  const slowdown = device.speed.factor;
   return Object.freeze({
     id: device.id,
     kind: device.kind,
@@ -85,13 +85,13 @@ function deviceForecast({ device, line }: KnownDevice, decisions: number): Devic
 }
 
 /** The smallest size from which on some GPU is faster at all larger sizes; null where there is none such. */
-function breakEven(known: readonly KnownDevice[], task: Task, decisions: number, cold: boolean): SizeForecast | null {
+function breakEven(known: readonly KnownDevice[], task: Task, cold: boolean): SizeForecast | null {
   const cpus = known.filter(({ device }) => device.kind === 'cpu');
   const gpus = known.filter(({ device }) => device.kind !== 'cpu');
   if (cpus.length === 0 || gpus.length === 0) return null;
   const timeMs = ({ device, line }: KnownDevice, units: number): number => {
     const uploadBytes = cold && device.kind !== 'cpu' ? units * task.operandBytesPerUnit : 0;
-    return line.predict(units) * device.speed.factor(decisions) + device.transfer.predict(uploadBytes);
+    return line.predict(units) * device.speed.factor + device.transfer.predict(uploadBytes);
   };
   const gpuIsFaster = (units: number): boolean =>
     Math.min(...gpus.map((gpu) => timeMs(gpu, units))) < Math.min(...cpus.map((cpu) => timeMs(cpu, units)));

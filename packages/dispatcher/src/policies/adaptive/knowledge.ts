@@ -66,15 +66,15 @@ export class Knowledge {
     const { decisions } = this;
     line.refresh(nowMs, decisions);
     device.speed.refresh(nowMs, decisions);
-    const logFactor = device.speed.logFactor(decisions);
+    const { logFactor } = device.speed;
     const deviation = Math.log(ms / line.predict(units));
     // Until the line is known it is the line that is wrong, not the device that is slow.
-    if (line.isKnown && !device.speed.observe(deviation, line.outlierLimit(units), decisions)) {
+    if (line.isKnown && !device.speed.observe(deviation, line.outlierLimit(units))) {
       line.addRun();
       return;
     }
     device.speed.refresh(nowMs, decisions);
-    line.fit(units, ms / device.speed.factor(decisions), deviation - logFactor);
+    line.fit(units, ms / device.speed.factor, deviation - logFactor);
   }
 
   /** Whoever explored and paid too little pays the rest, before anything else is explored. */

@@ -2,51 +2,70 @@ import type { SharedLearning, SharedSums } from '../dispatch-policy.js';
 
 /** Numbers under one name; as many as a tracker keeps. */
 export const SUMS_LENGTH = 256;
+/** What others publish is looked at no more often than this: adding it up costs a good part of a decision's time. */
+const LOOK_INTERVAL_MS = 10;
 
 /**
- * Where one part of the policy keeps its sums: alone at first, and together with all other threads as soon as there is a
- * place for that. What was learned alone until then, or imported, moves along.
+ * The sums of one part of the policy: this thread's alone at first, and everybody's as soon as there is a place for that.
+ * What was learned alone until then, or imported, moves along.
  */
 export class LearnedSums {
   readonly name: string;
-  #sums: SharedSums = privateSums();
-  #isShared = false;
+  #sums: SharedSums | undefined;
+  #own: Float64Array = new Float64Array(SUMS_LENGTH);
+  /** Of all others, as of the last look. */
+  #others: Float64Array | undefined;
+  #total: Float64Array = this.#own;
+  #lookedAtMs = NaN;
 
   constructor(name: string) {
     this.name = name;
   }
 
-  get isShared(): boolean {
-    return this.#isShared;
-  }
-
   /** This thread's share: change it in place, then call {@link changed}. */
   get own(): Float64Array {
-    return this.#sums.own;
+    return this.#own;
   }
 
-  changed(): void {
-    this.#sums.changed();
+  /** Everybody's, as of the last look, what this thread has changed since included. Not to be changed. */
+  get total(): Float64Array {
+    return this.#total;
   }
 
-  /** Everybody's. Valid until the next call. */
-  total(): Float64Array {
-    return this.#sums.total();
+  /** @param from index of the first number that was changed, and `to` of the one after the last. */
+  changed(from: number, to: number): void {
+    if (this.#others !== undefined) {
+      for (let i = from; i < to; i++) this.#total[i] = this.#others[i] + this.#own[i];
+    }
+    this.#sums?.changed();
+  }
+
+  /** @returns whether there may be news from others. */
+  look(nowMs: number): boolean {
+    if (this.#sums === undefined || this.#others === undefined) return false;
+    const sinceMs = nowMs - this.#lookedAtMs;
+    // The first look is due at once, and a clock that went back is no reason to wait for it.
+    if (sinceMs >= 0 && sinceMs < LOOK_INTERVAL_MS) return false;
+    this.#lookedAtMs = nowMs;
+    const seen = this.#sums.total();
+    for (let i = 0; i < SUMS_LENGTH; i++) {
+      this.#total[i] = seen[i];
+      this.#others[i] = seen[i] - this.#own[i];
+    }
+    return true;
   }
 
   share(learning: SharedLearning): void {
-    if (this.#isShared) return;
+    if (this.#sums !== undefined) return;
     const shared = learning.sums(this.name);
     if (shared === undefined) return;
-    const { own } = this.#sums;
-    for (let i = 0; i < own.length; i++) shared.own[i] += own[i];
+    for (let i = 0; i < SUMS_LENGTH; i++) shared.own[i] += this.#own[i];
     this.#sums = shared;
-    this.#isShared = true;
+    this.#own = shared.own;
+    this.#others = new Float64Array(SUMS_LENGTH);
+    this.#total = new Float64Array(SUMS_LENGTH);
     shared.changed();
+    this.look(0);
+    this.#lookedAtMs = NaN;
   }
-}
-
-function privateSums(): SharedSums {
-  const own = new Float64Array(SUMS_LENGTH);
-  return { own, changed() {}, total: () => own };
 }

@@ -44,7 +44,7 @@ export function lineState(total: Float64Array): LineState {
 
 /** Adds it to this thread's share, with little weight, unless more than that was measured here already. */
 export function takeOver(line: CostLine, state: LineState): void {
-  if (line.sums.total()[LINE.weight] >= IMPORTED_WEIGHT) return;
+  if (line.sums.total[LINE.weight] >= IMPORTED_WEIGHT) return;
   const { own } = line.sums;
   const share = Math.min(1, IMPORTED_WEIGHT / state.weight);
   for (const name of FADING) own[LINE[name]] += share * state[name];
