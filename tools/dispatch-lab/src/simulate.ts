@@ -1,5 +1,5 @@
-import { type AttemptReport, type PreparedRequest, type TopKOutput, type TopKRequest } from '@gearshift/contracts';
-import { createDispatcher, type AttemptTracker } from '@gearshift/dispatcher';
+import type { PreparedRequest, TopKOutput, TopKRequest } from '@gearshift/contracts';
+import { createDispatcher } from '@gearshift/dispatcher';
 import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/test-kit/simulated-device';
 import { createTracker } from '@gearshift/tracker';
 import type { Contender } from './contenders/contender.js';
@@ -80,14 +80,10 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
 
   const tracker = createTracker();
   const { policy, trackedBy } = contender.create();
-  const recording: AttemptTracker = {
-    snapshot: (operation) => tracker.snapshot(operation),
-    record: (attempt: AttemptReport) => tracker.record(attempt),
-  };
   const dispatcher = createDispatcher({
     backends: [gpu, cpu],
     policy,
-    tracker: trackedBy?.(recording) ?? recording,
+    tracker: trackedBy?.(tracker) ?? tracker,
     clock: scheduler.nowMs,
   });
 

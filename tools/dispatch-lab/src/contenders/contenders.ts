@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 import type { DispatchPolicy } from '@gearshift/dispatcher';
+import { adaptive } from './adaptive.js';
 import { alwaysCpu, alwaysGpu } from './always.js';
 import type { Contender } from './contender.js';
 import { fixedThreshold } from './fixed-threshold.js';
@@ -10,6 +11,7 @@ import { originalAsCoded, originalAsIntended } from './original.js';
 
 /** In the order of tables. */
 export const CONTENDERS: readonly Contender[] = [
+  adaptive,
   alwaysCpu,
   alwaysGpu,
   originalAsCoded,
