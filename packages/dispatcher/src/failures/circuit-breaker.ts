@@ -1,7 +1,7 @@
 import { expected, requireFinite, requireObject, type AttemptOutcome } from '@gearshift/contracts';
 import { breakerChannel, deviceChannel, type BreakerEvent, type DeviceEvent } from './breaker-events.js';
 import type { BreakerCause, BreakerSnapshot, BreakerState, OpenCause } from './breaker-snapshot.js';
-import { classOf } from './outcome-class.js';
+import { classOf, type OutcomeClass } from './outcome-class.js';
 import { OutcomeWindow } from './outcome-window.js';
 
 /** What a request may do with the device; `'probe'` hands out the one lease. */
@@ -163,7 +163,7 @@ class SavingsBreaker implements CircuitBreaker {
 
   record(outcome: AttemptOutcome, latencyMs: number, probe: boolean, ticket?: number): void {
     if (probe) this.#expireLease();
-    if (ticket === undefined) ticket = probe ? this.#lease : this.#epoch;
+    ticket ??= probe ? this.#lease : this.#epoch;
     const isOfThisDevice = probe ? ticket > this.#leasesBeforeEpoch : ticket === this.#epoch;
     const came = classOf(outcome);
     if (came === 'fatal') {
@@ -230,8 +230,10 @@ class SavingsBreaker implements CircuitBreaker {
   }
 
   /** While closed. */
-  #count(came: ReturnType<typeof classOf>, latencyMs: number): void {
+  #count(came: Exclude<OutcomeClass, 'fatal'>, latencyMs: number): void {
     switch (came) {
+      case 'ignored':
+        return;
       case 'success':
         this.#consecutiveFaults = 0;
         this.#window.add(false);
@@ -255,7 +257,7 @@ class SavingsBreaker implements CircuitBreaker {
     return attempts >= MIN_WINDOW_ATTEMPTS && faults >= MAX_FAULT_RATE * attempts;
   }
 
-  #endProbe(came: ReturnType<typeof classOf>, latencyMs: number): void {
+  #endProbe(came: Exclude<OutcomeClass, 'fatal'>, latencyMs: number): void {
     if (came === 'success') {
       this.#probesSucceeded += 1;
       this.#close('probe-succeeded');

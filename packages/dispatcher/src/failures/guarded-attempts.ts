@@ -17,8 +17,8 @@ export interface GuardedAnswer {
   readonly endedAtMs: number;
 }
 
-/** The backend's own answer, or that it gave none. */
-type Settled = { readonly given: BackendAnswer } | 'overdue';
+/** What the backend answered, or threw, or that it did neither. */
+type Settled = { readonly given: BackendAnswer } | { readonly thrown: unknown } | 'overdue';
 
 /** How long a backend may take to notice that the caller gave up. */
 const ABORT_GRACE_MS = 250;
@@ -54,31 +54,22 @@ export class GuardedAttempts {
     const output = job.ownsOutput ? job.output : outputLike(job.output);
     clearCount(output);
     const startedAtMs = this.#clock();
-    let answer: BackendAnswer;
-    let endedAtMs: number;
-    try {
-      const settled = await this.#settle(backend, job, output, startedAtMs, limitMs);
-      endedAtMs = this.#clock();
-      if (settled === 'overdue') {
-        if (job.ownsOutput) job.output = outputLike(output);
-        answer = overdueAnswer(backend.id, limitMs, job.signal?.aborted === true);
-      } else answer = checkAnswer(backend.id, job.request, output, settled.given, job.signal?.aborted === true);
-      if (answer.ok) answer = await this.#verified(backend, job, output, plan.probe, answer);
-    } catch (thrown) {
-      endedAtMs = this.#clock();
-      if (plan.last && isCallersMistake(thrown)) {
-        breaker?.record('invalid-input', endedAtMs - startedAtMs, plan.probe, ticket);
-        throw thrown;
-      }
-      answer = thrownAnswer(backend.id, thrown);
+    const settled = await this.#settle(backend, job, output, startedAtMs, limitMs);
+    const endedAtMs = this.#clock();
+    if (plan.last && settled !== 'overdue' && 'thrown' in settled && isCallersMistake(settled.thrown)) {
+      breaker?.record('invalid-input', endedAtMs - startedAtMs, plan.probe, ticket);
+      throw settled.thrown;
     }
+    if (settled === 'overdue' && job.ownsOutput) job.output = outputLike(output);
+    let answer = answerOf(settled, backend, job, output, limitMs);
+    if (answer.ok) answer = await this.#verified(backend, job, output, plan.probe, answer);
     breaker?.record(answer.ok ? 'success' : answer.error.kind, endedAtMs - startedAtMs, plan.probe, ticket);
     if (answer.ok && output !== job.output) copyOutput(output, job.output, job.request.outputLength);
     return { answer, startedAtMs, endedAtMs };
   }
 
   #settle(backend: Backend, job: Job, output: Output, nowMs: number, limitMs: number): Promise<Settled> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const controller = new AbortController();
       const { signal } = job;
       const forwardAbort = () => {
@@ -104,14 +95,14 @@ export class GuardedAttempts {
             release();
             resolve({ given });
           },
-          (thrown) => {
+          (thrown: unknown) => {
             release();
-            reject(thrown);
+            resolve({ thrown });
           },
         );
       } catch (thrown) {
         release();
-        reject(thrown);
+        resolve({ thrown });
       }
     });
   }
@@ -131,9 +122,19 @@ export class GuardedAttempts {
   }
 }
 
-function overdueAnswer(backend: string, limitMs: number, aborted: boolean): BackendAnswer {
-  if (aborted) return err({ kind: 'aborted', message: `${backend}: it did not answer an abort`, backend });
-  return err({ kind: 'timeout', message: `${backend}: it did not answer within ${limitMs} ms`, backend });
+function answerOf(settled: Settled, backend: Backend, job: Job, output: Output, limitMs: number): BackendAnswer {
+  const aborted = job.signal?.aborted === true;
+  if (settled === 'overdue') {
+    const message = aborted ? 'it did not answer an abort' : `it did not answer within ${limitMs} ms`;
+    return err({ kind: aborted ? 'aborted' : 'timeout', message: `${backend.id}: ${message}`, backend: backend.id });
+  }
+  if ('thrown' in settled) return thrownAnswer(backend.id, settled.thrown);
+  try {
+    return checkAnswer(backend.id, job.request, output, settled.given, aborted);
+  } catch (thrown) {
+    // Even looking at what it answered may throw.
+    return thrownAnswer(backend.id, thrown);
+  }
 }
 
 /** So that a backend which leaves the count alone is found out, also when an earlier attempt had set it. */
@@ -141,6 +142,6 @@ export function clearCount(output: Output): void {
   if ('count' in output) output.count = 0;
 }
 
-export function isCallersMistake(thrown: unknown): boolean {
+export function isCallersMistake(thrown: unknown): thrown is TypeError | RangeError {
   return thrown instanceof TypeError || thrown instanceof RangeError;
 }

@@ -1,0 +1,506 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BACKEND_ERROR_KINDS, CHANNELS, type AttemptOutcome } from '@gearshift/contracts';
+import { createCircuitBreaker, type BreakerState, type CircuitBreaker } from '../src/index.js';
+
+const LEASE_MS = 1000;
+
+function setUp() {
+  const time = { nowMs: 0 };
+  const breaker = createCircuitBreaker({ device: 'cuda:0', clock: () => time.nowMs, leaseMs: LEASE_MS });
+  return { breaker, time };
+}
+
+const record = (breaker: CircuitBreaker, outcomes: readonly AttemptOutcome[], latencyMs = 1) => {
+  for (const outcome of outcomes) breaker.record(outcome, latencyMs, false);
+};
+const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+
+/** Open, and a failed attempt costs 1 ms. */
+function opened() {
+  const made = setUp();
+  record(made.breaker, times(4, 'fault'));
+  expect(made.breaker.state).toBe('open');
+  return made;
+}
+
+/** One probe, ended with `outcome`. */
+function probe(breaker: CircuitBreaker, outcome: AttemptOutcome) {
+  expect(breaker.admit(1e9)).toBe('probe');
+  breaker.record(outcome, 1, true);
+}
+
+describe('what opens it', () => {
+  it('lets everything pass while closed, whatever is missed', () => {
+    const { breaker } = setUp();
+    for (const saving of [0, -1, 1e9, NaN, Infinity]) expect(breaker.admit(saving)).toBe('pass');
+    expect(breaker.snapshot().missedSavingsMs).toBe(0);
+  });
+
+  it('opens after four faults in a row, not after three', () => {
+    const { breaker } = setUp();
+    record(breaker, ['fault', 'fault', 'fault']);
+    expect(breaker.state).toBe('closed');
+    record(breaker, ['success', 'fault', 'fault', 'fault']);
+    expect(breaker.state).toBe('closed');
+    record(breaker, ['fault']);
+    expect(breaker.state).toBe('open');
+    expect(breaker.snapshot()).toMatchObject({ cause: 'consecutive-faults', opens: { 'consecutive-faults': 1 } });
+  });
+
+  it('opens when 60 % of at least ten attempts were faults', () => {
+    const { breaker } = setUp();
+    // Two in three, never four in a row: six of nine is too few attempts, the tenth decides.
+    record(breaker, ['fault', 'fault', 'success', 'fault', 'fault', 'success', 'fault', 'fault', 'success']);
+    expect(breaker.state).toBe('closed');
+    record(breaker, ['success']);
+    // Recorded last was a success: it is the next fault that finds 7 of 11.
+    expect(breaker.state).toBe('closed');
+    record(breaker, ['fault']);
+    expect(breaker.snapshot()).toMatchObject({
+      state: 'open',
+      cause: 'fault-rate',
+      windowAttempts: 11,
+      windowFaults: 7,
+    });
+  });
+
+  it('needs ten attempts for that: six faults of nine are not enough', () => {
+    const { breaker } = setUp();
+    record(breaker, ['fault', 'fault', 'success', 'fault', 'fault', 'success', 'success', 'fault', 'fault']);
+    expect(breaker.snapshot()).toMatchObject({ state: 'closed', windowAttempts: 9, windowFaults: 6 });
+    const { breaker: other } = setUp();
+    record(other, ['fault', 'success', 'success', 'success', 'fault', 'fault', 'success', 'fault', 'fault', 'fault']);
+    expect(other.snapshot()).toMatchObject({ state: 'open', cause: 'fault-rate', windowAttempts: 10, windowFaults: 6 });
+  });
+
+  it('stays closed just below 60 %, and forgets what is older than twenty attempts', () => {
+    const { breaker } = setUp();
+    const elevenOf20: AttemptOutcome[] = [];
+    for (let i = 0; i < 9; i++) elevenOf20.push('fault', 'success');
+    record(breaker, [...elevenOf20, 'fault', 'fault']);
+    expect(breaker.snapshot()).toMatchObject({
+      state: 'closed',
+      windowAttempts: 20,
+      windowFaults: 11,
+      faultRate: 0.55,
+    });
+    record(breaker, times(20, 'success'));
+    expect(breaker.snapshot()).toMatchObject({ state: 'closed', windowAttempts: 20, windowFaults: 0 });
+    record(breaker, ['fault', 'fault', 'fault']);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it.each([
+    ['timeout', 'open', 'hang'],
+    ['invalid-result', 'open', 'wrong-result'],
+    ['device-lost', 'dead', 'device-lost'],
+  ] as const)('%s: %s at once', (outcome, state, cause) => {
+    const { breaker } = setUp();
+    record(breaker, [outcome]);
+    expect(breaker.snapshot()).toMatchObject({ state, cause });
+  });
+
+  it.each(['out-of-memory', 'aborted', 'invalid-input', 'unsupported'] as const)('%s is ignored', (outcome) => {
+    const { breaker } = setUp();
+    record(breaker, ['fault', 'fault', 'fault', ...times(100, outcome)]);
+    expect(breaker.snapshot()).toMatchObject({ state: 'closed', consecutiveFaults: 3, windowAttempts: 3 });
+  });
+
+  it('counts running out of memory once even the smallest chunk failed', () => {
+    const { breaker } = setUp();
+    for (let i = 0; i < 3; i++) breaker.smallestChunkFailed(1);
+    expect(breaker.state).toBe('closed');
+    breaker.smallestChunkFailed(1);
+    expect(breaker.state).toBe('open');
+  });
+
+  it('has a class for every outcome there is', () => {
+    const known = ['timeout', 'invalid-result', 'device-lost', 'fault', 'out-of-memory', 'aborted', 'invalid-input'];
+    expect([...BACKEND_ERROR_KINDS].sort()).toEqual([...known, 'unsupported'].sort());
+  });
+});
+
+describe('probing', () => {
+  it('blocks until the missed savings reach the cost of a failed attempt', () => {
+    const { breaker } = opened();
+    expect(breaker.admit(0.5)).toBe('block');
+    expect(breaker.admit(0.25)).toBe('block');
+    expect(breaker.snapshot()).toMatchObject({ missedSavingsMs: 0.75, probeAtMs: 1, state: 'open' });
+    expect(breaker.admit(0.25)).toBe('probe');
+    expect(breaker.state).toBe('half-open');
+  });
+
+  it('never looks at how much time went by', () => {
+    const { breaker, time } = opened();
+    time.nowMs = 1e12;
+    expect(breaker.admit(0.5)).toBe('block');
+  });
+
+  it('hands out one probe at a time', () => {
+    const { breaker } = opened();
+    expect(breaker.admit(1)).toBe('probe');
+    for (let i = 0; i < 1000; i++) expect(breaker.admit(1e9)).toBe('block');
+  });
+
+  it('closes with a clean record when the probe succeeds', () => {
+    const { breaker } = opened();
+    probe(breaker, 'fault');
+    probe(breaker, 'success');
+    expect(breaker.snapshot()).toMatchObject({
+      state: 'closed',
+      cause: 'probe-succeeded',
+      kappa: 1,
+      windowAttempts: 0,
+      consecutiveFaults: 0,
+      missedSavingsMs: 0,
+      probes: { started: 2, succeeded: 1, failed: 1, expired: 0 },
+    });
+    record(breaker, ['fault', 'fault', 'fault']);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('asks for twice as much after each failed probe, up to 32 times the cost', () => {
+    const { breaker } = opened();
+    const kappas: number[] = [];
+    for (const outcome of ['fault', 'timeout', 'invalid-result', 'fault', 'fault', 'fault', 'fault'] as const) {
+      probe(breaker, outcome);
+      expect(breaker.snapshot()).toMatchObject({ state: 'open', missedSavingsMs: 0, failedAttemptMs: 1 });
+      kappas.push(breaker.snapshot().kappa);
+    }
+    expect(kappas).toEqual([2, 4, 8, 16, 32, 32, 32]);
+    for (let i = 0; i < 31; i++) expect(breaker.admit(1)).toBe('block');
+    expect(breaker.admit(1)).toBe('probe');
+  });
+
+  it.each(['out-of-memory', 'aborted', 'unsupported'] as const)(
+    'takes the lease back after %s, which decides nothing',
+    (outcome) => {
+      const { breaker } = opened();
+      probe(breaker, outcome);
+      expect(breaker.snapshot()).toMatchObject({
+        state: 'open',
+        cause: 'probe-undecided',
+        kappa: 1,
+        missedSavingsMs: 0,
+      });
+      expect(breaker.admit(1)).toBe('probe');
+    },
+  );
+
+  it('learns what a failed attempt costs', () => {
+    const { breaker } = setUp();
+    record(breaker, ['timeout'], 50);
+    expect(breaker.snapshot().probeAtMs).toBe(50);
+    expect(breaker.admit(50)).toBe('probe');
+    breaker.record('fault', 10, true);
+    // A quarter of the way to the newest, and kappa 2.
+    expect(breaker.snapshot().probeAtMs).toBe(2 * 40);
+  });
+
+  it('counts a little for callers who cannot tell or expect to lose: no device is forgotten', () => {
+    for (const [saving, most] of [
+      [NaN, 64],
+      [0, 1024],
+      [-5, 1024],
+    ]) {
+      const { breaker } = opened();
+      let admits = 1;
+      while (admits <= most && breaker.admit(saving) === 'block') admits += 1;
+      expect(admits).toBe(most);
+    }
+  });
+
+  it('does not probe at each request a device whose failures take no time', () => {
+    const { breaker } = setUp();
+    record(breaker, times(4, 'fault'), 0);
+    expect(breaker.admit(0.05)).toBe('block');
+  });
+
+  it('learns nothing from attempts that began before it opened', () => {
+    const { breaker } = opened();
+    record(breaker, ['success', 'fault', 'timeout', 'success']);
+    expect(breaker.snapshot()).toMatchObject({ state: 'open', opens: { 'consecutive-faults': 1, hang: 0 } });
+  });
+});
+
+describe('a probe that never returns', () => {
+  it('counts as failed when its lease ends', () => {
+    const { breaker, time } = opened();
+    expect(breaker.admit(1)).toBe('probe');
+    time.nowMs = LEASE_MS - 1;
+    expect(breaker.admit(1e9)).toBe('block');
+    time.nowMs = LEASE_MS;
+    expect(breaker.admit(1)).toBe('block');
+    expect(breaker.snapshot()).toMatchObject({ state: 'open', kappa: 2, probes: { failed: 1, expired: 1 } });
+    expect(breaker.admit(1)).toBe('probe');
+  });
+
+  it('is ignored when it returns after all, also while another probe is under way', () => {
+    const { breaker, time } = opened();
+    expect(breaker.admit(1)).toBe('probe');
+    const late = breaker.begin(true, 10);
+    time.nowMs = LEASE_MS;
+    expect(breaker.admit(2)).toBe('probe');
+    const current = breaker.begin(true, 10);
+    breaker.record('success', 1, true, late);
+    expect(breaker.state).toBe('half-open');
+    expect(breaker.admit(1e9)).toBe('block');
+    breaker.record('success', 1, true, current);
+    expect(breaker.state).toBe('closed');
+    breaker.record('timeout', 1, true, current);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('keeps its lease for twice the time after which the attempt is given up', () => {
+    const { breaker, time } = opened();
+    breaker.admit(1);
+    breaker.begin(true, 5 * LEASE_MS);
+    time.nowMs = 10 * LEASE_MS - 1;
+    expect(breaker.admit(1e9)).toBe('block');
+    time.nowMs += 1;
+    expect(breaker.admit(1e9)).toBe('probe');
+  });
+});
+
+describe('a dead device', () => {
+  it('stays dead, whatever is recorded or missed', () => {
+    const { breaker, time } = setUp();
+    record(breaker, ['device-lost', 'success', 'success']);
+    time.nowMs = 1e12;
+    for (let i = 0; i < 100; i++) expect(breaker.admit(1e9)).toBe('block');
+    breaker.restore();
+    expect(breaker.state).toBe('dead');
+  });
+
+  it('dies as a probe too', () => {
+    const { breaker } = opened();
+    probe(breaker, 'device-lost');
+    expect(breaker.snapshot()).toMatchObject({ state: 'dead', probes: { failed: 1 } });
+  });
+
+  it('gives way to a new device, which has to pass a probe', () => {
+    const { breaker } = setUp();
+    record(breaker, ['device-lost']);
+    breaker.renew();
+    expect(breaker.snapshot()).toMatchObject({ state: 'open', cause: 'renewed', epoch: 1, kappa: 2 });
+    probe(breaker, 'success');
+    expect(breaker.state).toBe('closed');
+    breaker.renew();
+    expect(breaker.snapshot().epoch).toBe(1);
+  });
+
+  it('cannot take its successor with it: what it reports late is ignored', () => {
+    const { breaker } = setUp();
+    const ofTheOld = breaker.begin(false, 10);
+    record(breaker, ['device-lost']);
+    breaker.renew();
+    breaker.record('device-lost', 1, false, ofTheOld);
+    expect(breaker.state).toBe('open');
+    const { breaker: second } = opened();
+    second.admit(1e9);
+    const oldProbe = second.begin(true, 10);
+    second.record('device-lost', 1, false);
+    second.renew();
+    second.record('device-lost', 1, true, oldProbe);
+    expect(second.state).toBe('open');
+  });
+});
+
+describe('isolation', () => {
+  it('blocks everything until restored, then starts clean', () => {
+    const { breaker, time } = opened();
+    breaker.admit(1);
+    breaker.isolate();
+    time.nowMs = 1e9;
+    for (let i = 0; i < 100; i++) expect(breaker.admit(1e9)).toBe('block');
+    breaker.record('success', 1, true);
+    expect(breaker.state).toBe('isolated');
+    breaker.restore();
+    expect(breaker.snapshot()).toMatchObject({ state: 'closed', cause: 'restored', kappa: 1, windowAttempts: 0 });
+  });
+
+  it('does not bring the dead back', () => {
+    const { breaker } = setUp();
+    breaker.isolate();
+    record(breaker, ['device-lost']);
+    expect(breaker.state).toBe('isolated');
+    breaker.restore();
+    expect(breaker.state).toBe('dead');
+  });
+
+  it('outlasts a new device', () => {
+    const { breaker } = setUp();
+    record(breaker, ['device-lost']);
+    breaker.isolate();
+    breaker.renew();
+    expect(breaker.state).toBe('isolated');
+    breaker.restore();
+    expect(breaker.state).toBe('closed');
+  });
+});
+
+describe('what it tells', () => {
+  it('has a frozen snapshot of plain data', () => {
+    const snapshot = opened().breaker.snapshot();
+    expect(structuredClone(snapshot)).toEqual(snapshot);
+    expect([snapshot, snapshot.probes, snapshot.opens].every(Object.isFrozen)).toBe(true);
+  });
+
+  it('publishes each change of state once, and the loss of a device', () => {
+    const heard: unknown[] = [];
+    const listen = (message: unknown) => void heard.push(structuredClone(message));
+    const channels = [CHANNELS.breaker, CHANNELS.device];
+    for (const each of channels) subscribe(each, listen);
+    try {
+      const { breaker, time } = opened();
+      time.nowMs = 7;
+      probe(breaker, 'success');
+      record(breaker, ['device-lost']);
+      breaker.renew();
+    } finally {
+      for (const each of channels) unsubscribe(each, listen);
+    }
+    const device = 'cuda:0';
+    expect(heard).toEqual([
+      { device, from: 'closed', to: 'open', cause: 'consecutive-faults', atMs: 0 },
+      { device, from: 'open', to: 'half-open', cause: 'probe-due', atMs: 7 },
+      { device, from: 'half-open', to: 'closed', cause: 'probe-succeeded', atMs: 7 },
+      { device, kind: 'lost', epoch: 0 },
+      { device, from: 'closed', to: 'dead', cause: 'device-lost', atMs: 7 },
+      { device, kind: 'renewed', epoch: 1 },
+      { device, from: 'dead', to: 'open', cause: 'renewed', atMs: 7 },
+    ]);
+  });
+
+  it.each([
+    [null, TypeError],
+    [{}, TypeError],
+    [{ device: 'cuda:0', clock: 5 }, TypeError],
+    [{ device: 'cuda:0', leaseMs: -1 }, RangeError],
+    [{ device: 'cuda:0', leaseMs: '1' }, TypeError],
+  ])('refuses the options %o', (options, type) => {
+    expect(() => createCircuitBreaker(options as never)).toThrow(type);
+  });
+});
+
+/** One step of a random life. */
+type Step =
+  | { readonly do: 'admit'; readonly savingMs: number }
+  /** Of the attempts under way, the one of this number (modulo) ends. */
+  | { readonly do: 'end'; readonly which: number; readonly outcome: AttemptOutcome; readonly latencyMs: number }
+  | { readonly do: 'forget'; readonly which: number }
+  | { readonly do: 'wait'; readonly forMs: number }
+  | { readonly do: 'isolate' | 'restore' | 'renew' | 'smallest-chunk-failed' };
+
+const outcome = fc.constantFrom<AttemptOutcome>('success', 'fault', 'fault', ...BACKEND_ERROR_KINDS);
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('admit'), savingMs: fc.constantFrom(NaN, 0, -1, 0.1, 5, 1e3) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('end'),
+      which: fc.nat(9),
+      outcome,
+      latencyMs: fc.constantFrom(0, 0.3, 1, 80, NaN),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('forget'), which: fc.nat(9) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('wait'), forMs: fc.constantFrom(1, 300, 1000, 5000) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('isolate', 'restore', 'renew', 'smallest-chunk-failed') }) },
+) as fc.Arbitrary<Step>;
+
+interface UnderWay {
+  readonly isProbe: boolean;
+  readonly ticket: number;
+}
+
+/** Lives through the steps and checks at each that there is one valid lease at most. */
+function live(steps: readonly Step[], withTickets: boolean) {
+  const { breaker, time } = setUp();
+  const underWay: UnderWay[] = [];
+  const states = new Set<BreakerState>();
+  let lease: { readonly ticket: number; readonly endMs: number } | null = null;
+  for (const each of steps) {
+    switch (each.do) {
+      case 'admit': {
+        const admission = breaker.admit(each.savingMs);
+        expect(admission === 'pass').toBe(breaker.state === 'closed');
+        if (admission === 'block') break;
+        const isProbe = admission === 'probe';
+        const ticket = breaker.begin(isProbe, NaN);
+        if (isProbe) {
+          expect(lease !== null && time.nowMs < lease.endMs, 'two leases').toBe(false);
+          lease = { ticket, endMs: time.nowMs + LEASE_MS };
+        }
+        underWay.push({ isProbe, ticket });
+        break;
+      }
+      case 'end':
+      case 'forget': {
+        if (underWay.length === 0) break;
+        const [{ isProbe, ticket }] = underWay.splice(each.which % underWay.length, 1);
+        if (each.do === 'forget') break;
+        breaker.record(each.outcome, each.latencyMs, isProbe, withTickets ? ticket : undefined);
+        if (!withTickets || lease?.ticket === ticket) lease = isProbe ? null : lease;
+        break;
+      }
+      case 'wait':
+        time.nowMs += each.forMs;
+        break;
+      case 'smallest-chunk-failed':
+        breaker.smallestChunkFailed(1);
+        break;
+      default:
+        breaker[each.do]();
+    }
+    if (breaker.state !== 'half-open') lease = null;
+    states.add(breaker.state);
+  }
+  return { breaker, time, states };
+}
+
+describe('random lives', () => {
+  it('never has two leases, and is never wedged: every state has an exit', () => {
+    const everSeen = new Set<BreakerState>();
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), fc.constantFrom(NaN, 0, -3, 0.01, 2), (steps, savingMs) => {
+        const { breaker, time, states } = live(steps, true);
+        for (const state of states) everSeen.add(state);
+        // What people and new devices have to do. The rest it does by itself.
+        if (breaker.state === 'isolated') breaker.restore();
+        if (breaker.state === 'dead') breaker.renew();
+        time.nowMs += LEASE_MS;
+        if (breaker.state === 'closed') return;
+        let admits = 1;
+        while (breaker.admit(savingMs) !== 'probe' && admits <= 32 * 1024 + 1) admits += 1;
+        expect(admits).toBeLessThanOrEqual(32 * 1024 + 1);
+        breaker.record('success', 1, true);
+        expect(breaker.state).toBe('closed');
+        expect(breaker.admit(0)).toBe('pass');
+      }),
+      { numRuns: 1000, seed: 3 },
+    );
+    expect([...everSeen].sort()).toEqual(['closed', 'dead', 'half-open', 'isolated', 'open']);
+  });
+
+  it('keeps its books: every probe ends once at most, and none passes an open breaker', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), fc.boolean(), (steps, withTickets) => {
+        const { probes, kappa, windowAttempts, windowFaults, missedSavingsMs, probeAtMs, state } = live(
+          steps,
+          withTickets,
+        ).breaker.snapshot();
+        expect(probes.succeeded + probes.failed).toBeLessThanOrEqual(probes.started);
+        expect(probes.expired).toBeLessThanOrEqual(probes.failed);
+        expect([1, 2, 4, 8, 16, 32]).toContain(kappa);
+        expect(windowFaults).toBeLessThanOrEqual(windowAttempts);
+        expect(windowAttempts).toBeLessThanOrEqual(20);
+        expect(probeAtMs).toBeGreaterThan(0);
+        if (state === 'open') expect(missedSavingsMs).toBeLessThan(probeAtMs);
+      }),
+      { numRuns: 1000, seed: 4 },
+    );
+  });
+});

@@ -1,0 +1,336 @@
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  createMatrix,
+  createTopKOutput,
+  err,
+  ok,
+  prepareRequest,
+  prepareTopK,
+  type AttemptReport,
+  type Backend,
+  type OperationRequest,
+  type TopKOutput,
+} from '@gearshift/contracts';
+import { NO_METRICS } from '@gearshift/tracker';
+import { createFakeGpuBackend, createManualClock, createOracleBackend } from '@gearshift/test-kit';
+import { AttemptRunner, type Job } from '../src/attempt-runner.js';
+import { checkHangLimits, hangLimitMs } from '../src/failures/hang-limit.js';
+import { HangWatch } from '../src/failures/hang-watch.js';
+import { SampledVerification } from '../src/failures/sampled-verification.js';
+import { NODE_TIMERS } from '../src/failures/timers.js';
+import { createCircuitBreaker, describeWork, pinnedPolicy, type DispatchSample } from '../src/index.js';
+import { manualTimers } from './manual-timers.js';
+import { PHASES, scriptedBackend, type Act } from './scripted-backend.js';
+
+const matrix = createMatrix(new Float32Array([1, 0, 0, 1, 3, 4]), { dimensions: 2 });
+const QUERY = new Float32Array([1, 0]);
+const COSINE: OperationRequest = { operation: 'cosine-similarity', query: QUERY, matrix };
+const TOP_2 = { operation: 'top-k', query: QUERY, matrix, k: 2 } as const;
+const PLAN = { fallback: false, last: false, probe: false, predictedMs: NaN };
+
+const rejections: unknown[] = [];
+const noteRejection = (reason: unknown) => void rejections.push(reason);
+beforeEach(() => void process.on('unhandledRejection', noteRejection));
+afterEach(async () => {
+  await setImmediate();
+  process.off('unhandledRejection', noteRejection);
+  expect(rejections.splice(0)).toEqual([]);
+});
+
+function setUp(gpu: (clock: ReturnType<typeof createManualClock>) => Backend) {
+  const clock = createManualClock();
+  const timers = manualTimers(clock);
+  const backend = gpu(clock);
+  const breaker = createCircuitBreaker({ device: backend.id, clock: clock.nowMs });
+  const attempts: AttemptReport[] = [];
+  const samples: DispatchSample[] = [];
+  const runner = new AttemptRunner({
+    tracker: { record: (attempt) => void attempts.push(attempt), snapshot: () => NO_METRICS },
+    policy: { ...pinnedPolicy('fake:0'), observe: (sample) => void samples.push(sample) },
+    clock: clock.nowMs,
+    timers,
+    hangLimits: checkHangLimits({ floorMs: 20, unpredictedMs: 100 }),
+    verification: new SampledVerification(0),
+    breakers: new Map([[backend, breaker]]),
+  });
+  /** Lets time go by in small steps, so that everything happens in its turn. */
+  const pass = async (durationMs: number) => {
+    for (let i = 0; i < durationMs; i++) {
+      await setImmediate();
+      clock.advance(1);
+    }
+    await setImmediate();
+  };
+  return { clock, timers, backend, breaker, attempts, samples, runner, pass };
+}
+
+function jobOf(request: OperationRequest, output: Float32Array | TopKOutput, ownsOutput: boolean): Job {
+  const prepared = prepareRequest(request);
+  return { request: prepared, output, ownsOutput, work: describeWork(prepared), signal: undefined };
+}
+
+/** A GPU that answers when it is told to, whatever anybody aborts. */
+function stubbornGpu() {
+  let letGo: (() => void) | undefined;
+  const signals: (AbortSignal | undefined)[] = [];
+  const outputs: (Float32Array | TopKOutput)[] = [];
+  const act: Act = async (_call, compute, signal, output) => {
+    signals.push(signal);
+    outputs.push(output);
+    await new Promise<void>((resolve) => (letGo = resolve));
+    if ('count' in output) output.count = 77;
+    const scores = 'count' in output ? output.scores : output;
+    scores.fill(-77);
+    return compute === undefined ? undefined : ok(PHASES);
+  };
+  return { backend: scriptedBackend({ id: 'fake:0', kind: 'gpu', act }), signals, outputs, letGo: () => letGo?.() };
+}
+
+describe('how long is too long', () => {
+  const limits = checkHangLimits({});
+  it.each([
+    [100, 1000],
+    [25, 250],
+    [24, 250],
+    [0, 250],
+    [NaN, 10_000],
+    [1e9, 3_600_000],
+    [Infinity, 3_600_000],
+  ])('predicted %d ms: given up after %d', (predictedMs, limitMs) => {
+    expect(hangLimitMs(predictedMs, limits)).toBe(limitMs);
+  });
+
+  it('refuses limits that cannot work', () => {
+    expect(() => checkHangLimits({ floorMs: -1 })).toThrow(RangeError);
+    expect(() => checkHangLimits({ unpredictedMs: NaN })).toThrow(RangeError);
+  });
+});
+
+describe('a GPU that hangs', () => {
+  it('is given up after its limit: timeout, its signal fires, the breaker opens', async () => {
+    const { runner, pass, breaker, attempts, backend } = setUp((clock) =>
+      createFakeGpuBackend({ script: ['hang'], clock }),
+    );
+    const running = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), { ...PLAN, predictedMs: 3 });
+    await pass(29);
+    expect(attempts).toEqual([]);
+    await pass(8);
+    const attempt = await running;
+    // One turn more than the 30 ms, for answers that wait in line behind the timer.
+    expect(attempt).toMatchObject({ outcome: 'timeout', error: { kind: 'timeout', backend: 'fake:0' } });
+    expect(attempt.latencyMs).toBe(35);
+    expect(attempts).toEqual([attempt]);
+    expect(breaker.snapshot()).toMatchObject({ state: 'open', cause: 'hang', failedAttemptMs: 35 });
+  });
+
+  it('has longer when nobody predicted', async () => {
+    const { runner, pass, backend } = setUp((clock) => createFakeGpuBackend({ script: ['hang'], clock }));
+    const running = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
+    await pass(110);
+    expect((await running).latencyMs).toBe(105);
+  });
+
+  it('is not one that is only slow', async () => {
+    const { runner, pass, backend, breaker } = setUp((clock) => createFakeGpuBackend({ latencyMs: 99, clock }));
+    const running = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
+    await pass(120);
+    expect(await running).toMatchObject({ outcome: 'success', latencyMs: 99 });
+    expect(breaker.state).toBe('closed');
+  });
+
+  it.each([
+    ['cosine', COSINE, () => new Float32Array(3)],
+    ['top-k', TOP_2, () => createTopKOutput(prepareTopK(TOP_2))],
+  ] as const)('cannot write into the answer afterwards: %s', async (_name, request, makeOutput) => {
+    for (const ownsOutput of [true, false]) {
+      const gpu = stubbornGpu();
+      const { runner, pass, backend, attempts, samples } = setUp(() => gpu.backend);
+      const given = makeOutput();
+      const job = jobOf(request, given, ownsOutput);
+      const running = runner.run(backend, job, PLAN);
+      await pass(110);
+      expect((await running).outcome).toBe('timeout');
+      expect(gpu.signals[0]?.aborted).toBe(true);
+      // What was the job's own is given up; what is somebody else's was never handed out.
+      expect(job.output === given).toBe(!ownsOutput);
+      const cpu = createOracleBackend('cpu');
+      expect((await runner.run(cpu, job, { ...PLAN, fallback: true, last: true })).outcome).toBe('success');
+      const answer = structuredClone(job.output);
+      gpu.letGo();
+      await pass(5);
+      expect(job.output).toEqual(answer);
+      if (!ownsOutput) expect(given).toEqual(answer);
+      expect(gpu.outputs[0]).not.toBe(job.output);
+      // Nor does its late answer count.
+      expect(attempts.map(({ outcome }) => outcome)).toEqual(['timeout', 'success']);
+      expect(samples).toHaveLength(2);
+    }
+  });
+
+  it('may reject late, or answer that it was aborted: nobody minds', async () => {
+    let rejectLate: (reason: Error) => void = () => {};
+    const act: Act = (call, _compute, signal) => {
+      if (call === 0) return new Promise((_resolve, reject) => (rejectLate = reject));
+      return new Promise((resolve) => {
+        const answer = () => resolve(err({ kind: 'aborted', message: '', backend: '' }));
+        signal?.addEventListener('abort', answer);
+      });
+    };
+    const { runner, pass, backend } = setUp(() => scriptedBackend({ id: 'fake:0', kind: 'gpu', act }));
+    for (let i = 0; i < 2; i++) {
+      const running = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
+      await pass(110);
+      expect((await running).outcome).toBe('timeout');
+    }
+    rejectLate(new Error('late'));
+    await pass(2);
+  });
+
+  it('holds nobody up who gave up, and then it is no hang', async () => {
+    const gpu = stubbornGpu();
+    const { runner, pass, backend, breaker } = setUp(() => gpu.backend);
+    const caller = new AbortController();
+    const job = { ...jobOf(COSINE, new Float32Array(3), true), signal: caller.signal };
+    const running = runner.run(backend, job, { ...PLAN, predictedMs: 1000 });
+    await pass(5);
+    caller.abort();
+    expect(gpu.signals[0]?.aborted).toBe(true);
+    await pass(300);
+    expect(await running).toMatchObject({ outcome: 'aborted' });
+    expect(breaker.state).toBe('closed');
+    gpu.letGo();
+  });
+
+  it('is a fault where even looking at the answer throws', async () => {
+    const answer = Object.defineProperty({}, 'ok', {
+      get: () => {
+        throw new Error('boo');
+      },
+    });
+    const { runner, backend, breaker } = setUp(() =>
+      scriptedBackend({ id: 'fake:0', kind: 'gpu', act: () => Promise.resolve(answer) }),
+    );
+    const attempt = await runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
+    expect(attempt).toMatchObject({ outcome: 'fault', error: { message: 'fake:0: it threw Error: boo' } });
+    expect(breaker.snapshot().consecutiveFaults).toBe(1);
+  });
+
+  it('hears of an abort that came before', async () => {
+    const { runner, backend } = setUp((clock) => createFakeGpuBackend({ clock }));
+    const job = { ...jobOf(COSINE, new Float32Array(3), true), signal: AbortSignal.abort() };
+    expect(await runner.run(backend, job, PLAN)).toMatchObject({ outcome: 'aborted' });
+  });
+});
+
+describe('a probe', () => {
+  it('that hangs gives its lease back as a failure', async () => {
+    const { runner, pass, backend, breaker } = setUp((clock) =>
+      createFakeGpuBackend({ script: ['hang', 'hang', 'success'], clock }),
+    );
+    const run = async (probe: boolean) => {
+      const running = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), { ...PLAN, probe });
+      await pass(110);
+      return (await running).outcome;
+    };
+    expect(await run(false)).toBe('timeout');
+    expect(breaker.admit(1e9)).toBe('probe');
+    expect(await run(true)).toBe('timeout');
+    expect(breaker.snapshot()).toMatchObject({ state: 'open', kappa: 2, probes: { failed: 1, expired: 0 } });
+    expect(breaker.admit(1e9)).toBe('probe');
+    expect(await run(true)).toBe('success');
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('that ends in a mistake of the caller gives its lease back', async () => {
+    const act: Act = () => {
+      throw new TypeError('query: its buffer was detached');
+    };
+    const { runner, backend, breaker } = setUp(() => scriptedBackend({ id: 'fake:0', kind: 'gpu', act }));
+    breaker.record('timeout', 1, false);
+    expect(breaker.admit(1e9)).toBe('probe');
+    const plan = { ...PLAN, probe: true, last: true };
+    await expect(runner.run(backend, jobOf(COSINE, new Float32Array(3), true), plan)).rejects.toThrow(TypeError);
+    expect(breaker.snapshot()).toMatchObject({ state: 'open', kappa: 1, cause: 'probe-undecided' });
+  });
+
+  it('with a wrong result fails, is not seen by the caller, and the verdict is told', async () => {
+    const { runner, backend, breaker, attempts } = setUp((clock) =>
+      createFakeGpuBackend({ script: ['wrong-numbers'], clock }),
+    );
+    breaker.record('timeout', 1, false);
+    expect(breaker.admit(1e9)).toBe('probe');
+    const given = new Float32Array(3);
+    const attempt = await runner.run(backend, jobOf(COSINE, given, false), { ...PLAN, probe: true });
+    expect(attempt).toMatchObject({ outcome: 'invalid-result' });
+    expect(given).toEqual(new Float32Array(3));
+    expect(attempts).toEqual([attempt]);
+    expect(breaker.snapshot()).toMatchObject({ state: 'open', cause: 'probe-failed', kappa: 2 });
+  });
+});
+
+describe('samples for the policy', () => {
+  it('tell bytes sent, and whether others were under way', async () => {
+    const { runner, pass, backend, samples } = setUp((clock) => createFakeGpuBackend({ latencyMs: 2, clock }));
+    const first = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
+    const second = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
+    await pass(5);
+    await Promise.all([first, second]);
+    const resident = backend.makeResident?.(matrix);
+    await pass(5);
+    expect(await resident).toMatchObject({ ok: true });
+    const third = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
+    await pass(5);
+    await third;
+    const told = samples.map(({ uploadedBytes, queued, nowMs }) => ({ uploadedBytes, queued, nowMs }));
+    expect(told).toEqual([
+      { uploadedBytes: 8 + 24, queued: false, nowMs: 2 },
+      { uploadedBytes: 8 + 24, queued: true, nowMs: 2 },
+      { uploadedBytes: 8, queued: false, nowMs: expect.any(Number) },
+    ]);
+  });
+});
+
+describe('HangWatch', () => {
+  it('has one timer for any number of attempts, and none that nobody needs once it went off', async () => {
+    const clock = createManualClock();
+    const timers = manualTimers(clock);
+    const watch = new HangWatch(timers, clock.nowMs);
+    const overdue: number[] = [];
+    const entries = Array.from({ length: 100 }, (_, i) => watch.watch(0, 50 + i, () => void overdue.push(i)));
+    await setImmediate();
+    expect(timers.pending()).toBe(1);
+    for (const entry of entries.slice(0, 98)) watch.settled(entry);
+    for (let i = 0; i < 200; i++) {
+      clock.advance(1);
+      await setImmediate();
+    }
+    expect(overdue).toEqual([98, 99]);
+    expect(timers.pending()).toBe(0);
+  });
+
+  it('gives those a turn more who are overdue because the event loop was blocked', async () => {
+    const clock = createManualClock();
+    const watch = new HangWatch(manualTimers(clock), clock.nowMs);
+    const overdue: string[] = [];
+    const entry = watch.watch(0, 50, () => void overdue.push('first'));
+    clock.advance(10_000);
+    await setImmediate();
+    expect(overdue).toEqual([]);
+    watch.settled(entry);
+    clock.advance(10_000);
+    await setImmediate();
+    expect(overdue).toEqual([]);
+  });
+
+  it('works with timers of Node, and leaves none behind that keeps the process alive', async () => {
+    const watch = new HangWatch(NODE_TIMERS, () => performance.now());
+    const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const entry = watch.watch(performance.now(), 60_000, () => {});
+    const during = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    watch.settled(entry);
+    const after = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    expect([during - before, after - before]).toEqual([1, 0]);
+    await new Promise<void>((resolve) => watch.watch(performance.now(), 1, resolve));
+  });
+});

@@ -1,0 +1,299 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { describe, expect, it } from 'vitest';
+import {
+  CHANNELS,
+  createMatrix,
+  createTopKOutput,
+  graphFromEdges,
+  METRICS,
+  prepareCosineSimilarity,
+  prepareSpreadActivation,
+  prepareTopK,
+  type PreparedRequest,
+  type SpreadActivationRequest,
+  type TopKOutput,
+} from '@gearshift/contracts';
+import { createOracleBackend, powerLawGraph, randomValues, specialRows } from '@gearshift/test-kit';
+import { callBackendSync } from '../src/call-backend.js';
+import { describeMismatch } from '../src/failures/mismatch.js';
+import { SampleSequence } from '../src/failures/sample-sequence.js';
+import { SampledVerification } from '../src/failures/sampled-verification.js';
+
+const oracle = createOracleBackend();
+const DIMENSIONS = 16;
+const ROWS = 400;
+const matrix = createMatrix(randomValues(ROWS * DIMENSIONS, 1), { dimensions: DIMENSIONS });
+const graph = powerLawGraph({ nodes: 300, edgesPerNode: 10, seed: 5 });
+const activations = Float32Array.from(randomValues(300, 6));
+
+const cosine = (queries = 2, of = matrix, range = {}) =>
+  prepareCosineSimilarity({
+    operation: 'cosine-similarity',
+    query: randomValues(queries * of.dimensions, 2),
+    matrix: of,
+    ...range,
+  });
+const topK = (options = {}) =>
+  prepareTopK({ operation: 'top-k', query: randomValues(2 * DIMENSIONS, 2), matrix, k: 10, ...options });
+const spread = (options: Partial<SpreadActivationRequest> = {}) =>
+  prepareSpreadActivation({ operation: 'spread-activation', graph, activations, hops: 1, ...options });
+
+/** The right answer. */
+function answer(request: PreparedRequest): Float32Array | TopKOutput {
+  const output = request.operation === 'top-k' ? createTopKOutput(request) : new Float32Array(request.outputLength);
+  expect(callBackendSync(oracle, request, output).ok).toBe(true);
+  return output;
+}
+const scoresOf = (output: Float32Array | TopKOutput) => ('count' in output ? output.scores : output);
+function shift(scores: Float32Array, by: number): void {
+  for (let i = 0; i < scores.length; i++) scores[i] += by;
+}
+
+const verify = (request: PreparedRequest, output: Float32Array | TopKOutput, probe = true) =>
+  new SampledVerification(1).verify(oracle, request, output, probe);
+
+describe('right results', () => {
+  const requests: [string, () => PreparedRequest][] = [
+    ['cosine', () => cosine()],
+    ['cosine of a part', () => cosine(2, matrix, { start: 7, end: 300 })],
+    ...METRICS.map((metric): [string, () => PreparedRequest] => [`top-k, ${metric}`, () => topK({ metric })]),
+    ['top-k of everything', () => topK({ k: 1000, end: 50 })],
+    ['top-k of candidates', () => topK({ candidates: Uint32Array.of(300, 5, 77, 12, 9), k: 3 })],
+    ['top-k of equal rows', () => topK({ matrix: createMatrix(new Float32Array(100 * DIMENSIONS).fill(1), { dimensions: DIMENSIONS }) })], // prettier-ignore
+    ['no hop', () => spread({ hops: 0, start: 0, end: 300 })],
+    ['a hop', () => spread()],
+    ['a hop of a part', () => spread({ start: 20, end: 90 })],
+    ['a hop with a threshold', () => spread({ threshold: 0.4 })],
+    ['several hops', () => spread({ hops: 4, threshold: 0.05 })],
+  ];
+  it.each(requests)('pass: %s', async (_name, make) => {
+    const request = make();
+    const output = answer(request);
+    const verification = new SampledVerification(1);
+    for (let i = 0; i < 200; i++) expect(await verification.verify(oracle, request, output, i % 2 === 0)).toBeNull();
+  });
+
+  it('pass with special values: zeros, subnormals, huge ones, infinities, NaN', async () => {
+    const special = createMatrix(specialRows(8), { dimensions: 8 });
+    const verification = new SampledVerification(1);
+    for (let query = 0; query < special.rows; query++) {
+      const queryVector = special.values.slice(query * 8, query * 8 + 8);
+      const requests = [
+        prepareCosineSimilarity({ operation: 'cosine-similarity', query: queryVector, matrix: special }),
+        ...METRICS.map((metric) =>
+          prepareTopK({ operation: 'top-k', query: queryVector, matrix: special, k: 5, metric }),
+        ),
+      ];
+      for (const request of requests) {
+        const output = answer(request);
+        for (let i = 0; i < 20; i++) {
+          const mismatch = await verification.verify(oracle, request, output, true);
+          expect(mismatch, mismatch === null ? '' : describeMismatch(mismatch)).toBeNull();
+        }
+      }
+    }
+  });
+
+  it('pass when they are off by rounding alone', async () => {
+    const request = cosine();
+    const output = scoresOf(answer(request));
+    for (let i = 0; i < output.length; i++) output[i] += (i % 2 === 0 ? 1 : -1) * 1.9 * DIMENSIONS * 2 ** -24;
+    expect(await verify(request, output)).toBeNull();
+  });
+});
+
+describe('wrong results', () => {
+  it.each([
+    ['zeros', (scores: Float32Array) => void scores.fill(0)],
+    ['a shift of all', (scores: Float32Array) => shift(scores, 3e-5)],
+    ['NaN', (scores: Float32Array) => void scores.fill(NaN)],
+    ['the first one', (scores: Float32Array) => void (scores[0] += 0.5)],
+    ['the last one', (scores: Float32Array) => void (scores[scores.length - 1] += 0.5)],
+    ['rows off by one', (scores: Float32Array) => void scores.copyWithin(1, 0)],
+  ])('are found at the first look, cosine and spreading: %s', async (_name, spoil) => {
+    for (const request of [cosine(), spread(), spread({ hops: 3 })]) {
+      const output = scoresOf(answer(request));
+      spoil(output);
+      const mismatch = await verify(request, output);
+      expect(mismatch).toMatchObject({ rule: request.operation === 'cosine-similarity' ? 'score' : 'activation' });
+    }
+  });
+
+  it('are found where a few active nodes reach few others, and zeros look right nearly everywhere', async () => {
+    const few = new Float32Array(300);
+    few[17] = 1;
+    const request = spread({ activations: few });
+    expect(Array.from(scoresOf(answer(request))).filter((score) => score !== 0).length).toBeLessThan(60);
+    expect(await verify(request, new Float32Array(300), false)).toMatchObject({ rule: 'activation', got: 0 });
+  });
+
+  it('are found where numbers stand in for NaN', async () => {
+    const values = randomValues(10 * DIMENSIONS, 1);
+    values[0] = NaN;
+    const request = cosine(1, createMatrix(values, { dimensions: DIMENSIONS }));
+    const output = scoresOf(answer(request));
+    expect(output[0]).toBeNaN();
+    output[0] = 1;
+    expect(await verify(request, output)).toMatchObject({ rule: 'score', row: 0, got: 1, expected: NaN });
+  });
+
+  const rankings: [string, string, object, (output: TopKOutput) => void][] = [
+    ['zeros', 'order', {}, ({ scores, indices }) => void (scores.fill(0), indices.fill(0))],
+    ['scores off', 'score', {}, ({ scores }) => shift(scores, 1e-3)],
+    ['rows out of range', 'row', {}, ({ indices }) => void indices.fill(ROWS)],
+    ['rows below the range', 'row', { start: 10 }, ({ indices }) => void indices.fill(9)],
+    ['no candidates', 'row', { candidates: Uint32Array.of(5, 77, 9), k: 2 }, ({ indices }) => void indices.fill(6, 0, 4)],
+    ['worst first', 'order', {}, ({ scores, indices }) => {
+      for (const from of [0, 10]) {
+        scores.subarray(from, from + 10).reverse();
+        indices.subarray(from, from + 10).reverse();
+      }
+    }],
+    ['one row twice', 'order', {}, ({ scores, indices }) => {
+      for (const from of [0, 10]) {
+        scores[from + 1] = scores[from];
+        indices[from + 1] = indices[from];
+      }
+    }],
+    ['scores of other rows', 'score', {}, ({ indices }) => void indices.reverse()],
+  ]; // prettier-ignore
+  it.each(rankings)('are found in a ranking: %s', async (_name, rule, options, spoil) => {
+    const request = topK(options);
+    const output = answer(request) as TopKOutput;
+    spoil(output);
+    const mismatch = await verify(request, output);
+    expect(mismatch).not.toBeNull();
+    if (rule !== 'order' && rule !== 'row') expect(mismatch).toMatchObject({ rule });
+    expect(mismatch !== null && describeMismatch(mismatch)).toMatch(/wrong|not asked|missing/);
+  });
+
+  it.each(METRICS)('are found where ties are not in the order of their rows: %s', async (metric) => {
+    const same = createMatrix(new Float32Array(50 * DIMENSIONS).fill(0.5), { dimensions: DIMENSIONS });
+    const request = topK({ matrix: same, metric, k: 3 });
+    const output = answer(request) as TopKOutput;
+    output.indices.set([0, 2, 1, 0, 2, 1]);
+    expect(await verify(request, output)).toMatchObject({ rule: 'order' });
+  });
+
+  it('are found where NaN is not last', async () => {
+    const values = randomValues(20 * DIMENSIONS, 1);
+    values[3 * DIMENSIONS] = NaN;
+    const request = topK({ matrix: createMatrix(values, { dimensions: DIMENSIONS }), k: 4 });
+    const output = answer(request) as TopKOutput;
+    for (const from of [0, 4]) {
+      output.indices[from] = 3;
+      output.scores[from] = NaN;
+    }
+    expect(await verify(request, output)).toMatchObject({ rule: 'order', got: NaN });
+  });
+
+  it.each(METRICS)('are found where better rows are missing: %s', async (metric) => {
+    // The best of the first half alone, as if a part of the rows had been left out: right scores in the right order.
+    const whole = topK({ metric });
+    const half = answer(topK({ metric, start: ROWS / 2 })) as TopKOutput;
+    const verification = new SampledVerification(1);
+    let looks = 1;
+    for (; looks < 50; looks++) {
+      const mismatch = await verification.verify(oracle, whole, half, false);
+      if (mismatch === null) continue;
+      expect(mismatch.rule).toBe('missing-row');
+      expect(mismatch.row).toBeLessThan(ROWS / 2);
+      break;
+    }
+    // Two to five such rows are missing out of 400, of which each look asks for 8.
+    expect(looks).toBeLessThan(50);
+  });
+
+  it('are found wherever they are, if one row in ten is wrong, within a few looks', async () => {
+    const request = cosine(1);
+    for (let from = 0; from < ROWS; from += ROWS / 10) {
+      const output = scoresOf(answer(request));
+      for (let i = from; i < from + ROWS / 10; i++) output[i] += 1e-3;
+      const verification = new SampledVerification(1);
+      let looks = 1;
+      while (looks < 10 && (await verification.verify(oracle, request, output, false)) === null) looks += 1;
+      expect(looks).toBeLessThan(4);
+    }
+  });
+});
+
+describe('which results', () => {
+  const due = (verification: SampledVerification, count: number, request: PreparedRequest = cosine()) =>
+    Array.from({ length: count }, (_, i) => (verification.isDue(request, false) ? i : -1)).filter((i) => i >= 0);
+
+  it('the first and every thousandth after it, unless told otherwise', () => {
+    expect(due(new SampledVerification(), 3000)).toEqual([0, 1000, 2000]);
+    expect(due(new SampledVerification(7), 20)).toEqual([0, 7, 14]);
+    expect(due(new SampledVerification(1), 3)).toEqual([0, 1, 2]);
+  });
+
+  it('none but probes with 0; probes always, without counting', () => {
+    const verification = new SampledVerification(0);
+    expect(due(verification, 100)).toEqual([]);
+    expect(verification.isDue(cosine(), true)).toBe(true);
+    const other = new SampledVerification(3);
+    for (let i = 0; i < 5; i++) other.isDue(cosine(), true);
+    expect(due(other, 4)).toEqual([0, 3]);
+  });
+
+  it('leaves several hops out and takes the next result instead', () => {
+    const verification = new SampledVerification(2);
+    expect(due(verification, 10, spread({ hops: 2 }))).toEqual([]);
+    expect(due(verification, 1)).toEqual([0]);
+    expect(verification.isDue(spread({ hops: 2 }), true)).toBe(true);
+  });
+
+  it.each([-1, 0.5, NaN])('refuses %d', (everyNth) => {
+    expect(() => new SampledVerification(everyNth)).toThrow(RangeError);
+  });
+});
+
+it('gives way to the event loop while it recomputes a large graph', async () => {
+  let nowMs = 0;
+  const nodes = 5000;
+  const chain = graphFromEdges(
+    nodes,
+    Array.from({ length: nodes - 1 }, (_, i) => [i, i + 1] as const),
+  );
+  const request = spread({ graph: chain, activations: new Float32Array(nodes).fill(0.5), hops: 2 });
+  const output = answer(request);
+  const verification = new SampledVerification(1, () => (nowMs += 3));
+  let turns = 0;
+  let isDone = false;
+  const turn = () => {
+    turns += 1;
+    if (!isDone) setImmediate(turn);
+  };
+  setImmediate(turn);
+  expect(await verification.verify(oracle, request, output, true)).toBeNull();
+  isDone = true;
+  expect(turns).toBeGreaterThanOrEqual(3);
+});
+
+it('looks everywhere in the course of time, each place about as often as any other', () => {
+  const samples = new SampleSequence();
+  const seen = new Uint32Array(10);
+  for (let i = 0; i < 10_000; i++) seen[samples.next(10)] += 1;
+  for (const count of seen) expect(Math.abs(count - 1000)).toBeLessThan(20);
+});
+
+it('tells each verdict to who listens', async () => {
+  const heard: unknown[] = [];
+  const listen = (message: unknown) => void heard.push(message);
+  subscribe(CHANNELS.verify, listen);
+  const request = cosine();
+  const output = scoresOf(answer(request));
+  try {
+    await verify(request, output, false);
+    output[0] = 5;
+    await verify(request, output, true);
+  } finally {
+    unsubscribe(CHANNELS.verify, listen);
+  }
+  const event = { device: 'oracle', operation: 'cosine-similarity' };
+  expect(heard).toEqual([
+    { ...event, probe: false, mismatch: null },
+    { ...event, probe: true, mismatch: expect.objectContaining({ rule: 'score', query: 0, row: 0, got: 5 }) },
+  ]);
+  expect(structuredClone(heard)).toEqual(heard);
+});
