@@ -65,3 +65,11 @@ function requireAttached(name: string, view: Float32Array | Uint32Array): void {
     throw new TypeError(`${name}: its buffer was detached or shrank below it`);
   }
 }
+
+/** A count of uses: a number from 0 up, Infinity included, or nothing said. */
+export function requireExpectedUses(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number') throw new TypeError(expected(name, 'a number of uses', value));
+  if (!(value >= 0)) throw new RangeError(expected(name, 'a number of uses from 0 up', value));
+  return value;
+}

@@ -14,6 +14,8 @@ export interface CsrGraph {
   /** Sending node of each edge, below `nodes`. */
   readonly columns: Uint32Array;
   readonly weights: Float32Array;
+  /** How many requests are going to use it, Infinity to keep it on the device that suits it; a hint for dispatchers. */
+  readonly expectedUses?: number | undefined;
 }
 
 /** `[from, to, weight]`; weight 1 when left out. */

@@ -1,4 +1,4 @@
-import { requireFloat32Array, requireInteger } from './arguments.js';
+import { requireExpectedUses, requireFloat32Array, requireInteger } from './arguments.js';
 import { nextOperandId } from './operand-id.js';
 
 /**
@@ -16,11 +16,15 @@ export interface VectorMatrix {
   readonly dimensions: number;
   /** Exactly `rows * dimensions` elements, borrowed from the caller; may live in a SharedArrayBuffer. */
   readonly values: Float32Array;
+  /** How many requests are going to use it, Infinity to keep it on the device that suits it; a hint for dispatchers. */
+  readonly expectedUses?: number | undefined;
 }
 
 export interface MatrixOptions {
   /** Elements per row, at least 1. */
   readonly dimensions: number;
+  /** See {@link VectorMatrix.expectedUses}. */
+  readonly expectedUses?: number | undefined;
 }
 
 /**
@@ -40,7 +44,9 @@ export function createMatrix(values: Float32Array, options: MatrixOptions): Vect
       `values: expected a whole number of rows of ${dimensions} dimensions, got ${values.length} elements`,
     );
   }
-  return { id: nextOperandId(), version: 1, rows: values.length / dimensions, dimensions, values };
+  const expectedUses = requireExpectedUses('expectedUses', options.expectedUses);
+  const matrix = { id: nextOperandId(), version: 1, rows: values.length / dimensions, dimensions, values };
+  return expectedUses === undefined ? matrix : { ...matrix, expectedUses };
 }
 
 /**

@@ -1,6 +1,7 @@
 import {
   expected,
   requireFinite,
+  requireExpectedUses,
   requireFloat32Array,
   requireInteger,
   requireObject,
@@ -116,7 +117,7 @@ function requireOperation(request: OperationRequest, operation: OperationRequest
 /** A checked copy, so that nothing the caller does later to the operand reaches a request that was already checked. */
 function requireMatrix(value: VectorMatrix): VectorMatrix {
   requireObject('matrix', value);
-  const { id, version, rows, dimensions, values } = value;
+  const { id, version, rows, dimensions, values, expectedUses } = value;
   requireInteger('matrix.id', id, 0);
   requireInteger('matrix.version', version, 0);
   requireInteger('matrix.rows', rows, 0);
@@ -127,7 +128,7 @@ function requireMatrix(value: VectorMatrix): VectorMatrix {
       `matrix.values: expected ${rows * dimensions} elements (${rows} rows of ${dimensions}), got ${values.length}`,
     );
   }
-  return { id, version, rows, dimensions, values };
+  return { id, version, rows, dimensions, values, expectedUses: requireExpectedUses('matrix.expectedUses', expectedUses) };
 }
 
 function requireQuery(value: Float32Array, matrix: VectorMatrix): Float32Array {
@@ -145,7 +146,7 @@ const checkedGraphs = new WeakMap<Uint32Array, { columns: Uint32Array; weights: 
 
 function requireGraph(value: CsrGraph): CsrGraph {
   requireObject('graph', value);
-  const { id, version, nodes, rowPointers, columns, weights } = value;
+  const { id, version, nodes, rowPointers, columns, weights, expectedUses } = value;
   requireInteger('graph.id', id, 0);
   requireInteger('graph.version', version, 0);
   requireInteger('graph.nodes', nodes, 0, 0xffff_fffe);
@@ -163,7 +164,8 @@ function requireGraph(value: CsrGraph): CsrGraph {
     checkCsr(nodes, rowPointers, columns, weights);
     checkedGraphs.set(rowPointers, { columns, weights, version });
   }
-  return { id, version, nodes, rowPointers, columns, weights };
+  requireExpectedUses('graph.expectedUses', expectedUses);
+  return { id, version, nodes, rowPointers, columns, weights, expectedUses };
 }
 
 function requireEnd(request: OperationRequest, rows: number): number {

@@ -8,7 +8,7 @@ export function bytesToUpload(backend: Backend, request: PreparedRequest, work: 
 }
 
 /** Bytes of the operand that the backend does not hold: all of them, where it keeps nothing or cannot tell. */
-function missingBytes(backend: Backend, request: PreparedRequest, work: Work): number {
+export function missingBytes(backend: Backend, request: PreparedRequest, work: Work): number {
   const operand = request.operation === 'spread-activation' ? request.graph : request.matrix;
   try {
     return backend.residency?.(operand).bytesToUpload ?? work.operandBytes;

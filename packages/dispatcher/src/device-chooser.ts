@@ -4,16 +4,17 @@ import {
   type Decision,
   type DecisionReason,
   type DeviceKind,
-  type Operand,
   type OperationName,
   type PreparedRequest,
 } from '@gearshift/contracts';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import { acceptsRequest } from './accepts-request.js';
+import { missingBytes } from './bytes-to-upload.js';
 import { DecisionCounter } from './decision-counts.js';
 import type { AttemptTracker } from './dispatcher.js';
 import { decisionChannel, type DecisionEvent } from './events.js';
-
+import type { DeviceQueue } from './placement/device-queue.js';
+import type { GpuPlace } from './placement/gpu-place.js';
 import {
   NO_DEVICE,
   type DecisionContext,
@@ -29,67 +30,153 @@ const FORCED_BY_CALL = 'sync';
 export interface Choice {
   readonly backend: Backend;
   readonly decision: Decision;
+  /** Send the operand there first, to stay. */
+  readonly keep: boolean;
+  /** The attempt holds the lease of the device's breaker. */
+  readonly probe: boolean;
+  /** Expected latency without waiting for others; NaN where nobody predicted. */
+  readonly serviceMs: number;
+  /** What the choice is believed to save against the next best device; NaN where nobody can tell. */
+  readonly savingMs: number;
+}
+
+export interface DeviceChooserOptions {
+  readonly backends: readonly Backend[];
+  readonly policy: DispatchPolicy;
+  readonly tracker: AttemptTracker;
+  readonly strict: boolean;
+  readonly places: ReadonlyMap<Backend, GpuPlace>;
+  /** Empty where there is but one device: nobody asks how busy it is. */
+  readonly queues: ReadonlyMap<Backend, DeviceQueue>;
+  readonly counts: DecisionCounter;
 }
 
 /**
- * Shows the policy the devices and one snapshot, and turns what it chose into a decision. What the policy sees is
- * allocated once and filled anew for each request, which is safe because deciding is synchronous.
+ * Shows the policy the devices and one snapshot, asks the breaker of the device that it chose, and makes a decision of
+ * both. What the policy sees is allocated once and filled anew for each request, which is safe because deciding is
+ * synchronous.
  */
 export class DeviceChooser {
-  readonly counts = new DecisionCounter();
   readonly #backends: readonly Backend[];
   readonly #policy: DispatchPolicy;
+  readonly #counts: DecisionCounter;
+  readonly #places: readonly (GpuPlace | undefined)[];
+  readonly #queues: readonly (DeviceQueue | undefined)[];
   readonly #devices: MutableDeviceView[];
   readonly #moment: Moment;
-  readonly #slot: DecisionSlot = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
+  readonly #slot: DecisionSlot = emptySlot();
 
-  constructor(backends: readonly Backend[], policy: DispatchPolicy, tracker: AttemptTracker, strict: boolean) {
+  constructor({ backends, policy, tracker, strict, places, queues, counts }: DeviceChooserOptions) {
     this.#backends = backends;
     this.#policy = policy;
-    this.#devices = backends.map(({ id, kind }) => ({
-      id,
-      kind,
-      supported: true,
-      holdsOperand: true,
-      bytesToUpload: 0,
-      bytesToKeep: 0,
-      queueMs: 0,
-      chunks: 1,
-      blocked: false,
-    }));
+    this.#counts = counts;
+    this.#places = backends.map((backend) => places.get(backend));
+    this.#queues = backends.map((backend) => queues.get(backend));
+    this.#devices = backends.map(viewOf);
     this.#moment = new Moment(tracker, strict);
   }
 
-  /** `null` when the policy allows no device. */
-  choose(request: PreparedRequest, work: Work): Choice | null {
+  /**
+   * @param nowMs when the request came, on the dispatcher's clock.
+   * @returns the choice, or why no device is allowed.
+   */
+  choose(request: PreparedRequest, work: Work, nowMs: number, remainingMs: number): Choice | DecisionReason {
+    const moment = this.#moment;
+    moment.begin(work.operation, nowMs, remainingMs);
+    let isAnyDead = false;
     for (let i = 0; i < this.#devices.length; i++) {
-      if (this.#devices[i].kind === 'gpu') viewGpu(this.#devices[i], this.#backends[i], request, work);
+      const view = this.#devices[i];
+      view.queueMs = this.#queues[i]?.waitMs(nowMs) ?? 0;
+      const place = this.#places[i];
+      if (place === undefined) continue;
+      const { state } = place.breaker;
+      const isDead = state === 'dead' || state === 'isolated';
+      isAnyDead ||= isDead;
+      viewGpu(view, this.#backends[i], place, request, work, isDead);
     }
+    for (;;) {
+      const slot = this.#decide(work);
+      const { device } = slot;
+      if (device === NO_DEVICE) {
+        const reason = isAnyDead && isAboutGpus(slot.reason) ? 'device-dead' : slot.reason;
+        this.#counts.count(work.operation, reason);
+        return reason;
+      }
+      const place = this.#places[device];
+      if (place === undefined) {
+        if (isAnyDead && isAboutGpus(slot.reason)) slot.reason = 'device-dead';
+        return this.#chosen(slot, work, false);
+      }
+      const admission = moment.strict ? 'pass' : place.breaker.admit(this.#missedMs(slot));
+      if (admission === 'probe') slot.reason = 'probe';
+      if (admission !== 'block') return this.#chosen(slot, work, admission === 'probe');
+      const cpu = this.#otherThanGpus(device);
+      if (cpu !== NO_DEVICE) return this.#divert(slot, cpu, work);
+      this.#devices[device].supported = false;
+    }
+  }
+
+  /** The decision of a call that leaves no choice. */
+  force(backend: Backend, work: Work): Decision {
+    this.#moment.begin(work.operation, 0, Infinity);
+    return this.#decided(backend, 'forced', FORCED_BY_CALL, undefined, work);
+  }
+
+  #decide(work: Work): DecisionSlot {
     const slot = this.#slot;
     slot.device = NO_DEVICE;
     slot.reason = 'no-device';
     slot.predictedMs = NaN;
     slot.alternativeMs = NaN;
     slot.keep = false;
-    this.#moment.begin(work.operation);
     this.#policy.decide(work, this.#devices, this.#moment, slot);
-    if (slot.device === NO_DEVICE) {
-      this.counts.count(work.operation, slot.reason);
-      return null;
-    }
-    const backend = this.#backends[slot.device];
-    if (backend === undefined) {
+    if (slot.device !== NO_DEVICE && this.#backends[slot.device] === undefined) {
       const range = `the index of one of ${this.#backends.length} devices`;
       throw new RangeError(expected(`out.device of the policy '${this.#policy.name}'`, range, slot.device));
     }
-    const predictedMs = Number.isNaN(slot.predictedMs) ? undefined : slot.predictedMs;
-    return { backend, decision: this.#decided(backend, slot.reason, this.#policy.name, predictedMs, work) };
+    return slot;
   }
 
-  /** The decision of a call that leaves no choice. */
-  force(backend: Backend, work: Work): Decision {
-    this.#moment.begin(work.operation);
-    return this.#decided(backend, 'forced', FORCED_BY_CALL, undefined, work);
+  /** Where a blocked GPU was chosen: the CPU, unless another GPU might do, which only the policy can tell. */
+  #otherThanGpus(blocked: number): number {
+    let cpu = NO_DEVICE;
+    for (let i = 0; i < this.#devices.length; i++) {
+      const { kind, supported } = this.#devices[i];
+      if (i === blocked || !supported) continue;
+      if (kind === 'gpu') return NO_DEVICE;
+      if (cpu === NO_DEVICE) cpu = i;
+    }
+    return cpu;
+  }
+
+  #divert(slot: DecisionSlot, cpu: number, work: Work): Choice {
+    slot.device = cpu;
+    slot.reason = 'breaker-open';
+    slot.predictedMs = slot.alternativeMs;
+    slot.alternativeMs = NaN;
+    slot.keep = false;
+    return this.#chosen(slot, work, false);
+  }
+
+  /** What is lost by not using the device: by prediction, else by the averages of the operation. */
+  #missedMs({ predictedMs, alternativeMs }: DecisionSlot): number {
+    const predicted = alternativeMs - predictedMs;
+    if (!Number.isNaN(predicted)) return predicted;
+    const { cpuAvgMs, gpuAvgMs } = this.#moment.snapshot;
+    return cpuAvgMs > 0 && gpuAvgMs > 0 ? cpuAvgMs - gpuAvgMs : NaN;
+  }
+
+  #chosen({ device, reason, predictedMs, alternativeMs, keep }: DecisionSlot, work: Work, probe: boolean): Choice {
+    const backend = this.#backends[device];
+    const told = Number.isNaN(predictedMs) ? undefined : predictedMs;
+    return {
+      backend,
+      decision: this.#decided(backend, reason, this.#policy.name, told, work),
+      keep,
+      probe,
+      serviceMs: predictedMs - this.#devices[device].queueMs,
+      savingMs: alternativeMs - predictedMs,
+    };
   }
 
   #decided(
@@ -100,7 +187,7 @@ export class DeviceChooser {
     work: Work,
   ): Decision {
     const decision: Decision = { backend: backend.id, device: backend.kind, reason, policy, predictedMs };
-    this.counts.count(work.operation, reason);
+    this.#counts.count(work.operation, reason);
     if (decisionChannel.hasSubscribers) {
       const event: DecisionEvent = { decision, work, snapshot: this.#moment.snapshot };
       decisionChannel.publish(event);
@@ -120,23 +207,53 @@ interface MutableDeviceView extends DeviceView {
   blocked: boolean;
 }
 
-/** Only GPUs are asked: a CPU shares the caller's memory, and a program without a GPU pays nothing. */
-function viewGpu(view: MutableDeviceView, backend: Backend, request: PreparedRequest, work: Work): void {
-  const operand = request.operation === 'spread-activation' ? request.graph : request.matrix;
-  view.supported = acceptsRequest(backend, request);
-  const missing = view.supported ? missingBytes(backend, operand, work) : work.operandBytes;
-  view.holdsOperand = missing === 0;
-  view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
-  view.bytesToKeep = backend.makeResident === undefined ? Infinity : missing;
+/** As a CPU stays: it shares the caller's memory. */
+function viewOf({ id, kind }: Backend): MutableDeviceView {
+  return {
+    id,
+    kind,
+    supported: true,
+    holdsOperand: true,
+    bytesToUpload: 0,
+    bytesToKeep: 0,
+    queueMs: 0,
+    chunks: 1,
+    blocked: false,
+  };
 }
 
-/** Bytes of the operand that the backend does not hold: all of them, where it keeps nothing or cannot tell. */
-function missingBytes(backend: Backend, operand: Operand, work: Work): number {
-  try {
-    return backend.residency?.(operand).bytesToUpload ?? work.operandBytes;
-  } catch {
-    return work.operandBytes;
+function emptySlot(): DecisionSlot {
+  return { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
+}
+
+/** Only GPUs are asked, so that a program without one pays nothing. */
+function viewGpu(
+  view: MutableDeviceView,
+  backend: Backend,
+  { breaker, memory }: GpuPlace,
+  request: PreparedRequest,
+  work: Work,
+  isDead: boolean,
+): void {
+  view.supported = !isDead && acceptsRequest(backend, request);
+  view.blocked = breaker.state !== 'closed';
+  if (!view.supported) {
+    view.holdsOperand = false;
+    view.bytesToUpload = work.requestBytes + work.rangeBytes;
+    view.bytesToKeep = Infinity;
+    view.chunks = 1;
+    return;
   }
+  const missing = missingBytes(backend, request, work);
+  view.holdsOperand = missing === 0;
+  view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
+  view.chunks = memory.chunksOf(work, view.holdsOperand);
+  const canKeep = backend.makeResident !== undefined && missing <= memory.budget.capacityBytes();
+  view.bytesToKeep = view.holdsOperand ? 0 : canKeep ? missing : Infinity;
+}
+
+function isAboutGpus(reason: DecisionReason): boolean {
+  return reason === 'no-device' || reason === 'unsupported';
 }
 
 /** Takes the snapshot when the policy first reads it: many decisions need none, and then none is taken. */
@@ -149,13 +266,15 @@ class Moment implements DecisionContext {
   #snapshot: MetricsSnapshot | undefined;
 
   constructor(tracker: AttemptTracker, strict: boolean) {
-    this.#tracker = tracker;
     this.strict = strict;
+    this.#tracker = tracker;
   }
 
-  begin(operation: OperationName): void {
+  begin(operation: OperationName, nowMs: number, remainingMs: number): void {
     this.#operation = operation;
     this.#snapshot = undefined;
+    this.nowMs = nowMs;
+    this.remainingMs = remainingMs;
   }
 
   get snapshot(): MetricsSnapshot {

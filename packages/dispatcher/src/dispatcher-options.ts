@@ -1,5 +1,8 @@
-import { expected, requireObject, type Backend } from '@gearshift/contracts';
+import { expected, requireInteger, requireObject, type Backend } from '@gearshift/contracts';
 import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatcher.js';
+import { checkHangLimits } from './failures/hang-limit.js';
+import { VERIFICATION_DEFAULTS } from './failures/sampled-verification.js';
+import { NODE_TIMERS, type Timers } from './failures/timers.js';
 import type { DispatchPolicy } from './policies/dispatch-policy.js';
 
 const FALLBACK_MODES: readonly FallbackMode[] = ['cpu', 'never'];
@@ -9,13 +12,17 @@ export interface CheckedDispatcherOptions {
   readonly policy: DispatchPolicy;
   readonly tracker: AttemptTracker;
   readonly fallback: FallbackMode;
+  readonly verifyEveryNth: number;
+  readonly hangLimits: ReturnType<typeof checkHangLimits>;
   readonly clock: () => number;
+  readonly timers: Timers;
 }
 
 /** Fills in defaults; TypeError or RangeError for what cannot work, at creation rather than at the first request. */
 export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispatcherOptions {
   requireObject('options', options);
-  const { backends, policy, tracker, fallback = 'cpu', clock = () => performance.now() } = options;
+  const { backends, policy, tracker, fallback = 'cpu', verifyEveryNth, hangLimits = {} } = options;
+  const { clock = () => performance.now(), timers = NODE_TIMERS } = options;
   checkBackends(backends);
   requireMethods('policy', policy, ['decide', 'observe', 'snapshot', 'export', 'import']);
   requireMethods('tracker', tracker, ['snapshot', 'record']);
@@ -23,7 +30,18 @@ export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispa
     throw new RangeError(expected('fallback', `one of ${FALLBACK_MODES.join(', ')}`, fallback));
   }
   if (typeof clock !== 'function') throw new TypeError(expected('clock', 'a function', clock));
-  return { backends: [...backends], policy, tracker, fallback, clock };
+  requireMethods('timers', timers, ['after', 'cancel']);
+  requireObject('hangLimits', hangLimits);
+  return {
+    backends: [...backends],
+    policy,
+    tracker,
+    fallback,
+    verifyEveryNth: requireInteger('verifyEveryNth', verifyEveryNth ?? VERIFICATION_DEFAULTS.everyNth, 0),
+    hangLimits: checkHangLimits(hangLimits),
+    clock,
+    timers,
+  };
 }
 
 function checkBackends(backends: readonly Backend[]): void {

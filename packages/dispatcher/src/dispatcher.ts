@@ -1,8 +1,11 @@
 import type { AttemptReport, Backend, OperationName, OperationRequest, Result } from '@gearshift/contracts';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
-import type { DispatchPolicy } from './policies/dispatch-policy.js';
-import type { Completed, OutputOf, RunError } from './run-outcome.js';
+import type { DispatchSnapshot } from './dispatch-snapshot.js';
+import type { HangLimits } from './failures/hang-limit.js';
+import type { Timers } from './failures/timers.js';
+import type { DispatchPolicy, SharedSums } from './policies/dispatch-policy.js';
+import type { Completed, OutputOf, PartialAnswer, RunError } from './run-outcome.js';
 
 /**
  * Runs each request on the device that the policy chooses, and on the next one when that fails.
@@ -31,6 +34,25 @@ export interface Dispatcher {
    */
   runSync<R extends OperationRequest>(request: R, output?: OutputOf<R>): Result<Completed<OutputOf<R>>, RunError>;
 
+  /**
+   * Goes on with a request that ended early: does what remains and nothing else, on the devices that suit it now. The
+   * finished part stays as it is, bit for bit; fails with kind `'invalid-input'` when the operand's version has changed.
+   *
+   * @param request the same as before.
+   * @param partial of the error. Its output is written into.
+   */
+  resume<R extends OperationRequest>(
+    request: R,
+    partial: PartialAnswer,
+    options?: RunOptions,
+  ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
+
+  /** Changes options for the requests to come; those under way go on as they began. */
+  updateOptions(options: ChangeableOptions): void;
+
+  /** Everything about an operation as of one instant: what was measured, decided, predicted, and the state of the devices. */
+  snapshot(operation: OperationName): DispatchSnapshot;
+
   /** How many decisions of this operation had which reason, since this dispatcher was made. */
   decisions(operation: OperationName): DecisionCounts;
 
@@ -42,6 +64,16 @@ export interface Dispatcher {
 export interface RunOptions {
   /** Checked before each attempt, and handed to the backend, which checks it between slices of its work. */
   readonly signal?: AbortSignal | undefined;
+  /** Time for the whole run from now on, in milliseconds; counts in the choice of the device. Default Infinity. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** Options of {@link DispatcherOptions} that may change while the dispatcher runs. */
+export interface ChangeableOptions {
+  readonly policy?: DispatchPolicy | undefined;
+  readonly fallback?: FallbackMode | undefined;
+  readonly verifyEveryNth?: number | undefined;
+  readonly hangLimits?: HangLimits | undefined;
 }
 
 /**
@@ -58,8 +90,13 @@ export interface DispatcherOptions {
   readonly tracker: AttemptTracker;
   /** Default `'cpu'`. */
   readonly fallback?: FallbackMode | undefined;
+  /** One in so many results of a GPU is verified on the CPU, and every probe; 0 for probes alone. Default 1000. */
+  readonly verifyEveryNth?: number | undefined;
+  /** When an attempt on a GPU is given up. */
+  readonly hangLimits?: HangLimits | undefined;
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: (() => number) | undefined;
+  readonly timers?: Timers | undefined;
 }
 
 /** What the dispatcher asks of a tracker. */
@@ -68,4 +105,6 @@ export interface AttemptTracker {
   snapshot(operation: OperationName): MetricsSnapshot;
   /** Called exactly once per attempt, under the device that ran it. */
   record(attempt: AttemptReport): void;
+  /** Where policies keep what they learn, if it is to be shared by threads. */
+  sums?(name: string): SharedSums | undefined;
 }

@@ -3,8 +3,10 @@ import {
   CHANNELS,
   TRACING_CHANNELS,
   type AttemptReport,
+  type BackendError,
   type Decision,
   type OperationName,
+  type PhaseTimes,
   type Result,
 } from '@gearshift/contracts';
 import type { MetricsSnapshot } from '@gearshift/tracker';
@@ -39,6 +41,25 @@ export interface AttemptEvent {
   result?: AttemptReport;
 }
 
+/** Context of the tracing channel `gearshift:upload`: an operand is sent to a device to stay there. */
+export interface UploadEvent {
+  readonly backend: string;
+  readonly operandId: number;
+  readonly bytes: number;
+  result?: Result<PhaseTimes, BackendError>;
+}
+
+/** Message of `gearshift:residency`: a device began or ceased to keep an operand. */
+export interface ResidencyEvent {
+  /** Id of the backend. */
+  readonly device: string;
+  readonly kind: 'kept' | 'evicted';
+  readonly operandId: number;
+  readonly bytes: number;
+}
+
+export const residencyChannel = channel(CHANNELS.residency);
+export const uploadChannel = tracingChannel<unknown, UploadEvent>(TRACING_CHANNELS.upload);
 export const decisionChannel = channel(CHANNELS.decision);
 export const runChannel = tracingChannel<unknown, RunEvent>(TRACING_CHANNELS.run);
 export const attemptChannel = tracingChannel<unknown, AttemptEvent>(TRACING_CHANNELS.attempt);

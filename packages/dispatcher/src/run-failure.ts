@@ -1,19 +1,31 @@
-import { err, type AttemptReport, type BackendErrorKind, type Decision } from '@gearshift/contracts';
-import type { RunError } from './run-outcome.js';
+import { err, type AttemptReport, type Decision } from '@gearshift/contracts';
+import type { PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';
 
 /** Why a run ended without an answer, put together from its attempts. */
 export function runFailure(
-  kind: BackendErrorKind,
+  kind: RunErrorKind,
   decision: Decision | null,
   attempts: readonly AttemptReport[],
   latencyMs: number,
+  partial: PartialAnswer | null = null,
 ): { readonly ok: false; readonly error: RunError } {
   const cause = attempts.at(-1)?.error ?? null;
-  return err({ kind, message: describeFailure(kind, attempts), decision, attempts, latencyMs, cause });
+  return err({ kind, message: describeFailure(kind, attempts), decision, attempts, latencyMs, cause, partial });
 }
 
-function describeFailure(kind: BackendErrorKind, attempts: readonly AttemptReport[]): string {
-  if (attempts.length === 0) return kind === 'aborted' ? 'aborted before it began' : 'no device is allowed to do this';
+function describeFailure(kind: RunErrorKind, attempts: readonly AttemptReport[]): string {
+  if (attempts.length === 0) return WITHOUT_ATTEMPTS[kind] ?? 'no device is allowed to do this';
   const tries = attempts.map(({ backend, outcome, error }) => `${backend}: ${outcome} (${error?.message ?? ''})`);
-  return `${kind === 'aborted' ? 'aborted' : 'no device succeeded'} after ${tries.join('; ')}`;
+  return `${ENDED_BY_CALLER[kind] ?? 'no device succeeded'} after ${tries.join('; ')}`;
 }
+
+const WITHOUT_ATTEMPTS: Partial<Record<RunErrorKind, string>> = {
+  aborted: 'aborted before it began',
+  'deadline-exceeded': 'the time allowed was over before it began',
+  'device-lost': 'the only device allowed is lost',
+  'invalid-input': 'the operand changed since the finished part was computed',
+};
+const ENDED_BY_CALLER: Partial<Record<RunErrorKind, string>> = {
+  aborted: 'aborted',
+  'deadline-exceeded': 'the time allowed was over',
+};

@@ -27,10 +27,13 @@ export interface Completed<Output extends Float32Array | TopKOutput = Float32Arr
   readonly phases: PhaseTimes | null;
 }
 
+/** `'deadline-exceeded'`: the time that the caller allowed was over. */
+export type RunErrorKind = BackendErrorKind | 'deadline-exceeded';
+
 /** A request that no allowed device answered. Plain data: it survives `postMessage`. */
 export interface RunError {
   /** The kind of the last attempt's error: `kind` decides what to do next, `message` is for people only. */
-  readonly kind: BackendErrorKind;
+  readonly kind: RunErrorKind;
   readonly message: string;
   /** `null` when the run ended before a device was chosen. */
   readonly decision: Decision | null;
@@ -39,4 +42,24 @@ export interface RunError {
   readonly latencyMs: number;
   /** The last attempt's error; `null` when no attempt was made. */
   readonly cause: BackendError | null;
+  /** What was finished all the same, for `dispatcher.resume`; `null` when nothing was. */
+  readonly partial: PartialAnswer | null;
+}
+
+/**
+ * The finished part of a request that was done in pieces. Ranges are of its items: rows from its first row, candidates
+ * in their order, or nodes; every item is in exactly one of them. Plain data.
+ */
+export interface PartialAnswer<Output extends Float32Array | TopKOutput = Float32Array | TopKOutput> {
+  /** Holds the answers of the finished items; of a ranking, the best of them. */
+  readonly output: Output;
+  readonly done: readonly ItemRange[];
+  readonly remaining: readonly ItemRange[];
+  /** Version of the operand that the finished part was computed with. */
+  readonly operandVersion: number;
+}
+
+export interface ItemRange {
+  readonly start: number;
+  readonly end: number;
 }

@@ -28,6 +28,8 @@ export interface Work {
   /** Id and version of the matrix or graph. */
   readonly operandId: number;
   readonly operandVersion: number;
+  /** How often requests are going to use it, as its owner said: 0 where nothing was said, Infinity where it is to stay. */
+  readonly expectedUses: number;
   /** Bytes of the part of it that the request reads, which travel only to a device that does not hold it. */
   readonly rangeBytes: number;
   /** Bytes of the matrix or graph as a whole. */
@@ -65,6 +67,7 @@ export function describeWork(request: PreparedRequest): Work {
     requestBytes,
     operandId: matrix.id,
     operandVersion: matrix.version,
+    expectedUses: matrix.expectedUses ?? 0,
     rangeBytes: rows * dimensions * FLOAT32_BYTES,
     operandBytes: matrix.values.byteLength,
     outputBytes,
@@ -89,6 +92,7 @@ function describeSpreading(request: PreparedSpreadActivation): Work {
     requestBytes,
     operandId: graph.id,
     operandVersion: graph.version,
+    expectedUses: graph.expectedUses ?? 0,
     rangeBytes: (nodes + 1) * UINT32_BYTES + edges * EDGE_BYTES,
     operandBytes: graph.rowPointers.byteLength + graph.columns.byteLength + graph.weights.byteLength,
     outputBytes,

@@ -7,8 +7,7 @@ export const ALLOWED_IMPORTS = {
   'layer:contracts': [],
   'layer:engine': ['layer:contracts'],
   'layer:backend': ['layer:contracts', 'layer:platform'],
-  // Of the engine only the tracker: the dispatcher knows the splitter, like the backends, through the contracts.
-  'layer:dispatcher': ['layer:contracts', 'package:tracker'],
+  'layer:dispatcher': ['layer:contracts', 'layer:engine'],
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
   'layer:facade': ['layer:contracts', 'layer:engine', 'layer:dispatcher', 'layer:backend'],
   'layer:cli': ['layer:facade', 'layer:telemetry'],

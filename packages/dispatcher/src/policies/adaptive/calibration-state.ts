@@ -92,6 +92,7 @@ function typicalWork(operation: string, shape: WorkShape, flops: number, bytes: 
     requestBytes: 0,
     operandId: 0,
     operandVersion: 0,
+    expectedUses: 0,
     rangeBytes: bytes,
     operandBytes: bytes,
     outputBytes: 0,

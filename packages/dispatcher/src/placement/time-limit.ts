@@ -1,0 +1,51 @@
+import { expected, requireObject } from '@gearshift/contracts';
+import type { RunOptions } from '../dispatcher.js';
+import type { Timers } from '../failures/timers.js';
+
+/** When a run has to end: by the caller's signal, or because its time is over. */
+export interface TimeLimit {
+  readonly signal: AbortSignal | undefined;
+  readonly deadlineMs: number;
+  /** Why the run was ended, if it was. */
+  readonly ended: () => 'aborted' | 'deadline-exceeded' | null;
+  /** To be called when the run is over. */
+  readonly release: () => void;
+}
+
+const UNLIMITED: TimeLimit = { signal: undefined, deadlineMs: Infinity, ended: () => null, release: () => {} };
+
+/** @throws TypeError or RangeError naming the option that cannot work. */
+export function timeLimit(options: RunOptions | undefined, timers: Timers): TimeLimit {
+  if (options === undefined) return UNLIMITED;
+  requireObject('options', options);
+  const { signal, deadlineMs = Infinity } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(expected('signal', 'an AbortSignal', signal));
+  }
+  if (typeof deadlineMs !== 'number') throw new TypeError(expected('deadlineMs', 'a number', deadlineMs));
+  if (!(deadlineMs >= 0)) throw new RangeError(expected('deadlineMs', 'a number of milliseconds from 0', deadlineMs));
+  if (deadlineMs === Infinity) {
+    if (signal === undefined) return UNLIMITED;
+    return { signal, deadlineMs, ended: () => (signal.aborted ? 'aborted' : null), release: () => {} };
+  }
+  const controller = new AbortController();
+  let isOver = deadlineMs === 0;
+  const forward = () => controller.abort(signal?.reason);
+  if (isOver) controller.abort();
+  else if (signal?.aborted === true) forward();
+  else signal?.addEventListener('abort', forward);
+  const timer = timers.after(deadlineMs, () => {
+    if (controller.signal.aborted) return;
+    isOver = true;
+    controller.abort();
+  });
+  return {
+    signal: controller.signal,
+    deadlineMs,
+    ended: () => (isOver ? 'deadline-exceeded' : controller.signal.aborted ? 'aborted' : null),
+    release: () => {
+      timers.cancel(timer);
+      signal?.removeEventListener('abort', forward);
+    },
+  };
+}
