@@ -9,11 +9,11 @@ import { createZeroMemory } from '../src/zero-memory.js';
 const memory = createZeroMemory(1_000_000 * 768);
 
 /** With noise taken away, so that what comes is what is expected. */
-function expectedTrace(name: TraceName, requestCount = 400): Trace {
+function expectedTrace(name: TraceName, requestCount = 400, seed = 3): Trace {
   const definition = TRACES.find((one) => one.name === name);
   if (definition === undefined) throw new Error(`no trace ${name}`);
   const quiet = { ...WORLDS.hard, deviation: 0, spikeRate: 0 };
-  return createTrace(definition, quiet, 3, memory, requestCount);
+  return createTrace(definition, quiet, seed, memory, requestCount);
 }
 
 const total = (latenciesMs: Iterable<number>) => [...latenciesMs].reduce((sum, ms) => sum + ms, 0);
@@ -31,11 +31,11 @@ describe('oracleLatencies', () => {
     },
   );
 
-  it('T4: no plan of uploads is expected to be faster', () => {
+  it.each([2, 3, 4, 5, 6, 7, 8])('T4: no plan of uploads is expected to be faster, seed %d', (seed) => {
     // Every subset of the data sets of a short trace, each brought there before its first use on the GPU.
-    const trace = expectedTrace('T4', 24);
+    const trace = expectedTrace('T4', 20, seed);
     const ids = [...new Set(trace.requests.map(({ matrix }) => matrix.id))];
-    expect(ids.length).toBeLessThan(20);
+    expect(ids.length).toBeLessThan(16);
     let best = Infinity;
     for (let plan = 0; plan < 2 ** ids.length; plan++) best = Math.min(best, totalOfPlan(trace, ids, plan));
     expect(total(oracleLatencies(trace))).toBeCloseTo(best, 9);

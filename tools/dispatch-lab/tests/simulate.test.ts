@@ -1,4 +1,6 @@
-import { expect, it, describe } from 'vitest';
+import type { AttemptReport } from '@gearshift/contracts';
+import { NO_METRICS } from '@gearshift/tracker';
+import { describe, expect, it } from 'vitest';
 import { CONTENDERS } from '../src/contenders/contenders.js';
 import { alwaysCpu, alwaysGpu } from '../src/contenders/always.js';
 import { originalAsCoded, originalAsIntended } from '../src/contenders/original.js';
@@ -48,13 +50,27 @@ describe('simulate', () => {
     expect(crowded.failedAttempts).toBeGreaterThanOrEqual(crowded.outOfMemory);
   });
 
-  it('shows the defect of the original: what the GPU took counts as what the CPU takes', async () => {
-    // All on data that is there, of sizes where the GPU is faster: right figures keep it in use, wrong ones give it up.
-    const trace = traceOf('T5', 1000);
-    const gpuShare = ({ choices }: { choices: readonly string[] }) =>
-      choices.filter((choice) => choice.startsWith('gpu')).length / choices.length;
-    const coded = gpuShare(await simulate(trace, originalAsCoded));
-    expect(coded).toBeLessThan(gpuShare(await simulate(trace, originalAsIntended)));
+  it('has the defect of the original: what the GPU took is recorded again, as the latency of the CPU', () => {
+    const recorded: string[] = [];
+    const plain = {
+      snapshot: () => NO_METRICS,
+      record: ({ device, outcome }: AttemptReport) => void recorded.push(`${device} ${outcome}`),
+    };
+    const tracker = originalAsCoded.create().trackedBy?.(plain);
+    const attempt = { operation: 'top-k', backend: 'gpu:0', latencyMs: 1, fallback: false } as const;
+    tracker?.record({ ...attempt, device: 'gpu', outcome: 'success' });
+    tracker?.record({ ...attempt, device: 'gpu', outcome: 'fault' });
+    tracker?.record({ ...attempt, device: 'cpu', outcome: 'success' });
+    expect(recorded).toEqual(['gpu success', 'cpu success', 'gpu fault', 'cpu success']);
+    expect(originalAsIntended.create().trackedBy).toBeUndefined();
+  });
+
+  it('has the other defect of the original: once rejected for its failures, the GPU is never tried again', async () => {
+    const trace = traceOf('T6', 4000);
+    const lastTry = ({ choices }: { choices: readonly string[] }) =>
+      choices.findLastIndex((choice) => choice.startsWith('gpu'));
+    // Failing begins with the 800th request.
+    expect(lastTry(await simulate(trace, originalAsCoded))).toBeLessThan(1000);
   });
 
   it('lets requests of T8 wait for each other, and for no longer than the work before them', async () => {
