@@ -80,12 +80,15 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
 
   const tracker = createTracker();
   const { policy, trackedBy } = contender.create();
-  const dispatcher = createDispatcher({
+  const options = {
     backends: [gpu, cpu],
     policy,
     tracker: trackedBy?.(tracker) ?? tracker,
     clock: scheduler.nowMs,
-  });
+    // Limits on calls that hang count in virtual time too.
+    timers: scheduler,
+  };
+  const dispatcher = createDispatcher(options);
 
   const serve = async (request: LabRequest) => {
     current = request;
