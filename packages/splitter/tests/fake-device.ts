@@ -5,7 +5,7 @@ export class FakeDevice {
   freeBytes: number | null;
   totalBytes: number | null;
   readings = 0;
-  failure: unknown = undefined;
+  failure: Error | undefined;
 
   constructor(freeBytes: number | null, totalBytes: number | null = freeBytes) {
     this.freeBytes = freeBytes;

@@ -1,0 +1,217 @@
+import fc from 'fast-check';
+import { err, ok, unwrap } from '@gearshift/contracts';
+import { describe, expect, it } from 'vitest';
+import {
+  createChunkSizer,
+  createMemoryBudget,
+  planChunks,
+  processInChunks,
+  reserveWhole,
+  runRanges,
+  type ChunkLimits,
+  type RangeOptions,
+} from '../src/index.js';
+import { FakeDevice } from './fake-device.js';
+import { VirtualTime } from './virtual-time.js';
+
+const FULL = err({ kind: 'out-of-memory', message: 'full' });
+
+/** Sizes of the pieces that were tried, on a device on which at most `capacity()` items fit. */
+async function sizesOf(total: number, options: RangeOptions, capacity: () => number): Promise<number[]> {
+  const sizes: number[] = [];
+  const run = runRanges(total, { chunkTimeoutMs: Infinity, ...options }, (start, end) => {
+    sizes.push(end - start);
+    return end - start > capacity() ? FULL : ok(null);
+  });
+  unwrap(await run);
+  return sizes;
+}
+
+describe('the size of a piece', () => {
+  it('is everything where nothing limits it, and as even as can be where something does', async () => {
+    expect(await sizesOf(1000, {}, () => Infinity)).toEqual([1000]);
+    expect(await sizesOf(10, { maxChunkItems: 4 }, () => Infinity)).toEqual([4, 3, 3]);
+    expect(await sizesOf(9, { maxChunkItems: 8 }, () => Infinity)).toEqual([5, 4]);
+  });
+
+  it('follows the free memory from piece to piece', async () => {
+    const time = new VirtualTime();
+    const device = new FakeDevice(100, 100);
+    const budget = createMemoryBudget(device, { clock: time.clock, usableFraction: 1 });
+    const sizes: number[] = [];
+    const run = runRanges(200, { budget, bytesPerItem: 1, ...time.options() }, (start, end) => {
+      sizes.push(end - start);
+      device.freeBytes = sizes.length === 1 ? 10 : 100;
+      time.nowMs += 250;
+      return ok(null);
+    });
+    unwrap(await run);
+    expect(sizes).toEqual([100, 10, 90]);
+  });
+
+  it('is halved when memory runs out, and grows by a tenth up to nine tenths of the ceiling', () => {
+    const sizer = createChunkSizer({ clock: () => 0 });
+    expect(sizer.maxItems(1, null)).toBe(Infinity);
+    sizer.ranOutOfMemory(1001, 1, null);
+    expect(sizer.maxItems(1, null)).toBe(500);
+    const sizes = Array.from({ length: 8 }, () => {
+      sizer.succeeded(sizer.maxItems(1, null), 1);
+      return sizer.maxItems(1, null);
+    });
+    expect(sizes).toEqual([550, 605, 665, 732, 805, 885, 900, 900]);
+    sizer.ranOutOfMemory(1, 1, null);
+    expect(sizer.maxItems(1, null)).toBe(1);
+  });
+
+  it('ends where it fits after few failures, however large the work', async () => {
+    const time = new VirtualTime();
+    const sizer = createChunkSizer({ clock: time.clock });
+    const sizes = await sizesOf(1_000_000, { sizer, ...time.options() }, () => 60_000);
+    expect(sizes.slice(0, 5)).toEqual([1_000_000, 500_000, 250_000, 125_000, 62_500]);
+    expect(sizes.filter((size) => size > 60_000)).toHaveLength(5);
+    expect(sizes.length).toBeLessThan(5 + 1_000_000 / 31_250);
+  });
+
+  it('is bounded by the ceiling for 30 seconds, then doubles with each success', async () => {
+    const time = new VirtualTime();
+    const sizer = createChunkSizer({ clock: time.clock });
+    const limits = { sizer, ...time.options() };
+    let capacity = 600;
+    expect(await sizesOf(1000, limits, () => capacity)).toEqual([1000, 500, 500]);
+    capacity = Infinity;
+    time.nowMs += 29_999;
+    expect(Math.max(...(await sizesOf(5000, limits, () => capacity)))).toBeLessThanOrEqual(900);
+    time.nowMs += 1;
+    expect((await sizesOf(20_000, limits, () => capacity)).length).toBeLessThan(9);
+    expect(await sizesOf(5000, limits, () => capacity)).toEqual([5000]);
+  });
+
+  it('is free of the ceiling as soon as a quarter more memory is free', async () => {
+    const time = new VirtualTime();
+    const device = new FakeDevice(1000, 1e6);
+    const budget = createMemoryBudget(device, { clock: time.clock, usableFraction: 1 });
+    const sizer = createChunkSizer({ clock: time.clock });
+    const limits = { budget, sizer, bytesPerItem: 0.1, ...time.options() };
+    let capacity = 600;
+    expect(await sizesOf(1000, limits, () => capacity)).toEqual([1000, 500, 500]);
+    capacity = Infinity;
+    device.freeBytes = 1249;
+    time.nowMs += 250;
+    expect(planChunks(1000, limits)).toBe(2);
+    device.freeBytes = 1250;
+    time.nowMs += 250;
+    expect(planChunks(1000, limits)).toBe(1);
+  });
+
+  it('is not made smaller than the smallest to fit', async () => {
+    const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 100 });
+    const options = { budget, bytesPerItem: 10, minChunkItems: 11 };
+    expect(planChunks(50, options)).toBe(Infinity);
+    expect(planChunks(10, options)).toBe(1);
+    const result = await runRanges(50, { minChunkItems: 20 }, (start, end) => (end - start > 1 ? FULL : ok(null)));
+    expect(result).toMatchObject({ ok: false, error: { kind: 'out-of-memory', partial: { attemptCount: 3 } } });
+  });
+
+  it('takes into account that work needs more than its model says', async () => {
+    const time = new VirtualTime();
+    const budget = createMemoryBudget(new FakeDevice(1000), { clock: time.clock, usableFraction: 1 });
+    const limits = { budget, bytesPerItem: 1 };
+    expect(planChunks(1000, limits)).toBe(1);
+    budget.recordOutOfMemory(500);
+    expect(planChunks(1000, limits)).toBe(2);
+    await sizesOf(1000, { ...limits, ...time.options() }, () => {
+      expect(budget.reservedBytes()).toBe(625);
+      return Infinity;
+    });
+  });
+});
+
+describe('when memory runs out', () => {
+  it('the same size is tried once more after idle memory was freed, then half of it', async () => {
+    let freed = 0;
+    const freeIdleMemory = () => void (freed += 1);
+    expect(await sizesOf(8, { freeIdleMemory }, () => (freed > 0 ? 8 : 4))).toEqual([8, 8]);
+    freed = 0;
+    expect(await sizesOf(8, { freeIdleMemory: async () => freeIdleMemory() }, () => 4)).toEqual([8, 8, 4, 4]);
+    expect(freed).toBe(1);
+  });
+
+  it.each([
+    ['there was nothing to free', () => false],
+    ['freeing fails', () => { throw new Error('no'); }], // prettier-ignore
+    ['freeing rejects', () => Promise.reject(new Error('no'))],
+  ])('it is not tried again when %s', async (_what, freeIdleMemory) => {
+    expect(await sizesOf(8, { freeIdleMemory }, () => 4)).toEqual([8, 4, 4]);
+  });
+
+  it('it does not wait for ever for idle memory to be freed', async () => {
+    const time = new VirtualTime();
+    const options = { freeIdleMemory: () => new Promise(() => undefined), chunkTimeoutMs: 100, ...time.options() };
+    expect(await time.until(sizesOf(8, options, () => 4))).toEqual([8, 4, 4]);
+  });
+
+  it('the model is corrected where the memory was there', async () => {
+    const budget = createMemoryBudget(new FakeDevice(1000), { usableFraction: 1 });
+    await sizesOf(500, { budget, bytesPerItem: 1 }, () => 250);
+    expect(budget.inflation()).toBeGreaterThan(1.2);
+  });
+
+  it('and others hold it, idle memory is freed, and the run waits for what they give back', async () => {
+    const time = new VirtualTime();
+    const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 100, clock: time.clock });
+    const held = unwrap(budget.reserve(95));
+    let freed = 0;
+    const run = runRanges(20, { budget, bytesPerItem: 10, freeIdleMemory: () => (freed += 1), ...time.options() }, () =>
+      ok(null),
+    );
+    setImmediate(() => held.release());
+    expect(unwrap(await run).chunks).toBe(2);
+    expect(freed).toBe(1);
+    expect(time.pending).toBe(0);
+  });
+});
+
+it('does not change the result, however the work is cut (seed 3)', async () => {
+  const items = Array.from({ length: 50 }, (_, index) => index);
+  const whole = unwrap(await processInChunks(items, {}, (chunk) => ok(chunk.map((item) => Math.sin(item)))));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 60 }),
+      fc.integer({ min: 1, max: 60 }),
+      fc.option(fc.integer({ min: 1, max: 500 }), { nil: Infinity }),
+      async (maxChunkItems, capacity, capBytes) => {
+        const budget = createMemoryBudget(new FakeDevice(null), { capBytes: Math.max(capBytes, 10) });
+        const options = { maxChunkItems, budget, bytesPerItem: 10 };
+        const result = await processInChunks<number, number>(items, options, (chunk) =>
+          chunk.length > capacity ? FULL : ok(chunk.map((item) => Math.sin(item))),
+        );
+        expect(unwrap(result)).toEqual(whole);
+      },
+    ),
+    { numRuns: 500, seed: 3 },
+  );
+});
+
+describe('planChunks and reserveWhole', () => {
+  const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 1000 });
+  const limits: ChunkLimits = { budget, bytesPerItem: 10, fixedBytes: 100 };
+
+  it('say how many pieces there would be, and reserve nothing', () => {
+    expect([0, 1, 90, 91, 180, 181].map((total) => planChunks(total, limits))).toEqual([0, 1, 1, 2, 2, 3]);
+    expect(planChunks(7)).toBe(1);
+    expect(planChunks(7, { maxChunkItems: 2 })).toBe(4);
+    expect(budget.reservedBytes()).toBe(0);
+  });
+
+  it('reserve everything where it fits whole, and nothing where not', () => {
+    const whole = reserveWhole(90, limits);
+    expect(whole?.bytes).toBe(1000);
+    expect(planChunks(1, limits)).toBe(Infinity);
+    expect(reserveWhole(1, limits)).toBeNull();
+    whole?.release();
+    expect(reserveWhole(91, limits)).toBeNull();
+    expect(budget.reservedBytes()).toBe(0);
+    reserveWhole(1_000_000)?.release();
+    expect(reserveWhole(3, { maxChunkItems: 2 })).toBeNull();
+  });
+});

@@ -1,0 +1,49 @@
+import { err, ok, type Result } from '@gearshift/contracts';
+import { expectTypeOf, test } from 'vitest';
+import {
+  createMemoryBudget,
+  processInChunks,
+  resume,
+  runRanges,
+  type ChunkError,
+  type Completed,
+  type ItemOutput,
+  type Reservation,
+} from '../src/index.js';
+
+type MyError = { readonly kind: 'mine' };
+
+test('results and errors keep their types', () => {
+  const run = processInChunks(['a'], {}, async (chunk): Promise<Result<number[], MyError>> => {
+    expectTypeOf(chunk).toEqualTypeOf<string[]>();
+    return chunk.length > 0 ? ok([1]) : err({ kind: 'mine' });
+  });
+  expectTypeOf(run).resolves.toEqualTypeOf<Result<number[], ChunkError<MyError, ItemOutput<number>>>>();
+});
+
+test('ranges need no results', () => {
+  const run = runRanges(5, {}, async (start, end, signal) => {
+    expectTypeOf(start).toBeNumber();
+    expectTypeOf(end).toBeNumber();
+    expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+    return ok(undefined);
+  });
+  expectTypeOf(run).resolves.toExtend<Result<Completed, ChunkError>>();
+});
+
+test('what a run left behind can be resumed as what it was', async () => {
+  const ranges = await runRanges(5, {}, () => ok(null));
+  if (!ranges.ok) expectTypeOf(resume(ranges.error.partial, {}, () => ok(null))).resolves.toHaveProperty('ok');
+  const items = await processInChunks(['a'], {}, () => ok([1]));
+  if (!items.ok) {
+    const resumed = resume(items.error.partial, ['a'], {}, () => ok([1]));
+    expectTypeOf(resumed).resolves.toExtend<Result<number[], unknown>>();
+    // @ts-expect-error the items are needed again
+    void resume(items.error.partial, {}, () => ok([1]));
+  }
+});
+
+test('a reservation may be refused', () => {
+  const reserved = createMemoryBudget(() => ({ freeBytes: 1, totalBytes: 1, readAtMs: 0 })).reserve(1);
+  expectTypeOf(reserved).toExtend<Result<Reservation, { kind: 'overloaded' }>>();
+});
