@@ -48,7 +48,7 @@ export interface SimulatedDevice extends Backend {
   release(operand: Operand): void;
   /** Puts a copy there at once, without anybody waiting for it, and whether there is room or not. */
   placeResident(operand: Operand): void;
-  /** When it will have worked off everything that it was handed, if nothing goes wrong. */
+  /** What it did so far; kept up to date. */
   readonly counts: Readonly<DeviceCounts>;
   readonly simulatedMemory: SimulatedMemory;
 }
