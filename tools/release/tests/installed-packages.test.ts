@@ -47,6 +47,21 @@ const alone: { name: string; names: string; body: string; answer: unknown }[] = 
     answer: 2,
   },
   {
+    name: '@gearshift/splitter',
+    names: 'createMemoryBudget, processInChunks, resume',
+    body: `const budget = createMemoryBudget(() => ({ freeBytes: 50, totalBytes: 50, readAtMs: 0 }));
+      const options = { budget, bytesPerItem: 20 };
+      let calls = 0;
+      const double = async (chunk) => {
+        if (calls++ === 1) throw new Error('half-way');
+        return { ok: true, value: chunk.map((item) => 2 * item) };
+      };
+      const { error } = await processInChunks([1, 2, 3], options, double);
+      const { value } = await resume(error.partial, [1, 2, 3], options, double);
+      print([error.kind, error.partial.done, value]);`,
+    answer: ['chunk-failed', [{ start: 0, end: 2 }], [2, 4, 6]],
+  },
+  {
     name: '@gearshift/dispatcher',
     names: 'createDispatcher, thresholdPolicy, pinnedPolicy',
     body: `let problem = 'none';
