@@ -42,6 +42,14 @@ const RIDGE = 0.1;
 /** Significance, in squared standard deviations, at which the measured form of the line is believed by half. */
 const HALF_BELIEVED_AT = 4;
 
+/** Places in the solution: the line, the inverse of the sums, and the variance of the scatter. */
+const FIXED_MS = 0;
+const MS_PER_UNIT = 1;
+const P11 = 2;
+const P12 = 3;
+const P22 = 4;
+const NOISE = 5;
+
 /**
  * The time that one device takes for one kind of work, as `(a + b * units) * exp(residual of the size)`.
  *
@@ -52,32 +60,35 @@ const HALF_BELIEVED_AT = 4;
  */
 export class CostLine {
   readonly sums: LearnedSums;
-  /** The counter of decisions when somebody's last run was noticed. */
+  /** The counter of decisions at the last run, or when that of another thread was noticed. */
   lastRunAt = 0;
-  fixedMs: number;
-  msPerUnit: number;
   /** This thread ran it before, so the next run is no warm-up. */
   isWarm = false;
   /** Latency that the exploration under way has paid for; 0 while none is. */
   exploredUpToMs = 0;
   readonly #prior: Cost;
-  #p11 = 0;
-  #p12 = 0;
-  #p22 = 0;
-  #noise2 = FIRST_DEVIATION * FIRST_DEVIATION;
+  /** What follows from the sums. In a typed array, where numbers can be changed without allocating. */
+  readonly #solution = new Float64Array(6);
   #runsSeen = 0;
   #isStale = true;
 
   constructor(name: string, prior: Cost) {
     this.sums = new LearnedSums(name);
     this.#prior = prior;
-    this.fixedMs = prior.fixedMs;
-    this.msPerUnit = prior.msPerUnit;
+    this.#solve(this.sums.total);
   }
 
   share(learning: SharedLearning): void {
     this.sums.share(learning);
     this.#isStale = true;
+  }
+
+  get fixedMs(): number {
+    return this.#solution[FIXED_MS];
+  }
+
+  get msPerUnit(): number {
+    return this.#solution[MS_PER_UNIT];
   }
 
   /** Enough was measured, by all threads together, to choose by it. */
@@ -92,7 +103,7 @@ export class CostLine {
 
   /** Standard deviation of log(measured / predicted), run by run. */
   get deviation(): number {
-    return Math.sqrt(this.#noise2);
+    return Math.sqrt(this.#solution[NOISE]);
   }
 
   /** Takes in what this thread and, once in a while, what the others have learned. */
@@ -114,24 +125,28 @@ export class CostLine {
 
   /** The same for a device of this speed, of this bucket: a decision asks for several devices at one size. */
   predictAt(units: number, bucket: number, logFactor: number): number {
-    return (this.fixedMs + this.msPerUnit * units) * Math.exp(residualOf(this.sums.total, bucket) + logFactor);
+    return (
+      (this.#solution[FIXED_MS] + this.#solution[MS_PER_UNIT] * units) *
+      Math.exp(residualOf(this.sums.total, bucket) + logFactor)
+    );
   }
 
   /** Expected squared error of {@link predict} itself, as a logarithm: without the scatter from run to run. */
   variance(units: number, bucket = bucketAt(units)): number {
     const most = LARGEST_DEVIATION * LARGEST_DEVIATION;
     if (!(this.samples > 0)) return most;
-    const line = this.fixedMs + this.msPerUnit * units;
-    const leverage = (this.#p11 + units * (2 * this.#p12 + units * this.#p22)) / (line * line);
+    const line = this.#solution[FIXED_MS] + this.#solution[MS_PER_UNIT] * units;
+    const solution = this.#solution;
+    const leverage = (solution[P11] + units * (2 * solution[P12] + units * solution[P22])) / (line * line);
     const seen = sampleCountOf(this.sums.total, bucket);
     const unseen = (UNSEEN_SIZE_DEVIATION * UNSEEN_SIZE_DEVIATION) / ((1 + seen) * (1 + seen));
-    const variance = this.#noise2 * Math.max(0, leverage) + unseen;
+    const variance = this.#solution[NOISE] * Math.max(0, leverage) + unseen;
     return variance < most ? variance : most;
   }
 
   /** Beyond this an error of prediction, as a logarithm, is no chance: a spike, or a device that changed its speed. */
   outlierLimit(units: number): number {
-    return Math.max(0.7, 3.5 * Math.sqrt(this.#noise2 + this.variance(units)));
+    return Math.max(0.7, 3.5 * Math.sqrt(this.#solution[NOISE] + this.variance(units)));
   }
 
   /** Counts a run that is not to be fitted. */
@@ -179,7 +194,7 @@ export class CostLine {
     this.sums.changed(0, BUCKETS_AT);
     this.#solve(this.sums.total);
     const bucket = bucketAt(units);
-    addResidual(own, bucket, Math.log(ms / (this.fixedMs + this.msPerUnit * units)));
+    addResidual(own, bucket, Math.log(ms / (this.#solution[FIXED_MS] + this.#solution[MS_PER_UNIT] * units)));
     this.sums.changed(bucket, bucket + BUCKET_LENGTH);
   }
 
@@ -191,13 +206,15 @@ export class CostLine {
   }
 
   #solve(total: Float64Array): void {
+    const solution = this.#solution;
     const weight = total[LINE.weight];
     if (!(weight > 0)) {
-      this.fixedMs = this.#prior.fixedMs;
-      this.msPerUnit = this.#prior.msPerUnit;
+      solution[FIXED_MS] = this.#prior.fixedMs;
+      solution[MS_PER_UNIT] = this.#prior.msPerUnit;
+      solution[NOISE] = FIRST_DEVIATION * FIRST_DEVIATION;
       return;
     }
-    this.#noise2 =
+    const noise =
       (total[LINE.squaredErrors] + FIRST_DEVIATION_WEIGHT * FIRST_DEVIATION * FIRST_DEVIATION) /
       (total[LINE.errorWeight] + FIRST_DEVIATION_WEIGHT);
     const { fixedMs: g1, msPerUnit: g2 } = this.#prior;
@@ -209,9 +226,10 @@ export class CostLine {
     // Rounding must not make the sums contradict themselves.
     const s12 = Math.min(total[LINE.s12], Math.sqrt(total[LINE.s11] * total[LINE.s22]));
     const determinant = s11 * s22 - s12 * s12;
-    this.#p11 = s22 / determinant;
-    this.#p12 = -s12 / determinant;
-    this.#p22 = s11 / determinant;
+    solution[NOISE] = noise;
+    solution[P11] = s22 / determinant;
+    solution[P12] = -s12 / determinant;
+    solution[P22] = s11 / determinant;
     let fixedMs = (t1 * s22 - t2 * s12) / determinant;
     let msPerUnit = (s11 * t2 - s12 * t1) / determinant;
     if (!(fixedMs >= 0)) {
@@ -226,11 +244,11 @@ export class CostLine {
     const scale = (g1 * t1 + g2 * t2) / (g1 * g1 * s11 + 2 * g1 * g2 * s12 + g2 * g2 * s22);
     const d1 = fixedMs - scale * g1;
     const d2 = msPerUnit - scale * g2;
-    const significance = (d1 * d1 * s11 + 2 * d1 * d2 * s12 + d2 * d2 * s22) / this.#noise2;
+    const significance = (d1 * d1 * s11 + 2 * d1 * d2 * s12 + d2 * d2 * s22) / noise;
     const believed =
       (significance * significance) / (significance * significance + HALF_BELIEVED_AT * HALF_BELIEVED_AT);
-    this.fixedMs = scale * g1 + believed * d1;
-    this.msPerUnit = scale * g2 + believed * d2;
+    solution[FIXED_MS] = scale * g1 + believed * d1;
+    solution[MS_PER_UNIT] = scale * g2 + believed * d2;
   }
 }
 

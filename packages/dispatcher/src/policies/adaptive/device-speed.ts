@@ -22,7 +22,7 @@ const LARGEST_LOG = 7;
  */
 export class DeviceSpeed {
   readonly sums: LearnedSums;
-  /** The counter of decisions when somebody's last run was noticed. */
+  /** The counter of decisions at the last run, or when that of another thread was noticed. */
   lastRunAt = 0;
   readonly #rule = new SpikeRule();
   #isStale = true;
@@ -54,6 +54,8 @@ export class DeviceSpeed {
       this.#weight = total[SPEED.weight];
       this.#mean = this.#weight > 0 ? total[SPEED.sum] / this.#weight : 0;
     }
+    this.#logFactor = 0;
+    this.#doubt = 0;
     if (this.#mean === 0) return;
     const halfLives = (decisions - this.lastRunAt) / (HALF_LIFE_PER_WEIGHT * this.#weight);
     const weight = halfLives === 0 ? this.#weight : this.#weight * Math.exp(-Math.LN2 * halfLives);

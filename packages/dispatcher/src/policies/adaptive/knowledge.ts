@@ -45,6 +45,7 @@ export class Knowledge {
     if (sentOperand && uploadMs > 0) {
       device.transfer.refresh(sample.nowMs, this.decisions);
       device.transfer.observe(sample.uploadedBytes - work.requestBytes, uploadMs);
+      device.transfer.refresh(sample.nowMs, this.decisions);
     }
     this.#learnRun(device, line, unitsOf(work), Math.max(SHORTEST_MS, ms), sample.nowMs);
   }
@@ -54,27 +55,28 @@ export class Knowledge {
     if (transfer === undefined || !(bytes > 0) || !(latencyMs > 0 && latencyMs < Infinity)) return;
     transfer.refresh(nowMs, this.decisions);
     transfer.observe(bytes, latencyMs);
+    transfer.refresh(nowMs, this.decisions);
   }
 
   #learnRun(device: DeviceKnowledge, line: CostLine, units: number, ms: number, nowMs: number): void {
-    // The first run pays for what the later ones find ready: code, caches, buffers, a GPU's module.
+    const { decisions } = this;
+    const { speed } = device;
+    line.refresh(nowMs, decisions);
+    speed.refresh(nowMs, decisions);
+    const { logFactor } = speed;
     if (!line.isWarm) {
+      // The first run pays for what the later ones find ready: code, caches, buffers, a GPU's module.
       line.isWarm = true;
       line.addRun();
-      return;
+    } else {
+      const deviation = Math.log(ms / line.predict(units));
+      // Until the line is known it is the line that is wrong, not the device that is slow.
+      const isUsual = !line.isKnown || speed.observe(deviation, line.outlierLimit(units));
+      speed.refresh(nowMs, decisions);
+      if (isUsual) line.fit(units, ms / speed.factor, deviation - logFactor);
+      else line.addRun();
     }
-    const { decisions } = this;
     line.refresh(nowMs, decisions);
-    device.speed.refresh(nowMs, decisions);
-    const { logFactor } = device.speed;
-    const deviation = Math.log(ms / line.predict(units));
-    // Until the line is known it is the line that is wrong, not the device that is slow.
-    if (line.isKnown && !device.speed.observe(deviation, line.outlierLimit(units))) {
-      line.addRun();
-      return;
-    }
-    device.speed.refresh(nowMs, decisions);
-    line.fit(units, ms / device.speed.factor, deviation - logFactor);
   }
 
   /** Whoever explored and paid too little pays the rest, before anything else is explored. */
