@@ -2,13 +2,20 @@ import type { ManualClock } from '@gearshift/test-kit';
 import type { Timers } from '../src/failures/timers.js';
 
 /** Timers that go off when the clock is told to go on. */
-export function manualTimers(clock: ManualClock): Timers & { readonly pending: () => number } {
+export function manualTimers(clock: ManualClock): Timers & {
+  readonly pending: () => number;
+  /** How many were ever set. */
+  readonly set: () => number;
+} {
   let pending = 0;
+  let set = 0;
   return {
     pending: () => pending,
+    set: () => set,
     after(delayMs, action) {
       const cancelled = new AbortController();
       pending += 1;
+      set += 1;
       void clock.sleep(delayMs, cancelled.signal).then(() => {
         pending -= 1;
         if (!cancelled.signal.aborted) action();
