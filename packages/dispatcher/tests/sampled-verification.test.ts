@@ -171,12 +171,12 @@ describe('wrong results', () => {
 
   it('are found where zeros look right nearly everywhere, as few nodes receive anything', async () => {
     const nodes = 5000;
-    // Every hundredth node receives from the only active one, all others from one that is not.
-    const edges = Array.from({ length: nodes - 2 }, (_, i) => [i % 100 === 50 ? 0 : 1, i + 2] as const);
+    // One node in a thousand receives from the only active one, all others from one that is not.
+    const edges = Array.from({ length: nodes - 2 }, (_, i) => [i % 1000 === 777 ? 0 : 1, i + 2] as const);
     const few = new Float32Array(nodes);
     few[0] = 1;
     const request = spread({ graph: graphFromEdges(nodes, edges), activations: few, decay: 1, retention: 0 });
-    expect(scoresOf(answer(request)).filter((score) => score !== 0)).toHaveLength(50);
+    expect(scoresOf(answer(request)).filter((score) => score !== 0)).toHaveLength(5);
     expect(await verify(request, new Float32Array(nodes), false)).toMatchObject({ rule: 'activation', got: 0 });
     expect(await verify(request, answer(request), false)).toBeNull();
   });
