@@ -9,9 +9,9 @@ export interface Timers {
   clearTimeout(timer: unknown): void;
 }
 
-export const systemClock: Clock = () => performance.now();
+const systemClock: Clock = () => performance.now();
 
-export const systemTimers: Timers = {
+const systemTimers: Timers = {
   setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

@@ -196,6 +196,23 @@ describe('what the caller does', () => {
     expect(calls).toBe(0);
   });
 
+  it('aborts any number of runs with one signal, without a warning', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error) => void warnings.push(warning.name);
+    process.on('warning', note);
+    const controller = new AbortController();
+    const runs = Array.from({ length: 40 }, () =>
+      runRanges(3, { signal: controller.signal }, () => new Promise(() => undefined)),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    const kinds = (await Promise.all(runs)).map((result) => expectError(result).kind);
+    expect(new Set(kinds)).toEqual(new Set(['aborted']));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   it('set a deadline that passes during a piece: deadline-exceeded', async () => {
     const error = await failAtThird(() => new Promise(() => undefined), { deadlineMs: 50 });
     expect(error.kind).toBe('deadline-exceeded');

@@ -156,18 +156,32 @@ describe('when memory runs out', () => {
     expect(budget.inflation()).toBeGreaterThan(1.2);
   });
 
-  it('and others hold it, idle memory is freed, and the run waits for what they give back', async () => {
+  it('and other work has it, the run waits for what that gives back, and frees nothing', async () => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 100, clock: time.clock });
     const held = unwrap(budget.reserve(95));
     let freed = 0;
-    const run = runRanges(20, { budget, bytesPerItem: 10, freeIdleMemory: () => (freed += 1), ...time.options() }, () =>
-      ok(null),
-    );
+    const freeIdleMemory = () => (freed += 1);
+    const run = runRanges(20, { budget, bytesPerItem: 10, freeIdleMemory, ...time.options() }, () => ok(null));
     setImmediate(() => held.release());
     expect(unwrap(await run).chunks).toBe(2);
-    expect(freed).toBe(1);
+    expect(freed).toBe(0);
     expect(time.pending).toBe(0);
+  });
+
+  it('and nobody works, or nobody gives any back, idle memory is freed', async () => {
+    const time = new VirtualTime();
+    const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 100, clock: time.clock });
+    budget.trackAllocation(95);
+    const freeIdleMemory = () => budget.trackDeallocation(95);
+    const options = { budget, bytesPerItem: 10, freeIdleMemory, ...time.options() };
+    expect(unwrap(await time.until(runRanges(20, options, () => ok(null)))).chunks).toBe(2);
+    expect(time.nowMs).toBe(1000);
+    const held = unwrap(budget.reserve(5));
+    budget.trackAllocation(90);
+    expect(unwrap(await time.until(runRanges(9, options, () => ok(null)))).chunks).toBe(1);
+    expect(time.nowMs).toBe(2000);
+    held.release();
   });
 });
 

@@ -46,7 +46,21 @@ describe('control groups', () => {
     ).toEqual({ freeGib: 1.5, totalGib: 2 });
   });
 
-  it('limit from any level: the least room decides', () => {
+  it('limit from every level at once', () => {
+    expect(
+      read({
+        '/proc/self/cgroup': '0::/pod/container\n',
+        '/sys/fs/cgroup/pod/container/memory.max': bytes(6),
+        '/sys/fs/cgroup/pod/container/memory.current': bytes(1),
+        '/sys/fs/cgroup/pod/memory.max': bytes(8),
+        '/sys/fs/cgroup/pod/memory.current': bytes(7),
+        '/sys/fs/cgroup/memory.max': bytes(32),
+        '/sys/fs/cgroup/memory.current': bytes(20),
+      }),
+    ).toEqual({ freeGib: 1, totalGib: 6 });
+  });
+
+  it('that have no limit leave it to those above', () => {
     expect(
       read({
         '/proc/self/cgroup': '0::/pod/container\n',
@@ -54,8 +68,6 @@ describe('control groups', () => {
         '/sys/fs/cgroup/pod/container/memory.current': bytes(1),
         '/sys/fs/cgroup/pod/memory.max': bytes(8),
         '/sys/fs/cgroup/pod/memory.current': bytes(7),
-        '/sys/fs/cgroup/memory.max': bytes(32),
-        '/sys/fs/cgroup/memory.current': bytes(20),
       }),
     ).toEqual({ freeGib: 1, totalGib: 8 });
   });

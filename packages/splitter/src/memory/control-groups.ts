@@ -34,10 +34,10 @@ const VERSION_2: Hierarchy = {
 const NO_LIMIT_BYTES = 2 ** 60;
 
 /**
- * The tightest memory limit among the control groups that this process is in, or null where none limits it.
+ * What the control groups that this process is in leave to it, or null where none limits it.
  *
- * Each group up to the root may have a limit of its own, and the one with the least room decides: a pod's limit holds for
- * a container that has none. `process.availableMemory()` is not used because it looks at the innermost group alone and
+ * Each group up to the root may have a limit of its own, and all of them hold: a pod's for each of its containers, also for
+ * one that has more room by its own limit. `process.availableMemory()` is not used because it looks at the innermost group alone and
  * counts file cache, which the kernel gives up for the asking, as used. See "Memory Interface Files" of the kernel's
  * cgroup-v2 document.
  */
@@ -45,11 +45,18 @@ export function readGroupMemory(read: ReadTextFile): GroupMemory | null {
   let tightest: GroupMemory | null = null;
   for (const [hierarchy, path] of groupsOf(read)) {
     for (const folder of upToRoot(hierarchy.root, path)) {
-      const memory = readGroup(read, hierarchy, folder);
-      if (memory !== null && (tightest === null || memory.freeBytes < tightest.freeBytes)) tightest = memory;
+      tightest = tighter(tightest, readGroup(read, hierarchy, folder));
     }
   }
   return tightest;
+}
+
+function tighter(one: GroupMemory | null, other: GroupMemory | null): GroupMemory | null {
+  if (one === null || other === null) return one ?? other;
+  return {
+    freeBytes: Math.min(one.freeBytes, other.freeBytes),
+    limitBytes: Math.min(one.limitBytes, other.limitBytes),
+  };
 }
 
 /** Lines of `/proc/self/cgroup` are `id:controllers:path`; version 2 has the one with id 0 and no controllers. */

@@ -29,20 +29,24 @@ export async function waitForRoom<V, E>(
     return { kind: 'item-too-large', message: `${wanted} there will ever be` };
   }
   const untilMs = run.clock() + run.memoryWaitMs;
-  if (await freeIdleMemory(run, watch)) budget.refresh();
+  let mayFree = true;
   for (;;) {
     const stop = whyStop();
     if (stop !== null) return stop;
     const piece = lane.take(start, end, Infinity);
     if (piece !== null) return piece;
     const leftMs = untilMs - run.clock();
-    if (leftMs <= 0) return { kind: 'overloaded', message: `${wanted} is available` };
-    await watch.pause(Math.min(LOOK_AGAIN_MS, leftMs), (listener) => budget.onRelease(listener));
+    // What other pieces reserved comes back by itself; idle memory was kept because it will be wanted again.
+    if (mayFree && (leftMs <= 0 || budget.reservedBytes() === 0)) {
+      mayFree = false;
+      if (await freeIdleMemory(run, watch)) budget.refresh();
+    } else if (leftMs <= 0) return { kind: 'overloaded', message: `${wanted} is available` };
+    else await watch.pause(Math.min(LOOK_AGAIN_MS, leftMs), (listener) => budget.onRelease(listener));
   }
 }
 
 /** A function that throws or takes too long freed nothing. */
-export async function freeIdleMemory(run: CheckedRun<unknown>, watch: Watch): Promise<boolean> {
+async function freeIdleMemory(run: CheckedRun<unknown>, watch: Watch): Promise<boolean> {
   const { freeIdleMemory: free } = run;
   if (free === undefined) return false;
   const settled = await watch.call(() => free(), run.chunkTimeoutMs);

@@ -1,3 +1,4 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { isTimeable, type Clock, type Timers } from '../clock.js';
 
 /** How a call that was watched ended. */
@@ -28,6 +29,7 @@ export class Watch {
 
   constructor(callerSignal: AbortSignal | undefined, deadlineAtMs: number, clock: Clock, timers: Timers) {
     this.#callerSignal = callerSignal;
+    if (callerSignal !== undefined) allowManyListeners(callerSignal);
     this.#deadlineAtMs = deadlineAtMs;
     this.#clock = clock;
     this.#timers = timers;
@@ -122,4 +124,12 @@ export class Watch {
   #leftMs(): number {
     return this.#deadlineAtMs === Infinity ? Infinity : this.#deadlineAtMs - this.#clock();
   }
+}
+
+/**
+ * One signal may end many runs at once, such as that of a server that shuts down, and Node prints a warning from the eleventh
+ * listener on. Every listener here is taken off again; a limit that somebody set is left alone.
+ */
+function allowManyListeners(signal: AbortSignal): void {
+  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal);
 }
