@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { err, ok, type BackendErrorKind, type Result } from '@gearshift/contracts';
 import { describe, expect, it } from 'vitest';
 import {
@@ -196,11 +197,15 @@ describe('what the caller does', () => {
     expect(calls).toBe(0);
   });
 
-  it('aborts any number of runs with one signal, without a warning', async () => {
+  it.each([
+    ['as it is', undefined],
+    ['whose listeners are not limited', 0],
+  ])('aborts any number of runs with one signal %s, without a warning', async (_what, limit) => {
     const warnings: string[] = [];
     const note = (warning: Error) => void warnings.push(warning.name);
     process.on('warning', note);
     const controller = new AbortController();
+    if (limit !== undefined) setMaxListeners(limit, controller.signal);
     const runs = Array.from({ length: 40 }, () =>
       runRanges(3, { signal: controller.signal }, () => new Promise(() => undefined)),
     );

@@ -131,5 +131,9 @@ export class Watch {
  * listener on. Every listener here is taken off again; a limit that somebody set is left alone.
  */
 function allowManyListeners(signal: AbortSignal): void {
-  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal);
+  try {
+    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(Infinity, signal);
+  } catch {
+    // Node 20 throws where somebody has set the limit to 0, which means that there is none.
+  }
 }
