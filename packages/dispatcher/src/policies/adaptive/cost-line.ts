@@ -118,6 +118,11 @@ export class CostLine {
     this.#solve(total);
   }
 
+  /** What was expected before anything was measured. */
+  generic(units: number): number {
+    return this.#prior.fixedMs + this.#prior.msPerUnit * units;
+  }
+
   /** @returns expected milliseconds for this much work. */
   predict(units: number): number {
     return this.predictAt(units, bucketAt(units), 0);

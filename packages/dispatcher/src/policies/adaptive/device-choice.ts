@@ -12,10 +12,8 @@ import type { TokenBucket } from './token-bucket.js';
 
 /** Operands that are followed at once. */
 const LEDGER_CAPACITY = 1024;
-/** One exploration takes no more than this share of the tokens: many cheap ones tell more than one dear one. */
-const LARGEST_SHARE_OF_TOKENS = 0.25;
 /** A device that ran this few decisions ago need not be explored: its last run may still be under way. */
-const DECISIONS_BETWEEN_EXPLORATIONS = 8;
+const DECISIONS_BETWEEN_EXPLORATIONS = 16;
 /** Sending a whole operand to stay may cost this much more than sending the part that is needed anyway. */
 const KEEP_MARGIN = 1.1;
 
@@ -114,7 +112,9 @@ export class DeviceChoice {
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
       if (other === fastest || !other.isUnknown || !mayTry(other)) continue;
-      const extraMs = other.totalMs - fastest.totalMs;
+      // What a single run said may have been a spike.
+      const hopedMs = Math.min(other.totalMs, other.totalMs - other.runMs + other.genericRunMs());
+      const extraMs = hopedMs - fastest.totalMs;
       if (!this.#tokens.canAfford(extraMs)) continue;
       this.#tokens.spend(extraMs);
       write(out, other, fastest, 'calibrating');
@@ -144,7 +144,7 @@ export class DeviceChoice {
       const other = this.#estimates[i];
       if (other === chosen || other.isUnknown || !mayTry(other)) continue;
       if (decisions - other.line.lastRunAt <= DECISIONS_BETWEEN_EXPLORATIONS) continue;
-      if (!this.#tokens.canAfford((other.totalMs - chosen.totalMs) / LARGEST_SHARE_OF_TOKENS)) continue;
+      if (!this.#tokens.canAffordTrial(other.totalMs - chosen.totalMs)) continue;
       const ms = other.optimisticMs(decisions);
       if (ms < brightestMs) {
         brightest = other;

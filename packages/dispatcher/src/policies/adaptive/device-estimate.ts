@@ -67,6 +67,11 @@ export class DeviceEstimate {
     return grown(variance, decisions - device.speed.lastRunAt);
   }
 
+  /** The expected run, where nothing was measured. */
+  genericRunMs(): number {
+    return this.line.generic(this.#units);
+  }
+
   /** The expectation with all uncertainty on the bright side. */
   optimisticMs(decisions: number): number {
     const runMs = this.runMs * Math.exp(-2 * this.runUncertainty(decisions));

@@ -13,6 +13,8 @@ const WEIGHT_OF_SLOWDOWN = 2;
 const WEIGHT_OF_SPEED_UP = 1;
 /** Decisions without a look, for each sample that spoke for the factor, after which it has half of its weight. */
 const HALF_LIFE_PER_WEIGHT = 2;
+/** A factor as near to 1 as this, as a logarithm, is none. */
+const USUAL = 0.15;
 const LARGEST_LOG = 7;
 
 /**
@@ -91,8 +93,7 @@ export class DeviceSpeed {
     const lastDeviation = this.#lastDeviation;
     this.#lastDeviation = deviation;
     if (verdict === 'usual') {
-      own[SPEED.weight] = own[SPEED.weight] * KEPT_PER_SAMPLE + 1;
-      own[SPEED.sum] = own[SPEED.sum] * KEPT_PER_SAMPLE + clip(deviation);
+      if (this.#mean !== 0) confirm(own, deviation);
     } else if (verdict === 'shift') {
       // Two slow runs in a row may both have been spikes: the milder one is believed.
       const believed = error > 0 ? Math.min(deviation, lastDeviation) : deviation;
@@ -105,6 +106,15 @@ export class DeviceSpeed {
     this.sums.changed(0, SPEED_LENGTH);
     return verdict === 'usual';
   }
+}
+
+/** Follows a change that was noticed, until there is nothing left of it. What is no change is for the lines to learn. */
+function confirm(own: Float64Array, deviation: number): void {
+  own[SPEED.weight] = own[SPEED.weight] * KEPT_PER_SAMPLE + 1;
+  own[SPEED.sum] = own[SPEED.sum] * KEPT_PER_SAMPLE + clip(deviation);
+  if (Math.abs(own[SPEED.sum]) >= USUAL * own[SPEED.weight]) return;
+  own[SPEED.weight] = 0;
+  own[SPEED.sum] = 0;
 }
 
 function nearerToZero(a: number, b: number): number {

@@ -1,14 +1,18 @@
+const LARGEST_SHARE = 0.125;
+
 /**
  * What exploring may cost: a small share of the time that devices were busy, saved up to a cap. A token is a millisecond.
  * Costs that were underestimated leave a debt, which has to be earned before anything else is explored.
  */
 export class TokenBucket {
   readonly #share: number;
+  readonly #startMs: number;
   readonly #capMs: number;
   #tokensMs: number;
 
   constructor(share: number, startMs: number, capMs: number) {
     this.#share = share;
+    this.#startMs = startMs;
     this.#capMs = capMs;
     this.#tokensMs = Math.min(startMs, capMs);
   }
@@ -23,6 +27,15 @@ export class TokenBucket {
 
   canAfford(costMs: number): boolean {
     return this.#tokensMs > 0 && costMs <= this.#tokensMs;
+  }
+
+  /**
+   * Whether it may be spent on one trial of many: many cheap ones tell more than one dear one, so that a trial takes no more
+   * than a share of the tokens, unless it is cheap compared to what there was at the start.
+   */
+  canAffordTrial(costMs: number): boolean {
+    const limitMs = LARGEST_SHARE * Math.max(this.#tokensMs, this.#startMs);
+    return this.canAfford(costMs) && costMs <= limitMs;
   }
 
   spend(costMs: number): void {
