@@ -88,18 +88,28 @@ describe('the line of a cost', () => {
   });
 
   it('keeps what large requests taught through a thousand small ones', () => {
-    const line = fitted([1e9, 2e9, 3e9, 5e9].map((size) => [size, 0.03 + size * 1e-9] as const));
-    for (let i = 0; i < 1000; i++) line.fit(1e6 * (1 + (i % 7)), 0.03 + 1e-3 * (1 + (i % 7)), 0);
+    const line = fitted([1e9, 2e9, 3e9, 5e9].map((size) => [size, 0.03 + size * 1e-8] as const));
+    for (let i = 0; i < 1000; i++) line.fit(1e3 * (1 + (i % 7)), 0.03 * (0.8 + 0.2 * (i % 3)), 0);
     line.refresh(0, 0);
-    expect(line.predict(4e9)).toBeGreaterThan(3.5);
-    expect(line.predict(4e9)).toBeLessThan(4.6);
+    expect(line.fixedMs).toBeCloseTo(0.03, 2);
+    expect(line.msPerUnit * 1e8).toBeCloseTo(1, 1);
   });
 
   it('follows a cost that changes', () => {
     const line = fitted(Array.from({ length: 400 }, (_, i) => [1e6 * (1 + (i % 9)), 1 + (i % 9)] as const));
     for (let i = 0; i < 1000; i++) line.fit(1e6 * (1 + (i % 9)), 2 * (1 + (i % 9)), 0);
     line.refresh(0, 0);
-    expect(line.predict(5e6) / 10).toBeCloseTo(1, 1);
+    expect((line.fixedMs + line.msPerUnit * 5e6) / 10).toBeCloseTo(1, 1);
+  });
+
+  it('has neither a negative fixed time nor a negative slope where the cost is no line', () => {
+    const sizes = Array.from({ length: 60 }, (_, i) => 10 ** (6 + (i % 4)));
+    const quadratic = fitted(sizes.map((size) => [size, (size / 1e6) ** 2] as const));
+    const falling = fitted(sizes.map((size) => [size, 1e6 / size] as const));
+    for (const line of [quadratic, falling]) {
+      expect(line.fixedMs).toBeGreaterThanOrEqual(0);
+      expect(line.msPerUnit).toBeGreaterThanOrEqual(0);
+    }
   });
 
   it('doubts sizes far from what it saw more than those it saw', () => {

@@ -150,6 +150,14 @@ describe('calibrating', () => {
   });
 });
 
+it('spends nothing on trying out where a blocked device sends the request to anyway', () => {
+  const policy = adaptivePolicy();
+  for (let i = 0; i < 8; i++) policy.observe(sampleOf(GPU, SMALL, 1e-3));
+  const { explorationTokensMs } = policy.snapshot().learned as { explorationTokensMs: number };
+  expect(choose(policy, SMALL, [{ ...GPU, blocked: true }, CPU])).toMatchObject({ id: 'cuda:0', reason: 'resident' });
+  expect(policy.snapshot().learned).toMatchObject({ explorationTokensMs });
+});
+
 describe('exploring', () => {
   /** The GPU looks a little slower than it is and was not looked at for long. */
   function doubtful(options = {}): DispatchPolicy {

@@ -142,6 +142,10 @@ export interface PolicyState {
   readonly policy: string;
   /** Version of the layout of `learned`. */
   readonly version: number;
+  /**
+   * What holds for one device alone stands in a list `devices`, with its `id`: so the parts of devices that are no longer
+   * the same can be left out.
+   */
   readonly learned: Readonly<Record<string, unknown>>;
 }
 

@@ -26,6 +26,8 @@ export const LINE = {
 } as const;
 
 const FORGETTING = 0.99;
+/** Added to the diagonal of the sums, as a share, so that those of a single size can be inverted. */
+const INVERTIBLE = 1 + 1e-6;
 const ERROR_FORGETTING = 0.97;
 /** Standard deviation of log(measured / predicted) that is assumed at first, and how many samples that counts for. */
 const FIRST_DEVIATION = 0.3;
@@ -258,19 +260,23 @@ export class CostLine {
 }
 
 /**
- * Lets the sums fade in the direction of `x` alone: `S -= (1 - λ) S x x' S / (x' S x)`, and `t` with it so that the line
- * they stand for stays the same (L. Cao and H. Schwartz, "A directional forgetting algorithm", Automatica 36, 2000).
+ * Lets the sums fade in the direction of `x` alone: `S -= (1 - λ) x x' / (x' S^-1 x)`, and `t` with it so that the line they
+ * stand for stays the same (R. Kulhavý, "Restricted exponential forgetting in real-time identification", Automatica 23,
+ * 1987). Not the shorter `S x x' S / (x' S x)`: what that forgets depends on the units of work.
  */
 function forgetAlong(own: Float64Array, x1: number, x2: number): void {
-  const y1 = own[LINE.s11] * x1 + own[LINE.s12] * x2;
-  const y2 = own[LINE.s12] * x1 + own[LINE.s22] * x2;
-  const information = y1 * x1 + y2 * x2;
-  if (!(information > 0)) return;
-  const share = (1 - FORGETTING) / information;
-  const moved = share * (own[LINE.t1] * x1 + own[LINE.t2] * x2);
-  own[LINE.s11] = Math.max(0, own[LINE.s11] - share * y1 * y1);
-  own[LINE.s12] = Math.max(0, own[LINE.s12] - share * y1 * y2);
-  own[LINE.s22] = Math.max(0, own[LINE.s22] - share * y2 * y2);
-  own[LINE.t1] = Math.max(0, own[LINE.t1] - moved * y1);
-  own[LINE.t2] = Math.max(0, own[LINE.t2] - moved * y2);
+  const s11 = own[LINE.s11] * INVERTIBLE;
+  const s22 = own[LINE.s22] * INVERTIBLE;
+  const s12 = Math.min(own[LINE.s12], Math.sqrt(own[LINE.s11] * own[LINE.s22]));
+  const t1 = own[LINE.t1];
+  const t2 = own[LINE.t2];
+  const adjoint = x1 * (x1 * s22 - x2 * s12) + x2 * (x2 * s11 - x1 * s12);
+  if (!(adjoint > 0)) return;
+  const share = ((1 - FORGETTING) * (s11 * s22 - s12 * s12)) / adjoint;
+  const moved = ((1 - FORGETTING) * (x1 * (s22 * t1 - s12 * t2) + x2 * (s11 * t2 - s12 * t1))) / adjoint;
+  own[LINE.s11] = Math.max(0, own[LINE.s11] - share * x1 * x1);
+  own[LINE.s12] = Math.max(0, own[LINE.s12] - share * x1 * x2);
+  own[LINE.s22] = Math.max(0, own[LINE.s22] - share * x2 * x2);
+  own[LINE.t1] = Math.max(0, t1 - moved * x1);
+  own[LINE.t2] = Math.max(0, t2 - moved * x2);
 }
