@@ -22,8 +22,9 @@ export interface Backend {
   supports(request: OperationRequest): true | UnsupportedReason;
   /** Makes the device's own copy of an operand, so that later requests move no data. */
   makeResident?(operand: Operand, signal?: AbortSignal): Promise<Result<PhaseTimes, BackendError>>;
+  /** Looks at the operand's id and version, and at its arrays for their length alone. */
   residency?(operand: Operand): Residency;
-  /** Drops the device's copy; requests under way keep it until they end. */
+  /** Drops the device's copy; requests under way keep it until they end. Looks at the operand's id alone. */
   release?(operand: Operand): void;
   /** Writes `queries x (end - start)` scores. */
   cosineSimilarity(

@@ -128,7 +128,14 @@ function requireMatrix(value: VectorMatrix): VectorMatrix {
       `matrix.values: expected ${rows * dimensions} elements (${rows} rows of ${dimensions}), got ${values.length}`,
     );
   }
-  return { id, version, rows, dimensions, values, expectedUses: requireExpectedUses('matrix.expectedUses', expectedUses) };
+  return {
+    id,
+    version,
+    rows,
+    dimensions,
+    values,
+    expectedUses: requireExpectedUses('matrix.expectedUses', expectedUses),
+  };
 }
 
 function requireQuery(value: Float32Array, matrix: VectorMatrix): Float32Array {

@@ -10,11 +10,14 @@ import {
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import { acceptsRequest } from './accepts-request.js';
 import { missingBytes } from './bytes-to-upload.js';
-import { DecisionCounter } from './decision-counts.js';
+import { type DecisionCounter } from './decision-counts.js';
 import type { AttemptTracker } from './dispatcher.js';
 import { decisionChannel, type DecisionEvent } from './events.js';
+import type { BreakerState } from './failures/breaker-snapshot.js';
+import type { DeviceMemory } from './placement/device-memory.js';
 import type { DeviceQueue } from './placement/device-queue.js';
 import type { GpuPlace } from './placement/gpu-place.js';
+import type { ResidentSet } from './placement/resident-set.js';
 import {
   NO_DEVICE,
   type DecisionContext,
@@ -36,7 +39,9 @@ export interface Choice {
   readonly probe: boolean;
   /** Expected latency without waiting for others; NaN where nobody predicted. */
   readonly serviceMs: number;
-  /** What the choice is believed to save against the next best device; NaN where nobody can tell. */
+  /** Expected latency on the next best device; NaN where nobody predicted. */
+  readonly alternativeMs: number;
+  /** What the choice is believed to save against that; NaN where nobody can tell. */
   readonly savingMs: number;
 }
 
@@ -83,36 +88,39 @@ export class DeviceChooser {
   choose(request: PreparedRequest, work: Work, nowMs: number, remainingMs: number): Choice | DecisionReason {
     const moment = this.#moment;
     moment.begin(work.operation, nowMs, remainingMs);
-    let isAnyDead = false;
+    /** Why GPUs that are there may not be used, which policies do not know. */
+    let absence: DecisionReason | undefined;
     for (let i = 0; i < this.#devices.length; i++) {
       const view = this.#devices[i];
       view.queueMs = this.#queues[i]?.waitMs(nowMs) ?? 0;
       const place = this.#places[i];
       if (place === undefined) continue;
       const { state } = place.breaker;
-      const isDead = state === 'dead' || state === 'isolated';
-      isAnyDead ||= isDead;
-      viewGpu(view, this.#backends[i], place, request, work, isDead);
+      if (state === 'dead') absence = 'device-dead';
+      else if (state === 'isolated') absence ??= 'breaker-open';
+      viewGpu(view, this.#backends[i], place, request, work, state);
     }
     for (;;) {
       const slot = this.#decide(work);
       const { device } = slot;
       if (device === NO_DEVICE) {
-        const reason = isAnyDead && isAboutGpus(slot.reason) ? 'device-dead' : slot.reason;
+        const reason = isAboutGpus(slot.reason) ? (absence ?? slot.reason) : slot.reason;
         this.#counts.count(work.operation, reason);
         return reason;
       }
       const place = this.#places[device];
       if (place === undefined) {
-        if (isAnyDead && isAboutGpus(slot.reason)) slot.reason = 'device-dead';
+        if (absence !== undefined && isAboutGpus(slot.reason)) slot.reason = absence;
         return this.#chosen(slot, work, false);
       }
-      const admission = moment.strict ? 'pass' : place.breaker.admit(this.#missedMs(slot));
+      const admission = place.breaker.admit(this.#missedMs(slot));
       if (admission === 'probe') slot.reason = 'probe';
-      if (admission !== 'block') return this.#chosen(slot, work, admission === 'probe');
+      // In strict mode nobody else may do it, and being refused helps no more than failing.
+      if (admission !== 'block' || moment.strict) return this.#chosen(slot, work, admission === 'probe');
       const cpu = this.#otherThanGpus(device);
       if (cpu !== NO_DEVICE) return this.#divert(slot, cpu, work);
       this.#devices[device].supported = false;
+      absence ??= 'breaker-open';
     }
   }
 
@@ -175,6 +183,7 @@ export class DeviceChooser {
       keep,
       probe,
       serviceMs: predictedMs - this.#devices[device].queueMs,
+      alternativeMs,
       savingMs: alternativeMs - predictedMs,
     };
   }
@@ -230,13 +239,13 @@ function emptySlot(): DecisionSlot {
 function viewGpu(
   view: MutableDeviceView,
   backend: Backend,
-  { breaker, memory }: GpuPlace,
+  { memory, residents }: GpuPlace,
   request: PreparedRequest,
   work: Work,
-  isDead: boolean,
+  state: BreakerState,
 ): void {
-  view.supported = !isDead && acceptsRequest(backend, request);
-  view.blocked = breaker.state !== 'closed';
+  view.supported = state !== 'dead' && state !== 'isolated' && acceptsRequest(backend, request);
+  view.blocked = state !== 'closed';
   if (!view.supported) {
     view.holdsOperand = false;
     view.bytesToUpload = work.requestBytes + work.rangeBytes;
@@ -248,8 +257,12 @@ function viewGpu(
   view.holdsOperand = missing === 0;
   view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
   view.chunks = memory.chunksOf(work, view.holdsOperand);
-  const canKeep = backend.makeResident !== undefined && missing <= memory.budget.capacityBytes();
-  view.bytesToKeep = view.holdsOperand ? 0 : canKeep ? missing : Infinity;
+  view.bytesToKeep = view.holdsOperand ? 0 : canKeep(backend, missing, memory, residents) ? missing : Infinity;
+}
+
+/** Whether there is room, when copies that are not pinned give way. */
+function canKeep(backend: Backend, bytes: number, { budget }: DeviceMemory, { evictableBytes }: ResidentSet): boolean {
+  return backend.makeResident !== undefined && bytes <= budget.availableBytes() + evictableBytes;
 }
 
 function isAboutGpus(reason: DecisionReason): boolean {

@@ -3,6 +3,7 @@ import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatch
 import { checkHangLimits } from './failures/hang-limit.js';
 import { VERIFICATION_DEFAULTS } from './failures/sampled-verification.js';
 import { NODE_TIMERS, type Timers } from './failures/timers.js';
+import type { MemoryLimits } from './placement/device-memory.js';
 import type { DispatchPolicy } from './policies/dispatch-policy.js';
 
 const FALLBACK_MODES: readonly FallbackMode[] = ['cpu', 'never'];
@@ -14,6 +15,7 @@ export interface CheckedDispatcherOptions {
   readonly fallback: FallbackMode;
   readonly verifyEveryNth: number;
   readonly hangLimits: ReturnType<typeof checkHangLimits>;
+  readonly memory: MemoryLimits;
   readonly clock: () => number;
   readonly timers: Timers;
 }
@@ -22,7 +24,7 @@ export interface CheckedDispatcherOptions {
 export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispatcherOptions {
   requireObject('options', options);
   const { backends, policy, tracker, fallback = 'cpu', verifyEveryNth, hangLimits = {} } = options;
-  const { clock = () => performance.now(), timers = NODE_TIMERS } = options;
+  const { clock = () => performance.now(), timers = NODE_TIMERS, memory = {} } = options;
   checkBackends(backends);
   requireMethods('policy', policy, ['decide', 'observe', 'snapshot', 'export', 'import']);
   requireMethods('tracker', tracker, ['snapshot', 'record']);
@@ -32,6 +34,7 @@ export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispa
   if (typeof clock !== 'function') throw new TypeError(expected('clock', 'a function', clock));
   requireMethods('timers', timers, ['after', 'cancel']);
   requireObject('hangLimits', hangLimits);
+  requireObject('memory', memory);
   return {
     backends: [...backends],
     policy,
@@ -39,6 +42,7 @@ export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispa
     fallback,
     verifyEveryNth: requireInteger('verifyEveryNth', verifyEveryNth ?? VERIFICATION_DEFAULTS.everyNth, 0),
     hangLimits: checkHangLimits(hangLimits),
+    memory,
     clock,
     timers,
   };

@@ -1,9 +1,12 @@
-import type { AttemptReport, Backend, OperationName, OperationRequest, Result } from '@gearshift/contracts';
+import type { AttemptReport, Backend, Operand, OperationName, OperationRequest, Result } from '@gearshift/contracts';
 import type { MetricsSnapshot } from '@gearshift/tracker';
+import type { Calibration, CalibrationError, CalibrationImport } from './calibration/calibration.js';
 import type { DecisionCounts } from './decision-counts.js';
 import type { DispatchSnapshot } from './dispatch-snapshot.js';
+import type { CircuitBreaker } from './failures/circuit-breaker.js';
 import type { HangLimits } from './failures/hang-limit.js';
 import type { Timers } from './failures/timers.js';
+import type { MemoryLimits } from './placement/device-memory.js';
 import type { DispatchPolicy, SharedSums } from './policies/dispatch-policy.js';
 import type { Completed, OutputOf, PartialAnswer, RunError } from './run-outcome.js';
 
@@ -56,6 +59,21 @@ export interface Dispatcher {
   /** How many decisions of this operation had which reason, since this dispatcher was made. */
   decisions(operation: OperationName): DecisionCounts;
 
+  /** The breaker of a GPU, to take it out by hand or put it back; undefined for a CPU and for ids that are not there. */
+  breaker(deviceId: string): CircuitBreaker | undefined;
+
+  /** Drops the copies of an operand on all devices: its owner has no more use for it. */
+  release(operand: Operand): void;
+
+  /** What the policy has learned, with what it was learned on: plain data that survives JSON. */
+  exportCalibration(): Calibration;
+
+  /**
+   * Takes over what was learned on the same devices; what was learned on others is left out, and the reasons are told.
+   * What was measured since counts for more. Nothing is taken over from what is malformed or of another policy.
+   */
+  importCalibration(calibration: Calibration): Result<CalibrationImport, CalibrationError>;
+
   readonly policy: DispatchPolicy;
   readonly backends: readonly Backend[];
   readonly fallback: FallbackMode;
@@ -94,8 +112,11 @@ export interface DispatcherOptions {
   readonly verifyEveryNth?: number | undefined;
   /** When an attempt on a GPU is given up. */
   readonly hangLimits?: HangLimits | undefined;
+  /** How much of each GPU's memory may be taken. */
+  readonly memory?: MemoryLimits | undefined;
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: (() => number) | undefined;
+  /** What limits on time are made of; default Node's own timers. */
   readonly timers?: Timers | undefined;
 }
 

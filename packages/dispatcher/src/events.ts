@@ -58,6 +58,8 @@ export interface ResidencyEvent {
   readonly bytes: number;
 }
 
+/** Whole requests that ran out of memory; of pieces, the splitter tells. */
+export const outOfMemoryChannel = channel(CHANNELS.oom);
 export const residencyChannel = channel(CHANNELS.residency);
 export const uploadChannel = tracingChannel<unknown, UploadEvent>(TRACING_CHANNELS.upload);
 export const decisionChannel = channel(CHANNELS.decision);

@@ -1,7 +1,25 @@
+export type {
+  Calibration,
+  CalibrationError,
+  CalibrationImport,
+  DeviceIdentity,
+  RefusedPart,
+} from './calibration/calibration.js';
 export { createDispatcher } from './create-dispatcher.js';
 export type { DecisionCounts } from './decision-counts.js';
-export type { AttemptTracker, Dispatcher, DispatcherOptions, FallbackMode, RunOptions } from './dispatcher.js';
-export type { AttemptEvent, DecisionEvent, RunEvent } from './events.js';
+export type { DeviceSnapshot, DispatchSnapshot } from './dispatch-snapshot.js';
+export type {
+  AttemptTracker,
+  ChangeableOptions,
+  Dispatcher,
+  DispatcherOptions,
+  FallbackMode,
+  RunOptions,
+} from './dispatcher.js';
+export type { AttemptEvent, DecisionEvent, ResidencyEvent, RunEvent, UploadEvent } from './events.js';
+export type { HangLimits } from './failures/hang-limit.js';
+export type { Timers } from './failures/timers.js';
+export type { MemoryLimits } from './placement/device-memory.js';
 export { ADAPTIVE_DEFAULTS, adaptivePolicy, type AdaptivePolicyOptions } from './policies/adaptive-policy.js';
 export {
   NO_DEVICE,
@@ -30,5 +48,5 @@ export {
   type CircuitBreaker,
   type CircuitBreakerOptions,
 } from './failures/circuit-breaker.js';
-export type { Completed, OutputOf, RunError } from './run-outcome.js';
+export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';
 export { describeWork, type Work } from './work.js';

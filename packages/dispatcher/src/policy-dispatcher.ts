@@ -5,28 +5,32 @@ import {
   type Backend,
   type Decision,
   type DecisionReason,
+  type Operand,
   type OperationName,
   type OperationRequest,
   type Result,
   type SyncBackend,
   type TopKOutput,
 } from '@gearshift/contracts';
-import { acceptsRequest } from './accepts-request.js';
 import { AttemptRunner, type Job } from './attempt-runner.js';
+import type { Calibration, CalibrationError, CalibrationImport } from './calibration/calibration.js';
+import { exportCalibration } from './calibration/export-calibration.js';
+import { importCalibration } from './calibration/import-calibration.js';
 import { DecisionCounter, type DecisionCounts } from './decision-counts.js';
 import { DeviceChooser, type Choice } from './device-chooser.js';
 import { dispatchSnapshot, type DispatchSnapshot } from './dispatch-snapshot.js';
 import type { ChangeableOptions, Dispatcher, FallbackMode, RunOptions } from './dispatcher.js';
 import { checkDispatcherOptions, type CheckedDispatcherOptions } from './dispatcher-options.js';
 import { runChannel } from './events.js';
+import type { CircuitBreaker } from './failures/circuit-breaker.js';
 import { SampledVerification } from './failures/sampled-verification.js';
 import { fallbackOrder } from './fallback-order.js';
 import { outputFor } from './output-for.js';
-import { DeviceQueue } from './placement/device-queue.js';
-import { gpuPlaces, type GpuPlace } from './placement/gpu-place.js';
 import { checkPartial } from './placement/check-partial.js';
-import { cutIntoPieces, type Pieces } from './placement/pieces.js';
-import { resumeRun, runOnGpu, type PlacedRunEnd, type UnfinishedRun } from './placement/placed-run.js';
+import { DeviceQueue } from './placement/device-queue.js';
+import { DeviceRun } from './placement/device-run.js';
+import type { RunMeans, TurnEnd, UnfinishedRun } from './placement/device-turn.js';
+import { gpuPlaces, type GpuPlace } from './placement/gpu-place.js';
 import { timeLimit, type TimeLimit } from './placement/time-limit.js';
 import type { DispatchPolicy } from './policies/dispatch-policy.js';
 import { runFailure } from './run-failure.js';
@@ -40,9 +44,16 @@ type Outcome = Result<Completed, RunError>;
 interface Equipment {
   readonly options: CheckedDispatcherOptions;
   readonly chooser: DeviceChooser;
-  readonly attempts: AttemptRunner;
+  readonly means: RunMeans;
   /** Who is tried after a backend failed; nobody in strict mode. */
   readonly standIns: ReadonlyMap<Backend, readonly Backend[]>;
+}
+
+/** What a run that is resumed has done before. */
+interface EarlierRun {
+  readonly unfinished: UnfinishedRun;
+  readonly attempts: readonly AttemptReport[];
+  readonly partial: PartialAnswer;
 }
 
 /** The one implementation of {@link Dispatcher}. */
@@ -55,11 +66,13 @@ export class PolicyDispatcher implements Dispatcher {
   #equipment: Equipment;
 
   constructor(options: CheckedDispatcherOptions) {
-    const { backends, clock } = options;
+    const { backends, memory, clock, timers } = options;
     this.backends = backends;
-    this.#places = gpuPlaces(backends, clock);
+    this.#places = gpuPlaces(backends, memory, clock, timers);
+    // Where there is but one device, nobody asks how busy it is.
     this.#queues = new Map(backends.length > 1 ? backends.map((backend) => [backend, new DeviceQueue()]) : []);
     this.#syncBackend = backends.find(isSyncCpu);
+    shareLearning(options);
     this.#equipment = this.#equip(options);
   }
 
@@ -101,6 +114,7 @@ export class PolicyDispatcher implements Dispatcher {
       verifyEveryNth: verifyEveryNth ?? before.verifyEveryNth,
       hangLimits: hangLimits ?? before.hangLimits,
     });
+    if (options.policy !== before.policy) shareLearning(options);
     this.#equipment = this.#equip(options);
   }
 
@@ -115,23 +129,41 @@ export class PolicyDispatcher implements Dispatcher {
     return this.#counts.of(operation);
   }
 
+  breaker(deviceId: string): CircuitBreaker | undefined {
+    const backend = this.backends.find(({ id }) => id === deviceId);
+    return backend === undefined ? undefined : this.#places.get(backend)?.breaker;
+  }
+
+  release(operand: Operand): void {
+    for (const backend of this.backends) {
+      const place = this.#places.get(backend);
+      if (place === undefined) backend.release?.(operand);
+      else place.residents.release(operand);
+    }
+  }
+
+  exportCalibration(): Calibration {
+    return exportCalibration(this.policy, this.backends);
+  }
+
+  importCalibration(calibration: Calibration): Result<CalibrationImport, CalibrationError> {
+    return importCalibration(calibration, this.policy, this.backends);
+  }
+
   #equip(options: CheckedDispatcherOptions): Equipment {
-    const { backends, policy, tracker, fallback, clock } = options;
+    const { backends, policy, tracker, fallback, clock, timers, hangLimits } = options;
     const strict = fallback === 'never';
     const places = this.#places;
-    if (tracker.sums !== undefined) policy.share?.({ sums: (name) => tracker.sums?.(name) });
+    const queues = this.#queues;
+    const attempts = new AttemptRunner({
+      ...options,
+      verification: new SampledVerification(options.verifyEveryNth, clock),
+      breakers: new Map([...places].map(([backend, { breaker }]) => [backend, breaker])),
+    });
     return {
       options,
-      chooser: new DeviceChooser({
-        ...{ backends, policy, tracker, strict, places },
-        queues: this.#queues,
-        counts: this.#counts,
-      }),
-      attempts: new AttemptRunner({
-        ...options,
-        verification: new SampledVerification(options.verifyEveryNth, clock),
-        breakers: new Map([...places].map(([backend, { breaker }]) => [backend, breaker])),
-      }),
+      chooser: new DeviceChooser({ backends, policy, tracker, strict, places, queues, counts: this.#counts }),
+      means: { attempts, policy, clock, timers, hangLimits, places, queues },
       standIns: new Map(backends.map((backend) => [backend, strict ? [] : fallbackOrder(backends, backend)])),
     };
   }
@@ -145,94 +177,61 @@ export class PolicyDispatcher implements Dispatcher {
     const prepared = prepareRequest(request);
     const target = outputFor(prepared, output);
     const equipment = this.#equipment;
-    const { clock, timers } = equipment.options;
-    const limit = timeLimit(options, timers);
+    const limit = timeLimit(options, equipment.options.timers);
     try {
-      const startedAtMs = clock();
+      const startedAtMs = equipment.options.clock();
       const ended = limit.ended();
       if (ended !== null) return runFailure(ended, null, [], 0);
       if (prepared.outputLength === 0) return nothingToDo(target);
 
       const work = describeWork(prepared);
-      const choice = equipment.chooser.choose(prepared, work, startedAtMs, limit.deadlineMs);
-      if (typeof choice === 'string') return runFailure(kindOf(choice), null, [], clock() - startedAtMs);
-      const job: Job = {
-        request: prepared,
-        output: target,
-        ownsOutput: output === undefined,
-        work,
-        signal: limit.signal,
-      };
-      return await this.#runChosen(choice, job, limit, startedAtMs, equipment);
+      const ownsOutput = output === undefined;
+      const job: Job = { request: prepared, output: target, ownsOutput, work, signal: limit.signal };
+      return await this.#choose(job, limit, startedAtMs, equipment);
     } finally {
       limit.release();
     }
   }
 
-  async #resume(
-    request: OperationRequest,
-    partial: PartialAnswer,
-    options: RunOptions | undefined,
-  ): Promise<Outcome> {
+  async #resume(request: OperationRequest, partial: PartialAnswer, options: RunOptions | undefined): Promise<Outcome> {
     const prepared = prepareRequest(request);
+    const work = describeWork(prepared);
+    const { output, unfinished, attempts, isOutdated } = checkPartial(prepared, work, partial);
     const equipment = this.#equipment;
-    const { clock, timers } = equipment.options;
-    const { output, unfinished } = checkPartial(prepared, partial);
-    const limit = timeLimit(options, timers);
+    const limit = timeLimit(options, equipment.options.timers);
     try {
-      const startedAtMs = clock();
-      const work = describeWork(prepared);
-      if (partial.operandVersion !== work.operandVersion) return runFailure('invalid-input', null, [], 0, partial);
-      const ended = limit.ended();
+      const startedAtMs = equipment.options.clock();
+      const ended = isOutdated ? 'invalid-input' : limit.ended();
       if (ended !== null) return runFailure(ended, null, [], 0, partial);
-      const pieces = cutIntoPieces(prepared, output, partial.done.length > 0);
-      if (pieces === null) return this.#run(request, output as never, options);
-
-      const choice = equipment.chooser.choose(prepared, work, startedAtMs, limit.deadlineMs);
-      if (typeof choice === 'string') return runFailure(kindOf(choice), null, [], clock() - startedAtMs, partial);
       const job: Job = { request: prepared, output, ownsOutput: false, work, signal: limit.signal };
-      return await this.#runChosen(choice, job, limit, startedAtMs, equipment, { pieces, unfinished });
+      return await this.#choose(job, limit, startedAtMs, equipment, { unfinished, attempts, partial });
     } finally {
       limit.release();
     }
   }
 
-  /** Runs the job where it was decided; meanwhile it stands in the queue of that device. */
-  async #runChosen(
-    choice: Choice,
+  async #choose(
     job: Job,
     limit: TimeLimit,
     startedAtMs: number,
-    { options, attempts, standIns }: Equipment,
-    continued?: { readonly pieces: Pieces; readonly unfinished: UnfinishedRun },
+    { options, chooser, means, standIns }: Equipment,
+    earlier?: EarlierRun,
   ): Promise<Outcome> {
-    const { backend, decision } = choice;
-    const { policy, clock, timers } = options;
-    const others = standIns.get(backend) ?? [];
-    const place = this.#places.get(backend);
-    const reports: AttemptReport[] = [];
-    const queue = this.#queues.get(backend);
-    const queued = queue?.begin(choice.serviceMs, startedAtMs);
-    try {
-      let next: readonly Backend[] = place === undefined ? [backend, ...others] : others;
-      let end: PlacedRunEnd = { kind: 'failed' };
-      if (place !== undefined || continued !== undefined) {
-        const accepting = others.filter((other) => acceptsRequest(other, job.request));
-        const placed = { attempts, policy, clock, timers, standIns: accepting, reports };
-        if (continued !== undefined) {
-          end = await resumeRun(choice, place, job, continued.pieces, continued.unfinished, placed);
-          next = [];
-        } else if (place !== undefined) end = await runOnGpu(choice, place, job, placed);
-      }
-      if (end.kind === 'failed' && limit.ended() === null) end = await tryWhole(next, attempts, job, reports);
-
-      const latencyMs = clock() - startedAtMs;
-      if (end.kind === 'done') return completed(job.output, decision, reports, latencyMs);
-      const kind = limit.ended() ?? failureOf(reports);
-      return runFailure(kind, decision, reports, latencyMs, partialOf(end, job));
-    } finally {
-      if (queued !== undefined) queue?.end(queued, clock());
+    const { clock } = options;
+    const choice = chooser.choose(job.request, job.work, startedAtMs, limit.deadlineMs);
+    if (typeof choice === 'string') {
+      return runFailure(kindOf(choice), null, [], clock() - startedAtMs, earlier?.partial ?? null);
     }
+    const others = standIns.get(choice.backend) ?? [];
+    if (others.length === 0 && choice.backend.kind === 'cpu' && earlier === undefined) {
+      return runAlone(choice, job, limit, startedAtMs, means);
+    }
+    const run = new DeviceRun(choice, job, others, means);
+    const end = await (earlier === undefined ? run.run() : run.resume(earlier.unfinished));
+    const latencyMs = clock() - startedAtMs;
+    if (end.kind === 'done') return completed(job.output, choice.decision, run.reports, latencyMs);
+    const kind = limit.ended() ?? failureOf(run.reports);
+    return runFailure(kind, choice.decision, run.reports, latencyMs, partialOf(end, job, run.reports, earlier));
   }
 
   #runSync(request: OperationRequest, output: Output | undefined): Outcome {
@@ -242,11 +241,11 @@ export class PolicyDispatcher implements Dispatcher {
     const backend = this.#syncBackend;
     if (backend === undefined) return runFailure('unsupported', null, [], 0);
 
-    const { chooser, attempts } = this.#equipment;
+    const { chooser, means } = this.#equipment;
     const work = describeWork(prepared);
     const decision = chooser.force(backend, work);
     const job: Job = { request: prepared, output: target, ownsOutput: output === undefined, work, signal: undefined };
-    const attempt = attempts.runSync(backend, job);
+    const attempt = means.attempts.runSync(backend, job);
     // Nothing was decided and nobody waited, so the attempt is the run; each look at a clock costs as much as a short scan.
     const { latencyMs } = attempt;
     if (attempt.outcome === 'success') return completed(target, decision, [attempt], latencyMs);
@@ -254,30 +253,33 @@ export class PolicyDispatcher implements Dispatcher {
   }
 }
 
-/** One device after the other, each with the whole request. */
-async function tryWhole(
-  backends: readonly Backend[],
-  attempts: AttemptRunner,
-  job: Job,
-  reports: AttemptReport[],
-): Promise<PlacedRunEnd> {
-  for (let i = 0; i < backends.length; i++) {
-    if (!acceptsRequest(backends[i], job.request)) continue;
-    const plan = { fallback: reports.length > 0, last: i === backends.length - 1, probe: false, predictedMs: NaN };
-    const attempt = await attempts.run(backends[i], job, plan);
-    reports.push(attempt);
-    if (attempt.outcome === 'success') return { kind: 'done' };
-    if (job.signal?.aborted === true) break;
-  }
-  return { kind: 'failed' };
+function shareLearning({ policy, tracker }: CheckedDispatcherOptions): void {
+  if (tracker.sums !== undefined) policy.share?.({ sums: (name) => tracker.sums?.(name) });
 }
 
-function completed(
-  output: Output,
-  decision: Decision,
-  attempts: readonly AttemptReport[],
-  latencyMs: number,
-): Outcome {
+/** On a CPU that nobody stands in for: a program without a GPU pays for nothing that only GPUs need. */
+async function runAlone(
+  { backend, decision, serviceMs }: Choice,
+  job: Job,
+  limit: TimeLimit,
+  startedAtMs: number,
+  { attempts, clock, queues }: RunMeans,
+): Promise<Outcome> {
+  const queue = queues.get(backend);
+  const queued = queue?.begin(serviceMs, startedAtMs);
+  try {
+    const attempt = await attempts.run(backend, job, ALONE);
+    const latencyMs = clock() - startedAtMs;
+    if (attempt.outcome === 'success') return completed(job.output, decision, [attempt], latencyMs);
+    return runFailure(limit.ended() ?? attempt.outcome, decision, [attempt], latencyMs);
+  } finally {
+    if (queued !== undefined) queue?.end(queued, clock());
+  }
+}
+
+const ALONE = { fallback: false, last: true, probe: false, predictedMs: NaN } as const;
+
+function completed(output: Output, decision: Decision, attempts: readonly AttemptReport[], latencyMs: number): Outcome {
   return ok({ output, decision, attempts, latencyMs, phases: attempts.at(-1)?.phases ?? null });
 }
 
@@ -295,10 +297,18 @@ function failureOf(reports: readonly AttemptReport[]): RunErrorKind {
   return outcome === 'success' ? 'unsupported' : outcome;
 }
 
-function partialOf(end: PlacedRunEnd, { output, work }: Job): PartialAnswer | null {
-  if (end.kind !== 'partial' || end.partial.done.length === 0) return null;
+/** What a resumed run has done at its end, or what the run before had done, if this one added nothing. */
+function partialOf(
+  end: TurnEnd,
+  { output, request, work }: Job,
+  reports: readonly AttemptReport[],
+  earlier: EarlierRun | undefined,
+): PartialAnswer | null {
+  if (end.kind !== 'partial' || end.partial.done.length === 0) return earlier?.partial ?? null;
   const { done, remaining } = end.partial;
-  return { output, done, remaining, operandVersion: work.operandVersion };
+  const attempts = [...(earlier?.attempts ?? []), ...reports];
+  const { operandId: id, operandVersion: version } = work;
+  return { output, done, remaining, attempts, operation: request.operation, operand: { id, version } };
 }
 
 function isSyncCpu(backend: Backend): backend is SyncBackend {

@@ -3,6 +3,7 @@ import type {
   BackendError,
   BackendErrorKind,
   Decision,
+  OperationName,
   OperationRequest,
   PhaseTimes,
   TopKOutput,
@@ -55,8 +56,11 @@ export interface PartialAnswer<Output extends Float32Array | TopKOutput = Float3
   readonly output: Output;
   readonly done: readonly ItemRange[];
   readonly remaining: readonly ItemRange[];
-  /** Version of the operand that the finished part was computed with. */
-  readonly operandVersion: number;
+  /** Every try in order, those of earlier runs that this one resumed included. */
+  readonly attempts: readonly AttemptReport[];
+  /** What the finished part was computed with. */
+  readonly operation: OperationName;
+  readonly operand: { readonly id: number; readonly version: number };
 }
 
 export interface ItemRange {

@@ -82,7 +82,7 @@ describe('a request that succeeds', () => {
         output: SCORES,
         decision: { backend: 'cuda:0', device: 'gpu', reason: 'calibrating', policy: 'threshold' },
         attempts: [attempt],
-        latencyMs: 3,
+        latencyMs: 10,
         phases: PHASES,
       }),
     );
@@ -171,7 +171,9 @@ describe('a GPU that fails', () => {
     const { dispatcher, tracker } = setUp([gpu(fail(kind)), cpu()]);
     const result = await dispatcher.run(REQUEST);
     expect(result).toMatchObject({ ok: true, value: { output: SCORES, decision: { backend: 'cuda:0' } } });
-    expect(told(tracker.attempts)).toEqual([`cuda:0 ${kind}`, '+cpu success']);
+    // Half of a request may fit where the whole does not; and the rest is done by the CPU alone when it does not either.
+    const again = kind === 'out-of-memory' ? [`cuda:0 ${kind}`] : [];
+    expect(told(tracker.attempts)).toEqual([`cuda:0 ${kind}`, ...again, '+cpu success']);
     expect(result.ok && result.value.attempts).toEqual(tracker.attempts);
     expect(tracker.attempts[0].error).toMatchObject({ kind, message: `scripted ${kind}`, backend: 'cuda:0' });
   });

@@ -29,6 +29,7 @@ export function scanOf(rows: number, more: Partial<Work> = {}): Work {
     requestBytes: queries * ROW_BYTES,
     operandId: 1,
     operandVersion: 0,
+    expectedUses: 0,
     rangeBytes: rows * ROW_BYTES,
     operandBytes: rows * ROW_BYTES,
     outputBytes: 80,

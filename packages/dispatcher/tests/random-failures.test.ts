@@ -47,7 +47,8 @@ it.each([1, 2, 3])(
     expect(completed.flatMap((run) => run.attempts)).toHaveLength(attempts.length);
     expect(new Set(completed.flatMap((run) => run.attempts))).toEqual(new Set(attempts));
     expect(attempts.filter(({ fallback }) => !fallback)).toHaveLength(100);
-    expect(attempts.filter(({ outcome }) => outcome === 'success')).toHaveLength(100);
+    // Where memory was short a request may have been done in pieces, the last of which is its last attempt.
+    expect(completed.every((run) => run.attempts.at(-1)?.outcome === 'success')).toBe(true);
     expect(attempts.some(({ backend }) => backend === 'cpu')).toBe(true);
   },
 );

@@ -33,6 +33,7 @@ function work(batchSize: number): Work {
     requestBytes,
     operandId: 1,
     operandVersion: 1,
+    expectedUses: 0,
     rangeBytes: bytes,
     operandBytes: bytes,
     outputBytes: 4 * batchSize,

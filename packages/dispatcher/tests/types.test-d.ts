@@ -30,11 +30,13 @@ it('takes only the output that belongs to the request', () => {
 it('tells what was chosen, tried and missed', () => {
   expectTypeOf<Completed['decision']>().toEqualTypeOf<Decision | null>();
   expectTypeOf<RunError['attempts']>().toEqualTypeOf<readonly AttemptReport[]>();
-  expectTypeOf<RunError['kind']>().toEqualTypeOf<BackendErrorKind>();
+  expectTypeOf<RunError['kind']>().toEqualTypeOf<BackendErrorKind | 'deadline-exceeded'>();
 });
 
 it('has no option that it does not honour', () => {
-  expectTypeOf<keyof DispatcherOptions>().toEqualTypeOf<'backends' | 'policy' | 'tracker' | 'fallback' | 'clock'>();
+  expectTypeOf<keyof DispatcherOptions>().toEqualTypeOf<
+    'backends' | 'policy' | 'tracker' | 'fallback' | 'verifyEveryNth' | 'hangLimits' | 'memory' | 'clock' | 'timers'
+  >();
 });
 
 it('lets policies of other people in', () => {

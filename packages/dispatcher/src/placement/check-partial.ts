@@ -1,24 +1,51 @@
-import { requireObject, type PreparedRequest, type TopKOutput } from '@gearshift/contracts';
+import {
+  expected,
+  requireObject,
+  type AttemptReport,
+  type PreparedRequest,
+  type TopKOutput,
+} from '@gearshift/contracts';
 import { outputFor } from '../output-for.js';
 import type { PartialAnswer } from '../run-outcome.js';
-import type { UnfinishedRun } from './placed-run.js';
+import type { Work } from '../work.js';
+import type { UnfinishedRun } from './device-turn.js';
+
+/** An unfinished answer, as what is left to do of a request. */
+export interface CheckedPartial {
+  readonly output: Float32Array | TopKOutput;
+  readonly unfinished: UnfinishedRun;
+  readonly attempts: readonly AttemptReport[];
+  /** The operand is not what it was: what is finished cannot be mixed with what would come now. */
+  readonly isOutdated: boolean;
+}
 
 /**
  * What an unfinished answer comes to for this request; the ranges are checked by whoever goes on with them.
  *
  * @throws TypeError or RangeError where it cannot be of this request.
  */
-export function checkPartial(
-  request: PreparedRequest,
-  partial: PartialAnswer,
-): { readonly output: Float32Array | TopKOutput; readonly unfinished: UnfinishedRun } {
+export function checkPartial(request: PreparedRequest, work: Work, partial: PartialAnswer): CheckedPartial {
   requireObject('partial', partial);
-  const { output, done, remaining } = partial;
-  const total = itemCount(request);
-  return { output: outputFor(request, output), unfinished: { total, done, remaining } };
+  const { output, done, remaining, operation, operand, attempts } = partial;
+  if (operation !== request.operation) {
+    throw new RangeError(expected('partial', `one of the operation '${request.operation}'`, operation));
+  }
+  requireObject('partial.operand', operand);
+  if (operand.id !== work.operandId) {
+    throw new RangeError(expected('partial.operand.id', `${work.operandId}, as in the request`, operand.id));
+  }
+  for (const [name, list] of Object.entries({ done, remaining, attempts })) {
+    if (!Array.isArray(list)) throw new TypeError(expected(`partial.${name}`, 'an array', list));
+  }
+  return {
+    output: outputFor(request, requireGiven(output)),
+    unfinished: { total: work.batchSize, done, remaining },
+    attempts,
+    isOutdated: operand.version !== work.operandVersion,
+  };
 }
 
-function itemCount(request: PreparedRequest): number {
-  const candidates = request.operation === 'top-k' ? request.candidates : undefined;
-  return candidates?.length ?? request.end - request.start;
+function requireGiven(output: Float32Array | TopKOutput): Float32Array | TopKOutput {
+  if (output === undefined) throw new TypeError(expected('partial.output', 'the output of the run before', output));
+  return output;
 }

@@ -1,4 +1,4 @@
-import type { Backend } from '@gearshift/contracts';
+import type { Backend, OperationName } from '@gearshift/contracts';
 import {
   createChunkSizer,
   createMemoryBudget,
@@ -9,14 +9,26 @@ import {
 } from '@gearshift/splitter';
 import type { Work } from '../work.js';
 
+/** How much of a GPU's memory the requests and resident copies of a dispatcher may take. */
+export interface MemoryLimits {
+  /** Default Infinity. */
+  readonly capBytes?: number | undefined;
+  /** Share of what is free; default 0.8. */
+  readonly usableFraction?: number | undefined;
+  /** Left to others on top of that; default 0. */
+  readonly reserveBytes?: number | undefined;
+}
+
 /** What the requests on one GPU may take of its memory, and what running out of it has taught. */
 export class DeviceMemory {
   readonly budget: MemoryBudget;
   readonly #clock: () => number;
-  readonly #sizers = new Map<string, ChunkSizer>();
+  /** A piece that takes the rows along runs out of memory at another size than one whose rows are there. */
+  readonly #sizersOfHeld = new Map<OperationName, ChunkSizer>();
+  readonly #sizersOfSent = new Map<OperationName, ChunkSizer>();
 
-  constructor(backend: Backend, clock: () => number) {
-    this.budget = createMemoryBudget(backend, { name: backend.id, clock });
+  constructor(backend: Backend, limits: MemoryLimits, clock: () => number) {
+    this.budget = createMemoryBudget(backend, { ...limits, name: backend.id, clock });
     this.#clock = clock;
   }
 
@@ -29,7 +41,7 @@ export class DeviceMemory {
       budget: this.budget,
       bytesPerItem: perItem / work.batchSize,
       fixedBytes: work.requestBytes + (isRanking ? work.outputBytes : 0),
-      sizer: this.#sizerOf(`${work.operation} ${holdsOperand ? 'held' : 'sent'}`),
+      sizer: this.#sizerOf(work.operation, holdsOperand),
     };
   }
 
@@ -38,9 +50,10 @@ export class DeviceMemory {
     return planChunks(work.batchSize, this.limitsFor(work, holdsOperand));
   }
 
-  #sizerOf(kind: string): ChunkSizer {
-    let sizer = this.#sizers.get(kind);
-    if (sizer === undefined) this.#sizers.set(kind, (sizer = createChunkSizer({ clock: this.#clock })));
+  #sizerOf(operation: OperationName, holdsOperand: boolean): ChunkSizer {
+    const sizers = holdsOperand ? this.#sizersOfHeld : this.#sizersOfSent;
+    let sizer = sizers.get(operation);
+    if (sizer === undefined) sizers.set(operation, (sizer = createChunkSizer({ clock: this.#clock })));
     return sizer;
   }
 }

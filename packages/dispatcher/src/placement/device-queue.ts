@@ -1,35 +1,50 @@
 /** A run on a device, from when it was handed over. */
 export interface QueuedRun {
-  expectedEndMs: number;
+  readonly predictedMs: number;
 }
 
+/** A run that takes longer than predicted is expected to take this share more of what it took already. */
+const OVERRUN_SHARE = 0.3;
+
 /**
- * How long the work already handed to a device will keep it busy, going by predictions: devices do one thing after the
- * other. A run that ends sooner or later than expected moves all behind it.
+ * How long the work already handed to a device will keep it busy, going by predictions. Devices do one thing after the
+ * other, in the order in which they got it: the one that is done now began when the one before it ended.
  */
 export class DeviceQueue {
-  #underWay = 0;
-  #busyUntilMs = 0;
+  /** In the order in which they were handed over. */
+  readonly #runs = new Set<QueuedRun>();
+  /** Of all runs under way, the one that is done now as a whole. */
+  #predictedMs = 0;
+  #begunAtMs = 0;
 
   /** @param predictedMs NaN where nobody predicted: it is taken for nothing. */
   begin(predictedMs: number, nowMs: number): QueuedRun {
-    const expectedMs = predictedMs > 0 ? predictedMs : 0;
-    this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs) + expectedMs;
-    this.#underWay += 1;
-    return { expectedEndMs: this.#busyUntilMs };
+    const run = { predictedMs: predictedMs > 0 ? predictedMs : 0 };
+    if (this.#runs.size === 0) this.#begunAtMs = nowMs;
+    this.#runs.add(run);
+    this.#predictedMs += run.predictedMs;
+    return run;
   }
 
   end(run: QueuedRun, nowMs: number): void {
-    this.#underWay -= 1;
-    // Of an idle device nothing is believed any longer, so that no error outlives the work that made it.
-    this.#busyUntilMs = this.#underWay === 0 ? nowMs : this.#busyUntilMs + nowMs - run.expectedEndMs;
+    this.#runs.delete(run);
+    // Of an idle device nothing is believed any longer, rounding errors included.
+    this.#predictedMs = this.#runs.size === 0 ? 0 : this.#predictedMs - run.predictedMs;
+    this.#begunAtMs = nowMs;
   }
 
-  get underWay(): number {
-    return this.#underWay;
+  /** Runs under way. */
+  get length(): number {
+    return this.#runs.size;
   }
 
   waitMs(nowMs: number): number {
-    return this.#underWay === 0 ? 0 : Math.max(0, this.#busyUntilMs - nowMs);
+    for (const first of this.#runs) {
+      const elapsedMs = nowMs - this.#begunAtMs;
+      const leftMs = first.predictedMs - elapsedMs;
+      const behindMs = Math.max(0, this.#predictedMs - first.predictedMs);
+      return behindMs + (leftMs > 0 ? leftMs : OVERRUN_SHARE * elapsedMs);
+    }
+    return 0;
   }
 }

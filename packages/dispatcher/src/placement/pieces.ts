@@ -28,7 +28,7 @@ export interface Pieces {
 }
 
 /**
- * Writes into `output`, as parts come in. `null` for what cannot be cut: several hops of spreading need every node.
+ * Writes into `output`, as parts come in. Of spreading a single hop: several need every node, and are cut hop by hop.
  *
  * @param isContinued the output holds the answers of items that are done already.
  */
@@ -36,7 +36,7 @@ export function cutIntoPieces(
   request: PreparedRequest,
   output: Float32Array | TopKOutput,
   isContinued = false,
-): Pieces | null {
+): Pieces {
   // An output always has the type that belongs to its request: hence the casts.
   switch (request.operation) {
     case 'cosine-similarity':
@@ -44,7 +44,7 @@ export function cutIntoPieces(
     case 'top-k':
       return new RankingPieces(request, output as TopKOutput, isContinued);
     case 'spread-activation':
-      return request.hops === 1 ? new NodePieces(request, output as Float32Array) : null;
+      return new NodePieces(request, output as Float32Array);
   }
 }
 

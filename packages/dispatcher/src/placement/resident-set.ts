@@ -1,20 +1,34 @@
 import { err, type Backend, type BackendError, type Operand, type PhaseTimes, type Result } from '@gearshift/contracts';
-import { residencyChannel, uploadChannel, type ResidencyEvent } from '../events.js';
 import type { MemoryBudget } from '@gearshift/splitter';
+import { residencyChannel, uploadChannel, type ResidencyEvent } from '../events.js';
+import type { Timers } from '../failures/timers.js';
+import type { UploadSample } from '../policies/dispatch-policy.js';
+import { SharedUpload } from './shared-upload.js';
 
 /** A copy of an operand that a device keeps because this dispatcher sent it there. */
 interface Resident {
-  /** Not to keep a matrix alive that its owner has let go of. */
-  readonly operand: WeakRef<Operand>;
-  readonly id: number;
-  readonly version: number;
+  /** Names the operand and holds none of its memory, which is its owner's to let go of. */
+  readonly operand: Operand;
   readonly bytes: number;
   readonly isPinned: boolean;
+  /** The budget knows of it. */
+  readonly isTracked: boolean;
   lastUseMs: number;
   /** Requests that are using it now. */
   users: number;
   /** Running mean of what a use is believed to have saved. */
   savingMs: number;
+}
+
+export interface UploadPlan {
+  readonly bytes: number;
+  /** Never give it up to make room. */
+  readonly isPinned: boolean;
+  /** Give up the upload after this time. */
+  readonly limitMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Called once per upload that succeeded, however many requests waited for it. */
+  readonly onSent: (sample: UploadSample) => void;
 }
 
 const SAVING_WEIGHT = 0.2;
@@ -29,30 +43,40 @@ export class ResidentSet {
   readonly #backend: Backend;
   readonly #budget: MemoryBudget;
   readonly #clock: () => number;
+  readonly #timers: Timers;
   readonly #residents = new Map<number, Resident>();
-  readonly #uploads = new Map<string, Promise<Result<PhaseTimes, BackendError>>>();
+  readonly #uploads = new Map<string, SharedUpload>();
+  #evictableBytes = 0;
 
-  constructor(backend: Backend, budget: MemoryBudget, clock: () => number) {
+  constructor(backend: Backend, budget: MemoryBudget, clock: () => number, timers: Timers) {
     this.#backend = backend;
     this.#budget = budget;
     this.#clock = clock;
+    this.#timers = timers;
   }
 
-  /** Makes the operand stay on the device, after making room for it. Never rejects. */
-  keep(operand: Operand, bytes: number, isPinned: boolean): Promise<Result<PhaseTimes, BackendError>> {
+  /** Makes the operand stay on the device, after making room for it. Never rejects for what the backend does. */
+  keep(operand: Operand, plan: UploadPlan): Promise<Result<PhaseTimes, BackendError>> {
     const key = `${operand.id} ${operand.version}`;
     let upload = this.#uploads.get(key);
     if (upload === undefined) {
-      upload = this.#upload(operand, bytes, isPinned).finally(() => this.#uploads.delete(key));
+      upload = new SharedUpload(this.#backend.id, plan.limitMs, this.#timers, (signal) =>
+        this.#upload(operand, plan, signal).finally(() => this.#uploads.delete(key)),
+      );
       this.#uploads.set(key, upload);
     }
-    return upload;
+    return upload.result(plan.signal);
+  }
+
+  /** Bytes that could be had by giving up whatever is not pinned, besides what the budget has. */
+  get evictableBytes(): number {
+    return this.#evictableBytes;
   }
 
   /** A request is about to use the operand; call what comes back when it has ended. */
-  use(operand: Operand, savingMs: number): () => void {
-    const resident = this.#residents.get(operand.id);
-    if (resident?.version !== operand.version) return NOTHING_USED;
+  use({ id, version }: Operand, savingMs: number): () => void {
+    const resident = this.#residents.get(id);
+    if (resident?.operand.version !== version) return usedNothing;
     resident.lastUseMs = this.#clock();
     if (savingMs > 0) resident.savingMs += SAVING_WEIGHT * (savingMs - resident.savingMs);
     resident.users += 1;
@@ -63,6 +87,7 @@ export class ResidentSet {
 
   /** Gives up copies that nobody uses until so many bytes are free of them; says whether any was. */
   makeRoom(bytes: number): boolean {
+    this.#forgetLost();
     const nowMs = this.#clock();
     const idle = [...this.#residents.values()].filter(({ users, isPinned }) => users === 0 && !isPinned);
     const burden = ({ bytes: size, lastUseMs, savingMs }: Resident) =>
@@ -78,43 +103,61 @@ export class ResidentSet {
     return freed > 0;
   }
 
+  /** Its owner has no more use for the operand: whatever the device holds of it goes, pinned or not. */
+  release(operand: Operand): void {
+    const resident = this.#residents.get(operand.id);
+    if (resident === undefined) this.#giveBack(operand);
+    else this.#evict(resident);
+  }
+
   /** Count and bytes of what is kept. */
   snapshot(): { readonly operands: number; readonly bytes: number } {
+    this.#forgetLost();
     let bytes = 0;
     for (const resident of this.#residents.values()) bytes += resident.bytes;
     return { operands: this.#residents.size, bytes };
   }
 
-  async #upload(operand: Operand, bytes: number, isPinned: boolean): Promise<Result<PhaseTimes, BackendError>> {
+  async #upload(
+    operand: Operand,
+    { bytes, isPinned, onSent }: UploadPlan,
+    signal: AbortSignal,
+  ): Promise<Result<PhaseTimes, BackendError>> {
     const available = this.#budget.availableBytes();
     if (bytes > available) this.makeRoom(bytes - available);
-    if (bytes > this.#budget.availableBytes()) {
+    // What is on its way is as good as there: two uploads at once must not count on the same memory.
+    const reserved = this.#budget.reserve(bytes);
+    if (!reserved.ok) {
       const message = `${this.#backend.id}: no room to keep ${bytes} bytes`;
       return err({ kind: 'out-of-memory', message, backend: this.#backend.id, requestedBytes: bytes });
     }
-    const sent = await this.#send(operand, bytes);
+    const startedAtMs = this.#clock();
+    const sent = await this.#send(operand, bytes, signal).finally(() => reserved.value.release());
+    if (!sent.ok) {
+      this.#budget.refresh();
+      return sent;
+    }
+    const nowMs = this.#clock();
+    this.#forget(operand.id);
+    const isTracked = this.#budget.trackAllocation(bytes);
     this.#budget.refresh();
-    if (!sent.ok) return sent;
-    const resident: Resident = {
-      operand: new WeakRef(operand),
-      id: operand.id,
-      version: operand.version,
+    const operandName = nameOf(operand);
+    this.#add({ operand: operandName, bytes, isPinned, isTracked, lastUseMs: nowMs, users: 0, savingMs: 0 });
+    onSent({
+      deviceId: this.#backend.id,
+      operandId: operand.id,
       bytes,
-      isPinned,
-      lastUseMs: this.#clock(),
-      users: 0,
-      savingMs: 0,
-    };
-    this.#residents.set(operand.id, resident);
-    this.#tell('kept', resident);
+      latencyMs: nowMs - startedAtMs,
+      nowMs,
+    });
     return sent;
   }
 
-  async #send(operand: Operand, bytes: number): Promise<Result<PhaseTimes, BackendError>> {
+  async #send(operand: Operand, bytes: number, signal: AbortSignal): Promise<Result<PhaseTimes, BackendError>> {
     const backend = this.#backend;
     const send = async (): Promise<Result<PhaseTimes, BackendError>> => {
       try {
-        const sent = await backend.makeResident?.(operand);
+        const sent = await backend.makeResident?.(operand, signal);
         if (sent !== undefined) return sent;
         return err({ kind: 'unsupported', message: `${backend.id} keeps nothing`, backend: backend.id });
       } catch (thrown) {
@@ -125,23 +168,65 @@ export class ResidentSet {
     return uploadChannel.tracePromise(send, { backend: backend.id, operandId: operand.id, bytes });
   }
 
+  /** The new copy took the place of an older version's. */
+  #forget(operandId: number): void {
+    const older = this.#residents.get(operandId);
+    if (older !== undefined) this.#drop(older);
+  }
+
+  #add(resident: Resident): void {
+    this.#residents.set(resident.operand.id, resident);
+    if (!resident.isPinned) this.#evictableBytes += resident.bytes;
+    this.#tell('kept', resident);
+  }
+
   #evict(resident: Resident): void {
-    this.#residents.delete(resident.id);
-    const operand = resident.operand.deref();
-    try {
-      // Whoever let go of the operand without disposing of it has left its copy to the backend.
-      if (operand !== undefined) this.#backend.release?.(operand);
-    } catch {
-      // What cannot be given up now is given up when the backend closes.
-    }
+    this.#drop(resident);
+    this.#giveBack(resident.operand);
     this.#tell('evicted', resident);
   }
 
-  #tell(kind: ResidencyEvent['kind'], { id, bytes }: Resident): void {
+  #drop({ operand, bytes, isPinned, isTracked }: Resident): void {
+    this.#residents.delete(operand.id);
+    if (isTracked) this.#budget.trackDeallocation(bytes);
+    if (!isPinned) this.#evictableBytes -= bytes;
+  }
+
+  #giveBack(operand: Operand): void {
+    try {
+      this.#backend.release?.(operand);
+    } catch {
+      // What cannot be given up now is given up when the backend closes.
+    }
+  }
+
+  /** Others may have released a copy, and a device that was lost has lost them all. */
+  #forgetLost(): void {
+    const backend = this.#backend;
+    if (backend.residency === undefined) return;
+    for (const resident of [...this.#residents.values()]) {
+      try {
+        if (backend.residency(resident.operand).residentBytes === 0) this.#drop(resident);
+      } catch {
+        // It cannot tell: then it is believed to be there.
+      }
+    }
+  }
+
+  #tell(kind: ResidencyEvent['kind'], { operand, bytes }: Resident): void {
     if (!residencyChannel.hasSubscribers) return;
-    const event: ResidencyEvent = { device: this.#backend.id, kind, operandId: id, bytes };
+    const event: ResidencyEvent = { device: this.#backend.id, kind, operandId: operand.id, bytes };
     residencyChannel.publish(event);
   }
 }
 
-function NOTHING_USED(): void {}
+function usedNothing(): void {}
+
+const NO_VALUES = new Float32Array(0);
+const NO_INDICES = new Uint32Array(0);
+
+/** The operand without its memory. */
+function nameOf(operand: Operand): Operand {
+  if ('values' in operand) return { ...operand, rows: 0, values: NO_VALUES };
+  return { ...operand, nodes: 0, rowPointers: NO_INDICES, columns: NO_INDICES, weights: NO_VALUES };
+}

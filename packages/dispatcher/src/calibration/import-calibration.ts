@@ -1,0 +1,70 @@
+import { err, ok, type Backend, type Result } from '@gearshift/contracts';
+import type { DispatchPolicy, PolicyImportError, PolicyState } from '../policies/dispatch-policy.js';
+import {
+  CALIBRATION_VERSION,
+  type Calibration,
+  type CalibrationError,
+  type CalibrationImport,
+  type DeviceIdentity,
+  type RefusedPart,
+} from './calibration.js';
+import { differenceOf, identifyDevices } from './device-identity.js';
+
+/** Leaves out the parts of devices that are not what they were, and hands the rest to the policy. */
+export function importCalibration(
+  calibration: Calibration,
+  policy: DispatchPolicy,
+  backends: readonly Backend[],
+): Result<CalibrationImport, CalibrationError> {
+  if (!isObject(calibration)) return failed('malformed', 'a calibration is an object');
+  const { calibrationVersion, devices, state } = calibration;
+  if (calibrationVersion !== CALIBRATION_VERSION) {
+    const message = `the calibration is of version ${String(calibrationVersion)}, not of ${CALIBRATION_VERSION}`;
+    return failed('wrong-version', message);
+  }
+  if (!Array.isArray(devices) || !devices.every(isIdentity)) return failed('malformed', 'it names no devices');
+  if (!isObject(state) || !isObject(state.learned)) return failed('malformed', 'it holds no state of a policy');
+
+  const refused = refusedParts(devices, identifyDevices(backends));
+  const taken = devices.map(({ id }) => id).filter((id) => !refused.some(({ device }) => device === id));
+  const fitting = partOf(state, taken, refused.length === 0);
+  if (fitting === undefined) {
+    const reason = refused.map(({ device, reason: why }) => `${device}: ${why}`).join('; ');
+    return failed('malformed', `the state cannot be taken over in part, and ${reason}`);
+  }
+  const imported = policy.import(fitting);
+  return imported.ok ? ok({ taken, refused }) : imported;
+}
+
+function refusedParts(then: readonly DeviceIdentity[], now: readonly DeviceIdentity[]): RefusedPart[] {
+  const refused: RefusedPart[] = [];
+  for (const old of then) {
+    const here = now.find(({ id }) => id === old.id);
+    const reason = here === undefined ? 'there is no such device' : differenceOf(old, here);
+    if (reason !== undefined) refused.push({ device: old.id, reason });
+  }
+  return refused;
+}
+
+/** See `PolicyState.learned`: parts of devices stand in a list. Where there is none, it is all or nothing. */
+function partOf(state: PolicyState, taken: readonly string[], isWhole: boolean): PolicyState | undefined {
+  const { devices } = state.learned;
+  if (!Array.isArray(devices)) return isWhole || Object.keys(state.learned).length === 0 ? state : undefined;
+  // What is no part of a device is for the policy to refuse.
+  const fitting = (devices as readonly unknown[]).filter(
+    (part) => !isObject(part) || typeof part['id'] !== 'string' || taken.includes(part['id']),
+  );
+  return { ...state, learned: { ...state.learned, devices: fitting } };
+}
+
+function isIdentity(device: unknown): device is DeviceIdentity {
+  return isObject(device) && typeof device['id'] === 'string';
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function failed(kind: PolicyImportError['kind'], message: string): Result<never, PolicyImportError> {
+  return err({ kind, message });
+}
