@@ -1,4 +1,4 @@
-import { expected, requireFloat32Array, requireInteger, requireUint32Array } from './arguments.js';
+import { expected, requireExpectedUses, requireFloat32Array, requireInteger, requireUint32Array } from './arguments.js';
 import { nextOperandId } from './operand-id.js';
 
 /**
@@ -26,6 +26,8 @@ export interface CsrParts {
   readonly rowPointers: Uint32Array;
   readonly columns: Uint32Array;
   readonly weights: Float32Array;
+  /** See {@link CsrGraph.expectedUses}. */
+  readonly expectedUses?: number | undefined;
 }
 
 /**
@@ -40,7 +42,9 @@ export function createGraph(parts: CsrParts): CsrGraph {
   const columns = requireUint32Array('columns', parts.columns);
   const weights = requireFloat32Array('weights', parts.weights);
   checkCsr(nodes, rowPointers, columns, weights);
-  return { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
+  const expectedUses = requireExpectedUses('expectedUses', parts.expectedUses);
+  const graph = { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
+  return expectedUses === undefined ? graph : { ...graph, expectedUses };
 }
 
 /**

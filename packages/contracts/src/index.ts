@@ -1,5 +1,6 @@
 export {
   expected,
+  requireExpectedUses,
   requireFinite,
   requireFloat32Array,
   requireInteger,

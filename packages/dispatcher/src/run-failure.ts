@@ -15,9 +15,14 @@ export function runFailure(
 
 function describeFailure(kind: RunErrorKind, attempts: readonly AttemptReport[]): string {
   if (attempts.length === 0) return WITHOUT_ATTEMPTS[kind] ?? 'no device is allowed to do this';
-  const tries = attempts.map(({ backend, outcome, error }) => `${backend}: ${outcome} (${error?.message ?? ''})`);
+  const last = attempts.slice(-MOST_TOLD);
+  const tries = last.map(({ backend, outcome, error }) => `${backend}: ${outcome} (${error?.message ?? ''})`);
+  if (attempts.length > last.length) tries.unshift(`${attempts.length - last.length} other attempts`);
   return `${ENDED_BY_CALLER[kind] ?? 'no device succeeded'} after ${tries.join('; ')}`;
 }
+
+/** A request that was done in pieces may have thousands. */
+const MOST_TOLD = 8;
 
 const WITHOUT_ATTEMPTS: Partial<Record<RunErrorKind, string>> = {
   aborted: 'aborted before it began',

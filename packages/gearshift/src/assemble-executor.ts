@@ -1,12 +1,22 @@
 import { expected, OPERATIONS, requireObject } from '@gearshift/contracts';
-import { createDispatcher, thresholdPolicy } from '@gearshift/dispatcher';
+import { adaptivePolicy, createDispatcher } from '@gearshift/dispatcher';
 import { createTracker } from '@gearshift/tracker';
 import { DispatchingExecutor } from './dispatching-executor.js';
 import type { Executor, ExecutorOptions } from './executor.js';
 import { openBackends } from './open-backends.js';
 import { NoBackendError } from './run-errors.js';
 
-const OPTION_NAMES: readonly (keyof ExecutorOptions)[] = ['backends', 'policy', 'fallback', 'tracker', 'threads'];
+const OPTION_NAMES: readonly (keyof ExecutorOptions)[] = [
+  'backends',
+  'policy',
+  'fallback',
+  'memory',
+  'verifyEveryNth',
+  'hangLimits',
+  'calibration',
+  'tracker',
+  'threads',
+];
 
 /** @param from where the packages of GPU backends are looked up, as a file URL. */
 export async function assembleExecutor(options: ExecutorOptions, from: string): Promise<Executor> {
@@ -17,14 +27,17 @@ export async function assembleExecutor(options: ExecutorOptions, from: string): 
       throw new TypeError(expected('options', `only ${OPTION_NAMES.join(', ')}`, name));
     }
   }
-  const { policy = thresholdPolicy(), fallback, tracker = createTracker({ operations: OPERATIONS }) } = options;
+  const { policy = adaptivePolicy(), tracker = createTracker({ operations: OPERATIONS }), calibration } = options;
+  const { fallback, memory, verifyEveryNth, hangLimits } = options;
+  if (calibration !== undefined) requireObject('calibration', calibration);
   const { backends, opened, statuses } = await openBackends(options.backends, options.threads, from);
   if (backends.length === 0) throw new NoBackendError(statuses);
   try {
-    const dispatcher = createDispatcher({ backends, policy, tracker, fallback });
+    const dispatcher = createDispatcher({ backends, policy, tracker, fallback, memory, verifyEveryNth, hangLimits });
     // A tracker that lacks an operation should say so here, not after the first answer.
     for (const operation of OPERATIONS) tracker.snapshot(operation);
-    return new DispatchingExecutor(dispatcher, tracker, opened, statuses);
+    const calibrated = calibration === undefined ? null : dispatcher.importCalibration(calibration);
+    return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated);
   } catch (mistake) {
     await Promise.all(opened.map((backend) => backend.close()));
     throw mistake;

@@ -14,7 +14,17 @@ import {
   type TopKRequest,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import type { Completed, Dispatcher, OutputOf, RunError } from '@gearshift/dispatcher';
+import type {
+  Calibration,
+  CalibrationError,
+  CalibrationImport,
+  ChangeableOptions,
+  Completed,
+  Dispatcher,
+  OutputOf,
+  PartialAnswer,
+  RunError,
+} from '@gearshift/dispatcher';
 import type { Tracker } from '@gearshift/tracker';
 import type {
   BackendStatus,
@@ -24,6 +34,7 @@ import type {
   ExecutorSnapshot,
   GraphOptions,
   GraphSource,
+  LimitOptions,
   MatrixOptions,
   OwnedGraph,
   OwnedMatrix,
@@ -45,6 +56,7 @@ export class DispatchingExecutor implements Executor {
   readonly #dispatcher: Dispatcher;
   readonly #opened: readonly Backend[];
   readonly #statuses: readonly BackendStatus[];
+  readonly #calibrated: Result<CalibrationImport, CalibrationError> | null;
   readonly #underWay = new RequestsUnderWay();
   #closing: Promise<void> | undefined;
 
@@ -53,25 +65,27 @@ export class DispatchingExecutor implements Executor {
     tracker: Tracker,
     opened: readonly Backend[],
     statuses: readonly BackendStatus[],
+    calibrated: Result<CalibrationImport, CalibrationError> | null,
   ) {
     this.tracker = tracker;
     this.#dispatcher = dispatcher;
     this.#opened = opened;
     this.#statuses = statuses;
+    this.#calibrated = calibrated;
   }
 
   async matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options: MatrixOptions = {}): Promise<OwnedMatrix> {
     this.#requireOpen();
     requireObject('options', options);
     checkSignal(options.signal);
-    return ownOperand(matrixFromValues(values, options), this.#dispatcher.backends, options.signal);
+    return ownOperand(matrixFromValues(values, options), this.#dispatcher, options.signal);
   }
 
   async graph(source: GraphSource, options: GraphOptions = {}): Promise<OwnedGraph> {
     this.#requireOpen();
     requireObject('options', options);
     checkSignal(options.signal);
-    return ownOperand(graphFromSource(source, options), this.#dispatcher.backends, options.signal);
+    return ownOperand(graphFromSource(source, options), this.#dispatcher, options.signal);
   }
 
   async cosineSimilarity(
@@ -99,7 +113,7 @@ export class DispatchingExecutor implements Executor {
     return answerOrThrow(this.#dispatcher.runSync(cosineRequest(query, matrix, options)));
   }
 
-  topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, 'signal'>): TopKOutput {
+  topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKOutput {
     this.#requireOpen();
     return answerOrThrow(this.#dispatcher.runSync(topKRequest(query, matrix, options)));
   }
@@ -107,7 +121,7 @@ export class DispatchingExecutor implements Executor {
   spreadActivationSync(
     graph: CsrGraph,
     activations: Vector,
-    options: Omit<SpreadActivationOptions, 'signal'> = {},
+    options: Omit<SpreadActivationOptions, keyof LimitOptions> = {},
   ): Float32Array {
     this.#requireOpen();
     return answerOrThrow(this.#dispatcher.runSync(spreadRequest(graph, activations, options)));
@@ -126,8 +140,34 @@ export class DispatchingExecutor implements Executor {
     }
   }
 
+  async resume<R extends OperationRequest>(
+    request: R,
+    partial: PartialAnswer,
+    options?: LimitOptions,
+  ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
+    this.#requireOpen();
+    this.#underWay.begin();
+    try {
+      return await this.#dispatcher.resume(request, partial, options);
+    } finally {
+      this.#underWay.end();
+    }
+  }
+
+  updateOptions(options: ChangeableOptions): void {
+    this.#dispatcher.updateOptions(options);
+  }
+
   snapshot(operation: OperationName): ExecutorSnapshot {
-    return Object.freeze({ ...this.tracker.snapshot(operation), decisions: this.#dispatcher.decisions(operation) });
+    return this.#dispatcher.snapshot(operation);
+  }
+
+  exportCalibration(): Calibration {
+    return this.#dispatcher.exportCalibration();
+  }
+
+  importCalibration(calibration: Calibration): Result<CalibrationImport, CalibrationError> {
+    return this.#dispatcher.importCalibration(calibration);
   }
 
   backends(): BackendDescription[] {
@@ -136,7 +176,7 @@ export class DispatchingExecutor implements Executor {
 
   describe(): ExecutorDescription {
     const { policy, fallback } = this.#dispatcher;
-    return { backends: this.#statuses, policy: policy.snapshot(), fallback };
+    return { backends: this.#statuses, policy: policy.snapshot(), fallback, calibration: this.#calibrated };
   }
 
   close(): Promise<void> {
@@ -172,7 +212,7 @@ function cosineRequest(query: Vector, matrix: VectorMatrix, options: RowRange): 
   return { operation: 'cosine-similarity', query: toVector('query', query), matrix, start, end };
 }
 
-function topKRequest(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, 'signal'>): TopKRequest {
+function topKRequest(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKRequest {
   requireObject('options', options);
   const { k, metric, start, end } = options;
   const candidates = options.candidates === undefined ? undefined : toIndices('candidates', options.candidates);
@@ -182,7 +222,7 @@ function topKRequest(query: Vector, matrix: VectorMatrix, options: Omit<TopKOpti
 function spreadRequest(
   graph: CsrGraph,
   activations: Vector,
-  options: Omit<SpreadActivationOptions, 'signal'>,
+  options: Omit<SpreadActivationOptions, keyof LimitOptions>,
 ): SpreadActivationRequest {
   requireObject('options', options);
   const { hops, decay, retention, threshold } = options;

@@ -13,15 +13,22 @@ import type {
   VectorMatrix,
 } from '@gearshift/contracts';
 import type {
+  Calibration,
+  CalibrationError,
+  CalibrationImport,
+  ChangeableOptions,
   Completed,
-  DecisionCounts,
   DispatchPolicy,
+  DispatchSnapshot,
   FallbackMode,
+  HangLimits,
+  MemoryLimits,
   OutputOf,
+  PartialAnswer,
   PolicySnapshot,
   RunError,
 } from '@gearshift/dispatcher';
-import type { MetricsSnapshot, Tracker } from '@gearshift/tracker';
+import type { Tracker } from '@gearshift/tracker';
 
 /**
  * Answers requests about vectors and graphs on the device that suits each.
@@ -30,6 +37,7 @@ import type { MetricsSnapshot, Tracker } from '@gearshift/tracker';
  * answer, and throw
  * - TypeError or RangeError for a mistake of the caller, before any device is touched,
  * - the signal's reason (an `AbortError` unless you gave another) after an abort,
+ * - {@link DeadlineExceededError} when the time allowed was over,
  * - {@link AllDevicesFailedError} when every allowed device failed.
  *
  * {@link run} throws for the caller's mistakes alone, and tells everything else in its result.
@@ -62,12 +70,12 @@ export interface Executor extends AsyncDisposable {
   /** The twin of {@link cosineSimilarity} on the CPU; blocks the event loop for as long as the work takes. */
   cosineSimilaritySync(query: Vector, matrix: VectorMatrix, options?: RowRange): Float32Array;
   /** The twin of {@link topK} on the CPU; blocks the event loop for as long as the work takes. */
-  topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, 'signal'>): TopKOutput;
+  topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKOutput;
   /** The twin of {@link spreadActivation} on the CPU; blocks the event loop for as long as the work takes. */
   spreadActivationSync(
     graph: CsrGraph,
     activations: Vector,
-    options?: Omit<SpreadActivationOptions, 'signal'>,
+    options?: Omit<SpreadActivationOptions, keyof LimitOptions>,
   ): Float32Array;
 
   /** Any operation, with the whole story: output, decision, every attempt and the times, or why there is no answer. */
@@ -76,8 +84,28 @@ export interface Executor extends AsyncDisposable {
     options?: RunOptions<R>,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
 
-  /** What was measured for an operation, as of one instant, and how often this executor decided for which reason. */
+  /**
+   * Goes on with a request that ended early, from the `partial` of its error: does what remains and nothing else. What was
+   * finished stays as it is, bit for bit; refused with kind `'invalid-input'` when the operand has changed since.
+   */
+  resume<R extends OperationRequest>(
+    request: R,
+    partial: PartialAnswer,
+    options?: LimitOptions,
+  ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
+
+  /** Changes options for the requests to come; those under way go on as they began. */
+  updateOptions(options: ChangeableOptions): void;
+
+  /**
+   * Everything about an operation as of one instant: what was measured, how often was decided for which reason, what is
+   * predicted, and the state of every device (breaker, memory, resident copies, queue).
+   */
   snapshot(operation: OperationName): ExecutorSnapshot;
+  /** What was learned about the devices, as plain data for {@link ExecutorOptions.calibration} of another process. */
+  exportCalibration(): Calibration;
+  /** Takes over what was learned on the same devices; tells what was left out, and why. */
+  importCalibration(calibration: Calibration): Result<CalibrationImport, CalibrationError>;
   /** The devices in use, in order of preference. */
   backends(): BackendDescription[];
   /** How this executor is set up: every backend it looked for, and why those that are missing are. */
@@ -103,10 +131,21 @@ export interface ExecutorOptions {
    * that are installed, and the CPU. No name, no probing: `['cpu']` touches nothing but the CPU.
    */
   readonly backends?: readonly (Backend | BackendName)[] | undefined;
-  /** Default `thresholdPolicy()`. */
+  /** Default `adaptivePolicy()`. */
   readonly policy?: DispatchPolicy | undefined;
   /** `'never'` fails a request with the device that was chosen for it. Default `'cpu'`. */
   readonly fallback?: FallbackMode | undefined;
+  /** How much of each GPU's memory may be taken. Default: 80 % of what is free. */
+  readonly memory?: MemoryLimits | undefined;
+  /** One in so many results of a GPU is verified on the CPU; 0 for none. Default 1000. */
+  readonly verifyEveryNth?: number | undefined;
+  /** When an attempt on a GPU is given up. */
+  readonly hangLimits?: HangLimits | undefined;
+  /**
+   * What another process learned about the devices, from {@link Executor.exportCalibration}. What does not fit is left out;
+   * {@link Executor.describe} says why.
+   */
+  readonly calibration?: Calibration | undefined;
   /** One that knows all operations of `OPERATIONS`, perhaps shared with other threads. Default: a new one. */
   readonly tracker?: Tracker | undefined;
   /** Threads that the CPU may use for one request. Default: the CPUs this process may really use. */
@@ -121,6 +160,10 @@ export interface MatrixOptions {
    * SharedArrayBuffer to have it carried to other threads without copying. Default false.
    */
   readonly adopt?: boolean | undefined;
+  /** How many requests are going to use it: a hint when sending it to a GPU pays. Default: nobody knows. */
+  readonly expectedUses?: number | undefined;
+  /** Keep it on the GPU that suits it, and never give it up to make room. Default false. */
+  readonly pin?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -133,24 +176,32 @@ export type GraphSource = { readonly nodes: number; readonly edges: Iterable<Edg
 export interface GraphOptions {
   /** Use the arrays in compressed-row form themselves instead of copies. Default false. */
   readonly adopt?: boolean | undefined;
+  /** How many requests are going to use it: a hint when sending it to a GPU pays. Default: nobody knows. */
+  readonly expectedUses?: number | undefined;
+  /** Keep it on the GPU that suits it, and never give it up to make room. Default false. */
+  readonly pin?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface CosineSimilarityOptions extends RowRange {
+/** When a request has to end. */
+export interface LimitOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Time for the whole request from now on, in milliseconds; counts in the choice of the device. Default Infinity. */
+  readonly deadlineMs?: number | undefined;
 }
 
-export interface TopKOptions extends RowRange {
+export interface CosineSimilarityOptions extends RowRange, LimitOptions {}
+
+export interface TopKOptions extends RowRange, LimitOptions {
   /** At least 1; clamped to the number of rows considered. */
   readonly k: number;
   /** Default `'cosine'`. */
   readonly metric?: Metric | undefined;
   /** Only these rows are considered, without duplicates. */
   readonly candidates?: Uint32Array | readonly number[] | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
-export interface SpreadActivationOptions {
+export interface SpreadActivationOptions extends LimitOptions {
   /** Default 1. */
   readonly hops?: number | undefined;
   /** Default 0.85. */
@@ -159,23 +210,21 @@ export interface SpreadActivationOptions {
   readonly retention?: number | undefined;
   /** Default 0. */
   readonly threshold?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
-export interface RunOptions<R extends OperationRequest> {
+export interface RunOptions<R extends OperationRequest> extends LimitOptions {
   /** Receives the answer; made for you when left out. */
   readonly output?: OutputOf<R> | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
-export interface ExecutorSnapshot extends MetricsSnapshot {
-  readonly decisions: DecisionCounts;
-}
+export type ExecutorSnapshot = DispatchSnapshot;
 
 export interface ExecutorDescription {
   readonly backends: readonly BackendStatus[];
   readonly policy: PolicySnapshot;
   readonly fallback: FallbackMode;
+  /** What came of the calibration that was handed in at the start; `null` when none was. */
+  readonly calibration: Result<CalibrationImport, CalibrationError> | null;
 }
 
 /** What became of one backend that was asked for, or looked for. */

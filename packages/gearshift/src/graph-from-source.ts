@@ -1,9 +1,16 @@
 import { createGraph, expected, graphFromEdges, requireObject, type CsrGraph } from '@gearshift/contracts';
 import type { GraphOptions, GraphSource } from './executor.js';
+import { usesOf } from './expected-uses.js';
 import { sharedFloat32Copy, sharedUint32Copy } from './shared-copy.js';
 
 /** Puts the edges of {@link Executor.graph} into memory that the graph may keep. */
-export function graphFromSource(source: GraphSource, { adopt = false }: GraphOptions): CsrGraph {
+export function graphFromSource(source: GraphSource, options: GraphOptions): CsrGraph {
+  const expectedUses = usesOf(options);
+  const graph = graphOf(source, options);
+  return expectedUses === undefined ? graph : { ...graph, expectedUses };
+}
+
+function graphOf(source: GraphSource, { adopt = false }: GraphOptions): CsrGraph {
   requireObject('source', source);
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
   if (!('edges' in source)) return adopt ? createGraph(source) : shared(createGraph(source));

@@ -9,6 +9,7 @@ export type {
   ExecutorSnapshot,
   GraphOptions,
   GraphSource,
+  LimitOptions,
   MatrixOptions,
   OwnedGraph,
   OwnedMatrix,
@@ -17,7 +18,7 @@ export type {
   TopKOptions,
   Vector,
 } from './executor.js';
-export { AllDevicesFailedError, NoBackendError } from './run-errors.js';
+export { AllDevicesFailedError, DeadlineExceededError, NoBackendError } from './run-errors.js';
 
 // What the answers and options of an executor are made of, so that most programs need no other package.
 export type {
@@ -44,12 +45,23 @@ export type {
   VectorMatrix,
 } from '@gearshift/contracts';
 export {
+  adaptivePolicy,
   pinnedPolicy,
+  shadowPolicy,
   thresholdPolicy,
+  type AdaptivePolicyOptions,
+  type Calibration,
+  type CalibrationError,
+  type CalibrationImport,
+  type ChangeableOptions,
   type Completed,
   type DecisionCounts,
   type DispatchPolicy,
+  type DispatchSnapshot,
   type FallbackMode,
+  type HangLimits,
+  type MemoryLimits,
+  type PartialAnswer,
   type RunError,
   type ThresholdPolicyOptions,
 } from '@gearshift/dispatcher';

@@ -1,29 +1,40 @@
 import { createMatrix, expected, requireFloat32Array, requireInteger, type VectorMatrix } from '@gearshift/contracts';
 import type { MatrixOptions } from './executor.js';
+import { usesOf } from './expected-uses.js';
 import { sharedFloat32, sharedFloat32Copy } from './shared-copy.js';
 import { copyNumbers } from './to-vector.js';
 
 /** Puts the values of {@link Executor.matrix} into memory that the matrix may keep. */
 export function matrixFromValues(
   values: Float32Array | ArrayLike<ArrayLike<number>>,
-  { dimensions, adopt = false }: MatrixOptions,
+  options: MatrixOptions,
 ): VectorMatrix {
+  const { dimensions, adopt = false } = options;
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
-  if (values instanceof Float32Array) return matrixFromFlat(values, dimensions, adopt);
+  if (values instanceof Float32Array) return matrixFromFlat(values, dimensions, adopt, usesOf(options));
   if (adopt) throw new TypeError(expected('values', 'a Float32Array where adopt is set', values));
-  return matrixFromRows(values, dimensions);
+  return matrixFromRows(values, dimensions, usesOf(options));
 }
 
-function matrixFromFlat(values: Float32Array, dimensions: number | undefined, adopt: boolean): VectorMatrix {
+function matrixFromFlat(
+  values: Float32Array,
+  dimensions: number | undefined,
+  adopt: boolean,
+  expectedUses: number | undefined,
+): VectorMatrix {
   if (dimensions === undefined) {
     throw new TypeError(expected('dimensions', 'the number of elements per row of a Float32Array', dimensions));
   }
   requireFloat32Array('values', values);
-  const borrowed = createMatrix(values, { dimensions });
+  const borrowed = createMatrix(values, { dimensions, expectedUses });
   return adopt ? borrowed : { ...borrowed, values: sharedFloat32Copy(values) };
 }
 
-function matrixFromRows(rows: ArrayLike<ArrayLike<number>>, given: number | undefined): VectorMatrix {
+function matrixFromRows(
+  rows: ArrayLike<ArrayLike<number>>,
+  given: number | undefined,
+  expectedUses: number | undefined,
+): VectorMatrix {
   if (!isListLike(rows) || ArrayBuffer.isView(rows)) {
     throw new TypeError(expected('values', 'a Float32Array or an array of rows', rows));
   }
@@ -41,7 +52,7 @@ function matrixFromRows(rows: ArrayLike<ArrayLike<number>>, given: number | unde
     }
     copyNumbers(`values[${row}]`, source, values, row * dimensions);
   }
-  return createMatrix(values, { dimensions });
+  return createMatrix(values, { dimensions, expectedUses });
 }
 
 function isListLike(value: unknown): value is ArrayLike<unknown> {

@@ -1,4 +1,5 @@
-import type { Backend, Operand } from '@gearshift/contracts';
+import type { Operand } from '@gearshift/contracts';
+import type { Dispatcher } from '@gearshift/dispatcher';
 import { throwAbort } from './run-errors.js';
 
 /**
@@ -9,7 +10,7 @@ import { throwAbort } from './run-errors.js';
  */
 export async function ownOperand<O extends Operand>(
   operand: O,
-  backends: readonly Backend[],
+  dispatcher: Dispatcher,
   signal: AbortSignal | undefined,
 ): Promise<O & AsyncDisposable> {
   let disposed = false;
@@ -18,11 +19,11 @@ export async function ownOperand<O extends Operand>(
     async [Symbol.asyncDispose]() {
       if (disposed) return;
       disposed = true;
-      for (const backend of backends) backend.release?.(owned);
+      dispatcher.release(owned);
       forbidUse(owned);
     },
   };
-  for (const backend of backends) {
+  for (const backend of dispatcher.backends) {
     if (backend.kind !== 'cpu' || backend.makeResident === undefined) continue;
     const resident = await backend.makeResident(owned, signal);
     if (!resident.ok && resident.error.kind === 'aborted') {

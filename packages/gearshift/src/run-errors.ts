@@ -10,9 +10,23 @@ export class AllDevicesFailedError extends Error {
   readonly attempts: readonly AttemptReport[];
   override readonly cause: RunError;
 
-  constructor(error: RunError) {
+  constructor(error: RunError & { readonly kind: BackendErrorKind }) {
     super(error.message);
     this.kind = error.kind;
+    this.attempts = error.attempts;
+    this.cause = error;
+  }
+}
+
+/** The time that was allowed for a request was over. `cause` tells it all as plain data, what was finished included. */
+export class DeadlineExceededError extends Error {
+  override readonly name = 'DeadlineExceededError';
+  readonly kind = 'deadline-exceeded';
+  readonly attempts: readonly AttemptReport[];
+  override readonly cause: RunError;
+
+  constructor(error: RunError) {
+    super(error.message);
     this.attempts = error.attempts;
     this.cause = error;
   }
@@ -38,7 +52,9 @@ export function answerOrThrow<Output extends Float32Array | TopKOutput>(
   const { error } = result;
   if (error.kind === 'aborted') throwAbort(error.message, signal);
   if (error.kind === 'invalid-input') throw new TypeError(error.message, { cause: error });
-  throw new AllDevicesFailedError(error);
+  const { kind } = error;
+  if (kind === 'deadline-exceeded') throw new DeadlineExceededError(error);
+  throw new AllDevicesFailedError({ ...error, kind });
 }
 
 /** Throws what the web platform's own functions throw: the signal's reason. */

@@ -113,7 +113,7 @@ describe('run', () => {
     expect(result).toMatchObject({
       ok: true,
       value: {
-        decision: { backend: 'cpu', device: 'cpu', reason: 'too-small', policy: 'threshold' },
+        decision: { backend: 'cpu', device: 'cpu', reason: 'no-device', policy: 'adaptive' },
         attempts: [{ backend: 'cpu', outcome: 'success', fallback: false }],
       },
     });
@@ -132,7 +132,7 @@ describe('what an executor tells of itself', () => {
     expect(snapshot).toMatchObject({ cpuCount: 2, speedup: 0, successRate: 1, oomCount: 0 });
     expect(snapshot.decisions).toEqual({
       ...Object.fromEntries(DECISION_REASONS.map((reason) => [reason, 0])),
-      'too-small': 1,
+      'no-device': 1,
       forced: 1,
     });
     expect(Object.isFrozen(snapshot)).toBe(true);
@@ -147,6 +147,7 @@ describe('what an executor tells of itself', () => {
       backends: [{ name: 'cpu', status: 'ready', reason: null, description: cpu }],
       policy: { policy: 'threshold', options: expect.objectContaining({ forceCpu: true }) },
       fallback: 'never',
+      calibration: null,
     });
   });
 
@@ -158,7 +159,7 @@ describe('what an executor tells of itself', () => {
     await two.topK([1, 0], matrix, { k: 1 });
     expect(one.tracker).toBe(tracker);
     expect(two.snapshot('top-k').cpuCount).toBe(2);
-    expect(two.snapshot('top-k').decisions['too-small']).toBe(1);
+    expect(two.snapshot('top-k').decisions['no-device']).toBe(1);
   });
 });
 
@@ -199,7 +200,9 @@ describe('close', () => {
 
 describe('options', () => {
   it.each([
-    [{ memory: {} }, TypeError, "options: expected only backends, policy, fallback, tracker, threads, got 'memory'"],
+    [{ memmory: {} }, TypeError, "tracker, threads, got 'memmory'"],
+    [{ backends: ['cpu'], memory: 5 }, TypeError, 'memory: expected an object, got 5'],
+    [{ backends: ['cpu'], calibration: 'file' }, TypeError, "calibration: expected an object, got 'file'"],
     [null, TypeError, 'options: expected an object, got null'],
     [{ backends: [] }, RangeError, 'backends: expected at least one, got none'],
     [{ backends: 'cpu' }, TypeError, "backends: expected an array of names or backends, got 'cpu'"],

@@ -36,7 +36,17 @@ it('owns matrices that are matrices', () => {
 });
 
 it('has no option that it does not honour', () => {
-  expectTypeOf<keyof ExecutorOptions>().toEqualTypeOf<'backends' | 'policy' | 'fallback' | 'tracker' | 'threads'>();
+  expectTypeOf<keyof ExecutorOptions>().toEqualTypeOf<
+    | 'backends'
+    | 'policy'
+    | 'fallback'
+    | 'memory'
+    | 'verifyEveryNth'
+    | 'hangLimits'
+    | 'calibration'
+    | 'tracker'
+    | 'threads'
+  >();
   expectTypeOf<typeof createExecutor>().returns.resolves.toEqualTypeOf<Executor>();
   // @ts-expect-error the synchronous calls cannot be aborted
   executor.topKSync([1], matrix, { k: 1, signal: AbortSignal.abort() });

@@ -19,6 +19,9 @@ export interface MemoryLimits {
   readonly reserveBytes?: number | undefined;
 }
 
+/** A request that has to be cut into more pieces than this has no business on the device: each costs a launch. */
+const MOST_PIECES = 1024;
+
 /** What the requests on one GPU may take of its memory, and what running out of it has taught. */
 export class DeviceMemory {
   readonly budget: MemoryBudget;
@@ -41,6 +44,7 @@ export class DeviceMemory {
       budget: this.budget,
       bytesPerItem: perItem / work.batchSize,
       fixedBytes: work.requestBytes + (isRanking ? work.outputBytes : 0),
+      minChunkItems: Math.ceil(work.batchSize / MOST_PIECES),
       sizer: this.#sizerOf(work.operation, holdsOperand),
     };
   }

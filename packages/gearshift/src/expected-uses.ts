@@ -1,0 +1,8 @@
+import { expected, requireExpectedUses } from '@gearshift/contracts';
+import type { GraphOptions } from './executor.js';
+
+/** The hint that an operand carries: a pinned one is to be used for ever. */
+export function usesOf({ expectedUses, pin = false }: GraphOptions): number | undefined {
+  if (typeof pin !== 'boolean') throw new TypeError(expected('pin', 'a boolean', pin));
+  return pin ? Infinity : requireExpectedUses('expectedUses', expectedUses);
+}
