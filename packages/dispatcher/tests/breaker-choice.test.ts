@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest';
+import { createMatrix, type Backend } from '@gearshift/contracts';
+import { createFakeGpuBackend, createOracleBackend, type FakeOutcome } from '@gearshift/test-kit';
+import { NO_METRICS } from '@gearshift/tracker';
+import { createDispatcher, thresholdPolicy, type DecisionSlot, type DeviceView, type FallbackMode } from '../src/index.js';
+import { scriptedPolicy } from './placement-setup.js';
+
+const matrix = createMatrix(Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)), { dimensions: 2 });
+const REQUEST = { operation: 'top-k', query: Float32Array.of(1, 1), matrix, k: 1 } as const;
+
+/** Fails as long as it is told to. */
+function gpu(id = 'fake:0') {
+  let outcome: FakeOutcome = 'success';
+  const backend = createFakeGpuBackend({ id, script: () => outcome });
+  return { backend, is: (now: FakeOutcome) => void (outcome = now), calls: () => backend.calls.length };
+}
+
+function setUp(
+  gpus: readonly Backend[],
+  { fallback, write }: { fallback?: FallbackMode; write?: (out: DecisionSlot, views: readonly DeviceView[]) => void } = {},
+) {
+  const scripted = scriptedPolicy((out, views) => {
+    out.predictedMs = 1;
+    out.alternativeMs = 2;
+    write?.(out, views);
+  });
+  const dispatcher = createDispatcher({
+    backends: [...gpus, createOracleBackend('cpu')],
+    policy: scripted.policy,
+    tracker: { snapshot: () => NO_METRICS, record: () => {} },
+    fallback,
+    verifyEveryNth: 0,
+  });
+  const run = async () => {
+    const result = await dispatcher.run(REQUEST);
+    const { decision, attempts } = result.ok ? result.value : result.error;
+    const where = decision === null ? '-' : `${decision.backend} ${decision.reason}`;
+    return `${where}: ${attempts.map(({ backend, outcome }) => `${backend} ${outcome}`).join(', ')}`;
+  };
+  return { ...scripted, dispatcher, run };
+}
+
+describe('a GPU that keeps failing', () => {
+  it('is left alone after four times, probed when that has cost enough, and used again when the probe went well', async () => {
+    const device = gpu();
+    device.is('fault');
+    const { run, dispatcher, shown } = setUp([device.backend]);
+    for (let i = 0; i < 4; i++) expect(await run()).toBe('fake:0 predicted-faster: fake:0 fault, cpu success');
+    // Each request that goes elsewhere is believed to cost 1 ms more; a failed attempt took less than that or little more.
+    const seen = [await run(), await run()];
+    let tries = 0;
+    while (!seen.at(-1)?.includes('probe') && tries++ < 1000) seen.push(await run());
+    expect(seen.at(-1)).toBe('fake:0 probe: fake:0 fault, cpu success');
+    expect(seen.slice(0, -1).every((one) => one === 'cpu breaker-open: cpu success')).toBe(true);
+    expect(shown.at(-1)?.[0].blocked).toBe(true);
+
+    device.is('success');
+    const until: string[] = [];
+    while (!until.at(-1)?.includes('probe') && tries++ < 2000) until.push(await run());
+    expect(until.at(-1)).toBe('fake:0 probe: fake:0 success');
+    expect(await run()).toBe('fake:0 predicted-faster: fake:0 success');
+    expect(shown.at(-1)?.[0].blocked).toBe(false);
+    expect(dispatcher.decisions('top-k')['breaker-open']).toBe(seen.length + until.length - 2);
+  });
+
+  it('asks what not using it cost: by the averages of the operation where the policy predicts nothing', async () => {
+    const device = gpu();
+    const policy = thresholdPolicy({ gpuMinBatchSize: 0 });
+    const dispatcher = createDispatcher({
+      backends: [device.backend, createOracleBackend('cpu')],
+      policy,
+      tracker: { snapshot: () => ({ ...NO_METRICS, cpuAvgMs: 1010, gpuAvgMs: 10, speedup: 101 }), record: () => {} },
+      verifyEveryNth: 0,
+    });
+    device.is('timeout');
+    await dispatcher.run(REQUEST);
+    expect(dispatcher.breaker('fake:0')?.state).toBe('open');
+    device.is('success');
+    // A second is more than a failed attempt took.
+    expect(await dispatcher.run(REQUEST)).toMatchObject({ ok: true, value: { decision: { reason: 'probe' } } });
+    expect(dispatcher.breaker('fake:0')?.state).toBe('closed');
+  });
+
+  it('makes room for another GPU, which the policy chooses without it', async () => {
+    const [first, second] = [gpu('fake:0'), gpu('fake:1')];
+    first.is('invalid-result');
+    const { run, shown } = setUp([first.backend, second.backend], {
+      write: (out) => void (out.alternativeMs = 1 + 1e-9),
+    });
+    expect(await run()).toBe('fake:0 predicted-faster: fake:0 invalid-result, fake:1 success');
+    expect(await run()).toBe('fake:1 predicted-faster: fake:1 success');
+    expect(shown.slice(-2).map((views) => views.map(({ supported }) => supported))).toEqual([
+      [true, true, true],
+      [false, true, true],
+    ]);
+    second.is('timeout');
+    expect(await run()).toBe('fake:1 predicted-faster: fake:1 timeout, cpu success');
+    expect(await run()).toMatch(/^cpu breaker-open: cpu success$|^fake:\d probe/);
+  });
+
+  it('stands in for nobody either', async () => {
+    const [first, second] = [gpu('fake:0'), gpu('fake:1')];
+    second.is('timeout');
+    const { run } = setUp([first.backend, second.backend], {
+      write: (out, views) => {
+        out.device = views.findIndex(({ id }) => id === 'fake:0');
+        out.alternativeMs = 1;
+      },
+    });
+    first.is('fault');
+    expect(await run()).toBe('fake:0 predicted-faster: fake:0 fault, fake:1 timeout, cpu success');
+    expect(await run()).toBe('fake:0 predicted-faster: fake:0 fault, cpu success');
+  });
+});
+
+describe('a GPU that is dead', () => {
+  it('is unsupported, and the reason says why', async () => {
+    const device = gpu();
+    device.is('device-lost');
+    const { run, shown } = setUp([device.backend], { write: (out) => void (out.reason = 'no-device') });
+    expect(await run()).toBe('fake:0 no-device: fake:0 device-lost, cpu success');
+    expect(await run()).toBe('cpu device-dead: cpu success');
+    expect(shown[1][0]).toMatchObject({ supported: false, blocked: true, bytesToKeep: Infinity });
+    expect(device.calls()).toBe(1);
+  });
+
+  it('leaves strict mode without a device: a typed failure, at once', async () => {
+    const device = gpu();
+    device.is('device-lost');
+    const { run, dispatcher } = setUp([device.backend], {
+      fallback: 'never',
+      write: (out, views) => {
+        out.device = views[0].supported ? 0 : -1;
+        out.reason = views[0].supported ? 'forced' : 'no-device';
+      },
+    });
+    expect(await run()).toBe('fake:0 forced: fake:0 device-lost');
+    expect(await dispatcher.run(REQUEST)).toMatchObject({
+      ok: false,
+      error: { kind: 'device-lost', decision: null, attempts: [], message: 'the only device allowed is lost' },
+    });
+    expect(dispatcher.decisions('top-k')).toMatchObject({ 'device-dead': 1, forced: 1 });
+  });
+
+  it('comes back when it is renewed, after a probe', async () => {
+    const device = gpu();
+    device.is('device-lost');
+    const { run, dispatcher } = setUp([device.backend]);
+    await run();
+    device.is('success');
+    dispatcher.breaker('fake:0')?.renew();
+    let seen = '';
+    for (let i = 0; i < 1000 && !seen.includes('probe'); i++) seen = await run();
+    expect(seen).toBe('fake:0 probe: fake:0 success');
+    expect(await run()).toBe('fake:0 predicted-faster: fake:0 success');
+  });
+});
+
+describe('a GPU that a person took out', () => {
+  it('is unsupported until it is put back', async () => {
+    const device = gpu();
+    const { run, dispatcher } = setUp([device.backend], { write: (out) => void (out.reason = 'no-device') });
+    dispatcher.breaker('fake:0')?.isolate();
+    expect(await run()).toBe('cpu breaker-open: cpu success');
+    dispatcher.breaker('fake:0')?.restore();
+    expect(await run()).toBe('fake:0 no-device: fake:0 success');
+    expect(dispatcher.breaker('cpu')).toBeUndefined();
+    expect(dispatcher.breaker('fake:9')).toBeUndefined();
+  });
+});
+
+describe('strict mode', () => {
+  it('goes on asking the chosen device, and nobody else, whatever its breaker says', async () => {
+    const device = gpu();
+    device.is('fault');
+    const { run, dispatcher } = setUp([device.backend], { fallback: 'never' });
+    for (let i = 0; i < 20; i++) expect(await run()).toMatch(/^fake:0 (predicted-faster|probe): fake:0 fault$/);
+    expect(dispatcher.breaker('fake:0')?.state).toBe('open');
+    device.is('success');
+    let tries = 0;
+    while (dispatcher.breaker('fake:0')?.state !== 'closed' && tries++ < 1000) {
+      expect(await run()).toMatch(/^fake:0 (predicted-faster|probe): fake:0 success$/);
+    }
+    expect(dispatcher.breaker('fake:0')?.state).toBe('closed');
+  });
+});

@@ -1,0 +1,72 @@
+import type { AttemptReport, Backend } from '@gearshift/contracts';
+import { NO_METRICS } from '@gearshift/tracker';
+import { createSimulatedDevice, createVirtualScheduler, type SimulatedDeviceOptions } from '@gearshift/test-kit/simulated-device';
+import {
+  createDispatcher,
+  thresholdPolicy,
+  type DecisionSlot,
+  type DeviceView,
+  type DispatcherOptions,
+  type DispatchPolicy,
+  type DispatchSample,
+  type UploadSample,
+} from '../src/index.js';
+
+/** Chooses the first device that is supported, or what `write` writes, and remembers what it was shown. */
+export function scriptedPolicy(write: (out: DecisionSlot, views: readonly DeviceView[]) => void = () => {}) {
+  const shown: DeviceView[][] = [];
+  const samples: DispatchSample[] = [];
+  const uploads: UploadSample[] = [];
+  const remaining: number[] = [];
+  const policy: DispatchPolicy = {
+    ...thresholdPolicy(),
+    name: 'scripted',
+    decide(_work, views, context, out) {
+      shown.push(structuredClone([...views]));
+      remaining.push(context.remainingMs);
+      out.device = views.findIndex(({ supported }) => supported);
+      out.reason = 'predicted-faster';
+      write(out, views);
+    },
+    observe: (sample) => void samples.push(sample),
+    observeUpload: (sample) => void uploads.push(sample),
+  };
+  return { policy, shown, samples, uploads, remaining };
+}
+
+/** A dispatcher in virtual time. */
+export function inVirtualTime(backends: readonly Backend[], options: Partial<DispatcherOptions> = {}) {
+  const attempts: AttemptReport[] = [];
+  return {
+    attempts,
+    dispatcher: (scheduler: ReturnType<typeof createVirtualScheduler>) =>
+      createDispatcher({
+        backends,
+        policy: scriptedPolicy().policy,
+        tracker: { snapshot: () => NO_METRICS, record: (attempt) => void attempts.push(attempt) },
+        clock: scheduler.nowMs,
+        // Each timer that comes back was made by it.
+        timers: scheduler as unknown as NonNullable<DispatcherOptions['timers']>,
+        verifyEveryNth: 0,
+        ...options,
+      }),
+  };
+}
+
+/** A GPU and a CPU in virtual time: 10 ms a request on the CPU, 1 ms on the GPU, a byte a microsecond to send. */
+export function twoDevices(gpuOptions: Partial<SimulatedDeviceOptions> = {}) {
+  const scheduler = createVirtualScheduler();
+  const gpu = createSimulatedDevice({
+    id: 'gpu:0',
+    kind: 'gpu',
+    scheduler,
+    kernelMs: () => 1,
+    uploadMs: (bytes) => bytes / 1000,
+    ...gpuOptions,
+  });
+  const cpu = createSimulatedDevice({ id: 'cpu', kind: 'cpu', scheduler, kernelMs: () => 10 });
+  return { scheduler, gpu, cpu };
+}
+
+export const told = (attempts: readonly AttemptReport[]) =>
+  attempts.map(({ backend, outcome, fallback }) => `${fallback ? '+' : ''}${backend} ${outcome}`);
