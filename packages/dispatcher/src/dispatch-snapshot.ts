@@ -55,7 +55,7 @@ export function dispatchSnapshot(
     return Object.freeze({
       id: backend.id,
       kind: backend.kind,
-      queueLength: queue?.underWay ?? 0,
+      queueLength: queue?.length ?? 0,
       queueMs: queue?.waitMs(nowMs) ?? 0,
       breaker: place?.breaker.snapshot() ?? null,
       memory: place?.memory.budget.snapshot() ?? null,
