@@ -52,7 +52,7 @@ export class SharedTracker implements Tracker {
     };
     this.#sumsChanged = () => {
       this.#unpublished = true;
-      if (!this.#turnIsWatched) this.#watchTurn();
+      this.#watchTurn();
     };
   }
 
@@ -231,10 +231,14 @@ export class SharedTracker implements Tracker {
     if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
   }
 
-  /** Watches the turn by a microtask: it runs before the thread can end in good order, and keeps no process alive. */
   #startBatch(): void {
     this.#batchAtMs = this.nowMs();
     this.#unpublished = true;
+    this.#watchTurn();
+  }
+
+  /** Watches the turn by a microtask: it runs before the thread can end in good order, and keeps no process alive. */
+  #watchTurn(): void {
     if (this.#turnIsWatched) return;
     this.#turnIsWatched = true;
     void Promise.resolve().then(this.#endTurn);
