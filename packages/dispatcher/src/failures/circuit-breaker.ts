@@ -1,6 +1,7 @@
 import { expected, requireFinite, requireObject, type AttemptOutcome } from '@gearshift/contracts';
 import { breakerChannel, deviceChannel, type BreakerEvent, type DeviceEvent } from './breaker-events.js';
 import type { BreakerCause, BreakerSnapshot, BreakerState, OpenCause } from './breaker-snapshot.js';
+import { MissedSavings } from './missed-savings.js';
 import { classOf, type OutcomeClass } from './outcome-class.js';
 import { OutcomeWindow } from './outcome-window.js';
 
@@ -71,15 +72,6 @@ const MAX_CONSECUTIVE_FAULTS = 4;
 /** ...or this share of the last 20 attempts, once there are enough of them. */
 const MAX_FAULT_RATE = 0.6;
 const MIN_WINDOW_ATTEMPTS = 10;
-const MAX_KAPPA = 32;
-/** Of the cost of a failed attempt: counted where the caller cannot tell what it loses... */
-const UNKNOWN_SAVING_SHARE = 1 / 64;
-/** ...and the least that is counted for any request, so that every wait ends. */
-const LEAST_SAVING_SHARE = 1 / 1024;
-/** A failure that costs nothing would be worth a probe at every request. Handing work over costs about this much. */
-const LEAST_FAILED_ATTEMPT_MS = 0.1;
-/** Weight of the newest failure in the average cost. */
-const COST_WEIGHT = 0.25;
 const NO_LEASE = 0;
 
 /**
@@ -113,9 +105,7 @@ class SavingsBreaker implements CircuitBreaker {
   readonly #window = new OutcomeWindow();
   #consecutiveFaults = 0;
 
-  #failedAttemptMs = LEAST_FAILED_ATTEMPT_MS;
-  #missedSavingsMs = 0;
-  #kappa = 1;
+  readonly #missed = new MissedSavings();
 
   /** Leases are numbered from 1, through all epochs. */
   #lease = NO_LEASE;
@@ -143,9 +133,8 @@ class SavingsBreaker implements CircuitBreaker {
     if (this.#state === 'closed') return 'pass';
     this.#expireLease();
     if (this.#state !== 'open') return 'block';
-    const counted = Number.isNaN(missedSavingMs) ? this.#failedAttemptMs * UNKNOWN_SAVING_SHARE : missedSavingMs;
-    this.#missedSavingsMs += Math.max(counted, this.#failedAttemptMs * LEAST_SAVING_SHARE);
-    if (this.#missedSavingsMs < this.#kappa * this.#failedAttemptMs) return 'block';
+    this.#missed.add(missedSavingMs);
+    if (this.#missed.sumMs < this.#missed.probeAtMs) return 'block';
     this.#lease = ++this.#probesStarted;
     this.#leaseEndMs = this.#clock() + this.#leaseMs;
     this.#go('half-open', 'probe-due');
@@ -197,7 +186,7 @@ class SavingsBreaker implements CircuitBreaker {
     this.#isDead = false;
     this.#epoch += 1;
     this.#leasesBeforeEpoch = this.#probesStarted;
-    this.#missedSavingsMs = 0;
+    this.#missed.startOver();
     this.#tellDevice('renewed');
     if (this.#state === 'dead') this.#go('open', 'renewed');
   }
@@ -215,10 +204,10 @@ class SavingsBreaker implements CircuitBreaker {
       windowAttempts: attempts,
       windowFaults: faults,
       faultRate: attempts === 0 ? 0 : faults / attempts,
-      missedSavingsMs: this.#missedSavingsMs,
-      probeAtMs: this.#kappa * this.#failedAttemptMs,
-      kappa: this.#kappa,
-      failedAttemptMs: this.#failedAttemptMs,
+      missedSavingsMs: this.#missed.sumMs,
+      probeAtMs: this.#missed.probeAtMs,
+      kappa: this.#missed.kappa,
+      failedAttemptMs: this.#missed.failedAttemptMs,
       probes: Object.freeze({
         started: this.#probesStarted,
         succeeded: this.#probesSucceeded,
@@ -239,7 +228,7 @@ class SavingsBreaker implements CircuitBreaker {
         this.#window.add(false);
         return;
       case 'fault':
-        this.#learnCost(latencyMs);
+        this.#missed.learnCost(latencyMs);
         this.#consecutiveFaults += 1;
         this.#window.add(true);
         if (this.#consecutiveFaults >= MAX_CONSECUTIVE_FAULTS) this.#open('consecutive-faults');
@@ -247,7 +236,7 @@ class SavingsBreaker implements CircuitBreaker {
         return;
       case 'hang':
       case 'wrong-result':
-        this.#learnCost(latencyMs);
+        this.#missed.learnCost(latencyMs);
         this.#open(came);
     }
   }
@@ -265,7 +254,7 @@ class SavingsBreaker implements CircuitBreaker {
       // It says nothing about the device, but another try is not free either: the savings start over.
       this.#reopen('probe-undecided');
     } else {
-      this.#learnCost(latencyMs);
+      this.#missed.learnCost(latencyMs);
       this.#failProbe('probe-failed');
     }
   }
@@ -278,19 +267,8 @@ class SavingsBreaker implements CircuitBreaker {
 
   #failProbe(cause: BreakerCause): void {
     this.#probesFailed += 1;
-    this.#raiseKappa();
+    this.#missed.raiseKappa();
     this.#reopen(cause);
-  }
-
-  #raiseKappa(): void {
-    this.#kappa = Math.min(2 * this.#kappa, MAX_KAPPA);
-  }
-
-  #learnCost(latencyMs: number): void {
-    if (!(latencyMs >= 0 && latencyMs < Infinity)) return;
-    const costMs = Math.max(latencyMs, LEAST_FAILED_ATTEMPT_MS);
-    const isFirst = this.#failedAttemptMs === LEAST_FAILED_ATTEMPT_MS;
-    this.#failedAttemptMs = isFirst ? costMs : this.#failedAttemptMs + COST_WEIGHT * (costMs - this.#failedAttemptMs);
   }
 
   #open(cause: OpenCause): void {
@@ -300,14 +278,13 @@ class SavingsBreaker implements CircuitBreaker {
 
   #reopen(cause: BreakerCause): void {
     this.#lease = NO_LEASE;
-    this.#missedSavingsMs = 0;
+    this.#missed.startOver();
     this.#go('open', cause);
   }
 
   #close(cause: BreakerCause): void {
     this.#lease = NO_LEASE;
-    this.#kappa = 1;
-    this.#missedSavingsMs = 0;
+    this.#missed.clear();
     this.#consecutiveFaults = 0;
     this.#window.clear();
     this.#go('closed', cause);
@@ -316,11 +293,11 @@ class SavingsBreaker implements CircuitBreaker {
   #die(latencyMs: number): void {
     if (this.#isDead) return;
     this.#isDead = true;
-    this.#learnCost(latencyMs);
+    this.#missed.learnCost(latencyMs);
     if (this.#lease !== NO_LEASE) this.#probesFailed += 1;
     this.#lease = NO_LEASE;
     // A device that is lost again and again, as often as it is renewed, is probed less and less.
-    this.#raiseKappa();
+    this.#missed.raiseKappa();
     this.#tellDevice('lost');
     if (this.#state !== 'isolated') this.#go('dead', 'device-lost');
   }
