@@ -258,6 +258,22 @@ describe('residency', () => {
     for (let i = 0; i < 50; i++) expect(choose(policy, corpus, [coldGpu(corpus, gpu), CPU], context).keep).toBe(false);
   });
 
+  it.each([
+    ['as many as pay for it', 100, 'invest-upload'],
+    ['no end of them', Infinity, 'invest-upload'],
+    ['too few', 2, 'predicted-faster'],
+    ['none that it knows of', 0, 'predicted-faster'],
+  ] as const)('sends an operand at once if its owner expects uses: %s', (_name, expectedUses, expected) => {
+    const { reason, keep } = choose(taught(), { ...corpus, expectedUses }, [coldGpu(corpus), CPU]);
+    expect(reason).toBe(expected);
+    expect(keep).toBe(expected === 'invest-upload');
+  });
+
+  it('sends nothing to where it saves nothing, whatever is expected', () => {
+    const small = scanOf(100, { operandId: 78, expectedUses: Infinity });
+    expect(choose(taught(), small, [coldGpu(small), CPU])).toMatchObject({ id: 'cpu', keep: false });
+  });
+
   it('keeps what has to be sent whole anyway', () => {
     const policy = adaptivePolicy(NO_EXPLORING);
     teach(policy, [GPU, CPU], 64);

@@ -180,7 +180,10 @@ export class DeviceChoice {
     return true;
   }
 
-  /** Charges what is lost because a device does not hold the operand, and sends it there once that has paid for it. */
+  /**
+   * Charges what is lost because a device does not hold the operand, and sends it there once that has paid for it: at once
+   * where the uses that its owner expects will.
+   */
   #invest(work: Work, chosen: DeviceEstimate, remainingMs: number, out: DecisionSlot): boolean {
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
@@ -193,7 +196,8 @@ export class DeviceChoice {
       if (!(lostMs > 0) || keptMs > remainingMs) continue;
       const isFree = other === chosen && priceMs <= lostMs * KEEP_MARGIN;
       const key = ledgerKey(work.operandId, work.operandVersion);
-      if (!isFree && !this.#ledger.charge(key, device.number, lostMs, priceMs)) continue;
+      const expectedLossMs = lostMs * Math.max(1, work.expectedUses);
+      if (!isFree && !this.#ledger.charge(key, device.number, expectedLossMs, priceMs)) continue;
       write(out, other, this.#nextBest(other), isFree ? 'predicted-faster' : 'invest-upload');
       out.predictedMs = keptMs;
       out.keep = true;
