@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { createMatrix, type Backend } from '@gearshift/contracts';
+import { createMatrix, unwrap, type Backend } from '@gearshift/contracts';
 import { createFakeGpuBackend, createOracleBackend, type FakeOutcome } from '@gearshift/test-kit';
 import { NO_METRICS } from '@gearshift/tracker';
-import { createDispatcher, thresholdPolicy, type DecisionSlot, type DeviceView, type FallbackMode } from '../src/index.js';
+import {
+  createDispatcher,
+  thresholdPolicy,
+  type DecisionSlot,
+  type DeviceView,
+  type FallbackMode,
+} from '../src/index.js';
 import { scriptedPolicy } from './placement-setup.js';
 
-const matrix = createMatrix(Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)), { dimensions: 2 });
+const matrix = createMatrix(
+  Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)),
+  { dimensions: 2 },
+);
 const REQUEST = { operation: 'top-k', query: Float32Array.of(1, 1), matrix, k: 1 } as const;
 
 /** Fails as long as it is told to. */
@@ -17,7 +26,10 @@ function gpu(id = 'fake:0') {
 
 function setUp(
   gpus: readonly Backend[],
-  { fallback, write }: { fallback?: FallbackMode; write?: (out: DecisionSlot, views: readonly DeviceView[]) => void } = {},
+  {
+    fallback,
+    write,
+  }: { fallback?: FallbackMode; write?: (out: DecisionSlot, views: readonly DeviceView[]) => void } = {},
 ) {
   const scripted = scriptedPolicy((out, views) => {
     out.predictedMs = 1;
@@ -73,7 +85,7 @@ describe('a GPU that keeps failing', () => {
       verifyEveryNth: 0,
     });
     device.is('timeout');
-    await dispatcher.run(REQUEST);
+    unwrap(await dispatcher.run(REQUEST));
     expect(dispatcher.breaker('fake:0')?.state).toBe('open');
     device.is('success');
     // A second is more than a failed attempt took.

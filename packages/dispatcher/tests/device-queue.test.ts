@@ -74,7 +74,7 @@ describe('requests at the same time', () => {
     await scheduler.run(async () => {
       const first = dispatcher.run(request);
       await scheduler.sleep(5);
-      await dispatcher.run(request);
+      unwrap(await dispatcher.run(request));
       unwrap(await first);
     });
     expect(shown[1].map(({ queueMs }) => queueMs)).toEqual([0, 8]);

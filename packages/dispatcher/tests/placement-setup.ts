@@ -1,6 +1,10 @@
 import type { AttemptReport, Backend } from '@gearshift/contracts';
 import { NO_METRICS } from '@gearshift/tracker';
-import { createSimulatedDevice, createVirtualScheduler, type SimulatedDeviceOptions } from '@gearshift/test-kit/simulated-device';
+import {
+  createSimulatedDevice,
+  createVirtualScheduler,
+  type SimulatedDeviceOptions,
+} from '@gearshift/test-kit/simulated-device';
 import {
   createDispatcher,
   thresholdPolicy,
@@ -45,8 +49,7 @@ export function inVirtualTime(backends: readonly Backend[], options: Partial<Dis
         policy: scriptedPolicy().policy,
         tracker: { snapshot: () => NO_METRICS, record: (attempt) => void attempts.push(attempt) },
         clock: scheduler.nowMs,
-        // Each timer that comes back was made by it.
-        timers: scheduler as unknown as NonNullable<DispatcherOptions['timers']>,
+        timers: scheduler,
         verifyEveryNth: 0,
         ...options,
       }),

@@ -8,8 +8,7 @@ import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-set
 const ROW_BYTES = 8;
 const matrixOf = (rows: number, expectedUses?: number) =>
   createMatrix(new Float32Array(rows * 2).fill(1), { dimensions: 2, expectedUses });
-const best = (matrix: VectorMatrix) =>
-  ({ operation: 'top-k', query: Float32Array.of(1, 1), matrix, k: 1 }) as const;
+const best = (matrix: VectorMatrix) => ({ operation: 'top-k', query: Float32Array.of(1, 1), matrix, k: 1 }) as const;
 
 /** A policy that wants everything kept on the first device that does not hold it. */
 function keeper(gpuOptions: Partial<SimulatedDeviceOptions> = {}, options: Partial<DispatcherOptions> = {}) {
