@@ -1,5 +1,4 @@
 import { compareWithBaseline } from '../tracker/baseline-comparison.mjs';
-import { measureDecisions } from '../tracker/decision-cost.mjs';
 import { measureMachine } from '../tracker/machine-cost.mjs';
 import { measureRecords } from '../tracker/record-cost.mjs';
 import { openRustBaseline } from '../tracker/rust-baseline.mjs';
@@ -7,7 +6,7 @@ import { goalNs, measureSnapshots } from '../tracker/snapshot-cost.mjs';
 
 export default {
   name: 'tracker',
-  description: 'records, snapshots, decisions, and the single-mutex design beside them',
+  description: 'records, snapshots, and the single-mutex design beside them',
 
   async run({ quick, log }) {
     const settings = quick ? { rounds: 3, perTurn: 2000 } : { rounds: 101, perTurn: 20_000 };
@@ -18,20 +17,16 @@ export default {
     const records = await measureRecords(settings);
     log('Snapshots ...');
     const snapshots = await measureSnapshots({ ...settings, writerCounts: [1, 2, 4, 8] });
-    log('Decisions ...');
-    const decisions = await measureDecisions(settings);
     const rust = openRustBaseline(log);
     log('Against a single mutex ...');
     const comparison = await compareWithBaseline(rust, settings);
     if (rust.missing === undefined) rust.close();
 
     return {
-      tables: [machine, records.table, snapshots.table, decisions.table, comparison.table],
+      tables: [machine, records.table, snapshots.table, comparison.table],
       goals: [
         atMost('record <= 15 ns', records.recordNs, 15),
         ...snapshots.rows.filter(({ writers }) => writers === 1 || writers === 8).flatMap(snapshotGoals),
-        atMost('decision from what the thread holds <= 3 ns', decisions.ruleNs, 3),
-        atMost('whole decision <= 1000 ns, after a record', decisions.freshNs, 1000),
         ratioGoal('snapshot >= 5 times as fast as behind a mutex', comparison.ratios.get('snapshot'), 5, rust),
         ratioGoal(
           'the same beside a writer that records flat out: >= 1.5',

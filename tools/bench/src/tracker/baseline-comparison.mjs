@@ -1,7 +1,7 @@
 import { createTracker } from '@gearshift/tracker';
 import { medianRatio } from '../interleave.mjs';
 import { fill, LATENCY_COUNT, makeLatencies, OPERATION, WINDOW_SIZE } from './latencies.mjs';
-import { takeTurns, timeLoop } from './take-turns.mjs';
+import { takeTurns, timeLoop } from '../take-turns.mjs';
 import { openTrackerBesideWriters } from './tracker-beside-writers.mjs';
 
 const LAST = LATENCY_COUNT - 1;

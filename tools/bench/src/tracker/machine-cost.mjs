@@ -1,4 +1,4 @@
-import { takeTurns, timeLoop } from './take-turns.mjs';
+import { takeTurns, timeLoop } from '../take-turns.mjs';
 
 /** What the things cost that the tracker is made of: by these, times of different machines can be compared. */
 export async function measureMachine({ rounds, perTurn }) {

@@ -1,6 +1,6 @@
 import { createTracker } from '@gearshift/tracker';
 import { fill, LATENCY_COUNT, makeLatencies, OPERATION, WINDOW_SIZE } from './latencies.mjs';
-import { takeTurns, timeLoop } from './take-turns.mjs';
+import { takeTurns, timeLoop } from '../take-turns.mjs';
 
 const LAST = LATENCY_COUNT - 1;
 

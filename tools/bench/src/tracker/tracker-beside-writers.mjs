@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { createTracker } from '@gearshift/tracker';
 import { END, GO, RECORDED, RUN, WAIT } from './flat-out-writer.mjs';
 import { fill, makeLatencies, OPERATION, WINDOW_SIZE } from './latencies.mjs';
-import { timeLoop } from './take-turns.mjs';
+import { timeLoop } from '../take-turns.mjs';
 
 /** A tracker of this thread beside worker threads that record into the same memory as fast as they can, when told to. */
 export async function openTrackerBesideWriters(writerCount) {

@@ -1,4 +1,4 @@
-import { median } from '../interleave.mjs';
+import { median } from './interleave.mjs';
 
 /**
  * Like `interleave`, for contestants that time themselves, because they do more than is timed, or run in another process.
@@ -7,7 +7,7 @@ import { median } from '../interleave.mjs';
  *   `measure` does one turn and gives the nanoseconds of one operation in it.
  * @param {readonly SelfTimed[]} contestants
  * @param {{ rounds: number }} options
- * @returns {Promise<Map<string, import('../interleave.mjs').Timing>>} by name
+ * @returns {Promise<Map<string, import('./interleave.mjs').Timing>>} by name
  */
 export async function takeTurns(contestants, { rounds }) {
   const roundsNs = contestants.map(() => new Array(rounds).fill(0));
