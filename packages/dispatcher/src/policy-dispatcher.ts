@@ -210,28 +210,25 @@ export class PolicyDispatcher implements Dispatcher {
     }
   }
 
-  async #choose(
+  // Not async itself, nor anything between the caller and the CPU that need not be: each such step costs as much as a
+  // tenth of a small request.
+  #choose(
     job: Job,
     limit: TimeLimit,
     startedAtMs: number,
-    { options, chooser, means, standIns }: Equipment,
+    equipment: Equipment,
     earlier?: EarlierRun,
-  ): Promise<Outcome> {
-    const { clock } = options;
+  ): Outcome | Promise<Outcome> {
+    const { options, chooser, means, standIns } = equipment;
     const choice = chooser.choose(job.request, job.work, startedAtMs, limit.deadlineMs);
     if (typeof choice === 'string') {
-      return runFailure(kindOf(choice), null, [], clock() - startedAtMs, earlier?.partial ?? null);
+      return runFailure(kindOf(choice), null, [], options.clock() - startedAtMs, earlier?.partial ?? null);
     }
     const others = standIns.get(choice.backend) ?? [];
     if (others.length === 0 && choice.backend.kind === 'cpu' && earlier === undefined) {
       return runAlone(choice, job, limit, startedAtMs, means);
     }
-    const run = new DeviceRun(choice, job, others, means);
-    const end = await (earlier === undefined ? run.run() : run.resume(earlier.unfinished));
-    const latencyMs = clock() - startedAtMs;
-    if (end.kind === 'done') return completed(job.output, choice.decision, run.reports, latencyMs);
-    const kind = limit.ended() ?? failureOf(run.reports);
-    return runFailure(kind, choice.decision, run.reports, latencyMs, partialOf(end, job, run.reports, earlier));
+    return runOnDevices(new DeviceRun(choice, job, others, means), choice, job, limit, startedAtMs, means, earlier);
   }
 
   #runSync(request: OperationRequest, output: Output | undefined): Outcome {
@@ -275,6 +272,26 @@ async function runAlone(
   } finally {
     if (queued !== undefined) queue?.end(queued, clock());
   }
+}
+
+/** On the chosen device and whoever stands in for it. */
+async function runOnDevices(
+  run: DeviceRun,
+  { decision }: Choice,
+  job: Job,
+  limit: TimeLimit,
+  startedAtMs: number,
+  { clock }: RunMeans,
+  earlier: EarlierRun | undefined,
+): Promise<Outcome> {
+  const end = await (earlier === undefined ? run.run() : run.resume(earlier.unfinished));
+  const latencyMs = clock() - startedAtMs;
+  if (end.kind === 'done') return completed(job.output, decision, run.reports, latencyMs);
+  // Copied: a piece that was given up by the caller may yet end, and is recorded then, but not in what was handed back.
+  const reports = [...run.reports];
+  const isShortOfMemory = end.kind === 'partial' && end.isShortOfMemory;
+  const kind = limit.ended() ?? (isShortOfMemory ? 'out-of-memory' : failureOf(reports));
+  return runFailure(kind, decision, reports, latencyMs, partialOf(end, job, reports, earlier));
 }
 
 const ALONE = { fallback: false, last: true, probe: false, predictedMs: NaN } as const;

@@ -28,6 +28,7 @@ const WITHOUT_ATTEMPTS: Partial<Record<RunErrorKind, string>> = {
   aborted: 'aborted before it began',
   'deadline-exceeded': 'the time allowed was over before it began',
   'device-lost': 'the only device allowed is lost',
+  'out-of-memory': 'the device has too little memory for even the smallest piece',
   'invalid-input': 'the operand changed since the finished part was computed',
 };
 const ENDED_BY_CALLER: Partial<Record<RunErrorKind, string>> = {

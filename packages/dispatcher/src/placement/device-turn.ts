@@ -48,11 +48,14 @@ export interface UnfinishedRun {
   readonly remaining: readonly ItemRange[];
 }
 
-/** How a turn ended: with the answer, without anything, or with pieces missing that no stand-in could do either. */
+/**
+ * How a turn ended: with the answer, without anything, or with pieces missing that no stand-in could do either; the last
+ * says whether not even the smallest of them could have its memory, for which no attempt stands.
+ */
 export type TurnEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed' }
-  | { readonly kind: 'partial'; readonly partial: UnfinishedRun };
+  | { readonly kind: 'partial'; readonly partial: UnfinishedRun; readonly isShortOfMemory: boolean };
 
 export const DONE: TurnEnd = { kind: 'done' };
 export const FAILED: TurnEnd = { kind: 'failed' };

@@ -27,11 +27,11 @@ export async function runHopByHop(
     const pieces = cutIntoPieces(step, result);
     const state = isLast ? { unfinished, hasFreed: false } : { hasFreed: false };
     const end = await runPieces({ ...turn, predictedMs, probe: turn.probe && hop === 1 }, pieces, limits, state);
-    if (end.kind !== 'done') return isLast ? end : FAILED_FOR_GOOD;
+    if (end.kind === 'partial' && !isLast) return { ...end, partial: NOTHING_DONE };
+    if (end.kind !== 'done') return end;
     activations = result;
   }
   return DONE;
 }
 
-/** Its stand-ins have had their turn, piece by piece. */
-const FAILED_FOR_GOOD: TurnEnd = { kind: 'partial', partial: { total: 0, done: [], remaining: [] } };
+const NOTHING_DONE: UnfinishedRun = { total: 0, done: [], remaining: [] };

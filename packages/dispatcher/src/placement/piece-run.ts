@@ -82,8 +82,10 @@ export async function runPieces(
   if (mistake !== undefined) throw mistake;
   if (result.ok ? result.value.fallbackItems > 0 : result.error.kind === 'out-of-memory') blameMemory(turn);
   if (result.ok) return DONE;
-  const { total, done, remaining } = result.error.partial;
-  return { kind: 'partial', partial: { total, done, remaining } };
+  const { kind, cause, partial } = result.error;
+  const { total, done, remaining } = partial;
+  const isShortOfMemory = kind === 'item-too-large' || (kind === 'overloaded' && cause !== NOT_TRIED);
+  return { kind: 'partial', partial: { total, done, remaining }, isShortOfMemory };
 }
 
 const NOTHING_MORE = { output: null, attempts: [], attemptCount: 0, operands: [] };

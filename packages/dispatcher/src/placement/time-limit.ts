@@ -1,6 +1,7 @@
 import { expected, requireObject } from '@gearshift/contracts';
 import type { RunOptions } from '../dispatcher.js';
 import type { Timers } from '../failures/timers.js';
+import { allowManyListeners } from './many-listeners.js';
 
 /** When a run has to end: by the caller's signal, or because its time is over. */
 export interface TimeLimit {
@@ -11,6 +12,9 @@ export interface TimeLimit {
   /** To be called when the run is over. */
   readonly release: () => void;
 }
+
+/** Node runs a timer of a longer delay at once; 24.8 days are as good as no limit. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 const UNLIMITED: TimeLimit = { signal: undefined, deadlineMs: Infinity, ended: () => null, release: () => {} };
 
@@ -24,8 +28,9 @@ export function timeLimit(options: RunOptions | undefined, timers: Timers): Time
   }
   if (typeof deadlineMs !== 'number') throw new TypeError(expected('deadlineMs', 'a number', deadlineMs));
   if (!(deadlineMs >= 0)) throw new RangeError(expected('deadlineMs', 'a number of milliseconds from 0', deadlineMs));
-  if (deadlineMs === Infinity) {
-    if (signal === undefined) return UNLIMITED;
+  if (signal !== undefined) allowManyListeners(signal);
+  if (deadlineMs > LONGEST_DELAY_MS) {
+    if (signal === undefined) return { ...UNLIMITED, deadlineMs };
     return { signal, deadlineMs, ended: () => (signal.aborted ? 'aborted' : null), release: () => {} };
   }
   const controller = new AbortController();
