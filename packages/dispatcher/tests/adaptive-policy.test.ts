@@ -91,6 +91,18 @@ describe('without a choice', () => {
     expect(choose(adaptivePolicy(), SMALL, views as readonly DeviceView[])).toMatchObject({ id, reason });
   });
 
+  it('learns from one run in 16 once it knows the CPU, and from all as soon as there is a choice', () => {
+    const policy = adaptivePolicy();
+    const samples = () => policy.forecast?.('top-k').shapes[0].devices[0].samples;
+    for (let i = 0; i < 65; i++) policy.observe(sampleOf(CPU, SMALL, 1));
+    expect(samples()).toBe(64); // the first one was a warm-up
+    for (let i = 0; i < 160; i++) policy.observe(sampleOf(CPU, SMALL, 1));
+    expect(samples()).toBe(74);
+    choose(policy, SMALL, [GPU, CPU]);
+    for (let i = 0; i < 160; i++) policy.observe(sampleOf(CPU, SMALL, 1));
+    expect(samples()).toBe(234);
+  });
+
   it('still says what it expects of the one device', () => {
     expect(choose(taught(), SMALL, [CPU]).predictedMs / trueMs(CPU, SMALL)).toBeCloseTo(1, 1);
   });

@@ -88,24 +88,16 @@ export class DispatchingExecutor implements Executor {
     return ownOperand(graphFromSource(source, options), this.#dispatcher, options.signal);
   }
 
-  async cosineSimilarity(
-    query: Vector,
-    matrix: VectorMatrix,
-    options: CosineSimilarityOptions = {},
-  ): Promise<Float32Array> {
-    return answerOrThrow(await this.run(cosineRequest(query, matrix, options), options), options.signal);
+  cosineSimilarity(query: Vector, matrix: VectorMatrix, options: CosineSimilarityOptions = {}): Promise<Float32Array> {
+    return this.#answer(() => cosineRequest(query, matrix, options), options);
   }
 
-  async topK(query: Vector, matrix: VectorMatrix, options: TopKOptions): Promise<TopKOutput> {
-    return answerOrThrow(await this.run(topKRequest(query, matrix, options), options), options.signal);
+  topK(query: Vector, matrix: VectorMatrix, options: TopKOptions): Promise<TopKOutput> {
+    return this.#answer(() => topKRequest(query, matrix, options), options);
   }
 
-  async spreadActivation(
-    graph: CsrGraph,
-    activations: Vector,
-    options: SpreadActivationOptions = {},
-  ): Promise<Float32Array> {
-    return answerOrThrow(await this.run(spreadRequest(graph, activations, options), options), options.signal);
+  spreadActivation(graph: CsrGraph, activations: Vector, options: SpreadActivationOptions = {}): Promise<Float32Array> {
+    return this.#answer(() => spreadRequest(graph, activations, options), options);
   }
 
   cosineSimilaritySync(query: Vector, matrix: VectorMatrix, options: RowRange = {}): Float32Array {
@@ -185,6 +177,18 @@ export class DispatchingExecutor implements Executor {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @param request makes it: what it throws rejects the promise, as everything else does. */
+  async #answer<R extends OperationRequest>(request: () => R, options: LimitOptions): Promise<OutputOf<R>> {
+    this.#requireOpen();
+    this.#underWay.begin();
+    try {
+      const result = await this.#dispatcher.run(request(), undefined, options);
+      return answerOrThrow<OutputOf<R>>(result, options.signal);
+    } finally {
+      this.#underWay.end();
+    }
   }
 
   async #close(): Promise<void> {

@@ -110,13 +110,14 @@ export class CostLine {
 
   /** Takes in what this thread and, once in a while, what the others have learned. */
   refresh(nowMs: number, decisions: number): void {
-    if (!this.sums.look(nowMs) && !this.#isStale) return;
-    this.#isStale = false;
+    const hasNews = this.sums.look(nowMs);
     const { total } = this.sums;
     if (total[LINE.runs] !== this.#runsSeen) {
       this.#runsSeen = total[LINE.runs];
       this.lastRunAt = decisions;
     }
+    if (!hasNews && !this.#isStale) return;
+    this.#isStale = false;
     this.#solve(total);
   }
 
@@ -159,7 +160,6 @@ export class CostLine {
   /** Counts a run that is not to be fitted. */
   addRun(): void {
     this.sums.own[LINE.runs] += 1;
-    this.#isStale = true;
     this.sums.changed(LINE.runs, LINE.runs + 1);
   }
 
@@ -197,9 +197,9 @@ export class CostLine {
     own[LINE.samples] += 1;
     own[LINE.runs] += 1;
     this.#addError(own, error);
-    this.#isStale = true;
     this.sums.changed(0, BUCKETS_AT);
     this.#solve(this.sums.total);
+    this.#isStale = false;
     const bucket = bucketAt(units);
     addResidual(own, bucket, Math.log(ms / (this.#solution[FIXED_MS] + this.#solution[MS_PER_UNIT] * units)));
     this.sums.changed(bucket, bucket + BUCKET_LENGTH);

@@ -40,6 +40,11 @@ export class DeviceChoice {
 
   decide(work: Work, views: readonly DeviceView[], context: DecisionContext, out: DecisionSlot): void {
     this.#knowledge.decisions += 1;
+    if (views.length === 1 && views[0].kind === 'cpu') {
+      this.#chooseCpu(work, views[0], context.nowMs, out);
+      return;
+    }
+    this.#knowledge.isForChoosing = true;
     this.#estimate(work, views, context.nowMs);
     if (this.#count === 0) {
       out.reason = views.length === 0 ? 'no-device' : 'unsupported';
@@ -63,6 +68,17 @@ export class DeviceChoice {
     const next = this.#nextBest(chosen);
     write(out, chosen, next, this.#reason(chosen));
     if (next !== undefined && !chosen.view.blocked) this.#countRegret(chosen, next);
+  }
+
+  /** Says what it expects of the only device, and no more than that: a program without a GPU does not pay for choosing. */
+  #chooseCpu(work: Work, { id, kind, supported, queueMs }: DeviceView, nowMs: number, out: DecisionSlot): void {
+    out.reason = supported ? 'no-device' : 'unsupported';
+    if (!supported) return;
+    out.device = 0;
+    const { tasks, decisions } = this.#knowledge;
+    const line = this.#knowledge.device(id, kind).line(tasks.of(work), work);
+    line.refresh(nowMs, decisions);
+    if (line.isKnown) out.predictedMs = queueMs + line.predict(unitsOf(work));
   }
 
   #estimate(work: Work, views: readonly DeviceView[], nowMs: number): void {

@@ -8,6 +8,9 @@ import type { TokenBucket } from './token-bucket.js';
 
 /** Shorter times are taken for this long: a clock that stood still says nothing, and nothing takes no time at all. */
 const SHORTEST_MS = 1e-5;
+/** Where there is nothing to choose, one run in so many is learned from, once there are enough to know the device. */
+const RUNS_PER_LESSON = 16;
+const ENOUGH_SAMPLES = 64;
 
 /** All that the policy has learned, and how it learns. */
 export class Knowledge {
@@ -15,8 +18,11 @@ export class Knowledge {
   readonly devices = new Map<string, DeviceKnowledge>();
   /** What ages things: everything not looked at for many decisions is less certain. */
   decisions = 0;
+  /** There was a choice between devices: what is known decides something. */
+  isForChoosing = false;
   readonly #tokens: TokenBucket;
   #learning: SharedLearning | undefined;
+  #unlearnedRuns = 0;
 
   constructor(tokens: TokenBucket) {
     this.#tokens = tokens;
@@ -37,6 +43,7 @@ export class Knowledge {
     if (attempt.outcome !== 'success') return;
     const device = this.device(attempt.backend, attempt.device);
     const line = device.line(this.tasks.of(work), work);
+    if (!this.#isWorthLearning(line)) return;
     this.#settleExploration(line, attempt.latencyMs);
     const ms = runTimeOf(sample);
     if (!(ms >= 0 && ms < Infinity)) return;
@@ -56,6 +63,13 @@ export class Knowledge {
     transfer.refresh(nowMs, this.decisions);
     transfer.observe(bytes, latencyMs);
     transfer.refresh(nowMs, this.decisions);
+  }
+
+  /** Learning costs about as much as a small request. */
+  #isWorthLearning(line: CostLine): boolean {
+    if (this.isForChoosing || line.samples < ENOUGH_SAMPLES) return true;
+    this.#unlearnedRuns = (this.#unlearnedRuns + 1) % RUNS_PER_LESSON;
+    return this.#unlearnedRuns === 0;
   }
 
   #learnRun(device: DeviceKnowledge, line: CostLine, units: number, ms: number, nowMs: number): void {
