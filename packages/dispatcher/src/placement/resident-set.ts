@@ -11,8 +11,6 @@ interface Resident {
   readonly operand: Operand;
   readonly bytes: number;
   readonly isPinned: boolean;
-  /** The budget knows of it. */
-  readonly isTracked: boolean;
   lastUseMs: number;
   /** Requests that are using it now. */
   users: number;
@@ -125,24 +123,23 @@ export class ResidentSet {
   ): Promise<Result<PhaseTimes, BackendError>> {
     const available = this.#budget.availableBytes();
     if (bytes > available) this.makeRoom(bytes - available);
-    // What is on its way is as good as there: two uploads at once must not count on the same memory.
-    const reserved = this.#budget.reserve(bytes);
-    if (!reserved.ok) {
+    // Counted before it is sent: what is on its way is as good as there, for others that want memory. Afterwards it would
+    // be refused wherever the memory was read again meanwhile, which shows the copy as taken by somebody.
+    if (!this.#budget.trackAllocation(bytes)) {
       const message = `${this.#backend.id}: no room to keep ${bytes} bytes`;
       return err({ kind: 'out-of-memory', message, backend: this.#backend.id, requestedBytes: bytes });
     }
     const startedAtMs = this.#clock();
-    const sent = await this.#send(operand, bytes, signal).finally(() => reserved.value.release());
+    const sent = await this.#send(operand, bytes, signal);
     if (!sent.ok) {
+      this.#budget.trackDeallocation(bytes);
       this.#budget.refresh();
       return sent;
     }
     const nowMs = this.#clock();
     this.#forget(operand.id);
-    const isTracked = this.#budget.trackAllocation(bytes);
     this.#budget.refresh();
-    const operandName = nameOf(operand);
-    this.#add({ operand: operandName, bytes, isPinned, isTracked, lastUseMs: nowMs, users: 0, savingMs: 0 });
+    this.#add({ operand: nameOf(operand), bytes, isPinned, lastUseMs: nowMs, users: 0, savingMs: 0 });
     onSent({
       deviceId: this.#backend.id,
       operandId: operand.id,
@@ -186,9 +183,9 @@ export class ResidentSet {
     this.#tell('evicted', resident);
   }
 
-  #drop({ operand, bytes, isPinned, isTracked }: Resident): void {
+  #drop({ operand, bytes, isPinned }: Resident): void {
     this.#residents.delete(operand.id);
-    if (isTracked) this.#budget.trackDeallocation(bytes);
+    this.#budget.trackDeallocation(bytes);
     if (!isPinned) this.#evictableBytes -= bytes;
   }
 
