@@ -257,7 +257,9 @@ function viewGpu(
   view.holdsOperand = missing === 0;
   view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
   view.chunks = memory.chunksOf(work, view.holdsOperand);
-  view.bytesToKeep = view.holdsOperand ? 0 : canKeep(backend, missing, memory, residents) ? missing : Infinity;
+  const mayKeep =
+    residents.isSending(work.operandId, work.operandVersion) || canKeep(backend, missing, memory, residents);
+  view.bytesToKeep = view.holdsOperand ? 0 : mayKeep ? missing : Infinity;
 }
 
 /** Whether there is room, when copies that are not pinned give way. */

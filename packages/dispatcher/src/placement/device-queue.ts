@@ -11,8 +11,8 @@ const OVERRUN_SHARE = 0.3;
  * other, in the order in which they got it: the one that is done now began when the one before it ended.
  */
 export class DeviceQueue {
-  /** In the order in which they were handed over. */
-  readonly #runs = new Set<QueuedRun>();
+  /** In the order in which they were handed over, which is the order in which they end but for those given up. */
+  readonly #runs: QueuedRun[] = [];
   /** Of all runs under way, the one that is done now as a whole. */
   #predictedMs = 0;
   #begunAtMs = 0;
@@ -20,31 +20,30 @@ export class DeviceQueue {
   /** @param predictedMs NaN where nobody predicted: it is taken for nothing. */
   begin(predictedMs: number, nowMs: number): QueuedRun {
     const run = { predictedMs: predictedMs > 0 ? predictedMs : 0 };
-    if (this.#runs.size === 0) this.#begunAtMs = nowMs;
-    this.#runs.add(run);
+    if (this.#runs.length === 0) this.#begunAtMs = nowMs;
+    this.#runs.push(run);
     this.#predictedMs += run.predictedMs;
     return run;
   }
 
   end(run: QueuedRun, nowMs: number): void {
-    this.#runs.delete(run);
+    this.#runs.splice(this.#runs.indexOf(run), 1);
     // Of an idle device nothing is believed any longer, rounding errors included.
-    this.#predictedMs = this.#runs.size === 0 ? 0 : this.#predictedMs - run.predictedMs;
+    this.#predictedMs = this.#runs.length === 0 ? 0 : this.#predictedMs - run.predictedMs;
     this.#begunAtMs = nowMs;
   }
 
   /** Runs under way. */
   get length(): number {
-    return this.#runs.size;
+    return this.#runs.length;
   }
 
   waitMs(nowMs: number): number {
-    for (const first of this.#runs) {
-      const elapsedMs = nowMs - this.#begunAtMs;
-      const leftMs = first.predictedMs - elapsedMs;
-      const behindMs = Math.max(0, this.#predictedMs - first.predictedMs);
-      return behindMs + (leftMs > 0 ? leftMs : OVERRUN_SHARE * elapsedMs);
-    }
-    return 0;
+    if (this.#runs.length === 0) return 0;
+    const [first] = this.#runs;
+    const elapsedMs = nowMs - this.#begunAtMs;
+    const leftMs = first.predictedMs - elapsedMs;
+    const behindMs = Math.max(0, this.#predictedMs - first.predictedMs);
+    return behindMs + (leftMs > 0 ? leftMs : OVERRUN_SHARE * elapsedMs);
   }
 }

@@ -44,6 +44,8 @@ export class ResidentSet {
   readonly #timers: Timers;
   readonly #residents = new Map<number, Resident>();
   readonly #uploads = new Map<string, SharedUpload>();
+  /** Uploads under way whose operand was given up meanwhile. */
+  readonly #unwanted = new Set<string>();
   #evictableBytes = 0;
 
   constructor(backend: Backend, budget: MemoryBudget, clock: () => number, timers: Timers) {
@@ -55,15 +57,23 @@ export class ResidentSet {
 
   /** Makes the operand stay on the device, after making room for it. Never rejects for what the backend does. */
   keep(operand: Operand, plan: UploadPlan): Promise<Result<PhaseTimes, BackendError>> {
-    const key = `${operand.id} ${operand.version}`;
+    const key = keyOf(operand);
     let upload = this.#uploads.get(key);
     if (upload === undefined) {
       upload = new SharedUpload(this.#backend.id, plan.limitMs, this.#timers, (signal) =>
-        this.#upload(operand, plan, signal).finally(() => this.#uploads.delete(key)),
+        this.#upload(operand, plan, signal).finally(() => {
+          this.#uploads.delete(key);
+          this.#unwanted.delete(key);
+        }),
       );
       this.#uploads.set(key, upload);
     }
     return upload.result(plan.signal);
+  }
+
+  /** It is on its way already, and has its room: who keeps it as well waits for it, and takes no more. */
+  isSending(id: number, version: number): boolean {
+    return this.#uploads.size > 0 && this.#uploads.has(keyOf({ id, version }));
   }
 
   /** Bytes that could be had by giving up whatever is not pinned, besides what the budget has. */
@@ -103,6 +113,7 @@ export class ResidentSet {
 
   /** Its owner has no more use for the operand: whatever the device holds of it goes, pinned or not. */
   release(operand: Operand): void {
+    for (const key of this.#uploads.keys()) if (key.startsWith(keyOf({ id: operand.id }))) this.#unwanted.add(key);
     const resident = this.#residents.get(operand.id);
     if (resident === undefined) this.#giveBack(operand);
     else this.#evict(resident);
@@ -121,8 +132,9 @@ export class ResidentSet {
     { bytes, isPinned, onSent }: UploadPlan,
     signal: AbortSignal,
   ): Promise<Result<PhaseTimes, BackendError>> {
-    const available = this.#budget.availableBytes();
-    if (bytes > available) this.makeRoom(bytes - available);
+    // More than once: of what a copy leaves free, only a part may be used.
+    let missing = bytes - this.#budget.availableBytes();
+    while (missing > 0 && this.makeRoom(missing)) missing = bytes - this.#budget.availableBytes();
     // Counted before it is sent: what is on its way is as good as there, for others that want memory. Afterwards it would
     // be refused wherever the memory was read again meanwhile, which shows the copy as taken by somebody.
     if (!this.#budget.trackAllocation(bytes)) {
@@ -139,7 +151,9 @@ export class ResidentSet {
     const nowMs = this.#clock();
     this.#forget(operand.id);
     this.#budget.refresh();
-    this.#add({ operand: nameOf(operand), bytes, isPinned, lastUseMs: nowMs, users: 0, savingMs: 0 });
+    const resident: Resident = { operand: nameOf(operand), bytes, isPinned, lastUseMs: nowMs, users: 0, savingMs: 0 };
+    this.#add(resident);
+    if (this.#unwanted.has(keyOf(operand))) this.#evict(resident);
     onSent({
       deviceId: this.#backend.id,
       operandId: operand.id,
@@ -221,6 +235,11 @@ function usedNothing(): void {}
 
 const NO_VALUES = new Float32Array(0);
 const NO_INDICES = new Uint32Array(0);
+
+/** Without a version, the beginning of the keys of all versions. */
+function keyOf({ id, version }: { readonly id: number; readonly version?: number }): string {
+  return `${id} ${version ?? ''}`;
+}
 
 /** The operand without its memory. */
 function nameOf(operand: Operand): Operand {
