@@ -152,6 +152,7 @@ export function createSharedLearning() {
           return {
             own,
             changed() {},
+            hasNews: () => true,
             total() {
               sum.fill(0);
               for (const thread of threads) {

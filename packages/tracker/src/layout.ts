@@ -76,9 +76,18 @@ export const FIGURES_SHAPE: BlockShape = {
 
 /** Numbers under one name of `Tracker.sums`. */
 export const SUMS_LENGTH = 256;
+/** So many of them are published every time, the others from the first to the last that was ever changed. */
+export const ALWAYS_PUBLISHED = 16;
 
-/** No range: which of them are zero is for whoever keeps them there to know. */
-export const SUMS_SHAPE: BlockShape = { denseCount: SUMS_LENGTH, ranges: [], copyCells: SUMS_LENGTH };
+/** How sums lie in a block: where those that were changed begin and end, then, on a line of their own, the numbers. */
+export const SUMS = { low: 0, end: 1, numbers: NUMBERS_PER_LINE } as const;
+export const SUMS_CELLS = SUMS.numbers + SUMS_LENGTH;
+
+export const SUMS_SHAPE: BlockShape = {
+  denseCount: SUMS.numbers + ALWAYS_PUBLISHED,
+  ranges: [{ at: SUMS.numbers, lowField: SUMS.low, endField: SUMS.end }],
+  copyCells: SUMS_CELLS,
+};
 
 /** Raised whenever the order of anything in shared memory changes: threads with different versions of the package differ. */
 export const LAYOUT_VERSION = 3;
@@ -118,7 +127,7 @@ export function layOut({ slotCount, operationCount, nameCount }: LayoutSize): Me
   const firstDataCell = (firstSumsSequenceCell + sumsCount * INTEGERS_PER_LINE) / 2;
   const firstSumsDataCell = firstDataCell + blockCount * 2 * FIGURE_COUNT;
   return {
-    byteLength: (firstSumsDataCell + sumsCount * 2 * SUMS_LENGTH) * Float64Array.BYTES_PER_ELEMENT,
+    byteLength: (firstSumsDataCell + sumsCount * 2 * SUMS_CELLS) * Float64Array.BYTES_PER_ELEMENT,
     ownership: { highWaterCell: 0, firstOwnerCell, slotCount },
     directory: { firstNameCell, nameCount },
     newsCell: (operation) => firstNewsCell + operation * INTEGERS_PER_LINE,
@@ -133,7 +142,7 @@ export function layOut({ slotCount, operationCount, nameCount }: LayoutSize): Me
       const index = slot * nameCount + place;
       return {
         sequenceCell: firstSumsSequenceCell + index * INTEGERS_PER_LINE,
-        dataCell: firstSumsDataCell + index * 2 * SUMS_LENGTH,
+        dataCell: firstSumsDataCell + index * 2 * SUMS_CELLS,
       };
     },
   };

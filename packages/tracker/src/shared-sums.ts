@@ -1,37 +1,49 @@
-import { SUMS_LENGTH, SUMS_SHAPE, type MemoryLayout } from './layout.js';
+import { ALWAYS_PUBLISHED, SUMS, SUMS_CELLS, SUMS_LENGTH, SUMS_SHAPE, type MemoryLayout } from './layout.js';
 import { publishBlock, readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
 
 /**
  * Numbers that every thread adds to and every thread reads as one sum: the sufficient statistics of whoever learns from
  * what all threads measured. A thread sees its own share at once, and those of others as of their last publication.
+ *
+ * The first 16 numbers are published every time, of the others only the part from the first to the last that was ever
+ * named as changed: what changes most belongs in front.
  */
 export interface SharedSums {
   /** This thread's share, {@link SUMS_LENGTH} numbers, zeros at first: change it in place, then call {@link changed}. */
   readonly own: Float64Array;
-  /** Says that `own` changed: it is published with the next publication of the tracker. */
-  changed(): void;
+  /**
+   * Says that numbers of `own` changed: they are published with the next publication of the tracker.
+   *
+   * @param from index of the first of them, and `to` of the one after the last. Default: all.
+   */
+  changed(from?: number, to?: number): void;
+  /** Whether others have published anything since this was last asked, or {@link total} was. */
+  hasNews(): boolean;
   /** Everybody's, what this thread has not published yet included. Not to be changed; valid until the next call. */
   total(): Float64Array;
 }
 
+/** What another slot has published, as of when it was read last. */
 interface SeenBlock {
   readonly block: Block;
+  readonly cells: Float64Array<ArrayBuffer>;
   sequence: number;
-  numbers: Float64Array<ArrayBuffer>;
 }
 
 /** {@link SharedSums} of one name, as one thread holds them. */
 export class ThreadSums implements SharedSums {
-  readonly own = new Float64Array(SUMS_LENGTH);
+  readonly own: Float64Array<ArrayBuffer>;
   readonly #memory: SharedMemory;
   readonly #layout: MemoryLayout;
   readonly #index: number;
   readonly #onChange: () => void;
+  /** What is published: `own`, and which part of it was changed. */
+  readonly #cells = new Float64Array(SUMS_CELLS);
   readonly #seen: SeenBlock[] = [];
   readonly #others = new Float64Array(SUMS_LENGTH);
   readonly #total = new Float64Array(SUMS_LENGTH);
-  #spare = new Float64Array(SUMS_LENGTH);
+  readonly #spare = new Float64Array(SUMS_CELLS);
   #othersAreZero = true;
   #slot: number | undefined;
   #isUnpublished = false;
@@ -42,17 +54,25 @@ export class ThreadSums implements SharedSums {
     this.#layout = layout;
     this.#index = index;
     this.#onChange = onChange;
+    this.own = this.#cells.subarray(SUMS.numbers);
   }
 
-  changed(): void {
+  changed(from = 0, to = SUMS_LENGTH): void {
+    this.#widen(from, to);
     this.#isUnpublished = true;
     this.#onChange();
   }
 
+  hasNews(): boolean {
+    const moved = this.#readMoved();
+    if (moved) this.#addOthers();
+    return moved;
+  }
+
   total(): Float64Array {
-    this.#readMoved();
-    if (this.#othersAreZero) return this.own;
+    this.hasNews();
     const { own } = this;
+    if (this.#othersAreZero) return own;
     const others = this.#others;
     const total = this.#total;
     for (let i = 0; i < SUMS_LENGTH; i++) total[i] = own[i] + others[i];
@@ -61,17 +81,18 @@ export class ThreadSums implements SharedSums {
 
   /** From now on this thread owns the slot, and what its owner of before had added is this thread's share too. */
   enterSlot(slot: number): void {
-    const inherited = new Float64Array(SUMS_LENGTH);
+    const inherited = new Float64Array(SUMS_CELLS);
     // Nobody else writes this slot now, so nothing can overtake the reading.
     readBlock(this.#memory, SUMS_SHAPE, this.#layout.sumsBlock(slot, this.#index), inherited);
-    for (let i = 0; i < SUMS_LENGTH; i++) this.own[i] += inherited[i];
+    for (let i = 0; i < SUMS_LENGTH; i++) this.own[i] += inherited[SUMS.numbers + i];
+    this.#widen(inherited[SUMS.low], inherited[SUMS.end]);
     this.#slot = slot;
     this.#addOthers();
   }
 
   /** To be called before the slot is given back, with everything published: it is read from there now. */
   leaveSlot(): void {
-    this.own.fill(0);
+    this.#cells.fill(0);
     this.#slot = undefined;
     this.#isUnpublished = false;
     this.#addOthers();
@@ -80,16 +101,28 @@ export class ThreadSums implements SharedSums {
   publish(): void {
     if (this.#slot === undefined || !this.#isUnpublished) return;
     this.#isUnpublished = false;
-    publishBlock(this.#memory, SUMS_SHAPE, this.#layout.sumsBlock(this.#slot, this.#index), this.own);
+    publishBlock(this.#memory, SUMS_SHAPE, this.#layout.sumsBlock(this.#slot, this.#index), this.#cells);
+  }
+
+  #widen(from: number, to: number): void {
+    const first = Math.max(from, ALWAYS_PUBLISHED);
+    if (first >= to) return;
+    const cells = this.#cells;
+    const isEmpty = cells[SUMS.end] === 0;
+    if (isEmpty || first < cells[SUMS.low]) cells[SUMS.low] = first;
+    if (to > cells[SUMS.end]) cells[SUMS.end] = to;
   }
 
   /** A block that could not be read stays as it was and is tried again next time. */
-  #readMoved(): void {
+  #readMoved(): boolean {
     const memory = this.#memory;
     const slots = memory.load(this.#layout.ownership.highWaterCell);
     for (let slot = this.#seen.length; slot < slots; slot++) {
-      const block = this.#layout.sumsBlock(slot, this.#index);
-      this.#seen.push({ block, sequence: 0, numbers: new Float64Array(SUMS_LENGTH) });
+      this.#seen.push({
+        block: this.#layout.sumsBlock(slot, this.#index),
+        cells: new Float64Array(SUMS_CELLS),
+        sequence: 0,
+      });
     }
     let moved = false;
     for (let slot = 0; slot < slots; slot++) {
@@ -97,23 +130,31 @@ export class ThreadSums implements SharedSums {
       if (slot === this.#slot || memory.load(seen.block.sequenceCell) === seen.sequence) continue;
       const sequence = readBlock(memory, SUMS_SHAPE, seen.block, this.#spare);
       if (sequence === undefined) continue;
-      const before = seen.numbers;
-      seen.numbers = this.#spare;
+      copyPublished(this.#spare, seen.cells);
       seen.sequence = sequence;
-      this.#spare = before;
       moved = true;
     }
-    if (moved) this.#addOthers();
+    return moved;
   }
 
   #addOthers(): void {
     const others = this.#others.fill(0);
     this.#othersAreZero = true;
     for (let slot = 0; slot < this.#seen.length; slot++) {
-      const { sequence, numbers } = this.#seen[slot];
+      const { sequence, cells } = this.#seen[slot];
       if (slot === this.#slot || sequence === 0) continue;
       this.#othersAreZero = false;
-      for (let i = 0; i < SUMS_LENGTH; i++) others[i] += numbers[i];
+      for (let i = 0; i < ALWAYS_PUBLISHED; i++) others[i] += cells[SUMS.numbers + i];
+      const end = cells[SUMS.end] | 0;
+      for (let i = cells[SUMS.low] | 0; i < end; i++) others[i] += cells[SUMS.numbers + i];
     }
   }
+}
+
+/** Outside of what was published the source holds whatever it held before; all of that is zero. */
+function copyPublished(source: Float64Array, target: Float64Array): void {
+  const alwaysEnd = SUMS.numbers + ALWAYS_PUBLISHED;
+  for (let i = 0; i < alwaysEnd; i++) target[i] = source[i];
+  const end = SUMS.numbers + (source[SUMS.end] | 0);
+  for (let i = SUMS.numbers + (source[SUMS.low] | 0); i < end; i++) target[i] = source[i];
 }

@@ -125,7 +125,10 @@ export interface SharedLearning {
 export interface SharedSums {
   /** This thread's share, all zeros at first: change it in place, then call {@link changed}. */
   readonly own: Float64Array;
-  changed(): void;
+  /** @param from index of the first number that changed, and `to` of the one after the last. */
+  changed(from: number, to: number): void;
+  /** Whether others have published anything since this was last asked, or {@link total} was. */
+  hasNews(): boolean;
   /** Everybody's, with what this thread has not published yet. Valid until the next call. */
   total(): Float64Array;
 }

@@ -37,7 +37,7 @@ export class LearnedSums {
     if (this.#others !== undefined) {
       for (let i = from; i < to; i++) this.#total[i] = this.#others[i] + this.#own[i];
     }
-    this.#sums?.changed();
+    this.#sums?.changed(from, to);
   }
 
   /** @returns whether there may be news from others. */
@@ -47,11 +47,8 @@ export class LearnedSums {
     // The first look is due at once, and a clock that went back is no reason to wait for it.
     if (sinceMs >= 0 && sinceMs < LOOK_INTERVAL_MS) return false;
     this.#lookedAtMs = nowMs;
-    const seen = this.#sums.total();
-    for (let i = 0; i < SUMS_LENGTH; i++) {
-      this.#total[i] = seen[i];
-      this.#others[i] = seen[i] - this.#own[i];
-    }
+    if (!this.#sums.hasNews()) return false;
+    this.#takeOver(this.#sums.total());
     return true;
   }
 
@@ -59,13 +56,23 @@ export class LearnedSums {
     if (this.#sums !== undefined) return;
     const shared = learning.sums(this.name);
     if (shared === undefined) return;
-    for (let i = 0; i < SUMS_LENGTH; i++) shared.own[i] += this.#own[i];
+    const mine = this.#own;
+    for (let i = 0; i < SUMS_LENGTH; i++) shared.own[i] += mine[i];
     this.#sums = shared;
     this.#own = shared.own;
     this.#others = new Float64Array(SUMS_LENGTH);
     this.#total = new Float64Array(SUMS_LENGTH);
-    shared.changed();
-    this.look(0);
-    this.#lookedAtMs = NaN;
+    const last = mine.findLastIndex((number) => number !== 0);
+    if (last >= 0) shared.changed(0, last + 1);
+    this.#takeOver(shared.total());
+  }
+
+  #takeOver(seen: Float64Array): void {
+    const others = this.#others;
+    if (others === undefined) return;
+    for (let i = 0; i < SUMS_LENGTH; i++) {
+      this.#total[i] = seen[i];
+      others[i] = seen[i] - this.#own[i];
+    }
   }
 }
