@@ -14,7 +14,7 @@ export interface HangLimits {
   readonly unpredictedMs?: number | undefined;
 }
 
-export const HANG_LIMIT_DEFAULTS = { floorMs: 250, unpredictedMs: 10_000 } as const;
+const HANG_LIMIT_DEFAULTS = { floorMs: 250, unpredictedMs: 10_000 } as const;
 
 const PREDICTIONS = 10;
 /** A prediction gone astray must not mean waiting for ever; nor can Node's timers wait for much more than 24 days. */

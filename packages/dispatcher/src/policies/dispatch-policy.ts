@@ -7,7 +7,7 @@ import type { OperationForecast } from './operation-forecast.js';
  * Chooses the device for each request, and learns from what came of it.
  *
  * Every method is synchronous and pure but for the policy's own state: no clock, no randomness, no input or output; what
- * it needs to know is handed to it. `decide` and `observe` stand in the path of every request: they allocate nothing and
+ * it needs to know is handed to it. `decide` and `observe` stand in the path of every request: they create no objects and
  * take at most a microsecond. A policy belongs to one thread. What a policy throws reaches the caller of the request.
  */
 export interface DispatchPolicy {
