@@ -11,7 +11,7 @@ import { TrackedOperation } from '../../src/tracked-operation.js';
  * Only fallbacks are recorded, so all figures but two stay 0; those are left out, or nobody would live to see the
  * end of the exploration.
  */
-const LAYOUT = layOut(1, 1);
+const LAYOUT = layOut({ slotCount: 1, operationCount: 1, nameCount: 0 });
 const BLOCK = LAYOUT.block(0, 0);
 const KEPT_FIGURES: readonly number[] = [FIGURES.records, FIGURES.fallbacks];
 const INTEGER_CELLS = [
