@@ -25,7 +25,7 @@ export function importCalibration(
   if (!Array.isArray(devices) || !devices.every(isIdentity)) return failed('malformed', 'it names no devices');
   if (!isObject(state) || !isObject(state.learned)) return failed('malformed', 'it holds no state of a policy');
 
-  const refused = refusedParts(devices, identifyDevices(backends));
+  const refused = [...refusedParts(devices, identifyDevices(backends)), ...partsOfNobody(devices, state)];
   const taken = devices.map(({ id }) => id).filter((id) => !refused.some(({ device }) => device === id));
   const fitting = partOf(state, taken, refused.length === 0);
   if (fitting === undefined) {
@@ -44,6 +44,14 @@ function refusedParts(then: readonly DeviceIdentity[], now: readonly DeviceIdent
     if (reason !== undefined) refused.push({ device: old.id, reason });
   }
   return refused;
+}
+
+/** Parts of devices that the calibration does not describe. */
+function partsOfNobody(devices: readonly DeviceIdentity[], { learned }: PolicyState): RefusedPart[] {
+  const parts = Array.isArray(learned['devices']) ? (learned['devices'] as readonly unknown[]) : [];
+  const ids = new Set(parts.filter(isIdentity).map(({ id }) => id));
+  for (const { id } of devices) ids.delete(id);
+  return [...ids].map((device) => ({ device, reason: 'nothing says what it was measured on' }));
 }
 
 /** See `PolicyState.learned`: parts of devices stand in a list. Where there is none, it is all or nothing. */
