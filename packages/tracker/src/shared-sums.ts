@@ -1,21 +1,28 @@
+import { requireInteger } from '@gearshift/contracts';
 import { ALWAYS_PUBLISHED, SUMS, SUMS_CELLS, SUMS_LENGTH, SUMS_SHAPE, type MemoryLayout } from './layout.js';
 import { publishBlock, readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
 
 /**
  * Numbers that every thread adds to and every thread reads as one sum: the sufficient statistics of whoever learns from
- * what all threads measured. A thread sees its own share at once, and those of others as of their last publication.
+ * what all threads measured. A thread sees its own share at once, and those of others as of their last publication; what
+ * was published survives the thread.
  *
  * The first 16 numbers are published every time, of the others only the part from the first to the last that was ever
- * named as changed: what changes most belongs in front.
+ * named as changed: what changes most belongs in front. Numbers are taken as they are: a NaN that was published stays in
+ * everybody's total.
  */
 export interface SharedSums {
-  /** This thread's share, {@link SUMS_LENGTH} numbers, zeros at first: change it in place, then call {@link changed}. */
+  /**
+   * This thread's share, {@link SUMS_LENGTH} numbers, zeros at first: change it in place, then call {@link changed}. When the
+   * tracker is closed it is zeros again, and what it held counts in the total on.
+   */
   readonly own: Float64Array;
   /**
-   * Says that numbers of `own` changed: they are published with the next publication of the tracker.
+   * Says that numbers of `own` changed: they are published at the end of the turn, or with what is published before.
    *
    * @param from index of the first of them, and `to` of the one after the last. Default: all.
+   * @throws TypeError or RangeError naming the index that is not a whole number from 0 (`to`: from `from`) to the length.
    */
   changed(from?: number, to?: number): void;
   /** Whether others have published anything since this was last asked, or {@link total} was. */
@@ -24,7 +31,7 @@ export interface SharedSums {
   total(): Float64Array;
 }
 
-/** What another slot has published, as of when it was read last. */
+/** What a slot has published, as of when it was read last; this thread's own, as of when it became its own. */
 interface SeenBlock {
   readonly block: Block;
   readonly cells: Float64Array<ArrayBuffer>;
@@ -45,6 +52,7 @@ export class ThreadSums implements SharedSums {
   readonly #total = new Float64Array(SUMS_LENGTH);
   readonly #spare = new Float64Array(SUMS_CELLS);
   #othersAreZero = true;
+  #hasNews = false;
   #slot: number | undefined;
   #isUnpublished = false;
 
@@ -58,15 +66,22 @@ export class ThreadSums implements SharedSums {
   }
 
   changed(from = 0, to = SUMS_LENGTH): void {
+    // Beyond the end lies the next block. Checked in full only when wrong: the message costs more than the rest.
+    if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to >= from && to <= SUMS_LENGTH)) {
+      requireInteger('from', from, 0, SUMS_LENGTH);
+      requireInteger('to', to, from, SUMS_LENGTH);
+    }
     this.#widen(from, to);
     this.#isUnpublished = true;
     this.#onChange();
   }
 
   hasNews(): boolean {
-    const moved = this.#readMoved();
-    if (moved) this.#addOthers();
-    return moved;
+    this.#readMoved();
+    const hasNews = this.#hasNews;
+    this.#hasNews = false;
+    if (hasNews) this.#addOthers();
+    return hasNews;
   }
 
   total(): Float64Array {
@@ -79,15 +94,17 @@ export class ThreadSums implements SharedSums {
     return total;
   }
 
-  /** From now on this thread owns the slot, and what its owner of before had added is this thread's share too. */
+  /**
+   * From now on this thread owns the slot. What its owners of before have added goes on counting as that of others, or
+   * `own` would change in the middle of somebody's calculation; publications contain both.
+   */
   enterSlot(slot: number): void {
-    const inherited = new Float64Array(SUMS_CELLS);
+    this.#lookAtSlots(slot + 1);
+    const seen = this.#seen[slot];
     // Nobody else writes this slot now, so nothing can overtake the reading.
-    readBlock(this.#memory, SUMS_SHAPE, this.#layout.sumsBlock(slot, this.#index), inherited);
-    for (let i = 0; i < SUMS_LENGTH; i++) this.own[i] += inherited[SUMS.numbers + i];
-    this.#widen(inherited[SUMS.low], inherited[SUMS.end]);
+    this.#readBlock(seen);
+    this.#widen(seen.cells[SUMS.low], seen.cells[SUMS.end]);
     this.#slot = slot;
-    this.#addOthers();
   }
 
   /** To be called before the slot is given back, with everything published: it is read from there now. */
@@ -95,13 +112,22 @@ export class ThreadSums implements SharedSums {
     this.#cells.fill(0);
     this.#slot = undefined;
     this.#isUnpublished = false;
-    this.#addOthers();
   }
 
   publish(): void {
     if (this.#slot === undefined || !this.#isUnpublished) return;
     this.#isUnpublished = false;
-    publishBlock(this.#memory, SUMS_SHAPE, this.#layout.sumsBlock(this.#slot, this.#index), this.#cells);
+    const { block, cells, sequence } = this.#seen[this.#slot];
+    publishBlock(this.#memory, SUMS_SHAPE, block, sequence === 0 ? this.#cells : this.#withInherited(cells));
+  }
+
+  #withInherited(inherited: Float64Array): Float64Array {
+    const own = this.#cells;
+    const both = this.#spare;
+    for (let i = SUMS.numbers; i < SUMS_CELLS; i++) both[i] = own[i] + inherited[i];
+    both[SUMS.low] = own[SUMS.low];
+    both[SUMS.end] = own[SUMS.end];
+    return both;
   }
 
   #widen(from: number, to: number): void {
@@ -114,9 +140,16 @@ export class ThreadSums implements SharedSums {
   }
 
   /** A block that could not be read stays as it was and is tried again next time. */
-  #readMoved(): boolean {
+  #readMoved(): void {
     const memory = this.#memory;
-    const slots = memory.load(this.#layout.ownership.highWaterCell);
+    this.#lookAtSlots(memory.load(this.#layout.ownership.highWaterCell));
+    for (let slot = 0; slot < this.#seen.length; slot++) {
+      const seen = this.#seen[slot];
+      if (slot !== this.#slot && memory.load(seen.block.sequenceCell) !== seen.sequence) this.#readBlock(seen);
+    }
+  }
+
+  #lookAtSlots(slots: number): void {
     for (let slot = this.#seen.length; slot < slots; slot++) {
       this.#seen.push({
         block: this.#layout.sumsBlock(slot, this.#index),
@@ -124,25 +157,21 @@ export class ThreadSums implements SharedSums {
         sequence: 0,
       });
     }
-    let moved = false;
-    for (let slot = 0; slot < slots; slot++) {
-      const seen = this.#seen[slot];
-      if (slot === this.#slot || memory.load(seen.block.sequenceCell) === seen.sequence) continue;
-      const sequence = readBlock(memory, SUMS_SHAPE, seen.block, this.#spare);
-      if (sequence === undefined) continue;
-      copyPublished(this.#spare, seen.cells);
-      seen.sequence = sequence;
-      moved = true;
-    }
-    return moved;
+  }
+
+  #readBlock(seen: SeenBlock): void {
+    const sequence = readBlock(this.#memory, SUMS_SHAPE, seen.block, this.#spare);
+    if (sequence === undefined || sequence === seen.sequence) return;
+    copyPublished(this.#spare, seen.cells);
+    seen.sequence = sequence;
+    this.#hasNews = true;
   }
 
   #addOthers(): void {
     const others = this.#others.fill(0);
     this.#othersAreZero = true;
-    for (let slot = 0; slot < this.#seen.length; slot++) {
-      const { sequence, cells } = this.#seen[slot];
-      if (slot === this.#slot || sequence === 0) continue;
+    for (const { sequence, cells } of this.#seen) {
+      if (sequence === 0) continue;
       this.#othersAreZero = false;
       for (let i = 0; i < ALWAYS_PUBLISHED; i++) others[i] += cells[SUMS.numbers + i];
       const end = cells[SUMS.end] | 0;

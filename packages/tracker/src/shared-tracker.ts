@@ -24,6 +24,8 @@ export class SharedTracker implements Tracker {
   readonly #tracked: readonly TrackedOperation[];
   readonly #byName = new Map<OperationName, TrackedOperation>();
   readonly #sums = new Map<string, ThreadSums>();
+  /** By place: names with the same hash have one place, which must not have two writers. */
+  readonly #sumsAt = new Map<number, ThreadSums>();
   readonly #endTurn: () => void;
   readonly #sumsChanged: () => void;
   /** The one asked for last: most callers ask for the same again, and comparing beats looking up. */
@@ -145,8 +147,7 @@ export class SharedTracker implements Tracker {
     if (typeof name !== 'string') throw new TypeError(expected('name', 'a string', name));
     const place = placeOf(this.#memory, this.#layout.directory, hashOf(name));
     if (place === undefined) return undefined;
-    const sums = new ThreadSums(this.#memory, this.#layout, place, this.#sumsChanged);
-    if (this.#slot !== undefined) sums.enterSlot(this.#slot);
+    const sums = this.#sumsAt.get(place) ?? this.#createSums(place);
     this.#sums.set(name, sums);
     return sums;
   }
@@ -161,7 +162,7 @@ export class SharedTracker implements Tracker {
     if (this.#slot === undefined && !this.#claim()) return false;
     this.#unpublished = false;
     for (const tracked of this.#tracked) tracked.publish();
-    for (const sums of this.#sums.values()) sums.publish();
+    for (const sums of this.#sumsAt.values()) sums.publish();
     return true;
   }
 
@@ -193,7 +194,7 @@ export class SharedTracker implements Tracker {
     const slot = this.#slot;
     this.#slot = undefined;
     for (const tracked of this.#tracked) tracked.leaveSlot();
-    for (const sums of this.#sums.values()) sums.leaveSlot();
+    for (const sums of this.#sumsAt.values()) sums.leaveSlot();
     releaseSlot(this.#memory, this.#layout.ownership, slot, this.#token);
   }
 
@@ -206,8 +207,15 @@ export class SharedTracker implements Tracker {
     if (slot === undefined) return false;
     this.#slot = slot;
     for (const tracked of this.#tracked) tracked.enterSlot(slot);
-    for (const sums of this.#sums.values()) sums.enterSlot(slot);
+    for (const sums of this.#sumsAt.values()) sums.enterSlot(slot);
     return true;
+  }
+
+  #createSums(place: number): ThreadSums {
+    const sums = new ThreadSums(this.#memory, this.#layout, place, this.#sumsChanged);
+    if (this.#slot !== undefined) sums.enterSlot(this.#slot);
+    this.#sumsAt.set(place, sums);
+    return sums;
   }
 
   #track(operation: OperationName): TrackedOperation {

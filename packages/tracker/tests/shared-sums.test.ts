@@ -1,0 +1,357 @@
+import { describe, expect, it } from 'vitest';
+import { attachTracker, createTracker, SUMS_LENGTH, type Tracker } from '../src/index.js';
+import { hashOf } from '../src/protocol/directory.js';
+import { add, NAME, sumsOf, trackersOfOneMemory } from './trackers-of-one-memory.js';
+
+const LAST = SUMS_LENGTH - 1;
+
+const totalOf = (tracker: Tracker, index = 0): number => sumsOf(tracker).total()[index];
+
+describe('a name', () => {
+  it('stands for one object per tracker, zeros at first', () => {
+    const [one, other] = trackersOfOneMemory();
+    const sums = sumsOf(one);
+    expect(one.sums(NAME)).toBe(sums);
+    expect(other.sums(NAME)).not.toBe(sums);
+    expect(one.sums('another')).not.toBe(sums);
+    expect([...sums.own]).toEqual(new Array(SUMS_LENGTH).fill(0));
+    expect([...sums.total()]).toEqual(new Array(SUMS_LENGTH).fill(0));
+  });
+
+  it('keeps its numbers apart from those of other names, whoever asked for which first', () => {
+    const [one, other] = trackersOfOneMemory();
+    sumsOf(one, 'a');
+    add(sumsOf(one, 'b'), 0, 1);
+    add(sumsOf(other, 'b'), 0, 10);
+    add(sumsOf(other, 'a'), 0, 100);
+    expect([one.flush(), other.flush()]).toEqual([true, true]);
+    for (const tracker of [one, other]) {
+      expect(sumsOf(tracker, 'a').total()[0]).toBe(100);
+      expect(sumsOf(tracker, 'b').total()[0]).toBe(11);
+    }
+  });
+
+  it('may be any string', () => {
+    const [one, other] = trackersOfOneMemory();
+    for (const [index, name] of ['', ' ', '\0', 'é', 'e\u0301', '\ud800', 'x'.repeat(10_000)].entries()) {
+      add(sumsOf(one, name), 0, index + 1);
+      one.flush();
+      expect(sumsOf(other, name).total()[0]).toBe(index + 1);
+    }
+  });
+
+  it('finds no place when all are taken by others, and those that have one keep it', () => {
+    const first = createTracker({ operations: ['top-k'], maxSums: 2 });
+    const second = attachTracker(first.share());
+    add(sumsOf(first, 'a'), 0, 1);
+    add(sumsOf(second, 'b'), 0, 2);
+    expect(first.sums('c')).toBeUndefined();
+    expect(second.sums('c')).toBeUndefined();
+    first.close();
+    // Places are for good.
+    expect(first.sums('c')).toBeUndefined();
+    expect(sumsOf(second, 'a').total()[0]).toBe(1);
+    expect(sumsOf(first, 'b').own[0]).toBe(0);
+    const none = createTracker({ operations: ['top-k'], maxSums: 0 });
+    expect(none.sums('a')).toBeUndefined();
+  });
+
+  it('shares its numbers with one that has the same hash, and loses none', () => {
+    // Known collisions of FNV-1a.
+    const [one, other] = trackersOfOneMemory();
+    expect(hashOf('costarring')).toBe(hashOf('liquid'));
+    expect(one.sums('costarring')).toBe(one.sums('liquid'));
+    add(sumsOf(one, 'costarring'), 0, 1);
+    add(sumsOf(one, 'liquid'), 0, 10);
+    one.flush();
+    expect(sumsOf(other, 'liquid').total()[0]).toBe(11);
+  });
+
+  it('has the published hash: the offset basis, then FNV-1a of code units, and never 0, which is a free place', () => {
+    expect(hashOf('') >>> 0).toBe(0x811c9dc5);
+    expect(hashOf('a') >>> 0).toBe(0xe40c292c);
+    expect(hashOf('foobar') >>> 0).toBe(0xbf9cf968);
+    // Code units that lead FNV-1a to 0: the last one is all that is left.
+    expect(hashOf('a\u3b2d\u5793')).toBe(1);
+  });
+});
+
+describe('a total', () => {
+  it("is this thread's share at once, and that of others once they published", () => {
+    const [one, other] = trackersOfOneMemory();
+    add(sumsOf(one), 0, 1);
+    expect(totalOf(one)).toBe(1);
+    expect(totalOf(other)).toBe(0);
+    expect(one.flush()).toBe(true);
+    add(sumsOf(other), 0, 10);
+    expect(totalOf(other)).toBe(11);
+    expect(totalOf(one)).toBe(1);
+    other.flush();
+    expect(totalOf(one)).toBe(11);
+  });
+
+  it('is published at the end of the turn', async () => {
+    const [one, other] = trackersOfOneMemory();
+    add(sumsOf(one), 0, 1);
+    expect(totalOf(other)).toBe(0);
+    await Promise.resolve();
+    expect(totalOf(other)).toBe(1);
+    add(sumsOf(one), 0, 1);
+    await Promise.resolve();
+    expect(totalOf(other)).toBe(2);
+  });
+
+  it('is published with the 32nd record, like everything', () => {
+    const [one, other] = trackersOfOneMemory();
+    add(sumsOf(one), 0, 1);
+    for (let i = 0; i < 31; i++) one.recordCpuLatency('top-k', 1);
+    expect(totalOf(other)).toBe(0);
+    one.recordCpuLatency('top-k', 1);
+    expect(totalOf(other)).toBe(1);
+  });
+
+  it('has all of the numbers that were named as changed, wherever they lie', () => {
+    for (const [from, to] of [
+      [0, SUMS_LENGTH],
+      [0, 16],
+      [0, 17],
+      [15, 17],
+      [16, 17],
+      [LAST, SUMS_LENGTH],
+      [100, 200],
+    ]) {
+      const [one, other] = trackersOfOneMemory();
+      const sums = sumsOf(one);
+      for (let i = from; i < to; i++) sums.own[i] = i + 1;
+      sums.changed(from, to);
+      one.flush();
+      const expected = Array.from({ length: SUMS_LENGTH }, (_, i) => (i >= from && i < to ? i + 1 : 0));
+      expect([...sumsOf(other).total()]).toEqual(expected);
+    }
+  });
+
+  it('has everything when nothing is said about what changed', () => {
+    const [one, other] = trackersOfOneMemory();
+    sumsOf(one).own.fill(3);
+    sumsOf(one).changed();
+    one.flush();
+    expect([...sumsOf(other).total()]).toEqual(new Array(SUMS_LENGTH).fill(3));
+  });
+
+  it('goes on publishing what was changed once', () => {
+    const [one, other] = trackersOfOneMemory();
+    for (const round of [1, 2, 3]) {
+      add(sumsOf(one), 20, 1);
+      if (round === 1) add(sumsOf(one), 200, 1);
+      one.flush();
+      expect([totalOf(other, 20), totalOf(other, 200)]).toEqual([round, 1]);
+    }
+  });
+
+  it('follows a share that was replaced or faded', () => {
+    const [one, other] = trackersOfOneMemory();
+    const sums = sumsOf(one);
+    add(sumsOf(other), 3, 8);
+    other.flush();
+    sums.own.fill(4, 0, 20);
+    sums.changed(0, 20);
+    one.flush();
+    expect(totalOf(other, 3)).toBe(12);
+    for (let i = 0; i < 20; i++) sums.own[i] *= 0.5;
+    sums.changed(0, 20);
+    one.flush();
+    expect([totalOf(other, 3), totalOf(other, 19)]).toEqual([10, 2]);
+    // A thread may take away what others have added: the sum is what counts.
+    sums.own[3] = -8;
+    sums.changed(3, 4);
+    one.flush();
+    expect([totalOf(one, 3), totalOf(other, 3)]).toEqual([0, 0]);
+  });
+
+  it('takes numbers as they are', () => {
+    const [one, other] = trackersOfOneMemory();
+    const numbers = [NaN, Infinity, -0, Number.MIN_VALUE, -Number.MAX_VALUE, 2 ** 53];
+    sumsOf(one).own.set(numbers);
+    sumsOf(one).changed(0, numbers.length);
+    one.flush();
+    expect([...sumsOf(other).total().subarray(0, numbers.length)]).toEqual(numbers.map((number) => number + 0));
+    // Nothing that anybody adds heals it; the others are well.
+    add(sumsOf(other), 0, 1);
+    add(sumsOf(other), 5, -1);
+    expect([totalOf(other, 0), totalOf(other, 5)]).toEqual([NaN, 2 ** 53 - 1]);
+  });
+});
+
+describe('news', () => {
+  it('is what others published since it was asked for', () => {
+    const [one, other] = trackersOfOneMemory();
+    const sums = sumsOf(other);
+    expect(sums.hasNews()).toBe(false);
+    add(sumsOf(one), 0, 1);
+    expect(sums.hasNews()).toBe(false);
+    one.flush();
+    expect([sums.hasNews(), sums.hasNews()]).toEqual([true, false]);
+    expect(sums.total()[0]).toBe(1);
+    add(sumsOf(one), 0, 1);
+    one.flush();
+    sums.total();
+    expect(sums.hasNews()).toBe(false);
+  });
+
+  it('is not what this thread published itself, nor under another name', () => {
+    const [one, other] = trackersOfOneMemory();
+    const sums = sumsOf(one);
+    add(sums, 0, 1);
+    one.flush();
+    expect(sums.hasNews()).toBe(false);
+    add(sumsOf(other, 'another'), 0, 1);
+    other.recordFallback('top-k');
+    other.flush();
+    expect(sums.hasNews()).toBe(false);
+  });
+
+  it('is what the owner of before left in a slot, for whoever takes it', () => {
+    const [one, other] = trackersOfOneMemory(1);
+    const sums = sumsOf(other);
+    expect(sums.hasNews()).toBe(false);
+    add(sumsOf(one), 0, 1);
+    one.close();
+    // Takes the slot without having looked.
+    add(sums, 0, 10);
+    expect(other.flush()).toBe(true);
+    expect([sums.hasNews(), sums.hasNews()]).toEqual([true, false]);
+  });
+});
+
+describe('a slot', () => {
+  it('that was given back leaves its share to the total, once', () => {
+    const [one, other] = trackersOfOneMemory(1);
+    add(sumsOf(one), 0, 1);
+    add(sumsOf(one), LAST, 2);
+    one.close();
+    for (const tracker of [one, other]) expect([totalOf(tracker), totalOf(tracker, LAST)]).toEqual([1, 2]);
+    add(sumsOf(other), 0, 10);
+    expect(other.flush()).toBe(true);
+    for (const tracker of [one, other]) expect([totalOf(tracker), totalOf(tracker, LAST)]).toEqual([11, 2]);
+    other.close();
+    for (const tracker of [one, other]) expect([totalOf(tracker), totalOf(tracker, LAST)]).toEqual([11, 2]);
+    add(sumsOf(one), 0, 100);
+    one.flush();
+    for (const tracker of [one, other]) expect([totalOf(tracker), totalOf(tracker, LAST)]).toEqual([111, 2]);
+  });
+
+  it('that is taken over changes nobody`s own share, and no total', () => {
+    const [one, other] = trackersOfOneMemory(1);
+    add(sumsOf(one), 0, 1);
+    add(sumsOf(one), 100, 1);
+    one.close();
+    const sums = sumsOf(other);
+    add(sums, 0, 10);
+    const total = [...sums.total()];
+    expect(other.flush()).toBe(true);
+    expect([sums.own[0], sums.own[100]]).toEqual([10, 0]);
+    expect([...sums.total()]).toEqual(total);
+    // Asked for by one who owns the slot already.
+    add(sumsOf(one, 'late'), 0, 5);
+    other.close();
+    one.close();
+    add(sums, 0, 1);
+    other.flush();
+    expect(sumsOf(other, 'late').own[0]).toBe(0);
+    expect(sumsOf(other, 'late').total()[0]).toBe(5);
+    add(sumsOf(other, 'late'), 0, 1);
+    other.flush();
+    expect(sumsOf(one, 'late').total()[0]).toBe(6);
+  });
+
+  it('that is taken over keeps numbers that its new owner never changes', () => {
+    const [one, other] = trackersOfOneMemory(1);
+    add(sumsOf(one), 30, 1);
+    add(sumsOf(one), 200, 2);
+    one.close();
+    add(sumsOf(other), 100, 10);
+    other.flush();
+    add(sumsOf(other), 100, 10);
+    other.flush();
+    const third = attachTracker(one.share());
+    expect([30, 100, 200].map((index) => totalOf(third, index))).toEqual([1, 20, 2]);
+  });
+
+  it('that is closed and taken again by the same tracker counts once', () => {
+    const [one, other] = trackersOfOneMemory(1);
+    const sums = sumsOf(one);
+    for (let round = 1; round <= 3; round++) {
+      add(sums, 0, 1);
+      add(sums, 99, 1);
+      one.close();
+      expect(sums.own[0]).toBe(0);
+      expect([totalOf(one), totalOf(one, 99), totalOf(other), totalOf(other, 99)]).toEqual([
+        round,
+        round,
+        round,
+        round,
+      ]);
+    }
+  });
+
+  it('that cannot be had keeps the share with its thread, for a later publication', () => {
+    const [one, other] = trackersOfOneMemory(1);
+    add(sumsOf(one), 0, 1);
+    expect(one.flush()).toBe(true);
+    add(sumsOf(other), 0, 10);
+    expect(other.flush()).toBe(false);
+    expect([totalOf(other), totalOf(one)]).toEqual([11, 1]);
+    other.close();
+    expect([totalOf(other), totalOf(one)]).toEqual([11, 1]);
+    one.close();
+    expect(other.flush()).toBe(true);
+    expect([totalOf(other), totalOf(one)]).toEqual([11, 11]);
+  });
+
+  it('is not needed to read', () => {
+    const [one, other] = trackersOfOneMemory(1);
+    expect(totalOf(one)).toBe(0);
+    expect(one.flush()).toBe(true);
+    add(sumsOf(other), 0, 1);
+    expect(other.flush()).toBe(true);
+    expect(totalOf(one)).toBe(1);
+  });
+});
+
+describe('a wrong argument is refused with its name, what was expected and what came, and changes nothing', () => {
+  const WRONG: readonly [string, typeof TypeError | typeof RangeError, (tracker: Tracker) => unknown][] = [
+    ['name: expected a string, got undefined', TypeError, (t) => t.sums(undefined as never)],
+    ['name: expected a string, got 7', TypeError, (t) => t.sums(7 as never)],
+    ['name: expected a string, got null', TypeError, (t) => t.sums(null as never)],
+    ['from: expected an integer from 0 to 256, got -1', RangeError, (t) => sumsOf(t).changed(-1, 1)],
+    ['from: expected an integer from 0 to 256, got 0.5', RangeError, (t) => sumsOf(t).changed(0.5, 1)],
+    ['from: expected an integer from 0 to 256, got NaN', RangeError, (t) => sumsOf(t).changed(NaN, 1)],
+    ['from: expected an integer from 0 to 256, got 257', RangeError, (t) => sumsOf(t).changed(257)],
+    ["from: expected an integer from 0 to 256, got '0'", TypeError, (t) => sumsOf(t).changed('0' as never)],
+    ['to: expected an integer from 0 to 256, got 257', RangeError, (t) => sumsOf(t).changed(0, 257)],
+    ['to: expected an integer from 3 to 256, got 2', RangeError, (t) => sumsOf(t).changed(3, 2)],
+    ['to: expected an integer from 0 to 256, got Infinity', RangeError, (t) => sumsOf(t).changed(0, Infinity)],
+    ['to: expected an integer from 0 to 256, got null', TypeError, (t) => sumsOf(t).changed(0, null as never)],
+  ];
+
+  it.each(WRONG)('%s', (message, kind, act) => {
+    const [one, other] = trackersOfOneMemory();
+    sumsOf(one).own.fill(1);
+    expect(() => act(one)).toThrow(kind);
+    expect(() => act(one)).toThrow(message);
+    one.flush();
+    expect(totalOf(other)).toBe(0);
+  });
+
+  it('takes the ends of each range, and ranges of nothing', () => {
+    const [one] = trackersOfOneMemory();
+    for (const [from, to] of [
+      [0, 0],
+      [0, SUMS_LENGTH],
+      [SUMS_LENGTH, SUMS_LENGTH],
+      [16, 16],
+    ]) {
+      expect(() => sumsOf(one).changed(from, to)).not.toThrow();
+    }
+  });
+});
