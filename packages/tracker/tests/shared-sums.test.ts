@@ -210,6 +210,16 @@ describe('news', () => {
     expect(sums.hasNews()).toBe(false);
   });
 
+  it('is not what was published before and has not changed since', () => {
+    const [one, other] = trackersOfOneMemory();
+    add(sumsOf(one), 0, 1);
+    one.flush();
+    expect(sumsOf(other).hasNews()).toBe(true);
+    one.recordFallback('top-k');
+    one.flush();
+    expect(sumsOf(other).hasNews()).toBe(false);
+  });
+
   it('is what the owner of before left in a slot, for whoever takes it', () => {
     const [one, other] = trackersOfOneMemory(1);
     const sums = sumsOf(other);

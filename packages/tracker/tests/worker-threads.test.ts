@@ -76,9 +76,10 @@ describe('workers that are terminated', PATIENCE, () => {
     const random = createRandom(SEED);
     const alive = 3;
     // One slot more than live at a time: one may be on its way out when its heir comes.
-    const crew = new Crew(alive + 1, KILLS);
+    const workers = Math.ceil(KILLS / alive) * alive;
+    const crew = new Crew(alive + 1, workers);
     const habits: Habit[] = ['record', 'close', 'read'];
-    for (let first = 0; first < KILLS; first += alive) {
+    for (let first = 0; first < workers; first += alive) {
       const starts = habits.map((habit, index) => crew.start(first + index, habit));
       for (const [index, worker] of (await Promise.all(starts)).entries()) {
         crew.tracker.releaseOnExit(worker);
