@@ -202,6 +202,28 @@ describe('a deadline', () => {
     expect(remaining).toEqual([5000, Infinity]);
   });
 
+  it('leaves no timer behind when the answer came in time', async () => {
+    const { scheduler, gpu, cpu } = twoDevices();
+    const left = new Map<unknown, number>();
+    const timers = {
+      after(delayMs: number, action: () => void) {
+        const timer = scheduler.after(delayMs, () => {
+          left.delete(timer);
+          action();
+        });
+        left.set(timer, delayMs);
+        return timer;
+      },
+      cancel(timer: unknown) {
+        left.delete(timer);
+        scheduler.cancel(timer as ReturnType<typeof scheduler.after>);
+      },
+    };
+    const dispatcher = inVirtualTime([gpu, cpu], { timers }).dispatcher(scheduler);
+    unwrap(await scheduler.run(() => dispatcher.run(REQUEST, undefined, { deadlineMs: 123_456 })));
+    expect([...left.values()]).not.toContain(123_456);
+  });
+
   it.each<[unknown, typeof TypeError | typeof RangeError]>([
     ['1', TypeError],
     [null, TypeError],

@@ -87,7 +87,7 @@ describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
       expect(attempts).toHaveLength(gpu.counts.calls + cpu.counts.calls);
       for (const peak of peaks()) expect(peak).toBeLessThanOrEqual(capBytes);
       // What was promised is what was taken.
-    expect(peaks()[0]).toBe(peaks()[1]);
+      expect(peaks()[0]).toBe(peaks()[1]);
       expect(gpu.simulatedMemory.ownBytes).toBe(0);
       expectNothingHeld();
     },

@@ -121,6 +121,29 @@ describe('a policy that wants an operand kept', () => {
     expect(dispatcher.breaker('gpu:0')?.state).toBe('open');
   });
 
+  it('and is given up while it probes a GPU: the next one may probe it, without waiting for the lease to end', async () => {
+    let isBroken = true;
+    const { scheduler, dispatcher } = keeper({
+      fault: () => (isBroken ? { kind: 'transient', afterMs: 1 } : undefined),
+    });
+    const breaker = dispatcher.breaker('gpu:0');
+    const matrix = matrixOf(1000);
+    const states: unknown[] = [];
+    await scheduler.run(async () => {
+      while (breaker?.state === 'closed') unwrap(await dispatcher.run(best(matrix)));
+      isBroken = false;
+      for (let i = 0; i < 50 && breaker?.snapshot().probes.started === 0; i++) {
+        const controller = new AbortController();
+        scheduler.after(1, () => controller.abort());
+        const run = dispatcher.run(best(matrix), undefined, { signal: controller.signal });
+        states.push(breaker?.state);
+        expect(await run).toMatchObject({ ok: false, error: { kind: 'aborted' } });
+      }
+      expect([states.at(-1), breaker?.snapshot().probes.started]).toEqual(['half-open', 1]);
+      expect(breaker?.snapshot()).toMatchObject({ state: 'open', cause: 'probe-undecided' });
+    });
+  });
+
   it('goes on with the upload while anybody waits, and aborts it when nobody does', async () => {
     const { scheduler, gpu, dispatcher, uploads } = keeper();
     const matrix = matrixOf(10_000);
@@ -142,9 +165,11 @@ describe('a policy that wants an operand kept', () => {
       await scheduler.sleep(10);
       third.abort();
       expect(await run).toMatchObject({ ok: false, error: { kind: 'aborted' } });
+      expect(gpu.residency(other).residentBytes).toBe(0);
+      // Had it gone on, it would have been told of at its end.
+      await scheduler.sleep(1000);
     });
     expect(uploads).toHaveLength(1);
-    expect(gpu.residency(other).residentBytes).toBe(0);
   });
 });
 

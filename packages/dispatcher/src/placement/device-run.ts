@@ -26,6 +26,7 @@ export class DeviceRun {
 
   async run(): Promise<TurnEnd> {
     let end = await this.#inQueue(this.#firstTurn(), this.#choice.serviceMs, runTurn);
+    this.#giveBackProbe();
     for (let i = 0; i < this.#standIns.length && end.kind === 'failed'; i++) {
       if (this.#job.signal?.aborted === true) break;
       const backend = this.#standIns[i];
@@ -37,9 +38,18 @@ export class DeviceRun {
   }
 
   /** Does what remains in pieces, each of which falls back by itself. */
-  resume(unfinished: UnfinishedRun): Promise<TurnEnd> {
+  async resume(unfinished: UnfinishedRun): Promise<TurnEnd> {
     const turn = this.#firstTurn();
-    return this.#inQueue(turn, this.#choice.serviceMs, () => resumeOnDevice(turn, unfinished));
+    const end = await this.#inQueue(turn, this.#choice.serviceMs, () => resumeOnDevice(turn, unfinished));
+    this.#giveBackProbe();
+    return end;
+  }
+
+  /** A turn that ended before its first attempt, aborted or without memory, leaves the next request to probe the device. */
+  #giveBackProbe(): void {
+    const { probe, backend } = this.#choice;
+    if (!probe || this.reports.some((report) => report.backend === backend.id)) return;
+    this.#means.places.get(backend)?.breaker.record('aborted', 0, true);
   }
 
   #firstTurn(): DeviceTurn {

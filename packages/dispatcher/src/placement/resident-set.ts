@@ -158,7 +158,7 @@ export class ResidentSet {
       deviceId: this.#backend.id,
       operandId: operand.id,
       bytes,
-      latencyMs: nowMs - startedAtMs,
+      latencyMs: transferMs(sent.value, nowMs - startedAtMs),
       nowMs,
     });
     return sent;
@@ -229,6 +229,11 @@ export class ResidentSet {
     const event: ResidencyEvent = { device: this.#backend.id, kind, operandId: operand.id, bytes };
     residencyChannel.publish(event);
   }
+}
+
+/** Without the wait behind other work, where the backend can tell. */
+function transferMs({ fused, uploadMs }: PhaseTimes, elapsedMs: number): number {
+  return !fused && uploadMs > 0 ? uploadMs : elapsedMs;
 }
 
 function usedNothing(): void {}
