@@ -307,6 +307,15 @@ describe('samples', () => {
     expect(errorOf(policy)).toBeCloseTo(1, 1);
   });
 
+  it('learns what is left of a latency where the backend tells the wait alone', () => {
+    const policy = taught();
+    const { attempt, ...rest } = sampleOf(CPU, LARGE, 3 * trueMs(CPU, LARGE), { fused: true, queued: true });
+    const phases = { ...attempt.phases, queueMs: 900, totalMs: 900 + attempt.phases.totalMs };
+    for (let i = 0; i < 60; i++) policy.observe({ ...rest, attempt: { ...attempt, latencyMs: phases.totalMs, phases } });
+    expect(errorOf(policy)).toBeGreaterThan(2.5);
+    expect(errorOf(policy)).toBeLessThan(3.5);
+  });
+
   it('learns from the phases where a backend tells them, whatever the wait was', () => {
     const policy = taught();
     for (let i = 0; i < 20; i++) policy.observe(sampleOf(CPU, LARGE, trueMs(CPU, LARGE), { queued: true }));

@@ -65,6 +65,15 @@ describe('a policy that wants an operand kept', () => {
     expect(heard).toEqual([`gpu:0 kept ${matrix.id} 800`]);
   });
 
+  it('is told what the upload took, without the wait behind other work', async () => {
+    const { scheduler, dispatcher, uploads } = keeper();
+    const matrices = [matrixOf(100), matrixOf(100)];
+    await scheduler.run(() => Promise.all(matrices.map(async (matrix) => unwrap(await dispatcher.run(best(matrix))))));
+    expect(uploads).toMatchObject([{ latencyMs: 0.8 }, { latencyMs: 0.8 }]);
+    const [first, second] = uploads;
+    expect(second.nowMs).toBeGreaterThan(first.nowMs + 0.79);
+  });
+
   it('has graphs sent too', async () => {
     const { scheduler, gpu, dispatcher } = keeper();
     const graph = graphFromEdges(2, [[0, 1, 0.5]]);

@@ -110,7 +110,10 @@ export class Knowledge {
 /** Milliseconds the run itself took, sending the request's own bytes included; NaN where that cannot be told. */
 function runTimeOf({ work, attempt, uploadedBytes, queued }: DispatchSample): number {
   const { phases } = attempt;
-  if (phases === undefined || phases.fused) return queued ? NaN : attempt.latencyMs;
+  if (phases === undefined || phases.fused) {
+    if (!queued) return attempt.latencyMs;
+    return phases !== undefined && phases.queueMs > 0 ? phases.kernelMs : NaN;
+  }
   const ms = phases.kernelMs + phases.downloadMs;
   return uploadedBytes > work.requestBytes ? ms : ms + phases.uploadMs;
 }
