@@ -311,7 +311,8 @@ describe('samples', () => {
     const policy = taught();
     const { attempt, ...rest } = sampleOf(CPU, LARGE, 3 * trueMs(CPU, LARGE), { fused: true, queued: true });
     const phases = { ...attempt.phases, queueMs: 900, totalMs: 900 + attempt.phases.totalMs };
-    for (let i = 0; i < 60; i++) policy.observe({ ...rest, attempt: { ...attempt, latencyMs: phases.totalMs, phases } });
+    for (let i = 0; i < 60; i++)
+      policy.observe({ ...rest, attempt: { ...attempt, latencyMs: phases.totalMs, phases } });
     expect(errorOf(policy)).toBeGreaterThan(2.5);
     expect(errorOf(policy)).toBeLessThan(3.5);
   });
