@@ -22,8 +22,9 @@ export interface Dispatcher {
    * @param output receives the answer; must have the request's exact size, share no memory with its inputs, and stay
    * untouched until the promise settles. Made here when left out. After a failed run its contents mean nothing.
    * @returns the answer with how it came about, or why no allowed device gave one:
-   * `'aborted'` when the signal fired, otherwise the kind of the last attempt's error, or `'unsupported'` when the
-   * policy allowed no device.
+   * `'aborted'` when the signal fired, `'deadline-exceeded'` when the time was over, otherwise the kind of the last
+   * attempt's error; without one `'unsupported'` when the policy allowed no device, `'device-lost'` when the only one
+   * allowed is lost, or `'out-of-memory'` when it had no room for even the smallest piece.
    */
   run<R extends OperationRequest>(
     request: R,

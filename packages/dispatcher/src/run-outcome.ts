@@ -38,7 +38,10 @@ export interface RunError {
   readonly message: string;
   /** `null` when the run ended before a device was chosen. */
   readonly decision: Decision | null;
-  /** Every try in order; empty when none was made. */
+  /**
+   * Every try that had ended, in order; empty when none was made. A piece that was given up by an abort may end later: it
+   * is recorded in the tracker then.
+   */
   readonly attempts: readonly AttemptReport[];
   readonly latencyMs: number;
   /** The last attempt's error; `null` when no attempt was made. */
