@@ -1,7 +1,8 @@
-import { explore, type Program, type ThreadMemory } from '@gearshift/schedule-explorer';
-import { describe, expect, it } from 'vitest';
+import type { ThreadMemory } from '@gearshift/schedule-explorer';
+import { describe, it } from 'vitest';
 import type { SharedMemory } from '../src/protocol/shared-memory.js';
 import { announcement, NEWS_CELL, SEQUENCE_CELL } from './schedules/announcement.js';
+import { expectFound } from './schedules/expect-found.js';
 import { PRODUCT, publication, succession, type Protocol } from './schedules/scenarios.js';
 
 /*
@@ -14,12 +15,6 @@ const PATIENCE = { timeout: 600_000 };
 
 /** The product's memory has no store, for the very reason that is shown here; the explorer's has. */
 type Storing = SharedMemory & Pick<ThreadMemory, 'store'>;
-
-function expectFound(program: Program, problem: RegExp): void {
-  const { violation } = explore(program);
-  expect(violation?.problem).toMatch(problem);
-  expect(violation?.events.length).toBeGreaterThan(0);
-}
 
 /** Where a copy lies, and the other one. */
 const copyAt = (

@@ -2,7 +2,9 @@ import { explore, type Program } from '@gearshift/schedule-explorer';
 import { describe, expect, it } from 'vitest';
 import { announcement } from './schedules/announcement.js';
 import { FULL_EFFORT } from './effort.js';
+import { naming } from './schedules/naming.js';
 import { publication, succession } from './schedules/scenarios.js';
+import { summing } from './schedules/summing.js';
 
 /*
  * The product's own protocol source, in every order that JavaScript's memory model allows, with a kill before each step.
@@ -17,15 +19,45 @@ const CASES: readonly [string, Program][] = [
   ['a writer that closes, and an heir', succession({ slots: 1, heirs: 1, closes: true, readers: 0 })],
   ['news of one publication', announcement({ publications: 1, reads: 2, parentReadsBefore: true })],
   ['news of two publications', announcement({ publications: 2, reads: 2, parentReadsBefore: false })],
+  ['two threads that ask for one name', naming({ places: 2, threads: [[7], [7]], latecomer: [8, 7] })],
+  ['two threads that ask for two names', naming({ places: 2, threads: [[7], [8]], latecomer: [7, 8] })],
+  [
+    'the same, each for both',
+    naming({
+      places: 2,
+      threads: [
+        [7, 8],
+        [8, 7],
+      ],
+      latecomer: [7, 8],
+    }),
+  ],
+  ['more names than places', naming({ places: 1, threads: [[7], [8]], latecomer: [7, 8] })],
+  [
+    'three threads, three names, two places',
+    naming({
+      places: 2,
+      threads: [
+        [7, 8],
+        [8, 7],
+        [7, 9],
+      ],
+      latecomer: [9],
+    }),
+  ],
+  ['sums of a worker that may be killed, its heir and a reader', summing({ publications: 1, reads: 1 })],
 ];
 
-/** About a minute of one core more. */
+/** About two minutes of one core more. */
 const LONG_CASES: readonly [string, Program][] = [
   ['an heir, two slots', succession({ slots: 2, heirs: 1, closes: false, readers: 0 })],
   ['two heirs of one slot', succession({ slots: 1, heirs: 2, closes: false, readers: 0 })],
   ['a writer that closes, an heir and a reader', succession({ slots: 1, heirs: 1, closes: true, readers: 1 })],
   ['a writer that may be killed, an heir and a reader', succession({ slots: 1, heirs: 1, closes: false, readers: 1 })],
   ['news of two publications, seen before', announcement({ publications: 2, reads: 1, parentReadsBefore: true })],
+  ['sums, and a reader who reads twice', summing({ publications: 1, reads: 2 })],
+  ['sums that were published twice', summing({ publications: 2, reads: 1 })],
+  ['sums that were published twice, and a reader who reads twice', summing({ publications: 2, reads: 2 })],
 ];
 
 /** No time that passes is a failure: a busy machine only takes longer. */
@@ -51,6 +83,17 @@ describe('every interleaving', PATIENCE, () => {
       succession({ slots: 1, heirs: 0, closes: true, readers: 0 }),
     ],
     ['news that a parent waits for', announcement({ publications: 1, reads: 0, parentReadsBefore: true })],
+    [
+      'two names that two threads ask for',
+      naming({
+        places: 2,
+        threads: [
+          [7, 8],
+          [8, 7],
+        ],
+        latecomer: [7, 8],
+      }),
+    ],
   ];
   const COUNTED_LONG: readonly [string, Program][] = [['fifteen million', publication(3, 0, 1)]];
 

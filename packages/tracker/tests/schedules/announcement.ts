@@ -3,77 +3,32 @@ import { FIGURES, FIGURES_SHAPE, layOut } from '../../src/layout.js';
 import { claimSlot, releaseOwner } from '../../src/protocol/ownership.js';
 import type { SharedMemory } from '../../src/protocol/shared-memory.js';
 import { TrackedOperation } from '../../src/tracked-operation.js';
+import { changeMemory, integerAt, SmallMemory, type KeptCells, type MemoryChange } from './small-memory.js';
 
 /*
  * The tracker's own class for one operation, from claiming a slot to the snapshot: what was acknowledged must be in the next
  * snapshot of whoever learnt of it, although snapshots are built anew only when there is news.
  *
- * Only fallbacks are recorded, so all figures but two stay 0; those are left out, or nobody would live to see the
- * end of the exploration.
+ * Only fallbacks are recorded, so all figures but two stay 0; those are left out.
  */
 const LAYOUT = layOut({ slotCount: 1, operationCount: 1, nameCount: 0 });
 const BLOCK = LAYOUT.block(0, 0);
-const KEPT_FIGURES: readonly number[] = [FIGURES.records, FIGURES.fallbacks];
-const INTEGER_CELLS = [
-  LAYOUT.ownership.highWaterCell,
-  LAYOUT.ownership.firstOwnerCell,
-  LAYOUT.newsCell(0),
-  BLOCK.sequenceCell,
-];
-const ACKNOWLEDGED = INTEGER_CELLS.length;
+const KEPT: KeptCells = {
+  integerCells: [
+    LAYOUT.ownership.highWaterCell,
+    LAYOUT.ownership.firstOwnerCell,
+    LAYOUT.newsCell(0),
+    BLOCK.sequenceCell,
+  ],
+  dataCell: BLOCK.dataCell,
+  copyCells: FIGURES_SHAPE.copyCells,
+  numbers: [FIGURES.records, FIGURES.fallbacks],
+};
+const ACKNOWLEDGED = KEPT.integerCells.length;
 const WRITER_TOKEN = 1;
 
 export const NEWS_CELL = LAYOUT.newsCell(0);
 export const SEQUENCE_CELL = BLOCK.sequenceCell;
-
-/** The cells of the real layout on the few that the explorer has. */
-class SmallMemory implements SharedMemory {
-  readonly #memory: ThreadMemory;
-
-  constructor(memory: ThreadMemory) {
-    this.#memory = memory;
-  }
-
-  load(integerCell: number): number {
-    return this.#memory.load(integerAt(integerCell));
-  }
-
-  add(integerCell: number, amount: number): number {
-    return this.#memory.add(integerAt(integerCell), amount);
-  }
-
-  compareExchange(integerCell: number, expected: number, replacement: number): number {
-    return this.#memory.compareExchange(integerAt(integerCell), expected, replacement);
-  }
-
-  copyIn(numberCell: number, source: Float64Array, start: number, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const cell = numberAt(numberCell + i);
-      if (cell !== undefined) this.#memory.copyIn(cell, source, start + i, 1);
-      else if (source[start + i] !== 0) throw new Error(`figure ${start + i} is not 0`);
-    }
-  }
-
-  copyOut(numberCell: number, target: Float64Array, start: number, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const cell = numberAt(numberCell + i);
-      if (cell === undefined) target[start + i] = 0;
-      else this.#memory.copyOut(cell, target, start + i, 1);
-    }
-  }
-}
-
-function integerAt(cell: number): number {
-  const index = INTEGER_CELLS.indexOf(cell);
-  if (index === -1) throw new Error(`integer cell ${cell} is not part of this`);
-  return index;
-}
-
-function numberAt(cell: number): number | undefined {
-  const copy = Math.floor((cell - BLOCK.dataCell) / FIGURES_SHAPE.copyCells);
-  const kept = KEPT_FIGURES.indexOf((cell - BLOCK.dataCell) % FIGURES_SHAPE.copyCells);
-  return kept === -1 ? undefined : copy * KEPT_FIGURES.length + kept;
-}
 
 interface Reading {
   /** What the thread knew to be published before it asked. */
@@ -94,8 +49,7 @@ interface AnnouncementOptions {
   readonly reads: number;
   /** Whether the parent takes a snapshot before the worker ends; after its release it always does. */
   readonly parentReadsBefore: boolean;
-  /** What a careless change would make of the memory. */
-  readonly change?: (memory: SharedMemory) => Partial<SharedMemory>;
+  readonly change?: MemoryChange;
   /** Whether a release is announced; the product does. */
   readonly announcesRelease?: boolean;
 }
@@ -112,21 +66,11 @@ export function announcement({
   change = () => ({}),
   announcesRelease = true,
 }: AnnouncementOptions): Program {
-  const on = (memory: ThreadMemory): SharedMemory => {
-    const small = new SmallMemory(memory);
-    return {
-      load: (cell) => small.load(cell),
-      add: (cell, amount) => small.add(cell, amount),
-      compareExchange: (cell, expected, replacement) => small.compareExchange(cell, expected, replacement),
-      copyIn: (cell, source, start, count) => small.copyIn(cell, source, start, count),
-      copyOut: (cell, target, start, count) => small.copyOut(cell, target, start, count),
-      ...change(small),
-    };
-  };
+  const on = (memory: ThreadMemory): SharedMemory => changeMemory(new SmallMemory(memory, KEPT), change);
   const trackedOn = (memory: SharedMemory) => new TrackedOperation(memory, LAYOUT, 0, 1);
   return {
-    integers: new Array<number>(INTEGER_CELLS.length + 1).fill(0),
-    numbers: new Array<number>(2 * KEPT_FIGURES.length).fill(0),
+    integers: new Array<number>(KEPT.integerCells.length + 1).fill(0),
+    numbers: new Array<number>(2 * KEPT.numbers.length).fill(0),
     threads: [
       {
         name: 'worker',
@@ -172,7 +116,7 @@ export function announcement({
       }
       const [, parent] = threads;
       const last = parent.killed ? undefined : (parent.value as Reading[]).at(-1);
-      const published = integers[integerAt(SEQUENCE_CELL)];
+      const published = integers[integerAt(KEPT, SEQUENCE_CELL)];
       return last?.version === published ? undefined : `${published} published, the parent saw ${last?.version}`;
     },
   };
