@@ -3,6 +3,7 @@ import { createMatrix, unwrap, type PreparedRequest, type TopKOutput } from '@ge
 import {
   createSimulatedDevice,
   createVirtualScheduler,
+  type DeviceCall,
   type SimulatedDeviceOptions,
 } from '@gearshift/test-kit/simulated-device';
 import type { DispatcherOptions } from '../src/index.js';
@@ -109,14 +110,18 @@ describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
   });
 
   it.each(BATCHES)('%i rows while somebody outside takes all but a seventh of it: smaller pieces', async (rows) => {
+    const sizes: number[] = [];
+    const fault = ({ load }: DeviceCall) => void sizes.push(load?.rows ?? 0);
     const memory = { totalBytes: capBytes / 7, reportedOutsideBytes: () => -8 * GIB };
-    const { scheduler, gpu, cpu, dispatcher, attempts, peaks, expectNothingHeld } = setUp(capBytes, { memory });
+    const { scheduler, gpu, cpu, dispatcher, attempts, peaks, expectNothingHeld } = setUp(capBytes, { memory, fault });
     expectScores(unwrap(await scheduler.run(() => dispatcher.run(requestFor(rows)))).output, rows);
     for (const peak of peaks()) expect(peak).toBeLessThanOrEqual(capBytes);
     const piecesAtLeast = Math.ceil(rows / Math.floor((capBytes / 7 - QUERY_BYTES) / ITEM_BYTES));
     // One ceiling, met by halving: nine tenths of it may still be too much a few times more.
     expect(gpu.counts.outOfMemory).toBeLessThanOrEqual(Math.ceil(Math.log2(7)) + 8);
     expect(gpu.counts.calls + cpu.counts.calls).toBeLessThanOrEqual(gpu.counts.outOfMemory + 2 + 2 * piecesAtLeast);
+    // What ran out of memory is not tried again as it is.
+    if (gpu.counts.outOfMemory > 0) expect(sizes[1]).toBeLessThanOrEqual(sizes[0] / 2);
     if (2 * piecesAtLeast < MOST_PIECES) expect(told(attempts)).not.toContain('+cpu success');
     expect(gpu.simulatedMemory.ownBytes).toBe(0);
     expectNothingHeld();
