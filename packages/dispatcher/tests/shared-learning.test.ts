@@ -2,10 +2,21 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { unwrap } from '@gearshift/contracts';
+import { unwrap, type Backend, type TopKRequest } from '@gearshift/contracts';
+import type { VirtualScheduler } from '@gearshift/test-kit/simulated-device';
 import { createTracker, type Tracker, type TrackerHandle } from '@gearshift/tracker';
 import { adaptivePolicy, createDispatcher } from '../src/index.js';
-import { createMachine } from './fixtures/small-machine.mjs';
+
+interface Machine {
+  readonly scheduler: VirtualScheduler;
+  readonly backends: readonly Backend[];
+  requestOf(rows: number): TopKRequest;
+}
+
+/** The same for all threads, of which some cannot read TypeScript. */
+const { createMachine } = (await import(new URL('./fixtures/small-machine.mjs', import.meta.url).href)) as {
+  createMachine(): Machine;
+};
 
 const SMALL = 10;
 const LARGE = 10_000;
