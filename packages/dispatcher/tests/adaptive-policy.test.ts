@@ -93,7 +93,7 @@ describe('without a choice', () => {
 
   it('learns from one run in 16 once it knows the CPU, and from all as soon as there is a choice', () => {
     const policy = adaptivePolicy();
-    const samples = () => policy.forecast?.('top-k').shapes[0].devices[0].samples;
+    const samples = () => policy.forecast?.('top-k')?.shapes[0].devices[0].samples;
     for (let i = 0; i < 65; i++) policy.observe(sampleOf(CPU, SMALL, 1));
     expect(samples()).toBe(64); // the first one was a warm-up
     for (let i = 0; i < 160; i++) policy.observe(sampleOf(CPU, SMALL, 1));
@@ -310,6 +310,7 @@ describe('samples', () => {
   it('learns what is left of a latency where the backend tells the wait alone', () => {
     const policy = taught();
     const { attempt, ...rest } = sampleOf(CPU, LARGE, 3 * trueMs(CPU, LARGE), { fused: true, queued: true });
+    if (attempt.phases === undefined) throw new Error('expected a sample to have phases');
     const phases = { ...attempt.phases, queueMs: 900, totalMs: 900 + attempt.phases.totalMs };
     for (let i = 0; i < 60; i++)
       policy.observe({ ...rest, attempt: { ...attempt, latencyMs: phases.totalMs, phases } });
