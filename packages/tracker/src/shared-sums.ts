@@ -27,7 +27,10 @@ export interface SharedSums {
   changed(from?: number, to?: number): void;
   /** Whether others have published anything since this was last asked, or {@link total} was. */
   hasNews(): boolean;
-  /** Everybody's, what this thread has not published yet included. Not to be changed; valid until the next call. */
+  /**
+   * Everybody's, what this thread has not published yet included. Not to be changed; valid until the next call. A thread
+   * that publishes again and again while it is read counts as of an earlier time, until the next call that finds it slower.
+   */
   total(): Float64Array;
 }
 

@@ -1,23 +1,33 @@
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { expect } from 'vitest';
 import { createTracker, type MetricsSnapshot, type Tracker } from '../src/index.js';
-
-const WORKER = new URL('fixtures/recording-worker.mjs', import.meta.url);
 
 export const OPERATION = 'top-k';
 
-/** What a worker does besides recording: see the fixture. */
+/** What a worker does besides recording or adding: see the fixtures. */
 export type Habit = 'record' | 'close' | 'read';
 
-/** A tracker and the workers that record into its memory. */
+/** What its workers run: `fixtures/recording-worker.mjs` or `fixtures/adding-worker.mjs`, and what else that is told. */
+export interface CrewTask {
+  readonly fixture: string;
+  readonly data?: object;
+}
+
+const RECORDING: CrewTask = { fixture: 'recording-worker.mjs' };
+
+/** A tracker and the workers that write into its memory. */
 export class Crew {
   readonly tracker: Tracker;
   readonly #stopping = new Int32Array(new SharedArrayBuffer(4));
   readonly #attempted: Int32Array;
   readonly #acknowledged: Int32Array;
+  readonly #task: CrewTask;
   readonly #ends = new Map<Worker, Promise<unknown>>();
 
-  constructor(maxWriters: number, workers: number) {
+  constructor(maxWriters: number, workers: number, task = RECORDING) {
+    this.#task = task;
     this.tracker = createTracker({ operations: [OPERATION], maxWriters });
     this.#attempted = new Int32Array(new SharedArrayBuffer(4 * workers));
     this.#acknowledged = new Int32Array(new SharedArrayBuffer(4 * workers));
@@ -43,8 +53,9 @@ export class Crew {
 
   /** @param rounds without it the worker goes on until it is stopped. */
   async start(worker: number, habit: Habit, rounds = Infinity): Promise<Worker> {
-    const thread = new Worker(WORKER, {
+    const thread = new Worker(new URL(`fixtures/${this.#task.fixture}`, import.meta.url), {
       workerData: {
+        ...this.#task.data,
         handle: this.tracker.share(),
         worker,
         habit,
@@ -63,6 +74,12 @@ export class Crew {
   /** Waits until all of these have ended. */
   async ended(workers: readonly Worker[]): Promise<void> {
     await Promise.all(workers.map(async (worker) => this.#ends.get(worker)));
+  }
+
+  /** A worker who was refused a slot ten thousand times in a row, while there are enough, will never get one. */
+  async untilPublished(worker: number): Promise<void> {
+    while (this.acknowledgedBy(worker) === 0 && this.attemptedBy(worker) < 80_000) await setImmediate();
+    expect(this.acknowledgedBy(worker)).toBeGreaterThan(0);
   }
 
   /** Ends all workers in good order. */

@@ -1,6 +1,6 @@
 import type { ThreadMemory } from '@gearshift/schedule-explorer';
 import { describe, it } from 'vitest';
-import { type placeOf } from '../src/protocol/directory.js';
+import type { placeOf } from '../src/protocol/directory.js';
 import type { SharedMemory } from '../src/protocol/shared-memory.js';
 import { expectFound } from './schedules/expect-found.js';
 import { naming } from './schedules/naming.js';

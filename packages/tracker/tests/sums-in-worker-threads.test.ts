@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it } from 'vitest';
+import { attachTracker, createTracker, SUMS_LENGTH, type Tracker } from '../src/index.js';
+import { createRandom } from './create-random.js';
+import { Crew, type Habit } from './crew.js';
+import { FULL_EFFORT } from './effort.js';
+import { add, sumsOf } from './trackers-of-one-memory.js';
+
+/** No time that passes is a failure: a busy machine only takes longer. */
+const PATIENCE = { timeout: 3_600_000 };
+const ROUNDS = FULL_EFFORT ? 4e5 : 4e3;
+const NEW_TOTALS = FULL_EFFORT ? 1e5 : 1e3;
+const KILLS = FULL_EFFORT ? 600 : 30;
+const MEETINGS = FULL_EFFORT ? 1000 : 100;
+const SEED = 20261123;
+
+const NAMES = ['one', 'other'];
+/** Both sides of where numbers are published only when named, and the ends. */
+const INDICES = [0, 15, 16, SUMS_LENGTH - 1];
+const TASK = { fixture: 'adding-worker.mjs', data: { names: NAMES, indices: INDICES } };
+
+/** What is counted under a name; each publication adds the same to all numbers, so whoever is writing they agree. */
+function countOf(tracker: Tracker, name: string): number {
+  const total = sumsOf(tracker, name).total();
+  const counts = INDICES.map((index) => total[index]);
+  expect(counts).toEqual(INDICES.map(() => counts[0]));
+  return counts[0];
+}
+
+/**
+ * The same, once nothing that was acknowledged is missing. These workers do nothing but publish, so now and then one is too
+ * fast to be read and counts as of an earlier time; a total that stays behind is a loss.
+ */
+function settledCountOf(tracker: Tracker, name: string, acknowledged: number): number {
+  let count = countOf(tracker, name);
+  for (let attempt = 0; attempt < 1000 && count < acknowledged; attempt++) count = countOf(tracker, name);
+  expect(count).toBeGreaterThanOrEqual(acknowledged);
+  return count;
+}
+
+describe('workers that add and end in good order', PATIENCE, () => {
+  it('lose nothing and double nothing, whatever their habits, with fewer slots than workers', async () => {
+    const crew = new Crew(3, 6, TASK);
+    const habits: Habit[] = ['record', 'close', 'read', 'record', 'close', 'read'];
+    const workers = await Promise.all(habits.map((habit, worker) => crew.start(worker, habit, ROUNDS)));
+    await crew.ended(workers);
+    for (const name of NAMES) expect(countOf(crew.tracker, name)).toBe(6 * ROUNDS);
+  });
+
+  it('show no total that is torn or goes back', async () => {
+    const crew = new Crew(3, 3, TASK);
+    const habits: Habit[] = ['record', 'close', 'read'];
+    const workers = await Promise.all(habits.map((habit, worker) => crew.start(worker, habit)));
+    const before = new Map(NAMES.map((name) => [name, 0]));
+    for (let newTotals = 0; newTotals < NEW_TOTALS;) {
+      for (const name of NAMES) {
+        // Before the total, as they go on.
+        const { acknowledged } = crew;
+        if (!sumsOf(crew.tracker, name).hasNews()) continue;
+        newTotals++;
+        const count = countOf(crew.tracker, name);
+        expect(count).toBeGreaterThanOrEqual(before.get(name) ?? 0);
+        before.set(name, settledCountOf(crew.tracker, name, acknowledged));
+        expect(before.get(name)).toBeLessThanOrEqual(crew.attempted);
+      }
+    }
+    await crew.stop(workers);
+    for (const name of NAMES) expect(countOf(crew.tracker, name)).toBe(crew.attempted);
+  });
+});
+
+describe('workers that add and are terminated', PATIENCE, () => {
+  it('at any point tear nothing, block nobody, lose nothing acknowledged and double nothing', async () => {
+    const random = createRandom(SEED);
+    const habits: Habit[] = ['record', 'close', 'read'];
+    const alive = habits.length;
+    const kills = Math.ceil(KILLS / alive) * alive;
+    // One slot more than live at a time: one may be on its way out when its heir comes.
+    const crew = new Crew(alive + 1, kills, TASK);
+    for (let first = 0; first < kills; first += alive) {
+      const starts = habits.map((habit, index) => crew.start(first + index, habit));
+      for (const [index, worker] of (await Promise.all(starts)).entries()) {
+        crew.tracker.releaseOnExit(worker);
+        // Half of them live until they have published, so that each of these must have found a slot.
+        if (random(2) === 0) await crew.untilPublished(first + index);
+        for (let reads = random(200); reads > 0; reads--) countOf(crew.tracker, NAMES[0]);
+        await worker.terminate();
+        for (const name of NAMES) {
+          const { acknowledged } = crew;
+          expect(settledCountOf(crew.tracker, name, acknowledged)).toBeLessThanOrEqual(crew.attempted);
+        }
+      }
+    }
+    // Every slot is free again, and what the dead added counts on in it.
+    const before = NAMES.map((name) => countOf(crew.tracker, name));
+    const heirs = Array.from({ length: alive + 1 }, () => attachTracker(crew.tracker.share()));
+    for (const heir of heirs) {
+      for (const name of NAMES) for (const index of INDICES) add(sumsOf(heir, name), index, 1);
+      expect(heir.flush()).toBe(true);
+    }
+    const after = NAMES.map((name) => countOf(crew.tracker, name));
+    expect(after).toEqual(before.map((count) => count + heirs.length));
+  });
+});
+
+describe('workers that ask for the same names at once', PATIENCE, () => {
+  const WORKERS = 2;
+
+  /** Two workers meet at tracker after tracker; returns what each was refused. */
+  async function meet(trackers: readonly Tracker[], names: readonly string[]): Promise<string[][]> {
+    const arrivals = new Int32Array(new SharedArrayBuffer(4 * trackers.length));
+    const handles = trackers.map((tracker) => tracker.share());
+    const answers = Array.from({ length: WORKERS }, async (_, worker) => {
+      const workerData = { handles, worker, workers: WORKERS, names, arrivals };
+      const thread = new Worker(new URL('fixtures/naming-worker.mjs', import.meta.url), { workerData });
+      const ended = once(thread, 'exit');
+      const [refused] = (await once(thread, 'message')) as [string[]];
+      await ended;
+      return refused;
+    });
+    return Promise.all(answers);
+  }
+
+  const trackers = (maxSums: number): Tracker[] =>
+    Array.from({ length: MEETINGS }, () => createTracker({ operations: ['top-k'], maxWriters: WORKERS, maxSums }));
+  const names = Array.from({ length: 6 }, (_, index) => `name ${index}`);
+
+  it('find one place for each name, and no two names in one', async () => {
+    const places = trackers(names.length);
+    expect(await meet(places, names)).toEqual([[], []]);
+    for (const tracker of places) {
+      for (const [index, name] of names.entries()) {
+        const total = sumsOf(tracker, name).total();
+        expect([total[0], total[1]]).toEqual([WORKERS, WORKERS * index]);
+      }
+    }
+  });
+
+  it('agree on the names that there is no room for', async () => {
+    const places = trackers(names.length - 2);
+    const [refused, alsoRefused] = await meet(places, names);
+    expect(new Set(refused)).toEqual(new Set(alsoRefused));
+    expect(refused).toHaveLength(2 * MEETINGS);
+    for (const [place, tracker] of places.entries()) {
+      for (const [index, name] of names.entries()) {
+        const sums = tracker.sums(name);
+        expect(sums === undefined).toBe(refused.includes(`${place} ${name}`));
+        if (sums !== undefined) expect([sums.total()[0], sums.total()[1]]).toEqual([WORKERS, WORKERS * index]);
+      }
+    }
+  });
+});
