@@ -5,9 +5,11 @@ import {
   attachTracker,
   createTracker,
   NO_METRICS,
+  SUMS_LENGTH,
   TRACKER_DEFAULTS,
   type EndingWorker,
   type MetricsSnapshot,
+  type SharedSums,
   type Tracker,
   type TrackerHandle,
   type TrackerOptions,
@@ -19,6 +21,9 @@ it('makes trackers of options or of handles', () => {
   expectTypeOf(attachTracker).parameters.toEqualTypeOf<[handle: TrackerHandle]>();
   expectTypeOf(attachTracker).returns.toEqualTypeOf<Tracker>();
   expectTypeOf(TRACKER_DEFAULTS.windowSize).toEqualTypeOf<100>();
+  expectTypeOf(TRACKER_DEFAULTS.maxSums).toEqualTypeOf<48>();
+  expectTypeOf<TrackerOptions['maxSums']>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<TrackerHandle['maxSums']>().toEqualTypeOf<number>();
   // @ts-expect-error there is no such option
   createTracker({ window: 10 });
   // @ts-expect-error a window is a number
@@ -50,6 +55,31 @@ it('answers with snapshots that are read-only, and can be written by hand', () =
   tracker.snapshot('top-k').speedup = 1;
   // @ts-expect-error a handle is read-only
   tracker.share().windowSize = 1;
+});
+
+it('keeps sums that are undefined when there is no room, and whose total is not confused with the own share', () => {
+  const tracker = createTracker({ maxSums: 1 });
+  expectTypeOf(tracker.sums).parameters.toEqualTypeOf<[name: string]>();
+  expectTypeOf(tracker.sums('a')).toEqualTypeOf<SharedSums | undefined>();
+  expectTypeOf<SharedSums['own']>().toEqualTypeOf<Float64Array>();
+  expectTypeOf<SharedSums['changed']>().parameters.toEqualTypeOf<
+    [from?: number | undefined, to?: number | undefined]
+  >();
+  expectTypeOf<SharedSums['hasNews']>().returns.toEqualTypeOf<boolean>();
+  expectTypeOf<SharedSums['total']>().returns.toEqualTypeOf<Float64Array>();
+  expectTypeOf<typeof SUMS_LENGTH>().toEqualTypeOf<256>();
+  // @ts-expect-error a name is a string
+  tracker.sums(1);
+  // @ts-expect-error there may be no room
+  tracker.sums('a').total();
+});
+
+it('lets nobody replace the share of a thread, which is changed in place', () => {
+  const replace = (sums: SharedSums): void => {
+    // @ts-expect-error it is read-only
+    sums.own = new Float64Array(SUMS_LENGTH);
+  };
+  expectTypeOf(replace).parameter(0).toEqualTypeOf<SharedSums>();
 });
 
 it('knows workers', () => {
