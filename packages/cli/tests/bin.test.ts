@@ -26,7 +26,7 @@ describe('search over text', () => {
     );
     expect(stdout.match(/^\d\. /gm)).toHaveLength(2);
     expect(stdout).toMatch(/^Answered by cpu: /m);
-    expect(stdout).toMatch(/^Because {4}too-small: .*\(policy threshold\)$/m);
+    expect(stdout).toMatch(/^Because {4}no-device: there is no GPU backend \(policy adaptive\)$/m);
     expect(stdout).toMatch(/^Latency {4}[\d.]+(e-\d)? ms$/m);
     expect(stdout).toMatch(/^Snapshot {3}.*cpuAvgMs/m);
   });
@@ -49,7 +49,7 @@ describe('search over text', () => {
     expect(report).toMatchObject({
       query: 'when does the breaker open',
       backend: 'cpu',
-      decision: { backend: 'cpu', device: 'cpu', reason: 'too-small', policy: 'threshold' },
+      decision: { backend: 'cpu', device: 'cpu', reason: 'no-device', policy: 'adaptive' },
     });
     expect(report.results).toHaveLength(3);
     expect(report.results[0]).toEqual({
@@ -117,7 +117,7 @@ describe('search over vectors', () => {
       { query: 1, row: 0, score: 1 },
       { query: 1, row: 2, score: diagonal },
     ]);
-    expect(facts).toMatchObject({ query: 'q.npy', backend: 'cpu', decision: { reason: 'too-small' } });
+    expect(facts).toMatchObject({ query: 'q.npy', backend: 'cpu', decision: { reason: 'no-device' } });
 
     const forPeople = runBin(args, folder);
     expect(forPeople.stdout).toMatch(
