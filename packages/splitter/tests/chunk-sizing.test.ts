@@ -229,3 +229,36 @@ describe('planChunks and reserveWhole', () => {
     expect(reserveWhole(3, { maxChunkItems: 2 })).toBeNull();
   });
 });
+
+describe('memory that others hold just now', () => {
+  /** A run of 50 items beside a reservation of 95 of 100; tells the sizes of its pieces. */
+  const setUp = (memoryWaitMs: number) => {
+    const time = new VirtualTime();
+    const budget = createMemoryBudget(new FakeDevice(1e6), { clock: time.clock, capBytes: 1000 });
+    const held = unwrap(budget.reserve(950));
+    const pieces: number[] = [];
+    const options = { ...time.options(), budget, bytesPerItem: 10, memoryWaitMs };
+    const run = runRanges(50, options, (start, end) => {
+      pieces.push(end - start);
+      return ok(null);
+    });
+    return { time, held, pieces, run };
+  };
+
+  it('is waited for rather than working in crumbs', async () => {
+    const { time, held, pieces, run } = setUp(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(pieces).toEqual([]);
+    held.release();
+    unwrap(await time.until(run));
+    expect(pieces).toEqual([50]);
+  });
+
+  it('is not waited for longer than allowed, and once only', async () => {
+    const { time, pieces, run } = setUp(600);
+    const startedMs = time.nowMs;
+    unwrap(await time.until(run));
+    expect(pieces).toEqual(new Array(10).fill(5));
+    expect(time.nowMs - startedMs).toBe(600);
+  });
+});

@@ -2,7 +2,7 @@ import type { MemoryBudget } from '../memory/memory-budget.js';
 import type { Reservation } from '../memory/reservation.js';
 import { bytesOf, type CheckedLimits } from '../sizing/chunk-limits.js';
 import { createChunkSizer, type ChunkSizer } from '../sizing/chunk-sizer.js';
-import { freeBytesOf, nextChunkItems, unitOf } from '../sizing/next-chunk.js';
+import { freeBytesOf, isCrumb, nextChunkItems, unitOf } from '../sizing/next-chunk.js';
 import type { Clock } from '../clock.js';
 import type { ChunkCall } from './chunk-work.js';
 
@@ -21,6 +21,7 @@ export class Lane<V, E> {
   readonly #clock: Clock;
   /** Made when there is something to remember: most runs never run out of memory. */
   #sizer: ChunkSizer | undefined;
+  #takesCrumbs = false;
 
   constructor(call: ChunkCall<V, E>, limits: CheckedLimits, isStandIn: boolean, clock: Clock) {
     this.call = call;
@@ -38,10 +39,21 @@ export class Lane<V, E> {
     return this.#sizer;
   }
 
-  /** The next piece of `[start, end)`, its memory reserved; null when there is none for even the smallest. */
+  /** The wait for others was long enough: from now on any piece will do. Says whether that changes anything. */
+  settleForCrumbs(): boolean {
+    const changed = !this.#takesCrumbs;
+    this.#takesCrumbs = true;
+    return changed;
+  }
+
+  /**
+   * The next piece of `[start, end)`, its memory reserved; null when there is none for even the smallest, or for crumbs
+   * only, because of others.
+   */
   take(start: number, end: number, mostItems: number): Piece | null {
     let items = Math.min(mostItems, nextChunkItems(end - start, this.limits, this.#sizer));
     if (items === 0) return null;
+    if (!this.#takesCrumbs && isCrumb(items, Math.min(mostItems, end - start), this.limits)) return null;
     const { budget } = this.limits;
     if (budget === undefined) return { start, end: start + items, reservation: null };
     let reserved = budget.reserve(bytesOf(this.limits, items));

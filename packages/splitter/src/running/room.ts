@@ -9,7 +9,7 @@ import type { Watch } from './watch.js';
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Waits until the smallest piece of `[start, end)` can have its memory. Holds none meanwhile, so that runs that wait for
+ * Waits until a piece of `[start, end)` can have its memory, in the end the smallest. Holds none meanwhile, so that runs that wait for
  * each other cannot block each other.
  *
  * @param whyStop why nothing more should begin, if so.
@@ -40,8 +40,9 @@ export async function waitForRoom<V, E>(
     if (mayFree && (leftMs <= 0 || budget.reservedBytes() === 0)) {
       mayFree = false;
       if (await freeIdleMemory(run, watch)) budget.refresh();
-    } else if (leftMs <= 0) return { kind: 'overloaded', message: `${wanted} is available` };
-    else await watch.pause(Math.min(LOOK_AGAIN_MS, leftMs), (listener) => budget.onRelease(listener));
+    } else if (leftMs <= 0) {
+      if (!lane.settleForCrumbs()) return { kind: 'overloaded', message: `${wanted} is available` };
+    } else await watch.pause(Math.min(LOOK_AGAIN_MS, leftMs), (listener) => budget.onRelease(listener));
   }
 }
 

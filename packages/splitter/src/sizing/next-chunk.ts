@@ -15,6 +15,19 @@ export function nextChunkItems(remaining: number, limits: CheckedLimits, sizer: 
   return Math.max(smallest, Math.ceil(remaining / Math.ceil(remaining / largest)));
 }
 
+/** What is free may be this share of what will be, once pieces under way have given back theirs, before it is worth taking. */
+const LEAST_SHARE = 1 / 8;
+
+/**
+ * Whether so few of the `remaining` items fit only because others hold the memory just now. Work in crumbs takes many times
+ * as long as work that waits its turn.
+ */
+export function isCrumb(items: number, remaining: number, { budget }: CheckedLimits): boolean {
+  if (budget === undefined || items >= remaining) return false;
+  const available = budget.availableBytes();
+  return available < LEAST_SHARE * (available + budget.reservedBytes());
+}
+
 /** What keeps a piece from having more items. */
 export function splitReason(limits: CheckedLimits, sizer: ChunkSizer | undefined): SplitReason {
   const fitting = itemsThatFit(limits);
