@@ -64,6 +64,8 @@ export class AttemptRunner {
   readonly #clock: () => number;
   readonly #gpus: GuardedAttempts;
   readonly #lanes = new Map<Backend, Lane>();
+  #lastBackend: Backend | undefined;
+  #lastLane: Lane = { underWay: 0 };
 
   constructor(options: AttemptRunnerOptions) {
     this.#tracker = options.tracker;
@@ -137,8 +139,11 @@ export class AttemptRunner {
   }
 
   #laneOf(backend: Backend): Lane {
+    if (backend === this.#lastBackend) return this.#lastLane;
     let lane = this.#lanes.get(backend);
     if (lane === undefined) this.#lanes.set(backend, (lane = { underWay: 0 }));
+    this.#lastBackend = backend;
+    this.#lastLane = lane;
     return lane;
   }
 

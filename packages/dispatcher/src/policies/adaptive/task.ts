@@ -19,10 +19,14 @@ export interface Task {
 export class TaskList {
   readonly tasks: Task[] = [];
   readonly #byShape = new Map<OperationName, Map<WorkShape, Task>>();
+  /** The one asked for last: most programs ask for the same again, and comparing beats looking up. */
+  #last: Task | undefined;
 
   /** @param work of the first request of its kind; later ones find the same task. */
   of(work: Work): Task {
-    return this.#byShape.get(work.operation)?.get(work.shape) ?? this.#add(work);
+    const last = this.#last;
+    if (last !== undefined && last.operation === work.operation && last.shape === work.shape) return last;
+    return (this.#last = this.#byShape.get(work.operation)?.get(work.shape) ?? this.#add(work));
   }
 
   #add(work: Work): Task {
