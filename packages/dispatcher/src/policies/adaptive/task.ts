@@ -25,7 +25,7 @@ export class TaskList {
   /** @param work of the first request of its kind; later ones find the same task. */
   of(work: Work): Task {
     const last = this.#last;
-    if (last !== undefined && last.operation === work.operation && last.shape === work.shape) return last;
+    if (last?.operation === work.operation && last.shape === work.shape) return last;
     return (this.#last = this.#byShape.get(work.operation)?.get(work.shape) ?? this.#add(work));
   }
 
