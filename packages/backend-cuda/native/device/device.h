@@ -1,0 +1,110 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "device/kernels.h"
+#include "device/pace.h"
+#include "driver/driver.h"
+#include "driver/driver_error.h"
+
+namespace gearshift::cuda {
+
+class MemoryPool;
+class LaneStore;
+class Workers;
+
+/** Calls a driver entry point and has the device judge the answer: GEARSHIFT_CU(device, cuMemFree, address). */
+#define GEARSHIFT_CU(device, entry, ...) (device).note((device).driver().entry(__VA_ARGS__), #entry)
+
+struct DeviceFacts {
+  std::string name;
+  int compute_major = 0;
+  int compute_minor = 0;
+  int multiprocessors = 1;
+  size_t total_bytes = 0;
+};
+
+/**
+ * One GPU, for the whole process: its primary context, our kernels and memory. Counted by reference; the last one to let go
+ * gives everything back. Every method may be called from any thread.
+ *
+ * A fatal error of the driver makes the device lost for the life of the process: its context cannot be made anew here. From
+ * then on nothing is asked of the driver any more.
+ */
+class Device {
+ public:
+  struct Opened {
+    Device* device;  // null: see outcome and reason
+    Outcome outcome;
+    std::string reason;
+  };
+  /** Opens the device with this number, or takes one more reference to it. `hang_ms`: see hang_ns(). */
+  static Opened open(const Driver& driver, int ordinal, double hang_ms);
+  /** Drops a reference. */
+  static void close(Device* device) noexcept;
+
+  const Driver& driver() const noexcept { return driver_; }
+  int ordinal() const noexcept { return ordinal_; }
+  const DeviceFacts& facts() const noexcept { return facts_; }
+  const Kernels& kernels() const noexcept { return kernels_; }
+  MemoryPool& memory() noexcept { return *memory_; }
+  LaneStore& lanes() noexcept { return *lanes_; }
+  Workers& workers() noexcept { return *workers_; }
+  Pace& scan_pace() noexcept { return scan_pace_; }
+  Pace& spread_pace() noexcept { return spread_pace_; }
+
+  /** How long one piece of work, of some milliseconds by design, may take before the device counts as hung. */
+  int64_t hang_ns() const noexcept { return hang_ns_; }
+
+  /** Makes the context the current one of the calling thread: it is a property of the thread, so every entry begins so. */
+  Outcome make_current() noexcept;
+
+  /** Judges the answer of a driver call; a fatal one makes the device lost. */
+  Outcome note(CUresult code, const char* call) noexcept;
+  /** The same for a call that gives something back: when that fails, what the device still holds is not known any more. */
+  void note_clean_up(CUresult code, const char* call) noexcept;
+  /** No completion where there had to be one: memory may still be written to, so nothing can be given back. */
+  Outcome note_hang() noexcept;
+
+  bool is_lost() const noexcept { return lost_.load(std::memory_order_acquire) != 0; }
+  /** The outcome of everything that is asked of a lost device. */
+  Outcome lost_outcome() const noexcept;
+  /** Clean-up calls that failed. */
+  uint64_t failed_clean_ups() const noexcept { return failed_clean_ups_.load(std::memory_order_relaxed); }
+
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+ private:
+  Device(const Driver& driver, int ordinal, int64_t hang_ns) noexcept;
+  Outcome set_up(std::string* reason);
+  void tear_down() noexcept;
+  void lose(CUresult code, const char* call) noexcept;
+
+  const Driver& driver_;
+  const int ordinal_;
+  const int64_t hang_ns_;
+  unsigned references_ = 1;  // guarded by the mutex of the process's devices
+  CUdevice handle_ = 0;
+  CUcontext context_ = nullptr;
+  CUmodule module_ = nullptr;
+  DeviceFacts facts_;
+  Kernels kernels_;
+  std::unique_ptr<MemoryPool> memory_;
+  std::unique_ptr<LaneStore> lanes_;
+  std::unique_ptr<Workers> workers_;
+  Pace scan_pace_;
+  Pace spread_pace_;
+  std::atomic<int> lost_{0};  // the code, or -1 after a hang or a failed clean-up
+  std::atomic<const char*> lost_by_{nullptr};
+  std::atomic<uint64_t> failed_clean_ups_{0};
+};
+
+/** The machine code of the kernels, for every architecture of this build. */
+const void* kernel_image() noexcept;
+
+}  // namespace gearshift::cuda

@@ -1,0 +1,4 @@
+// Everything that goes into the one fatbin. Each file also stands alone.
+#include "kernels/scan.cu"
+#include "kernels/select.cu"
+#include "kernels/spread.cu"

@@ -1,0 +1,112 @@
+#include "operations/scan_launcher.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "device/clock.h"
+#include "operations/transfer.h"
+
+namespace gearshift::cuda {
+namespace {
+
+constexpr double kZeroSquaredNorm = 0x1p-126;
+constexpr double kLeastTrustedSquaredNorm = 0x1p-80;
+constexpr double kMostTrustedSquaredNorm = 0x1p100;
+
+/** As inverse_norm_of in kernels/row_score.cuh, for vectors on the host. */
+float inverse_norm(const float* v, size_t dimensions) noexcept {
+  double sum = 0;
+  for (size_t i = 0; i < dimensions; ++i) sum += static_cast<double>(v[i]) * v[i];
+  if (sum < kZeroSquaredNorm) return 0.0f;
+  const bool is_trusted = sum >= kLeastTrustedSquaredNorm && sum <= kMostTrustedSquaredNorm;
+  return is_trusted ? static_cast<float>(1 / std::sqrt(sum)) : std::numeric_limits<float>::quiet_NaN();
+}
+
+}  // namespace
+
+size_t ScanLauncher::batch_queries() const noexcept {
+  const size_t fitting = Lane::kPieceBytes / (scan_.matrix->stride * sizeof(float));
+  return std::max<size_t>(kQueryGroup, fitting / 4 / kQueryGroup * kQueryGroup);
+}
+
+Outcome ScanLauncher::prepare() noexcept {
+  if (scan_.candidates == nullptr) return {};
+  const size_t bytes = scan_.candidate_count * sizeof(uint32_t);
+  if (auto outcome = candidates_.reserve(run_.device(), bytes); !outcome.ok()) return outcome;
+  return upload_all(run_, candidates_.address(), scan_.candidates, bytes);
+}
+
+Outcome ScanLauncher::load_queries(size_t first, size_t count) noexcept {
+  const int64_t begun_ns = now_ns();
+  Lane& lane = run_.lane;
+  const size_t stride = scan_.matrix->stride;
+  const size_t dimensions = scan_.matrix->dimensions;
+  // The queries, padded like rows, and their inverse norms behind them: one copy for both.
+  const size_t bytes = count * (stride + 1) * sizeof(float);
+  Outcome outcome = lane.staging.reserve(run_.device(), bytes);
+  if (outcome.ok()) outcome = lane.operands.reserve(run_.device(), batch_queries() * (stride + 1) * sizeof(float));
+  if (!outcome.ok()) return outcome;
+  auto* staged = lane.staging.as<float>();
+  float* norms = staged + count * stride;
+  for (size_t i = 0; i < count; ++i) {
+    const float* query = scan_.queries + (first + i) * dimensions;
+    std::memcpy(staged + i * stride, query, dimensions * sizeof(float));
+    std::fill_n(staged + i * stride + dimensions, stride - dimensions, 0.0f);
+    norms[i] = scan_.metric == Metric::cosine ? inverse_norm(query, dimensions) : 1.0f;
+  }
+  loaded_ = count;
+  outcome = lane.upload(lane.operands.address(), staged, bytes);
+  run_.phases.upload_ms += static_cast<double>(now_ns() - begun_ns) * 1e-6;
+  return outcome;
+}
+
+double ScanLauncher::work_per_row(size_t queries) const noexcept {
+  return static_cast<double>(scan_.matrix->dimensions * queries);
+}
+
+size_t ScanLauncher::rows_per_launch(size_t queries) const noexcept {
+  const size_t at_pace = run_.device().scan_pace().items_per_launch(work_per_row(queries));
+  // Scores of one launch are one piece on their way back; whole blocks, so that no warp is left half idle.
+  const size_t at_most = Lane::kPieceBytes / sizeof(float) / queries;
+  const size_t rows = std::min(at_pace, at_most);
+  return std::max<size_t>(kRowsPerScanBlock, rows / kRowsPerScanBlock * kRowsPerScanBlock);
+}
+
+Outcome ScanLauncher::launch(const ScanPart& part, CUdeviceptr scores) noexcept {
+  const DeviceMatrix& matrix = *scan_.matrix;
+  const bool is_by_position = scan_.candidates != nullptr && !scan_.is_gathered;
+  CUdeviceptr rows = matrix.values.address();
+  CUdeviceptr norms = matrix.inverse_norms.address();
+  CUdeviceptr queries = run_.lane.operands.address() + part.first_query * matrix.stride * sizeof(float);
+  CUdeviceptr query_norms =
+      run_.lane.operands.address() + (loaded_ * matrix.stride + part.first_query) * sizeof(float);
+  CUdeviceptr positions = is_by_position ? candidates_.address() + part.begin * sizeof(uint32_t) : 0;
+  auto stride = static_cast<uint32_t>(matrix.stride);
+  auto dimensions = static_cast<uint32_t>(matrix.dimensions);
+  auto query_count = static_cast<uint32_t>(part.queries);
+  auto metric = static_cast<uint32_t>(scan_.metric);
+  uint64_t first = scan_.candidates != nullptr ? part.begin : scan_.start - scan_.first_row + part.begin;
+  uint64_t count = part.count;
+  void* parameters[] = {&rows,   &stride,    &norms, &queries, &query_norms, &query_count, &dimensions,
+                        &metric, &positions, &first, &count,   &scores};
+  const Kernels& kernels = run_.device().kernels();
+  const CUfunction kernel = part.queries == 1 ? kernels.scores_1_query_f32 : kernels.scores_8_queries_f32;
+  const auto blocks = static_cast<unsigned>((count + kRowsPerScanBlock - 1) / kRowsPerScanBlock);
+  return run_.lane.launch(kernel, blocks, 1, kScanThreads, parameters);
+}
+
+void ScanLauncher::learn(const ScanPart& part, double ms) noexcept {
+  run_.device().scan_pace().learn(work_per_row(part.queries) * static_cast<double>(part.count), ms);
+}
+
+CUdeviceptr ScanLauncher::row_numbers(const ScanPart& part) const noexcept {
+  return scan_.candidates == nullptr ? 0 : candidates_.address() + part.begin * sizeof(uint32_t);
+}
+
+uint32_t ScanLauncher::first_number(const ScanPart& part) const noexcept {
+  return static_cast<uint32_t>(scan_.start + part.begin);
+}
+
+}  // namespace gearshift::cuda

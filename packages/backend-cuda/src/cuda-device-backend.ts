@@ -1,0 +1,312 @@
+import {
+  ok,
+  prepareCosineSimilarity,
+  prepareOperand,
+  prepareSpreadActivation,
+  prepareTopK,
+  requireOutput,
+  requireTopKOutput,
+  type Backend,
+  type BackendDescription,
+  type BackendError,
+  type CosineSimilarityRequest,
+  type MemoryReading,
+  type Operand,
+  type OperationRequest,
+  type PhaseTimes,
+  type Residency,
+  type Result,
+  type SpreadActivationRequest,
+  type TopKOutput,
+  type TopKRequest,
+  type UnsupportedReason,
+  type VectorMatrix,
+} from '@gearshift/contracts';
+import { METRIC_CODES, type CudaAddon, type JobDone } from './addon.js';
+import { Failures, type Failure } from './failure.js';
+import { copyBytes } from './operand-shape.js';
+import { Residents } from './residents.js';
+
+/** Work on a ready copy that any GPU does in some 100 microseconds runs on the caller's thread: going elsewhere takes longer. */
+const INLINE_BYTES = 16 * 2 ** 20;
+/** A row has to fit into one piece of an upload. */
+const MAX_DIMENSIONS = 2 ** 20;
+/** Row numbers are 32 bits wide, and one value means none. */
+const MAX_ROWS = 2 ** 32 - 1;
+
+type Answer = Result<PhaseTimes, BackendError>;
+
+/** Nothing to do. */
+const NO_TIME: Answer = ok({ queueMs: 0, uploadMs: 0, kernelMs: 0, downloadMs: 0, totalMs: 0, fused: false });
+
+/** A request on a ready copy: run on this thread, or started when there is a callback. */
+type Start = (handle: number, done?: JobDone) => number;
+
+interface Scan {
+  readonly matrix: VectorMatrix;
+  readonly start: number;
+  readonly end: number;
+  readonly candidates: Uint32Array | undefined;
+  readonly queries: number;
+}
+
+export interface DeviceBackendParts {
+  readonly addon: CudaAddon;
+  /** The addon's handle. */
+  readonly device: number;
+  readonly description: BackendDescription;
+}
+
+/** The operations on one CUDA device. */
+export class CudaDeviceBackend implements Backend {
+  readonly id: string;
+  readonly kind = 'gpu';
+  readonly #addon: CudaAddon;
+  readonly #device: number;
+  readonly #description: BackendDescription;
+  readonly #failures: Failures;
+  readonly #residents: Residents;
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #numbers = new Float64Array(5);
+  #lost: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor({ addon, device, description }: DeviceBackendParts) {
+    this.id = description.id;
+    this.#addon = addon;
+    this.#device = device;
+    this.#description = description;
+    this.#failures = new Failures(description.id);
+    this.#residents = new Residents(addon, device, this.#failures);
+  }
+
+  describe(): BackendDescription {
+    return this.#lost === undefined ? this.#description : { ...this.#description, limitations: [this.#lost] };
+  }
+
+  memory(): MemoryReading {
+    const isThere = this.#closing === undefined && this.#addon.readMemory(this.#device, this.#numbers) === 0;
+    const [freeBytes, totalBytes] = isThere ? this.#numbers : [null, null];
+    return { freeBytes, totalBytes, readAtMs: performance.now() };
+  }
+
+  supports(request: OperationRequest): true | UnsupportedReason {
+    if (this.#closing !== undefined) return { reason: 'the backend is closed' };
+    if (this.#lost !== undefined) return { reason: this.#lost };
+    switch (request.operation) {
+      case 'spread-activation':
+        return true;
+      case 'cosine-similarity':
+      case 'top-k':
+        if (request.matrix.rows > MAX_ROWS) return { reason: `a matrix of more than ${MAX_ROWS} rows` };
+        return request.matrix.dimensions <= MAX_DIMENSIONS || { reason: `more than ${MAX_DIMENSIONS} dimensions` };
+      default:
+        return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
+    }
+  }
+
+  residency(operand: Operand): Residency {
+    const residentBytes = this.#residents.residentBytes(operand);
+    return { residentBytes, bytesToUpload: residentBytes > 0 ? 0 : copyBytes(operand) };
+  }
+
+  async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
+    const startedAtMs = performance.now();
+    const checked = prepareOperand(operand);
+    const refusal = this.#refuse(signal);
+    if (refusal !== undefined) return refusal;
+    const failure = await this.#track(this.#residents.ensure(checked, signal));
+    if (failure !== undefined) return this.#noted(failure);
+    const totalMs = performance.now() - startedAtMs;
+    return ok({ queueMs: 0, uploadMs: totalMs, kernelMs: 0, downloadMs: 0, totalMs, fused: false });
+  }
+
+  release(operand: Operand): void {
+    this.#residents.release(operand);
+  }
+
+  async cosineSimilarity(
+    request: CosineSimilarityRequest,
+    output: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const prepared = prepareCosineSimilarity(request);
+    requireOutput(prepared, output);
+    const refusal = this.#refuse(signal) ?? this.#refuseUnsupported(prepared);
+    if (refusal !== undefined) return refusal;
+    if (prepared.outputLength === 0) return NO_TIME;
+    const { matrix, queries, start, end } = prepared;
+    const query = this.#kept(matrix, prepared.query);
+    return this.#track(
+      this.#scan({ matrix, start, end, candidates: undefined, queries }, signal, (handle, done) =>
+        this.#addon.score(handle, query, METRIC_CODES.cosine, start, end, undefined, output, done),
+      ),
+    );
+  }
+
+  async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
+    const prepared = prepareTopK(request);
+    requireTopKOutput(prepared, output);
+    const refusal = this.#refuse(signal) ?? this.#refuseUnsupported(prepared);
+    if (refusal !== undefined) return refusal;
+    const { matrix, queries, start, end, count, metric } = prepared;
+    if (prepared.outputLength === 0) {
+      output.count = count;
+      return NO_TIME;
+    }
+    const query = this.#kept(matrix, prepared.query);
+    const candidates = prepared.candidates && this.#kept(matrix, prepared.candidates);
+    const { indices, scores } = output;
+    const code = METRIC_CODES[metric];
+    const answer = await this.#track(
+      this.#scan({ matrix, start, end, candidates, queries }, signal, (handle, done) =>
+        this.#addon.topK(handle, query, code, start, end, candidates, count, indices, scores, done),
+      ),
+    );
+    if (answer.ok) output.count = count;
+    return answer;
+  }
+
+  async spreadActivation(
+    request: SpreadActivationRequest,
+    output: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const prepared = prepareSpreadActivation(request);
+    requireOutput(prepared, output);
+    const refusal = this.#refuse(signal);
+    if (refusal !== undefined) return refusal;
+    if (prepared.outputLength === 0) return NO_TIME;
+    const { graph, start, end, hops, decay, retention, threshold } = prepared;
+    if (hops === 0) {
+      output.set(prepared.activations);
+      return NO_TIME;
+    }
+    const wasResident = this.#residents.use(graph) !== undefined;
+    const activations = wasResident ? prepared.activations : prepared.activations.slice();
+    const startedAtMs = performance.now();
+    const spread = async (): Promise<Answer> => {
+      const failure = await this.#residents.ensure(graph, signal);
+      if (failure !== undefined) return this.#noted(failure);
+      const handle = this.#residents.use(graph);
+      if (handle === undefined) return this.#failures.of('fault', 'the copy of the graph was dropped as it was made');
+      const uploadMs = performance.now() - startedAtMs;
+      const isSmall = wasResident && copyBytes(graph) * hops <= INLINE_BYTES;
+      return this.#run(isSmall, signal, startedAtMs, uploadMs, (done) =>
+        this.#addon.spread(handle, activations, start, end, hops, decay, retention, threshold, output, done),
+      );
+    };
+    return this.#track(spread());
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.#residents.settle();
+    this.#residents.releaseAll();
+    this.#addon.closeDevice(this.#device);
+  }
+
+  /** Over a resident copy, or one of the rows that are asked for, made for this request. */
+  async #scan(scan: Scan, signal: AbortSignal | undefined, start: Start): Promise<Answer> {
+    const startedAtMs = performance.now();
+    const resident = this.#residents.use(scan.matrix);
+    if (resident !== undefined) {
+      const rows = scan.candidates?.length ?? scan.end - scan.start;
+      const isSmall = rows * scan.matrix.dimensions * 4 * scan.queries <= INLINE_BYTES;
+      return this.#run(isSmall, signal, startedAtMs, 0, (done) => start(resident, done));
+    }
+    const handle = this.#openRows(scan);
+    if (handle < 0) return this.#noted(this.#failures.ofStatus(this.#addon, handle, this.memory().freeBytes));
+    try {
+      // Nobody else knows of it: it is always this thread's to fill.
+      this.#addon.operandState(handle);
+      const failure = await this.#residents.fill(scan.matrix, handle, () => signal?.aborted === true);
+      if (failure !== undefined) return this.#noted(failure);
+      const uploadMs = performance.now() - startedAtMs;
+      return await this.#run(false, signal, startedAtMs, uploadMs, (done) => start(handle, done));
+    } finally {
+      this.#addon.release(handle);
+    }
+  }
+
+  #openRows({ matrix, start, end, candidates }: Scan): number {
+    return candidates === undefined
+      ? this.#addon.openRows(this.#device, start, end - start, matrix.dimensions, undefined)
+      : this.#addon.openRows(this.#device, 0, candidates.length, matrix.dimensions, candidates);
+  }
+
+  async #run(
+    isSmall: boolean,
+    signal: AbortSignal | undefined,
+    startedAtMs: number,
+    uploadMs: number,
+    start: (done?: JobDone) => number,
+  ): Promise<Answer> {
+    if (isSmall && this.#addon.isIdle(this.#device)) {
+      const status = start();
+      if (status < 0) return this.#noted(this.#failures.ofStatus(this.#addon, status, this.memory().freeBytes));
+      this.#addon.readReport(this.#numbers);
+      const [, , ownUploadMs, kernelMs, downloadMs] = this.#numbers;
+      const totalMs = performance.now() - startedAtMs;
+      return ok({ queueMs: 0, uploadMs: uploadMs + ownUploadMs, kernelMs, downloadMs, totalMs, fused: false });
+    }
+    return new Promise((resolve, reject) => {
+      let job = 0;
+      const cancel = () => this.#addon.cancel(job);
+      const done: JobDone = (status, queueMs, ownUploadMs, kernelMs, downloadMs, nativeCode, requestedBytes, failedCall) => {
+        signal?.removeEventListener('abort', cancel);
+        if (status < 0) {
+          const report = { status, nativeCode, requestedBytes, failedCall };
+          try {
+            resolve(this.#noted(this.#failures.ofReport(report, this.memory().freeBytes)));
+          } catch (error) {
+            reject(error as Error);
+          }
+          return;
+        }
+        const totalMs = performance.now() - startedAtMs;
+        resolve(ok({ queueMs, uploadMs: uploadMs + ownUploadMs, kernelMs, downloadMs, totalMs, fused: false }));
+      };
+      job = start(done);
+      if (job < 0) resolve(this.#noted(this.#failures.ofStatus(this.#addon, job)));
+      else signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  /** Takes note of the end of the device; the failure itself is passed on. */
+  #noted(failure: Failure): Failure {
+    const { kind, message } = failure.error;
+    if (kind === 'device-lost' || kind === 'timeout') this.#lost ??= message;
+    return failure;
+  }
+
+  /** What a request names besides its operand may change while that is being uploaded. */
+  #kept<T extends Float32Array | Uint32Array>(matrix: VectorMatrix, array: T): T {
+    return this.#residents.handleOf(matrix) === undefined ? (array.slice() as T) : array;
+  }
+
+  #refuse(signal: AbortSignal | undefined): Failure | undefined {
+    if (this.#closing !== undefined) return this.#failures.closed();
+    return signal?.aborted === true ? this.#failures.aborted() : undefined;
+  }
+
+  #refuseUnsupported(request: OperationRequest): Failure | undefined {
+    if (this.#lost !== undefined) return this.#failures.of('device-lost', this.#lost);
+    const supported = this.supports(request);
+    return supported === true ? undefined : this.#failures.of('unsupported', supported.reason);
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** What a test can set: see native/driver/settings.h. */
+export type SimulatorSetting =
+  | 'devices'
+  | 'memory_bytes'
+  | 'driver_version'
+  | 'compute_capability'
+  | 'multiprocessors'
+  | 'init_code'
+  | 'module_code'
+  | 'seed'
+  | 'lazy'
+  | 'operation_us'
+  | 'fail_call'
+  | 'fail_allocation'
+  | 'fail_operation'
+  | 'fail_code'
+  | 'fail_from_there_on'
+  | 'hang_operation'
+  | 'vanish_call'
+  | 'corrupt_download';
+
+export type SimulatorCounter =
+  | 'calls'
+  | 'operations'
+  | 'launches'
+  | 'allocations'
+  | 'live_allocations'
+  | 'live_host_allocations'
+  | 'live_streams'
+  | 'live_events'
+  | 'live_modules'
+  | 'live_contexts'
+  | 'used_bytes'
+  | 'peak_bytes'
+  | 'uploaded_bytes'
+  | 'downloaded_bytes'
+  | 'leaks'
+  | 'misuses'
+  | 'undefined';
+
+export interface CudaSimulator {
+  set(name: SimulatorSetting, value: number): void;
+  get(name: SimulatorSetting | SimulatorCounter): number;
+  /** What the last kernel that failed did. */
+  message(): string;
+  /** Each kernel's name, and the bytes of each of its parameters. */
+  kernels(): [name: string, ...parameterBytes: number[]][];
+}
+
+const ADDON = fileURLToPath(new URL('../prebuilds/cuda-simulator.node', import.meta.url));
+
+/**
+ * Puts the simulated driver into this process: whoever asks the system for the CUDA driver from now on is given this one,
+ * because a library is loaded once under its name. To be called before a CUDA backend is made.
+ *
+ * @returns null where it was not built (no C++ compiler or CMake, or not Linux)
+ */
+export function loadCudaSimulator(): CudaSimulator | null {
+  if (!existsSync(ADDON)) return null;
+  return createRequire(import.meta.url)(ADDON) as CudaSimulator;
+}

@@ -1,0 +1,1 @@
+export { loadCudaSimulator, type CudaSimulator, type SimulatorCounter, type SimulatorSetting } from './cuda-simulator.js';
