@@ -16,6 +16,7 @@ constexpr int kLeastDriverVersion = 12000;
 // frees what threads still use when the process exits.
 std::mutex devices_mutex;
 Device* devices[kMostDevices] = {};
+std::atomic<uint64_t> failed_clean_up_count{0};
 
 std::string explain(const Driver& driver, const char* what, CUresult code) {
   return std::string(what) + ": " + name_of_code(&driver, code);
@@ -55,6 +56,15 @@ void Device::close(Device* device) noexcept {
 
 Device::Device(const Driver& driver, int ordinal, int64_t hang_ns) noexcept
     : driver_(driver), ordinal_(ordinal), hang_ns_(hang_ns) {}
+
+void Device::forget_lost() noexcept {
+  std::lock_guard<std::mutex> lock(devices_mutex);
+  for (Device*& device : devices) {
+    if (device == nullptr || !device->is_lost()) continue;
+    delete device;
+    device = nullptr;
+  }
+}
 
 Outcome Device::set_up(std::string* reason) {
   int count = 0;
@@ -117,7 +127,7 @@ Device::~Device() {
 
 void Device::tear_down() noexcept {
   if (context_ == nullptr) return;
-  if (!make_current().ok()) return;
+  if (!make_current_to_clean_up()) return;
   if (lanes_ != nullptr) lanes_->clear();
   if (memory_ != nullptr) memory_->trim();
   if (module_ != nullptr) note_clean_up(driver_.cuModuleUnload(module_), "cuModuleUnload");
@@ -130,6 +140,12 @@ Outcome Device::make_current() noexcept {
   return GEARSHIFT_CU(*this, cuCtxSetCurrent, context_);
 }
 
+bool Device::make_current_to_clean_up() noexcept {
+  if (is_lost()) return false;
+  note_clean_up(driver_.cuCtxSetCurrent(context_), "cuCtxSetCurrent");
+  return !is_lost();
+}
+
 Outcome Device::note(CUresult code, const char* call) noexcept {
   if (code == CUDA_SUCCESS) return {};
   if (is_fatal(code)) lose(code, call);
@@ -138,9 +154,11 @@ Outcome Device::note(CUresult code, const char* call) noexcept {
 
 void Device::note_clean_up(CUresult code, const char* call) noexcept {
   if (code == CUDA_SUCCESS) return;
-  failed_clean_ups_.fetch_add(1, std::memory_order_relaxed);
+  failed_clean_up_count.fetch_add(1, std::memory_order_relaxed);
   lose(code, call);
 }
+
+uint64_t Device::failed_clean_ups() noexcept { return failed_clean_up_count.load(std::memory_order_relaxed); }
 
 Outcome Device::note_hang() noexcept {
   lose(-1, "cuEventQuery");

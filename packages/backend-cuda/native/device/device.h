@@ -45,6 +45,8 @@ class Device {
   static Opened open(const Driver& driver, int ordinal, double hang_ms);
   /** Drops a reference. */
   static void close(Device* device) noexcept;
+  /** For tests that play one process after the other: forgets devices that were lost, which nobody may hold any more. */
+  static void forget_lost() noexcept;
 
   const Driver& driver() const noexcept { return driver_; }
   int ordinal() const noexcept { return ordinal_; }
@@ -62,6 +64,9 @@ class Device {
   /** Makes the context the current one of the calling thread: it is a property of the thread, so every entry begins so. */
   Outcome make_current() noexcept;
 
+  /** The same before something is given back: where it fails, that counts as a clean-up that failed. */
+  bool make_current_to_clean_up() noexcept;
+
   /** Judges the answer of a driver call; a fatal one makes the device lost. */
   Outcome note(CUresult code, const char* call) noexcept;
   /** The same for a call that gives something back: when that fails, what the device still holds is not known any more. */
@@ -72,8 +77,8 @@ class Device {
   bool is_lost() const noexcept { return lost_.load(std::memory_order_acquire) != 0; }
   /** The outcome of everything that is asked of a lost device. */
   Outcome lost_outcome() const noexcept;
-  /** Clean-up calls that failed. */
-  uint64_t failed_clean_ups() const noexcept { return failed_clean_ups_.load(std::memory_order_relaxed); }
+  /** Clean-up calls that failed, in this process. */
+  static uint64_t failed_clean_ups() noexcept;
 
   ~Device();
   Device(const Device&) = delete;
@@ -101,7 +106,6 @@ class Device {
   Pace spread_pace_;
   std::atomic<int> lost_{0};  // the code, or -1 after a hang or a failed clean-up
   std::atomic<const char*> lost_by_{nullptr};
-  std::atomic<uint64_t> failed_clean_ups_{0};
 };
 
 /** The machine code of the kernels, for every architecture of this build. */

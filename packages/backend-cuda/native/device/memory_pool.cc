@@ -61,14 +61,14 @@ Outcome MemoryPool::allocate_new(size_t bytes, CUdeviceptr* address) noexcept {
 void MemoryPool::give_back(CUdeviceptr address, size_t granted_bytes) noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
   used_bytes_ -= granted_bytes;
-  if (device_.is_lost()) return;  // went with the context
+  if (device_.is_lost()) return;  // it went with the context
   const bool is_class = granted_bytes <= kMostKeptBlockBytes && size_class(granted_bytes) == granted_bytes;
   if (is_class && kept_bytes_ + granted_bytes <= kMostKeptBytes && kept_.size() < kMostKeptBlocks) {
     kept_.push_back({address, granted_bytes});
     kept_bytes_ += granted_bytes;
     return;
   }
-  if (!device_.make_current().ok()) return;
+  if (!device_.make_current_to_clean_up()) return;
   device_.note_clean_up(device_.driver().cuMemFree(address), "cuMemFree");
 }
 

@@ -16,7 +16,7 @@ Upload::~Upload() { let_go(); }
 
 void Upload::let_go() noexcept {
   if (lane_ == nullptr) return;
-  if (device_.make_current().ok()) lane_->drain();
+  if (device_.make_current_to_clean_up()) lane_->drain();
   device_.lanes().give_back(std::move(lane_));
 }
 

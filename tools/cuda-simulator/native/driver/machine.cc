@@ -55,8 +55,10 @@ void Machine::forget_everything() {
   counters.live_allocations = counters.live_streams = counters.live_events = counters.live_modules = 0;
   counters.live_contexts = 0;
   counters.used_bytes = 0;
-  // Page-locked memory is left to its users, as a process that ends leaves it.
+  for (const auto& [address, bytes] : host_allocations_) std::free(reinterpret_cast<void*>(address));
   host_allocations_.clear();
+  for (const auto& [mapping, bytes] : retired_) munmap(mapping, bytes);
+  retired_.clear();
   counters.live_host_allocations = 0;
 }
 
@@ -143,6 +145,7 @@ CUresult Machine::free(CUdeviceptr address) {
   // The pages go, the addresses stay taken.
   mprotect(allocation.mapping, allocation.mapped_bytes, PROT_NONE);
   madvise(allocation.mapping, allocation.mapped_bytes, MADV_DONTNEED);
+  retired_.emplace_back(allocation.mapping, allocation.mapped_bytes);
   --counters.live_allocations;
   counters.used_bytes -= static_cast<int64_t>(round_up(allocation.bytes, kGranularity));
   return CUDA_SUCCESS;

@@ -96,6 +96,7 @@ class Machine {
 
   uint32_t random_state_ = 1;
   std::map<CUdeviceptr, Allocation> allocations_;
+  std::vector<std::pair<void*, size_t>> retired_;  // freed, but not to be given out again under the same context
   std::map<uintptr_t, size_t> host_allocations_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<std::unique_ptr<Event>> events_;

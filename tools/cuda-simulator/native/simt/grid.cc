@@ -49,6 +49,7 @@ struct Thread {
   uint32_t mask = 0;
   uint32_t value = 0;
   unsigned source = 0;
+  unsigned barriers = 0;  // met so far
 };
 
 // The one launch that runs. What the sanitizers take as the points where threads meet: the start and end of a block, its
@@ -59,7 +60,7 @@ void (*kernel_call)(void**);
 void** kernel_parameters;
 std::string* failure;
 uint32_t random_state;
-char block_edge, block_barrier, warp_meeting[kMostThreads / kWarp];
+char block_begin, block_end, block_barriers[2], warp_meeting[kMostThreads / kWarp];
 
 uint32_t draw(uint32_t bound) {
   random_state = random_state * 1664525u + 1013904223u;
@@ -68,9 +69,9 @@ uint32_t draw(uint32_t bound) {
 
 void run_thread() {
   for (;;) {
-    SIMT_ACQUIRE(&block_edge);
+    SIMT_ACQUIRE(&block_begin);
     kernel_call(kernel_parameters);
-    SIMT_RELEASE(&block_edge);
+    SIMT_RELEASE(&block_end);
     current->state = State::done;
     current->fiber.yield();
   }
@@ -95,21 +96,21 @@ bool let_warp_meet(unsigned warp, unsigned thread_count, bool* met) {
   uint32_t waiting = 0;
   uint32_t existing = 0;
   const Thread* first = nullptr;
-  const std::string name = "warp " + std::to_string(warp) + ": ";
+  const auto complain = [=](const char* what) { return fail("warp " + std::to_string(warp) + ": " + what); };
   for (unsigned i = begin; i < end; ++i) {
     existing |= 1u << (i - begin);
     const Thread& thread = *threads[i];
     if (thread.state != State::at_warp) continue;
     waiting |= 1u << (i - begin);
     if (first == nullptr) first = &thread;
-    if (thread.mask != first->mask) return fail(name + "lanes meet with different masks");
-    if (thread.operation != first->operation) return fail(name + "lanes meet in different operations");
+    if (thread.mask != first->mask) return complain("lanes meet with different masks");
+    if (thread.operation != first->operation) return complain("lanes meet in different operations");
   }
   if (first == nullptr) return true;
   const uint32_t expected = first->mask & existing;
   // Every lane has run as far as it could: who is not here now never comes.
-  if ((expected & ~waiting) != 0) return fail(name + "the mask names lanes that are elsewhere or have ended");
-  if ((waiting & ~expected) != 0) return fail(name + "a lane is outside of its own mask");
+  if ((expected & ~waiting) != 0) return complain("the mask names lanes that are elsewhere or have ended");
+  if ((waiting & ~expected) != 0) return complain("a lane is outside of its own mask");
   uint32_t values[kWarp] = {};
   uint32_t ballot = 0;
   for (unsigned i = begin; i < end; ++i) {
@@ -122,7 +123,7 @@ bool let_warp_meet(unsigned warp, unsigned thread_count, bool* met) {
     if (thread.operation == WarpOperation::ballot) {
       thread.value = ballot;
     } else {
-      if (thread.source >= kWarp || (expected >> thread.source & 1) == 0) return fail(name + "a shuffle from an absent lane");
+      if (thread.source >= kWarp || (expected >> thread.source & 1) == 0) return complain("a shuffle from an absent lane");
       thread.value = values[thread.source];
     }
     thread.state = State::runnable;
@@ -141,7 +142,8 @@ bool run_warp(unsigned warp, unsigned thread_count, bool* progressed) {
     const unsigned offset = draw(lanes);
     const bool backwards = draw(2) != 0;
     for (unsigned i = 0; i < lanes; ++i) {
-      const unsigned lane = (offset + (backwards ? lanes - i : i)) % lanes;
+      unsigned lane = offset + (backwards ? lanes - i : i);
+      if (lane >= lanes) lane -= lanes;
       Thread& thread = *threads[begin + lane];
       if (thread.state != State::runnable) continue;
       resume(thread);
@@ -164,8 +166,9 @@ bool run_block(unsigned thread_count) {
     unsigned at_barrier = 0;
     unsigned done = 0;
     for (unsigned i = 0; i < thread_count; ++i) {
-      at_barrier += threads[i]->state == State::at_barrier;
-      done += threads[i]->state == State::done;
+      const State state = threads[i]->state;
+      at_barrier += state == State::at_barrier;
+      done += state == State::done;
     }
     if (done == thread_count) return true;
     if (at_barrier == thread_count) {
@@ -180,14 +183,19 @@ bool run_block(unsigned thread_count) {
   }
 }
 
-__attribute__((no_sanitize("address", "thread"))) void poison_shared_memory() {
-  for (volatile char* byte = __start_simt_shared; byte < __stop_simt_shared; ++byte) *byte = static_cast<char>(0xff);
+/** By hand: ASan keeps zones between variables that a memset may not touch. */
+__attribute__((no_sanitize("address"))) void poison_shared_memory() {
+  auto* const end = reinterpret_cast<volatile uint64_t*>(__stop_simt_shared);
+  auto* word = reinterpret_cast<volatile uint64_t*>(__start_simt_shared);
+  for (; word + 1 <= end; ++word) *word = ~uint64_t{0};
+  for (auto* byte = reinterpret_cast<volatile char*>(word); byte < __stop_simt_shared; ++byte) *byte = static_cast<char>(0xff);
 }
 
 sigjmp_buf after_illegal_address;
 volatile sig_atomic_t in_kernel;
 struct sigaction previous_action;
 
+#if !defined(__SANITIZE_ADDRESS__)
 void on_segmentation_fault(int signal, siginfo_t* info, void* context) {
   if (in_kernel) siglongjmp(after_illegal_address, 1);
   if ((previous_action.sa_flags & SA_SIGINFO) != 0 && previous_action.sa_sigaction != nullptr) {
@@ -197,6 +205,7 @@ void on_segmentation_fault(int signal, siginfo_t* info, void* context) {
   std::signal(signal, SIG_DFL);
   raise(signal);
 }
+#endif
 
 /** An access beyond an allocation hits a page that is not there. Under ASan the report with its line is worth more. */
 class CatchIllegalAddress {
@@ -233,10 +242,12 @@ const Dimensions& current_thread_index() { return current->index; }
 unsigned current_lane() { return current->number % kWarp; }
 
 void sync_block() {
-  SIMT_RELEASE(&block_barrier);
+  // Two that take turns: a thread that is past the next barrier already must not seem to be ordered before this one.
+  char* const barrier = &block_barriers[current->barriers++ % 2];
+  SIMT_RELEASE(barrier);
   current->state = State::at_barrier;
   current->fiber.yield();
-  SIMT_ACQUIRE(&block_barrier);
+  SIMT_ACQUIRE(barrier);
 }
 
 uint32_t meet_warp(WarpOperation operation, uint32_t mask, uint32_t value, unsigned source) {
@@ -265,6 +276,11 @@ LaunchReport run_grid(const Kernel& kernel, void** parameters, Dimensions grid, 
   current_block = block;
   random_state = seed;
 
+  for (unsigned i = 0; i < thread_count; ++i) {
+    threads[i]->number = i;
+    threads[i]->index = {i % block.x, i / block.x % block.y, i / (block.x * block.y)};
+  }
+
   const CatchIllegalAddress catching;
   for (unsigned z = 0; z < grid.z; ++z) {
     for (unsigned y = 0; y < grid.y; ++y) {
@@ -272,14 +288,12 @@ LaunchReport run_grid(const Kernel& kernel, void** parameters, Dimensions grid, 
         current_block_index = {x, y, z};
         poison_shared_memory();
         for (unsigned i = 0; i < thread_count; ++i) {
-          Thread& thread = *threads[i];
-          thread.state = State::runnable;
-          thread.number = i;
-          thread.index = {i % block.x, i / block.x % block.y, i / (block.x * block.y)};
+          threads[i]->state = State::runnable;
+          threads[i]->barriers = 0;
         }
-        SIMT_RELEASE(&block_edge);
+        SIMT_RELEASE(&block_begin);
         const LaunchEnd end = run_block_guarded(thread_count);
-        SIMT_ACQUIRE(&block_edge);
+        SIMT_ACQUIRE(&block_end);
         if (end == LaunchEnd::done) continue;
         for (unsigned i = 0; i < thread_count; ++i) threads[i]->fiber.restart();
         return {end, std::string(kernel.name) + ": " + (end == LaunchEnd::illegal_address ? "illegal address" : what)};

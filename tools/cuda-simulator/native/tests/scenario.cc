@@ -1,0 +1,203 @@
+#include "scenario.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "device/lane_store.h"
+
+namespace cuda_tests {
+namespace {
+
+constexpr double kTolerance = 1e-4;
+
+double reference(const Scenario& scenario, size_t query, size_t row) {
+  double dot = 0, query_norm = 0, row_norm = 0, distance = 0;
+  for (size_t i = 0; i < scenario.dimensions; ++i) {
+    const double q = scenario.query[query * scenario.dimensions + i];
+    const double r = scenario.values[row * scenario.dimensions + i];
+    dot += q * r;
+    query_norm += q * q;
+    row_norm += r * r;
+    distance += (q - r) * (q - r);
+  }
+  switch (scenario.metric) {
+    case Metric::cosine: return query_norm == 0 || row_norm == 0 ? 0 : dot / std::sqrt(query_norm * row_norm);
+    case Metric::dot: return dot;
+    case Metric::euclidean: break;
+  }
+  return std::sqrt(distance);
+}
+
+bool is_close(double value, double expected) {
+  return std::isfinite(value) && std::fabs(value - expected) <= kTolerance * (1 + std::fabs(expected));
+}
+
+/** Steps with their failures kept, each tried twice. */
+class Steps {
+ public:
+  explicit Steps(Trial& trial) : trial_(trial) {}
+
+  /** @param check  what is wrong with a result that counts as a success, or an empty text */
+  bool step(const std::function<Outcome()>& attempt, const std::function<std::string()>& check) {
+    for (int i = 0; i < 2; ++i) {
+      const Outcome outcome = attempt();
+      if (outcome.ok()) {
+        const std::string wrong = check();
+        if (!wrong.empty() && trial_.wrong.empty()) trial_.wrong = wrong;
+        return true;
+      }
+      trial_.failures.push_back(outcome);
+    }
+    return false;
+  }
+
+ private:
+  Trial& trial_;
+};
+
+Outcome on_lane(const DeviceRef& device, const std::function<Outcome(Run&)>& operation) {
+  BorrowedLane lane(*device);
+  if (!lane.outcome().ok()) return lane.outcome();
+  Run run{*lane, nullptr, {}};
+  return run_on_lane(run, operation);
+}
+
+std::string check_ranking(const Scenario& scenario, const Scan& scan, const std::vector<uint32_t>& indices,
+                          const std::vector<float>& scores, size_t k) {
+  const bool ascends = scenario.metric == Metric::euclidean;
+  for (size_t q = 0; q < scenario.queries; ++q) {
+    std::vector<uint32_t> rows;
+    if (scan.candidates != nullptr) rows.assign(scan.candidates, scan.candidates + scan.candidate_count);
+    else for (size_t row = scan.start; row < scan.end; ++row) rows.push_back(static_cast<uint32_t>(row));
+    const auto score = [&](uint32_t row) { return scenario.expected_scores[q * scenario.rows + row]; };
+    std::sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return ascends ? score(a) < score(b) : score(a) > score(b); });
+    std::vector<bool> seen(scenario.rows);
+    for (size_t i = 0; i < k; ++i) {
+      const uint32_t row = indices[q * k + i];
+      if (row >= scenario.rows || seen[row]) return "a ranking names a row twice, or none";
+      seen[row] = true;
+      // The same score as the row that belongs here: rounding may swap two that are as good as equal.
+      if (!is_close(scores[q * k + i], score(row)) || !is_close(scores[q * k + i], score(rows[i]))) return "a ranking is wrong";
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+Scenario::Scenario(uint64_t seed, bool is_whole) {
+  Random random(seed);
+  const uint32_t operation = random.below(4);
+  scores = is_whole || operation == 0;
+  ranks = is_whole || operation == 1;
+  ranks_candidates = is_whole || operation == 2;
+  spreads = is_whole || operation == 3;
+  rows = 1 + random.below(random.below(16) == 0 ? 400 : 40);
+  dimensions = 1 + random.below(20);
+  queries = 1 + random.below(random.below(3) == 0 ? 10 : 2);
+  k = 1 + random.below(static_cast<uint32_t>(rows));
+  metric = static_cast<Metric>(random.below(3));
+  for (size_t i = 0; i < rows * dimensions; ++i) values.push_back(random.value());
+  for (size_t i = 0; i < queries * dimensions; ++i) query.push_back(random.value());
+  for (uint32_t row = 0; row < rows; ++row) {
+    if (random.below(2) == 0) candidates.push_back(row);
+  }
+  if (candidates.empty()) candidates.push_back(0);
+  nodes = 1 + random.below(60);
+  hops = 1 + random.below(3);
+  row_pointers.push_back(0);
+  for (size_t node = 0; node < nodes; ++node) {
+    const uint32_t edges = random.below(40) == 0 ? kLongRowEdges + 5 : random.below(6);
+    for (uint32_t edge = 0; edge < edges; ++edge) {
+      columns.push_back(random.below(static_cast<uint32_t>(nodes)));
+      weights.push_back(random.value() / static_cast<float>(edges));
+    }
+    row_pointers.push_back(static_cast<uint32_t>(columns.size()));
+    activations.push_back(random.value());
+  }
+  for (size_t q = 0; q < queries; ++q) {
+    for (size_t row = 0; row < rows; ++row) expected_scores.push_back(reference(*this, q, row));
+  }
+  std::vector<double> x(activations.begin(), activations.end());
+  for (size_t hop = 0; hop < hops; ++hop) {
+    std::vector<double> y(nodes);
+    for (size_t node = 0; node < nodes; ++node) {
+      double sum = 0;
+      for (uint32_t edge = row_pointers[node]; edge < row_pointers[node + 1]; ++edge) sum += double{weights[edge]} * x[columns[edge]];
+      y[node] = 0.25 * x[node] + 0.5 * sum;
+    }
+    x = y;
+  }
+  expected_activations = x;
+}
+
+Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
+  Trial trial;
+  Steps steps(trial);
+  UploadTime to_the_end;
+  to_the_end.may_wait = true;
+
+  std::unique_ptr<SharedOperand> matrix;
+  const bool has_matrix = (scenario.scores || scenario.ranks || scenario.ranks_candidates) && steps.step(
+      [&] {
+        matrix = std::make_unique<SharedOperand>(
+            device, OperandKey{0, false, 1, 1, {scenario.rows, scenario.dimensions}});
+        Outcome outcome = matrix->allocate();
+        bool finished = false;
+        if (outcome.ok()) outcome = matrix->advance_matrix(scenario.values.data(), scenario.values.size(), to_the_end, &finished);
+        return outcome;
+      },
+      [&] { return matrix->is_ready() ? "" : "a matrix is not ready"; });
+
+  if (has_matrix) {
+    Scan scan{&matrix->matrix, 0, 0, scenario.rows, nullptr, 0, false, scenario.query.data(), scenario.queries, scenario.metric};
+    std::vector<float> found(scenario.queries * scenario.rows);
+    if (scenario.scores) steps.step([&] { return on_lane(device, [&](Run& run) { return score(run, scan, found.data()); }); },
+               [&]() -> std::string {
+                 for (size_t i = 0; i < found.size(); ++i) {
+                   if (!is_close(found[i], scenario.expected_scores[i])) return "a score is wrong";
+                 }
+                 return "";
+               });
+    std::vector<uint32_t> indices(scenario.queries * scenario.k);
+    std::vector<float> best(indices.size());
+    const auto rank = [&](size_t k) {
+      steps.step(
+          [&] { return on_lane(device, [&](Run& run) { return top_k(run, scan, k, indices.data(), best.data()); }); },
+          [&] { return check_ranking(scenario, scan, indices, best, k); });
+    };
+    if (scenario.ranks) rank(scenario.k);
+    scan.candidates = scenario.candidates.data();
+    scan.candidate_count = scenario.candidates.size();
+    if (scenario.ranks_candidates) rank(std::min(scenario.k, scenario.candidates.size()));
+  }
+
+  std::unique_ptr<SharedOperand> graph;
+  const bool has_graph = scenario.spreads && steps.step(
+      [&] {
+        graph = std::make_unique<SharedOperand>(device, OperandKey{0, true, 2, 1, {scenario.nodes, scenario.columns.size()}});
+        Outcome outcome = graph->allocate();
+        bool finished = false;
+        if (outcome.ok()) {
+          outcome = graph->advance_graph(scenario.row_pointers.data(), scenario.columns.data(), scenario.weights.data(), to_the_end,
+                                         &finished);
+        }
+        return outcome;
+      },
+      [&] { return graph->is_ready() ? "" : "a graph is not ready"; });
+  if (has_graph) {
+    const Spread request{&graph->graph, scenario.activations.data(), 0, scenario.nodes, scenario.hops, 0.5f, 0.25f, 0.0f};
+    std::vector<float> spread_to(scenario.nodes);
+    steps.step([&] { return on_lane(device, [&](Run& run) { return spread(run, request, spread_to.data()); }); },
+               [&]() -> std::string {
+                 for (size_t i = 0; i < spread_to.size(); ++i) {
+                   if (!is_close(spread_to[i], scenario.expected_activations[i])) return "an activation is wrong";
+                 }
+                 return "";
+               });
+  }
+  return trial;
+}
+
+}  // namespace cuda_tests
