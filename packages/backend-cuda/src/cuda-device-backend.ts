@@ -221,7 +221,7 @@ export class CudaDeviceBackend implements Backend {
       return this.#run(isSmall, signal, startedAtMs, 0, (done) => start(resident, done));
     }
     const handle = this.#openRows(scan);
-    if (handle < 0) return this.#noted(this.#failures.ofStatus(this.#addon, handle, this.memory().freeBytes));
+    if (handle < 0) return this.#noted(this.#failures.ofStatus(this.#addon, handle, this.#freeBytes));
     try {
       // Nobody else knows of it: it is always this thread's to fill.
       this.#addon.operandState(handle);
@@ -249,7 +249,7 @@ export class CudaDeviceBackend implements Backend {
   ): Promise<Answer> {
     if (isSmall && this.#addon.isIdle(this.#device)) {
       const status = start();
-      if (status < 0) return this.#noted(this.#failures.ofStatus(this.#addon, status, this.memory().freeBytes));
+      if (status < 0) return this.#noted(this.#failures.ofStatus(this.#addon, status, this.#freeBytes));
       this.#addon.readReport(this.#numbers);
       const [, , ownUploadMs, kernelMs, downloadMs] = this.#numbers;
       const totalMs = performance.now() - startedAtMs;
@@ -263,7 +263,7 @@ export class CudaDeviceBackend implements Backend {
         if (status < 0) {
           const report = { status, nativeCode, requestedBytes, failedCall };
           try {
-            resolve(this.#noted(this.#failures.ofReport(report, this.memory().freeBytes)));
+            resolve(this.#noted(this.#failures.ofReport(report, this.#freeBytes)));
           } catch (error) {
             reject(error as Error);
           }
@@ -273,10 +273,12 @@ export class CudaDeviceBackend implements Backend {
         resolve(ok({ queueMs, uploadMs: uploadMs + ownUploadMs, kernelMs, downloadMs, totalMs, fused: false }));
       };
       job = start(done);
-      if (job < 0) resolve(this.#noted(this.#failures.ofStatus(this.#addon, job)));
+      if (job < 0) resolve(this.#noted(this.#failures.ofStatus(this.#addon, job, this.#freeBytes)));
       else signal?.addEventListener('abort', cancel, { once: true });
     });
   }
+
+  readonly #freeBytes = (): number | null => this.memory().freeBytes;
 
   /** Takes note of the end of the device; the failure itself is passed on. */
   #noted(failure: Failure): Failure {

@@ -45,15 +45,23 @@ export class Failures {
     return this.of('unsupported', 'the backend is closed');
   }
 
-  /** A status that an entry has just returned on this thread. */
-  ofStatus(addon: CudaAddon, status: number, freeBytes: number | null = null): Failure {
+  /**
+   * A status that an entry has just returned on this thread.
+   *
+   * @param readFreeBytes asked when memory was what was missing
+   */
+  ofStatus(addon: CudaAddon, status: number, readFreeBytes: () => number | null): Failure {
+    // Before anything else is asked of the addon: it remembers the last call only.
     addon.readReport(this.#report);
     const [nativeCode, requestedBytes] = this.#report;
-    return this.ofReport({ status, nativeCode, requestedBytes, failedCall: addon.failedCall() }, freeBytes);
+    return this.ofReport({ status, nativeCode, requestedBytes, failedCall: addon.failedCall() }, readFreeBytes);
   }
 
   /** @throws TypeError when memory of the caller went away after it was checked: the caller's mistake, like passing it so. */
-  ofReport({ status, nativeCode, requestedBytes, failedCall }: StatusReport, freeBytes: number | null = null): Failure {
+  ofReport(
+    { status, nativeCode, requestedBytes, failedCall }: StatusReport,
+    readFreeBytes: () => number | null,
+  ): Failure {
     if (status === ADDON_STATUS.inputGone) {
       throw new TypeError('request: an input array was detached or shrunk while the request was under way');
     }
@@ -61,11 +69,12 @@ export class Failures {
       throw new TypeError('output: its buffer was detached or shrunk while the request was under way');
     }
     const [kind, meaning] = KINDS[status] ?? ['fault', `the addon answered with the unknown status ${status}`];
+    const freeBytes = kind === 'out-of-memory' ? readFreeBytes() : null;
     const where = failedCall === '' ? '' : ` (${failedCall}${nativeCode > 0 ? `, CUDA error ${nativeCode}` : ''})`;
     return this.of(kind, meaning + where, {
       ...(nativeCode === 0 ? {} : { nativeCode }),
       ...(requestedBytes === 0 ? {} : { requestedBytes }),
-      ...(freeBytes === null || kind !== 'out-of-memory' ? {} : { freeBytes }),
+      ...(freeBytes === null ? {} : { freeBytes }),
     });
   }
 }

@@ -95,7 +95,7 @@ export class Residents {
       const status = isMatrix(operand)
         ? addon.fillMatrix(handle, operand.values, SLICE_MS)
         : addon.fillGraph(handle, operand.rowPointers, operand.columns, operand.weights, SLICE_MS);
-      if (status < 0) return this.#failures.ofStatus(addon, status);
+      if (status < 0) return this.#failures.ofStatus(addon, status, this.#freeBytes);
       if (status > 0) return undefined;
       await setImmediate();
     }
@@ -132,7 +132,7 @@ export class Residents {
     for (;;) {
       const handle = this.#open(operand);
       if (handle > 0) return handle;
-      const failure = this.#failures.ofStatus(this.#addon, handle, this.#freeBytes());
+      const failure = this.#failures.ofStatus(this.#addon, handle, this.#freeBytes);
       if (handle !== ADDON_STATUS.outOfMemory || !this.#makeRoom(copyBytes(operand))) return failure;
     }
   }
@@ -147,10 +147,10 @@ export class Residents {
     return true;
   }
 
-  #freeBytes(): number | null {
+  readonly #freeBytes = (): number | null => {
     const numbers = new Float64Array(2);
     return this.#addon.readMemory(this.#device, numbers) < 0 ? null : numbers[0];
-  }
+  };
 
   async #fillOrWait(operand: Operand, handle: number, abandoned: AbortSignal): Promise<Failure | undefined> {
     for (;;) {

@@ -10,3 +10,8 @@ export const simulator: CudaSimulator | null = existsSync(PREBUILDS) ? loadCudaS
 /** For the title of what is skipped. */
 export const lacksSimulator =
   simulator === null ? ' (skipped: the CUDA addon or the simulated driver was not built here)' : '';
+
+/** For the body of a group that is skipped without it: never used then. */
+export function simulatorOrSkipped(): CudaSimulator {
+  return simulator as CudaSimulator;
+}

@@ -25,8 +25,15 @@ Outcome Upload::wait_for(size_t index, const UploadTime& time, bool* has_passed)
   *has_passed = true;
   if (!slot.is_under_way) return {};
   const Outcome outcome = time.may_wait ? lane_->wait(slot.copied) : lane_->look(slot.copied, has_passed);
-  if (outcome.ok() && *has_passed) slot.is_under_way = false;
-  return outcome;
+  if (!outcome.ok()) return outcome;
+  if (*has_passed) {
+    slot.is_under_way = false;
+    waiting_since_ns_ = 0;
+    return {};
+  }
+  const int64_t now = now_ns();
+  if (waiting_since_ns_ == 0) waiting_since_ns_ = now;
+  return now - waiting_since_ns_ > device_.hang_ns() ? device_.note_hang() : Outcome{};
 }
 
 Outcome Upload::next_piece(const UploadTime& time, char** memory) noexcept {

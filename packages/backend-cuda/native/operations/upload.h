@@ -51,6 +51,7 @@ class Upload {
   Device& device_;
   std::unique_ptr<Lane> lane_;
   size_t next_slot_ = 0;
+  int64_t waiting_since_ns_ = 0;  // of a caller that does not wait in here
 };
 
 /** Fills device rows [begin, end) of a matrix, and their inverse norms. */

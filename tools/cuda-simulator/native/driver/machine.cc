@@ -120,6 +120,9 @@ CUresult Machine::allocate(size_t bytes, CUdeviceptr* address) {
     munmap(mapping, mapped);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
+#if defined(__SANITIZE_ADDRESS__)
+  ASAN_UNPOISON_MEMORY_REGION(mapping, mapped);  // the addresses may have been another machine's
+#endif
   char* memory = first + pages - body;
   memset(memory, 0xff, std::min(bytes, size_t{1} << 22));  // what was never written reads as NaN
 #if defined(__SANITIZE_ADDRESS__)

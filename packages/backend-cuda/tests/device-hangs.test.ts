@@ -1,0 +1,27 @@
+import { createMatrix, unwrap } from '@gearshift/contracts';
+import { randomValues } from '@gearshift/test-kit/random';
+import { describe, expect, test } from 'vitest';
+import { createCudaBackend } from '../src/index.js';
+import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
+
+describe.skipIf(simulator === null)(`a device that hangs${lacksSimulator}`, () => {
+  test('is given up after hangMs; the event loop turns meanwhile, and the process can end', async () => {
+    const machine = simulatorOrSkipped();
+    const backend = unwrap(await createCudaBackend({ hangMs: 300 }));
+    const matrix = createMatrix(randomValues(100 * 64, 1), { dimensions: 64 });
+    // From the upload's kernel on: everything before is done.
+    machine.set('fail_from_there_on', 1);
+    machine.set('hang_operation', 2);
+    let turns = 0;
+    const turning = setInterval(() => (turns += 1), 10);
+    const answer = await backend.cosineSimilarity(
+      { operation: 'cosine-similarity', query: randomValues(64, 2), matrix },
+      new Float32Array(100),
+    );
+    clearInterval(turning);
+    expect(answer).toMatchObject({ ok: false, error: { kind: 'timeout' } });
+    expect(turns).toBeGreaterThan(3);
+    expect(backend.supports({ operation: 'top-k', query: randomValues(64, 2), matrix, k: 1 })).not.toBe(true);
+    await backend.close();
+  });
+});

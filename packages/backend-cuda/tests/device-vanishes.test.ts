@@ -1,0 +1,39 @@
+import { createMatrix, unwrap } from '@gearshift/contracts';
+import { randomValues } from '@gearshift/test-kit/random';
+import { describe, expect, test } from 'vitest';
+import { createCudaBackend } from '../src/index.js';
+import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
+
+// The device is lost for the life of the process: these tests follow each other.
+
+describe.skipIf(simulator === null)(`a device that vanishes${lacksSimulator}`, () => {
+  const matrix = createMatrix(randomValues(4000 * 64, 1), { dimensions: 64 });
+  const request = { operation: 'cosine-similarity', query: randomValues(64 * 64, 2), matrix } as const;
+
+  test('ends every request under way with device-lost, and those that come later at once', async () => {
+    const machine = simulatorOrSkipped();
+    const backend = unwrap(await createCudaBackend());
+    const output = () => new Float32Array(64 * 4000);
+    unwrap(await backend.makeResident!(matrix)); // eslint-disable-line @typescript-eslint/no-non-null-assertion -- it has one
+    const answering = [1, 2, 3].map(() => backend.cosineSimilarity(request, output()));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    machine.set('vanish_call', 1);
+    for (const answer of await Promise.all(answering)) {
+      expect(answer).toMatchObject({ ok: false, error: { kind: 'device-lost', nativeCode: 46 } });
+    }
+    expect(backend.supports(request)).toEqual({ reason: expect.stringContaining('lost for the life of this process') });
+    expect(backend.describe().limitations).toHaveLength(1);
+    expect(backend.memory()).toMatchObject({ freeBytes: null, totalBytes: null });
+    const callsBefore = machine.get('calls');
+    expect(await backend.cosineSimilarity(request, output())).toMatchObject({ error: { kind: 'device-lost' } });
+    expect(machine.get('calls'), 'a lost device is asked nothing').toBe(callsBefore);
+    await backend.close();
+  });
+
+  test('cannot be opened again in this process, and the message says what helps', async () => {
+    expect(await createCudaBackend()).toMatchObject({
+      ok: false,
+      error: { kind: 'device-lost', message: expect.stringContaining('restart the process') },
+    });
+  });
+});

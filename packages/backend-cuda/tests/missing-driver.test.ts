@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createCudaBackend } from '@gearshift/backend-cuda';
+import { describe, expect, test } from 'vitest';
+import { loadAddon } from '../src/native.js';
+
+// This file runs without the simulated driver: what it sees is what a user of this machine sees.
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const hasAddon = loadAddon().addon !== null;
+const hasDriver = existsSync('/dev/nvidiactl');
+
+interface Answer {
+  readonly ok: boolean;
+  readonly error?: { readonly kind: string; readonly message: string; readonly backend: string };
+}
+
+/** Asks for a backend in a process of its own, and keeps what it prints besides. */
+function askInProcess(env: NodeJS.ProcessEnv = {}): { answer: Answer; stderr: string; lines: number } {
+  const code = `
+    const { createCudaBackend, countCudaDevices } = await import('@gearshift/backend-cuda');
+    const made = await createCudaBackend();
+    await countCudaDevices();
+    process.stdout.write(JSON.stringify(made.ok ? { ok: true } : made));
+    if (made.ok) await made.value.close();`;
+  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], {
+    cwd: PACKAGE,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  return { answer: JSON.parse(child.stdout) as Answer, stderr: child.stderr, lines: child.stdout.split('\n').length };
+}
+
+describe.skipIf(hasDriver)('a machine without an NVIDIA driver', () => {
+  test.skipIf(!hasAddon)('gives a reason and prints nothing', () => {
+    const { answer, stderr, lines } = askInProcess();
+    expect(answer).toMatchObject({ ok: false, error: { kind: 'unsupported', backend: 'cuda:0' } });
+    expect(answer.error?.message).toMatch(/^no NVIDIA driver: libcuda\.so\.1/);
+    expect(stderr).toBe('');
+    expect(lines).toBe(1);
+  });
+});
+
+test('without the addon the message says what was tried and what to do', () => {
+  const missing = loadAddon({
+    platform: 'linux-x64-gnu',
+    override: '/nowhere/gearshift-cuda.node',
+    prebuildsFolder: '/nowhere',
+    loadPlatformPackage: () => {
+      throw new Error("Cannot find module '@gearshift/backend-cuda-linux-x64-gnu'\nRequire stack:\n- a file");
+    },
+  });
+  expect(missing).toEqual({
+    addon: null,
+    explanation: [
+      'The CUDA addon of Gearshift was not loaded on linux-x64-gnu:',
+      '  - GEARSHIFT_CUDA_ADDON=/nowhere/gearshift-cuda.node: there is no file /nowhere/gearshift-cuda.node',
+      '  - prebuilds: there is no file /nowhere/linux-x64-gnu/gearshift-cuda.node',
+      "  - @gearshift/backend-cuda-linux-x64-gnu: Cannot find module '@gearshift/backend-cuda-linux-x64-gnu'",
+      'To fix it, install with optional dependencies: npm install @gearshift/backend-cuda-linux-x64-gnu --include=optional (in the repository, with a CUDA toolkit: npx nx run @gearshift/backend-cuda:build-native)',
+    ].join('\n'),
+  });
+  const elsewhere = loadAddon({ platform: 'sunos-sparc', prebuildsFolder: '/nowhere' });
+  expect(elsewhere).toMatchObject({ explanation: expect.stringMatching(/no addon is published for sunos-sparc/) });
+});
+
+test.for([
+  ['another module', {}, 'it is not the CUDA addon of Gearshift'],
+  ['another version', { version: '9.9.9', abi: 1 }, 'it was built for version 9.9.9, this package is version 0.0.0'],
+  ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 1'],
+] as const)('%s is not taken for the addon', ([, module, problem]) => {
+  const loaded = loadAddon({ platform: 'linux-x64-gnu', prebuildsFolder: '/nowhere', loadPlatformPackage: () => module });
+  expect(loaded.addon).toBeNull();
+  expect(loaded).toMatchObject({ explanation: expect.stringContaining(problem) });
+});
+
+test('options are checked before anything is loaded', async () => {
+  await expect(createCudaBackend({ device: -1 })).rejects.toThrow(/^device: expected an integer/);
+  await expect(createCudaBackend({ device: 'first' as never })).rejects.toThrow(TypeError);
+  await expect(createCudaBackend({ hangMs: 0 })).rejects.toThrow(/^hangMs: expected a number above 0, got 0/);
+  await expect(createCudaBackend({ hangMs: NaN })).rejects.toThrow(RangeError);
+  await expect(createCudaBackend(7 as never)).rejects.toThrow(TypeError);
+});

@@ -1,0 +1,19 @@
+import { describe, expect, test } from 'vitest';
+import { createCudaBackend } from '../src/index.js';
+import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
+
+// A process asks its driver for its version once: so these machines have a file, and with it a process, to themselves.
+
+describe.skipIf(simulator === null)(`a driver that is too old${lacksSimulator}`, () => {
+  test('is told with its version and the one that is needed', async () => {
+    simulatorOrSkipped().set('driver_version', 11040);
+    const made = await createCudaBackend();
+    expect(made).toMatchObject({
+      ok: false,
+      error: {
+        kind: 'unsupported',
+        message: 'the NVIDIA driver supports CUDA 11.4, this build needs 12.0 or newer: update the driver',
+      },
+    });
+  });
+});

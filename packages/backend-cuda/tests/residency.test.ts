@@ -1,0 +1,97 @@
+import { createMatrix, markChanged, unwrap, type Backend, type VectorMatrix } from '@gearshift/contracts';
+import { randomValues } from '@gearshift/test-kit/random';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createCudaBackend } from '../src/index.js';
+import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
+
+type Resident = Backend & Required<Pick<Backend, 'makeResident' | 'residency' | 'release'>>;
+
+const DIMENSIONS = 64;
+const ROWS = 4000; // a megabyte
+const megabyte = (seed: number) => createMatrix(randomValues(ROWS * DIMENSIONS, seed), { dimensions: DIMENSIONS });
+const query = randomValues(DIMENSIONS, 9);
+
+describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () => {
+  const machine = simulatorOrSkipped();
+  let backend: Resident;
+  const uploadedBy = async (work: () => Promise<unknown>) => {
+    const before = machine.get('uploaded_bytes');
+    await work();
+    return machine.get('uploaded_bytes') - before;
+  };
+  const score = (matrix: VectorMatrix, start = 0, end = matrix.rows) =>
+    backend
+      .cosineSimilarity({ operation: 'cosine-similarity', query, matrix, start, end }, new Float32Array(end - start))
+      .then(unwrap);
+
+  beforeEach(async () => {
+    backend = unwrap(await createCudaBackend()) as Resident;
+  });
+  afterEach(async () => {
+    machine.set('memory_bytes', 256 * 2 ** 20);
+    await backend.close();
+    expect([machine.get('leaks'), machine.get('misuses'), machine.get('live_contexts')]).toEqual([0, 0, 0]);
+  });
+
+  test('a request on a copy uploads its query and nothing else', async () => {
+    const matrix = megabyte(1);
+    expect(await uploadedBy(() => backend.makeResident(matrix))).toBe(matrix.values.byteLength);
+    expect(await uploadedBy(() => score(matrix))).toBe(query.byteLength + 4);
+  });
+
+  test('without a copy only the rows that are asked for are uploaded, or the candidates', async () => {
+    const matrix = megabyte(2);
+    expect(await uploadedBy(() => score(matrix, 1000, 1500))).toBe(500 * DIMENSIONS * 4 + query.byteLength + 4);
+    const candidates = Uint32Array.of(3999, 7, 1234);
+    const output = { indices: new Uint32Array(2), scores: new Float32Array(2), count: 0 };
+    const uploaded = await uploadedBy(() =>
+      backend.topK({ operation: 'top-k', query, matrix, k: 2, candidates }, output).then(unwrap),
+    );
+    expect(uploaded).toBeLessThan(3 * DIMENSIONS * 4 + query.byteLength + 100);
+    expect(output.indices.every((row) => candidates.includes(row))).toBe(true);
+  });
+
+  test('the copy that was not used for longest gives way to a new one', async () => {
+    machine.set('memory_bytes', 5 * 2 ** 20);
+    const [first, second, third, fourth, fifth] = [3, 4, 5, 6, 7].map(megabyte);
+    for (const matrix of [first, second, third]) unwrap(await backend.makeResident(matrix));
+    await score(first);
+    // There is room for four.
+    for (const matrix of [fourth, fifth]) unwrap(await backend.makeResident(matrix));
+    const held = [first, second, third, fourth, fifth].map((matrix) => backend.residency(matrix).bytesToUpload === 0);
+    expect(held).toEqual([true, false, true, true, true]);
+  });
+
+  test('an operand that is larger than the device displaces nothing', async () => {
+    machine.set('memory_bytes', 3 * 2 ** 20);
+    const small = megabyte(11);
+    unwrap(await backend.makeResident(small));
+    const large = createMatrix(randomValues(5 * ROWS * DIMENSIONS, 12), { dimensions: DIMENSIONS });
+    const answer = await backend.makeResident(large);
+    expect(answer).toMatchObject({ ok: false, error: { kind: 'out-of-memory' } });
+    expect(backend.residency(small).bytesToUpload).toBe(0);
+  });
+
+  test('a new version is uploaded anew, and the old copy goes', async () => {
+    const matrix = megabyte(13);
+    unwrap(await backend.makeResident(matrix));
+    const usedBefore = machine.get('used_bytes');
+    matrix.values.fill(1);
+    markChanged(matrix);
+    expect(backend.residency(matrix).bytesToUpload).toBeGreaterThan(0);
+    unwrap(await backend.makeResident(matrix));
+    expect(machine.get('used_bytes')).toBe(usedBefore);
+  });
+
+  test('an upload that is aborted leaves no memory behind', async () => {
+    const matrix = createMatrix(randomValues(20 * ROWS * DIMENSIONS, 15), { dimensions: DIMENSIONS });
+    const { freeBytes } = backend.memory();
+    const controller = new AbortController();
+    const uploading = backend.makeResident(matrix, controller.signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    expect(await uploading).toMatchObject({ ok: false, error: { kind: 'aborted' } });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(backend.memory().freeBytes).toBe(freeBytes);
+  });
+});
