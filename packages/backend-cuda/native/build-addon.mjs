@@ -12,7 +12,12 @@ import { platformName } from './platform-name.mjs';
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const prebuilds = join(PACKAGE_FOLDER, 'prebuilds');
 
-const lacking = process.platform !== 'linux' ? 'the CUDA addon is built on Linux only' : findNvcc() === null ? 'nvcc is missing' : null;
+const lacking =
+  process.platform !== 'linux'
+    ? 'the CUDA addon is built on Linux only'
+    : findNvcc() === null
+      ? 'nvcc is missing'
+      : null;
 if (lacking !== null) {
   rmSync(prebuilds, { recursive: true, force: true });
   console.log(`Not built: ${lacking}. To build it, install a CUDA toolkit (12 or 13).`);

@@ -14,7 +14,8 @@ const NATIVE = fileURLToPath(new URL('.', import.meta.url));
 const BUILD = fileURLToPath(new URL('../build/', import.meta.url));
 
 const nvcc = findNvcc();
-if (nvcc === null) throw new Error('nvcc was not found: install a CUDA toolkit and put it on the PATH, or set CUDA_PATH');
+if (nvcc === null)
+  throw new Error('nvcc was not found: install a CUDA toolkit and put it on the PATH, or set CUDA_PATH');
 // A toolkit knows the generations of its time.
 const wanted = ARCHITECTURES.filter((architecture) => nvcc.architectures.includes(architecture));
 const newest = wanted.at(-1);

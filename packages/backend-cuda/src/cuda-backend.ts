@@ -1,4 +1,12 @@
-import { ok, requireFinite, requireInteger, requireObject, type Backend, type BackendError, type Result } from '@gearshift/contracts';
+import {
+  ok,
+  requireFinite,
+  requireInteger,
+  requireObject,
+  type Backend,
+  type BackendError,
+  type Result,
+} from '@gearshift/contracts';
 import { ADDON_STATUS } from './addon.js';
 import { CudaDeviceBackend } from './cuda-device-backend.js';
 import { Failures } from './failure.js';

@@ -26,6 +26,7 @@ import { METRIC_CODES, type CudaAddon, type JobDone } from './addon.js';
 import { Failures, type Failure } from './failure.js';
 import { copyBytes } from './operand-shape.js';
 import { Residents } from './residents.js';
+import { runJob } from './run-job.js';
 
 /** Work on a ready copy that any GPU does in some 100 microseconds runs on the caller's thread: going elsewhere takes longer. */
 const INLINE_BYTES = 16 * 2 ** 20;
@@ -255,27 +256,11 @@ export class CudaDeviceBackend implements Backend {
       const totalMs = performance.now() - startedAtMs;
       return ok({ queueMs: 0, uploadMs: uploadMs + ownUploadMs, kernelMs, downloadMs, totalMs, fused: false });
     }
-    return new Promise((resolve, reject) => {
-      let job = 0;
-      const cancel = () => this.#addon.cancel(job);
-      const done: JobDone = (status, queueMs, ownUploadMs, kernelMs, downloadMs, nativeCode, requestedBytes, failedCall) => {
-        signal?.removeEventListener('abort', cancel);
-        if (status < 0) {
-          const report = { status, nativeCode, requestedBytes, failedCall };
-          try {
-            resolve(this.#noted(this.#failures.ofReport(report, this.#freeBytes)));
-          } catch (error) {
-            reject(error as Error);
-          }
-          return;
-        }
-        const totalMs = performance.now() - startedAtMs;
-        resolve(ok({ queueMs, uploadMs: uploadMs + ownUploadMs, kernelMs, downloadMs, totalMs, fused: false }));
-      };
-      job = start(done);
-      if (job < 0) resolve(this.#noted(this.#failures.ofStatus(this.#addon, job, this.#freeBytes)));
-      else signal?.addEventListener('abort', cancel, { once: true });
-    });
+    const report = await runJob(this.#addon, start, signal);
+    if (report.status < 0) return this.#noted(this.#failures.ofReport(report, this.#freeBytes));
+    const { queueMs, kernelMs, downloadMs } = report;
+    const totalMs = performance.now() - startedAtMs;
+    return ok({ queueMs, uploadMs: uploadMs + report.uploadMs, kernelMs, downloadMs, totalMs, fused: false });
   }
 
   readonly #freeBytes = (): number | null => this.memory().freeBytes;

@@ -11,11 +11,7 @@ export class ResidentFill {
 
   readonly #aborted: () => Failure;
 
-  constructor(
-    version: number,
-    aborted: () => Failure,
-    make: (abandoned: AbortSignal) => Promise<Failure | undefined>,
-  ) {
+  constructor(version: number, aborted: () => Failure, make: (abandoned: AbortSignal) => Promise<Failure | undefined>) {
     this.#aborted = aborted;
     this.version = version;
     this.#outcome = make(this.#abandon.signal);

@@ -70,7 +70,11 @@ test.for([
   ['another version', { version: '9.9.9', abi: 1 }, 'it was built for version 9.9.9, this package is version 0.0.0'],
   ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 1'],
 ] as const)('%s is not taken for the addon', ([, module, problem]) => {
-  const loaded = loadAddon({ platform: 'linux-x64-gnu', prebuildsFolder: '/nowhere', loadPlatformPackage: () => module });
+  const loaded = loadAddon({
+    platform: 'linux-x64-gnu',
+    prebuildsFolder: '/nowhere',
+    loadPlatformPackage: () => module,
+  });
   expect(loaded.addon).toBeNull();
   expect(loaded).toMatchObject({ explanation: expect.stringContaining(problem) });
 });

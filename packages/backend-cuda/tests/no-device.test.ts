@@ -12,7 +12,10 @@ describe.skipIf(simulator === null)(`a driver that does not start${lacksSimulato
     [999, 'the driver did not start: code 999'],
   ] as const)('code %d: %s', async ([code, message]) => {
     machine.set('init_code', code);
-    expect(await createCudaBackend()).toMatchObject({ ok: false, error: { kind: 'unsupported', message, nativeCode: code } });
+    expect(await createCudaBackend()).toMatchObject({
+      ok: false,
+      error: { kind: 'unsupported', message, nativeCode: code },
+    });
     expect(await countCudaDevices()).toBe(0);
   });
 

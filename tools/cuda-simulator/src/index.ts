@@ -1,1 +1,6 @@
-export { loadCudaSimulator, type CudaSimulator, type SimulatorCounter, type SimulatorSetting } from './cuda-simulator.js';
+export {
+  loadCudaSimulator,
+  type CudaSimulator,
+  type SimulatorCounter,
+  type SimulatorSetting,
+} from './cuda-simulator.js';

@@ -1,0 +1,56 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { build, lacksTools, run, type Variant } from './native-programs.js';
+
+// The core of the CUDA backend under faults: see native/tests/fault_sweep.cc. The counts here are what a test run has time
+// for; the full ones are run by hand: `fault_sweep 100000 SEED` in build/native/plain/native/tests.
+
+const BUILD_TIMEOUT_MS = 300_000;
+const RUN_TIMEOUT_MS = 300_000;
+const title = lacksTools === null ? 'fault sweep' : `fault sweep (skipped: needs ${lacksTools})`;
+
+interface Totals {
+  readonly runs: number;
+  readonly withFailure: number;
+  readonly lostDevices: number;
+}
+
+async function sweep(variant: Variant, what: string, seed: number): Promise<Totals> {
+  const { status, stdout, stderr } = await run(variant, 'fault_sweep', what, String(seed));
+  const last = stdout.trimEnd().split('\n').at(-1) ?? '';
+  expect({ status, stderr, found: stdout.trimEnd().slice(0, -last.length) }).toEqual({
+    status: 0,
+    stderr: '',
+    found: '',
+  });
+  const totals = JSON.parse(last) as Totals & Record<string, number>;
+  expect(totals).toMatchObject({ silentlyWrong: 0, leaks: 0, misuses: 0, undefined: 0, wrongKinds: 0 });
+  return totals;
+}
+
+describe.skipIf(lacksTools !== null)(title, () => {
+  beforeAll(async () => {
+    for (const variant of ['plain', 'address', 'thread'] as const) await build(variant);
+  }, BUILD_TIMEOUT_MS);
+
+  test('random scenarios, schedules and faults', { timeout: RUN_TIMEOUT_MS }, async () => {
+    const totals = await sweep('plain', '8000', 1);
+    expect(totals.runs).toBe(8000);
+    // The faults do strike, and not all of them end the device.
+    expect(totals.withFailure).toBeGreaterThan(2500);
+    expect(totals.withFailure - totals.lostDevices).toBeGreaterThan(200);
+  });
+
+  test('every code at every driver call and every allocation', { timeout: RUN_TIMEOUT_MS }, async () => {
+    const totals = await sweep('plain', 'positions', 3);
+    expect(totals.runs).toBeGreaterThan(1500);
+    expect(totals.withFailure).toBeGreaterThan(1200);
+  });
+
+  test('under ASan, UBSan and LSan', { timeout: RUN_TIMEOUT_MS }, async () => {
+    expect((await sweep('address', '1500', 50_000)).runs).toBe(1500);
+  });
+
+  test('kernels under TSan', { timeout: RUN_TIMEOUT_MS }, async () => {
+    expect((await sweep('thread', '400', 70_000)).runs).toBe(400);
+  });
+});
