@@ -1,0 +1,99 @@
+import { createCpuBackend } from '@gearshift/backend-cpu';
+import { createCudaBackend } from '@gearshift/backend-cuda';
+import { unwrap } from '@gearshift/contracts';
+import { randomValues } from '@gearshift/test-kit/random';
+import { createExecutor, pinnedPolicy, type Executor, type ExecutorOptions } from 'gearshift';
+import { afterAll, describe, expect, test } from 'vitest';
+import { lacksSimulator, simulator } from './simulated-driver.js';
+
+// The whole product with a CPU and a CUDA backend, on the simulated driver. The last test loses the device for good.
+
+const DIMENSIONS = 64;
+const MIB = 2 ** 20;
+
+async function createWithBoth(options: Omit<ExecutorOptions, 'backends'> = {}): Promise<Executor> {
+  return createExecutor({
+    ...options,
+    backends: [unwrap(await createCudaBackend()), unwrap(await createCpuBackend())],
+  });
+}
+
+async function onCpu(query: Float32Array, values: Float32Array): Promise<Float32Array> {
+  const executor = await createExecutor({ backends: ['cpu'] });
+  const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
+  const scores = await executor.cosineSimilarity(query, matrix);
+  await executor.close();
+  return scores;
+}
+
+function expectSame(scores: Float32Array, expected: Float32Array): void {
+  expect(scores.length).toBe(expected.length);
+  let worst = 0;
+  for (let i = 0; i < scores.length; i++) worst = Math.max(worst, Math.abs(scores[i] - expected[i]));
+  expect(worst).toBeLessThan(2 * DIMENSIONS * 2 ** -24);
+}
+
+describe.skipIf(simulator === null)(`CPU and CUDA behind the facade${lacksSimulator}`, () => {
+  const get: NonNullable<typeof simulator>['get'] = (name) => simulator?.get(name) ?? 0;
+  const set: NonNullable<typeof simulator>['set'] = (name, value) => simulator?.set(name, value);
+
+  afterAll(() => {
+    expect([get('misuses'), get('undefined')]).toEqual([0, 0]);
+  });
+
+  test('every request is decided for itself, and says where it ran and why', async () => {
+    const executor = await createWithBoth();
+    const values = randomValues(3000 * DIMENSIONS, 1);
+    const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
+    const small = await executor.matrix(randomValues(20 * DIMENSIONS, 2), { dimensions: DIMENSIONS });
+    const devices = new Set<string>();
+    for (let i = 0; i < 60; i++) {
+      const query = randomValues(DIMENSIONS * (i % 3 === 0 ? 8 : 1), 10 + i);
+      const result = await executor.run({ operation: 'top-k', query, matrix: i % 2 === 0 ? matrix : small, k: 5 });
+      const { decision, attempts } = unwrap(result);
+      expect(decision?.reason).toBeTypeOf('string');
+      for (const { backend } of attempts) devices.add(backend);
+    }
+    // The simulated device is slow, so the CPU does most of it; that it learns so needs at least one try.
+    expect([...devices].sort()).toContain('cpu');
+    expect(executor.backends().map(({ id }) => id)).toEqual(['cuda:0', 'cpu']);
+    await executor.close();
+  });
+
+  test('a matrix that is larger than the device is split, and nothing is lost', { timeout: 120_000 }, async () => {
+    set('memory_bytes', 64 * MIB);
+    const rows = 330_000; // 81 MiB
+    const values = new Float32Array(rows * DIMENSIONS);
+    for (let i = 0; i < values.length; i++) values[i] = ((i * 2_654_435_761) % 1000) / 1000 - 0.5;
+    const query = randomValues(DIMENSIONS, 3);
+    const executor = await createWithBoth({ policy: pinnedPolicy('cuda:0') });
+    const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
+    const result = unwrap(await executor.run({ operation: 'cosine-similarity', query, matrix }));
+    expect(result.attempts.length).toBeGreaterThan(1);
+    expect(result.attempts.every(({ backend }) => backend === 'cuda:0')).toBe(true);
+    expect(get('peak_bytes')).toBeLessThanOrEqual(64 * MIB);
+    expectSame(result.output as Float32Array, await onCpu(query, values));
+    await executor.close();
+    set('memory_bytes', 256 * MIB);
+  });
+
+  test('a device that vanishes in the middle of a split request costs no row', { timeout: 120_000 }, async () => {
+    set('memory_bytes', 4 * MIB);
+    const values = randomValues(60_000 * DIMENSIONS, 4); // 15 MiB: several pieces
+    const query = randomValues(DIMENSIONS, 5);
+    const executor = await createWithBoth({ policy: pinnedPolicy('cuda:0') });
+    const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
+    const downloadedBefore = get('downloaded_bytes');
+    const running = executor.run({ operation: 'cosine-similarity', query, matrix });
+    // Some pieces are finished, and some are not.
+    while (get('downloaded_bytes') < downloadedBefore + 100_000) await new Promise((resolve) => setTimeout(resolve, 1));
+    set('vanish_call', 1);
+    const result = unwrap(await running);
+    const outcomes = result.attempts.map(({ backend, outcome }) => `${backend} ${outcome}`);
+    expect(outcomes, outcomes.join(', ')).toContain('cuda:0 success');
+    expect(outcomes).toContain('cuda:0 device-lost');
+    expect(outcomes.at(-1)).toBe('cpu success');
+    expectSame(result.output as Float32Array, await onCpu(query, values));
+    await executor.close();
+  });
+});
