@@ -133,7 +133,7 @@ export type JobDone = (
 ) => void;
 
 /** Raised whenever an entry of {@link CudaAddon} changes. */
-export const ADDON_ABI = 1;
+const ADDON_ABI = 1;
 
 /** Why an entry did not do its work. */
 export const ADDON_STATUS = {

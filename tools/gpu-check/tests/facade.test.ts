@@ -72,7 +72,7 @@ describe.skipIf(simulator === null)(`CPU and CUDA behind the facade${lacksSimula
     expect(result.attempts.length).toBeGreaterThan(1);
     expect(result.attempts.every(({ backend }) => backend === 'cuda:0')).toBe(true);
     expect(get('peak_bytes')).toBeLessThanOrEqual(64 * MIB);
-    expectSame(result.output as Float32Array, await onCpu(query, values));
+    expectSame(result.output, await onCpu(query, values));
     await executor.close();
     set('memory_bytes', 256 * MIB);
   });
@@ -93,7 +93,7 @@ describe.skipIf(simulator === null)(`CPU and CUDA behind the facade${lacksSimula
     expect(outcomes, outcomes.join(', ')).toContain('cuda:0 success');
     expect(outcomes).toContain('cuda:0 device-lost');
     expect(outcomes.at(-1)).toBe('cpu success');
-    expectSame(result.output as Float32Array, await onCpu(query, values));
+    expectSame(result.output, await onCpu(query, values));
     await executor.close();
   });
 });

@@ -1,0 +1,21 @@
+import { createCudaBackend } from '@gearshift/backend-cuda';
+import { unwrap } from '@gearshift/contracts';
+import { contractChecks, runCheck } from '@gearshift/test-kit/contract';
+
+/** The contract that every backend keeps, over the CUDA backend, a fresh one for each check. */
+export async function checkContract() {
+  const failures = [];
+  const skips = [];
+  let passed = 0;
+  for (const check of contractChecks) {
+    let skipped = null;
+    try {
+      await runCheck(check, async () => unwrap(await createCudaBackend()), { onSkip: (reason) => (skipped = reason) });
+      if (skipped === null) passed += 1;
+      else skips.push({ check: check.name, reason: skipped });
+    } catch (error) {
+      failures.push({ check: check.name, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { passed, failures, skips };
+}

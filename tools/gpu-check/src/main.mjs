@@ -1,0 +1,77 @@
+// node main.mjs [--json FILE] [--quick] [--bandwidth PROGRAM] [--sanitizer PROGRAM]
+//
+// Checks the CUDA backend on the GPU of this machine: the contract suite, rankings against the CPU, compute-sanitizer where it
+// is at hand, and measurements. Needs no network and nothing installed but an NVIDIA driver. Prints a summary and writes one
+// report. On a simulated driver everything runs but the measurements, which are refused.
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { createCudaBackend } from '@gearshift/backend-cuda';
+import { checkContract } from './check-contract.mjs';
+import { compareRankings } from './compare-rankings.mjs';
+import { measure } from './measure.mjs';
+import { runSanitizers } from './run-sanitizers.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    bandwidth: { type: 'string' },
+    sanitizer: { type: 'string', default: 'compute-sanitizer' },
+    only: { type: 'string' },
+  },
+});
+
+const made = await createCudaBackend();
+if (!made.ok) {
+  console.error(`There is no GPU to check: ${made.error.message}`);
+  process.exit(2);
+}
+const device = made.value.describe();
+await made.value.close();
+const isSimulated = device.device.includes('simulator');
+console.log(`${device.device}, ${device.level}, driver ${device.driver}${isSimulated ? ' (nothing is measured)' : ''}`);
+
+const contract = await checkContract();
+console.log(
+  `contract: ${contract.passed} passed, ${contract.failures.length} failed, ${contract.skips.length} skipped`,
+);
+for (const { check, reason } of contract.failures) console.log(`  ${check}: ${reason}`);
+
+const rankings = await compareRankings({ quick: options.quick });
+console.log(`rankings: ${rankings.compared} compared with the CPU's, ${rankings.different.length} different`);
+
+// What runs under a sanitizer is this program with the contract alone.
+const sanitizers = options.only === 'contract' ? [] : runSanitizers(options.sanitizer, import.meta.filename);
+for (const { tool, result } of sanitizers) console.log(`${tool}: ${result}`);
+
+const measured =
+  isSimulated || options.only === 'contract'
+    ? null
+    : await measure({ quick: options.quick, bandwidth: options.bandwidth });
+for (const { goal, figure, limit, held } of measured?.goals ?? []) {
+  console.log(`${goal}: ${figure} (${limit}) ${held === null ? 'not measured' : held ? 'held' : 'missed'}`);
+}
+
+const failed =
+  contract.failures.length + rankings.different.length + sanitizers.filter(({ isFailure }) => isFailure).length > 0;
+if (options.json !== undefined) {
+  const machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cpus: cpus().length,
+    memoryBytes: totalmem(),
+    node: process.version,
+  };
+  const report = {
+    date: new Date().toISOString(),
+    device,
+    isSimulated,
+    machine,
+    contract,
+    rankings,
+    sanitizers,
+    measured,
+  };
+  writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+}
+process.exitCode = failed ? 1 : 0;
