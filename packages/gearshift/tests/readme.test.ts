@@ -7,8 +7,8 @@ import { describe, expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** From here every package that an example names can be found, this one by its own name. */
 const RUN_FROM = fileURLToPath(new URL('..', import.meta.url));
-/** Inside the package, so that its own name resolves, and in a folder that git, Nx and formatters leave alone. */
-const EXAMPLES = join(RUN_FROM, 'build');
+/** Inside a package, so that its own name resolves, and in a folder that git, Nx and formatters leave alone. */
+const EXAMPLES = 'build';
 const TIMEOUT_MS = 60_000;
 
 interface Fence {
@@ -25,7 +25,6 @@ interface Example {
   readonly output: string | undefined;
 }
 
-mkdirSync(EXAMPLES, { recursive: true });
 const pages = documentation();
 
 test('there are pages and they hold examples', () => {
@@ -37,7 +36,7 @@ for (const page of pages) {
   const examples = examplesOf(page);
   describe.runIf(examples.length > 0)(page, () => {
     test.each(examples.map((example) => [example.name, example] as const))('%s', (_name, { code, output }) => {
-      const child = runExample(code);
+      const child = runExample(code, folderFor(page));
       expect(child.stderr).toBe('');
       expect(child.status).toBe(0);
       if (output !== undefined) expect(child.stdout).toBe(output);
@@ -60,14 +59,23 @@ for (const page of pages) {
 }
 
 /** From a file, as a reader would run it: what `--eval` needs on the command line, worker threads would inherit. */
-function runExample(code: string): SpawnSyncReturns<string> {
-  const folder = mkdtempSync(join(EXAMPLES, 'example-'));
+function runExample(code: string, from: string): SpawnSyncReturns<string> {
+  mkdirSync(join(from, EXAMPLES), { recursive: true });
+  const folder = mkdtempSync(join(from, EXAMPLES, 'example-'));
   try {
     writeFileSync(join(folder, 'example.mjs'), code);
     return spawnSync(process.execPath, [join(folder, 'example.mjs')], { encoding: 'utf8', timeout: TIMEOUT_MS });
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Packages that users of this one install by choice are not to be found from here: their examples run from their own folder. */
+function folderFor(page: string): string {
+  const name = /^packages\/([^/]+)\//.exec(page)?.[1];
+  const isAtHand =
+    name === undefined || name === 'gearshift' || existsSync(join(RUN_FROM, 'node_modules/@gearshift', name));
+  return isAtHand ? RUN_FROM : join(ROOT, 'packages', name);
 }
 
 /** The pages of docs/ and the READMEs, relative to the root. */

@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 // Nx sets it for what it runs. A program that a test starts would colour what it prints into a pipe, and the test would
 // depend on who started it.
 delete process.env['FORCE_COLOR'];
+// The package manager's shims set it to a folder with everything that any project of the workspace uses: a test would find
+// packages that its user does not have. Node reads it when it starts, so this is for the forks that tests run in.
+delete process.env['NODE_PATH'];
 
 /** The one vitest configuration: every package re-exports it from its `vitest.config.ts`. */
 export default defineConfig({

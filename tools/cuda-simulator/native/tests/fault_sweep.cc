@@ -94,6 +94,11 @@ void run(const Scenario& scenario, const Fault& fault, uint64_t seed, Totals* to
       complain(fault, seed, trial.wrong);
     }
     is_lost = device->is_lost();
+    for (const Outcome& outcome : trial.failures) {
+      if (outcome.failure != Failure::device_lost || is_lost) continue;
+      ++totals->wrong_kinds;
+      complain(fault, seed, "a device that failed for good does not count as lost");
+    }
   }
   totals->with_failure += has_failed;
   Device::forget_lost();

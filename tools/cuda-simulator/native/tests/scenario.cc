@@ -36,11 +36,13 @@ bool is_close(double value, double expected) {
 /** Steps with their failures kept, each tried twice. */
 class Steps {
  public:
-  explicit Steps(Trial& trial) : trial_(trial) {}
+  /** @param between  runs before the second attempt */
+  Steps(Trial& trial, std::function<void()> between) : trial_(trial), between_(std::move(between)) {}
 
   /** @param check  what is wrong with a result that counts as a success, or an empty text */
   bool step(const std::function<Outcome()>& attempt, const std::function<std::string()>& check) {
     for (int i = 0; i < 2; ++i) {
+      if (i > 0) between_();
       const Outcome outcome = attempt();
       if (outcome.ok()) {
         const std::string wrong = check();
@@ -54,9 +56,16 @@ class Steps {
 
  private:
   Trial& trial_;
+  const std::function<void()> between_;
 };
 
-Outcome on_lane(const DeviceRef& device, const std::function<Outcome(Run&)>& operation) {
+/**
+ * On a lane of its own. After a failure on another one: what that left under way, if anything, would write into memory that
+ * this one has been given.
+ */
+Outcome on_lane(const DeviceRef& device, const Trial& trial, const std::function<Outcome(Run&)>& operation) {
+  std::unique_ptr<BorrowedLane> used_before;
+  if (!trial.failures.empty()) used_before = std::make_unique<BorrowedLane>(*device);
   BorrowedLane lane(*device);
   if (!lane.outcome().ok()) return lane.outcome();
   Run run{*lane, nullptr, {}};
@@ -134,11 +143,25 @@ Scenario::Scenario(uint64_t seed, bool is_whole) {
 
 Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   Trial trial;
-  Steps steps(trial);
+  // Another request, with another answer, on another lane: what a failed one left under way would write into its memory.
+  std::unique_ptr<SharedOperand> matrix;
+  const std::vector<float> other_queries(scenario.queries * scenario.dimensions, 1.0f);
+  Steps steps(trial, [&] {
+    if (matrix == nullptr || !matrix->is_ready() || trial.wrong.size() > 0) return;
+    const Scan scan{&matrix->matrix, 0, 0, scenario.rows, nullptr, 0, false, other_queries.data(), scenario.queries, Metric::dot};
+    std::vector<float> found(scenario.queries * scenario.rows);
+    const Outcome outcome = on_lane(device, trial, [&](Run& run) { return score(run, scan, found.data()); });
+    if (!outcome.ok()) return;
+    for (size_t i = 0; i < found.size(); ++i) {
+      const float* row = scenario.values.data() + i % scenario.rows * scenario.dimensions;
+      double sum = 0;
+      for (size_t j = 0; j < scenario.dimensions; ++j) sum += row[j];
+      if (!is_close(found[i], sum)) trial.wrong = "a score after a failure is wrong";
+    }
+  });
   UploadTime to_the_end;
   to_the_end.may_wait = true;
 
-  std::unique_ptr<SharedOperand> matrix;
   const bool has_matrix = (scenario.scores || scenario.ranks || scenario.ranks_candidates) && steps.step(
       [&] {
         matrix = std::make_unique<SharedOperand>(
@@ -153,7 +176,7 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   if (has_matrix) {
     Scan scan{&matrix->matrix, 0, 0, scenario.rows, nullptr, 0, false, scenario.query.data(), scenario.queries, scenario.metric};
     std::vector<float> found(scenario.queries * scenario.rows);
-    if (scenario.scores) steps.step([&] { return on_lane(device, [&](Run& run) { return score(run, scan, found.data()); }); },
+    if (scenario.scores) steps.step([&] { return on_lane(device, trial, [&](Run& run) { return score(run, scan, found.data()); }); },
                [&]() -> std::string {
                  for (size_t i = 0; i < found.size(); ++i) {
                    if (!is_close(found[i], scenario.expected_scores[i])) return "a score is wrong";
@@ -164,7 +187,7 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
     std::vector<float> best(indices.size());
     const auto rank = [&](size_t k) {
       steps.step(
-          [&] { return on_lane(device, [&](Run& run) { return top_k(run, scan, k, indices.data(), best.data()); }); },
+          [&] { return on_lane(device, trial, [&](Run& run) { return top_k(run, scan, k, indices.data(), best.data()); }); },
           [&] { return check_ranking(scenario, scan, indices, best, k); });
     };
     if (scenario.ranks) rank(scenario.k);
@@ -189,7 +212,7 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   if (has_graph) {
     const Spread request{&graph->graph, scenario.activations.data(), 0, scenario.nodes, scenario.hops, 0.5f, 0.25f, 0.0f};
     std::vector<float> spread_to(scenario.nodes);
-    steps.step([&] { return on_lane(device, [&](Run& run) { return spread(run, request, spread_to.data()); }); },
+    steps.step([&] { return on_lane(device, trial, [&](Run& run) { return spread(run, request, spread_to.data()); }); },
                [&]() -> std::string {
                  for (size_t i = 0; i < spread_to.size(); ++i) {
                    if (!is_close(spread_to[i], scenario.expected_activations[i])) return "an activation is wrong";
