@@ -40,6 +40,11 @@ export interface CudaAddon {
     dimensions: number,
     candidates: Uint32Array | undefined,
   ): number;
+  /**
+   * Makes the ready copy of a matrix one of another version, of which rows `[start, end)` are to be filled. The handle stays
+   * and is the caller's to fill. 0 when others use the copy: then nothing happened.
+   */
+  updateMatrix(handle: number, version: number, start: number, end: number): number;
   openGraph(device: number, id: number, version: number, nodes: number, edges: number): number;
   /** One of {@link RESIDENT_STATE}. A copy that another thread began and left behind becomes the asker's to fill. */
   operandState(handle: number): number;
@@ -133,7 +138,7 @@ export type JobDone = (
 ) => void;
 
 /** Raised whenever an entry of {@link CudaAddon} changes. */
-const ADDON_ABI = 1;
+const ADDON_ABI = 2;
 
 /** Why an entry did not do its work. */
 export const ADDON_STATUS = {

@@ -8,7 +8,6 @@ import {
   type Result,
 } from '@gearshift/contracts';
 import { ADDON_STATUS } from './addon.js';
-import { CudaDeviceBackend } from './cuda-device-backend.js';
 import { Failures } from './failure.js';
 import { loadAddon } from './native.js';
 import { PACKAGE_VERSION } from './package-version.js';
@@ -55,6 +54,8 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
     const kind = opened.status === ADDON_STATUS.deviceLost ? 'device-lost' : 'unsupported';
     return failures.of(kind, opened.reason, opened.code === 0 ? {} : { nativeCode: opened.code });
   }
+  // Only now: on a machine without a device nothing of it is loaded.
+  const { CudaDeviceBackend } = await import('./cuda-device-backend.js');
   return ok(
     new CudaDeviceBackend({
       addon,

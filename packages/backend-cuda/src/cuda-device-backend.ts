@@ -24,7 +24,7 @@ import {
 } from '@gearshift/contracts';
 import { METRIC_CODES, type CudaAddon, type JobDone } from './addon.js';
 import { Failures, type Failure } from './failure.js';
-import { copyBytes } from './operand-shape.js';
+import { copyBytes, shapeOf } from './operand-shape.js';
 import { Residents } from './residents.js';
 import { runJob } from './run-job.js';
 
@@ -108,7 +108,10 @@ export class CudaDeviceBackend implements Backend {
 
   residency(operand: Operand): Residency {
     const residentBytes = this.#residents.residentBytes(operand);
-    return { residentBytes, bytesToUpload: residentBytes > 0 ? 0 : copyBytes(operand) };
+    if (residentBytes > 0) return { residentBytes, bytesToUpload: 0 };
+    const missing = this.#residents.missingRows(operand);
+    const share = missing === undefined ? 1 : (missing.end - missing.start) / shapeOf(operand)[0];
+    return { residentBytes, bytesToUpload: Math.ceil(copyBytes(operand) * share) };
   }
 
   async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {

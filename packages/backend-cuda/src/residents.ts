@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { Operand } from '@gearshift/contracts';
+import { rowsChangedSince, type Operand } from '@gearshift/contracts';
 import { ADDON_STATUS, RESIDENT_STATE, type CudaAddon } from './addon.js';
 import type { Failure, Failures } from './failure.js';
 import { copyBytes, isMatrix, shapeOf, type OperandShape } from './operand-shape.js';
@@ -14,6 +14,11 @@ interface Resident {
   readonly version: number;
   readonly shape: OperandShape;
   readonly handle: number;
+}
+
+function hasShapeOf(resident: Resident, operand: Operand): boolean {
+  const [first, second] = shapeOf(operand);
+  return resident.shape[0] === first && resident.shape[1] === second;
 }
 
 /**
@@ -37,16 +42,26 @@ export class Residents {
     this.#failures = failures;
   }
 
-  /** Handle of the copy of exactly this version, where there is one; a copy of another version is dropped. */
+  /**
+   * Handle of the copy of exactly this version, where there is one. A copy of another version is dropped, unless it is known
+   * which rows it lacks.
+   */
   handleOf(operand: Operand): number | undefined {
     const resident = this.#residents.get(operand.id);
     if (resident === undefined) return undefined;
     if (resident.version !== operand.version) {
-      this.#drop(operand.id);
+      if (this.missingRows(operand) === undefined) this.#drop(operand.id);
       return undefined;
     }
-    const [first, second] = shapeOf(operand);
-    return resident.shape[0] === first && resident.shape[1] === second ? resident.handle : undefined;
+    return hasShapeOf(resident, operand) ? resident.handle : undefined;
+  }
+
+  /** The rows that a copy of an earlier version lacks; undefined where there is no such copy, or that is not known. */
+  missingRows(operand: Operand): { readonly start: number; readonly end: number } | undefined {
+    const resident = this.#residents.get(operand.id);
+    if (resident === undefined || !isMatrix(operand) || !hasShapeOf(resident, operand)) return undefined;
+    const missing = rowsChangedSince(operand, resident.version);
+    return missing !== undefined && missing.end <= operand.rows ? missing : undefined;
   }
 
   /** The same for a request: the copy counts as used. */
@@ -115,7 +130,7 @@ export class Residents {
   }
 
   async #make(operand: Operand, abandoned: AbortSignal): Promise<Failure | undefined> {
-    const handle = this.#openWithRoom(operand);
+    const handle = this.#update(operand) ?? this.#openWithRoom(operand);
     if (typeof handle !== 'number') return handle;
     try {
       const failure = await this.#fillOrWait(operand, handle, abandoned);
@@ -126,6 +141,20 @@ export class Residents {
       this.#addon.release(handle);
       throw error;
     }
+  }
+
+  /** Takes a copy of an earlier version to bring it up to date; undefined where that cannot be. */
+  #update(operand: Operand): number | undefined {
+    const resident = this.#residents.get(operand.id);
+    const missing = this.missingRows(operand);
+    if (resident === undefined || missing === undefined) return undefined;
+    const { handle } = resident;
+    if (this.#addon.updateMatrix(handle, operand.version, missing.start, missing.end) === 0) {
+      this.#drop(operand.id);
+      return undefined;
+    }
+    this.#residents.delete(operand.id);
+    return handle;
   }
 
   #openWithRoom(operand: Operand): number | Failure {

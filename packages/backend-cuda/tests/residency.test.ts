@@ -83,6 +83,40 @@ describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () 
     expect(machine.get('used_bytes')).toBe(usedBefore);
   });
 
+  test('of a matrix that says which rows changed, only those are uploaded', async () => {
+    const matrix = megabyte(16);
+    unwrap(await backend.makeResident(matrix));
+    const usedBefore = machine.get('used_bytes');
+    matrix.values.fill(0.5, 10 * DIMENSIONS, 12 * DIMENSIONS);
+    markChanged(matrix, { start: 10, end: 12 });
+    matrix.values.fill(2, 20 * DIMENSIONS, 21 * DIMENSIONS);
+    matrix.values[20 * DIMENSIONS] = 7;
+    markChanged(matrix, { start: 20, end: 21 });
+    const { bytesToUpload } = backend.residency(matrix);
+    expect(bytesToUpload).toBe((11 * (DIMENSIONS * 4 + 4)) | 0);
+    expect(await uploadedBy(() => backend.makeResident(matrix))).toBe(11 * DIMENSIONS * 4);
+    expect(machine.get('used_bytes')).toBe(usedBefore);
+
+    const output = new Float32Array(ROWS);
+    unwrap(await backend.cosineSimilarity({ operation: 'cosine-similarity', query, matrix }, output));
+    const anew = createMatrix(matrix.values.slice(), { dimensions: DIMENSIONS });
+    const expected = new Float32Array(ROWS);
+    unwrap(await backend.cosineSimilarity({ operation: 'cosine-similarity', query, matrix: anew }, expected));
+    expect(output).toEqual(expected);
+  });
+
+  test('a copy that others use is not changed under them: the new version gets its own', async () => {
+    const other = unwrap(await createCudaBackend()) as Resident;
+    const matrix = megabyte(17);
+    const before = { ...matrix };
+    unwrap(await backend.makeResident(matrix));
+    unwrap(await other.makeResident(before));
+    markChanged(matrix, { start: 0, end: 1 });
+    expect(await uploadedBy(() => backend.makeResident(matrix))).toBe(matrix.values.byteLength);
+    expect(other.residency(before).bytesToUpload).toBe(0);
+    await other.close();
+  });
+
   test('an upload that is aborted leaves no memory behind', async () => {
     const matrix = createMatrix(randomValues(20 * ROWS * DIMENSIONS, 15), { dimensions: DIMENSIONS });
     const { freeBytes } = backend.memory();

@@ -30,7 +30,14 @@ export {
 } from './backend.js';
 export { CHANNELS, TRACING_CHANNELS } from './channels.js';
 export { createGraph, graphFromEdges, type CsrGraph, type CsrParts, type Edge } from './graph.js';
-export { createMatrix, markChanged, type MatrixOptions, type VectorMatrix } from './matrix.js';
+export {
+  createMatrix,
+  markChanged,
+  rowsChangedSince,
+  type MatrixChange,
+  type MatrixOptions,
+  type VectorMatrix,
+} from './matrix.js';
 export { nextOperandId } from './operand-id.js';
 export {
   METRICS,

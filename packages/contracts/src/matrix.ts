@@ -1,5 +1,6 @@
 import { requireExpectedUses, requireFloat32Array, requireInteger } from './arguments.js';
 import { nextOperandId } from './operand-id.js';
+import type { RowRange } from './operations.js';
 
 /**
  * A matrix of float32 vectors, row-major, `rows x dimensions`.
@@ -18,6 +19,15 @@ export interface VectorMatrix {
   readonly values: Float32Array;
   /** How many requests are going to use it, Infinity to keep it on the device that suits it; a hint for dispatchers. */
   readonly expectedUses?: number | undefined;
+  /** What the last versions changed, oldest first, where that is known: see {@link markChanged}. */
+  readonly changes?: readonly MatrixChange[] | undefined;
+}
+
+/** Rows `[start, end)` are all that this version changed. */
+export interface MatrixChange {
+  readonly version: number;
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface MatrixOptions {
@@ -49,10 +59,43 @@ export function createMatrix(values: Float32Array, options: MatrixOptions): Vect
   return expectedUses === undefined ? matrix : { ...matrix, expectedUses };
 }
 
+/** How many changes a matrix remembers: a copy that is further behind is made anew. */
+const REMEMBERED_CHANGES = 16;
+
 /**
  * Says that the contents of an operand made by this package changed: every backend drops its resident copy at the next
  * use. Copies of the operand that were posted to other threads keep their old version.
+ *
+ * @param rows of a matrix: nothing but these rows changed, so that a backend may bring its copy up to date with them alone
+ * @throws RangeError when `rows` are not rows of the matrix, TypeError for rows of a graph
  */
-export function markChanged(operand: { readonly version: number }): void {
-  (operand as { version: number }).version += 1;
+export function markChanged(operand: { readonly version: number }, rows?: RowRange): void {
+  const changed = operand as { version: number; changes?: readonly MatrixChange[]; rows?: number };
+  if (rows === undefined) {
+    changed.version += 1;
+    if (changed.changes !== undefined) changed.changes = [];
+    return;
+  }
+  if (changed.rows === undefined) throw new TypeError('rows: expected none, because the operand is no matrix');
+  const start = requireInteger('rows.start', rows.start ?? 0, 0, changed.rows);
+  const end = requireInteger('rows.end', rows.end ?? changed.rows, start, changed.rows);
+  changed.version += 1;
+  changed.changes = [...(changed.changes ?? []), { version: changed.version, start, end }].slice(-REMEMBERED_CHANGES);
+}
+
+/**
+ * The rows that a copy of an earlier version has to take over to be up to date; undefined where that is not known, and the
+ * copy has to be made anew.
+ */
+export function rowsChangedSince(
+  matrix: Pick<VectorMatrix, 'version' | 'changes'>,
+  version: number,
+): { readonly start: number; readonly end: number } | undefined {
+  const later = (matrix.changes ?? []).filter((change) => change.version > version && change.version <= matrix.version);
+  if (version > matrix.version || later.length !== matrix.version - version) return undefined;
+  if (later.length === 0) return { start: 0, end: 0 };
+  return {
+    start: Math.min(...later.map(({ start }) => start)),
+    end: Math.max(...later.map(({ end }) => end)),
+  };
 }

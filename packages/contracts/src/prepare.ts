@@ -117,7 +117,7 @@ function requireOperation(request: OperationRequest, operation: OperationRequest
 /** A checked copy, so that nothing the caller does later to the operand reaches a request that was already checked. */
 function requireMatrix(value: VectorMatrix): VectorMatrix {
   requireObject('matrix', value);
-  const { id, version, rows, dimensions, values, expectedUses } = value;
+  const { id, version, rows, dimensions, values, expectedUses, changes } = value;
   requireInteger('matrix.id', id, 0);
   requireInteger('matrix.version', version, 0);
   requireInteger('matrix.rows', rows, 0);
@@ -135,6 +135,7 @@ function requireMatrix(value: VectorMatrix): VectorMatrix {
     dimensions,
     values,
     expectedUses: requireExpectedUses('matrix.expectedUses', expectedUses),
+    ...(Array.isArray(changes) ? { changes } : {}),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createMatrix, markChanged } from '../src/index.js';
+import { createMatrix, graphFromEdges, markChanged, rowsChangedSince } from '../src/index.js';
 
 describe('createMatrix', () => {
   test('wraps the values without copying them', () => {
@@ -51,4 +51,29 @@ test('markChanged raises the version, and leaves copies alone', () => {
   markChanged(matrix);
   expect(matrix.version).toBe(3);
   expect(copy.version).toBe(1);
+});
+
+test('rows that changed are remembered, until there are too many changes or one that names no rows', () => {
+  const matrix = createMatrix(new Float32Array(20), { dimensions: 2 });
+  expect(rowsChangedSince(matrix, 1)).toEqual({ start: 0, end: 0 });
+  markChanged(matrix, { start: 3, end: 4 });
+  markChanged(matrix, { start: 7 });
+  expect(rowsChangedSince(matrix, 1)).toEqual({ start: 3, end: 10 });
+  expect(rowsChangedSince(matrix, 2)).toEqual({ start: 7, end: 10 });
+  expect(rowsChangedSince(matrix, 9)).toBeUndefined();
+  expect(rowsChangedSince(structuredClone(matrix), 2)).toEqual({ start: 7, end: 10 });
+  markChanged(matrix);
+  expect(rowsChangedSince(matrix, 3)).toBeUndefined();
+  for (let i = 0; i < 20; i++) markChanged(matrix, { start: i % 10, end: (i % 10) + 1 });
+  expect(rowsChangedSince(matrix, 4)).toBeUndefined();
+  expect(rowsChangedSince(matrix, matrix.version - 16)).toEqual({ start: 0, end: 10 });
+});
+
+test('rows that changed have to be rows of a matrix', () => {
+  const matrix = createMatrix(new Float32Array(20), { dimensions: 2 });
+  expect(() => markChanged(matrix, { start: -1 })).toThrow(/rows\.start/);
+  expect(() => markChanged(matrix, { start: 4, end: 3 })).toThrow(/rows\.end/);
+  expect(() => markChanged(matrix, { end: 11 })).toThrow(RangeError);
+  expect(() => markChanged(graphFromEdges(2, []), { start: 0, end: 1 })).toThrow(TypeError);
+  expect(matrix.version).toBe(1);
 });

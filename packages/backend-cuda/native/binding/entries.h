@@ -14,6 +14,7 @@ namespace gearshift::cuda::binding {
   X("isIdle", is_idle)                 \
   X("openMatrix", open_matrix)         \
   X("openRows", open_rows)             \
+  X("updateMatrix", update_matrix)     \
   X("openGraph", open_graph)           \
   X("operandState", operand_state)     \
   X("operandBytes", operand_bytes)     \

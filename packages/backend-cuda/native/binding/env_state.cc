@@ -84,6 +84,18 @@ void EnvState::remove_operand(int64_t handle) noexcept {
   operands_.erase(found);
 }
 
+std::shared_ptr<SharedOperand> EnvState::take_operand(int64_t handle) noexcept {
+  const auto found = operands_.find(handle);
+  if (found == operands_.end()) return nullptr;
+  auto operand = std::move(found->second);
+  operands_.erase(found);
+  return operand;
+}
+
+void EnvState::put_operand(int64_t handle, std::shared_ptr<SharedOperand> operand) {
+  operands_[handle] = std::move(operand);
+}
+
 int64_t EnvState::start(napi_env env, std::unique_ptr<Job> owned) noexcept {
   Job* job = owned.get();
   job->state_ = this;

@@ -30,6 +30,9 @@ class EnvState {
   int64_t add_operand(std::shared_ptr<SharedOperand> operand);
   std::shared_ptr<SharedOperand> find_operand(int64_t handle) const noexcept;
   void remove_operand(int64_t handle) noexcept;
+  /** Takes the reference of a handle, which is to be put back. */
+  std::shared_ptr<SharedOperand> take_operand(int64_t handle) noexcept;
+  void put_operand(int64_t handle, std::shared_ptr<SharedOperand> operand);
 
   /** Starts the job on a thread of its device; its number, or 0 when there is no thread for it. */
   int64_t start(napi_env env, std::unique_ptr<Job> job) noexcept;

@@ -76,6 +76,22 @@ napi_value open_rows(Call& call) {
   return give_handle(call, OperandRegistry::open_part(device, rows, dimensions, first, std::move(gathered)));
 }
 
+napi_value update_matrix(Call& call) {
+  const int64_t handle = call.integer();
+  const int64_t version = call.integer();
+  const size_t start = call.count();
+  const size_t end = call.count();
+  auto held = call.state().take_operand(handle);
+  if (held == nullptr) call.fail("handle: it names nothing");
+  else if (held->key().is_graph || start > end || end > held->key().shape[0]) call.fail("rows: expected rows of a matrix", true);
+  if (held != nullptr && call.failed()) call.state().put_operand(handle, held);
+  if (call.failed()) return nullptr;
+  auto updated = OperandRegistry::take_over(held, version, start, end);
+  const bool is_updated = updated != nullptr;
+  call.state().put_operand(handle, is_updated ? std::move(updated) : std::move(held));
+  return call.give(is_updated ? 1 : 0);
+}
+
 napi_value operand_state(Call& call) {
   const int64_t handle = call.integer();
   const auto operand = find_operand(call, handle);

@@ -54,7 +54,7 @@ Outcome SharedOperand::allocate() noexcept {
 
 Outcome SharedOperand::advance_matrix(const float* values, size_t value_count, const UploadTime& time, bool* finished) noexcept {
   if (matrix_upload_ == nullptr) {
-    matrix_upload_ = std::make_unique<MatrixUpload>(*device_, matrix, 0, key_.shape[0], first_row, gathered);
+    matrix_upload_ = std::make_unique<MatrixUpload>(*device_, matrix, fill_begin, fill_end, first_row + fill_begin, gathered);
   }
   const Outcome outcome = matrix_upload_->advance(values, value_count, time, finished);
   if (!outcome.ok()) matrix_upload_.reset();
@@ -110,6 +110,26 @@ OperandRegistry::Opened OperandRegistry::open_part(const DeviceRef& device, size
   operand->gathered = std::move(gathered);
   if (auto outcome = operand->allocate(); !outcome.ok()) return {nullptr, outcome};
   return {std::move(operand), {}};
+}
+
+std::shared_ptr<SharedOperand> OperandRegistry::take_over(const std::shared_ptr<SharedOperand>& held, int64_t version,
+                                                          size_t start, size_t end) {
+  std::lock_guard<std::mutex> lock(registry_mutex);
+  // New references are made under the mutex, or from one that is held: this one is the last, or it is not.
+  if (held.use_count() != 1 || !held->is_ready() || held->key().id == kPrivateId) return nullptr;
+  OperandKey key = held->key();
+  auto& operands = registry();
+  const auto old_name = name_of(key);
+  key.version = version;
+  if (const auto found = operands.find(name_of(key)); found != operands.end() && !found->second.expired()) return nullptr;
+  auto updated = std::make_shared<SharedOperand>(held->device_, key);
+  updated->matrix = std::move(held->matrix);
+  updated->fill_begin = start;
+  updated->fill_end = end;
+  held->ready_.store(false, std::memory_order_release);
+  operands.erase(old_name);
+  operands[name_of(key)] = updated;
+  return updated;
 }
 
 FillState OperandRegistry::claim(SharedOperand& operand, const Filler& asker) noexcept {

@@ -40,7 +40,8 @@ struct Filler {
  */
 class SharedOperand {
  public:
-  SharedOperand(DeviceRef device, const OperandKey& key) noexcept : device_(std::move(device)), key_(key) {}
+  SharedOperand(DeviceRef device, const OperandKey& key) noexcept
+      : fill_end(key.shape[0]), device_(std::move(device)), key_(key) {}
   ~SharedOperand();
   SharedOperand(const SharedOperand&) = delete;
   SharedOperand& operator=(const SharedOperand&) = delete;
@@ -60,6 +61,10 @@ class SharedOperand {
 
   DeviceMatrix matrix;
   DeviceGraph graph;
+
+  /** Rows that are to be filled, at first all. */
+  size_t fill_begin = 0;
+  size_t fill_end;
 
   // Of a part, made for one request.
   size_t first_row = 0;
@@ -88,6 +93,12 @@ class OperandRegistry {
   /** One that nobody else can name: rows [first_row, first_row + rows), or the gathered ones. */
   static Opened open_part(const DeviceRef& device, size_t rows, size_t dimensions, size_t first_row,
                           std::vector<uint32_t> gathered);
+  /**
+   * The copy as one of another version, of which rows [start, end) are still to be filled. Null when anybody else uses it, or
+   * has a copy of that version already: then nothing happened.
+   */
+  static std::shared_ptr<SharedOperand> take_over(const std::shared_ptr<SharedOperand>& held, int64_t version, size_t start,
+                                                  size_t end);
   /** Who fills the copy; one that nobody is filling becomes `asker`'s to fill. */
   static FillState claim(SharedOperand& operand, const Filler& asker) noexcept;
   /** Lets others take over what `owner` has not finished filling. */
