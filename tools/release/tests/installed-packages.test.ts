@@ -81,6 +81,15 @@ const alone: { name: string; names: string; body: string; answer: unknown }[] = 
     answer: [true, true, [1, 0]],
   },
   {
+    // With a GPU or without: it says which device is meant, and prints nothing.
+    name: '@gearshift/backend-cuda',
+    names: 'createCudaBackend',
+    body: `const made = await createCudaBackend();
+      print(made.ok ? made.value.id : made.error.backend);
+      if (made.ok) await made.value.close();`,
+    answer: 'cuda:0',
+  },
+  {
     name: 'gearshift',
     names: 'createExecutor',
     body: `const executor = await createExecutor();
