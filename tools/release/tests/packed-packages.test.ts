@@ -23,13 +23,14 @@ it('finds the packages', () => {
 });
 
 // Without a compiler there is no addon to put into a platform package; what depends on it is skipped, not passed.
-const complete = byName.filter(([, { isPlatform, files }]) => !isPlatform || files.includes('gearshift-cpu.node'));
+const ADDON = /^gearshift-(cpu|cuda)\.node$/;
+const complete = byName.filter(([, { isPlatform, files }]) => !isPlatform || files.some((file) => ADDON.test(file)));
 const incomplete = byName.filter((entry) => !complete.includes(entry));
 it.skip.each(incomplete)('%s has its addon (not built on this machine)', () => undefined);
 
 describe.each(complete)('%s', (_name, { files, manifest, source, isPlatform, tarball }) => {
   it('contains what a user needs and nothing else', () => {
-    const code = isPlatform ? /^gearshift-cpu\.node$/ : /^dist\/[\w/-]+\.(js|d\.ts)$/;
+    const code = isPlatform ? ADDON : /^dist\/[\w/-]+\.(js|d\.ts)$/;
     expect(files.filter((file) => !code.test(file))).toEqual(['LICENSE', 'README.md', 'package.json']);
     expect(files.filter((file) => code.test(file)).length).toBeGreaterThan(0);
   });
