@@ -8,12 +8,12 @@ import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-drive
 
 describe.skipIf(simulator === null)(`a device that vanishes${lacksSimulator}`, () => {
   const matrix = createMatrix(randomValues(4000 * 64, 1), { dimensions: 64 });
-  const request = { operation: 'cosine-similarity', query: randomValues(64 * 64, 2), matrix } as const;
+  const request = { operation: 'cosine-similarity', query: randomValues(256 * 64, 2), matrix } as const;
 
   test('ends every request under way with device-lost, and those that come later at once', async () => {
     const machine = simulatorOrSkipped();
     const backend = unwrap(await createCudaBackend());
-    const output = () => new Float32Array(64 * 4000);
+    const output = () => new Float32Array(256 * 4000);
     unwrap(await backend.makeResident!(matrix)); // eslint-disable-line @typescript-eslint/no-non-null-assertion -- it has one
     const answering = [1, 2, 3].map(() => backend.cosineSimilarity(request, output()));
     await new Promise((resolve) => setTimeout(resolve, 20));
