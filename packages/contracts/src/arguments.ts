@@ -66,6 +66,13 @@ function requireAttached(name: string, view: Float32Array | Uint32Array): void {
   }
 }
 
+/** One of some words, or nothing. */
+export function requireOneOf<T extends string>(name: string, words: readonly T[], value: unknown): T | undefined {
+  if (value === undefined || words.includes(value as T)) return value as T | undefined;
+  const message = expected(name, `one of ${words.join(', ')}`, value);
+  throw typeof value === 'string' ? new RangeError(message) : new TypeError(message);
+}
+
 /** A count of uses: a number from 0 up, Infinity included, or nothing said. */
 export function requireExpectedUses(name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;

@@ -31,9 +31,11 @@ export {
 export { CHANNELS, TRACING_CHANNELS } from './channels.js';
 export { createGraph, graphFromEdges, type CsrGraph, type CsrParts, type Edge } from './graph.js';
 export {
+  COMPANIONS,
   createMatrix,
   markChanged,
   rowsChangedSince,
+  type Companion,
   type MatrixChange,
   type MatrixOptions,
   type VectorMatrix,

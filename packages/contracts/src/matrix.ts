@@ -1,6 +1,13 @@
-import { requireExpectedUses, requireFloat32Array, requireInteger } from './arguments.js';
+import { requireExpectedUses, requireFloat32Array, requireInteger, requireOneOf } from './arguments.js';
 import { nextOperandId } from './operand-id.js';
 import type { RowRange } from './operations.js';
+
+export const COMPANIONS = ['float16', 'int8'] as const;
+/**
+ * A second copy in fewer bits that a device may keep beside the float32 one. Top-k reads it first and looks up in float32 what it
+ * cannot tell, so that rows and scores stay exactly the same.
+ */
+export type Companion = (typeof COMPANIONS)[number];
 
 /**
  * A matrix of float32 vectors, row-major, `rows x dimensions`.
@@ -19,6 +26,8 @@ export interface VectorMatrix {
   readonly values: Float32Array;
   /** How many requests are going to use it, Infinity to keep it on the device that suits it; a hint for dispatchers. */
   readonly expectedUses?: number | undefined;
+  /** What devices that can make use of it keep besides: see {@link Companion}. */
+  readonly companion?: Companion | undefined;
   /** What the last versions changed, oldest first, where that is known: see {@link markChanged}. */
   readonly changes?: readonly MatrixChange[] | undefined;
 }
@@ -35,6 +44,8 @@ export interface MatrixOptions {
   readonly dimensions: number;
   /** See {@link VectorMatrix.expectedUses}. */
   readonly expectedUses?: number | undefined;
+  /** See {@link VectorMatrix.companion}. Default: none. */
+  readonly companion?: Companion | undefined;
 }
 
 /**
@@ -55,8 +66,16 @@ export function createMatrix(values: Float32Array, options: MatrixOptions): Vect
     );
   }
   const expectedUses = requireExpectedUses('expectedUses', options.expectedUses);
-  const matrix = { id: nextOperandId(), version: 1, rows: values.length / dimensions, dimensions, values };
-  return expectedUses === undefined ? matrix : { ...matrix, expectedUses };
+  const companion = requireOneOf('companion', COMPANIONS, options.companion);
+  return {
+    id: nextOperandId(),
+    version: 1,
+    rows: values.length / dimensions,
+    dimensions,
+    values,
+    ...(expectedUses === undefined ? {} : { expectedUses }),
+    ...(companion === undefined ? {} : { companion }),
+  };
 }
 
 /** How many changes a matrix remembers: a copy that is further behind is made anew. */

@@ -2,6 +2,7 @@ import {
   expected,
   requireFinite,
   requireExpectedUses,
+  requireOneOf,
   requireFloat32Array,
   requireInteger,
   requireObject,
@@ -9,7 +10,7 @@ import {
 } from './arguments.js';
 import type { Operand } from './backend.js';
 import { checkCsr, type CsrGraph } from './graph.js';
-import type { VectorMatrix } from './matrix.js';
+import { COMPANIONS, type VectorMatrix } from './matrix.js';
 import {
   METRICS,
   SPREAD_DEFAULTS,
@@ -117,7 +118,7 @@ function requireOperation(request: OperationRequest, operation: OperationRequest
 /** A checked copy, so that nothing the caller does later to the operand reaches a request that was already checked. */
 function requireMatrix(value: VectorMatrix): VectorMatrix {
   requireObject('matrix', value);
-  const { id, version, rows, dimensions, values, expectedUses, changes } = value;
+  const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
   requireInteger('matrix.id', id, 0);
   requireInteger('matrix.version', version, 0);
   requireInteger('matrix.rows', rows, 0);
@@ -135,6 +136,7 @@ function requireMatrix(value: VectorMatrix): VectorMatrix {
     dimensions,
     values,
     expectedUses: requireExpectedUses('matrix.expectedUses', expectedUses),
+    companion: requireOneOf('matrix.companion', COMPANIONS, companion),
     ...(Array.isArray(changes) ? { changes } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import type {
   Backend,
   BackendDescription,
+  Companion,
   CsrGraph,
   CsrParts,
   Edge,
@@ -164,6 +165,8 @@ export interface MatrixOptions {
   readonly expectedUses?: number | undefined;
   /** Keep it on the GPU that suits it, and never give it up to make room. Default false. */
   readonly pin?: boolean | undefined;
+  /** A smaller copy that a GPU keeps besides, so that top-k is faster with the same result. Default: none. */
+  readonly companion?: Companion | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -27,6 +27,7 @@ export type {
   BackendDescription,
   BackendError,
   BackendErrorKind,
+  Companion,
   CosineSimilarityRequest,
   CsrGraph,
   CsrParts,

@@ -9,31 +9,28 @@ export function matrixFromValues(
   values: Float32Array | ArrayLike<ArrayLike<number>>,
   options: MatrixOptions,
 ): VectorMatrix {
-  const { dimensions, adopt = false } = options;
+  const { dimensions, adopt = false, companion } = options;
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
-  if (values instanceof Float32Array) return matrixFromFlat(values, dimensions, adopt, usesOf(options));
+  if (values instanceof Float32Array)
+    return matrixFromFlat(values, adopt, { dimensions, companion, expectedUses: usesOf(options) });
   if (adopt) throw new TypeError(expected('values', 'a Float32Array where adopt is set', values));
-  return matrixFromRows(values, dimensions, usesOf(options));
+  return matrixFromRows(values, { dimensions, companion, expectedUses: usesOf(options) });
 }
 
-function matrixFromFlat(
-  values: Float32Array,
-  dimensions: number | undefined,
-  adopt: boolean,
-  expectedUses: number | undefined,
-): VectorMatrix {
+type ContractOptions = Pick<MatrixOptions, 'dimensions' | 'companion' | 'expectedUses'>;
+
+function matrixFromFlat(values: Float32Array, adopt: boolean, { dimensions, ...hints }: ContractOptions): VectorMatrix {
   if (dimensions === undefined) {
     throw new TypeError(expected('dimensions', 'the number of elements per row of a Float32Array', dimensions));
   }
   requireFloat32Array('values', values);
-  const borrowed = createMatrix(values, { dimensions, expectedUses });
+  const borrowed = createMatrix(values, { dimensions, ...hints });
   return adopt ? borrowed : { ...borrowed, values: sharedFloat32Copy(values) };
 }
 
 function matrixFromRows(
   rows: ArrayLike<ArrayLike<number>>,
-  given: number | undefined,
-  expectedUses: number | undefined,
+  { dimensions: given, ...hints }: ContractOptions,
 ): VectorMatrix {
   if (!isListLike(rows) || ArrayBuffer.isView(rows)) {
     throw new TypeError(expected('values', 'a Float32Array or an array of rows', rows));
@@ -52,7 +49,7 @@ function matrixFromRows(
     }
     copyNumbers(`values[${row}]`, source, values, row * dimensions);
   }
-  return createMatrix(values, { dimensions, expectedUses });
+  return createMatrix(values, { dimensions, ...hints });
 }
 
 function isListLike(value: unknown): value is ArrayLike<unknown> {
