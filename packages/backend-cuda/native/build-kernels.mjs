@@ -2,7 +2,7 @@
 //
 // Compiles the kernels to one fatbin: machine code for each generation of GPUs, and PTX for those to come.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findNvcc } from './find-nvcc.mjs';
@@ -40,4 +40,6 @@ const { status, error } = spawnSync(
   { stdio: 'inherit' },
 );
 if (error !== undefined) console.error(`nvcc did not start: ${error.message}`);
+// Machine code of a major version needs a driver of that version: the addon is built to say so.
+writeFileSync(join(BUILD, 'kernels.toolkit'), `${nvcc.version}\n`);
 process.exitCode = status ?? 1;

@@ -22,13 +22,14 @@ export interface CudaAddon {
   countDevices(): number;
   /** Free and total bytes into the first two numbers; a status. */
   readMemory(device: number, numbers: Float64Array): number;
-  /** Returns memory that nobody uses to the driver. */
-  trimMemory(device: number): void;
   /** Whether no thread of the addon waits for the device. */
   isIdle(device: number): boolean;
 
-  /** A handle (above 0) to the process's copy of an operand, which is made if no thread has it yet, or a status. */
-  openMatrix(device: number, id: number, version: number, rows: number, dimensions: number): number;
+  /**
+   * A handle (above 0) to the process's copy of an operand, which is made if no thread has it yet, or a status. `companion`: one of
+   * {@link COMPANION_CODES}; where there is no memory for it, there is none.
+   */
+  openMatrix(device: number, id: number, version: number, rows: number, dimensions: number, companion: number): number;
   /**
    * The same for a copy of some rows, for one request: `rows` from `first` on, or the candidates, which are copied. Requests
    * name rows by their numbers in the whole matrix.
@@ -138,7 +139,7 @@ export type JobDone = (
 ) => void;
 
 /** Raised whenever an entry of {@link CudaAddon} changes. */
-const ADDON_ABI = 2;
+const ADDON_ABI = 3;
 
 /** Why an entry did not do its work. */
 export const ADDON_STATUS = {
@@ -163,6 +164,8 @@ export const RESIDENT_STATE = {
   /** Another thread is, or another handle of this one. */
   theirs: 2,
 } as const;
+
+export const COMPANION_CODES = { none: 0, float16: 1, int8: 2 } as const;
 
 export const METRIC_CODES = { cosine: 0, dot: 1, euclidean: 2 } as const;
 

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { rowsChangedSince, type Operand } from '@gearshift/contracts';
-import { ADDON_STATUS, RESIDENT_STATE, type CudaAddon } from './addon.js';
+import { ADDON_STATUS, COMPANION_CODES, RESIDENT_STATE, type CudaAddon } from './addon.js';
 import type { Failure, Failures } from './failure.js';
 import { copyBytes, isMatrix, shapeOf, type OperandShape } from './operand-shape.js';
 import { ResidentFill } from './resident-fill.js';
@@ -206,7 +206,14 @@ export class Residents {
   #open(operand: Operand): number {
     const [first, second] = shapeOf(operand);
     return isMatrix(operand)
-      ? this.#addon.openMatrix(this.#device, operand.id, operand.version, first, second)
+      ? this.#addon.openMatrix(
+          this.#device,
+          operand.id,
+          operand.version,
+          first,
+          second,
+          COMPANION_CODES[operand.companion ?? 'none'],
+        )
       : this.#addon.openGraph(this.#device, operand.id, operand.version, first, second);
   }
 

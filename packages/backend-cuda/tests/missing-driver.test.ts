@@ -68,7 +68,7 @@ test('without the addon the message says what was tried and what to do', () => {
 test.for([
   ['another module', {}, 'it is not the CUDA addon of Gearshift'],
   ['another version', { version: '9.9.9', abi: 2 }, 'it was built for version 9.9.9, this package is version 0.0.0'],
-  ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 2'],
+  ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 3'],
 ] as const)('%s is not taken for the addon', ([, module, problem]) => {
   const loaded = loadAddon({
     platform: 'linux-x64-gnu',

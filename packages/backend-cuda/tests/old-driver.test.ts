@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
@@ -5,6 +6,9 @@ import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-drive
 // A process asks its driver for its version once: so these machines have a file, and with it a process, to themselves.
 
 describe.skipIf(simulator === null)(`a driver that is too old${lacksSimulator}`, () => {
+  // The version of the toolkit that compiled the kernels.
+  const toolkit = () => readFileSync(new URL('../build/kernels.toolkit', import.meta.url), 'utf8').trim();
+
   test('is told with its version and the one that is needed', async () => {
     simulatorOrSkipped().set('driver_version', 11040);
     const made = await createCudaBackend();
@@ -12,7 +16,7 @@ describe.skipIf(simulator === null)(`a driver that is too old${lacksSimulator}`,
       ok: false,
       error: {
         kind: 'unsupported',
-        message: 'the NVIDIA driver supports CUDA 11.4, this build needs 12.0 or newer: update the driver',
+        message: `the NVIDIA driver supports CUDA 11.4, this build needs ${Number.parseInt(toolkit())}.0 or newer: update the driver`,
       },
     });
   });

@@ -8,7 +8,6 @@ export type SimulatorSetting =
   | 'memory_bytes'
   | 'driver_version'
   | 'compute_capability'
-  | 'multiprocessors'
   | 'init_code'
   | 'module_code'
   | 'seed'

@@ -75,14 +75,6 @@ napi_value read_memory(Call& call) {
   return give_outcome(call, outcome);
 }
 
-napi_value trim_memory(Call& call) {
-  const DeviceRef device = call.state().find_device(call.integer());
-  if (!call.failed() && device == nullptr) call.fail("device: it names nothing");
-  if (call.failed()) return nullptr;
-  if (device->make_current().ok()) device->memory().trim();
-  return nullptr;
-}
-
 napi_value is_idle(Call& call) {
   const DeviceRef device = call.state().find_device(call.integer());
   if (!call.failed() && device == nullptr) call.fail("device: it names nothing");

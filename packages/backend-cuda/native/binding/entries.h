@@ -10,7 +10,6 @@ namespace gearshift::cuda::binding {
   X("closeDevice", close_device)       \
   X("countDevices", count_devices)     \
   X("readMemory", read_memory)         \
-  X("trimMemory", trim_memory)         \
   X("isIdle", is_idle)                 \
   X("openMatrix", open_matrix)         \
   X("openRows", open_rows)             \

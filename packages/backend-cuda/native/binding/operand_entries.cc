@@ -40,7 +40,10 @@ napi_value give_handle(Call& call, OperandRegistry::Opened opened) {
 napi_value open(Call& call, bool is_graph) {
   const DeviceRef device = find_device(call);
   OperandKey key{0, is_graph, call.integer(), call.integer(), {call.count(), call.count()}};
+  const size_t companion = is_graph ? 0 : call.count();
+  if (!call.failed() && companion > static_cast<size_t>(Companion::int8)) call.fail("companion: expected 0 to 2", true);
   if (call.failed()) return nullptr;
+  key.companion = static_cast<Companion>(companion);
   key.ordinal = device->ordinal();
   return give_handle(call, OperandRegistry::open(device, key));
 }

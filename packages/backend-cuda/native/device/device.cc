@@ -10,7 +10,8 @@ namespace gearshift::cuda {
 namespace {
 
 constexpr int kMostDevices = 64;
-constexpr int kLeastDriverVersion = 12000;
+// Machine code is understood by drivers of its own major version on ("CUDA compatibility", minor version compatibility).
+constexpr int kLeastDriverVersion = GEARSHIFT_TOOLKIT_MAJOR * 1000;
 
 // Process-wide by nature: threads share one context and one set of copies. Plain pointers, so that no static destructor
 // frees what threads still use when the process exits.
@@ -90,7 +91,6 @@ Outcome Device::set_up(std::string* reason) {
   };
   ask(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, &facts_.compute_major);
   ask(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, &facts_.compute_minor);
-  ask(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, &facts_.multiprocessors);
   if (outcome.ok()) outcome = GEARSHIFT_CU(*this, cuDeviceTotalMem, &facts_.total_bytes, handle_);
   if (!outcome.ok()) return failed(outcome, "the device does not describe itself");
   facts_.name = name;

@@ -23,7 +23,6 @@ struct DeviceFacts {
   std::string name;
   int compute_major = 0;
   int compute_minor = 0;
-  int multiprocessors = 1;
   size_t total_bytes = 0;
 };
 
@@ -51,11 +50,14 @@ class Device {
   const Driver& driver() const noexcept { return driver_; }
   int ordinal() const noexcept { return ordinal_; }
   const DeviceFacts& facts() const noexcept { return facts_; }
+  /** Ampere and later multiply float16 and tf32 on tensor cores in the way of kernels/warp_mma.cuh. */
+  bool has_tensor_cores() const noexcept { return facts_.compute_major >= 8; }
   const Kernels& kernels() const noexcept { return kernels_; }
   MemoryPool& memory() noexcept { return *memory_; }
   LaneStore& lanes() noexcept { return *lanes_; }
   Workers& workers() noexcept { return *workers_; }
   Pace& scan_pace() noexcept { return scan_pace_; }
+  Pace& bound_pace() noexcept { return bound_pace_; }
   Pace& spread_pace() noexcept { return spread_pace_; }
 
   /** How long one piece of work, of some milliseconds by design, may take before the device counts as hung. */
@@ -103,6 +105,7 @@ class Device {
   std::unique_ptr<LaneStore> lanes_;
   std::unique_ptr<Workers> workers_;
   Pace scan_pace_;
+  Pace bound_pace_;
   Pace spread_pace_;
   std::atomic<int> lost_{0};  // the code, or -1 after a hang or a failed clean-up
   std::atomic<const char*> lost_by_{nullptr};

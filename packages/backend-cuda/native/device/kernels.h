@@ -9,8 +9,19 @@ namespace gearshift::cuda {
   X(inverse_norms_f32)            \
   X(scores_1_query_f32)           \
   X(scores_8_queries_f32)         \
+  X(score_selected_f32)           \
+  X(narrow_rows_f16)              \
+  X(narrow_rows_int8)             \
+  X(narrow_queries_int8)          \
+  X(bound_16_queries_f16)         \
+  X(bound_64_queries_f16)         \
+  X(bound_16_queries_tf32)        \
+  X(bound_64_queries_tf32)        \
+  X(bound_1_query_int8)           \
+  X(bound_8_queries_int8)         \
   X(select_scores)                \
   X(merge_keys)                   \
+  X(certify_keys)                 \
   X(count_digits)                 \
   X(choose_digit)                 \
   X(collect_keys)                 \

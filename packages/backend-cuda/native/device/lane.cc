@@ -83,6 +83,8 @@ Outcome Lane::look(CUevent event, bool* has_passed) noexcept {
 
 void Lane::release_memory() noexcept {
   operands.reset();
+  narrowed.reset();
+  candidates.reset();
   scratch.reset();
   keys.reset();
   for (Slot& slot : slots_) slot.output.reset();

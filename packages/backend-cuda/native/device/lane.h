@@ -46,7 +46,10 @@ class Lane {
   Slot& slot(size_t index) noexcept { return slots_[index % kSlots]; }
 
   PinnedBuffer staging;   // what is uploaded
-  DeviceBuffer operands;  // queries, or activations
+  // Working space lives here and not with the request, which may fail and be gone while the device still uses it.
+  DeviceBuffer operands;    // queries, or activations
+  DeviceBuffer narrowed;    // queries in fewer bits
+  DeviceBuffer candidates;
   DeviceBuffer scratch;
   DeviceBuffer keys;
 

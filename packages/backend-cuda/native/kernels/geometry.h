@@ -15,6 +15,15 @@ constexpr unsigned kRowsPerScanBlock = kScanWarps * kRowsPerWarp;
 /** Queries that share one reading of the rows. */
 constexpr unsigned kQueryGroup = 8;
 
+/** Bounds: rows that a block works on, the words of each vector that a step takes, and the queries of the two sizes. */
+constexpr unsigned kBoundRows = 128;
+constexpr unsigned kBoundStepWords = 16;
+constexpr unsigned kBoundQueriesNarrow = 16;
+constexpr unsigned kBoundQueriesWide = 64;
+/** And from int8: lanes that share a row, so that one of 768 bytes takes three whole steps. */
+constexpr unsigned kInt8Lanes = 16;
+constexpr unsigned kBoundRowsInt8 = 32;
+
 /** Selection: keys a block holds, and the most that a k may be for it. */
 constexpr unsigned kSelectThreads = 256;
 constexpr unsigned kSelectCapacity = 1024;

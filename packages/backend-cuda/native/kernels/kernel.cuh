@@ -70,4 +70,12 @@ __device__ inline uint64_t key_of(float score, bool smaller_is_better, uint32_t 
   return static_cast<uint64_t>(order) << 32 | static_cast<uint32_t>(~row);
 }
 
+/** The score of a key, the other way round. */
+__device__ inline float score_of(uint64_t key, bool smaller_is_better) {
+  uint32_t order = static_cast<uint32_t>(key >> 32);
+  if (order == 0) return quiet_nan();
+  if (smaller_is_better) order = ~order;
+  return __uint_as_float((order & 0x80000000u) != 0 ? order & 0x7fffffffu : ~order);
+}
+
 }  // namespace gearshift::cuda

@@ -8,10 +8,18 @@
 
 namespace gearshift::cuda {
 
-/** The device row of the i-th row to score. */
-__device__ inline uint64_t row_at(const uint32_t* positions, uint64_t first_row, uint64_t i) {
-  return positions == nullptr ? first_row + i : positions[i];
-}
+/** Says which row of the matrix is the i-th to score. */
+struct ChosenRows {
+  const uint32_t* positions;  // null: consecutive rows
+  uint64_t first_row;
+  __device__ uint64_t at(uint64_t i) const { return positions == nullptr ? first_row + i : positions[i]; }
+};
+/** Rows that a selection named; the matrix begins with row `first_number`. */
+struct SelectedRows {
+  const uint64_t* keys;
+  uint32_t first_number;
+  __device__ uint64_t at(uint64_t i) const { return static_cast<uint32_t>(~keys[i]) - first_number; }
+};
 
 template <bool kIsDistance>
 __device__ inline float add_term(float query, float row, float sum) {
@@ -23,11 +31,10 @@ __device__ inline float add_term(float query, float row, float sum) {
   }
 }
 
-template <uint32_t kQueries, bool kIsDistance>
+template <uint32_t kQueries, bool kIsDistance, typename Rows>
 __device__ inline void score_rows(const float* rows, uint32_t stride, const float* inverse_norms, const float* queries,
                                   const float* query_inverse_norms, uint32_t query_count, uint32_t dimensions,
-                                  uint32_t metric, const uint32_t* positions, uint64_t first_row, uint64_t count,
-                                  float* scores) {
+                                  uint32_t metric, const Rows& named, uint64_t count, float* scores) {
   constexpr uint32_t kScores = kRowsPerWarp * kQueries;
   const uint32_t lane = lane_number();
   const uint64_t first = (static_cast<uint64_t>(blockIdx.x) * kScanWarps + threadIdx.x / kWarp) * kRowsPerWarp;
@@ -38,7 +45,7 @@ __device__ inline void score_rows(const float* rows, uint32_t stride, const floa
   for (uint32_t r = 0; r < kRowsPerWarp; ++r) {
     // Beyond the end the last row is scored again, and not written.
     const uint64_t i = first + r < count ? first + r : count - 1;
-    row[r] = rows + row_at(positions, first_row, i) * stride;
+    row[r] = rows + named.at(i) * stride;
   }
   float sums[kScores];
 #pragma unroll
@@ -72,7 +79,7 @@ __device__ inline void score_rows(const float* rows, uint32_t stride, const floa
   const bool is_mine = lane % kLanesPerScore == 0 && own_i < count && own_query < query_count;
   float score = 0.0f;
   if (is_mine) {
-    const float row_inverse_norm = metric == kCosine ? inverse_norms[row_at(positions, first_row, own_i)] : 0.0f;
+    const float row_inverse_norm = metric == kCosine ? inverse_norms[named.at(own_i)] : 0.0f;
     score = finish_score(metric, sum, row_inverse_norm, query_inverse_norms[own_query]);
   }
   uint32_t doubtful = __ballot_sync(kAllLanes, is_mine && is_not_finite(score));
@@ -82,7 +89,7 @@ __device__ inline void score_rows(const float* rows, uint32_t stride, const floa
     const uint32_t which = whose / kLanesPerScore;
     const uint64_t i = first + which / kQueries;
     const float* query = queries + static_cast<uint64_t>(which % kQueries) * stride;
-    const float exact = reference_score(metric, query, rows + row_at(positions, first_row, i) * stride, dimensions);
+    const float exact = reference_score(metric, query, rows + named.at(i) * stride, dimensions);
     if (lane == whose) score = exact;
   }
   if (is_mine) scores[own_query * count + own_i] = score;
@@ -122,11 +129,11 @@ GEARSHIFT_KERNEL(kScanThreads, scores_1_query_f32, const float* rows, uint32_t s
                  const float* queries, const float* query_inverse_norms, uint32_t query_count, uint32_t dimensions,
                  uint32_t metric, const uint32_t* positions, uint64_t first_row, uint64_t count, float* scores) {
   if (metric == kEuclidean) {
-    score_rows<1, true>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric, positions,
-                       first_row, count, scores);
+    score_rows<1, true>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric,
+                       ChosenRows{positions, first_row}, count, scores);
   } else {
-    score_rows<1, false>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric, positions,
-                       first_row, count, scores);
+    score_rows<1, false>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric,
+                       ChosenRows{positions, first_row}, count, scores);
   }
 }
 
@@ -134,10 +141,28 @@ GEARSHIFT_KERNEL(kScanThreads, scores_8_queries_f32, const float* rows, uint32_t
                  const float* queries, const float* query_inverse_norms, uint32_t query_count, uint32_t dimensions,
                  uint32_t metric, const uint32_t* positions, uint64_t first_row, uint64_t count, float* scores) {
   if (metric == kEuclidean) {
-    score_rows<kQueryGroup, true>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric, positions,
-                       first_row, count, scores);
+    score_rows<kQueryGroup, true>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric,
+                       ChosenRows{positions, first_row}, count, scores);
   } else {
-    score_rows<kQueryGroup, false>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric, positions,
-                       first_row, count, scores);
+    score_rows<kQueryGroup, false>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric,
+                       ChosenRows{positions, first_row}, count, scores);
+  }
+}
+
+/**
+ * Scores of rows that a selection named: scores[query * count + i] of the row of keys[query * count + i], where query is
+ * blockIdx.y. `first_number`: number of the first row of the matrix.
+ */
+GEARSHIFT_KERNEL(kScanThreads, score_selected_f32, const float* rows, uint32_t stride, const float* inverse_norms,
+                 const float* queries, const float* query_inverse_norms, uint32_t dimensions, uint32_t metric,
+                 const uint64_t* keys, uint32_t first_number, uint64_t count, float* scores) {
+  const uint64_t offset = blockIdx.y * count;
+  const float* query = queries + static_cast<uint64_t>(blockIdx.y) * stride;
+  const float* query_inverse_norm = query_inverse_norms + blockIdx.y;
+  const SelectedRows named{keys + offset, first_number};
+  if (metric == kEuclidean) {
+    score_rows<1, true>(rows, stride, inverse_norms, query, query_inverse_norm, 1, dimensions, metric, named, count, scores + offset);
+  } else {
+    score_rows<1, false>(rows, stride, inverse_norms, query, query_inverse_norm, 1, dimensions, metric, named, count, scores + offset);
   }
 }

@@ -177,3 +177,29 @@ GEARSHIFT_KERNEL(kDigitThreads, collect_keys, const float* scores, uint64_t coun
     if (place < k) keys[place] = key;
   }
 }
+
+/**
+ * The k best of rows that were selected by their bounds and then scored: best[query * k ..], best first, where query is
+ * blockIdx.x. certain[query] is 1 where no other row can be among them: the worst bound that was selected, which none of the
+ * others passes, does not reach the k-th score.
+ *
+ * bounds[query * count ..]: the selection, best first; for the euclidean distance they are squares.
+ */
+GEARSHIFT_KERNEL(kSelectThreads, certify_keys, const uint64_t* bounds, const float* scores, uint32_t count,
+                 uint32_t smaller_is_better, uint32_t k, uint64_t* best, uint32_t* certain) {
+  __shared__ uint64_t keys[kSelectCapacity];
+  __shared__ uint64_t threshold;
+  __shared__ uint32_t collected;
+  const Selection selection{keys, &collected, &threshold, k};
+  begin_selection(selection);
+  const uint64_t* own = bounds + blockIdx.x * static_cast<uint64_t>(count);
+  const float* own_scores = scores + blockIdx.x * static_cast<uint64_t>(count);
+  const uint32_t i = threadIdx.x;
+  offer(selection, i < count ? key_of(own_scores[i], smaller_is_better != 0, ~static_cast<uint32_t>(own[i])) : 0);
+  end_selection(selection, best + blockIdx.x * static_cast<uint64_t>(k));
+  if (threadIdx.x != 0) return;
+  const float reached = score_of(keys[k - 1], smaller_is_better != 0);
+  const float bound = score_of(own[count - 1], smaller_is_better != 0);
+  // False for NaN.
+  certain[blockIdx.x] = (smaller_is_better != 0 ? sqrtf(bound) > reached : bound < reached) ? 1 : 0;
+}

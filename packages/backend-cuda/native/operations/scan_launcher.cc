@@ -34,8 +34,9 @@ size_t ScanLauncher::batch_queries() const noexcept {
 Outcome ScanLauncher::prepare() noexcept {
   if (scan_.candidates == nullptr) return {};
   const size_t bytes = scan_.candidate_count * sizeof(uint32_t);
-  if (auto outcome = candidates_.reserve(run_.device(), bytes); !outcome.ok()) return outcome;
-  return upload_all(run_, candidates_.address(), scan_.candidates, bytes);
+  DeviceBuffer& candidates = run_.lane.candidates;
+  if (auto outcome = candidates.reserve(run_.device(), bytes); !outcome.ok()) return outcome;
+  return upload_all(run_, candidates.address(), scan_.candidates, bytes);
 }
 
 Outcome ScanLauncher::load_queries(size_t first, size_t count) noexcept {
@@ -54,7 +55,7 @@ Outcome ScanLauncher::load_queries(size_t first, size_t count) noexcept {
     const float* query = scan_.queries + (first + i) * dimensions;
     std::memcpy(staged + i * stride, query, dimensions * sizeof(float));
     std::fill_n(staged + i * stride + dimensions, stride - dimensions, 0.0f);
-    norms[i] = scan_.metric == Metric::cosine ? inverse_norm(query, dimensions) : 1.0f;
+    norms[i] = inverse_norm(query, dimensions);
   }
   loaded_ = count;
   outcome = lane.upload(lane.operands.address(), staged, bytes);
@@ -66,11 +67,22 @@ double ScanLauncher::work_per_row(size_t queries) const noexcept {
   return static_cast<double>(scan_.matrix->dimensions * queries);
 }
 
-size_t ScanLauncher::rows_per_launch(size_t queries) const noexcept {
-  const size_t at_pace = run_.device().scan_pace().items_per_launch(work_per_row(queries));
+CUdeviceptr ScanLauncher::query(size_t index) const noexcept {
+  return run_.lane.operands.address() + index * scan_.matrix->stride * sizeof(float);
+}
+
+CUdeviceptr ScanLauncher::query_inverse_norm(size_t index) const noexcept {
+  return run_.lane.operands.address() + (loaded_ * scan_.matrix->stride + index) * sizeof(float);
+}
+
+size_t ScanLauncher::most_rows_per_launch(size_t queries) const noexcept {
   // Scores of one launch are one piece on their way back; whole blocks, so that no warp is left half idle.
-  const size_t at_most = Lane::kPieceBytes / sizeof(float) / queries;
-  const size_t rows = std::min(at_pace, at_most);
+  const size_t rows = Lane::kPieceBytes / sizeof(float) / queries;
+  return std::max<size_t>(kRowsPerScanBlock, rows / kRowsPerScanBlock * kRowsPerScanBlock);
+}
+
+size_t ScanLauncher::rows_per_launch(size_t queries) const noexcept {
+  const size_t rows = std::min(run_.device().scan_pace().items_per_launch(work_per_row(queries)), most_rows_per_launch(queries));
   return std::max<size_t>(kRowsPerScanBlock, rows / kRowsPerScanBlock * kRowsPerScanBlock);
 }
 
@@ -79,10 +91,9 @@ Outcome ScanLauncher::launch(const ScanPart& part, CUdeviceptr scores) noexcept 
   const bool is_by_position = scan_.candidates != nullptr && !scan_.is_gathered;
   CUdeviceptr rows = matrix.values.address();
   CUdeviceptr norms = matrix.inverse_norms.address();
-  CUdeviceptr queries = run_.lane.operands.address() + part.first_query * matrix.stride * sizeof(float);
-  CUdeviceptr query_norms =
-      run_.lane.operands.address() + (loaded_ * matrix.stride + part.first_query) * sizeof(float);
-  CUdeviceptr positions = is_by_position ? candidates_.address() + part.begin * sizeof(uint32_t) : 0;
+  CUdeviceptr queries = query(part.first_query);
+  CUdeviceptr query_norms = query_inverse_norm(part.first_query);
+  CUdeviceptr positions = is_by_position ? run_.lane.candidates.address() + part.begin * sizeof(uint32_t) : 0;
   auto stride = static_cast<uint32_t>(matrix.stride);
   auto dimensions = static_cast<uint32_t>(matrix.dimensions);
   auto query_count = static_cast<uint32_t>(part.queries);
@@ -97,12 +108,28 @@ Outcome ScanLauncher::launch(const ScanPart& part, CUdeviceptr scores) noexcept 
   return run_.lane.launch(kernel, blocks, 1, kScanThreads, parameters);
 }
 
+Outcome ScanLauncher::launch_selected(size_t queries, CUdeviceptr keys, size_t count, CUdeviceptr scores) noexcept {
+  const DeviceMatrix& matrix = *scan_.matrix;
+  CUdeviceptr rows = matrix.values.address();
+  CUdeviceptr norms = matrix.inverse_norms.address();
+  CUdeviceptr first_query = query(0);
+  CUdeviceptr query_norms = query_inverse_norm(0);
+  auto stride = static_cast<uint32_t>(matrix.stride);
+  auto dimensions = static_cast<uint32_t>(matrix.dimensions);
+  auto metric = static_cast<uint32_t>(scan_.metric);
+  auto first_number = static_cast<uint32_t>(scan_.first_row);
+  uint64_t count_64 = count;
+  void* parameters[] = {&rows, &stride, &norms, &first_query, &query_norms, &dimensions, &metric, &keys, &first_number, &count_64, &scores};
+  const auto blocks = static_cast<unsigned>((count + kRowsPerScanBlock - 1) / kRowsPerScanBlock);
+  return run_.lane.launch(run_.device().kernels().score_selected_f32, blocks, static_cast<unsigned>(queries), kScanThreads, parameters);
+}
+
 void ScanLauncher::learn(const ScanPart& part, double ms) noexcept {
   run_.device().scan_pace().learn(work_per_row(part.queries) * static_cast<double>(part.count), ms);
 }
 
 CUdeviceptr ScanLauncher::row_numbers(const ScanPart& part) const noexcept {
-  return scan_.candidates == nullptr ? 0 : candidates_.address() + part.begin * sizeof(uint32_t);
+  return scan_.candidates == nullptr ? 0 : run_.lane.candidates.address() + part.begin * sizeof(uint32_t);
 }
 
 uint32_t ScanLauncher::first_number(const ScanPart& part) const noexcept {

@@ -1,19 +1,11 @@
 #pragma once
 
-#include "operations/request.h"
+#include "operations/score_source.h"
 
 namespace gearshift::cuda {
 
-/** Part of a scan that one launch does: up to kQueryGroup queries by some of the rows. */
-struct ScanPart {
-  size_t first_query;  // among those that are on the device
-  size_t queries;
-  size_t begin;        // of the rows of the scan, from 0
-  size_t count;
-};
-
 /** Puts what a scan needs on the device, and launches its parts. */
-class ScanLauncher {
+class ScanLauncher final : public ScoreSource {
  public:
   ScanLauncher(Run& run, const Scan& scan) noexcept : run_(run), scan_(scan) {}
 
@@ -23,12 +15,18 @@ class ScanLauncher {
   Outcome prepare() noexcept;
   /** Uploads queries [first, first + count). Nothing that reads the ones before may be under way. */
   Outcome load_queries(size_t first, size_t count) noexcept;
-  /** Rows that one launch may have for so many queries. */
-  size_t rows_per_launch(size_t queries) const noexcept;
-  /** scores[query * part.count + i], device memory. */
-  Outcome launch(const ScanPart& part, CUdeviceptr scores) noexcept;
-  /** Has the device's pace learn from a launch. */
-  void learn(const ScanPart& part, double ms) noexcept;
+  size_t loaded_queries() const noexcept { return loaded_; }
+  /** Of a query that is on the device. */
+  CUdeviceptr query(size_t index) const noexcept;
+  CUdeviceptr query_inverse_norm(size_t index) const noexcept;
+
+  size_t group_queries() const noexcept override { return kQueryGroup; }
+  size_t rows_per_launch(size_t queries) const noexcept override;
+  size_t most_rows_per_launch(size_t queries) const noexcept override;
+  Outcome launch(const ScanPart& part, CUdeviceptr scores) noexcept override;
+  void learn(const ScanPart& part, double ms) noexcept override;
+  /** scores[query * count + i] of the row that keys[query * count + i] names, for the first `queries`: keys of whole rows. */
+  Outcome launch_selected(size_t queries, CUdeviceptr keys, size_t count, CUdeviceptr scores) noexcept;
 
   /** Row numbers of part.begin and on, for kernels that name rows: an array on the device, or null and the first number. */
   CUdeviceptr row_numbers(const ScanPart& part) const noexcept;
@@ -39,7 +37,6 @@ class ScanLauncher {
 
   Run& run_;
   const Scan& scan_;
-  DeviceBuffer candidates_;
   size_t loaded_ = 0;  // queries on the device
 };
 

@@ -113,6 +113,9 @@ Outcome MatrixUpload::advance(const float* values, size_t value_count, const Upl
     if (auto outcome = finish(time, &is_free); !outcome.ok() || !is_free) return outcome;
     last.is_under_way = true;
     Outcome outcome = lane().launch(device().kernels().inverse_norms_f32, blocks, 1, kScanThreads, parameters);
+    if (outcome.ok() && matrix_.companion.form != Companion::none) {
+      outcome = narrow(lane(), matrix_.companion, rows, matrix_.stride, dimensions, begin_, end_ - begin_);
+    }
     if (outcome.ok()) outcome = lane().record(last.copied);
     if (!outcome.ok()) return outcome;
     has_norms_ = true;

@@ -49,7 +49,7 @@ SharedOperand::~SharedOperand() {
 Outcome SharedOperand::allocate() noexcept {
   if (auto outcome = device_->make_current(); !outcome.ok()) return outcome;
   return key_.is_graph ? graph.allocate(*device_, key_.shape[0], key_.shape[1])
-                       : matrix.allocate(*device_, key_.shape[0], key_.shape[1]);
+                       : matrix.allocate(*device_, key_.shape[0], key_.shape[1], key_.companion);
 }
 
 Outcome SharedOperand::advance_matrix(const float* values, size_t value_count, const UploadTime& time, bool* finished) noexcept {

@@ -21,6 +21,8 @@ struct OperandKey {
   int64_t id;
   int64_t version;
   size_t shape[2];  // rows and dimensions, or nodes and edges
+  /** Not part of the name: of two threads that want different ones, the first decides. */
+  Companion companion = Companion::none;
 };
 
 /** Who is to fill a copy, seen from one handle. The same numbers as RESIDENT_STATE in src/addon.ts. */

@@ -170,8 +170,6 @@ EXPORT CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
   if (code != CUDA_SUCCESS) return code;
   const Settings& settings = machine().settings;
   switch (attribute) {
-    case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = 1024; break;
-    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = static_cast<int>(settings.multiprocessors); break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = static_cast<int>(settings.compute_capability / 10); break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = static_cast<int>(settings.compute_capability % 10); break;
     default: return misuse(CUDA_ERROR_INVALID_VALUE);
@@ -412,7 +410,8 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned gr
   if (kernel == nullptr || parameters == nullptr || extra != nullptr || !has_shape || !machine().is_stream(stream_of(stream))) {
     return misuse(CUDA_ERROR_INVALID_VALUE);
   }
-  if (threads > kernel->most_threads || dynamic_shared_bytes + simt::static_shared_bytes() > kMostSharedBytes) {
+  // Of its static shared memory the compiler takes care.
+  if (threads > kernel->most_threads || dynamic_shared_bytes > kMostSharedBytes) {
     return misuse(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
   }
   ++machine().counters.launches;

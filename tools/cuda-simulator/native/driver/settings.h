@@ -15,7 +15,6 @@ namespace cuda_simulator {
   X(memory_bytes, 256ll << 20)                                                                     \
   X(driver_version, 13000)                                                                         \
   X(compute_capability, 90)                                                                        \
-  X(multiprocessors, 4)                                                                            \
   X(init_code, 0)          /* what cuInit answers */                                               \
   X(module_code, 0)        /* what loading a module answers */                                     \
   /* Schedule. */                                                                                  \

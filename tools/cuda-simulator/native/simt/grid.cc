@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "simt/fiber.h"
+#include "simt/fragments.h"
 
 // Only the kernels are instrumented for TSan: what goes on in here is not theirs.
 #if defined(SIMT_TSAN)
@@ -49,6 +50,7 @@ struct Thread {
   uint32_t mask = 0;
   uint32_t value = 0;
   unsigned source = 0;
+  Fragments* fragments = nullptr;
   unsigned barriers = 0;  // met so far
 };
 
@@ -111,6 +113,15 @@ bool let_warp_meet(unsigned warp, unsigned thread_count, bool* met) {
   // Every lane has run as far as it could: who is not here now never comes.
   if ((expected & ~waiting) != 0) return complain("the mask names lanes that are elsewhere or have ended");
   if ((waiting & ~expected) != 0) return complain("a lane is outside of its own mask");
+  if (first->operation >= WarpOperation::multiply_float16) {
+    if (waiting != ~uint32_t{0}) return complain("a matrix product without the whole warp");
+    Fragments* lanes[kWarp];
+    for (unsigned i = begin; i < end; ++i) lanes[i - begin] = threads[i]->fragments;
+    multiply(first->operation == WarpOperation::multiply_tf32, lanes);
+    for (unsigned i = begin; i < end; ++i) threads[i]->state = State::runnable;
+    *met = true;
+    return true;
+  }
   uint32_t values[kWarp] = {};
   uint32_t ballot = 0;
   for (unsigned i = begin; i < end; ++i) {
@@ -263,7 +274,15 @@ uint32_t meet_warp(WarpOperation operation, uint32_t mask, uint32_t value, unsig
   return thread.value;
 }
 
-size_t static_shared_bytes() { return static_cast<size_t>(__stop_simt_shared - __start_simt_shared); }
+void multiply_fragments(WarpOperation operation, float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  Fragments own;
+  memcpy(own.a, a, sizeof own.a);
+  memcpy(own.b, b, sizeof own.b);
+  memcpy(own.c, c, sizeof own.c);
+  current->fragments = &own;
+  meet_warp(operation, ~uint32_t{0}, 0, 0);
+  memcpy(c, own.c, sizeof own.c);
+}
 
 LaunchReport run_grid(const Kernel& kernel, void** parameters, Dimensions grid, Dimensions block, uint32_t seed) {
   const unsigned thread_count = block.x * block.y * block.z;

@@ -27,7 +27,4 @@ struct LaunchReport {
  */
 LaunchReport run_grid(const Kernel& kernel, void** parameters, Dimensions grid, Dimensions block, uint32_t seed);
 
-/** Of all kernels together: they never run at the same time, but each may use it all. */
-size_t static_shared_bytes();
-
 }  // namespace simt

@@ -22,9 +22,15 @@ unsigned current_lane();
 
 void sync_block();
 
-enum class WarpOperation : uint8_t { shuffle, ballot };
+enum class WarpOperation : uint8_t { shuffle, ballot, multiply_float16, multiply_tf32 };
 /** Meets the other lanes of the mask: the value of `source`, or a bit for each lane whose value is not 0. */
 uint32_t meet_warp(WarpOperation operation, uint32_t mask, uint32_t value, unsigned source);
+/** Meets the whole warp for a matrix product, each lane with its words of A, B and C: see kernels/warp_mma.cuh. */
+void multiply_fragments(WarpOperation operation, float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
+uint16_t half_bits_of(float value);
+float float_of_half_bits(uint16_t bits);
+/** The nearest with 10 bits of mantissa, ties away from zero. */
+uint32_t rounded_to_tf32(uint32_t bits);
 
 /** A kernel, registered under its name before main(). */
 struct Kernel {
@@ -115,6 +121,13 @@ struct alignas(16) float4 {
   float x, y, z, w;
 };
 
+struct alignas(16) uint4 {
+  uint32_t x, y, z, w;
+};
+struct alignas(16) int4 {
+  int32_t x, y, z, w;
+};
+
 template <typename T>
 inline T __shfl_xor_sync(uint32_t mask, T value, unsigned bits) {
   return simt::shuffle(mask, value, simt::current_lane() ^ bits);
@@ -122,7 +135,6 @@ inline T __shfl_xor_sync(uint32_t mask, T value, unsigned bits) {
 inline uint32_t __ballot_sync(uint32_t mask, bool vote) {
   return simt::meet_warp(simt::WarpOperation::ballot, mask, vote ? 1 : 0, 0);
 }
-inline void __syncwarp(uint32_t mask = 0xffffffffu) { simt::meet_warp(simt::WarpOperation::ballot, mask, 0, 0); }
 
 inline uint32_t atomicAdd(uint32_t* address, uint32_t value) { return __atomic_fetch_add(address, value, __ATOMIC_RELAXED); }
 
@@ -137,4 +149,12 @@ inline float __uint_as_float(uint32_t bits) {
   return value;
 }
 inline int __ffs(uint32_t bits) { return __builtin_ffs(static_cast<int>(bits)); }
-inline float4 __ldcs(const float4* address) { return *address; }
+template <typename T>
+inline T __ldcs(const T* address) {
+  return *address;
+}
+/** Four products of int8 and a sum. */
+inline int32_t __dp4a(int32_t a, int32_t b, int32_t c) {
+  for (int i = 0; i < 4; ++i) c += static_cast<int8_t>(a >> 8 * i) * static_cast<int8_t>(b >> 8 * i);
+  return c;
+}

@@ -1,5 +1,5 @@
 // fault_sweep RUNS SEED: scenarios on the simulated driver, each under another schedule and with a fault at another place.
-// fault_sweep positions SEED: one scenario, with every code at every driver call and every allocation, once and from there on.
+// fault_sweep positions SEED: two scenarios, with every code at every driver call and every allocation, once and from there on.
 //
 // Whatever happens, a result that counts as a success must be right, a device that is not lost must have given everything
 // back, and nothing may end the process. Prints one line of JSON; the exit status is 1 when anything was found.
@@ -143,8 +143,7 @@ void sweep(long runs, uint64_t first_seed, Totals* totals) {
   }
 }
 
-void try_positions(uint64_t seed, Totals* totals) {
-  const Scenario scenario(seed, true);
+void try_positions(const Scenario& scenario, uint64_t seed, Totals* totals) {
   run(scenario, {}, seed, totals);
   const struct {
     const char* setting;
@@ -170,8 +169,13 @@ int main(int count, char** arguments) {
   }
   Totals totals;
   const uint64_t seed = std::strtoull(arguments[2], nullptr, 10);
-  if (std::strcmp(arguments[1], "positions") == 0) try_positions(seed, &totals);
-  else sweep(std::atol(arguments[1]), seed, &totals);
+  if (std::strcmp(arguments[1], "positions") == 0) {
+    for (const auto extent : {Scenario::Extent::every_operation, Scenario::Extent::bounded_ranking}) {
+      try_positions(Scenario(seed, extent), seed, &totals);
+    }
+  } else {
+    sweep(std::atol(arguments[1]), seed, &totals);
+  }
   std::printf(
       "{\"runs\":%ld,\"withFailure\":%ld,\"lostDevices\":%ld,\"silentlyWrong\":%ld,\"leaks\":%ld,\"misuses\":%ld,"
       "\"undefined\":%ld,\"wrongKinds\":%ld,\"seed\":%llu}\n",

@@ -95,18 +95,27 @@ std::string check_ranking(const Scenario& scenario, const Scan& scan, const std:
 
 }  // namespace
 
-Scenario::Scenario(uint64_t seed, bool is_whole) {
+Scenario::Scenario(uint64_t seed, Extent extent) {
+  const bool is_whole = extent == Extent::every_operation;
+  const bool is_bounded = extent == Extent::bounded_ranking;
   Random random(seed);
   const uint32_t operation = random.below(4);
-  scores = is_whole || operation == 0;
-  ranks = is_whole || operation == 1;
-  ranks_candidates = is_whole || operation == 2;
-  spreads = is_whole || operation == 3;
+  scores = is_whole || (operation == 0 && !is_bounded);
+  ranks = is_whole || is_bounded || operation == 1;
+  ranks_candidates = is_whole || (operation == 2 && !is_bounded);
+  spreads = is_whole || (operation == 3 && !is_bounded);
   rows = 1 + random.below(random.below(16) == 0 ? 400 : 40);
   dimensions = 1 + random.below(20);
   queries = 1 + random.below(random.below(3) == 0 ? 10 : 2);
   k = 1 + random.below(static_cast<uint32_t>(rows));
   metric = static_cast<Metric>(random.below(3));
+  if (is_bounded || (!is_whole && random.below(16) == 0)) {
+    // Enough for bounds from fewer bits.
+    companion = is_bounded ? Companion::float16 : static_cast<Companion>(random.below(3));
+    k = is_bounded ? 1 : 1 + random.below(5);
+    rows = companion == Companion::int8 ? 4 * kSelectMostK : 4 * (64 + 2 * k);
+    queries = companion == Companion::none ? kQueryGroup + 1 + random.below(12) : 1 + random.below(3);
+  }
   for (size_t i = 0; i < rows * dimensions; ++i) values.push_back(random.value());
   for (size_t i = 0; i < queries * dimensions; ++i) query.push_back(random.value());
   for (uint32_t row = 0; row < rows; ++row) {
@@ -165,7 +174,7 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   const bool has_matrix = (scenario.scores || scenario.ranks || scenario.ranks_candidates) && steps.step(
       [&] {
         matrix = std::make_unique<SharedOperand>(
-            device, OperandKey{0, false, 1, 1, {scenario.rows, scenario.dimensions}});
+            device, OperandKey{0, false, 1, 1, {scenario.rows, scenario.dimensions}, scenario.companion});
         Outcome outcome = matrix->allocate();
         bool finished = false;
         if (outcome.ok()) outcome = matrix->advance_matrix(scenario.values.data(), scenario.values.size(), to_the_end, &finished);

@@ -31,6 +31,7 @@ struct Scenario {
   std::vector<float> values, query;
   std::vector<uint32_t> candidates;
   Metric metric;
+  Companion companion = Companion::none;
   size_t nodes, hops;
   std::vector<uint32_t> row_pointers, columns;
   std::vector<float> weights, activations;
@@ -38,8 +39,8 @@ struct Scenario {
   std::vector<double> expected_scores;  // by metric
   std::vector<double> expected_activations;
 
-  /** @param is_whole  uses every operation */
-  explicit Scenario(uint64_t seed, bool is_whole = false);
+  enum class Extent { drawn, every_operation, bounded_ranking };
+  explicit Scenario(uint64_t seed, Extent extent = Extent::drawn);
 };
 
 /** How the steps of a scenario ended. */
