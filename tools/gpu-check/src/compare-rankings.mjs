@@ -4,9 +4,20 @@ import { createMatrix, createTopKOutput, METRICS, prepareTopK, unwrap } from '@g
 import { clusteredValues, randomValues } from '@gearshift/test-kit/random';
 
 const SHAPES = [
-  { rows: 1000, dimensions: 384 },
+  { rows: 1100, dimensions: 384 },
   { rows: 5003, dimensions: 768 },
   { rows: 20_000, dimensions: 97 },
+];
+
+/** The float32 scan; tensor cores on float32 rows, narrow and wide; each companion. */
+const WAYS = [
+  { queries: 1 },
+  { queries: 12 },
+  { queries: 40 },
+  { queries: 3, companion: 'float16' },
+  { queries: 40, companion: 'float16' },
+  { queries: 1, companion: 'int8' },
+  { queries: 5, companion: 'int8' },
 ];
 
 /**
@@ -19,33 +30,34 @@ export async function compareRankings({ quick }) {
   const different = [];
   let compared = 0;
   for (const [index, { rows, dimensions }] of SHAPES.slice(0, quick ? 1 : undefined).entries()) {
-    for (const kind of ['random', 'clustered']) {
+    for (const kind of quick ? ['clustered'] : ['random', 'clustered']) {
       const length = rows * dimensions;
       const values =
         kind === 'random'
           ? randomValues(length, 100 + index)
           : clusteredValues({ rows, dimensions, clusters: 20, seed: 200 + index });
-      const matrix = createMatrix(values, { dimensions });
-      for (const metric of METRICS) {
-        for (const k of [1, 10, 100, 300]) {
-          const request = prepareTopK({ operation: 'top-k', query: randomValues(dimensions, 7), matrix, k, metric });
-          const [expected, found] = [createTopKOutput(request), createTopKOutput(request)];
-          unwrap(await cpu.topK(request, expected));
-          unwrap(await gpu.topK(request, found));
-          compared += 1;
-          const at = found.indices.findIndex((row, i) => row !== expected.indices[i]);
-          if (at < 0) continue;
-          different.push({
-            rows,
-            dimensions,
-            kind,
-            metric,
-            k,
-            at,
-            cpu: [expected.indices[at], expected.scores[at]],
-            gpu: [found.indices[at], found.scores[at]],
-          });
+      for (const { companion, queries } of WAYS) {
+        const matrix = createMatrix(values, { dimensions, companion });
+        unwrap(await gpu.makeResident(matrix));
+        for (const metric of METRICS) {
+          for (const k of quick ? [10] : [1, 10, 100, 300]) {
+            const query = randomValues(queries * dimensions, 7);
+            const request = prepareTopK({ operation: 'top-k', query, matrix, k, metric });
+            const [expected, found] = [createTopKOutput(request), createTopKOutput(request)];
+            unwrap(await cpu.topK(request, expected));
+            unwrap(await gpu.topK(request, found));
+            compared += 1;
+            const at = found.indices.findIndex((row, i) => row !== expected.indices[i]);
+            if (at < 0) continue;
+            different.push({
+              ...{ rows, dimensions, kind, companion, queries, metric, k, at },
+              cpu: [expected.indices[at], expected.scores[at]],
+              gpu: [found.indices[at], found.scores[at]],
+            });
+          }
         }
+        gpu.release(matrix);
+        cpu.release(matrix);
       }
     }
   }
