@@ -1,5 +1,5 @@
 import { DEVICE as DEVICE_FIGURES, type DeviceFigures } from './layout.js';
-import { BUCKET_COUNT, bucketOf } from './log-buckets.js';
+import { BUCKET_COUNT, bucketOf, DOUBLING_COUNT, doublingOf } from './log-buckets.js';
 
 /** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
 const DEVICE = DEVICE_FIGURES;
@@ -21,6 +21,7 @@ export class LatencyWindow {
   /** The device's part of the writer's figures: `DEVICE` by index. */
   readonly #figures: Float64Array;
   readonly #buckets: Float64Array;
+  readonly #doublings: Float64Array;
   /** A ring of the window and of what may enter before what leaves is settled. */
   readonly #latenciesNs: Float64Array;
   readonly #halves: Int32Array;
@@ -33,6 +34,7 @@ export class LatencyWindow {
   constructor(figures: Float64Array, at: DeviceFigures, windowSize: number) {
     this.#figures = figures.subarray(at.start, at.start + Object.keys(DEVICE).length);
     this.#buckets = figures.subarray(at.buckets, at.buckets + BUCKET_COUNT);
+    this.#doublings = figures.subarray(at.doublings, at.doublings + DOUBLING_COUNT);
     this.#windowSize = windowSize;
     this.#latenciesNs = new Float64Array(windowSize + MOST_UNSETTLED);
     this.#halves = new Int32Array(this.#latenciesNs.buffer);
@@ -60,6 +62,7 @@ export class LatencyWindow {
     figures[DEVICE.count] += entering;
     figures[DEVICE.lastAtMs] = this.#lastAtMs;
     this.#tally(this.#back(entering), entering, 1);
+    this.#tallyForLife(this.#back(entering), entering);
     this.#tally(this.#back(entering + before), leaving, -1);
     this.#trimBuckets();
     this.#unsettled = 0;
@@ -87,6 +90,31 @@ export class LatencyWindow {
     figures[DEVICE.windowSumNs] = sumNs;
     figures[DEVICE.bucketLow] = low;
     figures[DEVICE.bucketEnd] = end;
+  }
+
+  /** Of what enters: nothing is ever taken off again. */
+  #tallyForLife(first: number, count: number): void {
+    const figures = this.#figures;
+    const doublings = this.#doublings;
+    const latenciesNs = this.#latenciesNs;
+    const halves = this.#halves;
+    const ringSize = latenciesNs.length;
+    let totalNs = figures[DEVICE.totalNs];
+    let low = figures[DEVICE.doublingLow] | 0;
+    let end = figures[DEVICE.doublingEnd] | 0;
+    if (low === end) low = DOUBLING_COUNT;
+    let at = first;
+    for (let i = 0; i < count; i++) {
+      const doubling = doublingOf(bucketOf(halves[2 * at + UPPER_HALF]));
+      totalNs += latenciesNs[at];
+      doublings[doubling]++;
+      if (doubling < low) low = doubling;
+      if (doubling >= end) end = doubling + 1;
+      if (++at === ringSize) at = 0;
+    }
+    figures[DEVICE.totalNs] = totalNs;
+    figures[DEVICE.doublingLow] = low;
+    figures[DEVICE.doublingEnd] = end;
   }
 
   /** Takes empty buckets off both ends of the range: publications and snapshots cost by its length. */

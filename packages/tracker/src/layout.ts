@@ -1,4 +1,4 @@
-import { BUCKET_COUNT } from './log-buckets.js';
+import { BUCKET_COUNT, DOUBLING_COUNT } from './log-buckets.js';
 import type { DirectoryCells } from './protocol/directory.js';
 import type { OwnershipCells } from './protocol/ownership.js';
 import type { Block, BlockShape } from './protocol/publication.js';
@@ -16,11 +16,18 @@ export const DEVICE = {
   /** First bucket that is not empty, and the one after the last. */
   bucketLow: 5,
   bucketEnd: 6,
+  /** Sum of the latencies of successes, and of failures, for life. */
+  totalNs: 7,
+  lostNs: 8,
+  /** The same as of the buckets, of the doublings. */
+  doublingLow: 9,
+  doublingEnd: 10,
 } as const;
 
-const DEVICE_LENGTH = 8;
+const DEVICE_LENGTH = 11;
 /** What comes before the histograms. */
-const DENSE_COUNT = 24;
+const DENSE_COUNT = 27;
+const DEVICE_HISTOGRAMS = BUCKET_COUNT + DOUBLING_COUNT;
 
 /**
  * The figures of one writer about one operation, as indices into a Float64Array: the writer keeps them privately in this
@@ -28,20 +35,24 @@ const DENSE_COUNT = 24;
  */
 export const FIGURES = {
   cpu: placeDevice(0, DENSE_COUNT),
-  gpu: placeDevice(DEVICE_LENGTH, DENSE_COUNT + BUCKET_COUNT),
+  gpu: placeDevice(DEVICE_LENGTH, DENSE_COUNT + DEVICE_HISTOGRAMS),
   /** Facts recorded, for life. */
-  records: 16,
+  records: 22,
   /** Attempts of the GPU within the window, and how many of them succeeded. */
-  outcomeCount: 17,
-  outcomeSuccesses: 18,
-  outOfMemory: 19,
-  fallbacks: 20,
+  outcomeCount: 23,
+  outcomeSuccesses: 24,
+  outOfMemory: 25,
+  fallbacks: 26,
 } as const;
 
-/** Where the figures of one device are: the fields of `DEVICE`, and the number of samples in each bucket. */
+/**
+ * Where the figures of one device are: the fields of `DEVICE`, then how many samples of the window are in each bucket, and how
+ * many there ever were in each doubling.
+ */
 export interface DeviceFigures extends Readonly<Record<keyof typeof DEVICE, number>> {
   readonly start: number;
   readonly buckets: number;
+  readonly doublings: number;
 }
 
 function placeDevice(start: number, buckets: number): DeviceFigures {
@@ -53,8 +64,13 @@ function placeDevice(start: number, buckets: number): DeviceFigures {
     lastAtMs: start + DEVICE.lastAtMs,
     bucketLow: start + DEVICE.bucketLow,
     bucketEnd: start + DEVICE.bucketEnd,
+    totalNs: start + DEVICE.totalNs,
+    lostNs: start + DEVICE.lostNs,
+    doublingLow: start + DEVICE.doublingLow,
+    doublingEnd: start + DEVICE.doublingEnd,
     start,
     buckets,
+    doublings: buckets + BUCKET_COUNT,
   };
 }
 
@@ -63,13 +79,15 @@ const NUMBERS_PER_LINE = CACHE_LINE_BYTES / Float64Array.BYTES_PER_ELEMENT;
 const INTEGERS_PER_LINE = CACHE_LINE_BYTES / Int32Array.BYTES_PER_ELEMENT;
 
 /** Length of the array of figures; whole cache lines, so that no two copies share one. */
-export const FIGURE_COUNT = Math.ceil((DENSE_COUNT + 2 * BUCKET_COUNT) / NUMBERS_PER_LINE) * NUMBERS_PER_LINE;
+export const FIGURE_COUNT = Math.ceil((DENSE_COUNT + 2 * DEVICE_HISTOGRAMS) / NUMBERS_PER_LINE) * NUMBERS_PER_LINE;
 
 export const FIGURES_SHAPE: BlockShape = {
   denseCount: DENSE_COUNT,
   ranges: [
     { at: FIGURES.cpu.buckets, lowField: FIGURES.cpu.bucketLow, endField: FIGURES.cpu.bucketEnd },
     { at: FIGURES.gpu.buckets, lowField: FIGURES.gpu.bucketLow, endField: FIGURES.gpu.bucketEnd },
+    { at: FIGURES.cpu.doublings, lowField: FIGURES.cpu.doublingLow, endField: FIGURES.cpu.doublingEnd },
+    { at: FIGURES.gpu.doublings, lowField: FIGURES.gpu.doublingLow, endField: FIGURES.gpu.doublingEnd },
   ],
   copyCells: FIGURE_COUNT,
 };
@@ -90,7 +108,7 @@ export const SUMS_SHAPE: BlockShape = {
 };
 
 /** Raised whenever the order of anything in shared memory changes: threads with different versions of the package differ. */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 /** What the layout depends on. */
 export interface LayoutSize {

@@ -1,6 +1,19 @@
 /** Four buckets to the doubling, from 1 microsecond to 9 minutes; the first holds what is below, the last what is above. */
 export const BUCKET_COUNT = 117;
 
+/** Whole doublings, for what is counted for life; the first is the first bucket. */
+export const DOUBLING_COUNT = 30;
+
+/** The doubling that a bucket is in. */
+export function doublingOf(bucket: number): number {
+  return (bucket + 3) >> 2;
+}
+
+/** Where doublings end, in milliseconds, ascending: from 1.024 microseconds up. The last one takes all that is above, too. */
+export const DOUBLING_ENDS_MS: readonly number[] = Object.freeze(
+  Array.from({ length: DOUBLING_COUNT }, (_, doubling) => (1024 * 2 ** doubling) / 1e6),
+);
+
 /**
  * A floating-point number begins with its exponent and the leading bits of its mantissa. The exponent with two of these
  * counts the quarters of doublings, so the upper half of a latency in nanoseconds, shifted, is its bucket but for a constant.

@@ -39,16 +39,14 @@ function replace(total: Float64Array, before: Float64Array, now: Float64Array, a
   total[at] += now[at] - before[at];
 }
 
-function replaceDevice(
-  total: Float64Array,
-  before: Float64Array,
-  now: Float64Array,
-  { start, buckets }: DeviceFigures,
-): void {
+function replaceDevice(total: Float64Array, before: Float64Array, now: Float64Array, device: DeviceFigures): void {
+  const { start, buckets } = device;
   replace(total, before, now, start + DEVICE.windowSumNs);
   replace(total, before, now, start + DEVICE.windowCount);
   replace(total, before, now, start + DEVICE.count);
   replace(total, before, now, start + DEVICE.failures);
+  replace(total, before, now, start + DEVICE.totalNs);
+  replace(total, before, now, start + DEVICE.lostNs);
   // Time does not go back, so the latest of all is never the one that is replaced.
   const lastAtMs = now[start + DEVICE.lastAtMs];
   if (lastAtMs > total[start + DEVICE.lastAtMs]) total[start + DEVICE.lastAtMs] = lastAtMs;
@@ -58,11 +56,23 @@ function replaceDevice(
   const low = now[start + DEVICE.bucketLow] | 0;
   const end = now[start + DEVICE.bucketEnd] | 0;
   for (let i = buckets + low; i < buckets + end; i++) total[i] += now[i];
-  if (low < end) widen(total, start, low, end);
+  if (low < end) widen(total, start + DEVICE.bucketLow, start + DEVICE.bucketEnd, low, end);
+
+  addDoublings(total, before, device, -1);
+  addDoublings(total, now, device, 1);
 }
 
-function widen(total: Float64Array, start: number, low: number, end: number): void {
-  const isEmpty = total[start + DEVICE.bucketLow] === total[start + DEVICE.bucketEnd];
-  if (isEmpty || low < total[start + DEVICE.bucketLow]) total[start + DEVICE.bucketLow] = low;
-  if (isEmpty || end > total[start + DEVICE.bucketEnd]) total[start + DEVICE.bucketEnd] = end;
+/** Adds what one device's latencies were for life, or takes it off; a range never gets narrower. */
+export function addDoublings(total: Float64Array, figures: Float64Array, device: DeviceFigures, weight: 1 | -1): void {
+  const { doublings, doublingLow, doublingEnd } = device;
+  const low = figures[doublingLow] | 0;
+  const end = figures[doublingEnd] | 0;
+  for (let i = doublings + low; i < doublings + end; i++) total[i] += weight * figures[i];
+  if (low < end) widen(total, doublingLow, doublingEnd, low, end);
+}
+
+function widen(total: Float64Array, lowField: number, endField: number, low: number, end: number): void {
+  const isEmpty = total[lowField] === total[endField];
+  if (isEmpty || low < total[lowField]) total[lowField] = low;
+  if (isEmpty || end > total[endField]) total[endField] = end;
 }

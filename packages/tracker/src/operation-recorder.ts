@@ -1,5 +1,6 @@
 import { LatencyWindow } from './latency-window.js';
 import { FIGURE_COUNT, FIGURES as ALL_FIGURES } from './layout.js';
+import { addDoublings } from './merge-figures.js';
 import { OutcomeWindow } from './outcome-window.js';
 
 /** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
@@ -11,8 +12,12 @@ const LIFELONG: readonly number[] = [
   FIGURES.fallbacks,
   FIGURES.cpu.count,
   FIGURES.cpu.failures,
+  FIGURES.cpu.totalNs,
+  FIGURES.cpu.lostNs,
   FIGURES.gpu.count,
   FIGURES.gpu.failures,
+  FIGURES.gpu.totalNs,
+  FIGURES.gpu.lostNs,
 ];
 
 /** What one writer knows about one operation: its figures, and the windows that they are the sums of. */
@@ -53,8 +58,10 @@ export class OperationRecorder {
   inherit(inherited: Float64Array): void {
     const figures = this.readFigures();
     for (const counter of LIFELONG) figures[counter] += inherited[counter];
-    for (const { lastAtMs } of [FIGURES.cpu, FIGURES.gpu]) {
+    for (const device of [FIGURES.cpu, FIGURES.gpu]) {
+      const { lastAtMs } = device;
       figures[lastAtMs] = Math.max(figures[lastAtMs], inherited[lastAtMs]);
+      addDoublings(figures, inherited, device, 1);
     }
     this.#records = figures[FIGURES.records];
   }
@@ -64,8 +71,10 @@ export class OperationRecorder {
     this.#records++;
   }
 
-  cpuFailure(): void {
+  /** @param latencyMs what the attempt took; 0 where that is not known. */
+  cpuFailure(latencyMs: number): void {
     this.#figures[FIGURES.cpu.failures]++;
+    this.#figures[FIGURES.cpu.lostNs] += Math.round(latencyMs * 1e6);
     this.#records++;
   }
 
@@ -75,15 +84,16 @@ export class OperationRecorder {
     this.#records++;
   }
 
-  gpuFailure(): void {
+  gpuFailure(latencyMs: number): void {
     this.#figures[FIGURES.gpu.failures]++;
+    this.#figures[FIGURES.gpu.lostNs] += Math.round(latencyMs * 1e6);
     this.#gpuOutcomes.add(0);
     this.#records++;
   }
 
-  gpuOutOfMemory(): void {
+  gpuOutOfMemory(latencyMs: number): void {
     this.#figures[FIGURES.outOfMemory]++;
-    this.gpuFailure();
+    this.gpuFailure(latencyMs);
   }
 
   fallback(): void {

@@ -2,6 +2,7 @@ import { threadId as ownThreadId } from 'node:worker_threads';
 import { expected, requireInteger, requireObject, type AttemptReport, type OperationName } from '@gearshift/contracts';
 import { layOut, type MemoryLayout } from './layout.js';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
+import type { OperationTotals } from './operation-totals.js';
 import { monotonicMs } from './monotonic-clock.js';
 import { ArrayMemory } from './protocol/array-memory.js';
 import { hashOf, placeOf } from './protocol/directory.js';
@@ -83,14 +84,14 @@ export class SharedTracker implements Tracker {
   recordGpuFailure(operation: OperationName): void {
     const { recorder } = this.#track(operation);
     this.#begin();
-    recorder.gpuFailure();
+    recorder.gpuFailure(0);
     this.#end();
   }
 
   recordOutOfMemory(operation: OperationName): void {
     const { recorder } = this.#track(operation);
     this.#begin();
-    recorder.gpuOutOfMemory();
+    recorder.gpuOutOfMemory(0);
     this.#end();
   }
 
@@ -114,15 +115,19 @@ export class SharedTracker implements Tracker {
       if (device === 'cpu') recorder.cpuSuccess(latencyMs, atMs);
       else recorder.gpuSuccess(latencyMs, atMs);
     } else if (outcome !== 'aborted' && outcome !== 'invalid-input') {
-      if (device === 'cpu') recorder.cpuFailure();
-      else if (outcome === 'out-of-memory') recorder.gpuOutOfMemory();
-      else recorder.gpuFailure();
+      if (device === 'cpu') recorder.cpuFailure(latencyMs);
+      else if (outcome === 'out-of-memory') recorder.gpuOutOfMemory(latencyMs);
+      else recorder.gpuFailure(latencyMs);
     }
     this.#end();
   }
 
   snapshot(operation: OperationName): MetricsSnapshot {
     return this.#track(operation).snapshot();
+  }
+
+  totals(operation: OperationName): OperationTotals {
+    return this.#track(operation).totals();
   }
 
   gpuSpeedup(operation: OperationName): number {

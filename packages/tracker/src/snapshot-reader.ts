@@ -4,6 +4,7 @@ import { FIGURE_COUNT, FIGURES, FIGURES_SHAPE, type MemoryLayout } from './layou
 import { clearFigures, replaceFigures, trimBuckets } from './merge-figures.js';
 import { NO_METRICS, type MetricsSnapshot } from './metrics-snapshot.js';
 import type { OperationRecorder } from './operation-recorder.js';
+import { buildTotals, type OperationTotals } from './operation-totals.js';
 import { readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
 
@@ -71,6 +72,12 @@ export class SnapshotReader {
     const { records } = this.#own;
     if (news === this.#news && records === this.#records) return this.#snapshot;
     return this.#readAgain(news, records);
+  }
+
+  /** What was counted for life, as of the same instant as `read()` would say. */
+  readTotals(): OperationTotals {
+    this.read();
+    return buildTotals(this.#others, this.#own.readFigures());
   }
 
   #readAgain(news: number, records: number): MetricsSnapshot {

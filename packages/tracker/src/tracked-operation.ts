@@ -1,6 +1,7 @@
 import { FIGURE_COUNT, FIGURES_SHAPE, type MemoryLayout } from './layout.js';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
 import { OperationRecorder } from './operation-recorder.js';
+import type { OperationTotals } from './operation-totals.js';
 import { publishBlock, readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
 import { SnapshotReader } from './snapshot-reader.js';
@@ -31,6 +32,10 @@ export class TrackedOperation {
 
   snapshot(): MetricsSnapshot {
     return this.#reader.read();
+  }
+
+  totals(): OperationTotals {
+    return this.#reader.readTotals();
   }
 
   /** From now on this thread owns the slot, and goes on counting where its owner of before stopped. */

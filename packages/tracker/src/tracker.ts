@@ -1,5 +1,6 @@
 import type { AttemptReport, OperationName } from '@gearshift/contracts';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
+import type { OperationTotals } from './operation-totals.js';
 import type { SharedSums } from './shared-sums.js';
 
 export interface TrackerOptions {
@@ -64,6 +65,8 @@ export interface Tracker extends Disposable {
 
   /** Everything known about the operation, in one frozen plain object; each writer's figures are from one instant. */
   snapshot(operation: OperationName): MetricsSnapshot;
+  /** What was counted for life: histograms and sums for monitoring, of which nothing is needed to decide. */
+  totals(operation: OperationName): OperationTotals;
   /** `snapshot(operation).speedup` */
   gpuSpeedup(operation: OperationName): number;
   /** `snapshot(operation).successRate` */

@@ -35,7 +35,7 @@ describe('createTracker', () => {
     const bytes = (maxSums: number): number =>
       createTracker({ operations: ['a'], maxWriters: 10, maxSums }).share().buffer.byteLength;
     expect(Math.round((bytes(20) - bytes(4)) / (10 * 16) / 1024)).toBe(4);
-    expect(Math.round(createTracker().share().buffer.byteLength / 2 ** 20)).toBe(13);
+    expect(Math.round(createTracker().share().buffer.byteLength / 2 ** 20)).toBe(14);
   });
 
   it('keeps a frozen copy of the operations', () => {
