@@ -1,0 +1,58 @@
+import { CHANNELS, TRACING_CHANNELS } from '@gearshift/contracts';
+import { eventOf, listen } from './listen.js';
+
+/** Counts by the values of the labels of one metric, joined by a character that no value contains. */
+type Counts = Map<string, number>;
+const SEPARATOR = '\u0000';
+
+/**
+ * What no snapshot holds: events that are rare by nature, counted as they come. Channels are those of the whole thread, so are
+ * the counts.
+ */
+export class EventCounts {
+  readonly chunks: Counts = new Map();
+  readonly splits: Counts = new Map();
+  readonly evictions: Counts = new Map();
+  readonly lostDevices: Counts = new Map();
+  readonly verifications: Counts = new Map();
+  readonly #subscriptions: readonly (() => void)[];
+
+  constructor() {
+    this.#subscriptions = [
+      listen(CHANNELS.split, (message) => {
+        const { reason } = message as { reason: string };
+        count(this.splits, reason);
+      }),
+      listen(CHANNELS.residency, (message) => {
+        const { device, kind } = message as { device: string; kind: string };
+        if (kind === 'evicted') count(this.evictions, device);
+      }),
+      listen(CHANNELS.device, (message) => {
+        const { device, kind } = message as { device: string; kind: string };
+        if (kind === 'lost') count(this.lostDevices, device);
+      }),
+      listen(CHANNELS.verify, (message) => {
+        const { device, mismatch } = message as { device: string; mismatch: unknown };
+        count(this.verifications, device, mismatch === null ? 'match' : 'mismatch');
+      }),
+      listen(eventOf(TRACING_CHANNELS.chunk, 'asyncEnd'), (message) => {
+        const { result } = message as { result?: { outcome: string } };
+        if (result !== undefined) count(this.chunks, result.outcome);
+      }),
+    ];
+  }
+
+  /** Ends the counting. */
+  end(): void {
+    for (const unsubscribe of this.#subscriptions) unsubscribe();
+  }
+}
+
+function count(counts: Counts, ...labels: string[]): void {
+  const key = labels.join(SEPARATOR);
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+export function* entriesOf(counts: Counts): Generator<{ labels: string[]; value: number }> {
+  for (const [key, value] of counts) yield { labels: key.split(SEPARATOR), value };
+}

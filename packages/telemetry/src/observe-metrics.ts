@@ -1,0 +1,53 @@
+import { TRACING_CHANNELS, type AttemptReport } from '@gearshift/contracts';
+import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
+import type { EventCounts } from './event-counts.js';
+import { LATENCY_BOUNDS_S } from './latency-bounds.js';
+import { eventOf, listen } from './listen.js';
+import { METRICS, type MetricDefinition, type MetricName } from './metrics.js';
+import { readMetrics } from './read-metrics.js';
+import type { TelemetrySource } from './telemetry-source.js';
+
+/** Makes an instrument for every metric; returns what ends it. */
+export function observeMetrics(meter: Meter, source: TelemetrySource, events: EventCounts): () => void {
+  const instruments = new Map<MetricName, Observable>();
+  for (const [name, definition] of Object.entries(METRICS) as [MetricName, MetricDefinition][]) {
+    if (definition.type !== 'histogram') instruments.set(name, createInstrument(meter, definition));
+  }
+  const observe = (result: BatchObservableResult) => {
+    const { values } = readMetrics(source, events);
+    for (const [name, instrument] of instruments) {
+      for (const { labels, value } of values.get(name) ?? []) result.observe(instrument, value, { ...labels });
+    }
+  };
+  const observables = [...instruments.values()];
+  meter.addBatchObservableCallback(observe, observables);
+  const endDurations = recordDurations(meter);
+  return () => {
+    meter.removeBatchObservableCallback(observe, observables);
+    endDurations();
+  };
+}
+
+function createInstrument(meter: Meter, { name, type, unit, help: description }: MetricDefinition): Observable {
+  return type === 'counter'
+    ? meter.createObservableCounter(name, { unit, description })
+    : meter.createObservableGauge(name, { unit, description });
+}
+
+function recordDurations(meter: Meter): () => void {
+  const { name, unit, help: description } = METRICS.duration;
+  const explicitBucketBoundaries = [...LATENCY_BOUNDS_S];
+  const histogram = meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries } });
+  const record = (message: unknown) => {
+    const { result } = message as { result?: AttemptReport };
+    if (result?.outcome !== 'success') return;
+    histogram.record(result.latencyMs / 1000, { operation: result.operation, device: result.device });
+  };
+  // An attempt that has not ended yet has no result at `end`.
+  const unsubscribe = (['end', 'asyncEnd'] as const).map((event) =>
+    listen(eventOf(TRACING_CHANNELS.attempt, event), record),
+  );
+  return () => {
+    for (const step of unsubscribe) step();
+  };
+}

@@ -1,0 +1,103 @@
+import type { DeviceTotals } from '@gearshift/tracker';
+import { entriesOf, type EventCounts } from './event-counts.js';
+import { METRICS, type MetricDefinition, type MetricName } from './metrics.js';
+import type { DeviceReading, OperationReading, TelemetrySource } from './telemetry-source.js';
+
+/** One value of one metric. */
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+/** One histogram of a metric: its counts are not cumulative. */
+export interface HistogramSample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly counts: readonly number[];
+  readonly sumSeconds: number;
+}
+
+type Values = Map<MetricName, Sample[]>;
+
+/** Everything there is to tell, as of one instant. */
+export interface Reading {
+  readonly values: ReadonlyMap<MetricName, readonly Sample[]>;
+  readonly durations: readonly HistogramSample[];
+}
+
+/** Reads all metrics of an executor: this is what a scrape costs, and nothing else costs anything. */
+export function readMetrics(source: TelemetrySource, events: EventCounts): Reading {
+  const values: Values = new Map((Object.keys(METRICS) as MetricName[]).map((name) => [name, []]));
+  const durations: HistogramSample[] = [];
+  const devices = new Map<string, DeviceReading>();
+  for (const operation of source.tracker.operations) {
+    const totals = source.tracker.totals(operation);
+    for (const device of ['cpu', 'gpu'] as const) {
+      const own = totals[device];
+      readTotals(values, operation, device, own);
+      durations.push({ labels: { operation, device }, counts: own.counts, sumSeconds: own.totalMs / 1000 });
+    }
+    const snapshot = source.snapshot(operation);
+    readOperation(values, operation, snapshot);
+    // The devices are the same for all operations.
+    for (const device of snapshot.devices) devices.set(device.id, device);
+  }
+  for (const device of devices.values()) readDevice(values, device);
+  for (const name of ['chunks', 'splits', 'evictions', 'lostDevices', 'verifications'] as const) {
+    for (const { labels, value } of entriesOf(events[name])) add(values, name, labels, value);
+  }
+  return { values, durations };
+}
+
+function readTotals(values: Values, operation: string, device: string, totals: DeviceTotals): void {
+  add(values, 'attempts', [operation, device, 'success'], totals.successes);
+  add(values, 'attempts', [operation, device, 'failure'], totals.failures);
+  add(values, 'lostTime', [operation, device], totals.lostMs / 1000);
+}
+
+function readOperation(values: Values, operation: string, snapshot: OperationReading): void {
+  for (const [reason, count] of Object.entries(snapshot.decisions))
+    add(values, 'decisions', [operation, reason], count);
+  add(values, 'fallbacks', [operation], snapshot.fallbackCount);
+  add(values, 'outOfMemory', [operation], snapshot.oomCount);
+  add(values, 'speedup', [operation], snapshot.speedup);
+  add(values, 'successRate', [operation], snapshot.successRate);
+  for (const { shape, breakEven, predictionError, explorations, estimatedRegretMs } of snapshot.forecast?.shapes ??
+    []) {
+    const labels = [operation, shape];
+    if (predictionError !== null) add(values, 'predictionError', labels, predictionError);
+    add(values, 'regret', labels, estimatedRegretMs / 1000);
+    add(values, 'explorations', labels, explorations);
+    for (const residency of ['cold', 'resident'] as const) {
+      const size = breakEven[residency];
+      if (size !== null) add(values, 'breakEven', [...labels, residency], size.items);
+    }
+  }
+}
+
+const BREAKER_STATES = ['closed', 'open', 'half-open', 'isolated', 'dead'] as const;
+
+function readDevice(values: Values, { id, queueLength, queueMs, breaker, memory, residency }: DeviceReading): void {
+  add(values, 'queueLength', [id], queueLength);
+  add(values, 'queueTime', [id], queueMs / 1000);
+  if (breaker !== null) {
+    for (const state of BREAKER_STATES) add(values, 'breakerState', [id, state], breaker.state === state ? 1 : 0);
+    for (const [cause, count] of Object.entries(breaker.opens)) add(values, 'breakerOpens', [id, cause], count);
+    add(values, 'breakerProbes', [id, 'succeeded'], breaker.probes.succeeded);
+    add(values, 'breakerProbes', [id, 'failed'], breaker.probes.failed);
+    add(values, 'missedSavings', [id], breaker.missedSavingsMs / 1000);
+  }
+  if (memory !== null) {
+    add(values, 'memoryUsage', [id], memory.trackedBytes);
+    if (Number.isFinite(memory.availableBytes)) add(values, 'memoryAvailable', [id], memory.availableBytes);
+    if (memory.totalBytes !== null) add(values, 'memoryTotal', [id], memory.totalBytes);
+    add(values, 'memoryPressure', [id], memory.pressureRatio);
+  }
+  if (residency !== null) {
+    add(values, 'residencyBytes', [id], residency.bytes);
+    add(values, 'residencyOperands', [id], residency.operands);
+  }
+}
+
+function add(values: Values, name: MetricName, labelValues: readonly string[], value: number): void {
+  const { labels }: MetricDefinition = METRICS[name];
+  values.get(name)?.push({ labels: Object.fromEntries(labels.map((label, i) => [label, labelValues[i]])), value });
+}

@@ -1,0 +1,60 @@
+import { expected, type DecisionReason, type OperationName } from '@gearshift/contracts';
+import type { MetricsSnapshot, OperationTotals } from '@gearshift/tracker';
+
+/** What is instrumented: an executor of `gearshift`, or anything that answers the same. */
+export interface TelemetrySource {
+  readonly tracker: {
+    readonly operations: readonly OperationName[];
+    totals(operation: OperationName): OperationTotals;
+  };
+  snapshot(operation: OperationName): OperationReading;
+}
+
+/** As much of an executor's snapshot as is made into metrics. */
+export interface OperationReading extends Pick<
+  MetricsSnapshot,
+  'speedup' | 'successRate' | 'oomCount' | 'fallbackCount'
+> {
+  readonly decisions: Readonly<Record<DecisionReason, number>>;
+  readonly forecast: {
+    readonly shapes: readonly {
+      readonly shape: string;
+      readonly breakEven: { readonly cold: Size | null; readonly resident: Size | null };
+      readonly predictionError: number | null;
+      readonly explorations: number;
+      readonly estimatedRegretMs: number;
+    }[];
+  } | null;
+  readonly devices: readonly DeviceReading[];
+}
+
+interface Size {
+  readonly items: number;
+}
+
+export interface DeviceReading {
+  readonly id: string;
+  readonly queueLength: number;
+  readonly queueMs: number;
+  readonly breaker: {
+    readonly state: string;
+    readonly missedSavingsMs: number;
+    readonly probes: { readonly started: number; readonly succeeded: number; readonly failed: number };
+    readonly opens: Readonly<Record<string, number>>;
+  } | null;
+  readonly memory: {
+    readonly totalBytes: number | null;
+    readonly availableBytes: number;
+    readonly trackedBytes: number;
+    readonly pressureRatio: number;
+  } | null;
+  readonly residency: { readonly operands: number; readonly bytes: number } | null;
+}
+
+export function requireSource(source: TelemetrySource): TelemetrySource {
+  const given = source as Partial<TelemetrySource> | null | undefined;
+  if (typeof given?.snapshot !== 'function' || typeof given.tracker?.totals !== 'function') {
+    throw new TypeError(expected('executor', 'an executor, with snapshot() and a tracker that has totals()', source));
+  }
+  return source;
+}
