@@ -2,11 +2,15 @@ import { existsSync } from 'node:fs';
 import { log } from './log.mjs';
 import { runCommand } from './run-command.mjs';
 
-/** What runs instruction sets that this machine does not have: AVX-512 written out in plain C, ARM in an emulator. */
+/**
+ * What runs instruction sets that this machine does not have (AVX-512 written out in plain C, ARM in an emulator), and what reads
+ * metrics.
+ */
 const TEST_TOOLS = [
   { package: 'libsimde-dev', proof: '/usr/include/simde/simde-common.h' },
   { package: 'qemu-user-static', proof: '/usr/bin/qemu-aarch64-static' },
   { package: 'g++-aarch64-linux-gnu', proof: '/usr/bin/aarch64-linux-gnu-g++' },
+  { package: 'prometheus', proof: '/usr/bin/prometheus' },
 ];
 
 /**
@@ -22,10 +26,10 @@ export async function installTestTools({ asked }) {
   const command = `apt-get install ${lacking.join(' ')}`;
   const inContinuousIntegration = process.env['CI'] === 'true' && process.getuid?.() === 0;
   if (!asked && !inContinuousIntegration) {
-    log(`Tests for other instruction sets are skipped; to run them: sudo ${command}`);
+    log(`Some tests (of other instruction sets, of metrics) are skipped; to run them: sudo ${command}`);
     return;
   }
-  log(`Installing tools for tests of other instruction sets: ${lacking.join(' ')} ...`);
+  log(`Installing tools for tests: ${lacking.join(' ')} ...`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   const install = () => runCommand('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...lacking], { env });
   // The package lists of a fresh container are missing or old.

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { tellCount, tier } from '@gearshift/vitest-config/effort';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 
 // Builds the tests in native/tests with plain CMake and runs them: for every instruction set that this machine has, and for
@@ -153,3 +154,35 @@ describeVariant(NEON, () => {
     expectAllPassed(await runTests(NEON, 'core_tests', 'neon'));
   });
 });
+
+// Both take minutes to build and to run: for the reliability goals (`npm run reliability -- R10 R11`).
+if (tier() !== 'test') {
+  const sanitized = (name: string, sanitizers: string): Variant => ({
+    ...HOST,
+    name,
+    lacks: HOST.lacks ?? (process.platform === 'linux' ? null : 'Linux'),
+    options: [`-DGEARSHIFT_SANITIZE=${sanitizers}`],
+  });
+  const levels = process.arch === 'arm64' ? ['neon', 'portable'] : ['avx2', 'portable'];
+  const ADDRESS = sanitized('this machine under ASan, UBSan and LSan', 'address,undefined');
+  const THREAD = sanitized('this machine under TSan', 'thread');
+
+  describeVariant(ADDRESS, () => {
+    test.for(levels)('%s', { timeout: 4 * RUN_TIMEOUT_MS }, async (level) => {
+      expectAllPassed(await runTests(ADDRESS, 'core_tests', level));
+      tellCount('R10', GROUPS);
+    });
+    test('the thread pool', { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
+      expect(await runTests(ADDRESS, 'thread_pool_tests')).toMatchObject({ status: 0 });
+    });
+  });
+
+  describeVariant(THREAD, () => {
+    test('the thread pool', { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
+      const outcome = await runTests(THREAD, 'thread_pool_tests');
+      expect(complaintsOf(outcome)).toEqual([]);
+      expect(outcome.status).toBe(0);
+      tellCount('R11', outcome.lines.length);
+    });
+  });
+}

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { describe, expect, it } from 'vitest';
 import type { OperationRequest, Result } from '@gearshift/contracts';
 import { createRandom, randomValues } from '@gearshift/test-kit';
@@ -17,8 +18,8 @@ import {
 } from './random-script.js';
 
 /** Random scripts; a nightly run may ask for more. */
-const SCRIPTS = Number(process.env['GEARSHIFT_DISPATCHER_SCRIPTS'] ?? 2000);
-const SEED = 20_261_123;
+const SCRIPTS = effort({ test: 2000, ci: 5000, nightly: 200_000 });
+const SEED = seedOr(20_261_123);
 /** Long after the last limit on anything. */
 const ALL_OVER_MS = 100_000;
 
@@ -187,5 +188,6 @@ describe('whatever happens to devices, memory and callers', () => {
     for (const what of [...ends, ...states, 'success after 1', 'success after 9']) {
       expect(seen.get(what) ?? 0, what).toBeGreaterThan(SCRIPTS / 500);
     }
+    tellCount('R8', SCRIPTS);
   }, 900_000);
 });

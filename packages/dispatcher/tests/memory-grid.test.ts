@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { tellCount } from '@gearshift/vitest-config/effort';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createMatrix, unwrap, type PreparedRequest, type TopKOutput } from '@gearshift/contracts';
 import {
   createSimulatedDevice,
@@ -75,6 +76,10 @@ function setUp(capBytes: number, gpuOptions: Partial<SimulatedDeviceOptions> = {
   };
   return { scheduler, gpu, cpu, dispatcher, attempts, peaks, expectNothingHeld };
 }
+
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') tellCount('R9', 1);
+});
 
 describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
   it.each(BATCHES)(

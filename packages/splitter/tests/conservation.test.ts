@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { unwrap } from '@gearshift/contracts';
+import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { describe, expect, it } from 'vitest';
 import {
   createMemoryBudget,
@@ -14,9 +15,8 @@ import { FakeDevice } from './fake-device.js';
 import { ACTIONS, answerFor, ScriptedFunction, type BackendLikeError } from './scripted-function.js';
 import { VirtualTime } from './virtual-time.js';
 
-/** Random scripts; a nightly run may ask for more. */
-const SCRIPTS = Number(process.env['GEARSHIFT_SPLITTER_SCRIPTS'] ?? 100_000);
-const SEED = 20_261_123;
+const SCRIPTS = effort({ test: 100_000, ci: 100_000, nightly: 10_000_000 });
+const SEED = seedOr(20_261_123);
 const BYTES_PER_ITEM = 100;
 
 const scenario = fc.record({
@@ -129,6 +129,7 @@ function checkPartition(partial: PartialRun<ItemOutput<number>>, expected: numbe
 describe('conservation', () => {
   it(`keeps every item exactly once, done or remaining, in ${SCRIPTS} random scripts (seed ${SEED})`, async () => {
     await fc.assert(fc.asyncProperty(scenario, play), { numRuns: SCRIPTS, seed: SEED });
+    tellCount('R8', SCRIPTS);
     // The scripts reach every end that they can.
     expect([...kindsSeen].sort()).toEqual([
       'aborted',

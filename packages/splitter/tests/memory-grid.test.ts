@@ -1,5 +1,6 @@
 import { err, ok, unwrap } from '@gearshift/contracts';
-import { describe, expect, it } from 'vitest';
+import { tellCount } from '@gearshift/vitest-config/effort';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createMemoryBudget, planChunks, runRanges } from '../src/index.js';
 import { expectError } from './expect-error.js';
 import { FakeDevice } from './fake-device.js';
@@ -12,6 +13,10 @@ const ROWS = [1, 2, 10, 999, 10_000, 123_456, 1_000_000];
 /** A row of 768 float32 values, and its score. */
 const ROW_BYTES = 768 * 4 + 4;
 const FIXED_BYTES = 768 * 4;
+
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') tellCount('R9', 1);
+});
 
 describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
   it.each(ROWS)('%i rows: what is reserved never exceeds it, and pieces are as few as can be', async (rows) => {

@@ -1,15 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel, type TracingChannelSubscribers } from 'node:diagnostics_channel';
 import { TRACING_CHANNELS, type AttemptReport } from '@gearshift/contracts';
-import {
-  context,
-  SpanStatusCode,
-  trace,
-  type Attributes,
-  type Context,
-  type Span,
-  type Tracer,
-} from '@opentelemetry/api';
+import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
+import { loadApi, type OpenTelemetryApi } from './load-api.js';
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -90,15 +83,22 @@ interface Ended {
 export function traceSpans(tracer: Tracer): () => void {
   /** The span that what begins now is part of: ours, because the context of OpenTelemetry cannot be bound to a channel. */
   const parents = new AsyncLocalStorage<Context>();
+  const api = loadApi();
   const undo = (Object.keys(SPANS) as (keyof typeof SPANS)[]).map((kind) =>
-    traceChannel(tracer, parents, TRACING_CHANNELS[kind], SPANS[kind]),
+    traceChannel(api, tracer, parents, TRACING_CHANNELS[kind], SPANS[kind]),
   );
   return () => {
     for (const step of undo) step();
   };
 }
 
-function traceChannel(tracer: Tracer, parents: AsyncLocalStorage<Context>, name: string, kind: SpanKind): () => void {
+function traceChannel(
+  { context, SpanStatusCode, trace }: OpenTelemetryApi,
+  tracer: Tracer,
+  parents: AsyncLocalStorage<Context>,
+  name: string,
+  kind: SpanKind,
+): () => void {
   const spans = new WeakMap<object, Span>();
   const channel = tracingChannel<Context, object>(name);
 

@@ -9,7 +9,7 @@ const decisions = Object.fromEntries(DECISION_REASONS.map((reason, i) => [reason
   number
 >;
 
-export const GPU: DeviceReading = {
+const GPU: DeviceReading = {
   id: 'cuda:0',
   queueLength: 2,
   queueMs: 7,
@@ -22,7 +22,7 @@ export const GPU: DeviceReading = {
   memory: { totalBytes: 1000, availableBytes: 400, trackedBytes: 300, pressureRatio: 0.5 },
   residency: { operands: 3, bytes: 250 },
 };
-export const CPU: DeviceReading = {
+const CPU: DeviceReading = {
   id: 'cpu',
   queueLength: 0,
   queueMs: 0,

@@ -1,5 +1,6 @@
 import type { ThreadMemory } from '@gearshift/schedule-explorer';
-import { describe, it } from 'vitest';
+import { tellCount } from '@gearshift/vitest-config/effort';
+import { afterEach, describe, it } from 'vitest';
 import type { placeOf } from '../src/protocol/directory.js';
 import type { SharedMemory } from '../src/protocol/shared-memory.js';
 import { expectFound } from './schedules/expect-found.js';
@@ -21,6 +22,10 @@ type Storing = SharedMemory & Pick<ThreadMemory, 'store'>;
 
 const ONE_NAME = { places: 2, threads: [[7], [7]], latecomer: [7] };
 const TWO_NAMES = { places: 2, threads: [[7], [8]], latecomer: [7, 8] };
+
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') tellCount('R17', 1);
+});
 
 describe('directory: a defect is found', PATIENCE, () => {
   const FINDS: readonly [string, typeof ONE_NAME, RegExp, Find][] = [

@@ -1,5 +1,6 @@
 import type { ThreadMemory } from '@gearshift/schedule-explorer';
-import { describe, it } from 'vitest';
+import { tellCount } from '@gearshift/vitest-config/effort';
+import { afterEach, describe, it } from 'vitest';
 import type { SharedMemory } from '../src/protocol/shared-memory.js';
 import { announcement, NEWS_CELL, SEQUENCE_CELL } from './schedules/announcement.js';
 import { expectFound } from './schedules/expect-found.js';
@@ -22,6 +23,10 @@ const copyAt = (
   block: Parameters<Protocol['readBlock']>[2],
   sequence: number,
 ): number => block.dataCell + (sequence & 1) * shape.copyCells;
+
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') tellCount('R17', 1);
+});
 
 describe('publication: a defect is found', PATIENCE, () => {
   const NOT_READ = /a value that it had not read yet/;

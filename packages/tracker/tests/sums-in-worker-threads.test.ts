@@ -1,18 +1,18 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { effort } from '@gearshift/vitest-config/effort';
 import { describe, expect, it } from 'vitest';
 import { attachTracker, createTracker, SUMS_LENGTH, type Tracker } from '../src/index.js';
 import { createRandom } from './create-random.js';
 import { Crew, type Habit } from './crew.js';
-import { FULL_EFFORT } from './effort.js';
 import { add, sumsOf } from './trackers-of-one-memory.js';
 
 /** No time that passes is a failure: a busy machine only takes longer. */
 const PATIENCE = { timeout: 3_600_000 };
-const ROUNDS = FULL_EFFORT ? 2e5 : 4e3;
-const TOTALS = FULL_EFFORT ? 2e6 : 5e4;
-const KILLS = FULL_EFFORT ? 600 : 30;
-const MEETINGS = FULL_EFFORT ? 4000 : 600;
+const ROUNDS = effort({ test: 4e3, ci: 2e5 });
+const TOTALS = effort({ test: 5e4, ci: 2e6 });
+const KILLS = effort({ test: 30, ci: 600 });
+const MEETINGS = effort({ test: 600, ci: 4000 });
 const SEED = 20261123;
 
 const NAMES = ['one', 'other'];

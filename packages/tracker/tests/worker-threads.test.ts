@@ -1,17 +1,17 @@
+import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { describe, expect, it } from 'vitest';
 import { attachTracker, type MetricsSnapshot } from '../src/index.js';
 import { Crew, OPERATION, tearIn, type Habit } from './crew.js';
 import { createRandom } from './create-random.js';
-import { FULL_EFFORT } from './effort.js';
 
 /** No time that passes is a failure: a busy machine only takes longer. */
 const PATIENCE = { timeout: 3_600_000 };
-const RECORDS = FULL_EFFORT ? 1e8 : 4e6;
-const READS = FULL_EFFORT ? 1e8 : 1e6;
+const RECORDS = effort({ test: 4e6, ci: 1e8 });
+const READS = effort({ test: 1e6, ci: 1e8, nightly: 1e10 });
 /** Of the reads, those that find something new. */
-const NEW_READS = FULL_EFFORT ? 2e5 : 2e4;
-const KILLS = FULL_EFFORT ? 2000 : 90;
-const SEED = 20261123;
+const NEW_READS = effort({ test: 2e4, ci: 2e5 });
+const KILLS = effort({ test: 90, ci: 2000, nightly: 50_000 });
+const SEED = seedOr(20261123);
 
 /**
  * A snapshot with everybody's last publication. These workers do nothing but record, so now and then one publishes too fast
@@ -35,6 +35,7 @@ describe('workers that end in good order', PATIENCE, () => {
     const snapshot = crew.tracker.snapshot(OPERATION);
     expect(tearIn(snapshot)).toBeUndefined();
     expect(snapshot).toMatchObject({ cpuCount: 8 * rounds, version: 8 * rounds * 3, staleWriters: 0 });
+    tellCount('R2', 8 * rounds * 3);
   });
 
   it('as many as there are slots twice over wait for one, and lose nothing either', async () => {
@@ -54,8 +55,10 @@ describe('workers that end in good order', PATIENCE, () => {
     let versionBefore = 0;
     let newReads = 0;
     let problem: string | undefined;
+    let readCount = 0;
     for (let reads = 0; (reads < READS || newReads < NEW_READS) && problem === undefined; reads++) {
       const snapshot = crew.tracker.snapshot(OPERATION);
+      readCount++;
       if (snapshot.version === versionBefore) continue;
       problem = tearIn(snapshot) ?? (snapshot.version < versionBefore ? `went back to ${snapshot.version}` : undefined);
       versionBefore = snapshot.version;
@@ -64,6 +67,7 @@ describe('workers that end in good order', PATIENCE, () => {
     await crew.stop(workers);
     expect(problem).toBeUndefined();
     expect(crew.tracker.snapshot(OPERATION).cpuCount).toBe(crew.attempted);
+    tellCount('R1', readCount);
   });
 });
 
@@ -99,6 +103,7 @@ describe('workers that are terminated', PATIENCE, () => {
       expect(heir.flush()).toBe(true);
     }
     expect(crew.tracker.snapshot(OPERATION).cpuCount).toBe(before + heirs.length);
+    tellCount('R3', workers);
   });
 
   it('keep their slots until these are released, once', async () => {

@@ -1,3 +1,4 @@
+import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { build, lacksTools, run, type Variant } from './native-programs.js';
 
@@ -32,25 +33,33 @@ describe.skipIf(lacksTools !== null)(title, () => {
     for (const variant of ['plain', 'address', 'thread'] as const) await build(variant);
   }, BUILD_TIMEOUT_MS);
 
-  test('random scenarios, schedules and faults', { timeout: RUN_TIMEOUT_MS }, async () => {
-    const totals = await sweep('plain', '5000', 1);
-    expect(totals.runs).toBe(5000);
+  const runs = effort({ test: 5000, ci: 100_000, nightly: 5_000_000 });
+  const seed = seedOr(1);
+
+  test('random scenarios, schedules and faults', { timeout: RUN_TIMEOUT_MS * (runs / 5000) }, async () => {
+    const totals = await sweep('plain', String(runs), seed);
+    expect(totals.runs).toBe(runs);
     // The faults do strike, and not all of them end the device.
-    expect(totals.withFailure).toBeGreaterThan(1500);
-    expect(totals.withFailure - totals.lostDevices).toBeGreaterThan(200);
+    expect(totals.withFailure).toBeGreaterThan(0.3 * runs);
+    expect(totals.withFailure - totals.lostDevices).toBeGreaterThan(0.02 * runs);
+    tellCount('R5', totals.runs);
   });
 
   test('every code at every driver call and every allocation', { timeout: RUN_TIMEOUT_MS }, async () => {
-    const totals = await sweep('plain', 'positions', 3);
+    const totals = await sweep('plain', 'positions', seed + 2);
     expect(totals.runs).toBeGreaterThan(1500);
     expect(totals.withFailure).toBeGreaterThan(1200);
+    tellCount('R6', totals.runs);
   });
 
-  test('under ASan, UBSan and LSan', { timeout: RUN_TIMEOUT_MS }, async () => {
-    expect((await sweep('address', '1500', 50_000)).runs).toBe(1500);
+  const sanitized = effort({ test: 1, ci: 4, nightly: 40 });
+  test('under ASan, UBSan and LSan', { timeout: RUN_TIMEOUT_MS * sanitized }, async () => {
+    expect((await sweep('address', String(1500 * sanitized), seed + 50_000)).runs).toBe(1500 * sanitized);
+    tellCount('R10', 1500 * sanitized);
   });
 
-  test('kernels under TSan', { timeout: RUN_TIMEOUT_MS }, async () => {
-    expect((await sweep('thread', '400', 70_000)).runs).toBe(400);
+  test('kernels under TSan', { timeout: RUN_TIMEOUT_MS * sanitized }, async () => {
+    expect((await sweep('thread', String(400 * sanitized), seed + 70_000)).runs).toBe(400 * sanitized);
+    tellCount('R11', 400 * sanitized);
   });
 });

@@ -1,10 +1,15 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { tellCount } from '@gearshift/vitest-config/effort';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { build, lacksTools, run, type Variant } from './native-programs.js';
 
 // The simulator is worth what it finds: each of these kernels, and one host program, has one defect.
 
 const BUILD_TIMEOUT_MS = 300_000;
 const title = lacksTools === null ? 'planted defects' : `planted defects (skipped: needs ${lacksTools})`;
+
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail' && !task.name.includes('without one')) tellCount('R17', 1);
+});
 
 describe.skipIf(lacksTools !== null)(title, () => {
   beforeAll(async () => {

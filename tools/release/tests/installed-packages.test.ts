@@ -90,6 +90,16 @@ const alone: { name: string; names: string; body: string; answer: unknown }[] = 
     answer: 'cuda:0',
   },
   {
+    // Neither of its peers is there.
+    name: '@gearshift/telemetry',
+    names: 'instrumentOpenTelemetry, instrumentPrometheus, METRICS, prometheusName',
+    body: `const messages = [() => instrumentPrometheus({}, {}), () => instrumentOpenTelemetry({ snapshot() {}, tracker: { totals() {} } }, { tracerProvider: { getTracer() {} } })].map((call) => {
+        try { call(); } catch (error) { return error.message.split(':')[0]; }
+      });
+      print([prometheusName(METRICS.attempts), ...messages]);`,
+    answer: ['gearshift_attempts_total', 'executor', '@opentelemetry/api'],
+  },
+  {
     name: 'gearshift',
     names: 'createExecutor',
     body: `const executor = await createExecutor();

@@ -28,10 +28,16 @@ const complete = byName.filter(([, { isPlatform, files }]) => !isPlatform || fil
 const incomplete = byName.filter((entry) => !complete.includes(entry));
 it.skip.each(incomplete)('%s has its addon (not built on this machine)', () => undefined);
 
-describe.each(complete)('%s', (_name, { files, manifest, source, isPlatform, tarball }) => {
+/** What a package has beyond code. */
+const DATA: Record<string, string[]> = {
+  '@gearshift/telemetry': ['monitoring/alerts.yml', 'monitoring/dashboard.json'],
+};
+
+describe.each(complete)('%s', (name, { files, manifest, source, isPlatform, tarball }) => {
   it('contains what a user needs and nothing else', () => {
     const code = isPlatform ? ADDON : /^dist\/[\w/-]+\.(js|d\.ts)$/;
-    expect(files.filter((file) => !code.test(file))).toEqual(['LICENSE', 'README.md', 'package.json']);
+    const others = files.filter((file) => !code.test(file));
+    expect(others).toEqual(['LICENSE', 'README.md', ...(DATA[name] ?? []), 'package.json']);
     expect(files.filter((file) => code.test(file)).length).toBeGreaterThan(0);
   });
 

@@ -1,0 +1,106 @@
+/**
+ * The reliability goals: the tests that count for each (project folder, file, and the part of a test's name where only some of a file do),
+ * and how many there have to be. What the tests do is said in them; `tier` says on what it was shown.
+ *
+ * @typedef {{ folder: string, file: string, name?: string }} Source
+ * @type {Record<string, { title: string, tier: string, unit: string, least: { ci: number, nightly: number }, sources: Source[] }>}
+ */
+export const GOALS = {
+  R1: {
+    title: 'no snapshot is torn while four workers write',
+    ...{ tier: 'pure', unit: 'reads', least: { ci: 1e8, nightly: 1e10 } },
+    sources: [{ folder: 'packages/tracker', file: 'tests/worker-threads.test.ts', name: 'no snapshot is torn' }],
+  },
+  R2: {
+    title: 'eight workers lose and double no count',
+    ...{ tier: 'pure', unit: 'records', least: { ci: 1e8, nightly: 1e8 } },
+    sources: [{ folder: 'packages/tracker', file: 'tests/worker-threads.test.ts', name: 'lose no count' }],
+  },
+  R3: {
+    title: 'workers that are killed block nobody and lose nothing acknowledged',
+    ...{ tier: 'pure and native', unit: 'kills', least: { ci: 2000, nightly: 50_000 } },
+    sources: [
+      { folder: 'packages/tracker', file: 'tests/worker-threads.test.ts', name: 'at any point tear nothing' },
+      { folder: 'packages/backend-cpu', file: 'tests/worker-threads.test.ts' },
+    ],
+  },
+  R4: {
+    title: 'every interleaving of the protocols, with a kill at each step',
+    ...{ tier: 'pure', unit: 'interleavings', least: { ci: 1e7, nightly: 1e7 } },
+    sources: [{ folder: 'packages/tracker', file: 'tests/schedules.test.ts' }],
+  },
+  R5: {
+    title: 'faults of the CUDA driver under random schedules',
+    ...{ tier: 'simulated GPU', unit: 'runs', least: { ci: 100_000, nightly: 5_000_000 } },
+    sources: [{ folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'random scenarios' }],
+  },
+  R6: {
+    title: 'every code at every call and allocation of the CUDA driver',
+    ...{ tier: 'simulated GPU', unit: 'runs', least: { ci: 3000, nightly: 3000 } },
+    sources: [{ folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'every code' }],
+  },
+  R8: {
+    title: 'every item is done once or remains, whatever fails',
+    ...{ tier: 'pure', unit: 'scripts', least: { ci: 100_000, nightly: 10_000_000 } },
+    sources: [
+      { folder: 'packages/splitter', file: 'tests/conservation.test.ts' },
+      { folder: 'packages/dispatcher', file: 'tests/conservation.test.ts' },
+    ],
+  },
+  R9: {
+    title: 'memory stays under its cap, for caps from 1 MiB to 1 GiB and batches up to a million rows',
+    ...{ tier: 'pure', unit: 'places of the grid', least: { ci: 100, nightly: 100 } },
+    sources: [
+      { folder: 'packages/splitter', file: 'tests/memory-grid.test.ts' },
+      { folder: 'packages/dispatcher', file: 'tests/memory-grid.test.ts' },
+    ],
+  },
+  R10: {
+    title: 'hostile calls are refused in words, and sanitizers find nothing in the native suites',
+    ...{ tier: 'native and simulated GPU', unit: 'calls and runs', least: { ci: 10_000, nightly: 1_000_000 } },
+    sources: [
+      { folder: 'tools/reliability', file: 'tests/hostile-calls.test.ts' },
+      { folder: 'packages/backend-cpu', file: 'tests/hostile-buffers.test.ts' },
+      { folder: 'packages/backend-cpu', file: 'tests/native-core.test.ts', name: 'under ASan' },
+      { folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'under ASan' },
+    ],
+  },
+  R11: {
+    title: 'no data race in the thread pool and in the kernels',
+    ...{ tier: 'native and simulated GPU', unit: 'runs', least: { ci: 1000, nightly: 10_000 } },
+    sources: [
+      { folder: 'packages/backend-cpu', file: 'tests/native-core.test.ts', name: 'under TSan' },
+      { folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'under TSan' },
+    ],
+  },
+  R13: {
+    title: 'scores agree with float64 on every instruction set and backend of this machine',
+    ...{ tier: 'native and pure', unit: 'rows', least: { ci: 1e6, nightly: 1e7 } },
+    sources: [{ folder: 'tools/reliability', file: 'tests/numeric-agreement.test.ts' }],
+  },
+  R14: {
+    title: 'a soak of dispatches takes no more and more memory',
+    ...{ tier: 'native', unit: 'dispatches', least: { ci: 1e6, nightly: 1e7 } },
+    sources: [{ folder: 'tools/reliability', file: 'tests/soak.test.ts' }],
+  },
+  R15: {
+    title: 'processes and workers end as they should, whatever is under way',
+    ...{ tier: 'native', unit: 'exits', least: { ci: 240, nightly: 2400 } },
+    sources: [{ folder: 'tools/reliability', file: 'tests/exits.test.ts' }],
+  },
+  R16: {
+    title: 'what Prometheus scraped is what happened',
+    ...{ tier: 'native', unit: 'attempts', least: { ci: 10_000, nightly: 100_000 } },
+    sources: [{ folder: 'tools/reliability', file: 'tests/prometheus.test.ts' }],
+  },
+  R17: {
+    title: 'planted defects are found',
+    ...{ tier: 'pure and simulated GPU', unit: 'defects', least: { ci: 30, nightly: 30 } },
+    sources: [
+      { folder: 'packages/tracker', file: 'tests/planted-defects.test.ts' },
+      { folder: 'packages/tracker', file: 'tests/planted-defects-in-sums.test.ts' },
+      { folder: 'tools/cuda-simulator', file: 'tests/planted-defects.test.ts' },
+      { folder: 'tools/reliability', file: 'tests/planted-defects.test.ts' },
+    ],
+  },
+};

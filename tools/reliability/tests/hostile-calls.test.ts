@@ -1,0 +1,176 @@
+import { createMatrix } from '@gearshift/contracts';
+import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
+import { createExecutor, DeadlineExceededError, type Executor } from 'gearshift';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+// Arguments that nobody should hand in, in every place, drawn at random: each call ends in a TypeError or a RangeError that names an
+// argument, or in an answer; never in another error, a crash or a hang.
+
+const CALLS = effort({ test: 2000, ci: 10_000, nightly: 1_000_000 });
+const SEED = seedOr(77);
+
+let state = SEED >>> 0;
+function below(bound: number): number {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return Math.floor((state / 2 ** 32) * bound);
+}
+const oneOf = <T>(values: readonly T[]): T => values[below(values.length)];
+
+function detached(): Float32Array {
+  const values = new Float32Array(8);
+  structuredClone(values.buffer, { transfer: [values.buffer] });
+  return values;
+}
+function shrunk(): Float32Array {
+  // Not in the types of Node 20's language level yet.
+  const Resizable = ArrayBuffer as unknown as new (
+    bytes: number,
+    options: object,
+  ) => ArrayBuffer & { resize: (bytes: number) => void };
+  const buffer = new Resizable(64, { maxByteLength: 64 });
+  const values = new Float32Array(buffer, 0, 16);
+  buffer.resize(8);
+  return values;
+}
+/** Says another thing each time it is asked. */
+const lying = () => ({
+  get k() {
+    return below(5) - 1;
+  },
+  get metric() {
+    return oneOf(['dot', 'cosine', 'nothing']);
+  },
+});
+const throwing = () =>
+  new Proxy(
+    {},
+    {
+      get() {
+        throw new TypeError('proxy: expected nobody to ask');
+      },
+    },
+  );
+
+const NUMBERS = [
+  0,
+  -0,
+  -1,
+  1,
+  1.5,
+  2 ** 31,
+  2 ** 32,
+  2 ** 53,
+  Number.NaN,
+  Infinity,
+  -Infinity,
+  '3',
+  null,
+  undefined,
+  1n,
+  {},
+];
+/** A graph of some billion nodes is no mistake, only large. */
+const NODES = NUMBERS.filter((number) => number !== 2 ** 31 && number !== 2 ** 32);
+const VECTORS = [
+  () => new Float32Array(8).fill(0.5),
+  () => new Float32Array(16).fill(Number.NaN),
+  () => new Float32Array(new SharedArrayBuffer(32)),
+  () => new Float32Array(0),
+  () => new Float32Array(7),
+  () => new Float64Array(8),
+  () => [1, 2, 3, 4, 5, 6, 7, 8],
+  () => [1, '2', 3, 4, 5, 6, 7, 8],
+  () => new Array(8),
+  detached,
+  shrunk,
+  throwing,
+  () => null,
+  () => 'vector',
+  () => ({ length: 8 }),
+  () => ({ length: 2 ** 40 }),
+];
+
+test(`${CALLS} hostile calls end in words (seed ${SEED})`, { timeout: 3_600_000 }, async () => {
+  const ends = new Map<string, number>();
+  for (let i = 0; i < CALLS; i++) {
+    const end = await hostileCall(i);
+    ends.set(end, (ends.get(end) ?? 0) + 1);
+  }
+  // Both happen, or the calls are not what they should be.
+  expect(ends.get('refused') ?? 0).toBeGreaterThan(CALLS / 4);
+  expect(ends.get('answered') ?? 0).toBeGreaterThan(CALLS / 50);
+  expect([...ends.keys()].sort()).toEqual(['answered', 'refused']);
+  tellCount('R10', CALLS);
+});
+
+let executor: Executor;
+beforeAll(async () => {
+  executor = await createExecutor({ backends: ['cpu'] });
+});
+afterAll(async () => {
+  // Whatever was handed in, it still works.
+  const matrix = createMatrix(new Float32Array(16).fill(1), { dimensions: 8 });
+  expect((await executor.topK(new Float32Array(8).fill(1), matrix, { k: 1 })).indices).toEqual(Uint32Array.of(0));
+  await executor.close();
+});
+
+function hostileMatrix(): unknown {
+  const sound = createMatrix(new Float32Array(8 * 20).fill(0.25), { dimensions: 8 });
+  switch (below(7)) {
+    case 0:
+      return { ...sound, rows: oneOf(NUMBERS) };
+    case 1:
+      return { ...sound, dimensions: oneOf(NUMBERS) };
+    case 2:
+      return { ...sound, values: oneOf(VECTORS)() };
+    case 3:
+      return oneOf([null, 1, [], 'matrix', throwing()]);
+    case 4:
+      return { ...sound, id: oneOf(NUMBERS), version: oneOf(NUMBERS) };
+    default:
+      return sound;
+  }
+}
+
+const hostileOptions = () =>
+  oneOf<() => unknown>([
+    () => ({ k: oneOf(NUMBERS) }),
+    () => ({ k: 3, start: oneOf(NUMBERS), end: oneOf(NUMBERS) }),
+    () => ({ k: 3, candidates: oneOf([new Uint32Array([1, 2]), [99], [1, 1], detached(), 'x', [Number.NaN]]) }),
+    () => ({ k: 3, deadlineMs: oneOf(NUMBERS) }),
+    () => ({ k: 3, signal: oneOf([{}, 1, null, new EventTarget()]) }),
+    () => ({ k: 3, metric: oneOf(['dot', 'manhattan', 3, null]) }),
+    lying,
+    throwing,
+    () => ({ k: 2 }),
+    () => undefined,
+  ])();
+
+async function hostileCall(index: number): Promise<string> {
+  const matrix = hostileMatrix() as never;
+  const query = oneOf(VECTORS)() as never;
+  const options = hostileOptions() as never;
+  const calls: (() => unknown)[] = [
+    () => executor.topK(query, matrix, options),
+    () => executor.cosineSimilarity(query, matrix, options),
+    () => executor.topKSync(query, matrix, options),
+    () => executor.cosineSimilaritySync(query, matrix, options),
+    () => executor.run({ operation: oneOf(['top-k', 'cosine-similarity', 'sort', 1]), query, matrix, k: 2 } as never),
+    () => executor.matrix(query, { dimensions: oneOf(NUMBERS) } as never),
+    () => executor.spreadActivation({ ...(matrix as object), nodes: oneOf(NODES) } as never, query, options),
+    () =>
+      executor.graph({
+        nodes: oneOf(NODES),
+        edges: oneOf([[[0, 1, 2]], [[0]], 'x', [[0, 0, Number.NaN]], null]),
+      } as never),
+  ];
+  try {
+    await oneOf(calls)();
+    return 'answered';
+  } catch (error) {
+    if (error instanceof DeadlineExceededError) return 'answered';
+    const isWords = (error instanceof TypeError || error instanceof RangeError) && /^[\w.[\] ]+: /.test(error.message);
+    if (!isWords) throw new Error(`call ${index}: ${String(error)}`, { cause: error });
+    return 'refused';
+  }
+}
