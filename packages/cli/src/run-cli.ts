@@ -1,4 +1,7 @@
 import { Command, CommanderError } from 'commander';
+import { addBenchCommand } from './commands/bench.js';
+import { addCalibrateCommand } from './commands/calibrate.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addSearchCommand } from './commands/search.js';
 import { oneLine } from './output/one-line.js';
 import { packageVersion } from './package-version.js';
@@ -46,6 +49,9 @@ function createProgram(terminal: Terminal): Command {
       throw new UserError(`${problem}; see gearshift --help`);
     });
   addSearchCommand(program, terminal);
+  addDoctorCommand(program, terminal);
+  addCalibrateCommand(program, terminal);
+  addBenchCommand(program, terminal);
   return program;
 }
 

@@ -21,8 +21,8 @@ export const DEFECTS: readonly Defect[] = [
   {
     what: 'uploads do not wait for what was sent',
     file: 'operations/upload.cc',
-    sound: '  *finished = true;\n  for (size_t i = 0; i < Lane::kSlots && *finished; ++i) {',
-    defect: '  *finished = true;\n  for (size_t i = 0; i < 0 * Lane::kSlots && *finished; ++i) {',
+    sound: '  *has_passed = true;\n  if (!slot.is_under_way) return {};',
+    defect: '  *has_passed = true;\n  slot.is_under_way = false;\n  return {};',
     ...plain,
   },
   {

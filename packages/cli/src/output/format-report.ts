@@ -5,7 +5,7 @@ import type { RunFacts, TextSearchReport, VectorSearchReport } from './search-re
 /** A passage longer than this is cut in the terminal; `--json` has all of it. */
 const MAX_SHOWN_LINES = 8;
 
-const REASONS: Readonly<Record<DecisionReason, string>> = {
+export const REASONS: Readonly<Record<DecisionReason, string>> = {
   forced: 'it was asked for',
   unsupported: 'no other device supports the request',
   'too-small': 'too small for a GPU to pay',

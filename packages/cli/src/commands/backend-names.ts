@@ -1,0 +1,12 @@
+import { InvalidArgumentError } from 'commander';
+import type { BackendName } from 'gearshift';
+
+const NAMES: readonly BackendName[] = ['cpu', 'cuda', 'webgpu'];
+
+/** `cpu` or `cuda,cpu`: no backend that is not named is looked for. */
+export function parseBackends(text: string): readonly BackendName[] {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !NAMES.includes(name as BackendName));
+  if (unknown !== undefined) throw new InvalidArgumentError(`expected some of ${NAMES.join(', ')}, got '${unknown}'`);
+  return names as BackendName[];
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { createExecutor, pinnedPolicy, type BackendName } from 'gearshift';
+import { createProgress } from '../output/progress.js';
+import type { Terminal } from '../terminal.js';
+import { parseBackends } from './backend-names.js';
+import { sampleVectors } from './sample-matrix.js';
+
+const MS_PER_SIZE = 600;
+const DIMENSIONS = 384;
+const SIZES = [
+  { rows: 1000, queries: 1 },
+  { rows: 10_000, queries: 1 },
+  { rows: 50_000, queries: 1 },
+  { rows: 10_000, queries: 64 },
+] as const;
+
+/** One size on one device. */
+export interface Timing {
+  readonly device: string;
+  readonly rows: number;
+  readonly queries: number;
+  readonly runs: number;
+  readonly medianMs: number;
+  readonly fastestMs: number;
+}
+
+interface BenchOptions {
+  readonly backends?: readonly BackendName[] | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** Adds `gearshift bench`: how fast each device of this machine is. */
+export function addBenchCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('bench')
+    .description('time top-k of 384 dimensions on every device of this machine')
+    .allowExcessArguments(false)
+    .option('--backends <names>', 'look for these alone, such as cuda,cpu', parseBackends)
+    .option('--json', 'print one JSON object on standard output and nothing else')
+    .addHelpText('after', '\nExit codes: 0 success, 1 internal failure, 2 bad input.')
+    .action(async ({ backends, json }: BenchOptions) => {
+      const progress = createProgress('Measuring', json === true ? undefined : terminal.progressStream);
+      const timings = await timeAll(backends, progress.update).finally(progress.stop);
+      terminal.writeOut(
+        json === true ? `${JSON.stringify({ dimensions: DIMENSIONS, timings })}\n` : formatTimings(timings),
+      );
+    });
+}
+
+async function timeAll(
+  backends: readonly BackendName[] | undefined,
+  report: (done: number, total: number) => void,
+): Promise<readonly Timing[]> {
+  await using found = await createExecutor({ backends });
+  const devices = found.backends().map(({ id }) => id);
+  const timings: Timing[] = [];
+  for (const device of devices) {
+    await using executor = await createExecutor({ backends, policy: pinnedPolicy(device), fallback: 'never' });
+    for (const { rows, queries } of SIZES) {
+      const values = sampleVectors(rows * DIMENSIONS);
+      await using matrix = await executor.matrix(values, { dimensions: DIMENSIONS, adopt: true, pin: true });
+      const query = sampleVectors(queries * DIMENSIONS);
+      const times: number[] = [];
+      const endsAtMs = performance.now() + MS_PER_SIZE;
+      // The first runs upload and compile, and do not count.
+      for (let run = 0; run < 5 || performance.now() < endsAtMs; run++) {
+        const startedAtMs = performance.now();
+        await executor.topK(query, matrix, { k: 10 });
+        if (run >= 2) times.push(performance.now() - startedAtMs);
+      }
+      times.sort((a, b) => a - b);
+      const medianMs = times[Math.floor(times.length / 2)];
+      timings.push({ device, rows, queries, runs: times.length, medianMs, fastestMs: times[0] });
+      report(timings.length, devices.length * SIZES.length);
+    }
+  }
+  return timings;
+}
+
+function formatTimings(timings: readonly Timing[]): string {
+  const rows = timings.map(({ device, rows, queries, runs, medianMs, fastestMs }) =>
+    [device, String(rows), String(queries), medianMs.toFixed(3), fastestMs.toFixed(3), String(runs)].map((cell) =>
+      cell.padStart(11),
+    ),
+  );
+  const heading = ['device', 'rows', 'queries', 'median ms', 'fastest ms', 'runs'].map((cell) => cell.padStart(11));
+  return `${[heading, ...rows].map((row) => row.join(' ')).join('\n')}\n`;
+}

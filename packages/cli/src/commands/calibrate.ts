@@ -1,0 +1,77 @@
+import { open, writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { createExecutor, type BackendName, type Executor } from 'gearshift';
+import { createProgress } from '../output/progress.js';
+import type { Terminal } from '../terminal.js';
+import { UserError } from '../user-error.js';
+import { parseBackends } from './backend-names.js';
+import { sampleVectors } from './sample-matrix.js';
+
+const DEFAULT_FILE = 'gearshift-calibration.json';
+/** For each size; all of them together stay under 20 seconds. */
+const MS_PER_SIZE = 900;
+const DIMENSIONS = 384;
+const ROWS = [100, 1000, 5000, 20_000] as const;
+const QUERIES = [1, 8, 64] as const;
+
+interface CalibrateOptions {
+  readonly output: string;
+  readonly backends?: readonly BackendName[] | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** Adds `gearshift calibrate`: learns how fast the devices of this machine are, for other processes to begin with. */
+export function addCalibrateCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('calibrate')
+    .description('measure the devices of this machine and write what was learned to a file, in under 20 seconds')
+    .allowExcessArguments(false)
+    .option('-o, --output <file>', 'where to write it', DEFAULT_FILE)
+    .option('--backends <names>', 'look for these alone, such as cuda,cpu', parseBackends)
+    .option('--json', 'print one JSON object on standard output and nothing else')
+    .addHelpText(
+      'after',
+      `
+Load it with createExecutor({ calibration: JSON.parse(await readFile('${DEFAULT_FILE}', 'utf8')) }).
+Exit codes: 0 success, 1 internal failure, 2 bad input.`,
+    )
+    .action(async ({ output, backends, json }: CalibrateOptions) => {
+      await requireWritable(output);
+      const progress = createProgress('Measuring', json === true ? undefined : terminal.progressStream);
+      await using executor = await createExecutor({ backends });
+      const runs = await measureAll(executor, progress.update).finally(progress.stop);
+      await writeFile(output, `${JSON.stringify(executor.exportCalibration(), null, 2)}\n`);
+      const devices = executor.backends().map(({ id }) => id);
+      if (json === true) terminal.writeOut(`${JSON.stringify({ file: output, devices, runs })}\n`);
+      else terminal.writeOut(`${output}: what ${runs} requests told about ${devices.join(', ')}\n`);
+    });
+}
+
+/** Asked before the measuring, which would be in vain. */
+async function requireWritable(path: string): Promise<void> {
+  try {
+    await (await open(path, 'a')).close();
+  } catch (error) {
+    throw new UserError(`--output: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Requests of every size, again and again for a while, each on whichever device the executor tries; how many there were. */
+async function measureAll(executor: Executor, report: (done: number, total: number) => void): Promise<number> {
+  const sizes = ROWS.flatMap((rows) => QUERIES.map((queries) => ({ rows, queries })));
+  let runs = 0;
+  for (const [index, { rows, queries }] of sizes.entries()) {
+    await using matrix = await executor.matrix(sampleVectors(rows * DIMENSIONS), {
+      dimensions: DIMENSIONS,
+      adopt: true,
+    });
+    const query = sampleVectors(queries * DIMENSIONS);
+    const endsAtMs = performance.now() + MS_PER_SIZE;
+    do {
+      await executor.topK(query, matrix, { k: 10 });
+      runs += 1;
+    } while (performance.now() < endsAtMs);
+    report(index + 1, sizes.length);
+  }
+  return runs;
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createExecutor } from 'gearshift';
+import { describe, expect, test } from 'vitest';
+import { runBin } from './run-bin.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+/** What a command printed, which has to be one JSON object and nothing else. */
+function runJson(...args: string[]): Record<string, unknown> {
+  const { status, stdout, stderr } = runBin([...args, '--json']);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+describe('doctor', () => {
+  test('tells the machine, every backend with its reason, what is chosen and what would help', () => {
+    const { host, backends, choices, advice } = runJson('doctor');
+    expect(host).toMatchObject({ node: process.version, platform: process.platform, cpus: expect.any(Number) });
+    expect(backends).toEqual(
+      expect.arrayContaining([expect.objectContaining({ name: 'cpu', status: 'ready', reason: null })]),
+    );
+    for (const { status, reason, description } of backends as {
+      status: string;
+      reason: unknown;
+      description: unknown;
+    }[]) {
+      expect(status === 'ready' ? reason : description).toBeNull();
+      if (status !== 'ready') expect(reason).toMatch(/\S/);
+    }
+    expect(choices).toHaveLength(3);
+    expect(choices).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ rows: 100, decision: expect.objectContaining({ backend: expect.any(String) }) }),
+      ]),
+    );
+    expect(advice).toBeInstanceOf(Array);
+  });
+
+  test('for a person it says the same in words', () => {
+    const { status, stdout, stderr } = runBin(['doctor']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^gearshift \S+, Node v/);
+    expect(stdout).toMatch(/^ {2}cpu +ready: /m);
+    expect(stdout).toContain('10000 rows, 64 queries');
+  });
+
+  test('asked for the CPU alone, it looks for nothing else', () => {
+    const { backends, choices } = runJson('doctor', '--backends', 'cpu');
+    expect((backends as { name: string }[]).map(({ name }) => name)).toEqual(['cpu']);
+    for (const { decision } of choices as { decision: { backend: string } }[]) expect(decision.backend).toBe('cpu');
+  });
+});
+
+describe('calibrate', () => {
+  test('writes what an executor can begin with', { timeout: 120_000 }, async () => {
+    const file = join(await temporaryFolder(), 'calibration.json');
+    const { devices, runs } = runJson('calibrate', '--backends', 'cpu', '--output', file);
+    expect(devices).toEqual(['cpu']);
+    expect(runs).toBeGreaterThan(20);
+    await using executor = await createExecutor({
+      backends: ['cpu'],
+      calibration: JSON.parse(readFileSync(file, 'utf8')),
+    });
+    const { calibration } = executor.describe();
+    expect(calibration).toMatchObject({ ok: true });
+    expect(executor.snapshot('top-k').forecast?.shapes.length).toBeGreaterThan(0);
+  });
+
+  test('a file that cannot be written is told before anything is measured', () => {
+    const { status, stderr } = runBin(['calibrate', '--backends', 'cpu', '--output', '/nowhere/at/all.json']);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^gearshift: --output: .*\/nowhere\/at\/all\.json/);
+  });
+});
+
+describe('bench', () => {
+  test('times every size on every device', { timeout: 120_000 }, () => {
+    const { timings } = runJson('bench', '--backends', 'cpu');
+    expect(timings).toHaveLength(4);
+    for (const timing of timings as { device: string; runs: number; medianMs: number; fastestMs: number }[]) {
+      expect(timing.device).toBe('cpu');
+      expect(timing.runs).toBeGreaterThan(0);
+      expect(timing.medianMs).toBeGreaterThanOrEqual(timing.fastestMs);
+    }
+  });
+});
+
+test.for(['doctor', 'calibrate', 'bench'])('%s has help, and refuses a backend that is not known', (command) => {
+  expect(runBin([command, '--help'])).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: expect.stringContaining('--json'),
+  });
+  const { status, stderr } = runBin([command, '--backends', 'cpu,tpu']);
+  expect(status).toBe(2);
+  expect(stderr).toContain("expected some of cpu, cuda, webgpu, got 'tpu'");
+});
