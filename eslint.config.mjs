@@ -76,9 +76,13 @@ export default defineConfig(
     rules: { '@nx/enforce-module-boundaries': boundaries([]) },
   },
   {
-    // Nothing that users install may depend on a tool, but tests may; and they may see their own package as its users do.
+    // Nothing that users install may depend on a tool or on what is for tests, but tests may; and they may see their own package as its users do.
     files: TESTS,
-    rules: { '@nx/enforce-module-boundaries': boundaries(['layer:tool'], { allowCircularSelfDependency: true }) },
+    rules: {
+      '@nx/enforce-module-boundaries': boundaries(['layer:tool', 'layer:testing'], {
+        allowCircularSelfDependency: true,
+      }),
+    },
   },
   // The workspace's own configuration is outside every project, and so outside the direction of imports.
   { files: ['eslint.config.mjs'], rules: { '@nx/enforce-module-boundaries': 'off' } },

@@ -1,5 +1,5 @@
 import { createMatrix, createTopKOutput, graphFromEdges, prepareTopK, unwrap } from '@gearshift/contracts';
-import { randomValues } from '@gearshift/test-kit';
+import { randomValues } from '@gearshift/testing';
 import { expect, test } from 'vitest';
 import { loadAddon } from '../src/native.js';
 import { encodeContext } from '../src/addon.js';

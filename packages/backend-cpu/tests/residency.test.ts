@@ -1,5 +1,5 @@
 import { createMatrix, graphFromEdges, markChanged, unwrap } from '@gearshift/contracts';
-import { randomValues } from '@gearshift/test-kit';
+import { randomValues } from '@gearshift/testing';
 import { expect, test } from 'vitest';
 import { createNativeBackend, describeAddon } from './addon-at-hand.js';
 

@@ -1,6 +1,6 @@
 import { createMatrix, createTopKOutput, prepareTopK, unwrap, type SyncBackend } from '@gearshift/contracts';
 import { CPU_LEVELS, createCpuBackend, createPortableBackend } from '@gearshift/backend-cpu';
-import { oracleScore, randomValues } from '@gearshift/test-kit';
+import { oracleScore, randomValues } from '@gearshift/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 
 /*

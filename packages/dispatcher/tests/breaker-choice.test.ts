@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMatrix, unwrap, type Backend } from '@gearshift/contracts';
-import { createFakeGpuBackend, createOracleBackend, type FakeOutcome } from '@gearshift/test-kit';
+import { createFakeGpuBackend, createOracleBackend, type FakeOutcome } from '@gearshift/testing';
 import { NO_METRICS } from '@gearshift/tracker';
 import {
   createDispatcher,

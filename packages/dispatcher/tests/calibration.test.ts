@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { createMatrix, unwrap, type Backend, type BackendDescription } from '@gearshift/contracts';
-import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/test-kit/simulated-device';
+import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/testing/simulated-device';
 import { adaptivePolicy, pinnedPolicy, thresholdPolicy, type Calibration, type DispatchPolicy } from '../src/index.js';
 import { inVirtualTime } from './placement-setup.js';
 

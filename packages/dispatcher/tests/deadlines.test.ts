@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMatrix, unwrap, type Backend } from '@gearshift/contracts';
-import type { SimulatedDeviceOptions } from '@gearshift/test-kit/simulated-device';
-import { createFakeGpuBackend, createOracleBackend, randomValues } from '@gearshift/test-kit';
+import type { SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
+import { createFakeGpuBackend, createOracleBackend, randomValues } from '@gearshift/testing';
 import { NO_METRICS } from '@gearshift/tracker';
 import { createDispatcher, type Dispatcher, type DispatcherOptions, type RunOptions } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMatrix, unwrap } from '@gearshift/contracts';
-import { randomValues } from '@gearshift/test-kit';
+import { randomValues } from '@gearshift/testing';
 import { createTracker } from '@gearshift/tracker';
 import { adaptivePolicy, createDispatcher, pinnedPolicy, thresholdPolicy } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';

@@ -13,7 +13,7 @@ import {
   type TopKOutput,
 } from '@gearshift/contracts';
 import { NO_METRICS } from '@gearshift/tracker';
-import { createFakeGpuBackend, createManualClock, createOracleBackend } from '@gearshift/test-kit';
+import { createFakeGpuBackend, createManualClock, createOracleBackend } from '@gearshift/testing';
 import { AttemptRunner, type Job } from '../src/attempt-runner.js';
 import { checkHangLimits, hangLimitMs } from '../src/failures/hang-limit.js';
 import { HangWatch } from '../src/failures/hang-watch.js';

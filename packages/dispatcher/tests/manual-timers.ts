@@ -1,4 +1,4 @@
-import type { ManualClock } from '@gearshift/test-kit';
+import type { ManualClock } from '@gearshift/testing';
 import type { Timers } from '../src/failures/timers.js';
 
 /** Timers that go off when the clock is told to go on. */

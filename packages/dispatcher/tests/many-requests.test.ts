@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMatrix, unwrap, type OperationRequest, type VectorMatrix } from '@gearshift/contracts';
-import { createOracleBackend, createRandom, randomValues } from '@gearshift/test-kit';
-import type { SimulatedDeviceOptions } from '@gearshift/test-kit/simulated-device';
+import { createOracleBackend, createRandom, randomValues } from '@gearshift/testing';
+import type { SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
 import { adaptivePolicy, type DispatcherOptions } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
 

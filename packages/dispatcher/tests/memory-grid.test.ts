@@ -6,7 +6,7 @@ import {
   createVirtualScheduler,
   type DeviceCall,
   type SimulatedDeviceOptions,
-} from '@gearshift/test-kit/simulated-device';
+} from '@gearshift/testing/simulated-device';
 import type { DispatcherOptions } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy, told } from './placement-setup.js';
 

@@ -7,8 +7,8 @@ import {
   type OperationRequest,
   type Result,
 } from '@gearshift/contracts';
-import { createRandom, randomValues } from '@gearshift/test-kit';
-import { createSimulatedDevice, type SimulatedDeviceOptions } from '@gearshift/test-kit/simulated-device';
+import { createRandom, randomValues } from '@gearshift/testing';
+import { createSimulatedDevice, type SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
 import {
   describeWork,
   type Completed,

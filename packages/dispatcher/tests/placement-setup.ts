@@ -4,7 +4,7 @@ import {
   createSimulatedDevice,
   createVirtualScheduler,
   type SimulatedDeviceOptions,
-} from '@gearshift/test-kit/simulated-device';
+} from '@gearshift/testing/simulated-device';
 import {
   createDispatcher,
   thresholdPolicy,

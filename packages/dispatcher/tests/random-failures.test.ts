@@ -8,7 +8,7 @@ import {
   oracleRanking,
   randomValues,
   type FakeOutcome,
-} from '@gearshift/test-kit';
+} from '@gearshift/testing';
 import { createDispatcher, thresholdPolicy } from '../src/index.js';
 
 const OUTCOMES: readonly FakeOutcome[] = [...BACKEND_ERROR_KINDS, 'success', 'success', 'success', 'success'];

@@ -1,12 +1,12 @@
 import { createMatrix, graphFromEdges, type Backend, type OperationRequest } from '@gearshift/contracts';
-import { randomValues, type SeededRandom } from '@gearshift/test-kit';
+import { randomValues, type SeededRandom } from '@gearshift/testing';
 import {
   createSimulatedDevice,
   createVirtualScheduler,
   type FaultSource,
   type SimulatedDevice,
   type VirtualScheduler,
-} from '@gearshift/test-kit/simulated-device';
+} from '@gearshift/testing/simulated-device';
 import type { FallbackMode, RunOptions } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy } from './placement-setup.js';
 

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { CHANNELS, createMatrix, graphFromEdges, unwrap, type VectorMatrix } from '@gearshift/contracts';
-import type { SimulatedDeviceOptions } from '@gearshift/test-kit/simulated-device';
+import type { SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
 import type { DispatcherOptions, ResidencyEvent } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
 

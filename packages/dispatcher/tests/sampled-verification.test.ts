@@ -13,7 +13,7 @@ import {
   type SpreadActivationRequest,
   type TopKOutput,
 } from '@gearshift/contracts';
-import { createOracleBackend, powerLawGraph, randomValues, specialRows } from '@gearshift/test-kit';
+import { createOracleBackend, powerLawGraph, randomValues, specialRows } from '@gearshift/testing';
 import { callBackendSync } from '../src/call-backend.js';
 import { describeMismatch } from '../src/failures/mismatch.js';
 import { SampleSequence } from '../src/failures/sample-sequence.js';

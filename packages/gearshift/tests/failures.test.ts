@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BACKEND_ERROR_KINDS, type BackendErrorKind, type Operand } from '@gearshift/contracts';
-import { createFakeGpuBackend, type FakeGpuBackend } from '@gearshift/test-kit';
+import { createFakeGpuBackend, type FakeGpuBackend } from '@gearshift/testing';
 import { AllDevicesFailedError, createExecutor, thresholdPolicy, type Executor } from '../src/index.js';
 
 const ROWS = [

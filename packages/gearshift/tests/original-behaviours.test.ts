@@ -1,4 +1,4 @@
-import { createFakeGpuBackend, oracleScore, randomValues, type FakeGpuOptions } from '@gearshift/test-kit';
+import { createFakeGpuBackend, oracleScore, randomValues, type FakeGpuOptions } from '@gearshift/testing';
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { unwrap } from '@gearshift/contracts';
 import { afterEach, describe, expect, test } from 'vitest';

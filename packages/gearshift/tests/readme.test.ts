@@ -10,6 +10,7 @@ const RUN_FROM = fileURLToPath(new URL('..', import.meta.url));
 /** Inside a package, so that its own name resolves, and in a folder that git, Nx and formatters leave alone. */
 const EXAMPLES = 'build';
 const TIMEOUT_MS = 60_000;
+const VITEST = fileURLToPath(new URL('vitest.mjs', import.meta.resolve('vitest/package.json')));
 
 interface Fence {
   readonly info: string;
@@ -21,6 +22,7 @@ interface Fence {
 interface Example {
   readonly name: string;
   readonly code: string;
+  readonly kind: 'module' | 'vitest';
   /** What the page shows it printing, where it shows that. */
   readonly output: string | undefined;
 }
@@ -35,10 +37,10 @@ test('there are pages and they hold examples', () => {
 for (const page of pages) {
   const examples = examplesOf(page);
   describe.runIf(examples.length > 0)(page, () => {
-    test.each(examples.map((example) => [example.name, example] as const))('%s', (_name, { code, output }) => {
-      const child = runExample(code, folderFor(page));
+    test.each(examples.map((example) => [example.name, example] as const))('%s', (_name, { code, kind, output }) => {
+      const child = runExample(code, kind, folderFor(page));
       expect(child.stderr).toBe('');
-      expect(child.status).toBe(0);
+      expect(child.status, child.stdout).toBe(0);
       if (output !== undefined) expect(child.stdout).toBe(output);
     });
   });
@@ -59,12 +61,17 @@ for (const page of pages) {
 }
 
 /** From a file, as a reader would run it: what `--eval` needs on the command line, worker threads would inherit. */
-function runExample(code: string, from: string): SpawnSyncReturns<string> {
+function runExample(code: string, kind: Example['kind'], from: string): SpawnSyncReturns<string> {
   mkdirSync(join(from, EXAMPLES), { recursive: true });
   const folder = mkdtempSync(join(from, EXAMPLES, 'example-'));
+  const file = join(folder, kind === 'vitest' ? 'example.test.mjs' : 'example.mjs');
+  const args = kind === 'vitest' ? [VITEST, 'run', '--root', folder] : [file];
   try {
-    writeFileSync(join(folder, 'example.mjs'), code);
-    return spawnSync(process.execPath, [join(folder, 'example.mjs')], { encoding: 'utf8', timeout: TIMEOUT_MS });
+    writeFileSync(file, code);
+    writeFileSync(join(folder, 'vitest.config.mjs'), 'export default {};\n'); // or that of this package would be found
+    // A run of vitest inside another must not take itself for a part of it.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')));
+    return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: TIMEOUT_MS, env });
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -89,7 +96,7 @@ function documentation(): string[] {
 }
 
 function isRunnable(info: string): boolean {
-  return /^js runnable$/.test(info);
+  return /^js (runnable|vitest)$/.test(info);
 }
 
 function fencesOf(page: string): Fence[] {
@@ -111,8 +118,9 @@ function examplesOf(page: string): Example[] {
   return fences.flatMap(({ info, line, code }, index) => {
     if (!isRunnable(info)) return [];
     const next = fences[index + 1];
+    const kind = info === 'js vitest' ? 'vitest' : 'module';
     return [
-      { name: `the example at line ${line}`, code, output: next?.info === 'text output' ? next.code : undefined },
+      { name: `the example at line ${line}`, code, kind, output: next?.info === 'text output' ? next.code : undefined },
     ];
   });
 }

@@ -1,4 +1,4 @@
-import { createRandom } from '@gearshift/test-kit/random';
+import { createRandom } from '@gearshift/testing/random';
 
 /** Draws that describe a workload. */
 export interface LabRandom {

@@ -1,6 +1,6 @@
 import type { PreparedRequest, TopKOutput, TopKRequest } from '@gearshift/contracts';
 import { createDispatcher } from '@gearshift/dispatcher';
-import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/test-kit/simulated-device';
+import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/testing/simulated-device';
 import { createTracker } from '@gearshift/tracker';
 import type { Contender } from './contenders/contender.js';
 import type { LabRequest, Trace } from './traces/trace.js';

@@ -1,4 +1,4 @@
-import { meanNoise } from '@gearshift/test-kit/simulated-device';
+import { meanNoise } from '@gearshift/testing/simulated-device';
 
 /** `scan`: one query over the rows, bound by memory. `pair`: 64 queries, bound by arithmetic. */
 export type LabShape = 'scan' | 'pair';

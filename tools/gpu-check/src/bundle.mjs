@@ -28,7 +28,7 @@ const PACKAGES = [
   'packages/backend-cpu',
   'packages/backend-cuda',
   'packages/gearshift',
-  'tools/test-kit',
+  'packages/testing',
 ];
 
 const target = process.argv[2];

@@ -10,6 +10,7 @@ export const ALLOWED_IMPORTS = {
   // It measures with one engine and splits with another; backends it knows only through the contracts.
   'layer:dispatcher': ['layer:contracts', 'layer:engine'],
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
+  'layer:testing': ['layer:contracts'],
   'layer:facade': ['layer:contracts', 'layer:engine', 'layer:dispatcher', 'layer:backend'],
   'layer:cli': ['layer:facade', 'layer:telemetry'],
   'layer:platform': [],

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installTarballs, runProgram } from '../src/install-tarballs.mjs';
 import { packPackages } from '../src/pack-packages.mjs';
+import { SMOKE_PROGRAMS } from '../src/smoke-programs.mjs';
 
 const folders: string[] = [];
 const tarballs = mkdtempSync(join(tmpdir(), 'gearshift-pack-'));
@@ -29,96 +30,14 @@ function runBoth(folder: string, names: string, from: string, body: string): unk
   ];
 }
 
-/** What each package does when it is all that a user installed. */
-const alone: { name: string; names: string; body: string; answer: unknown }[] = [
-  {
-    name: '@gearshift/contracts',
-    names: 'createMatrix',
-    body: 'print(createMatrix(new Float32Array(6), { dimensions: 3 }).rows)',
-    answer: 2,
-  },
-  {
-    name: '@gearshift/tracker',
-    names: 'createTracker',
-    body: `const tracker = createTracker({ operations: ['top-k'] });
-      tracker.recordCpuLatency('top-k', 4);
-      tracker.recordGpuSuccess('top-k', 2);
-      print(tracker.snapshot('top-k').speedup);`,
-    answer: 2,
-  },
-  {
-    name: '@gearshift/splitter',
-    names: 'createMemoryBudget, processInChunks, resume',
-    body: `const budget = createMemoryBudget(() => ({ freeBytes: 50, totalBytes: 50, readAtMs: 0 }));
-      const options = { budget, bytesPerItem: 20 };
-      let calls = 0;
-      const double = async (chunk) => {
-        if (calls++ === 1) throw new Error('half-way');
-        return { ok: true, value: chunk.map((item) => 2 * item) };
-      };
-      const { error } = await processInChunks([1, 2, 3], options, double);
-      const { value } = await resume(error.partial, [1, 2, 3], options, double);
-      print([error.kind, error.partial.done, value]);`,
-    answer: ['chunk-failed', [{ start: 0, end: 2 }], [2, 4, 6]],
-  },
-  {
-    name: '@gearshift/dispatcher',
-    names: 'createDispatcher, thresholdPolicy, pinnedPolicy',
-    body: `let problem = 'none';
-      try { createDispatcher({ backends: [], policy: thresholdPolicy() }); } catch (error) { problem = error.name; }
-      print([typeof pinnedPolicy('cpu'), problem]);`,
-    answer: ['object', expect.stringMatching(/^(Type|Range)Error$/)],
-  },
-  {
-    name: '@gearshift/backend-cpu',
-    names: 'createCpuBackend',
-    body: `const { ok, value: backend } = await createCpuBackend();
-      const matrix = { id: 1, version: 1, rows: 2, dimensions: 2, values: new Float32Array([3, 4, 4, -3]) };
-      const output = new Float32Array(2);
-      const done = await backend.cosineSimilarity({ operation: 'cosine-similarity', query: new Float32Array([3, 4]), matrix }, output);
-      print([ok, done.ok, [...output].map((score) => Math.round(score * 1e4) / 1e4)]);
-      await backend.close();`,
-    answer: [true, true, [1, 0]],
-  },
-  {
-    // With a GPU or without: it says which device is meant, and prints nothing.
-    name: '@gearshift/backend-cuda',
-    names: 'createCudaBackend',
-    body: `const made = await createCudaBackend();
-      print(made.ok ? made.value.id : made.error.backend);
-      if (made.ok) await made.value.close();`,
-    answer: 'cuda:0',
-  },
-  {
-    // Neither of its peers is there.
-    name: '@gearshift/telemetry',
-    names: 'instrumentOpenTelemetry, instrumentPrometheus, METRICS, prometheusName',
-    body: `const messages = [() => instrumentPrometheus({}, {}), () => instrumentOpenTelemetry({ snapshot() {}, tracker: { totals() {} } }, { tracerProvider: { getTracer() {} } })].map((call) => {
-        try { call(); } catch (error) { return error.message.split(':')[0]; }
-      });
-      print([prometheusName(METRICS.attempts), ...messages]);`,
-    answer: ['gearshift_attempts_total', 'executor', '@opentelemetry/api'],
-  },
-  {
-    name: 'gearshift',
-    names: 'createExecutor',
-    body: `const executor = await createExecutor();
-      const matrix = await executor.matrix(new Float32Array([1, 0, 0, 1, 0.6, 0.8]), { dimensions: 2 });
-      const best = await executor.topK([0, 1], matrix, { k: 2 });
-      print([...best.indices]);
-      await executor.close();`,
-    answer: [1, 2],
-  },
-];
-
-describe.each(alone)('$name alone, installed with npm', ({ name, names, body, answer }) => {
+describe.each(SMOKE_PROGRAMS)('$name alone, installed with npm', ({ name, from, names, body, answer }) => {
   it('runs from ES modules and from CommonJS, and prints nothing of its own', () => {
-    expect(runBoth(install([name]), names, name, body)).toEqual([answer, answer]);
+    expect(runBoth(install([name]), names, from ?? name, body)).toEqual([answer, answer]);
   });
 });
 
 it('tries every package that has code', () => {
-  const tried = [...alone.map(({ name }) => name), '@gearshift/cli'];
+  const tried = [...SMOKE_PROGRAMS.map(({ name }) => name), '@gearshift/cli'];
   expect(tried.sort()).toEqual(
     packed
       .filter(({ isPlatform }) => !isPlatform)

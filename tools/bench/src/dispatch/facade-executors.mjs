@@ -1,6 +1,6 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { unwrap } from '@gearshift/contracts';
-import { createFakeGpuBackend } from '@gearshift/test-kit';
+import { createFakeGpuBackend } from '@gearshift/testing';
 import { createExecutor } from 'gearshift';
 
 /** So slow that nobody would choose it for a small request, whatever it holds. */

@@ -1,4 +1,4 @@
-import { createRandom } from '@gearshift/test-kit/random';
+import { createRandom } from '@gearshift/testing/random';
 import type { DispatchPolicy, Work } from '@gearshift/dispatcher';
 import type { Contender } from './contender.js';
 import { findDevices } from './two-devices.js';

@@ -1,4 +1,4 @@
-import { createNoise, type NoiseStream } from '@gearshift/test-kit/simulated-device';
+import { createNoise, type NoiseStream } from '@gearshift/testing/simulated-device';
 import { createLabRandom } from '../lab-random.js';
 import { DIMENSIONS, ROW_BYTES, type World } from '../world.js';
 import { breakEven } from './break-even.js';

@@ -1,4 +1,4 @@
-import type { SimulatedFault } from '@gearshift/test-kit/simulated-device';
+import type { SimulatedFault } from '@gearshift/testing/simulated-device';
 import type { LabRandom } from '../lab-random.js';
 import { shapeOf, sizeOf } from './draws.js';
 import type { TraceDefinition } from './trace.js';

@@ -1,5 +1,5 @@
 import type { VectorMatrix } from '@gearshift/contracts';
-import type { SimulatedFault } from '@gearshift/test-kit/simulated-device';
+import type { SimulatedFault } from '@gearshift/testing/simulated-device';
 import type { LabRandom } from '../lab-random.js';
 import type { LabShape, World } from '../world.js';
 

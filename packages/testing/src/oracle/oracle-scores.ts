@@ -41,7 +41,10 @@ export function oracleScore(metric: Metric, query: Float32Array, row: Float32Arr
     const flushed = 2 * dimensions * SMALLEST_NORMAL * largest;
     return withBound(dot.value, 2 * (dimensions + 1) * UNIT_ROUNDOFF * magnitudes + flushed);
   }
-  return withBound(cosine(dot.value, squaredNorm(query), squaredNorm(row)), 2 * Math.max(dimensions, 4) * UNIT_ROUNDOFF);
+  return withBound(
+    cosine(dot.value, squaredNorm(query), squaredNorm(row)),
+    2 * Math.max(dimensions, 4) * UNIT_ROUNDOFF,
+  );
 }
 
 /** NaN and infinities have no tolerance. */

@@ -1,0 +1,94 @@
+/**
+ * What each package does when it is all that a user installed: a program that calls `print` with one value, and that value.
+ *
+ * @type {{ name: string, from?: string, names: string, body: string, answer: unknown }[]} `from`: what is imported, where that is not the
+ *   package's main entry
+ */
+export const SMOKE_PROGRAMS = [
+  {
+    name: '@gearshift/contracts',
+    names: 'createMatrix',
+    body: 'print(createMatrix(new Float32Array(6), { dimensions: 3 }).rows)',
+    answer: 2,
+  },
+  {
+    name: '@gearshift/tracker',
+    names: 'createTracker',
+    body: `const tracker = createTracker({ operations: ['top-k'] });
+      tracker.recordCpuLatency('top-k', 4);
+      tracker.recordGpuSuccess('top-k', 2);
+      print(tracker.snapshot('top-k').speedup);`,
+    answer: 2,
+  },
+  {
+    name: '@gearshift/splitter',
+    names: 'createMemoryBudget, processInChunks, resume',
+    body: `const budget = createMemoryBudget(() => ({ freeBytes: 50, totalBytes: 50, readAtMs: 0 }));
+      const options = { budget, bytesPerItem: 20 };
+      let calls = 0;
+      const double = async (chunk) => {
+        if (calls++ === 1) throw new Error('half-way');
+        return { ok: true, value: chunk.map((item) => 2 * item) };
+      };
+      const { error } = await processInChunks([1, 2, 3], options, double);
+      const { value } = await resume(error.partial, [1, 2, 3], options, double);
+      print([error.kind, error.partial.done, value]);`,
+    answer: ['chunk-failed', [{ start: 0, end: 2 }], [2, 4, 6]],
+  },
+  {
+    name: '@gearshift/dispatcher',
+    names: 'createDispatcher, thresholdPolicy, pinnedPolicy',
+    body: `let problem = 'none';
+      try { createDispatcher({ backends: [], policy: thresholdPolicy() }); } catch (error) { problem = error.name; }
+      print([typeof pinnedPolicy('cpu'), problem]);`,
+    answer: ['object', 'RangeError'],
+  },
+  {
+    name: '@gearshift/backend-cpu',
+    names: 'createCpuBackend',
+    body: `const { ok, value: backend } = await createCpuBackend();
+      const matrix = { id: 1, version: 1, rows: 2, dimensions: 2, values: new Float32Array([3, 4, 4, -3]) };
+      const output = new Float32Array(2);
+      const done = await backend.cosineSimilarity({ operation: 'cosine-similarity', query: new Float32Array([3, 4]), matrix }, output);
+      print([ok, done.ok, [...output].map((score) => Math.round(score * 1e4) / 1e4)]);
+      await backend.close();`,
+    answer: [true, true, [1, 0]],
+  },
+  {
+    // With a GPU or without: it says which device is meant, and prints nothing.
+    name: '@gearshift/backend-cuda',
+    names: 'createCudaBackend',
+    body: `const made = await createCudaBackend();
+      print(made.ok ? made.value.id : made.error.backend);
+      if (made.ok) await made.value.close();`,
+    answer: 'cuda:0',
+  },
+  {
+    // Neither of its peers is there.
+    name: '@gearshift/telemetry',
+    names: 'instrumentOpenTelemetry, instrumentPrometheus, METRICS, prometheusName',
+    body: `const messages = [() => instrumentPrometheus({}, {}), () => instrumentOpenTelemetry({ snapshot() {}, tracker: { totals() {} } }, { tracerProvider: { getTracer() {} } })].map((call) => {
+        try { call(); } catch (error) { return error.message.split(':')[0]; }
+      });
+      print([prometheusName(METRICS.attempts), ...messages]);`,
+    answer: ['gearshift_attempts_total', 'executor', '@opentelemetry/api'],
+  },
+  {
+    // Without vitest, which only the main entry needs.
+    name: '@gearshift/testing',
+    from: '@gearshift/testing/contract',
+    names: 'contractChecks, runCheck',
+    body: 'print([typeof runCheck, contractChecks.length > 50]);',
+    answer: ['function', true],
+  },
+  {
+    name: 'gearshift',
+    names: 'createExecutor',
+    body: `const executor = await createExecutor();
+      const matrix = await executor.matrix(new Float32Array([1, 0, 0, 1, 0.6, 0.8]), { dimensions: 2 });
+      const best = await executor.topK([0, 1], matrix, { k: 2 });
+      print([...best.indices]);
+      await executor.close();`,
+    answer: [1, 2],
+  },
+];
