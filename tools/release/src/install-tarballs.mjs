@@ -36,20 +36,39 @@ export function installTarballs(packed, wanted, npmArgs = []) {
 }
 
 /**
+ * Runs one of the smoke programs in that folder, as an ES module and as CommonJS.
+ *
+ * @param {string} folder
+ * @param {string} from what is imported
+ * @param {string} names of its exports
+ * @param {string} body calls `print` with one value
+ * @param {string} [node]
+ * @returns {[unknown, unknown]} that value of both
+ */
+export function runBoth(folder, from, names, body, node) {
+  const main = `(async () => { const print = (value) => console.log(JSON.stringify(value)); ${body} })();`;
+  return [
+    runProgram(folder, 'esm', `import { ${names} } from '${from}';\n${main}`, node),
+    runProgram(folder, 'cjs', `const { ${names} } = require('${from}');\n${main}`, node),
+  ];
+}
+
+/**
  * Runs a program in that folder.
  *
  * @param {string} folder
  * @param {'esm' | 'cjs'} kind
  * @param {string} code prints one JSON value
+ * @param {string} [node] another Node.js than the one that runs
  * @returns {any} that value; throws with what the program printed when it failed or wrote anything to standard error
  */
-export function runProgram(folder, kind, code) {
+export function runProgram(folder, kind, code, node = process.execPath) {
   const file = join(folder, kind === 'esm' ? 'program.mjs' : 'program.cjs');
   writeFileSync(file, code);
   // Launchers of package managers set it, and with it every package of this workspace would be found from anywhere.
   const env = { ...process.env };
   delete env['NODE_PATH'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { cwd: folder, encoding: 'utf8', env });
+  const { status, stdout, stderr } = spawnSync(node, [file], { cwd: folder, encoding: 'utf8', env });
   if (status !== 0 || stderr !== '') throw new Error(`the ${kind} program ended with ${status}:\n${stderr}${stdout}`);
   return JSON.parse(stdout);
 }

@@ -7,13 +7,14 @@ const PACKAGES = fileURLToPath(new URL('../../../packages/', import.meta.url));
 /**
  * Everything that is published.
  *
+ * @param {string} [packages] the folder `packages` of another checkout than this one
  * @returns {{ name: string, folder: string, manifest: any, isPlatform: boolean }[]} `isPlatform`: holds one native binary
  *   and no code
  */
-export function listPublicPackages() {
-  return readdirSync(PACKAGES)
+export function listPublicPackages(packages = PACKAGES) {
+  return readdirSync(packages)
     .sort()
-    .map((entry) => join(PACKAGES, entry))
+    .map((entry) => join(packages, entry))
     .filter((folder) => existsSync(join(folder, 'package.json')))
     .map((folder) => {
       const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

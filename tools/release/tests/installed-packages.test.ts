@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { installTarballs, runProgram } from '../src/install-tarballs.mjs';
+import { installTarballs, runBoth, runProgram } from '../src/install-tarballs.mjs';
 import { packPackages } from '../src/pack-packages.mjs';
 import { SMOKE_PROGRAMS } from '../src/smoke-programs.mjs';
 
@@ -21,18 +21,9 @@ function install(wanted: string[], npmArgs: string[] = []): string {
   return folder;
 }
 
-/** The same program as an ES module and as CommonJS; `body` calls `print` with one value. */
-function runBoth(folder: string, names: string, from: string, body: string): unknown[] {
-  const main = `(async () => { const print = (value) => console.log(JSON.stringify(value)); ${body} })();`;
-  return [
-    runProgram(folder, 'esm', `import { ${names} } from '${from}';\n${main}`),
-    runProgram(folder, 'cjs', `const { ${names} } = require('${from}');\n${main}`),
-  ];
-}
-
 describe.each(SMOKE_PROGRAMS)('$name alone, installed with npm', ({ name, from, names, body, answer }) => {
   it('runs from ES modules and from CommonJS, and prints nothing of its own', () => {
-    expect(runBoth(install([name]), names, from ?? name, body)).toEqual([answer, answer]);
+    expect(runBoth(install([name]), from ?? name, names, body)).toEqual([answer, answer]);
   });
 });
 
@@ -56,7 +47,7 @@ describe('the native addon', () => {
 
   it.skipIf(!hasAddon)('comes from the platform package (needs an addon built on this machine)', () => {
     const folder = install(['gearshift']);
-    const answers = runBoth(folder, 'createCpuBackend', '@gearshift/backend-cpu', body);
+    const answers = runBoth(folder, '@gearshift/backend-cpu', 'createCpuBackend', body);
     expect(answers).toEqual([
       expect.objectContaining({ source: 'prebuilt' }),
       expect.objectContaining({ source: 'prebuilt' }),
@@ -68,7 +59,7 @@ describe('the native addon', () => {
     expect(
       readdirSync(join(folder, 'node_modules/@gearshift')).filter((name) => name.startsWith('backend-cpu-')),
     ).toEqual([]);
-    const answers = runBoth(folder, 'createCpuBackend', '@gearshift/backend-cpu', body);
+    const answers = runBoth(folder, '@gearshift/backend-cpu', 'createCpuBackend', body);
     for (const answer of answers) {
       expect(answer).toMatchObject({ source: 'portable' });
       expect((answer as { limitations: string[] }).limitations.join('\n')).toContain('@gearshift/backend-cpu');

@@ -1,0 +1,210 @@
+// node dry-run.mjs [--node 20,22,24] [--json FILE] [--keep]
+//
+// A release as it will be, up to a registry on this machine: a clean clone of HEAD is versioned with changesets, built, checked, packed and
+// published there; then every package is installed from it as a user would, and used. One line of JSON at the end counts (goal R18).
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { findNode, installFromRegistry, resolvedByNpm } from './clean-install.mjs';
+import { runBoth, runProgram } from './install-tarballs.mjs';
+import { startLocalRegistry } from './local-registry.mjs';
+import { packPackages } from './pack-packages.mjs';
+import { installScripts, unlistedFiles } from './package-rules.mjs';
+import { listPublicPackages } from './public-packages.mjs';
+import { SMOKE_PROGRAMS } from './smoke-programs.mjs';
+import { checkBundle, checkDoctor, checkMetrics, checkTypes } from './user-checks.mjs';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const { values: options } = parseArgs({
+  options: {
+    node: { type: 'string', default: '20,22,24' },
+    json: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+  },
+});
+const log = (message) => console.error(message);
+const startedAt = Date.now();
+const folder = mkdtempSync(join(tmpdir(), 'gearshift-release-'));
+const checkout = join(folder, 'checkout');
+const { packageManager: pnpm } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const problems = [];
+const found = { installScripts: 0, unlistedFiles: 0, networkAccess: 0 };
+let installs = 0;
+let registry;
+
+try {
+  takeCheckout();
+  versionPackages();
+  buildAndCheck();
+  const packed = pack();
+  registry = await startLocalRegistry(
+    join(folder, 'registry'),
+    packed.map(({ name }) => name),
+  );
+  publish(packed);
+  for (const major of options.node.split(',').map(Number)) useOn(major);
+  await useAsNewcomer();
+} catch (error) {
+  problems.push(error.message);
+} finally {
+  registry?.stop();
+  if (!options.keep) rmSync(folder, { recursive: true, force: true });
+}
+for (const problem of problems) log(`  ${problem}`);
+const line = {
+  goal: 'R18',
+  count: installs,
+  violations: problems.length + found.installScripts + found.unlistedFiles + found.networkAccess,
+  ...found,
+  seconds: Math.round((Date.now() - startedAt) / 1000),
+  tier: 'local registry',
+};
+console.log(JSON.stringify(line));
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ ...line, problems }, null, 2)}\n`);
+process.exitCode = line.violations === 0 ? 0 : 1;
+
+function takeCheckout() {
+  log('Cloning HEAD ...');
+  if (execFileSync('git', ['status', '--porcelain'], { cwd: ROOT, encoding: 'utf8' }) !== '') {
+    log('  What is not committed here is not part of it.');
+  }
+  execFileSync('git', ['clone', '--quiet', ROOT, checkout]);
+  inCheckout('npx', ['--yes', pnpm, '--pm-on-fail=ignore', 'install', '--frozen-lockfile']);
+}
+
+function versionPackages() {
+  log('Versioning with changesets ...');
+  inCheckout('node_modules/.bin/changeset', ['version']);
+  for (const { name, manifest, isPlatform } of listPublicPackages(join(checkout, 'packages'))) {
+    if (manifest.version === '0.0.0') problems.push(`${name}: no changeset gives it a version`);
+    const loader = listPublicPackages(join(checkout, 'packages')).find(
+      (other) => isPlatform && !other.isPlatform && name.startsWith(`${other.name}-`),
+    );
+    if (loader !== undefined && loader.manifest.version !== manifest.version) {
+      problems.push(`${name} is ${manifest.version}, its loader ${loader.manifest.version}`);
+    }
+  }
+}
+
+function buildAndCheck() {
+  log('Building and checking the packages ...');
+  inCheckout('node_modules/.bin/nx', ['run', '@gearshift/release:check-packages']);
+}
+
+function pack() {
+  log('Packing ...');
+  const tarballs = join(folder, 'tarballs');
+  mkdirSync(tarballs);
+  const packed = packPackages(tarballs, checkout);
+  log(`  ${'package'.padEnd(40)} version  files      KiB`);
+  for (const entry of packed) {
+    const kib = (statSync(entry.tarball).size / 1024).toFixed(1);
+    const { name, manifest, files } = entry;
+    log(`  ${name.padEnd(40)} ${manifest.version.padEnd(7)} ${String(files.length).padStart(6)} ${kib.padStart(8)}`);
+    found.installScripts += installScripts(entry).length;
+    found.unlistedFiles += unlistedFiles(entry).length;
+  }
+  return packed;
+}
+
+function publish(packed) {
+  log('Publishing to a registry on this machine ...');
+  writeFileSync(join(folder, '.npmrc'), registry.npmrc);
+  // Platform packages first, and what others need before them: who installs meanwhile finds all that he needs.
+  const published = new Set();
+  const needs = ({ manifest }) =>
+    [manifest.dependencies, manifest.optionalDependencies].flatMap((names) => Object.keys(names ?? {}));
+  while (published.size < packed.length) {
+    const ready = packed.filter(
+      (entry) =>
+        !published.has(entry.name) &&
+        needs(entry).every((name) => published.has(name) || packed.every((other) => other.name !== name)),
+    );
+    if (ready.length === 0) throw new Error('packages need each other in a circle');
+    for (const { name, tarball } of ready) {
+      execFileSync('npm', ['publish', tarball, '--access', 'public', '--loglevel=error'], {
+        cwd: folder,
+        stdio: 'pipe',
+      });
+      published.add(name);
+    }
+  }
+}
+
+/** Every package by itself, with both package managers, from ES modules and CommonJS. */
+function useOn(major) {
+  const node = findNode(major);
+  for (const manager of ['npm', 'pnpm']) {
+    log(`Node ${major}, ${manager}: ${SMOKE_PROGRAMS.length} packages, each alone ...`);
+    for (const { name, from, names, body, answer } of SMOKE_PROGRAMS) {
+      attempt(`${name} with ${manager} on Node ${major}`, () => {
+        const installed = install(node, manager, [name]);
+        const answers = runBoth(installed, from ?? name, names, body, node);
+        if (!answers.every((each) => isDeepStrictEqual(each, answer))) {
+          throw new Error(`expected ${JSON.stringify(answer)}, got ${JSON.stringify(answers)}`);
+        }
+        rmSync(installed, { recursive: true, force: true });
+      });
+    }
+    attempt(`the native code with ${manager} on Node ${major}`, () => {
+      const hasAddon = existsSync(
+        join(checkout, `packages/backend-cpu-${process.platform}-${process.arch}-gnu/gearshift-cpu.node`),
+      );
+      const installed = install(node, manager, ['@gearshift/backend-cpu']);
+      const code = `require('@gearshift/backend-cpu').createCpuBackend().then(async ({ value }) => {
+        console.log(JSON.stringify(value.describe().source));
+        await value.close();
+      });`;
+      const source = runProgram(installed, 'cjs', code, node);
+      if (hasAddon && source !== 'prebuilt') throw new Error(`expected the prebuilt addon, got ${source}`);
+      rmSync(installed, { recursive: true, force: true });
+    });
+  }
+}
+
+/** What the READMEs promise: the command, types, a bundle, metrics. */
+async function useAsNewcomer() {
+  log('The command, types, a bundle, metrics ...');
+  const wanted = [...SMOKE_PROGRAMS.map(({ name }) => name), '@gearshift/cli', 'prom-client', '@opentelemetry/api'];
+  const installed = install(process.execPath, 'npm', wanted);
+  for (const { path, resolved } of resolvedByNpm(installed)) {
+    if (resolved.startsWith(registry.url)) continue;
+    found.networkAccess++;
+    problems.push(`${path} comes from ${new URL(resolved).host}`);
+  }
+  for (const check of [checkDoctor, checkTypes, checkBundle, checkMetrics]) {
+    await attempt(check.name, () => check(installed, SMOKE_PROGRAMS));
+  }
+}
+
+function install(node, manager, wanted) {
+  const settings = { node, manager, pnpm, npmrc: registry.npmrc, cache: join(folder, 'cache') };
+  const installed = installFromRegistry(settings, wanted);
+  installs++;
+  return installed;
+}
+
+function attempt(what, action) {
+  const failed = (error) => problems.push(`${what}: ${error.message}`);
+  try {
+    const done = action();
+    return done instanceof Promise ? done.catch(failed) : undefined;
+  } catch (error) {
+    return void failed(error);
+  }
+}
+
+function inCheckout(program, args) {
+  // Nx would take the cache and the daemon of the checkout that runs this for its own.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^NX_/.test(name)));
+  execFileSync(program, args, {
+    cwd: checkout,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+}

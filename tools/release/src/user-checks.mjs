@@ -1,0 +1,118 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+import { run } from './clean-install.mjs';
+import { freePort } from './local-registry.mjs';
+import { runProgram } from './install-tarballs.mjs';
+
+const TSC = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url));
+const PATIENCE_MS = 30_000;
+
+/** `gearshift doctor` says in words and in JSON what this machine has. */
+export function checkDoctor(folder) {
+  const command = join(folder, 'node_modules/.bin/gearshift');
+  const { backends } = JSON.parse(run(process.execPath, [command, 'doctor', '--json'], folder));
+  const cpu = backends.find(({ id }) => id === 'cpu');
+  if (cpu === undefined) throw new Error(`doctor names no CPU: ${JSON.stringify(backends)}`);
+  if (!run(process.execPath, [command, 'doctor'], folder).includes('cpu'))
+    throw new Error('doctor does not speak of the CPU');
+}
+
+/** All packages in one program, as TypeScript resolves them for Node.js and for bundlers, with everything checked. */
+export function checkTypes(folder, programs) {
+  const imports = programs.map(({ name, from, names }, index) => {
+    const renamed = names.split(', ').map((each) => `${each} as ${each}${index}`);
+    return `import { ${renamed.join(', ')} } from '${from ?? name}';\nconsole.log(${names.replaceAll(/\w+/g, (each) => each + index)});`;
+  });
+  writeFileSync(join(folder, 'program.mts'), `${imports.join('\n')}\n`);
+  for (const [module, moduleResolution] of [
+    ['node16', 'node16'],
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ]) {
+    const args = ['--strict', '--noEmit', '--target', 'es2023', '--lib', 'esnext,dom', '--module', module];
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [TSC, ...args, '--moduleResolution', moduleResolution, 'program.mts'],
+      { cwd: folder, encoding: 'utf8' },
+    );
+    if (status !== 0) throw new Error(`${moduleResolution}: ${stdout}`);
+  }
+}
+
+/** The facade in one file, as a bundler makes it: it runs beside the packages with their native code, and alone without. */
+export async function checkBundle(folder) {
+  const input = join(folder, 'to-bundle.mjs');
+  writeFileSync(
+    input,
+    `import { createExecutor } from 'gearshift';
+    const executor = await createExecutor();
+    const matrix = await executor.matrix(new Float32Array([1, 0, 0, 1, 0.6, 0.8]), { dimensions: 2 });
+    const { indices } = await executor.topK([0, 1], matrix, { k: 2 });
+    console.log(JSON.stringify([...indices]));
+    await executor.close();\n`,
+  );
+  const bundle = await rolldown({ input, platform: 'node', cwd: folder, logLevel: 'silent' });
+  const { output } = await bundle.generate({ format: 'esm', codeSplitting: false });
+  await bundle.close();
+  const elsewhere = join(folder, '..', `${folder.split('/').at(-1)}-bundle`);
+  for (const place of [folder, elsewhere]) {
+    mkdirSync(place, { recursive: true });
+    const indices = runProgram(place, 'esm', output[0].code);
+    if (indices.join() !== '1,2') throw new Error(`the bundle found rows ${indices.join()}`);
+  }
+}
+
+/** Ten lines with metrics on a port: scraped, and seen by a Prometheus where there is one. */
+export async function checkMetrics(folder) {
+  const port = await freePort();
+  const program = join(folder, 'with-metrics.mjs');
+  writeFileSync(
+    program,
+    `import { createServer } from 'node:http';
+    import { instrumentPrometheus } from '@gearshift/telemetry';
+    import { createExecutor } from 'gearshift';
+    import { register } from 'prom-client';
+    const executor = await createExecutor();
+    instrumentPrometheus(executor, { registry: register });
+    createServer(async (_request, response) => response.end(await register.metrics())).listen(${port});
+    const matrix = await executor.matrix(new Float32Array([1, 0, 0.6, 0.8]), { dimensions: 2 });
+    for (let i = 0; i < 7; i++) await executor.topK([1, 0], matrix, { k: 1 });\n`,
+  );
+  const children = [spawn(process.execPath, [program], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })];
+  try {
+    const series = 'gearshift_attempts_total{operation="top-k",device="cpu",outcome="success"}';
+    await until(`a scrape with ${series} 7`, async () => {
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      return text.includes(`${series} 7`);
+    });
+    if (spawnSync('prometheus', ['--version']).status !== 0) return;
+    const config = join(folder, 'prometheus.yml');
+    const target = JSON.stringify({ job_name: 'gearshift', static_configs: [{ targets: [`127.0.0.1:${port}`] }] });
+    writeFileSync(config, `global: { scrape_interval: 500ms, scrape_timeout: 500ms }\nscrape_configs: [${target}]\n`);
+    const ownPort = await freePort();
+    const args = [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${folder}/tsdb`,
+      `--web.listen-address=127.0.0.1:${ownPort}`,
+    ];
+    children.push(spawn('prometheus', args, { cwd: folder, stdio: 'ignore' }));
+    await until('what Prometheus has', async () => {
+      const asked = await fetch(`http://127.0.0.1:${ownPort}/api/v1/query?query=${encodeURIComponent(series)}`);
+      const { data } = await asked.json();
+      return data.result[0]?.value[1] === '7';
+    });
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+  }
+}
+
+async function until(what, holds) {
+  for (const endMs = Date.now() + PATIENCE_MS; ; await setTimeout(100)) {
+    if (await holds().catch(() => false)) return;
+    if (Date.now() > endMs) throw new Error(`${what} did not come within ${PATIENCE_MS / 1000} s`);
+  }
+}
