@@ -14,6 +14,7 @@ import { startLocalRegistry } from './local-registry.mjs';
 import { packPackages } from './pack-packages.mjs';
 import { installScripts, unlistedFiles } from './package-rules.mjs';
 import { listPublicPackages } from './public-packages.mjs';
+import { inPublishOrder } from './publish-order.mjs';
 import { SMOKE_PROGRAMS } from './smoke-programs.mjs';
 import { checkBundle, checkDoctor, checkMetrics, checkTypes } from './user-checks.mjs';
 
@@ -113,24 +114,8 @@ function pack() {
 function publish(packed) {
   log('Publishing to a registry on this machine ...');
   writeFileSync(join(folder, '.npmrc'), registry.npmrc);
-  // Platform packages first, and what others need before them: who installs meanwhile finds all that he needs.
-  const published = new Set();
-  const needs = ({ manifest }) =>
-    [manifest.dependencies, manifest.optionalDependencies].flatMap((names) => Object.keys(names ?? {}));
-  while (published.size < packed.length) {
-    const ready = packed.filter(
-      (entry) =>
-        !published.has(entry.name) &&
-        needs(entry).every((name) => published.has(name) || packed.every((other) => other.name !== name)),
-    );
-    if (ready.length === 0) throw new Error('packages need each other in a circle');
-    for (const { name, tarball } of ready) {
-      execFileSync('npm', ['publish', tarball, '--access', 'public', '--loglevel=error'], {
-        cwd: folder,
-        stdio: 'pipe',
-      });
-      published.add(name);
-    }
+  for (const { tarball } of inPublishOrder(packed)) {
+    execFileSync('npm', ['publish', tarball, '--access', 'public', '--loglevel=error'], { cwd: folder, stdio: 'pipe' });
   }
 }
 

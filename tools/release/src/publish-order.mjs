@@ -1,0 +1,21 @@
+/**
+ * The order in which packages are published: what others need comes before them, platform packages before their loaders. Who installs
+ * meanwhile finds all that he needs.
+ *
+ * @template {{ name: string, manifest: any }} T
+ * @param {readonly T[]} packed
+ * @returns {T[]}
+ */
+export function inPublishOrder(packed) {
+  const waiting = new Map(packed.map((entry) => [entry.name, entry]));
+  const ordered = [];
+  while (waiting.size > 0) {
+    const ready = [...waiting.values()].filter(({ manifest }) =>
+      Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).every((name) => !waiting.has(name)),
+    );
+    if (ready.length === 0) throw new Error(`packages need each other in a circle: ${[...waiting.keys()].join(', ')}`);
+    for (const entry of ready) waiting.delete(entry.name);
+    ordered.push(...ready);
+  }
+  return ordered;
+}
