@@ -33,10 +33,13 @@ writeFileSync(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`);
 // The names are literal in the loader, so that bundlers see them.
 const source = join(loader, 'src/native.ts');
 const before = readFileSync(source, 'utf8');
-const lastCase = '    default:\n      throw new Error(`no prebuilt addon';
-if (!before.includes(lastCase)) throw new Error(`${source} has no place for another case`);
+const otherwise = /^ +default:\n +throw new Error\(`no (prebuilt )?addon is published/m;
+if (!otherwise.test(before)) throw new Error(`${source} has no place for another case`);
 const newCase = `    case '${platform}':\n      return require('${name}/gearshift-${addon}.node');\n`;
-writeFileSync(source, before.replace(lastCase, newCase + lastCase));
+writeFileSync(
+  source,
+  before.replace(otherwise, (rest) => newCase + rest),
+);
 console.log(
   `${name} is made. Now: npx nx run-many -t build build-native, npm test, a changeset, and the job of the platform in release.yml.`,
 );
