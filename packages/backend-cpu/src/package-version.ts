@@ -1,10 +1,5 @@
-import { createRequire } from 'node:module';
-
-/** Version of this package, from its package.json: one level up from `src` and from `dist` alike. */
-export const PACKAGE_VERSION: string = readVersion();
-
-function readVersion(): string {
-  const manifest: unknown = createRequire(import.meta.url)('../package.json');
-  if (typeof manifest !== 'object' || manifest === null || !('version' in manifest)) return 'unknown';
-  return String(manifest.version);
-}
+/**
+ * Version of this package, as in its package.json: written here by `npm run version-packages`, because a program that a bundler made of this
+ * package has no package.json to read.
+ */
+export const PACKAGE_VERSION = '0.0.0';

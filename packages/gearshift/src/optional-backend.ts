@@ -4,8 +4,8 @@ import type { Backend, BackendError, Result } from '@gearshift/contracts';
 
 /** Packages that a user installs by choice, and the function of each that makes the backend. */
 export const OPTIONAL_PACKAGES = {
-  cuda: { packageName: '@gearshift/backend-cuda', factory: 'createCudaBackend' },
-  webgpu: { packageName: '@gearshift/backend-webgpu', factory: 'createWebGpuBackend' },
+  cuda: { packageName: '@gearshift/backend-cuda', factory: 'createCudaBackend', isPlanned: false },
+  webgpu: { packageName: '@gearshift/backend-webgpu', factory: 'createWebGpuBackend', isPlanned: true },
 } as const;
 
 type BackendFactory = () => Promise<Result<Backend, BackendError>>;
@@ -21,10 +21,11 @@ export type OpenedBackend =
  * @param from where the package is looked up, as a file URL.
  */
 export async function openOptionalBackend(name: keyof typeof OPTIONAL_PACKAGES, from: string): Promise<OpenedBackend> {
-  const { packageName, factory } = OPTIONAL_PACKAGES[name];
+  const { packageName, factory, isPlanned } = OPTIONAL_PACKAGES[name];
   const path = resolvePackage(packageName, from);
   if (path === undefined) {
-    const reason = `the package ${packageName} is not installed (npm install ${packageName})`;
+    const remedy = isPlanned ? 'it is planned, and not published yet' : `npm install ${packageName}`;
+    const reason = `the package ${packageName} is not installed (${remedy})`;
     return { backend: null, status: 'not-installed', reason };
   }
   try {

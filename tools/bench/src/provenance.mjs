@@ -1,8 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
 
 /** Which code produced the figures: runtime, packages under test, commit. */
 export function describeProvenance() {
@@ -10,13 +7,17 @@ export function describeProvenance() {
   return {
     node: process.version,
     v8: process.versions.v8,
-    packages: Object.fromEntries(
-      Object.keys(dependencies).map((name) => [name, require(`${name}/package.json`).version]),
-    ),
+    packages: Object.fromEntries(Object.keys(dependencies).map((name) => [name, versionOf(name)])),
     commit: git('rev-parse', 'HEAD'),
     // Figures from an uncommitted tree cannot be reproduced: say so.
     uncommittedChanges: git('status', '--porcelain') !== '',
   };
+}
+
+/** From the folder itself: not every package exports its manifest. */
+function versionOf(name) {
+  const manifest = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  return JSON.parse(readFileSync(manifest, 'utf8')).version;
 }
 
 function git(...args) {

@@ -78,7 +78,7 @@ function takeCheckout() {
 
 function versionPackages() {
   log('Versioning with changesets ...');
-  inCheckout('node_modules/.bin/changeset', ['version']);
+  inCheckout('npm', ['run', 'version-packages']);
   for (const { name, manifest, isPlatform } of listPublicPackages(join(checkout, 'packages'))) {
     if (manifest.version === '0.0.0') problems.push(`${name}: no changeset gives it a version`);
     const loader = listPublicPackages(join(checkout, 'packages')).find(
@@ -153,7 +153,13 @@ function useOn(major) {
 /** What the READMEs promise: the command, types, a bundle, metrics. */
 async function useAsNewcomer() {
   log('The command, types, a bundle, metrics ...');
-  const wanted = [...SMOKE_PROGRAMS.map(({ name }) => name), '@gearshift/cli', 'prom-client', '@opentelemetry/api'];
+  const wanted = [
+    ...SMOKE_PROGRAMS.map(({ name }) => name),
+    '@gearshift/cli',
+    'prom-client',
+    '@opentelemetry/api',
+    '@types/node',
+  ];
   const installed = install(process.execPath, 'npm', wanted);
   for (const { path, resolved } of resolvedByNpm(installed)) {
     if (resolved.startsWith(registry.url)) continue;

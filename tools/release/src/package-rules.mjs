@@ -2,6 +2,9 @@
 export const ADDON = /^gearshift-(cpu|cuda)\.node$/;
 const CODE = /^dist\/[\w/-]+\.(js|d\.ts)$/;
 
+/** The line of `src/package-version.ts` with the version of the package. */
+export const VERSION_IN_CODE = /^export const PACKAGE_VERSION = '(.+)';$/m;
+
 /** What packages have beyond code. */
 const DATA = { '@gearshift/telemetry': ['monitoring/alerts.yml', 'monitoring/dashboard.json'] };
 

@@ -15,8 +15,8 @@ const PATIENCE_MS = 30_000;
 export function checkDoctor(folder) {
   const command = join(folder, 'node_modules/.bin/gearshift');
   const { backends } = JSON.parse(run(process.execPath, [command, 'doctor', '--json'], folder));
-  const cpu = backends.find(({ id }) => id === 'cpu');
-  if (cpu === undefined) throw new Error(`doctor names no CPU: ${JSON.stringify(backends)}`);
+  const cpu = backends.find(({ name }) => name === 'cpu');
+  if (cpu?.status !== 'ready') throw new Error(`doctor has no CPU: ${JSON.stringify(backends)}`);
   if (!run(process.execPath, [command, 'doctor'], folder).includes('cpu'))
     throw new Error('doctor does not speak of the CPU');
 }
@@ -33,7 +33,18 @@ export function checkTypes(folder, programs) {
     ['nodenext', 'nodenext'],
     ['esnext', 'bundler'],
   ]) {
-    const args = ['--strict', '--noEmit', '--target', 'es2023', '--lib', 'esnext,dom', '--module', module];
+    const args = [
+      '--strict',
+      '--noEmit',
+      '--target',
+      'es2023',
+      '--lib',
+      'esnext',
+      '--types',
+      'node',
+      '--module',
+      module,
+    ];
     const { status, stdout } = spawnSync(
       process.execPath,
       [TSC, ...args, '--moduleResolution', moduleResolution, 'program.mts'],

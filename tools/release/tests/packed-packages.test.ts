@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ADDON, installScripts, unlistedFiles } from '../src/package-rules.mjs';
+import { ADDON, installScripts, unlistedFiles, VERSION_IN_CODE } from '../src/package-rules.mjs';
 import { packPackages } from '../src/pack-packages.mjs';
+import { listPublicPackages } from '../src/public-packages.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'gearshift-pack-'));
 const packed = packPackages(folder);
@@ -71,6 +72,15 @@ describe.each(withCode)('%s', (_name, { tarball }) => {
       shell: process.platform === 'win32',
     });
     expect(status, stdout).toBe(0);
+  });
+});
+
+describe('the version in the code of a loader', () => {
+  const loaders = listPublicPackages().filter(({ name }) => /^@gearshift\/backend-(cpu|cuda)$/.test(name));
+
+  it.each(loaders)('$name: is that of its manifest', ({ folder, manifest }) => {
+    const [, version] = VERSION_IN_CODE.exec(readFileSync(`${folder}/src/package-version.ts`, 'utf8')) ?? [];
+    expect(version).toBe(manifest.version);
   });
 });
 
