@@ -14,6 +14,14 @@ const steps = [
     'figures in the docs',
     () => runCommand(process.execPath, ['tools/bench/src/write-docs.mjs', '--check'], { output: 'stdout' }),
   ],
+  [
+    'counts in the docs',
+    () => runCommand(process.execPath, ['tools/reliability/src/write-docs.mjs', '--check'], { output: 'stdout' }),
+  ],
+  [
+    'the API reference',
+    () => runCommand(process.execPath, ['tools/api-reference/src/write-docs.mjs', '--check'], { output: 'stdout' }),
+  ],
   ['unused files, exports and dependencies', () => bin('knip')],
   ['package shape and pack tests', () => runNx(['run-many', '--targets=check-packages'], { output: 'stdout' })],
 ];

@@ -89,6 +89,8 @@ export function traceSpans(tracer: Tracer): () => void {
   );
   return () => {
     for (const step of undo) step();
+    // Or every promise of the process would carry it on for ever.
+    parents.disable();
   };
 }
 

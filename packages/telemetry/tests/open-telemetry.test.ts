@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
 import { TRACING_CHANNELS } from '@gearshift/contracts';
 import { LATENCY_BOUNDS_MS } from '@gearshift/tracker';
@@ -11,7 +12,7 @@ import {
   type MetricData,
 } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { instrumentOpenTelemetry, METRICS } from '../src/index.js';
 import { createSource, OPERATION } from './source.js';
 
@@ -161,6 +162,13 @@ describe('spans', () => {
     });
     context.disable();
     expect(spanOf('gearshift top-k').parentSpanContext?.spanId).toBe(spanOf('outer').spanContext().spanId);
+  });
+
+  test('leave nothing behind that every later promise would carry', () => {
+    const disable = vi.spyOn(AsyncLocalStorage.prototype, 'disable');
+    instrument().dispose();
+    expect(disable).toHaveBeenCalledOnce();
+    disable.mockRestore();
   });
 
   test('end with the instrumentation', async () => {

@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
+import { barChart } from './chart.mjs';
+import { CHARTS } from './charts.mjs';
 import { formatCell } from './table.mjs';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
@@ -19,15 +21,44 @@ in the cloud share caches and memory with strangers: a time by itself is not sta
 missed says MISS; the goals are those of the project, chosen before the code was written.
 `;
 
-const page = await format([INTRODUCTION, ...readResults().map(sectionOf)].join('\n'), {
+const METHOD = `## Method, and where others are better
+
+- **Turns.** What is compared takes turns within one run, and the turn that begins changes with every round. A ratio is the median over the
+  rounds of the ratio within a round.
+- **Peers** run in processes of their own, one at a time, on the same data and the same question: the exact best rows of one query by cosine.
+  Each has the data as it likes it best (normalised beforehand where the library asks for it, an index built beforehand), and as many threads
+  as stated. All must find the same rows. Whatever a process does before its first turn is not timed.
+- **Fairness.** Times are those of a call from the language that the peer is made for: Node.js for usearch, simsimd, hnswlib-node and
+  onnxruntime-node, Python for numpy and faiss. Debian builds faiss for any x86-64, which costs it much; a build for this CPU would be
+  faster. numpy is as fast as the BLAS it is given: the table of versions says which.
+- **Approximate indexes** do another job: they look at a part of the rows. From some ten thousand rows on, an HNSW index (hnswlib, usearch,
+  faiss) answers sooner than any exact scan, at the price of building it, of memory, and of missing some rows. Gearshift has none: it scans, or scores
+  the candidates that such an index proposes.
+- **Batches.** For many queries at once on a CPU, a matrix product of a good BLAS, or faiss with one, is in a class with Gearshift; with AMX or a GPU
+  that the libraries know and Gearshift does not, they are ahead.
+- **Compressed copies.** usearch, simsimd and faiss score int8, half-precision and binary vectors on the CPU; Gearshift's CPU backend scores float32.
+- **Machine.** Shared machines are noisy; the same command elsewhere gives other figures. \`gearshift bench\` shows yours.
+`;
+
+const results = readResults();
+const page = await format([INTRODUCTION, ...results.map(sectionOf), METHOD].join('\n'), {
   ...(await resolveConfig(PAGE)),
   parser: 'markdown',
 });
+const files = new Map([[PAGE, page]]);
+for (const { suite, tables } of results) {
+  for (const { name, ...chart } of CHARTS[suite]?.(tables) ?? []) {
+    files.set(`${DOCS}benchmarks/${name}.svg`, barChart(chart));
+  }
+}
 if (!process.argv.includes('--check')) {
-  writeFileSync(PAGE, page);
-} else if (readPage() !== page) {
-  console.error('docs/benchmarks.md is not what docs/benchmarks/*.json say: run node tools/bench/src/write-docs.mjs');
-  process.exitCode = 1;
+  for (const [file, text] of files) writeFileSync(file, text);
+} else {
+  const stale = [...files].filter(([file, text]) => read(file) !== text).map(([file]) => file.slice(DOCS.length));
+  if (stale.length > 0) {
+    console.error(`docs: ${stale.join(', ')} is not what the results say: run node tools/bench/src/write-docs.mjs`);
+    process.exitCode = 1;
+  }
 }
 
 function readResults() {
@@ -37,9 +68,9 @@ function readResults() {
     .map((name) => JSON.parse(readFileSync(`${DOCS}benchmarks/${name}`, 'utf8')));
 }
 
-function readPage() {
+function read(file) {
   try {
-    return readFileSync(PAGE, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch {
     return '';
   }
@@ -55,6 +86,7 @@ function sectionOf({ suite, command, date, machine, provenance, goals, tables })
     `## ${suite}\n`,
     `\`${command}\` on ${date.slice(0, 10)}: ${machine.cpuModel} (${machine.usableCpus} CPUs usable${features}; ${caches}), ` +
       `${machine.platform} ${machine.arch}, Node ${provenance.node}, commit \`${String(provenance.commit).slice(0, 10)}\`.\n`,
+    ...(CHARTS[suite]?.(tables) ?? []).map(({ name, title }) => `![${title}](benchmarks/${name}.svg)\n`),
     ...(goals.length > 0 ? [markdownTable(goalTable(goals))] : []),
     ...tables.map((table) => `### ${table.title}\n\n${markdownTable(table)}`),
   ].join('\n');

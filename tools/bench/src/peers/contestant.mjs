@@ -70,7 +70,7 @@ const CONTESTANTS = {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
     });
-    const feeds = { query: new Tensor('float32', query, [dimensions]) };
+    const feeds = { query: new Tensor('float32', query, [1, dimensions]) };
     return { search: async () => (await session.run(feeds)).indices.data };
   },
   /** What one writes without a library: a loop over rows whose norms are known. */

@@ -10,9 +10,11 @@ export function topKModel(values, { rows, dimensions, k }) {
     message([1, rows], [1, dimensions], [2, FLOAT], [8, 'rows'], [9, Buffer.from(values.buffer)]),
     message([1, 1], [2, INT64], [8, 'k'], [9, Buffer.from(new BigInt64Array([BigInt(k)]).buffer)]),
   ];
-  const axis = message([1, 'axis'], [3, 0], [20, 2]);
+  const axis = message([1, 'axis'], [3, 1], [20, 2]);
+  // The rows are the second operand, transposed: the runtime packs that one beforehand, and is several times faster this way round.
+  const transposed = message([1, 'transB'], [3, 1], [20, 2]);
   const nodes = [
-    message([1, 'rows'], [1, 'query'], [2, 'all'], [4, 'MatMul']),
+    message([1, 'query'], [1, 'rows'], [2, 'all'], [4, 'Gemm'], [5, transposed]),
     message([1, 'all'], [1, 'k'], [2, 'scores'], [2, 'indices'], [4, 'TopK'], [5, axis]),
   ];
   const graph = message(
@@ -29,8 +31,9 @@ export function topKModel(values, { rows, dimensions, k }) {
 const FLOAT = 1;
 const INT64 = 7;
 
+/** Of one row. */
 function tensorInfo(name, type, length) {
-  const shape = message([1, message([1, length])]);
+  const shape = message([1, message([1, 1])], [1, message([1, length])]);
   return message([1, name], [2, message([1, message([1, type], [2, shape])])]);
 }
 

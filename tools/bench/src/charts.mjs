@@ -1,0 +1,51 @@
+/**
+ * Charts of a suite's results, made from its tables.
+ *
+ * @type {Record<string, (tables: import('./suites.mjs').Table[]) => (import('./chart.mjs').Chart & { name: string })[]>} by suite; `name` is
+ *   that of the file
+ */
+export const CHARTS = {
+  peers([{ columns, rows }]) {
+    const firstPeer = columns.findIndex((column) => column.endsWith(' x'));
+    const peersOf = (row) =>
+      columns.slice(firstPeer).flatMap((column, i) => {
+        const value = row[firstPeer + i];
+        return value === null ? [] : [{ name: column.slice(0, -2), value }];
+      });
+    return [
+      {
+        name: 'peers',
+        title: 'Exact cosine top-10 of 768 dimensions: time of others over that of Gearshift',
+        unit: 'x',
+        reference: 1,
+        groups: rows
+          .filter(([, dimensions, k]) => dimensions === 768 && k === 10)
+          .map((row) => ({ name: `${row[0]} rows, threads: ${row[3]}`, bars: peersOf(row) })),
+      },
+    ];
+  },
+  thresholds(tables) {
+    const sweeps = tables.filter(({ title }) => title.startsWith('The threshold policy'));
+    const groups = sweeps.map(({ title, columns, rows }) => {
+      const t1 = columns.indexOf('T1');
+      return {
+        name: title.slice(title.indexOf('regret in %, ') + 'regret in %, '.length).replace(/ \(.*\)/, ''),
+        bars: rows
+          .filter(([setting]) => setting === 'gpuMinBatchSize' || setting === 'adaptive')
+          .map((row) => ({
+            name: row[0] === 'adaptive' ? 'adaptive' : `from ${row[1]}`,
+            value: Math.max(0.1, row[t1]),
+          })),
+      };
+    });
+    return [
+      {
+        name: 'thresholds',
+        title: 'Time lost against the oracle, T1, by gpuMinBatchSize, in % (0.1: none)',
+        unit: '%',
+        reference: 0.1,
+        groups,
+      },
+    ];
+  },
+};
