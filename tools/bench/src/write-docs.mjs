@@ -34,8 +34,8 @@ const METHOD = `## Method, and where others are better
 - **Approximate indexes** do another job: they look at a part of the rows. From some ten thousand rows on, an HNSW index (hnswlib, usearch,
   faiss) answers sooner than any exact scan, at the price of building it, of memory, and of missing some rows. Gearshift has none: it scans, or scores
   the candidates that such an index proposes.
-- **Batches.** For many queries at once on a CPU, a matrix product of a good BLAS, or faiss with one, is in a class with Gearshift; with AMX or a GPU
-  that the libraries know and Gearshift does not, they are ahead.
+- **Batches** of many queries are not part of the comparison yet. There a matrix product of a good BLAS is what is to be beaten, and with AMX,
+  which Gearshift does not use, it is ahead.
 - **Compressed copies.** usearch, simsimd and faiss score int8, half-precision and binary vectors on the CPU; Gearshift's CPU backend scores float32.
 - **Machine.** Shared machines are noisy; the same command elsewhere gives other figures. \`gearshift bench\` shows yours.
 `;

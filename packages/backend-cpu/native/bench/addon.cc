@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Workload {
   std::unique_ptr<ResidentMatrix> resident;
   PreparedQuery query;
   std::vector<float> scores;
+  std::vector<float> ascending;  // 0, 1, 2, ...
   TopKSelector best;
   std::vector<uint32_t> indices;
 };
@@ -58,25 +60,13 @@ void rank_resident(Workload& w, const ReadKernel*) {
 template <size_t kK>
 void select_ascending(Workload& w, const ReadKernel*) {
   w.best.reset(kK, Metric::dot);
-  const size_t rows = w.scores.size();
-  float block[TopKSelector::kBlock];
+  const size_t rows = w.ascending.size();
   for (size_t row = 0; row < rows; row += TopKSelector::kBlock) {
     const size_t count = rows - row < TopKSelector::kBlock ? rows - row : TopKSelector::kBlock;
-    for (size_t i = 0; i < count; ++i) block[i] = static_cast<float>(row + i);
-    w.best.offer(*w.kernels, block, row, count);
+    w.best.offer(*w.kernels, w.ascending.data() + row, row, count);
   }
-  sink = w.best.finish(w.indices.data(), block) > 0 ? block[0] : 0;
-}
-
-/** The same without the selection. */
-void make_ascending(Workload& w, const ReadKernel*) {
-  const size_t rows = w.scores.size();
-  for (size_t row = 0; row < rows; row += TopKSelector::kBlock) {
-    float block[TopKSelector::kBlock];
-    const size_t count = rows - row < TopKSelector::kBlock ? rows - row : TopKSelector::kBlock;
-    for (size_t i = 0; i < count; ++i) block[i] = static_cast<float>(row + i);
-    sink = block[count - 1];
-  }
+  float scores[kK];
+  sink = w.best.finish(w.indices.data(), scores) > 0 ? scores[0] : 0;
 }
 
 void read_resident(Workload& w, const ReadKernel* read) {
@@ -92,8 +82,7 @@ std::vector<Task> tasks_of(const Workload& w) {
                              {"top 10", rank_resident<10>},
                              {"top 100", rank_resident<100>},
                              {"select 10, ascending", select_ascending<10>},
-                             {"select 100, ascending", select_ascending<100>},
-                             {"make ascending", make_ascending}};
+                             {"select 100, ascending", select_ascending<100>}};
   const ReadKernel* reads = kPortableReads;
 #if defined(GEARSHIFT_HAS_AVX2)
   if (std::strcmp(w.kernels->name, "avx2") == 0) reads = kAvx2Reads;
@@ -117,6 +106,8 @@ std::unique_ptr<Workload> make(const KernelTable& kernels, size_t rows, size_t d
     return nullptr;
   w->resident->fill(kernels, w->values.data(), 0, rows);
   w->scores.resize(rows);
+  w->ascending.resize(rows);
+  std::iota(w->ascending.begin(), w->ascending.end(), 0.0f);
   w->indices.resize(rows < 128 ? 128 : rows);
   return w;
 }
