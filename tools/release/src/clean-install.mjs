@@ -1,6 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
 /**
@@ -18,13 +17,13 @@ export function findNode(major) {
  * Installs packages from a registry into an empty folder, as a user would, with install scripts blocked and no way to anything on the
  * network but the registry.
  *
- * @param {{ node: string, manager: 'npm' | 'pnpm', pnpm: string, npmrc: string, cache: string }} with_ `node` is a path, `pnpm` the pinned
- *   version such as `pnpm@12.21.0`, `cache` a folder that holds nothing of an earlier release
+ * @param {{ node: string, manager: 'npm' | 'pnpm', pnpm: string, npmrc: string, cache: string, parent: string }} with_ `node` is a path, `pnpm` the pinned
+ *   version such as `pnpm@12.21.0`, `cache` a folder that holds nothing of an earlier release, `parent` where the new folder is made
  * @param {readonly string[]} wanted
  * @returns {string} the folder
  */
-export function installFromRegistry({ node, manager, pnpm, npmrc, cache }, wanted) {
-  const folder = mkdtempSync(join(tmpdir(), 'gearshift-install-'));
+export function installFromRegistry({ node, manager, pnpm, npmrc, cache, parent }, wanted) {
+  const folder = mkdtempSync(join(parent, 'install-'));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'somebody-elses-program', private: true }));
   writeFileSync(join(folder, '.npmrc'), `${npmrc}cache=${join(cache, 'npm')}\nstore-dir=${join(cache, 'pnpm')}\n`);
   const args =

@@ -3,7 +3,7 @@
 // A release as it will be, up to a registry on this machine: a clean clone of HEAD is versioned with changesets, built, checked, packed and
 // published there; then every package is installed from it as a user would, and used. One line of JSON at the end counts (goal R18).
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,12 +12,13 @@ import { findNode, installFromRegistry, resolvedByNpm } from './clean-install.mj
 import { runBoth, runProgram } from './install-tarballs.mjs';
 import { startLocalRegistry } from './local-registry.mjs';
 import { packPackages } from './pack-packages.mjs';
-import { installScripts, unlistedFiles } from './package-rules.mjs';
+import { ADDON, installScripts, unlistedFiles } from './package-rules.mjs';
 import { listPublicPackages } from './public-packages.mjs';
 import { inPublishOrder } from './publish-order.mjs';
 import { SMOKE_PROGRAMS } from './smoke-programs.mjs';
 import { checkBundle, checkDoctor, checkMetrics, checkTypes } from './user-checks.mjs';
 
+const PLATFORM_PACKAGE = `@gearshift/backend-cpu-${process.platform}-${process.arch}`;
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const { values: options } = parseArgs({
   options: {
@@ -46,7 +47,10 @@ try {
     packed.map(({ name }) => name),
   );
   publish(packed);
-  for (const major of options.node.split(',').map(Number)) useOn(major);
+  const hasAddon = packed.some(
+    ({ name, files }) => name.startsWith(PLATFORM_PACKAGE) && files.some((file) => ADDON.test(file)),
+  );
+  for (const major of options.node.split(',').map(Number)) await useOn(major, hasAddon);
   await useAsNewcomer();
 } catch (error) {
   problems.push(error.message);
@@ -120,12 +124,12 @@ function publish(packed) {
 }
 
 /** Every package by itself, with both package managers, from ES modules and CommonJS. */
-function useOn(major) {
+async function useOn(major, hasAddon) {
   const node = findNode(major);
   for (const manager of ['npm', 'pnpm']) {
     log(`Node ${major}, ${manager}: ${SMOKE_PROGRAMS.length} packages, each alone ...`);
     for (const { name, from, names, body, answer } of SMOKE_PROGRAMS) {
-      attempt(`${name} with ${manager} on Node ${major}`, () => {
+      await attempt(`${name} with ${manager} on Node ${major}`, () => {
         const installed = install(node, manager, [name]);
         const answers = runBoth(installed, from ?? name, names, body, node);
         if (!answers.every((each) => isDeepStrictEqual(each, answer))) {
@@ -134,10 +138,7 @@ function useOn(major) {
         rmSync(installed, { recursive: true, force: true });
       });
     }
-    attempt(`the native code with ${manager} on Node ${major}`, () => {
-      const hasAddon = existsSync(
-        join(checkout, `packages/backend-cpu-${process.platform}-${process.arch}-gnu/gearshift-cpu.node`),
-      );
+    await attempt(`the native code with ${manager} on Node ${major}`, () => {
       const installed = install(node, manager, ['@gearshift/backend-cpu']);
       const code = `require('@gearshift/backend-cpu').createCpuBackend().then(async ({ value }) => {
         console.log(JSON.stringify(value.describe().source));
@@ -172,19 +173,18 @@ async function useAsNewcomer() {
 }
 
 function install(node, manager, wanted) {
-  const settings = { node, manager, pnpm, npmrc: registry.npmrc, cache: join(folder, 'cache') };
+  const settings = { node, manager, pnpm, npmrc: registry.npmrc, cache: join(folder, 'cache'), parent: folder };
   const installed = installFromRegistry(settings, wanted);
   installs++;
   return installed;
 }
 
-function attempt(what, action) {
-  const failed = (error) => problems.push(`${what}: ${error.message}`);
+/** The others go on when one fails. */
+async function attempt(what, action) {
   try {
-    const done = action();
-    return done instanceof Promise ? done.catch(failed) : undefined;
+    await action();
   } catch (error) {
-    return void failed(error);
+    problems.push(`${what}: ${error.message}`);
   }
 }
 

@@ -26,7 +26,7 @@ kernels and host code as a real one, on the CPU; it knows nothing of real driver
 const reports = JSON.parse(readFileSync(RESULTS, 'utf8'));
 const rows = reports.map(({ goal, count, violations, seconds, seed }) => {
   const { title, tier, unit, least } = GOALS[goal];
-  const number = (value) => value.toLocaleString('en-US');
+  const number = (value) => (value > 1e12 ? value.toExponential(1) : value.toLocaleString('en-US'));
   return `| ${goal} | ${title} | ${tier} | ${number(count)} ${unit} | ${number(least.ci)} | ${violations} | ${seconds} | ${seed ?? 'its own'} |`;
 });
 const LAST_RUN = `## The last run
