@@ -1,0 +1,51 @@
+import {
+  createMatrix,
+  err,
+  type AttemptReport,
+  type Backend,
+  type BackendErrorKind,
+  type CosineSimilarityRequest,
+} from '@gearshift/contracts';
+import { NO_METRICS } from '@gearshift/tracker';
+import { createDispatcher, thresholdPolicy, type DispatcherOptions } from '../src/index.js';
+import { scriptedBackend, type Act } from './scripted-backend.js';
+
+export const matrix = createMatrix(new Float32Array([1, 0, 0, 1, 3, 4]), { dimensions: 2 });
+export const REQUEST: CosineSimilarityRequest = {
+  operation: 'cosine-similarity',
+  query: new Float32Array([1, 0]),
+  matrix,
+};
+export const SCORES = Float32Array.of(1, 0, 0.6);
+
+export const gpu = (act?: Act, id = 'cuda:0') => scriptedBackend({ id, kind: 'gpu', act });
+export const cpu = (act?: Act) => scriptedBackend({ id: 'cpu', kind: 'cpu', act });
+export const fail = (kind: BackendErrorKind) => () => err({ kind, message: `scripted ${kind}`, backend: 'whoever' });
+
+/** A tracker that keeps what it is told and says that nothing is known. */
+export function listTracker() {
+  const attempts: AttemptReport[] = [];
+  const snapshots: string[] = [];
+  return {
+    attempts,
+    snapshots,
+    record: (attempt: AttemptReport) => void attempts.push(attempt),
+    snapshot: (operation: string) => {
+      snapshots.push(operation);
+      return NO_METRICS;
+    },
+  };
+}
+
+/** A dispatcher whose clock ticks once per look, so that every latency is known. */
+export function setUp(backends: readonly Backend[], options: Partial<DispatcherOptions> = {}) {
+  const tracker = listTracker();
+  let nowMs = 0;
+  const clock = () => (nowMs += 1);
+  const policy = thresholdPolicy({ gpuMinBatchSize: 0 });
+  return { tracker, dispatcher: createDispatcher({ backends, policy, tracker, clock, ...options }) };
+}
+
+/** Each attempt as `backend outcome`, with a `+` where it was a fallback. */
+export const told = (attempts: readonly AttemptReport[]) =>
+  attempts.map(({ backend, outcome, fallback }) => `${fallback ? '+' : ''}${backend} ${outcome}`);
