@@ -50,6 +50,8 @@ export interface SimulatedDevice extends Backend {
   placeResident(operand: Operand): void;
   /** What it did so far; kept up to date. */
   readonly counts: Readonly<DeviceCounts>;
+  /** A fatal fault took its context, whether anybody was told or not. */
+  readonly isLost: boolean;
   readonly simulatedMemory: SimulatedMemory;
 }
 
@@ -258,6 +260,9 @@ export function createSimulatedDevice(options: SimulatedDeviceOptions): Simulate
       for (const operandId of [...residents.keys()]) drop(operandId);
     },
     counts,
+    get isLost() {
+      return isDead;
+    },
     simulatedMemory: memory,
   };
 }
