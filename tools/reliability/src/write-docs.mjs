@@ -39,6 +39,8 @@ R7 is for WebGPU, which has no backend yet; R12, fuzzing of the native core, is 
 
 ## What the counting has found
 
+- **R8**: a GPU that died in a call whose caller had given up was found lost by the next request only. That is how it has to be, since nobody waited;
+  the test had taken for granted that somebody had noticed, and plays that script every time now.
 - **R13**: scores of vectors of one or two dimensions were off by more than was promised: the promise was wrong, and is now stated for them, too
   ([semantics](semantics.md)).
 - **R17** plants defects in copies of the sources and demands that a named test finds each. One planted defect turned out to change nothing, and was replaced.
