@@ -31,8 +31,10 @@ const METHOD = `## Method, and where others are better
 - **Fairness.** Times are those of a call from the language that the peer is made for: Node.js for usearch, simsimd, hnswlib-node and
   onnxruntime-node, Python for numpy and faiss. Debian builds faiss for any x86-64, which costs it much; a build for this CPU would be
   faster. numpy is as fast as the BLAS it is given: the table of versions says which.
+- **Below 1**, a figure of a table says that the peer was faster. ONNX Runtime, given the rows packed beforehand, is level with Gearshift on large matrices;
+  numpy with two threads can be ahead on small ones, whose work Gearshift does on one.
 - **Approximate indexes** do another job: they look at a part of the rows. From some ten thousand rows on, an HNSW index (hnswlib, usearch,
-  faiss) answers sooner than any exact scan, at the price of building it, of memory, and of missing some rows. Gearshift has none: it scans, or scores
+  faiss) answers sooner than any exact scan, at the price of building it, of memory, and of missing some rows (on random data, which has no neighbourhoods to follow, nearly all). Gearshift has none: it scans, or scores
   the candidates that such an index proposes.
 - **Batches** of many queries are not part of the comparison yet. There a matrix product of a good BLAS is what is to be beaten, and with AMX,
   which Gearshift does not use, it is ahead.
