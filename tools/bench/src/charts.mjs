@@ -41,7 +41,7 @@ export const CHARTS = {
     return [
       {
         name: 'thresholds',
-        title: 'Time lost against the oracle, T1, by gpuMinBatchSize, in % (0.1: none)',
+        title: 'Time lost against the oracle on trace T1, by gpuMinBatchSize: less is better',
         unit: '%',
         reference: 0.1,
         groups,
