@@ -3,7 +3,7 @@ import { checkAnswer, thrownAnswer, type BackendAnswer } from './backend-answer.
 import { bytesToUpload } from './bytes-to-upload.js';
 import { callBackend, callBackendSync } from './call-backend.js';
 import type { AttemptTracker } from './dispatcher.js';
-import { attemptChannel } from './events.js';
+import { attemptChannel } from './channels.js';
 import type { CircuitBreaker } from './failures/circuit-breaker.js';
 import { clearCount, GuardedAttempts, isCallersMistake } from './failures/guarded-attempts.js';
 import type { checkHangLimits } from './failures/hang-limit.js';

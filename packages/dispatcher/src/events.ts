@@ -1,22 +1,7 @@
-import { channel, tracingChannel } from 'node:diagnostics_channel';
-import {
-  CHANNELS,
-  TRACING_CHANNELS,
-  type AttemptReport,
-  type BackendError,
-  type Decision,
-  type OperationName,
-  type PhaseTimes,
-  type Result,
-} from '@gearshift/contracts';
+import type { AttemptReport, BackendError, Decision, OperationName, PhaseTimes, Result } from '@gearshift/contracts';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { Completed, RunError } from './run-outcome.js';
 import type { Work } from './work.js';
-
-/*
- * Channels are Node's own registry, shared by whoever names them. Building a message costs more than deciding, so each
- * is built only where `hasSubscribers` says that somebody will read it.
- */
 
 /** Message of `gearshift:decision`. */
 export interface DecisionEvent {
@@ -57,11 +42,3 @@ export interface ResidencyEvent {
   readonly operandId: number;
   readonly bytes: number;
 }
-
-/** Whole requests that ran out of memory; of pieces, the splitter tells. */
-export const outOfMemoryChannel = channel(CHANNELS.oom);
-export const residencyChannel = channel(CHANNELS.residency);
-export const uploadChannel = tracingChannel<unknown, UploadEvent>(TRACING_CHANNELS.upload);
-export const decisionChannel = channel(CHANNELS.decision);
-export const runChannel = tracingChannel<unknown, RunEvent>(TRACING_CHANNELS.run);
-export const attemptChannel = tracingChannel<unknown, AttemptEvent>(TRACING_CHANNELS.attempt);

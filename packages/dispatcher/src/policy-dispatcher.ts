@@ -21,7 +21,7 @@ import { DeviceChooser, type Choice } from './device-chooser.js';
 import { dispatchSnapshot, type DispatchSnapshot } from './dispatch-snapshot.js';
 import type { ChangeableOptions, Dispatcher, FallbackMode, RunOptions } from './dispatcher.js';
 import { checkDispatcherOptions, type CheckedDispatcherOptions } from './dispatcher-options.js';
-import { runChannel } from './events.js';
+import { runChannel } from './channels.js';
 import type { CircuitBreaker } from './failures/circuit-breaker.js';
 import { SampledVerification } from './failures/sampled-verification.js';
 import { fallbackOrder } from './fallback-order.js';

@@ -1,11 +1,4 @@
-import { channel, tracingChannel } from 'node:diagnostics_channel';
-import { CHANNELS, TRACING_CHANNELS } from '@gearshift/contracts';
 import type { ChunkAttempt } from './errors/chunk-error.js';
-
-/*
- * Channels are Node's own registry, shared by whoever names them. A message is built only where `hasSubscribers` says that
- * somebody will read it. Messages of `gearshift:memory` are snapshots of the budget, after each new reading.
- */
 
 /** Context of the tracing channel `gearshift:chunk`: one call of the caller's function. `result` is there at `asyncEnd`. */
 export interface ChunkEvent {
@@ -42,8 +35,3 @@ export interface SplitEvent {
 }
 
 export type SplitReason = 'memory' | 'maximum' | 'ceiling' | 'out-of-memory';
-
-export const chunkChannel = tracingChannel<unknown, ChunkEvent>(TRACING_CHANNELS.chunk);
-export const memoryChannel = channel(CHANNELS.memory);
-export const oomChannel = channel(CHANNELS.oom);
-export const splitChannel = channel(CHANNELS.split);

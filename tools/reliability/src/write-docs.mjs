@@ -44,7 +44,8 @@ R7 is for WebGPU, which has no backend yet; R12, fuzzing of the native core, is 
 - **R13**: scores of vectors of one or two dimensions were off by more than was promised: the promise was wrong, and is now stated for them, too
   ([semantics](semantics.md)).
 - **R17** plants defects in copies of the sources and demands that a named test finds each. One planted defect turned out to change nothing, and was replaced.
-- **The dry release**: a bundled program did not start, because the loaders read their version from a file that a bundle does not have.
+- **The dry release**: a bundled program did not start, because the loaders read their version from a file that a bundle does not have;
+  and programs did not compile with the newest type definitions of Node, which the types of two packages named.
 - **The benchmark of telemetry**: instrumentation for spans that had been taken back went on slowing every promise of the process down.
 `;
 

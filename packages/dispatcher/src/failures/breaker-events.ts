@@ -1,5 +1,3 @@
-import { channel } from 'node:diagnostics_channel';
-import { CHANNELS } from '@gearshift/contracts';
 import type { BreakerCause, BreakerState } from './breaker-snapshot.js';
 
 /** Message of `gearshift:breaker`: a breaker changed its state. */
@@ -21,6 +19,3 @@ export interface DeviceEvent {
   /** How many devices this backend has had before: handles of an earlier epoch are invalid. */
   readonly epoch: number;
 }
-
-export const breakerChannel = channel(CHANNELS.breaker);
-export const deviceChannel = channel(CHANNELS.device);

@@ -1,5 +1,6 @@
 import { expected, requireFinite, requireObject, type AttemptOutcome } from '@gearshift/contracts';
-import { breakerChannel, deviceChannel, type BreakerEvent, type DeviceEvent } from './breaker-events.js';
+import { breakerChannel, deviceChannel } from '../channels.js';
+import type { BreakerEvent, DeviceEvent } from './breaker-events.js';
 import type { BreakerCause, BreakerSnapshot, BreakerState, OpenCause } from './breaker-snapshot.js';
 import { MissedSavings } from './missed-savings.js';
 import { classOf, type OutcomeClass } from './outcome-class.js';

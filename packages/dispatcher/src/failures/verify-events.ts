@@ -1,5 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
-import { CHANNELS, type OperationName } from '@gearshift/contracts';
+import type { OperationName } from '@gearshift/contracts';
 import type { Mismatch } from './mismatch.js';
 
 /** Message of `gearshift:verify`: a result was recomputed in part. An alarm when `mismatch` is not `null`. */
@@ -10,5 +9,3 @@ export interface VerifyEvent {
   readonly probe: boolean;
   readonly mismatch: Mismatch | null;
 }
-
-export const verifyChannel = channel(CHANNELS.verify);

@@ -1,7 +1,7 @@
 import type { AttemptReport, Operand, PreparedRequest } from '@gearshift/contracts';
 import { reserveWhole, type ChunkLimits, type OutOfMemoryEvent } from '@gearshift/splitter';
 import { missingBytes } from '../bytes-to-upload.js';
-import { outOfMemoryChannel } from '../events.js';
+import { outOfMemoryChannel } from '../channels.js';
 import { hangLimitMs } from '../failures/hang-limit.js';
 import { DONE, FAILED, type DeviceTurn, type TurnEnd, type UnfinishedRun } from './device-turn.js';
 import type { GpuPlace } from './gpu-place.js';

@@ -1,6 +1,7 @@
 import { err, type Backend, type BackendError, type Operand, type PhaseTimes, type Result } from '@gearshift/contracts';
 import type { MemoryBudget } from '@gearshift/splitter';
-import { residencyChannel, uploadChannel, type ResidencyEvent } from '../events.js';
+import { residencyChannel, uploadChannel } from '../channels.js';
+import type { ResidencyEvent } from '../events.js';
 import type { Timers } from '../failures/timers.js';
 import type { UploadSample } from '../policies/dispatch-policy.js';
 import { SharedUpload } from './shared-upload.js';

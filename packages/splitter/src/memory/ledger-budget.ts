@@ -1,6 +1,6 @@
 import { err, expected, ok, type MemoryReading, type Result } from '@gearshift/contracts';
 import type { Clock } from '../clock.js';
-import { memoryChannel } from '../events.js';
+import { memoryChannel } from '../channels.js';
 import { Inflation } from './inflation.js';
 import { RESERVED, TRACKED, type Ledger } from './ledger.js';
 import type { MemoryBudget, MemoryBudgetSnapshot } from './memory-budget.js';
