@@ -1,4 +1,3 @@
-export type { Clock, Timers } from './clock.js';
 export {
   CHUNK_ERROR_KINDS,
   type ChunkAttempt,
@@ -25,11 +24,13 @@ export { processInChunks, type ItemFunction, type ItemOptions } from './process-
 export type { Range } from './ranges.js';
 export { resume } from './resume.js';
 export { runRanges, type RangeFunction, type RangeOptions } from './run-ranges.js';
-export type { Completed } from './running/chunk-work.js';
-export type { ItemOutput } from './running/item-work.js';
-export { RUN_DEFAULTS, type OnFault, type RunOptions } from './running/run-options.js';
+export type { RunSummary } from './engine/chunk-work.js';
+export type { ItemOutput } from './engine/item-work.js';
+export { RETRY_DEFAULTS, type FailedCall, type RetryOptions } from './engine/retry.js';
+export { RUN_DEFAULTS, type ChunkOptions, type OnFault, type RunProgress } from './engine/run-options.js';
 export type { ChunkLimits } from './sizing/chunk-limits.js';
 export { createChunkSizer, type ChunkSizer, type ChunkSizerOptions } from './sizing/chunk-sizer.js';
 export { planChunks } from './sizing/plan-chunks.js';
 export { reserveWhole } from './sizing/reserve-whole.js';
 export { stageWrites, type ResultArray, type StagedFunction } from './stage-writes.js';
+export type { Clock, Timers } from './timers.js';

@@ -1,9 +1,10 @@
 import { expected, type Result } from '@gearshift/contracts';
 import { requireFunction } from './check-limits.js';
 import type { ChunkError } from './errors/chunk-error.js';
-import { ChunkRun } from './running/chunk-run.js';
-import { itemWork, type ItemOutput } from './running/item-work.js';
-import { checkRunOptions, type RunOptions } from './running/run-options.js';
+import { runOnLanes } from './engine/chunk-run.js';
+import type { ChunkCall } from './engine/chunk-work.js';
+import { itemWork, type ItemOutput } from './engine/item-work.js';
+import { checkLanes, checkRunOptions, type ChunkOptions } from './engine/run-options.js';
 
 /**
  * Turns some of the items into as many results, in order.
@@ -15,7 +16,7 @@ export type ItemFunction<T, R, E = unknown> = (
   signal: AbortSignal,
 ) => PromiseLike<Result<readonly R[], E>> | Result<readonly R[], E>;
 
-export type ItemOptions<T, R, E = unknown> = RunOptions<ItemFunction<T, R, E>>;
+export type ItemOptions<T, R, E = unknown> = ChunkOptions<ItemFunction<T, R, E>>;
 
 /**
  * Turns every item into a result, in ascending pieces that fit the budget, one after the other.
@@ -39,7 +40,13 @@ export async function processInChunks<T, R, E = unknown>(
   requireFunction('fn', fn);
   const run = checkRunOptions(options);
   const output: ItemOutput<R> = new Array<R | undefined>(items.length);
-  const work = itemWork(items, output, fn, options.fallback);
-  const result = await new ChunkRun(work, run).start([{ start: 0, end: items.length }]);
+  const { fallback } = options;
+  const lanes = checkLanes(options, callWithItems(items, fn), fallback && callWithItems(items, fallback));
+  const result = await runOnLanes(itemWork(items, output), lanes, run, [{ start: 0, end: items.length }]);
   return result.ok ? { ok: true, value: output as R[] } : result;
+}
+
+/** A function of items as a function of ranges of them. */
+export function callWithItems<T, R, E>(items: readonly T[], fn: ItemFunction<T, R, E>): ChunkCall<readonly R[], E> {
+  return (start, end, signal) => fn(items.slice(start, end), signal);
 }

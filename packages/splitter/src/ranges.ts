@@ -29,6 +29,13 @@ export class DoneRanges {
     else ranges.splice(at, 0, { start, end });
   }
 
+  /** Items in all ranges together. */
+  get count(): number {
+    let count = 0;
+    for (const { start, end } of this.#ranges) count += end - start;
+    return count;
+  }
+
   toArray(): Range[] {
     return this.#ranges.map(({ start, end }) => ({ start, end }));
   }

@@ -2,13 +2,13 @@ import { expected, type Result } from '@gearshift/contracts';
 import { requireFunction } from './check-limits.js';
 import { changedSince, checkPartial } from './errors/check-partial.js';
 import type { ChunkError, PartialRun } from './errors/chunk-error.js';
-import type { ItemFunction, ItemOptions } from './process-in-chunks.js';
+import { callWithItems, type ItemFunction, type ItemOptions } from './process-in-chunks.js';
 import type { RangeFunction, RangeOptions } from './run-ranges.js';
-import { ChunkRun } from './running/chunk-run.js';
-import type { ChunkWork, Completed } from './running/chunk-work.js';
-import { itemWork, type ItemOutput } from './running/item-work.js';
-import { rangeWork } from './running/range-work.js';
-import { checkRunOptions, type CheckedRun } from './running/run-options.js';
+import { runOnLanes } from './engine/chunk-run.js';
+import type { ChunkWork, RunSummary } from './engine/chunk-work.js';
+import { itemWork, rangeWork, type ItemOutput } from './engine/item-work.js';
+import type { LaneOptions } from './engine/lane.js';
+import { checkLanes, checkRunOptions, type CheckedRun } from './engine/run-options.js';
 
 /**
  * Goes on where {@link runRanges} ended early: does what remains and nothing else, with the same function or another one.
@@ -23,7 +23,7 @@ export async function resume<E = unknown>(
   partial: PartialRun,
   options: RangeOptions<E>,
   fn: RangeFunction<E>,
-): Promise<Result<Completed, ChunkError<E>>>;
+): Promise<Result<RunSummary, ChunkError<E>>>;
 
 /**
  * Goes on where {@link processInChunks} ended early. The results that are there stay as they are, and `partial` too.
@@ -43,7 +43,7 @@ export async function resume<T, R, E>(
   ...rest:
     | [options: RangeOptions<E>, fn: RangeFunction<E>]
     | [items: readonly T[], options: ItemOptions<T, R, E>, fn: ItemFunction<T, R, E>]
-): Promise<Result<Completed, ChunkError<E>> | Result<R[], ChunkError<E, ItemOutput<R>>>> {
+): Promise<Result<RunSummary, ChunkError<E>> | Result<R[], ChunkError<E, ItemOutput<R>>>> {
   const { output } = partial ?? {};
   if (output === null || output === undefined) {
     const [options, fn] = rest as [RangeOptions<E>, RangeFunction<E>];
@@ -57,10 +57,10 @@ function resumeRanges<E>(
   partial: PartialRun,
   options: RangeOptions<E>,
   fn: RangeFunction<E>,
-): Promise<Result<Completed, ChunkError<E>>> {
+): Promise<Result<RunSummary, ChunkError<E>>> {
   requireFunction('fn', fn);
   const run = checkRunOptions(options);
-  return goOn(partial, rangeWork(partial.total, fn, options.fallback), run);
+  return goOn(partial, rangeWork(partial.total), checkLanes(options, fn, options.fallback), run);
 }
 
 async function resumeItems<T, R, E>(
@@ -79,17 +79,20 @@ async function resumeItems<T, R, E>(
   requireFunction('fn', fn);
   const run = checkRunOptions(options);
   const output = partial.output.slice();
-  const result = await goOn(partial, itemWork(items, output, fn, options.fallback), run);
+  const { fallback } = options;
+  const lanes = checkLanes(options, callWithItems(items, fn), fallback && callWithItems(items, fallback));
+  const result = await goOn(partial, itemWork(items, output), lanes, run);
   return result.ok ? { ok: true, value: output as R[] } : result;
 }
 
 async function goOn<V, E, O>(
   partial: PartialRun<O>,
-  work: ChunkWork<V, E, O>,
-  run: CheckedRun<unknown>,
-): Promise<Result<Completed, ChunkError<E, O>>> {
+  work: ChunkWork<V, O>,
+  lanes: readonly LaneOptions<V, E>[],
+  run: CheckedRun,
+): Promise<Result<RunSummary, ChunkError<E, O>>> {
   const message = changedSince(partial, run.operands);
-  if (message === null) return new ChunkRun(work, run, partial).start(partial.remaining);
+  if (message === null) return runOnLanes(work, lanes, run, partial.remaining, partial);
   const { start, end } = partial.remaining[0] ?? { start: 0, end: 0 };
   const error = { kind: 'invalid-input', message: `${run.name}: ${message}`, chunkIndex: 0, cause: null } as const;
   return { ok: false, error: { ...error, range: { start, end }, partial: { ...partial, output: work.output() } } };

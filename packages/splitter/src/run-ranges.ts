@@ -1,10 +1,10 @@
 import { requireInteger, type Result } from '@gearshift/contracts';
 import { requireFunction } from './check-limits.js';
 import type { ChunkError } from './errors/chunk-error.js';
-import { ChunkRun } from './running/chunk-run.js';
-import type { ChunkCall, Completed } from './running/chunk-work.js';
-import { checkRunOptions, type RunOptions } from './running/run-options.js';
-import { rangeWork } from './running/range-work.js';
+import { runOnLanes } from './engine/chunk-run.js';
+import type { ChunkCall, RunSummary } from './engine/chunk-work.js';
+import { rangeWork } from './engine/item-work.js';
+import { checkLanes, checkRunOptions, type ChunkOptions } from './engine/run-options.js';
 
 /**
  * Does items `[start, end)` and writes their results into memory of the caller's own, each item's in its own place.
@@ -14,7 +14,7 @@ import { rangeWork } from './running/range-work.js';
  */
 export type RangeFunction<E = unknown> = ChunkCall<unknown, E>;
 
-export type RangeOptions<E = unknown> = RunOptions<RangeFunction<E>>;
+export type RangeOptions<E = unknown> = ChunkOptions<RangeFunction<E>>;
 
 /**
  * Does `total` items in ascending pieces that fit the budget, one after the other. The result of an item must not depend on
@@ -36,9 +36,10 @@ export async function runRanges<E = unknown>(
   total: number,
   options: RangeOptions<E>,
   fn: RangeFunction<E>,
-): Promise<Result<Completed, ChunkError<E>>> {
+): Promise<Result<RunSummary, ChunkError<E>>> {
   requireInteger('total', total, 0);
   requireFunction('fn', fn);
   const run = checkRunOptions(options);
-  return new ChunkRun(rangeWork(total, fn, options.fallback), run).start([{ start: 0, end: total }]);
+  const lanes = checkLanes(options, fn, options.fallback);
+  return runOnLanes(rangeWork(total), lanes, run, [{ start: 0, end: total }]);
 }

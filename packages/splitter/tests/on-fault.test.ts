@@ -76,7 +76,7 @@ describe("onFault 'cpu'", () => {
     const { result } = await play('fault', [4], { fallback: () => fault('own') });
     const error = expectError(result);
     expect(error).toMatchObject({ kind: 'chunk-failed', range: { start: 4, end: 6 }, cause: { kind: 'own' } });
-    expect(error.message).toContain('stand-in');
+    expect(error.message).toContain('fallback');
     expect(error.partial.attempts.slice(-2).map(({ outcome }) => outcome)).toEqual(['device-fault', 'chunk-failed']);
   });
 

@@ -6,7 +6,7 @@ import {
   resume,
   runRanges,
   type ChunkError,
-  type Completed,
+  type RunSummary,
   type ItemOutput,
   type Reservation,
 } from '../src/index.js';
@@ -28,7 +28,7 @@ test('ranges need no results', () => {
     expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
     return ok(undefined);
   });
-  expectTypeOf(run).resolves.toExtend<Result<Completed, ChunkError>>();
+  expectTypeOf(run).resolves.toExtend<Result<RunSummary, ChunkError>>();
 });
 
 test('what a run left behind can be resumed as what it was', async () => {

@@ -6,13 +6,13 @@ export class VirtualTime implements Timers {
   readonly clock = (): number => this.nowMs;
   #timers: { atMs: number; callback: () => void }[] = [];
 
-  setTimeout(callback: () => void, delayMs: number): unknown {
+  after(delayMs: number, callback: () => void): unknown {
     const timer = { atMs: this.nowMs + delayMs, callback };
     this.#timers.push(timer);
     return timer;
   }
 
-  clearTimeout(timer: unknown): void {
+  cancel(timer: unknown): void {
     this.#timers = this.#timers.filter((other) => other !== timer);
   }
 
@@ -24,7 +24,7 @@ export class VirtualTime implements Timers {
   fireNext(): boolean {
     if (this.#timers.length === 0) return false;
     const next = this.#timers.reduce((first, timer) => (timer.atMs < first.atMs ? timer : first));
-    this.clearTimeout(next);
+    this.cancel(next);
     this.nowMs = Math.max(this.nowMs, next.atMs);
     next.callback();
     return true;

@@ -1,6 +1,6 @@
 import { expected, requireFinite } from '@gearshift/contracts';
 import { requireFraction, requireLimit } from '../check-limits.js';
-import { requireClock } from '../clock.js';
+import { requireClock } from '../timers.js';
 import { createLocalLedger, openSharedLedger } from './ledger.js';
 import { LedgerBudget } from './ledger-budget.js';
 import { BUDGET_DEFAULTS, type MemoryBudget, type MemoryBudgetOptions } from './memory-budget.js';

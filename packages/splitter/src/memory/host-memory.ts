@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import type { MemoryReading } from '@gearshift/contracts';
-import { requireClock, type Clock } from '../clock.js';
+import { requireClock, type Clock } from '../timers.js';
 import { readGroupMemory, type ReadTextFile } from './control-groups.js';
 
 export interface HostMemoryOptions {

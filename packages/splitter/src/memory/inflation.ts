@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../timers.js';
 
 const STEP = 1.25;
 /** Beyond this the model is not imprecise but wrong, and the chunk ceiling does the work. */

@@ -1,5 +1,5 @@
 import { err, expected, ok, type MemoryReading, type Result } from '@gearshift/contracts';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../timers.js';
 import { memoryChannel } from '../channels.js';
 import { Inflation } from './inflation.js';
 import { RESERVED, TRACKED, type Ledger } from './ledger.js';

@@ -1,5 +1,5 @@
 import type { MemoryReading } from '@gearshift/contracts';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../timers.js';
 import { tryRead } from './memory-source.js';
 
 /** How what a source says becomes what may be used. */

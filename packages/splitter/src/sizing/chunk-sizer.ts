@@ -1,6 +1,6 @@
 import { expected } from '@gearshift/contracts';
 import { requireLimit } from '../check-limits.js';
-import { requireClock, type Clock } from '../clock.js';
+import { requireClock, type Clock } from '../timers.js';
 
 export interface ChunkSizerOptions {
   /** How long a size that ran out of memory bounds later pieces; default 30 000. */

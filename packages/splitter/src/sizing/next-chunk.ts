@@ -15,14 +15,14 @@ export function nextChunkItems(remaining: number, limits: CheckedLimits, sizer: 
   return Math.max(smallest, Math.ceil(remaining / Math.ceil(remaining / largest)));
 }
 
-/** What is free may be this share of what will be, once pieces under way have given back theirs, before it is worth taking. */
+/** Below this share of what will be free once the chunks under way have ended, waiting is better. */
 const LEAST_SHARE = 1 / 8;
 
 /**
- * Whether so few of the `remaining` items fit only because others hold the memory just now. Work in crumbs takes many times
- * as long as work that waits its turn.
+ * Whether so few of the `remaining` items fit only because others hold the memory just now. Tiny chunks are far slower than
+ * waiting for memory.
  */
-export function isCrumb(items: number, remaining: number, { budget }: CheckedLimits): boolean {
+export function isTiny(items: number, remaining: number, { budget }: CheckedLimits): boolean {
   if (budget === undefined || items >= remaining) return false;
   const available = budget.availableBytes();
   return available < LEAST_SHARE * (available + budget.reservedBytes());

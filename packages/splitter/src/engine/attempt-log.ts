@@ -6,6 +6,7 @@ const MOST_ENTRIES = 1000;
 export class AttemptLog {
   readonly #entries: ChunkAttempt[];
   #count: number;
+  #last: ChunkAttempt | undefined;
 
   constructor(entries: readonly ChunkAttempt[] = [], count = entries.length) {
     this.#entries = entries.slice(0, MOST_ENTRIES);
@@ -16,8 +17,14 @@ export class AttemptLog {
     return this.#count;
   }
 
+  /** The newest call. */
+  get last(): ChunkAttempt | undefined {
+    return this.#last;
+  }
+
   add(attempt: ChunkAttempt): void {
     this.#count += 1;
+    this.#last = attempt;
     if (this.#entries.length >= MOST_ENTRIES) {
       if (attempt.outcome === 'success') return;
       const success = this.#entries.findLastIndex(({ outcome }) => outcome === 'success');

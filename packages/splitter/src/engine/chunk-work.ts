@@ -8,12 +8,9 @@ export type ChunkCall<V, E> = (
   signal: AbortSignal,
 ) => PromiseLike<Result<V, E>> | Result<V, E>;
 
-/** What is to be done to a number of items, whatever they are. */
-export interface ChunkWork<V, E, O> {
+/** What is to be done to a number of items, whatever they are and wherever it is done. */
+export interface ChunkWork<V, O> {
   readonly total: number;
-  readonly call: ChunkCall<V, E>;
-  /** Does the same in another place. */
-  readonly standIn: ChunkCall<V, E> | undefined;
   /** Takes over the result of a call that was not given up, at once; or says why it cannot be right. */
   accept(start: number, end: number, value: V): Rejection | null;
   /** Why the input is no longer what it was, if so. */
@@ -27,25 +24,25 @@ export interface Rejection {
   readonly message: string;
 }
 
-/** A piece that failed. */
+/** A chunk that failed. */
 export interface ChunkFailure extends Rejection {
   readonly chunkIndex: number;
   readonly start: number;
   readonly end: number;
   /** Already plain data. */
   readonly cause: unknown;
-  /** It was the stand-in that failed. */
+  /** A fallback lane failed. */
   readonly fallback: boolean;
 }
 
 /** How a finished run came about. */
-export interface Completed {
+export interface RunSummary {
   readonly total: number;
-  /** Pieces that the work was cut into. */
+  /** Chunks that the work was cut into. */
   readonly chunks: number;
   readonly attempts: readonly ChunkAttempt[];
   /** Calls of the functions; `attempts` holds at most 1,000 of them. */
   readonly attemptCount: number;
-  /** Items that the stand-in did. */
+  /** Items that a fallback did. */
   readonly fallbackItems: number;
 }

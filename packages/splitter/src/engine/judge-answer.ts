@@ -3,43 +3,45 @@ import { classifyFailure, type ClassifyError } from '../errors/classify-failure.
 import type { ChunkErrorKind } from '../errors/chunk-error.js';
 import { messageOf, plainCause } from '../errors/plain-cause.js';
 import type { ChunkWork } from './chunk-work.js';
-import type { Settled } from './watch.js';
+import type { CallEnd } from './guarded-call.js';
+import type { StopKind } from './run-limit.js';
 
-/** Why a call came to nothing. */
+/** Why a call failed. */
 export interface Judgement {
   readonly kind: ChunkErrorKind;
   readonly message: string;
+  /** As plain data. */
   readonly cause: unknown;
+  /** As the function reported or threw it; undefined where it did neither. */
+  readonly error?: unknown;
 }
 
-const GIVEN_UP = {
-  timeout: 'it did not settle in time',
-  aborted: 'aborted by the caller',
-  'deadline-exceeded': 'the deadline passed',
-} as const;
-
 /**
- * What a call's end amounts to: null when its result is taken over, otherwise why not. Whatever the function answered, this
- * does not throw.
+ * Judges how a call ended: null when its result is taken over, otherwise why not. Never throws, whatever the function
+ * answered.
+ *
+ * @param stop why the run has to end, if so.
  */
 export function judgeAnswer<V, E, O>(
-  settled: Settled<Result<V, E>>,
-  work: ChunkWork<V, E, O>,
+  end: CallEnd<Result<V, E>>,
+  stop: StopKind | null,
+  work: ChunkWork<V, O>,
   start: number,
-  end: number,
+  stopAt: number,
   classify: ClassifyError<unknown> | undefined,
 ): Judgement | null {
-  switch (settled.how) {
+  switch (end.how) {
     case 'given-up':
-      return { kind: settled.kind, message: GIVEN_UP[settled.kind], cause: null };
+      if (end.kind === 'timeout') return { kind: 'timeout', message: 'it did not settle in time', cause: null };
+      return { ...stopped(stop ?? 'aborted'), cause: null };
     case 'threw':
-      return failed(settled.error, 'it threw: ', classify);
+      return failed(end.error, 'it threw: ', classify);
     case 'returned':
       // An answer may have getters that throw, and results that cannot be read.
       try {
-        const answer = settled.value;
+        const answer = end.value;
         if (answer?.ok === true) {
-          const rejection = work.accept(start, end, answer.value);
+          const rejection = work.accept(start, stopAt, answer.value);
           return rejection === null ? null : { ...rejection, cause: null };
         }
         if (answer?.ok === false) return failed(answer.error, '', classify);
@@ -50,10 +52,16 @@ export function judgeAnswer<V, E, O>(
   }
 }
 
+/** The end of a run that its caller or its deadline asked for. */
+export function stopped(kind: StopKind): { readonly kind: StopKind; readonly message: string } {
+  return { kind, message: kind === 'aborted' ? 'aborted by the caller' : 'the deadline passed' };
+}
+
 function failed(error: unknown, prefix: string, classify: ClassifyError<unknown> | undefined): Judgement {
   return {
     kind: classifyFailure(error, classify),
     message: `${prefix}${messageOf(error)}`,
     cause: plainCause(error),
+    error,
   };
 }

@@ -1,0 +1,83 @@
+import { isTimeable, type Timers } from '../timers.js';
+
+/** How a call ended, or that it was given up. */
+export type CallEnd<V> =
+  | { readonly how: 'returned'; readonly value: V }
+  | { readonly how: 'threw'; readonly error: unknown }
+  | {
+      readonly how: 'given-up';
+      readonly kind: 'aborted' | 'timeout';
+      /** Settles when the call does after all; its result is ignored. */
+      readonly late: Promise<unknown>;
+    };
+
+export interface CallLimits {
+  /** Ends the call. */
+  readonly signal: AbortSignal | undefined;
+  /** Time for the call; Infinity for no limit. */
+  readonly limitMs: number;
+  /** How long the call may go on after `signal` fired; Infinity waits until it settles by itself. */
+  readonly abortGraceMs: number;
+  readonly timers: Timers;
+}
+
+/**
+ * Calls `begin` and waits for what it returns, but no longer than the limits allow. A call that is given up has its signal
+ * aborted, and its result is never looked at. Never rejects.
+ */
+export async function guardedCall<V>(
+  begin: (signal: AbortSignal) => PromiseLike<V> | V,
+  limits: CallLimits,
+): Promise<CallEnd<V>> {
+  const { signal, limitMs, abortGraceMs } = limits;
+  if (isTimeable(limitMs) || (signal !== undefined && abortGraceMs !== Infinity)) return raceAgainst(begin, limits);
+  try {
+    return { how: 'returned', value: await begin(signal ?? new AbortController().signal) };
+  } catch (error) {
+    return { how: 'threw', error };
+  }
+}
+
+function raceAgainst<V>(
+  begin: (signal: AbortSignal) => PromiseLike<V> | V,
+  { signal, limitMs, abortGraceMs, timers }: CallLimits,
+): Promise<CallEnd<V>> {
+  return new Promise((resolve) => {
+    const controller = new AbortController();
+    const running: unknown[] = [];
+    const settle = (end: CallEnd<V>) => {
+      for (const timer of running) timers.cancel(timer);
+      running.length = 0;
+      signal?.removeEventListener('abort', onAbort);
+      resolve(end);
+    };
+    const giveUp = () => {
+      const kind = signal?.aborted === true ? 'aborted' : 'timeout';
+      // Before the call sees its signal fire: it may answer at once that it was aborted, as if the caller had asked for that.
+      settle({ how: 'given-up', kind, late: outcome });
+      controller.abort(signal?.reason ?? new DOMException('It did not settle in time', 'TimeoutError'));
+    };
+    const onAbort = () => {
+      if (abortGraceMs === 0) return giveUp();
+      controller.abort(signal?.reason);
+      if (isTimeable(abortGraceMs)) running.push(timers.after(abortGraceMs, giveUp));
+    };
+    if (signal?.aborted === true && abortGraceMs > 0) controller.abort(signal.reason);
+    let outcome: Promise<V>;
+    try {
+      outcome = Promise.resolve(begin(controller.signal));
+    } catch (error) {
+      resolve({ how: 'threw', error });
+      return;
+    }
+    // Both ways stay observed, so that a late rejection is never an unhandled one.
+    outcome.then(
+      (value) => settle({ how: 'returned', value }),
+      (error: unknown) => settle({ how: 'threw', error }),
+    );
+    if (isTimeable(limitMs)) running.push(timers.after(Math.max(0, limitMs), giveUp));
+    // The function itself may have fired it.
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort);
+  });
+}

@@ -1,0 +1,117 @@
+import type { Clock } from '../timers.js';
+import type { ClassifyError } from '../errors/classify-failure.js';
+import type { MemoryBudget } from '../memory/memory-budget.js';
+import type { Reservation } from '../memory/reservation.js';
+import { bytesOf, type CheckedLimits } from '../sizing/chunk-limits.js';
+import { createChunkSizer, type ChunkSizer } from '../sizing/chunk-sizer.js';
+import { freeBytesOf, isTiny, nextChunkItems, unitOf } from '../sizing/next-chunk.js';
+import type { ChunkCall } from './chunk-work.js';
+
+/** A place where items can be done: a function, what it may take, and how its failures are judged. */
+export interface LaneOptions<V, E> {
+  readonly call: ChunkCall<V, E>;
+  readonly limits: CheckedLimits;
+  readonly classifyError: ClassifyError<unknown> | undefined;
+  /** Time for one call; Infinity for no limit. */
+  readonly chunkTimeoutMs: number;
+  /** A call settles by itself soon after its signal fires, so the run waits for it instead of giving it up. */
+  readonly settlesWhenAborted: boolean;
+  /** Frees memory that nothing uses at the moment; `false` when there was nothing to free. */
+  readonly freeIdleMemory: (() => unknown) | undefined;
+  /** Whether it takes chunks now; asked before each. */
+  readonly isOpen: () => boolean;
+}
+
+/** A chunk of the work with the memory that it may use. */
+export interface ReservedChunk {
+  readonly start: number;
+  readonly end: number;
+  readonly reservation: Reservation | null;
+}
+
+/** A place during one run: what it may take now, and whether it has failed for good. */
+export class Lane<V, E> {
+  readonly options: LaneOptions<V, E>;
+  /** Position in the order of preference. */
+  readonly index: number;
+  readonly #clock: Clock;
+  /** Made when there is something to remember: most runs never run out of memory. */
+  #sizer: ChunkSizer | undefined;
+  #takesTiny = false;
+  #isClosed = false;
+  #faultsInARow = 0;
+
+  constructor(options: LaneOptions<V, E>, index: number, clock: Clock) {
+    this.options = options;
+    this.index = index;
+    this.#clock = clock;
+    this.#sizer = options.limits.sizer;
+  }
+
+  get limits(): CheckedLimits {
+    return this.options.limits;
+  }
+
+  get budget(): MemoryBudget | undefined {
+    return this.options.limits.budget;
+  }
+
+  get sizer(): ChunkSizer | undefined {
+    return this.#sizer;
+  }
+
+  get isFallback(): boolean {
+    return this.index > 0;
+  }
+
+  /** It does nothing more in this run. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The wait for others was long enough: from now on any chunk will do. Says whether that changes anything. */
+  acceptTinyChunks(): boolean {
+    const changed = !this.#takesTiny;
+    this.#takesTiny = true;
+    return changed;
+  }
+
+  /**
+   * The next chunk of `[start, end)`, its memory reserved; null when there is none for even the smallest, or for tiny ones
+   * only, because of others.
+   */
+  take(start: number, end: number, mostItems: number): ReservedChunk | null {
+    const { limits } = this.options;
+    let items = Math.min(mostItems, nextChunkItems(end - start, limits, this.#sizer));
+    if (items === 0) return null;
+    if (!this.#takesTiny && isTiny(items, Math.min(mostItems, end - start), limits)) return null;
+    const { budget } = limits;
+    if (budget === undefined) return { start, end: start + items, reservation: null };
+    let reserved = budget.reserve(bytesOf(limits, items));
+    // Other threads may have been faster, and fractions of bytes add up.
+    if (!reserved.ok && items > 1) {
+      items = Math.max(1, Math.floor(items * 0.9));
+      reserved = budget.reserve(bytesOf(limits, items));
+    }
+    return reserved.ok ? { start, end: start + items, reservation: reserved.value } : null;
+  }
+
+  succeeded(items: number): void {
+    this.#faultsInARow = 0;
+    this.#sizer?.succeeded(items, unitOf(this.limits));
+  }
+
+  /** @param isForGood the next chunk would fail here as well. */
+  failed(isForGood: boolean): void {
+    this.#faultsInARow += 1;
+    if (isForGood || this.#faultsInARow >= MOST_FAULTS_IN_A_ROW) this.#isClosed = true;
+  }
+
+  ranOutOfMemory(items: number): void {
+    this.#sizer ??= createChunkSizer({ clock: this.#clock });
+    this.#sizer.ranOutOfMemory(items, unitOf(this.limits), freeBytesOf(this.limits));
+  }
+}
+
+/** After so many faults in a row the next lane does the rest. */
+const MOST_FAULTS_IN_A_ROW = 4;

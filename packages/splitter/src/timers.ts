@@ -1,0 +1,46 @@
+import { expected } from '@gearshift/contracts';
+
+/** Monotonic time in milliseconds. */
+export type Clock = () => number;
+
+/** The timers that limits and waits are made of. A simulation may pass its own. */
+export interface Timers {
+  after(delayMs: number, action: () => void): unknown;
+  cancel(timer: unknown): void;
+  /** Whether the timer alone keeps the process from ending. Optional. */
+  keepAlive?(timer: unknown, isNeeded: boolean): void;
+}
+
+const systemClock: Clock = () => performance.now();
+
+/** Node's own. The casts hold because every timer passed in came out of `after`. */
+export const NODE_TIMERS: Timers = {
+  after: (delayMs, action) => setTimeout(action, delayMs),
+  cancel: (timer) => clearTimeout(timer as NodeJS.Timeout),
+  keepAlive(timer, isNeeded) {
+    if (isNeeded) (timer as NodeJS.Timeout).ref();
+    else (timer as NodeJS.Timeout).unref();
+  },
+};
+
+/** Node runs a timer with a longer delay at once; 24.8 days are as good as no limit. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+/** Whether a limit of so many milliseconds is worth a timer. */
+export function isTimeable(delayMs: number): boolean {
+  return delayMs <= LONGEST_DELAY_MS;
+}
+
+export function requireClock(name: string, clock: unknown): Clock {
+  if (clock === undefined) return systemClock;
+  if (typeof clock !== 'function') throw new TypeError(expected(name, 'a function', clock));
+  return clock as Clock;
+}
+
+export function requireTimers(name: string, timers: Timers | undefined): Timers {
+  if (timers === undefined) return NODE_TIMERS;
+  if (typeof timers?.after !== 'function' || typeof timers.cancel !== 'function') {
+    throw new TypeError(expected(name, 'an object with the functions after and cancel', timers));
+  }
+  return timers;
+}
