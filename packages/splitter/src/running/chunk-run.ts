@@ -1,7 +1,6 @@
-import { err, ok, type Result } from '@gearshift/contracts';
-import type { ChunkAttempt, ChunkError, OperandVersion } from '../errors/chunk-error.js';
+import { err, ok, type ChunkAttempt, type OutOfMemoryEvent, type Result, type SplitReason } from '@gearshift/contracts';
+import type { ChunkError, OperandVersion } from '../errors/chunk-error.js';
 import { chunkChannel, oomChannel, splitChannel } from '../channels.js';
-import type { OutOfMemoryEvent, SplitReason } from '../events.js';
 import { DoneRanges, type Range } from '../ranges.js';
 import { checkLimits } from '../sizing/chunk-limits.js';
 import { splitReason } from '../sizing/next-chunk.js';
