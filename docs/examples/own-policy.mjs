@@ -4,7 +4,7 @@
 // Run it with `node own-policy.mjs`, where `gearshift` and the packages imported below are installed.
 import { createPortableBackend } from '@gearshift/backend-cpu';
 import { createMatrix, err, ok, unwrap } from '@gearshift/contracts';
-import { adaptivePolicy, shadowPolicy } from '@gearshift/dispatcher';
+import { adaptivePolicy, shadowPolicy } from '@gearshift/policies';
 import { createExecutor } from 'gearshift';
 
 function politePolicy({ minFlops, maxInARow }) {

@@ -29,6 +29,19 @@ export {
   type UnsupportedReason,
 } from './backend.js';
 export { CHANNELS, TRACING_CHANNELS } from './channels.js';
+export { CHUNK_ERROR_KINDS, type ChunkAttempt, type ChunkErrorKind } from './chunk-attempt.js';
+export { BREAKER_STATES, type BreakerCause, type BreakerEvent, type BreakerState } from './events/breaker-event.js';
+export type { ChunkEvent, OutOfMemoryEvent, SplitEvent, SplitReason } from './events/chunk-events.js';
+export type {
+  AttemptEvent,
+  DecisionEvent,
+  DeviceEvent,
+  ResidencyEvent,
+  RunEvent,
+  UploadEvent,
+} from './events/dispatch-events.js';
+export type { MemoryBudgetSnapshot } from './events/memory-budget-snapshot.js';
+export type { Mismatch, VerifyEvent } from './events/verify-event.js';
 export { createGraph, graphFromEdges, type CsrGraph, type CsrParts, type Edge } from './graph.js';
 export {
   COMPANIONS,
@@ -69,5 +82,13 @@ export {
   type PreparedSpreadActivation,
   type PreparedTopK,
 } from './prepared.js';
+export { NO_DEVICE, type DecisionContext, type DecisionSlot, type DeviceView } from './policy/decision-context.js';
+export type { DispatchPolicy, PolicyImportError, PolicySnapshot, PolicyState } from './policy/dispatch-policy.js';
+export type { DispatchSample, UploadSample } from './policy/dispatch-sample.js';
+export type { MetricsSnapshot } from './policy/metrics-snapshot.js';
+export type { DeviceForecast, OperationForecast, ShapeForecast, SizeForecast } from './policy/operation-forecast.js';
+export { SUMS_LENGTH, type SharedLearning, type SharedSums } from './policy/shared-learning.js';
+export { WORK_SHAPES, type Work, type WorkShape } from './policy/work.js';
 export { compareRanked, mergeRanked, type RankedList } from './ranking.js';
 export { allErrors, err, firstError, ok, unwrap, type Result } from './result.js';
+export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

@@ -1,4 +1,12 @@
-import type { AttemptReport, Backend, PreparedRequest, SyncBackend, TopKOutput } from '@gearshift/contracts';
+import type {
+  AttemptReport,
+  Backend,
+  DispatchPolicy,
+  PreparedRequest,
+  SyncBackend,
+  TopKOutput,
+  Work,
+} from '@gearshift/contracts';
 import { checkAnswer, thrownAnswer, type BackendAnswer } from './backend-answer.js';
 import { bytesToUpload } from './bytes-to-upload.js';
 import { callBackend, callBackendSync } from './call-backend.js';
@@ -9,8 +17,6 @@ import { clearCount, GuardedAttempts, isCallersMistake } from './failures/guarde
 import type { checkHangLimits } from './failures/hang-limit.js';
 import type { SampledVerification } from './failures/sampled-verification.js';
 import type { Timers } from './failures/timers.js';
-import type { DispatchPolicy } from './policies/dispatch-policy.js';
-import type { Work } from './work.js';
 
 /** One request, or one chunk of it, on its way through the devices. */
 export interface Job {

@@ -1,5 +1,4 @@
-import type { Backend, PreparedRequest } from '@gearshift/contracts';
-import type { Work } from './work.js';
+import type { Backend, PreparedRequest, Work } from '@gearshift/contracts';
 
 /** Bytes that the backend has to be sent for this request alone, as far as it can tell. */
 export function bytesToUpload(backend: Backend, request: PreparedRequest, work: Work): number {

@@ -1,6 +1,5 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel';
-import { CHANNELS, TRACING_CHANNELS } from '@gearshift/contracts';
-import type { AttemptEvent, RunEvent, UploadEvent } from './events.js';
+import { CHANNELS, TRACING_CHANNELS, type AttemptEvent, type RunEvent, type UploadEvent } from '@gearshift/contracts';
 
 /*
  * Channels are Node's own registry, shared by whoever names them. Building a message costs more than deciding, so each is built only where

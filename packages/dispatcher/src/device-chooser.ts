@@ -1,11 +1,19 @@
 import {
   expected,
+  NO_DEVICE,
   type Backend,
+  type BreakerState,
   type Decision,
+  type DecisionContext,
+  type DecisionEvent,
   type DecisionReason,
+  type DecisionSlot,
   type DeviceKind,
+  type DeviceView,
+  type DispatchPolicy,
   type OperationName,
   type PreparedRequest,
+  type Work,
 } from '@gearshift/contracts';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import { acceptsRequest } from './accepts-request.js';
@@ -13,20 +21,10 @@ import { missingBytes } from './bytes-to-upload.js';
 import { type DecisionCounter } from './decision-counts.js';
 import type { AttemptTracker } from './dispatcher.js';
 import { decisionChannel } from './channels.js';
-import type { DecisionEvent } from './events.js';
-import type { BreakerState } from './failures/breaker-snapshot.js';
 import type { DeviceMemory } from './placement/device-memory.js';
 import type { DeviceQueue } from './placement/device-queue.js';
 import type { GpuPlace } from './placement/gpu-place.js';
 import type { ResidentSet } from './placement/resident-set.js';
-import {
-  NO_DEVICE,
-  type DecisionContext,
-  type DecisionSlot,
-  type DeviceView,
-  type DispatchPolicy,
-} from './policies/dispatch-policy.js';
-import type { Work } from './work.js';
 
 /** Stands in for the policy's name where a synchronous call left no choice. */
 const FORCED_BY_CALL = 'sync';

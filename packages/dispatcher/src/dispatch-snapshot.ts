@@ -1,12 +1,10 @@
-import type { Backend, DeviceKind } from '@gearshift/contracts';
+import type { Backend, DeviceKind, DispatchPolicy, OperationForecast } from '@gearshift/contracts';
 import type { MemoryBudgetSnapshot } from '@gearshift/splitter';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
 import type { BreakerSnapshot } from './failures/breaker-snapshot.js';
 import type { DeviceQueue } from './placement/device-queue.js';
 import type { GpuPlace } from './placement/gpu-place.js';
-import type { DispatchPolicy } from './policies/dispatch-policy.js';
-import type { OperationForecast } from './policies/operation-forecast.js';
 
 /** Raised when a field changes its meaning or goes away. */
 const SNAPSHOT_VERSION = 1;

@@ -1,10 +1,9 @@
-import { expected, requireInteger, requireObject, type Backend } from '@gearshift/contracts';
+import { expected, requireInteger, requireObject, type Backend, type DispatchPolicy } from '@gearshift/contracts';
 import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatcher.js';
 import { checkHangLimits } from './failures/hang-limit.js';
 import { VERIFICATION_DEFAULTS } from './failures/sampled-verification.js';
 import { NODE_TIMERS, type Timers } from './failures/timers.js';
 import type { MemoryLimits } from './placement/device-memory.js';
-import type { DispatchPolicy } from './policies/dispatch-policy.js';
 
 const FALLBACK_MODES: readonly FallbackMode[] = ['cpu', 'never'];
 

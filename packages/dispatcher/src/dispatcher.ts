@@ -1,14 +1,24 @@
-import type { AttemptReport, Backend, Operand, OperationName, OperationRequest, Result } from '@gearshift/contracts';
+import type {
+  AttemptReport,
+  Backend,
+  Completed,
+  DispatchPolicy,
+  Operand,
+  OperationName,
+  OperationRequest,
+  OutputOf,
+  PartialAnswer,
+  Result,
+  RunError,
+  SharedSums,
+} from '@gearshift/contracts';
 import type { MetricsSnapshot } from '@gearshift/tracker';
-import type { Calibration, CalibrationError, CalibrationImport } from './calibration/calibration.js';
 import type { DecisionCounts } from './decision-counts.js';
 import type { DispatchSnapshot } from './dispatch-snapshot.js';
 import type { CircuitBreaker } from './failures/circuit-breaker.js';
 import type { HangLimits } from './failures/hang-limit.js';
 import type { Timers } from './failures/timers.js';
 import type { MemoryLimits } from './placement/device-memory.js';
-import type { DispatchPolicy, SharedSums } from './policies/dispatch-policy.js';
-import type { Completed, OutputOf, PartialAnswer, RunError } from './run-outcome.js';
 
 /**
  * Runs each request on the device that the policy chooses, and on the next one when that fails.
@@ -65,15 +75,6 @@ export interface Dispatcher {
 
   /** Drops the copies of an operand on all devices: its owner has no more use for it. */
   release(operand: Operand): void;
-
-  /** What the policy has learned, with what it was learned on: plain data that survives JSON. */
-  exportCalibration(): Calibration;
-
-  /**
-   * Takes over what was learned on the same devices; what was learned on others is left out, and the reasons are told.
-   * What was measured since counts for more. Nothing is taken over from what is malformed or of another policy.
-   */
-  importCalibration(calibration: Calibration): Result<CalibrationImport, CalibrationError>;
 
   readonly policy: DispatchPolicy;
   readonly backends: readonly Backend[];

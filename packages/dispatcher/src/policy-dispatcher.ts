@@ -3,19 +3,22 @@ import {
   prepareRequest,
   type AttemptReport,
   type Backend,
+  type Completed,
   type Decision,
   type DecisionReason,
+  type DispatchPolicy,
   type Operand,
   type OperationName,
   type OperationRequest,
+  type OutputOf,
+  type PartialAnswer,
   type Result,
+  type RunError,
+  type RunErrorKind,
   type SyncBackend,
   type TopKOutput,
 } from '@gearshift/contracts';
 import { AttemptRunner, type Job } from './attempt-runner.js';
-import type { Calibration, CalibrationError, CalibrationImport } from './calibration/calibration.js';
-import { exportCalibration } from './calibration/export-calibration.js';
-import { importCalibration } from './calibration/import-calibration.js';
 import { DecisionCounter, type DecisionCounts } from './decision-counts.js';
 import { DeviceChooser, type Choice } from './device-chooser.js';
 import { dispatchSnapshot, type DispatchSnapshot } from './dispatch-snapshot.js';
@@ -32,10 +35,8 @@ import { DeviceRun } from './placement/device-run.js';
 import type { RunMeans, TurnEnd, UnfinishedRun } from './placement/device-turn.js';
 import { gpuPlaces, type GpuPlace } from './placement/gpu-place.js';
 import { timeLimit, type TimeLimit } from './placement/time-limit.js';
-import type { DispatchPolicy } from './policies/dispatch-policy.js';
 import { runFailure } from './run-failure.js';
-import type { Completed, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';
-import { describeWork } from './work.js';
+import { describeWork } from './describe-work.js';
 
 type Output = Float32Array | TopKOutput;
 type Outcome = Result<Completed, RunError>;
@@ -140,14 +141,6 @@ export class PolicyDispatcher implements Dispatcher {
       if (place === undefined) backend.release?.(operand);
       else place.residents.release(operand);
     }
-  }
-
-  exportCalibration(): Calibration {
-    return exportCalibration(this.policy, this.backends);
-  }
-
-  importCalibration(calibration: Calibration): Result<CalibrationImport, CalibrationError> {
-    return importCalibration(calibration, this.policy, this.backends);
   }
 
   #equip(options: CheckedDispatcherOptions): Equipment {

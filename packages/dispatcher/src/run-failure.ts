@@ -1,5 +1,11 @@
-import { err, type AttemptReport, type Decision } from '@gearshift/contracts';
-import type { PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';
+import {
+  err,
+  type AttemptReport,
+  type Decision,
+  type PartialAnswer,
+  type RunError,
+  type RunErrorKind,
+} from '@gearshift/contracts';
 
 /** Why a run ended without an answer, put together from its attempts. */
 export function runFailure(

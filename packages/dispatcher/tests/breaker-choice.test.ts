@@ -1,14 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createMatrix, unwrap, type Backend } from '@gearshift/contracts';
+import { createMatrix, unwrap, type Backend, type DecisionSlot, type DeviceView } from '@gearshift/contracts';
+import { thresholdPolicy } from '@gearshift/policies';
 import { createFakeGpuBackend, createOracleBackend, type FakeOutcome } from '@gearshift/testing';
 import { NO_METRICS } from '@gearshift/tracker';
-import {
-  createDispatcher,
-  thresholdPolicy,
-  type DecisionSlot,
-  type DeviceView,
-  type FallbackMode,
-} from '../src/index.js';
+import { createDispatcher, type FallbackMode } from '../src/index.js';
 import { scriptedPolicy } from './placement-setup.js';
 
 const matrix = createMatrix(

@@ -1,8 +1,15 @@
 import { cpus } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { createMatrix, unwrap, type Backend, type BackendDescription } from '@gearshift/contracts';
+import { createMatrix, unwrap, type Backend, type BackendDescription, type DispatchPolicy } from '@gearshift/contracts';
+import {
+  exportCalibration,
+  importCalibration,
+  adaptivePolicy,
+  pinnedPolicy,
+  thresholdPolicy,
+  type Calibration,
+} from '@gearshift/policies';
 import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/testing/simulated-device';
-import { adaptivePolicy, pinnedPolicy, thresholdPolicy, type Calibration, type DispatchPolicy } from '../src/index.js';
 import { inVirtualTime } from './placement-setup.js';
 
 const matrix = createMatrix(new Float32Array(4000 * 4).fill(1), { dimensions: 4 });
@@ -74,7 +81,7 @@ const RIGHT = SIZES.map((rows) => `${rows}: ${rows > 100 ? 'gpu:0 resident' : 'c
 async function taught(told?: Told): Promise<{ calibration: Calibration; choices: string[] }> {
   const teacher = machine(undefined, told);
   await teach(teacher);
-  const calibration = throughJson(teacher.dispatcher.exportCalibration());
+  const calibration = throughJson(exportCalibration(teacher.dispatcher));
   return { calibration, choices: await choicesOf(teacher) };
 }
 
@@ -83,7 +90,7 @@ describe('a calibration', () => {
     const { calibration, choices } = await taught();
     expect(choices).toEqual(RIGHT);
     const fresh = machine();
-    expect(fresh.dispatcher.importCalibration(calibration)).toEqual({
+    expect(importCalibration(fresh.dispatcher, calibration)).toEqual({
       ok: true,
       value: { taken: ['gpu:0', 'cpu'], refused: [] },
     });
@@ -95,7 +102,7 @@ describe('a calibration', () => {
   it('says what it was measured on', async () => {
     const { dispatcher } = machine(undefined, { cpu: { level: 'avx2' } });
     const cpuModel = cpus()[0]?.model.trim();
-    expect(dispatcher.exportCalibration()).toMatchObject({
+    expect(exportCalibration(dispatcher)).toMatchObject({
       calibrationVersion: 1,
       devices: [
         {
@@ -116,8 +123,8 @@ describe('a calibration', () => {
   it('taken over and handed on is as good', async () => {
     const { calibration } = await taught();
     const [second, third] = [machine(), machine()];
-    expect(second.dispatcher.importCalibration(calibration).ok).toBe(true);
-    expect(third.dispatcher.importCalibration(throughJson(second.dispatcher.exportCalibration())).ok).toBe(true);
+    expect(importCalibration(second.dispatcher, calibration).ok).toBe(true);
+    expect(importCalibration(third.dispatcher, throughJson(exportCalibration(second.dispatcher))).ok).toBe(true);
     expect(await choicesOf(third)).toEqual(RIGHT);
   });
 });
@@ -139,11 +146,11 @@ describe('what was measured on something else is left out, and said so', () => {
   ])('%s', async (_name, told, id, reason) => {
     const { calibration } = await taught();
     const fresh = machine(undefined, told);
-    const imported = unwrap(fresh.dispatcher.importCalibration(calibration));
+    const imported = unwrap(importCalibration(fresh.dispatcher, calibration));
     expect(imported.taken).toEqual(['gpu:0', 'cpu'].filter((device) => device !== id));
     expect(imported.refused).toEqual([{ device: id, reason: expect.stringMatching(reason) as string }]);
     // The other part is there, so that the one which is not is the one to be found out.
-    const devices = fresh.dispatcher.exportCalibration().state.learned['devices'] as { readonly id: string }[];
+    const devices = exportCalibration(fresh.dispatcher).state.learned['devices'] as { readonly id: string }[];
     expect(devices.map((device) => device.id)).toEqual(imported.taken);
   });
 
@@ -151,7 +158,7 @@ describe('what was measured on something else is left out, and said so', () => {
     const { calibration } = await taught();
     const devices = calibration.devices.map((device) => ({ ...device, cpuModel: 'Z80' }));
     const fresh = machine();
-    const { taken, refused } = unwrap(fresh.dispatcher.importCalibration({ ...calibration, devices }));
+    const { taken, refused } = unwrap(importCalibration(fresh.dispatcher, { ...calibration, devices }));
     expect(taken).toEqual([]);
     expect(refused.map(({ reason }) => reason)).toEqual(
       Array(2).fill(expect.stringContaining("the CPU model was 'Z80'")),
@@ -162,7 +169,7 @@ describe('what was measured on something else is left out, and said so', () => {
   it('a device that is not here', async () => {
     const { calibration } = await taught();
     const devices = calibration.devices.map((device) => (device.id === 'cpu' ? device : { ...device, id: 'gpu:7' }));
-    const { taken, refused } = unwrap(machine().dispatcher.importCalibration({ ...calibration, devices }));
+    const { taken, refused } = unwrap(importCalibration(machine().dispatcher, { ...calibration, devices }));
     expect(taken).toEqual(['cpu']);
     expect(refused).toContainEqual({ device: 'gpu:7', reason: 'there is no such device' });
   });
@@ -170,7 +177,7 @@ describe('what was measured on something else is left out, and said so', () => {
   it('a part that does not say what it was measured on', async () => {
     const { calibration } = await taught();
     const devices = calibration.devices.filter(({ id }) => id === 'cpu');
-    const { taken, refused } = unwrap(machine().dispatcher.importCalibration({ ...calibration, devices }));
+    const { taken, refused } = unwrap(importCalibration(machine().dispatcher, { ...calibration, devices }));
     expect(taken).toEqual(['cpu']);
     expect(refused).toEqual([{ device: 'gpu:0', reason: 'nothing says what it was measured on' }]);
   });
@@ -211,16 +218,16 @@ describe('what is no calibration is refused, and nothing is taken over', () => {
   ])('%s', async (_name, edit, kind, message) => {
     const { calibration } = await taught();
     const fresh = machine();
-    const before = fresh.dispatcher.exportCalibration();
-    const imported = fresh.dispatcher.importCalibration(edit(calibration) as Calibration);
+    const before = exportCalibration(fresh.dispatcher);
+    const imported = importCalibration(fresh.dispatcher, edit(calibration) as Calibration);
     expect(imported).toMatchObject({ ok: false, error: { kind, message: expect.stringMatching(message) as string } });
-    expect(fresh.dispatcher.exportCalibration()).toEqual(before);
+    expect(exportCalibration(fresh.dispatcher)).toEqual(before);
   });
 
   it('a policy that learns nothing takes what it gave, and refuses what another learned', async () => {
     const { calibration } = await taught();
     const { dispatcher } = machine(thresholdPolicy());
-    expect(dispatcher.importCalibration(throughJson(dispatcher.exportCalibration()))).toMatchObject({ ok: true });
-    expect(dispatcher.importCalibration(calibration)).toMatchObject({ ok: false, error: { kind: 'wrong-policy' } });
+    expect(importCalibration(dispatcher, throughJson(exportCalibration(dispatcher)))).toMatchObject({ ok: true });
+    expect(importCalibration(dispatcher, calibration)).toMatchObject({ ok: false, error: { kind: 'wrong-policy' } });
   });
 });

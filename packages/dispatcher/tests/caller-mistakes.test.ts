@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createGraph } from '@gearshift/contracts';
-import { pinnedPolicy } from '../src/index.js';
+import { pinnedPolicy } from '@gearshift/policies';
 import { matrix, REQUEST, SCORES, gpu, cpu, setUp, told } from './dispatch-setup.js';
 
 describe('the mistakes of a caller', () => {

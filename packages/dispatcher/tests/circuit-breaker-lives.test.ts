@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BACKEND_ERROR_KINDS, type AttemptOutcome } from '@gearshift/contracts';
-import { type BreakerState } from '../src/index.js';
+import { BACKEND_ERROR_KINDS, type AttemptOutcome, type BreakerState } from '@gearshift/contracts';
 import { LEASE_MS, setUp } from './breaker-setup.js';
 
 /** One step of a random life. */

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { describe, expect, it } from 'vitest';
-import type { OperationRequest, Result } from '@gearshift/contracts';
+import type { Completed, ItemRange, OperationRequest, PartialAnswer, Result, RunError } from '@gearshift/contracts';
 import { createRandom, randomValues } from '@gearshift/testing';
 import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/testing/simulated-device';
-import type { Completed, ItemRange, PartialAnswer, RunError } from '../src/index.js';
 import { inVirtualTime } from './placement-setup.js';
 import {
   graph,

@@ -6,8 +6,9 @@ import {
   type BackendErrorKind,
   type CosineSimilarityRequest,
 } from '@gearshift/contracts';
+import { thresholdPolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
-import { createDispatcher, thresholdPolicy, type DispatcherOptions } from '../src/index.js';
+import { createDispatcher, type DispatcherOptions } from '../src/index.js';
 import { scriptedBackend, type Act } from './scripted-backend.js';
 
 export const matrix = createMatrix(new Float32Array([1, 0, 0, 1, 3, 4]), { dimensions: 2 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createMatrix, unwrap } from '@gearshift/contracts';
+import { adaptivePolicy, pinnedPolicy, thresholdPolicy } from '@gearshift/policies';
 import { randomValues } from '@gearshift/testing';
 import { createTracker } from '@gearshift/tracker';
-import { adaptivePolicy, createDispatcher, pinnedPolicy, thresholdPolicy } from '../src/index.js';
+import { createDispatcher } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
 
 const matrix = createMatrix(randomValues(20 * 4, 1), { dimensions: 4 });

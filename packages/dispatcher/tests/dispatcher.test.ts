@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { createMatrix, graphFromEdges, ok, unwrap, type OperationRequest, type TopKOutput } from '@gearshift/contracts';
 import {
-  createDispatcher,
+  createMatrix,
+  graphFromEdges,
   NO_DEVICE,
-  thresholdPolicy,
+  ok,
+  unwrap,
   type DispatchPolicy,
   type DispatchSample,
-} from '../src/index.js';
+  type OperationRequest,
+  type TopKOutput,
+} from '@gearshift/contracts';
+import { thresholdPolicy } from '@gearshift/policies';
+import { createDispatcher } from '../src/index.js';
 import { matrix, REQUEST, SCORES, gpu, cpu, fail, listTracker, setUp, told } from './dispatch-setup.js';
 import { PHASES, type Act } from './scripted-backend.js';
 

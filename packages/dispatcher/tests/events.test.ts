@@ -1,8 +1,9 @@
 import { channel, subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { CHANNELS, createMatrix, err, TRACING_CHANNELS, unwrap } from '@gearshift/contracts';
+import { thresholdPolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
-import { createDispatcher, thresholdPolicy } from '../src/index.js';
+import { createDispatcher } from '../src/index.js';
 import { scriptedBackend } from './scripted-backend.js';
 
 const matrix = createMatrix(new Float32Array([1, 0, 0, 1]), { dimensions: 2 });

@@ -8,7 +8,7 @@ import {
   type BackendErrorKind,
   type TopKOutput,
 } from '@gearshift/contracts';
-import { pinnedPolicy, thresholdPolicy } from '../src/index.js';
+import { pinnedPolicy, thresholdPolicy } from '@gearshift/policies';
 import { matrix, REQUEST, SCORES, gpu, cpu, fail, setUp, told } from './dispatch-setup.js';
 import { PHASES, scriptedBackend, type Act } from './scripted-backend.js';
 

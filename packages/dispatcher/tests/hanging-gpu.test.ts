@@ -9,9 +9,11 @@ import {
   prepareTopK,
   type AttemptReport,
   type Backend,
+  type DispatchSample,
   type OperationRequest,
   type TopKOutput,
 } from '@gearshift/contracts';
+import { pinnedPolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
 import { createFakeGpuBackend, createManualClock, createOracleBackend } from '@gearshift/testing';
 import { AttemptRunner, type Job } from '../src/attempt-runner.js';
@@ -19,7 +21,7 @@ import { checkHangLimits, hangLimitMs } from '../src/failures/hang-limit.js';
 import { HangWatch } from '../src/failures/hang-watch.js';
 import { SampledVerification } from '../src/failures/sampled-verification.js';
 import { NODE_TIMERS } from '../src/failures/timers.js';
-import { createCircuitBreaker, describeWork, pinnedPolicy, type DispatchSample } from '../src/index.js';
+import { createCircuitBreaker, describeWork } from '../src/index.js';
 import { manualTimers } from './manual-timers.js';
 import { PHASES, scriptedBackend, type Act } from './scripted-backend.js';
 

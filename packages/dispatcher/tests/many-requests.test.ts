@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createMatrix, unwrap, type OperationRequest, type VectorMatrix } from '@gearshift/contracts';
+import { adaptivePolicy } from '@gearshift/policies';
 import { createOracleBackend, createRandom, randomValues } from '@gearshift/testing';
 import type { SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
-import { adaptivePolicy, type DispatcherOptions } from '../src/index.js';
+import type { DispatcherOptions } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
 
 const ROWS = 60;

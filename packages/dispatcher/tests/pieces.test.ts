@@ -4,19 +4,16 @@ import {
   graphFromEdges,
   prepareRequest,
   unwrap,
+  type Completed,
+  type ItemRange,
   type OperationRequest,
+  type PartialAnswer,
   type Result,
+  type RunError,
 } from '@gearshift/contracts';
 import { createRandom, randomValues } from '@gearshift/testing';
 import { createSimulatedDevice, type SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
-import {
-  describeWork,
-  type Completed,
-  type FallbackMode,
-  type ItemRange,
-  type PartialAnswer,
-  type RunError,
-} from '../src/index.js';
+import { describeWork, type FallbackMode } from '../src/index.js';
 import { inVirtualTime, told, twoDevices } from './placement-setup.js';
 
 const ROWS = 37;

@@ -1,20 +1,20 @@
-import type { AttemptReport, Backend } from '@gearshift/contracts';
+import type {
+  AttemptReport,
+  Backend,
+  DecisionSlot,
+  DeviceView,
+  DispatchPolicy,
+  DispatchSample,
+  UploadSample,
+} from '@gearshift/contracts';
+import { thresholdPolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
 import {
   createSimulatedDevice,
   createVirtualScheduler,
   type SimulatedDeviceOptions,
 } from '@gearshift/testing/simulated-device';
-import {
-  createDispatcher,
-  thresholdPolicy,
-  type DecisionSlot,
-  type DeviceView,
-  type DispatcherOptions,
-  type DispatchPolicy,
-  type DispatchSample,
-  type UploadSample,
-} from '../src/index.js';
+import { createDispatcher, type DispatcherOptions } from '../src/index.js';
 
 /** Chooses the first device that is supported, or what `write` writes, and remembers what it was shown. */
 export function scriptedPolicy(write: (out: DecisionSlot, views: readonly DeviceView[]) => void = () => {}) {

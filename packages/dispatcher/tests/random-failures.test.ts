@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { BACKEND_ERROR_KINDS, createMatrix, prepareTopK, unwrap, type AttemptReport } from '@gearshift/contracts';
+import { thresholdPolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
 import {
   createFakeGpuBackend,
@@ -9,7 +10,7 @@ import {
   randomValues,
   type FakeOutcome,
 } from '@gearshift/testing';
-import { createDispatcher, thresholdPolicy } from '../src/index.js';
+import { createDispatcher } from '../src/index.js';
 
 const OUTCOMES: readonly FakeOutcome[] = [...BACKEND_ERROR_KINDS, 'success', 'success', 'success', 'success'];
 

@@ -1,8 +1,15 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
-import { CHANNELS, createMatrix, graphFromEdges, unwrap, type VectorMatrix } from '@gearshift/contracts';
+import {
+  CHANNELS,
+  createMatrix,
+  graphFromEdges,
+  unwrap,
+  type ResidencyEvent,
+  type VectorMatrix,
+} from '@gearshift/contracts';
 import type { SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
-import type { DispatcherOptions, ResidencyEvent } from '../src/index.js';
+import type { DispatcherOptions } from '../src/index.js';
 import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
 
 const ROW_BYTES = 8;

@@ -15,7 +15,7 @@ import {
 } from '@gearshift/contracts';
 import { createOracleBackend, powerLawGraph, randomValues, specialRows } from '@gearshift/testing';
 import { callBackendSync } from '../src/call-backend.js';
-import { describeMismatch } from '../src/failures/mismatch.js';
+import { describeMismatch } from '../src/failures/describe-mismatch.js';
 import { SampleSequence } from '../src/failures/sample-sequence.js';
 import { SampledVerification } from '../src/failures/sampled-verification.js';
 

@@ -3,9 +3,10 @@ import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { unwrap, type Backend, type TopKRequest } from '@gearshift/contracts';
+import { adaptivePolicy } from '@gearshift/policies';
 import type { VirtualScheduler } from '@gearshift/testing/simulated-device';
 import { createTracker, type Tracker, type TrackerHandle } from '@gearshift/tracker';
-import { adaptivePolicy, createDispatcher } from '../src/index.js';
+import { createDispatcher } from '../src/index.js';
 
 interface Machine {
   readonly scheduler: VirtualScheduler;

@@ -2,13 +2,16 @@ import { expectTypeOf, it } from 'vitest';
 import type {
   AttemptReport,
   BackendErrorKind,
+  Completed,
   CosineSimilarityRequest,
   Decision,
+  DispatchPolicy,
   Result,
+  RunError,
   TopKOutput,
   TopKRequest,
 } from '@gearshift/contracts';
-import type { Completed, Dispatcher, DispatcherOptions, DispatchPolicy, RunError } from '../src/index.js';
+import type { Dispatcher, DispatcherOptions } from '../src/index.js';
 
 declare const dispatcher: Dispatcher;
 declare const topK: TopKRequest;

@@ -1,5 +1,6 @@
 import { expected, OPERATIONS, requireObject } from '@gearshift/contracts';
-import { adaptivePolicy, createDispatcher } from '@gearshift/dispatcher';
+import { createDispatcher } from '@gearshift/dispatcher';
+import { adaptivePolicy, importCalibration } from '@gearshift/policies';
 import { createTracker } from '@gearshift/tracker';
 import { DispatchingExecutor } from './dispatching-executor.js';
 import type { Executor, ExecutorOptions } from './executor.js';
@@ -36,7 +37,7 @@ export async function assembleExecutor(options: ExecutorOptions, from: string): 
     const dispatcher = createDispatcher({ backends, policy, tracker, fallback, memory, verifyEveryNth, hangLimits });
     // A tracker that lacks an operation should say so here, not after the first answer.
     for (const operation of OPERATIONS) tracker.snapshot(operation);
-    const calibrated = calibration === undefined ? null : dispatcher.importCalibration(calibration);
+    const calibrated = calibration === undefined ? null : importCalibration(dispatcher, calibration);
     return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated);
   } catch (mistake) {
     await Promise.all(opened.map((backend) => backend.close()));

@@ -3,28 +3,29 @@ import {
   requireObject,
   type Backend,
   type BackendDescription,
+  type Completed,
   type CosineSimilarityRequest,
   type CsrGraph,
   type OperationName,
   type OperationRequest,
+  type OutputOf,
+  type PartialAnswer,
   type Result,
   type RowRange,
+  type RunError,
   type SpreadActivationRequest,
   type TopKOutput,
   type TopKRequest,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import type {
-  Calibration,
-  CalibrationError,
-  CalibrationImport,
-  ChangeableOptions,
-  Completed,
-  Dispatcher,
-  OutputOf,
-  PartialAnswer,
-  RunError,
-} from '@gearshift/dispatcher';
+import type { ChangeableOptions, Dispatcher } from '@gearshift/dispatcher';
+import {
+  exportCalibration,
+  importCalibration,
+  type Calibration,
+  type CalibrationError,
+  type CalibrationImport,
+} from '@gearshift/policies';
 import type { Tracker } from '@gearshift/tracker';
 import type {
   BackendStatus,
@@ -155,11 +156,11 @@ export class DispatchingExecutor implements Executor {
   }
 
   exportCalibration(): Calibration {
-    return this.#dispatcher.exportCalibration();
+    return exportCalibration(this.#dispatcher);
   }
 
   importCalibration(calibration: Calibration): Result<CalibrationImport, CalibrationError> {
-    return this.#dispatcher.importCalibration(calibration);
+    return importCalibration(this.#dispatcher, calibration);
   }
 
   backends(): BackendDescription[] {

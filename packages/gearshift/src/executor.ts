@@ -2,33 +2,31 @@ import type {
   Backend,
   BackendDescription,
   Companion,
+  Completed,
   CsrGraph,
   CsrParts,
+  DispatchPolicy,
   Edge,
   Metric,
   OperationName,
   OperationRequest,
+  OutputOf,
+  PartialAnswer,
+  PolicySnapshot,
   Result,
   RowRange,
+  RunError,
   TopKOutput,
   VectorMatrix,
 } from '@gearshift/contracts';
 import type {
-  Calibration,
-  CalibrationError,
-  CalibrationImport,
   ChangeableOptions,
-  Completed,
-  DispatchPolicy,
   DispatchSnapshot,
   FallbackMode,
   HangLimits,
   MemoryLimits,
-  OutputOf,
-  PartialAnswer,
-  PolicySnapshot,
-  RunError,
 } from '@gearshift/dispatcher';
+import type { Calibration, CalibrationError, CalibrationImport } from '@gearshift/policies';
 import type { Tracker } from '@gearshift/tracker';
 
 /**

@@ -1,5 +1,4 @@
-import type { AttemptReport, BackendErrorKind, Result, TopKOutput } from '@gearshift/contracts';
-import type { Completed, RunError } from '@gearshift/dispatcher';
+import type { AttemptReport, BackendErrorKind, Completed, Result, RunError, TopKOutput } from '@gearshift/contracts';
 import type { BackendStatus } from './executor.js';
 
 /** Every device that was allowed to answer a request failed. `cause` tells it all as plain data. */

@@ -1,6 +1,5 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel';
-import { CHANNELS, TRACING_CHANNELS } from '@gearshift/contracts';
-import type { ChunkEvent } from './events.js';
+import { CHANNELS, TRACING_CHANNELS, type ChunkEvent } from '@gearshift/contracts';
 
 /*
  * Channels are Node's own registry, shared by whoever names them. A message is built only where `hasSubscribers` says that

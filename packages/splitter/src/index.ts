@@ -1,23 +1,19 @@
 export {
   CHUNK_ERROR_KINDS,
   type ChunkAttempt,
-  type ChunkError,
   type ChunkErrorKind,
-  type OperandVersion,
-  type PartialRun,
-  type ThrownCause,
-} from './errors/chunk-error.js';
+  type ChunkEvent,
+  type MemoryBudgetSnapshot,
+  type OutOfMemoryEvent,
+  type SplitEvent,
+  type SplitReason,
+} from '@gearshift/contracts';
+export type { ChunkError, OperandVersion, PartialRun, ThrownCause } from './errors/chunk-error.js';
 export type { ClassifyError } from './errors/classify-failure.js';
-export type { ChunkEvent, OutOfMemoryEvent, SplitEvent, SplitReason } from './events.js';
 export { createMemoryBudget } from './memory/create-memory-budget.js';
 export { createHostMemorySource, type HostMemoryOptions } from './memory/host-memory.js';
 export { createSharedLedger } from './memory/ledger.js';
-export {
-  BUDGET_DEFAULTS,
-  type MemoryBudget,
-  type MemoryBudgetOptions,
-  type MemoryBudgetSnapshot,
-} from './memory/memory-budget.js';
+export { BUDGET_DEFAULTS, type MemoryBudget, type MemoryBudgetOptions } from './memory/memory-budget.js';
 export type { MemorySource, MemoryTeller } from './memory/memory-source.js';
 export type { Reservation, ReservationRefusal } from './memory/reservation.js';
 export { processInChunks, type ItemFunction, type ItemOptions } from './process-in-chunks.js';

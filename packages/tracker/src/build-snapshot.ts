@@ -1,6 +1,6 @@
+import type { MetricsSnapshot } from '@gearshift/contracts';
 import type { DeviceSummary } from './device-summary.js';
 import { FIGURES as ALL_FIGURES } from './layout.js';
-import type { MetricsSnapshot } from './metrics-snapshot.js';
 
 /** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
 const FIGURES = ALL_FIGURES;

@@ -1,3 +1,4 @@
+import { SUMS_LENGTH } from '@gearshift/contracts';
 import { BUCKET_COUNT, DOUBLING_COUNT } from './log-buckets.js';
 import type { DirectoryCells } from './protocol/directory.js';
 import type { OwnershipCells } from './protocol/ownership.js';
@@ -92,9 +93,7 @@ export const FIGURES_SHAPE: BlockShape = {
   copyCells: FIGURE_COUNT,
 };
 
-/** Numbers under one name of `Tracker.sums`. */
-export const SUMS_LENGTH = 256;
-/** So many of them are published every time, the others from the first to the last that was ever changed. */
+/** So many numbers under one name of `Tracker.sums` are published every time, the others from the first to the last that was ever changed. */
 export const ALWAYS_PUBLISHED = 16;
 
 /** How sums lie in a block: where those that were changed begin and end, then, on a line of their own, the numbers. */

@@ -1,13 +1,20 @@
 import { threadId as ownThreadId } from 'node:worker_threads';
-import { expected, requireInteger, requireObject, type AttemptReport, type OperationName } from '@gearshift/contracts';
+import {
+  expected,
+  requireInteger,
+  requireObject,
+  type AttemptReport,
+  type MetricsSnapshot,
+  type OperationName,
+  type SharedSums,
+} from '@gearshift/contracts';
 import { layOut, type MemoryLayout } from './layout.js';
-import type { MetricsSnapshot } from './metrics-snapshot.js';
 import type { OperationTotals } from './operation-totals.js';
 import { monotonicMs } from './monotonic-clock.js';
 import { ArrayMemory } from './protocol/array-memory.js';
 import { hashOf, placeOf } from './protocol/directory.js';
 import { claimSlot, releaseOwner, releaseSlot } from './protocol/ownership.js';
-import { ThreadSums, type SharedSums } from './shared-sums.js';
+import { ThreadSums } from './shared-sums.js';
 import { TrackedOperation } from './tracked-operation.js';
 import type { EndingWorker, Tracker, TrackerHandle } from './tracker.js';
 

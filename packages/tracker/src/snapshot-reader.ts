@@ -1,8 +1,9 @@
+import type { MetricsSnapshot } from '@gearshift/contracts';
 import { buildSnapshot } from './build-snapshot.js';
 import { DeviceSummary } from './device-summary.js';
 import { FIGURE_COUNT, FIGURES, FIGURES_SHAPE, type MemoryLayout } from './layout.js';
 import { clearFigures, replaceFigures, trimBuckets } from './merge-figures.js';
-import { NO_METRICS, type MetricsSnapshot } from './metrics-snapshot.js';
+import { NO_METRICS } from './no-metrics.js';
 import type { OperationRecorder } from './operation-recorder.js';
 import { buildTotals, type OperationTotals } from './operation-totals.js';
 import { readBlock, type Block } from './protocol/publication.js';

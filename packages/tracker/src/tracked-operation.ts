@@ -1,5 +1,5 @@
+import type { MetricsSnapshot } from '@gearshift/contracts';
 import { FIGURE_COUNT, FIGURES_SHAPE, type MemoryLayout } from './layout.js';
-import type { MetricsSnapshot } from './metrics-snapshot.js';
 import { OperationRecorder } from './operation-recorder.js';
 import type { OperationTotals } from './operation-totals.js';
 import { publishBlock, readBlock, type Block } from './protocol/publication.js';

@@ -1,7 +1,5 @@
-import type { AttemptReport, OperationName } from '@gearshift/contracts';
-import type { MetricsSnapshot } from './metrics-snapshot.js';
+import type { AttemptReport, MetricsSnapshot, OperationName, SharedSums } from '@gearshift/contracts';
 import type { OperationTotals } from './operation-totals.js';
-import type { SharedSums } from './shared-sums.js';
 
 export interface TrackerOptions {
   /** How many of the most recent samples of each kind, operation and writer the window holds, 1 to 65,536. Default 100. */

@@ -1,5 +1,5 @@
-import { adaptivePolicy } from '@gearshift/dispatcher';
 import { expect, it } from 'vitest';
+import { adaptivePolicy } from '@gearshift/policies';
 import { openFacades } from '../src/dispatch/facade-executors.mjs';
 import { createFacadeJobs } from '../src/dispatch/facade-jobs.mjs';
 import { SAMPLES, teach, VIEWS, WORKS } from '../src/dispatch/policy-inputs.mjs';

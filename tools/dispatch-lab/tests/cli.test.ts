@@ -20,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe('the command', () => {
   it('prints the table, writes what was asked for, and knows a policy from its module', async () => {
     const module = join(folder, 'mine.mjs');
-    const contents = `import { pinnedPolicy } from ${JSON.stringify(import.meta.resolve('@gearshift/dispatcher'))};
+    const contents = `import { pinnedPolicy } from ${JSON.stringify(import.meta.resolve('@gearshift/policies'))};
 export default () => ({ ...pinnedPolicy('cpu'), name: 'mine' });`;
     writeFileSync(module, contents);
     const json = join(folder, 'results', 'lab.json');

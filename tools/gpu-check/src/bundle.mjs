@@ -24,6 +24,7 @@ const PACKAGES = [
   'packages/contracts',
   'packages/tracker',
   'packages/splitter',
+  'packages/policies',
   'packages/dispatcher',
   'packages/backend-cpu',
   'packages/backend-cuda',

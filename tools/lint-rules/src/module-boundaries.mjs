@@ -1,17 +1,22 @@
 /**
- * The direction of imports, as one table: what the projects of a layer may import in `src`. Siblings never import each
- * other, backends never import each other, and only the facade names concrete backends. The lint configuration and the test
- * of the manifests both read this table.
+ * The direction of imports, as one table: what the projects of a layer may import in `src`.
+ *
+ *   contracts <- { tracker, splitter, native-kit } <- { policies, backend-* } <- dispatcher <- gearshift <- cli
+ *
+ * Siblings never import each other, the dispatcher knows policies and backends through the contracts alone, and only the
+ * facade names concrete ones. The lint configuration and the test of the manifests both read this table.
  */
 export const ALLOWED_IMPORTS = {
   'layer:contracts': [],
   'layer:engine': ['layer:contracts'],
-  'layer:backend': ['layer:contracts', 'layer:platform'],
-  // It measures with one engine and splits with another; backends it knows only through the contracts.
+  'layer:native-kit': ['layer:contracts'],
+  'layer:policies': ['layer:contracts', 'package:tracker'],
+  'layer:backend': ['layer:contracts', 'layer:native-kit', 'layer:platform'],
+  // It measures with one engine and splits with another; backends and policies it knows only through the contracts.
   'layer:dispatcher': ['layer:contracts', 'layer:engine'],
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
   'layer:testing': ['layer:contracts'],
-  'layer:facade': ['layer:contracts', 'layer:engine', 'layer:dispatcher', 'layer:backend'],
+  'layer:facade': ['layer:contracts', 'layer:engine', 'layer:policies', 'layer:dispatcher', 'layer:backend'],
   'layer:cli': ['layer:facade', 'layer:telemetry'],
   'layer:platform': [],
   'layer:tool': ['*'],

@@ -78,6 +78,13 @@ describe('the lint rule, through the real configuration and project graph', () =
     expect(await judge('packages/cli/vitest.config.ts', code)).toEqual([]);
     expect(await judge('packages/cli/src/index.ts', code)).toHaveLength(1);
   });
+
+  it('lets the tests of the dispatcher import policies, which its sources must not import', async () => {
+    const code = "import '@gearshift/policies';\n";
+    expect(await judge('packages/dispatcher/tests/fallback.test.ts', code)).toEqual([]);
+    expect(await judge('packages/dispatcher/src/index.ts', code)).toHaveLength(1);
+    expect(await judge('packages/tracker/tests/tracker.test.ts', code)).toHaveLength(1);
+  });
 });
 
 describe('the manifests', () => {

@@ -37,11 +37,19 @@ export const SMOKE_PROGRAMS = [
   },
   {
     name: '@gearshift/dispatcher',
-    names: 'createDispatcher, thresholdPolicy, pinnedPolicy',
+    names: 'createCircuitBreaker, createDispatcher',
     body: `let problem = 'none';
-      try { createDispatcher({ backends: [], policy: thresholdPolicy() }); } catch (error) { problem = error.name; }
-      print([typeof pinnedPolicy('cpu'), problem]);`,
-    answer: ['object', 'RangeError'],
+      try { createDispatcher({ backends: [] }); } catch (error) { problem = error.name; }
+      print([createCircuitBreaker({ device: 'cuda:0' }).state, problem]);`,
+    answer: ['closed', 'RangeError'],
+  },
+  {
+    name: '@gearshift/policies',
+    names: 'adaptivePolicy, exportCalibration, importCalibration, pinnedPolicy, thresholdPolicy',
+    body: `const kept = exportCalibration({ policy: adaptivePolicy(), backends: [] });
+      const { ok, value } = importCalibration({ policy: adaptivePolicy(), backends: [] }, JSON.parse(JSON.stringify(kept)));
+      print([ok, value.taken, pinnedPolicy('cpu').name, thresholdPolicy().name]);`,
+    answer: [true, [], 'pinned', 'threshold'],
   },
   {
     name: '@gearshift/backend-cpu',

@@ -1,7 +1,15 @@
-import { expected, requireFinite, requireObject, type AttemptOutcome } from '@gearshift/contracts';
+import {
+  expected,
+  requireFinite,
+  requireObject,
+  type AttemptOutcome,
+  type BreakerCause,
+  type BreakerEvent,
+  type BreakerState,
+  type DeviceEvent,
+} from '@gearshift/contracts';
 import { breakerChannel, deviceChannel } from '../channels.js';
-import type { BreakerEvent, DeviceEvent } from './breaker-events.js';
-import type { BreakerCause, BreakerSnapshot, BreakerState, OpenCause } from './breaker-snapshot.js';
+import type { BreakerSnapshot, OpenCause } from './breaker-snapshot.js';
 import { MissedSavings } from './missed-savings.js';
 import { classOf, type OutcomeClass } from './outcome-class.js';
 import { OutcomeWindow } from './outcome-window.js';

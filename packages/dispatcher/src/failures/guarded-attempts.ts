@@ -5,7 +5,7 @@ import { callBackend } from '../call-backend.js';
 import type { CircuitBreaker } from './circuit-breaker.js';
 import { hangLimitMs, type checkHangLimits } from './hang-limit.js';
 import { HangWatch } from './hang-watch.js';
-import { describeMismatch } from './mismatch.js';
+import { describeMismatch } from './describe-mismatch.js';
 import { copyOutput, outputLike } from './own-output.js';
 import type { SampledVerification } from './sampled-verification.js';
 

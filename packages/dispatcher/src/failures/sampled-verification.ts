@@ -1,9 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
-import { requireInteger, type Backend, type PreparedRequest, type TopKOutput } from '@gearshift/contracts';
-import type { Mismatch } from './mismatch.js';
+import {
+  requireInteger,
+  type Backend,
+  type Mismatch,
+  type PreparedRequest,
+  type TopKOutput,
+  type VerifyEvent,
+} from '@gearshift/contracts';
 import { SampleSequence } from './sample-sequence.js';
 import { verifyChannel } from '../channels.js';
-import type { VerifyEvent } from './verify-events.js';
 import { verifyRanking } from './verify-ranking.js';
 import { verifyScores } from './verify-scores.js';
 import { verifySpreadSamples, verifySpreadWholly } from './verify-spread.js';

@@ -1,5 +1,4 @@
-import { compareRanked, type PreparedTopK, type TopKOutput } from '@gearshift/contracts';
-import type { Mismatch } from './mismatch.js';
+import { compareRanked, type Mismatch, type PreparedTopK, type TopKOutput } from '@gearshift/contracts';
 import { isWithin, referenceScore, type ReferenceScore } from './reference-score.js';
 import type { SampleSequence } from './sample-sequence.js';
 

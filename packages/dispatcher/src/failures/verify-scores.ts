@@ -1,5 +1,4 @@
-import type { PreparedCosineSimilarity } from '@gearshift/contracts';
-import type { Mismatch } from './mismatch.js';
+import type { Mismatch, PreparedCosineSimilarity } from '@gearshift/contracts';
 import { isWithin, referenceScore, type ReferenceScore } from './reference-score.js';
 import type { SampleSequence } from './sample-sequence.js';
 

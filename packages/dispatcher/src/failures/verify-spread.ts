@@ -1,5 +1,4 @@
-import type { PreparedSpreadActivation } from '@gearshift/contracts';
-import type { Mismatch } from './mismatch.js';
+import type { Mismatch, PreparedSpreadActivation } from '@gearshift/contracts';
 import type { SampleSequence } from './sample-sequence.js';
 
 const UNIT_ROUNDOFF = 2 ** -24;

@@ -2,12 +2,12 @@ import {
   expected,
   requireObject,
   type AttemptReport,
+  type PartialAnswer,
   type PreparedRequest,
   type TopKOutput,
+  type Work,
 } from '@gearshift/contracts';
 import { outputFor } from '../output-for.js';
-import type { PartialAnswer } from '../run-outcome.js';
-import type { Work } from '../work.js';
 import type { UnfinishedRun } from './device-turn.js';
 
 /** An unfinished answer, as what is left to do of a request. */

@@ -1,4 +1,4 @@
-import type { Backend, OperationName } from '@gearshift/contracts';
+import type { Backend, OperationName, Work } from '@gearshift/contracts';
 import {
   createChunkSizer,
   createMemoryBudget,
@@ -7,7 +7,6 @@ import {
   type ChunkSizer,
   type MemoryBudget,
 } from '@gearshift/splitter';
-import type { Work } from '../work.js';
 
 /** How much of a GPU's memory the requests and resident copies of a dispatcher may take. */
 export interface MemoryLimits {

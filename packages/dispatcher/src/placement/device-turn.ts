@@ -1,9 +1,7 @@
-import type { AttemptReport, Backend } from '@gearshift/contracts';
+import type { AttemptReport, Backend, DispatchPolicy, ItemRange } from '@gearshift/contracts';
 import type { AttemptRunner, Job } from '../attempt-runner.js';
 import type { checkHangLimits } from '../failures/hang-limit.js';
 import type { Timers } from '../failures/timers.js';
-import type { DispatchPolicy } from '../policies/dispatch-policy.js';
-import type { ItemRange } from '../run-outcome.js';
 import type { DeviceQueue } from './device-queue.js';
 import type { GpuPlace } from './gpu-place.js';
 

@@ -2,7 +2,7 @@ import { err, ok, type Backend, type BackendError, type Result } from '@gearshif
 import { resume, runRanges, type ChunkErrorKind, type ChunkLimits, type RangeFunction } from '@gearshift/splitter';
 import type { AttemptPlan, Job } from '../attempt-runner.js';
 import { isCallersMistake } from '../failures/guarded-attempts.js';
-import { describeWork } from '../work.js';
+import { describeWork } from '../describe-work.js';
 import { DONE, type DeviceTurn, type TurnEnd, type UnfinishedRun } from './device-turn.js';
 import type { Pieces } from './pieces.js';
 
@@ -69,10 +69,7 @@ export async function runPieces(
     },
     classifyError: (error: unknown) => kindOf(error as PieceError, mistake !== undefined),
     clock,
-    timers: {
-      setTimeout: (action: () => void, delayMs: number) => timers.after(delayMs, action),
-      clearTimeout: (timer: unknown) => timers.cancel(timer),
-    },
+    timers,
     ...(standIns.length > 0 ? { onFault: 'cpu' as const, fallback: onOthers } : { onFault: 'stop' as const }),
   };
   const result =

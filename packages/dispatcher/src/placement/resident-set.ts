@@ -1,9 +1,16 @@
-import { err, type Backend, type BackendError, type Operand, type PhaseTimes, type Result } from '@gearshift/contracts';
+import {
+  err,
+  type Backend,
+  type BackendError,
+  type Operand,
+  type PhaseTimes,
+  type ResidencyEvent,
+  type Result,
+  type UploadSample,
+} from '@gearshift/contracts';
 import type { MemoryBudget } from '@gearshift/splitter';
 import { residencyChannel, uploadChannel } from '../channels.js';
-import type { ResidencyEvent } from '../events.js';
 import type { Timers } from '../failures/timers.js';
-import type { UploadSample } from '../policies/dispatch-policy.js';
 import { SharedUpload } from './shared-upload.js';
 
 /** A copy of an operand that a device keeps because this dispatcher sent it there. */

@@ -1,4 +1,4 @@
-import type { ChunkAttempt } from '../errors/chunk-error.js';
+import type { ChunkAttempt } from '@gearshift/contracts';
 
 const MOST_ENTRIES = 1000;
 

@@ -1,7 +1,6 @@
-import { err, ok, type Result } from '@gearshift/contracts';
-import type { ChunkAttempt, ChunkError, OperandVersion } from '../errors/chunk-error.js';
+import { err, ok, type ChunkAttempt, type OutOfMemoryEvent, type Result, type SplitReason } from '@gearshift/contracts';
 import { chunkChannel, oomChannel, splitChannel } from '../channels.js';
-import type { OutOfMemoryEvent, SplitReason } from '../events.js';
+import type { ChunkError, OperandVersion } from '../errors/chunk-error.js';
 import { DoneRanges, type Range } from '../ranges.js';
 import { splitReason } from '../sizing/next-chunk.js';
 import { AttemptLog } from './attempt-log.js';

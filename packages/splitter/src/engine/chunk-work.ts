@@ -1,5 +1,4 @@
-import type { Result } from '@gearshift/contracts';
-import type { ChunkAttempt, ChunkErrorKind } from '../errors/chunk-error.js';
+import type { ChunkAttempt, ChunkErrorKind, Result } from '@gearshift/contracts';
 
 /** Does items `[start, end)`. */
 export type ChunkCall<V, E> = (

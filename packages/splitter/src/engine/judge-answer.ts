@@ -1,6 +1,5 @@
-import { expected, type Result } from '@gearshift/contracts';
+import { expected, type ChunkErrorKind, type Result } from '@gearshift/contracts';
 import { classifyFailure, type ClassifyError } from '../errors/classify-failure.js';
-import type { ChunkErrorKind } from '../errors/chunk-error.js';
 import { messageOf, plainCause } from '../errors/plain-cause.js';
 import type { ChunkWork } from './chunk-work.js';
 import type { CallEnd } from './guarded-call.js';

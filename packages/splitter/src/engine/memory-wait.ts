@@ -1,4 +1,4 @@
-import type { OutOfMemoryEvent } from '../events.js';
+import type { OutOfMemoryEvent } from '@gearshift/contracts';
 import { canEverFit } from '../sizing/chunk-limits.js';
 import type { Rejection } from './chunk-work.js';
 import { guardedCall } from './guarded-call.js';

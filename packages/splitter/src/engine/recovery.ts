@@ -1,4 +1,4 @@
-import type { ChunkErrorKind } from '../errors/chunk-error.js';
+import type { ChunkErrorKind } from '@gearshift/contracts';
 
 /** What ends a run whatever `onFault` says: the rest is not wanted any more. */
 const FINAL: ReadonlySet<ChunkErrorKind> = new Set<ChunkErrorKind>(['aborted', 'deadline-exceeded']);

@@ -1,6 +1,5 @@
-import { expected, requireInteger } from '@gearshift/contracts';
+import { expected, requireInteger, type ChunkErrorKind } from '@gearshift/contracts';
 import { requireFunction, requireLimit } from '../check-limits.js';
-import type { ChunkErrorKind } from '../errors/chunk-error.js';
 
 /** When a chunk that failed is tried again in the same place, before a fallback gets it. */
 export interface RetryOptions {

@@ -1,5 +1,4 @@
-import type { BackendErrorKind } from '@gearshift/contracts';
-import { CHUNK_ERROR_KINDS, type ChunkErrorKind } from './chunk-error.js';
+import { CHUNK_ERROR_KINDS, type BackendErrorKind, type ChunkErrorKind } from '@gearshift/contracts';
 
 /** What a failed call of the caller's function amounts to; a function of the caller's own may know better. */
 export type ClassifyError<E> = (error: E) => ChunkErrorKind | undefined;

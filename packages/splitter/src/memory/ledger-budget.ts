@@ -1,9 +1,9 @@
-import { err, expected, ok, type MemoryReading, type Result } from '@gearshift/contracts';
+import { err, expected, ok, type MemoryBudgetSnapshot, type MemoryReading, type Result } from '@gearshift/contracts';
 import type { Clock } from '../timers.js';
 import { memoryChannel } from '../channels.js';
 import { Inflation } from './inflation.js';
 import { RESERVED, TRACKED, type Ledger } from './ledger.js';
-import type { MemoryBudget, MemoryBudgetSnapshot } from './memory-budget.js';
+import type { MemoryBudget } from './memory-budget.js';
 import { MemoryGauge, type GaugeSettings } from './memory-gauge.js';
 import type { Reservation, ReservationRefusal } from './reservation.js';
 

@@ -1,4 +1,4 @@
-import type { Result } from '@gearshift/contracts';
+import type { MemoryBudgetSnapshot, Result } from '@gearshift/contracts';
 import type { Reservation, ReservationRefusal } from './reservation.js';
 
 /**
@@ -56,21 +56,6 @@ export interface MemoryBudget {
   /** What the source said last; null where it does not tell. */
   lastFreeBytes(): number | null;
   snapshot(): MemoryBudgetSnapshot;
-}
-
-/** A budget at one instant, as frozen plain data. */
-export interface MemoryBudgetSnapshot {
-  readonly name: string;
-  readonly freeBytes: number | null;
-  readonly totalBytes: number | null;
-  readonly capacityBytes: number;
-  readonly availableBytes: number;
-  readonly reservedBytes: number;
-  readonly trackedBytes: number;
-  readonly pressureRatio: number;
-  readonly inflation: number;
-  /** The source failed at the last attempt; figures rest on an older reading that decays. */
-  readonly readingFailed: boolean;
 }
 
 export interface MemoryBudgetOptions {

@@ -1,4 +1,4 @@
-import type { SplitReason } from '../events.js';
+import type { SplitReason } from '@gearshift/contracts';
 import { itemsThatFit, type CheckedLimits } from './chunk-limits.js';
 import type { ChunkSizer } from './chunk-sizer.js';
 

@@ -1,7 +1,7 @@
 // Prints, as JSON, the bytes of the JavaScript heap that single calls allocate. Needs --expose-gc, and a young generation so
 // large that nothing is collected while it counts; `allocation.mjs` starts it that way.
 import { GCProfiler } from 'node:v8';
-import { adaptivePolicy } from '@gearshift/dispatcher';
+import { adaptivePolicy } from '@gearshift/policies';
 import { openFacades } from './facade-executors.mjs';
 import { createFacadeJobs } from './facade-jobs.mjs';
 import { createContext, createSlot, SAMPLES, teach, VIEWS, WORKS } from './policy-inputs.mjs';

@@ -1,4 +1,4 @@
-import { adaptivePolicy, pinnedPolicy, shadowPolicy, thresholdPolicy } from '@gearshift/dispatcher';
+import { adaptivePolicy, pinnedPolicy, shadowPolicy, thresholdPolicy } from '@gearshift/policies';
 import { createTracker } from '@gearshift/tracker';
 import { medianDifferenceNs, takeTurns, timeLoop } from '../take-turns.mjs';
 import { fill, makeLatencies, WINDOW_SIZE } from '../tracker/latencies.mjs';

@@ -1,4 +1,4 @@
-import { adaptivePolicy } from '@gearshift/dispatcher';
+import { adaptivePolicy } from '@gearshift/policies';
 import { attachTracker, createTracker } from '@gearshift/tracker';
 import { medianDifferenceNs, takeTurns } from '../take-turns.mjs';
 import { createContext, createSlot, SAMPLES, teach, VIEWS, WORKS } from './policy-inputs.mjs';

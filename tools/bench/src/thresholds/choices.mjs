@@ -1,5 +1,5 @@
-import { adaptivePolicy, thresholdPolicy } from '@gearshift/dispatcher';
 import { createTrace, simulate, TRACES } from '@gearshift/dispatch-lab';
+import { adaptivePolicy, thresholdPolicy } from '@gearshift/policies';
 
 export const POLICIES = {
   threshold: () => thresholdPolicy(),

@@ -1,5 +1,5 @@
-import { adaptivePolicy, THRESHOLD_DEFAULTS, thresholdPolicy } from '@gearshift/dispatcher';
 import { runScenario, TRACES } from '@gearshift/dispatch-lab';
+import { adaptivePolicy, THRESHOLD_DEFAULTS, thresholdPolicy } from '@gearshift/policies';
 import { createTracker } from '@gearshift/tracker';
 
 const WINDOW_DEFAULT = 100;

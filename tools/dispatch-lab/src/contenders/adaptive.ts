@@ -1,4 +1,4 @@
-import { adaptivePolicy } from '@gearshift/dispatcher';
+import { adaptivePolicy } from '@gearshift/policies';
 import { JUDGED_POLICY } from '../report/goals.js';
 import type { Contender } from './contender.js';
 

@@ -1,4 +1,4 @@
-import { pinnedPolicy } from '@gearshift/dispatcher';
+import { pinnedPolicy } from '@gearshift/policies';
 import type { Contender } from './contender.js';
 
 export const alwaysCpu: Contender = {

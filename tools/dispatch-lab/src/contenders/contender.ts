@@ -1,4 +1,5 @@
-import type { AttemptTracker, DispatchPolicy } from '@gearshift/dispatcher';
+import type { DispatchPolicy } from '@gearshift/contracts';
+import type { AttemptTracker } from '@gearshift/dispatcher';
 
 /** Something that chooses devices, ready to be measured. */
 export interface Contender {

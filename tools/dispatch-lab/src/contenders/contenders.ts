@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
-import type { DispatchPolicy } from '@gearshift/dispatcher';
+import type { DispatchPolicy } from '@gearshift/contracts';
 import { adaptive } from './adaptive.js';
 import { alwaysCpu, alwaysGpu } from './always.js';
 import type { Contender } from './contender.js';

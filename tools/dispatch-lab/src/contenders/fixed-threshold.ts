@@ -1,4 +1,4 @@
-import { THRESHOLD_DEFAULTS } from '@gearshift/dispatcher';
+import { THRESHOLD_DEFAULTS } from '@gearshift/policies';
 import type { Contender } from './contender.js';
 import { findDevices } from './two-devices.js';
 import { withoutState } from './without-state.js';

@@ -1,4 +1,4 @@
-import type { DispatchPolicy, DispatchSample, Work } from '@gearshift/dispatcher';
+import type { DispatchPolicy, DispatchSample, Work } from '@gearshift/contracts';
 import type { Contender } from './contender.js';
 import { findDevices } from './two-devices.js';
 import { withoutState } from './without-state.js';

@@ -1,4 +1,6 @@
-import { thresholdPolicy, type AttemptTracker, type DispatchPolicy } from '@gearshift/dispatcher';
+import type { DispatchPolicy } from '@gearshift/contracts';
+import type { AttemptTracker } from '@gearshift/dispatcher';
+import { thresholdPolicy } from '@gearshift/policies';
 import type { Contender } from './contender.js';
 
 /**

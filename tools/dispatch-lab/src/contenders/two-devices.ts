@@ -1,4 +1,4 @@
-import type { DeviceView } from '@gearshift/dispatcher';
+import type { DeviceView } from '@gearshift/contracts';
 
 /** The devices of the lab by kind: -1 where there is none that accepts the request. */
 export function findDevices(devices: readonly DeviceView[]): { cpu: number; gpu: number } {

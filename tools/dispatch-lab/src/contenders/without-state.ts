@@ -1,5 +1,4 @@
-import { err, ok } from '@gearshift/contracts';
-import type { DispatchPolicy } from '@gearshift/dispatcher';
+import { err, ok, type DispatchPolicy } from '@gearshift/contracts';
 
 /** What a policy of the lab answers when asked for its state: it lives for one simulation and is never saved. */
 export function withoutState(name: string): Pick<DispatchPolicy, 'name' | 'snapshot' | 'export' | 'import'> {

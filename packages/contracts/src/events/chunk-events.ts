@@ -1,0 +1,37 @@
+import type { ChunkAttempt } from '../chunk-attempt.js';
+
+/** Context of the tracing channel `gearshift:chunk`: one call of the caller's function. `result` is there at `asyncEnd`. */
+export interface ChunkEvent {
+  /** The run's `name`. */
+  readonly name: string;
+  readonly chunkIndex: number;
+  readonly start: number;
+  readonly end: number;
+  readonly fallback: boolean;
+  result?: ChunkAttempt;
+}
+
+/** Message of `gearshift:oom`: a chunk ran out of memory. */
+export interface OutOfMemoryEvent {
+  readonly name: string;
+  readonly chunkIndex: number;
+  readonly start: number;
+  readonly end: number;
+  readonly fallback: boolean;
+  /** Bytes that were reserved for it; 0 without a budget. */
+  readonly bytes: number;
+  /** What is done about it: the same again after caches were freed, a smaller chunk, or nothing, at the smallest. */
+  readonly action: 'retry' | 'shrink' | 'give-up';
+}
+
+/** Message of `gearshift:split`: a run does not fit as a whole. At most one per run. */
+export interface SplitEvent {
+  readonly name: string;
+  /** Items in all, and how many of them the first piece has. */
+  readonly total: number;
+  readonly chunkItems: number;
+  /** What decided the size of the first piece, or that a piece ran out of memory. */
+  readonly reason: SplitReason;
+}
+
+export type SplitReason = 'memory' | 'maximum' | 'ceiling' | 'out-of-memory';

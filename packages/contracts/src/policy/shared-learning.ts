@@ -1,0 +1,39 @@
+/** Sums that every thread adds to and every thread reads; a tracker of `@gearshift/tracker` keeps them. */
+export interface SharedLearning {
+  /** The sums of this name, the same in every thread; undefined when there is no room for another name. */
+  sums(name: string): SharedSums | undefined;
+}
+
+/** How many numbers there are under one name. */
+export const SUMS_LENGTH = 256;
+
+/**
+ * Numbers that every thread adds to and every thread reads as one sum: the sufficient statistics of whoever learns from
+ * what all threads measured. A thread sees its own share at once, and those of others as of their last publication; what
+ * was published survives the thread.
+ *
+ * The first 16 numbers are published every time, of the others only the part from the first to the last that was ever
+ * named as changed: what changes most belongs in front. Numbers are taken as they are: a NaN that was published stays in
+ * everybody's total.
+ */
+export interface SharedSums {
+  /**
+   * This thread's share, {@link SUMS_LENGTH} numbers, zeros at first: change it in place, then call {@link changed}. When the
+   * tracker is closed it is zeros again, and what it held counts in the total on.
+   */
+  readonly own: Float64Array;
+  /**
+   * Says that numbers of `own` changed: they are published at the end of the turn, or with what is published before.
+   *
+   * @param from index of the first of them, and `to` of the one after the last. Default: all.
+   * @throws TypeError or RangeError naming the index that is not a whole number from 0 (`to`: from `from`) to the length.
+   */
+  changed(from?: number, to?: number): void;
+  /** Whether others have published anything since this was last asked, or {@link total} was. */
+  hasNews(): boolean;
+  /**
+   * Everybody's, what this thread has not published yet included. Not to be changed; valid until the next call. A thread
+   * that publishes again and again while it is read counts as of an earlier time, until the next call that finds it slower.
+   */
+  total(): Float64Array;
+}

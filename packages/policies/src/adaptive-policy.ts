@@ -1,0 +1,83 @@
+import { expected, requireFinite, requireObject, type DispatchPolicy } from '@gearshift/contracts';
+import { exportKnowledge, importKnowledge } from './adaptive/calibration-state.js';
+import { DeviceChoice } from './adaptive/device-choice.js';
+import { forecastOf, learnedSnapshot } from './adaptive/forecast.js';
+import { Knowledge } from './adaptive/knowledge.js';
+import { TokenBucket } from './adaptive/token-bucket.js';
+
+export interface AdaptivePolicyOptions {
+  /** Share of the time that devices are busy which may be spent on trying the slower-looking one. Default 0.01. */
+  readonly explorationShare?: number | undefined;
+  /** Milliseconds that may be spent on it at once, right from the start. Default 2. */
+  readonly explorationStartMs?: number | undefined;
+  /** Milliseconds that may be saved up for it. Default 20. */
+  readonly explorationCapMs?: number | undefined;
+  /** Devices whose expected times differ by no more than this are as good as each other. Default 0.05. */
+  readonly tieShare?: number | undefined;
+}
+
+export const ADAPTIVE_DEFAULTS = {
+  explorationShare: 0.01,
+  explorationStartMs: 2,
+  explorationCapMs: 20,
+  tieShare: 0.05,
+} as const;
+
+/**
+ * Chooses the device that is expected to finish this request first: for each, the wait, the time to send what it lacks, and
+ * the run, from lines of cost that are fitted while the program runs. It learns what a size, an operation and a transfer
+ * cost, notices devices that change their speed, sends an operand to a device once that has paid for itself, and tries the
+ * device that looks slower now and then, within a budget. docs/adaptive-policy.md has the mathematics.
+ *
+ * It is deterministic: the same requests with the same measurements give the same choices.
+ *
+ * Reasons: `'calibrating'` while a device is unknown, `'resident'`, `'predicted-faster'`, `'invest-upload'`, `'explore'`,
+ * `'queue'`, `'memory'`, `'deadline'`; without a choice `'no-device'`, `'unsupported'`, and `'forced'` for a lone GPU.
+ *
+ * @throws TypeError or RangeError naming the option that is out of its range.
+ */
+export function adaptivePolicy(options: AdaptivePolicyOptions = {}): DispatchPolicy {
+  const checked = checkOptions(options);
+  const tokens = new TokenBucket(checked.explorationShare, checked.explorationStartMs, checked.explorationCapMs);
+  const knowledge = new Knowledge(tokens);
+  const choice = new DeviceChoice(knowledge, tokens, checked.tieShare);
+  return {
+    name: 'adaptive',
+    decide: (work, devices, context, out) => {
+      choice.decide(work, devices, context, out);
+    },
+    observe: (sample) => {
+      knowledge.observe(sample);
+    },
+    observeUpload: (sample) => {
+      knowledge.observeUpload(sample);
+    },
+    share: (learning) => {
+      knowledge.share(learning);
+    },
+    snapshot: () => ({ policy: 'adaptive', options: checked, learned: learnedSnapshot(knowledge, tokens) }),
+    forecast: (operation) => forecastOf(knowledge, operation),
+    export: () => exportKnowledge('adaptive', knowledge),
+    import: (state) => importKnowledge('adaptive', knowledge, state),
+  };
+}
+
+function checkOptions(options: AdaptivePolicyOptions) {
+  requireObject('options', options);
+  const {
+    explorationShare = ADAPTIVE_DEFAULTS.explorationShare,
+    explorationStartMs = ADAPTIVE_DEFAULTS.explorationStartMs,
+    explorationCapMs = ADAPTIVE_DEFAULTS.explorationCapMs,
+    tieShare = ADAPTIVE_DEFAULTS.tieShare,
+  } = options;
+  requireShare('explorationShare', explorationShare);
+  requireFinite('explorationStartMs', explorationStartMs, 0);
+  requireFinite('explorationCapMs', explorationCapMs, 0);
+  requireShare('tieShare', tieShare);
+  return Object.freeze({ explorationShare, explorationStartMs, explorationCapMs, tieShare });
+}
+
+function requireShare(name: string, value: unknown): void {
+  const share = requireFinite(name, value, 0);
+  if (share > 1) throw new RangeError(expected(name, 'a share from 0 to 1', share));
+}

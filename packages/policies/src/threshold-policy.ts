@@ -1,0 +1,112 @@
+import {
+  expected,
+  NO_DEVICE,
+  requireFinite,
+  requireInteger,
+  requireObject,
+  type DeviceView,
+  type DispatchPolicy,
+} from '@gearshift/contracts';
+import { learnsNothing } from './stateless-policy.js';
+
+export interface ThresholdPolicyOptions {
+  /** Fewer rows, candidates or nodes than this stay on the CPU. Default 64. */
+  readonly gpuMinBatchSize?: number | undefined;
+  /** A known speedup below this keeps the work on the CPU. Default 1.5. */
+  readonly gpuSpeedupThreshold?: number | undefined;
+  /** A GPU success rate below this keeps the work on the CPU, in [0, 1]. Default 0.95. */
+  readonly gpuSuccessRateThreshold?: number | undefined;
+  /** Never choose a GPU. Default false. */
+  readonly forceCpu?: boolean | undefined;
+}
+
+/** The original's defaults. The window that speedup and success rate are taken over is the tracker's `windowSize`. */
+export const THRESHOLD_DEFAULTS = {
+  gpuMinBatchSize: 64,
+  gpuSpeedupThreshold: 1.5,
+  gpuSuccessRateThreshold: 0.95,
+  forceCpu: false,
+} as const;
+
+/**
+ * Fixed rules, in the order of the hybrid executor that this project descends from, all judged by one snapshot:
+ *
+ * 1. `forceCpu`: CPU, `'forced'`
+ * 2. batch < `gpuMinBatchSize`: CPU, `'too-small'`
+ * 3. no GPU: CPU, `'no-device'`; none that accepts the request: CPU, `'unsupported'`
+ * 4. 0 < speedup < `gpuSpeedupThreshold`: CPU, `'speedup-low'`
+ * 5. success rate < `gpuSuccessRateThreshold`: CPU, `'success-low'`
+ * 6. otherwise the first GPU that accepts it: `'predicted-faster'`, or `'calibrating'` while no speedup is known
+ *
+ * Without any CPU backend there is nothing to choose: the first GPU that accepts the request, `'forced'`.
+ *
+ * @throws TypeError or RangeError naming the option that is out of its range.
+ */
+export function thresholdPolicy(options: ThresholdPolicyOptions = {}): DispatchPolicy {
+  const { gpuMinBatchSize, gpuSpeedupThreshold, gpuSuccessRateThreshold, forceCpu } = checkOptions(options);
+  return {
+    name: 'threshold',
+    ...learnsNothing('threshold'),
+
+    decide(work, devices, context, out) {
+      const cpu = firstCpu(devices);
+      const gpu = firstSupportedGpu(devices);
+      out.device = cpu;
+      if (cpu === NO_DEVICE) {
+        out.device = gpu;
+        out.reason = gpu === NO_DEVICE ? 'unsupported' : 'forced';
+      } else if (forceCpu) {
+        out.reason = 'forced';
+      } else if (work.batchSize < gpuMinBatchSize) {
+        out.reason = 'too-small';
+      } else if (gpu === NO_DEVICE) {
+        out.reason = hasGpu(devices) ? 'unsupported' : 'no-device';
+      } else if (context.snapshot.speedup > 0 && context.snapshot.speedup < gpuSpeedupThreshold) {
+        out.reason = 'speedup-low';
+      } else if (context.snapshot.successRate < gpuSuccessRateThreshold) {
+        out.reason = 'success-low';
+      } else {
+        out.device = gpu;
+        out.reason = context.snapshot.speedup > 0 ? 'predicted-faster' : 'calibrating';
+      }
+    },
+
+    snapshot: () => ({
+      policy: 'threshold',
+      options: { gpuMinBatchSize, gpuSpeedupThreshold, gpuSuccessRateThreshold, forceCpu },
+    }),
+  };
+}
+
+function checkOptions(options: ThresholdPolicyOptions) {
+  requireObject('options', options);
+  const {
+    gpuMinBatchSize = THRESHOLD_DEFAULTS.gpuMinBatchSize,
+    gpuSpeedupThreshold = THRESHOLD_DEFAULTS.gpuSpeedupThreshold,
+    gpuSuccessRateThreshold = THRESHOLD_DEFAULTS.gpuSuccessRateThreshold,
+    forceCpu = THRESHOLD_DEFAULTS.forceCpu,
+  } = options;
+  requireInteger('gpuMinBatchSize', gpuMinBatchSize, 0);
+  requireFinite('gpuSpeedupThreshold', gpuSpeedupThreshold, 0);
+  requireFinite('gpuSuccessRateThreshold', gpuSuccessRateThreshold, 0);
+  if (gpuSuccessRateThreshold > 1) {
+    throw new RangeError(expected('gpuSuccessRateThreshold', 'a share from 0 to 1', gpuSuccessRateThreshold));
+  }
+  if (typeof forceCpu !== 'boolean') throw new TypeError(expected('forceCpu', 'a boolean', forceCpu));
+  return { gpuMinBatchSize, gpuSpeedupThreshold, gpuSuccessRateThreshold, forceCpu };
+}
+
+function firstCpu(devices: readonly DeviceView[]): number {
+  for (let i = 0; i < devices.length; i++) if (devices[i].kind === 'cpu') return i;
+  return NO_DEVICE;
+}
+
+function firstSupportedGpu(devices: readonly DeviceView[]): number {
+  for (let i = 0; i < devices.length; i++) if (devices[i].kind === 'gpu' && devices[i].supported) return i;
+  return NO_DEVICE;
+}
+
+function hasGpu(devices: readonly DeviceView[]): boolean {
+  for (let i = 0; i < devices.length; i++) if (devices[i].kind === 'gpu') return true;
+  return false;
+}

@@ -1,0 +1,410 @@
+import { describe, expect, it, test } from 'vitest';
+import fc from 'fast-check';
+import { CostLine } from '../src/adaptive/cost-line.js';
+import { DeviceSpeed } from '../src/adaptive/device-speed.js';
+import { genericCost } from '../src/adaptive/generic-cost.js';
+import { opportunityLossMs } from '../src/adaptive/opportunity-loss.js';
+import { ledgerKey, ResidencyLedger } from '../src/adaptive/residency-ledger.js';
+import { addResidual, bucketAt, BUCKET_COUNT, BUCKETS_AT, residualOf } from '../src/adaptive/residual-buckets.js';
+import { SpikeRule } from '../src/adaptive/spike-rule.js';
+import { TokenBucket } from '../src/adaptive/token-bucket.js';
+import { TransferLine } from '../src/adaptive/transfer-line.js';
+import { grown } from '../src/adaptive/uncertainty.js';
+import { scanOf } from './policy-inputs.js';
+
+const SEED = 20_261_123;
+const PROPERTY = { seed: SEED, numRuns: 300 };
+/** From one unit to a day's work, from ten nanoseconds to a day. */
+const units = fc.double({ min: 0, max: 45, noNaN: true }).map((octaves) => 2 ** octaves);
+const ms = fc.double({ min: -5, max: 8, noNaN: true }).map((decades) => 10 ** decades);
+const GPU_PRIOR = genericCost('gpu', scanOf(1000));
+
+function fitted(samples: readonly (readonly [number, number])[], prior = GPU_PRIOR): CostLine {
+  const line = new CostLine('line', prior);
+  for (const [size, time] of samples) {
+    line.refresh(0, 0);
+    line.fit(size, time, Math.log(time / line.predict(size)));
+  }
+  line.refresh(0, 0);
+  return line;
+}
+
+describe('the line of a cost', () => {
+  test('whatever is measured, it predicts a positive time and a finite doubt, at any size', () => {
+    const samples = fc.array(fc.tuple(units, ms), { maxLength: 60 });
+    fc.assert(
+      fc.property(samples, fc.array(units, { minLength: 1, maxLength: 8 }), (measured, sizes) => {
+        const line = fitted(measured);
+        expect(line.fixedMs).toBeGreaterThanOrEqual(0);
+        expect(line.msPerUnit).toBeGreaterThanOrEqual(0);
+        for (const size of sizes) {
+          expect(line.predict(size)).toBeGreaterThan(0);
+          expect(line.predict(size)).toBeLessThan(Infinity);
+          expect(line.variance(size)).toBeGreaterThanOrEqual(0);
+          expect(line.outlierLimit(size)).toBeLessThan(Infinity);
+        }
+      }),
+      PROPERTY,
+    );
+  });
+
+  test('it finds a line that is there, whatever its scale', () => {
+    const fixed = fc.double({ min: -4, max: 2, noNaN: true }).map((decades) => 10 ** decades);
+    const perUnit = fc.double({ min: -11, max: -4, noNaN: true }).map((decades) => 10 ** decades);
+    fc.assert(
+      fc.property(fixed, perUnit, (fixedMs, msPerUnit) => {
+        const elbow = fixedMs / msPerUnit;
+        const sizes = [0.01, 0.1, 0.3, 1, 3, 10, 100].map((share) => share * elbow);
+        const samples = Array.from({ length: 70 }, (_, i) => sizes[i % 7]).map((size) => [
+          size,
+          fixedMs + msPerUnit * size,
+        ]);
+        const line = fitted(samples as [number, number][]);
+        for (const size of sizes) expect(line.predict(size) / (fixedMs + msPerUnit * size)).toBeCloseTo(1, 1);
+      }),
+      PROPERTY,
+    );
+  });
+
+  it('does not magnify the noise of small sizes at large ones', () => {
+    // All of a kernel's fixed time, and a scatter that looks like a slope.
+    const small = [10, 20, 30, 40, 50, 60].map((rows, i) => [scanOf(rows).flops, 0.03 * (1 + 0.05 * i)] as const);
+    const line = fitted([...small, ...small]);
+    expect(line.predict(scanOf(1_000_000).flops)).toBeLessThan(100);
+  });
+
+  it('believes a device that is a thousand times slower than usual ones after two runs', () => {
+    const line = fitted([
+      [1e6, 1000 * (GPU_PRIOR.fixedMs + 1e6 * GPU_PRIOR.msPerUnit)],
+      [1e9, 1000 * (GPU_PRIOR.fixedMs + 1e9 * GPU_PRIOR.msPerUnit)],
+    ]);
+    expect(line.predict(1e8) / (1000 * (GPU_PRIOR.fixedMs + 1e8 * GPU_PRIOR.msPerUnit))).toBeCloseTo(1, 1);
+  });
+
+  it('keeps what large requests taught through a thousand small ones', () => {
+    const line = fitted([1e9, 2e9, 3e9, 5e9].map((size) => [size, 0.03 + size * 1e-8] as const));
+    for (let i = 0; i < 1000; i++) line.fit(1e3 * (1 + (i % 7)), 0.03 * (0.8 + 0.2 * (i % 3)), 0);
+    line.refresh(0, 0);
+    expect(line.fixedMs).toBeCloseTo(0.03, 2);
+    expect(line.msPerUnit * 1e8).toBeCloseTo(1, 1);
+  });
+
+  it('follows a cost that changes', () => {
+    const line = fitted(Array.from({ length: 400 }, (_, i) => [1e6 * (1 + (i % 9)), 1 + (i % 9)] as const));
+    for (let i = 0; i < 1000; i++) line.fit(1e6 * (1 + (i % 9)), 2 * (1 + (i % 9)), 0);
+    line.refresh(0, 0);
+    const ratio = (line.fixedMs + line.msPerUnit * 5e6) / 10;
+    expect(ratio).toBeGreaterThan(0.9);
+    expect(ratio).toBeLessThan(1.05);
+  });
+
+  it('has neither a negative fixed time nor a negative slope where the cost is no line', () => {
+    const sizes = Array.from({ length: 60 }, (_, i) => 10 ** (6 + (i % 4)));
+    const quadratic = fitted(sizes.map((size) => [size, (size / 1e6) ** 2] as const));
+    const falling = fitted(sizes.map((size) => [size, 1e6 / size] as const));
+    for (const line of [quadratic, falling]) {
+      expect(line.fixedMs).toBeGreaterThanOrEqual(0);
+      expect(line.msPerUnit).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  it('doubts sizes far from what it saw more than those it saw', () => {
+    const line = fitted(Array.from({ length: 30 }, (_, i) => [1e6 * (1 + (i % 3)), 1 + 0.1 * (i % 2)] as const));
+    expect(line.variance(1e12)).toBeGreaterThan(10 * line.variance(2e6));
+  });
+});
+
+describe('residual buckets', () => {
+  test('every size has one of them', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, noNaN: true }), (size) => {
+        const at = bucketAt(size);
+        expect(at).toBeGreaterThanOrEqual(BUCKETS_AT);
+        expect(at).toBeLessThanOrEqual(BUCKETS_AT + 3 * (BUCKET_COUNT - 1));
+        expect((at - BUCKETS_AT) % 3).toBe(0);
+      }),
+      PROPERTY,
+    );
+  });
+
+  it('learns a step that a line cannot follow, and nothing beside it', () => {
+    const sums = new Float64Array(256);
+    const at = bucketAt(1e6);
+    for (let i = 0; i < 100; i++) addResidual(sums, at, Math.log(1.6));
+    expect(Math.exp(residualOf(sums, at))).toBeCloseTo(1.6, 1);
+    expect(residualOf(sums, bucketAt(2e6))).toBe(0);
+  });
+
+  it('hardly believes a single run', () => {
+    const sums = new Float64Array(256);
+    addResidual(sums, bucketAt(1e6), 100);
+    expect(residualOf(sums, bucketAt(1e6))).toBeLessThanOrEqual(0.5);
+  });
+});
+
+describe('the speed of a device', () => {
+  const LIMIT = 0.7;
+  const SLOW = Math.log(6);
+
+  function usual(): DeviceSpeed {
+    const speed = new DeviceSpeed('gpu');
+    for (let i = 0; i < 10; i++) speed.observe(0, LIMIT);
+    speed.refresh(0, 0);
+    return speed;
+  }
+
+  test('a spike does not move it, two in a row do', () => {
+    const speed = usual();
+    expect(speed.observe(SLOW, LIMIT)).toBe(false);
+    speed.refresh(0, 0);
+    expect(speed.factor).toBeCloseTo(1, 5);
+    expect(speed.observe(SLOW, LIMIT)).toBe(false);
+    speed.refresh(0, 0);
+    expect(speed.factor).toBeGreaterThan(3);
+  });
+
+  test('spikes that are not in a row never move it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 1, max: 6, noNaN: true }), { maxLength: 40 }), (spikes) => {
+        const speed = usual();
+        for (const spike of spikes) {
+          speed.observe(spike, LIMIT);
+          speed.observe(0, LIMIT);
+          speed.refresh(0, 0);
+          expect(speed.factor).toBeCloseTo(1, 5);
+        }
+      }),
+      PROPERTY,
+    );
+  });
+
+  it('believes a slowdown the more, the longer it lasts', () => {
+    const speed = usual();
+    for (let i = 0; i < 20; i++) {
+      speed.observe(SLOW, LIMIT);
+      speed.refresh(0, 0);
+    }
+    expect(speed.factor).toBeGreaterThan(5);
+    expect(speed.variance).toBeLessThan(0.05);
+  });
+
+  it('believes one fast run after a slow phase', () => {
+    const speed = usual();
+    for (let i = 0; i < 10; i++) {
+      speed.observe(SLOW, LIMIT);
+      speed.refresh(0, 0);
+    }
+    speed.observe(0, LIMIT);
+    speed.refresh(0, 0);
+    expect(speed.factor).toBeCloseTo(1, 5);
+  });
+
+  test('a penalty that nobody confirms fades, the later the more spoke for it', () => {
+    const after = (runs: number, decisions: number): number => {
+      const speed = usual();
+      for (let i = 0; i < runs; i++) {
+        speed.observe(SLOW, LIMIT);
+        speed.refresh(0, 0);
+      }
+      speed.refresh(0, decisions);
+      return speed.factor;
+    };
+    expect(after(2, 0)).toBeGreaterThan(3);
+    expect(after(2, 40)).toBeLessThan(1.02);
+    expect(after(20, 40)).toBeGreaterThan(3);
+    expect(after(20, 1000)).toBeLessThan(1.02);
+  });
+
+  test('it is a finite positive factor, whatever is measured', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: -40, max: 40, noNaN: true })), (deviations) => {
+        const speed = new DeviceSpeed('gpu');
+        for (const [i, deviation] of deviations.entries()) {
+          speed.refresh(0, i);
+          speed.observe(deviation, LIMIT);
+          speed.refresh(0, i);
+          expect(speed.factor).toBeGreaterThan(0);
+          expect(speed.factor).toBeLessThan(1e4);
+        }
+      }),
+      PROPERTY,
+    );
+  });
+});
+
+test('the spike rule asks for two slow runs in a row, or one fast one', () => {
+  const rule = new SpikeRule();
+  expect([0.1, 2, 0.1, 2, 2, 2, -0.5, 2, -2, 2].map((error) => rule.judge(error, 0.7))).toEqual([
+    'usual',
+    'spike',
+    'usual',
+    'spike',
+    'shift',
+    'shift',
+    'usual',
+    'spike',
+    'shift',
+    'spike',
+  ]);
+});
+
+describe('the token bucket', () => {
+  test('never holds more than its cap, and never spends what it has not earned', () => {
+    const step = fc.record({
+      busyMs: fc.double({ min: 0, max: 1e4, noNaN: true }),
+      costMs: fc.double({ min: 0, max: 50, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const tokens = new TokenBucket(0.01, 2, 20);
+        let busyMs = 0;
+        let spentMs = 0;
+        for (const { busyMs: more, costMs } of steps) {
+          tokens.earn(more);
+          busyMs += more;
+          expect(tokens.tokensMs).toBeLessThanOrEqual(20);
+          if (tokens.canAfford(costMs)) {
+            tokens.spend(costMs);
+            spentMs += costMs;
+          }
+          expect(tokens.tokensMs).toBeGreaterThanOrEqual(0);
+          expect(spentMs).toBeLessThanOrEqual(2 + 0.01 * busyMs + 1e-9);
+        }
+      }),
+      PROPERTY,
+    );
+  });
+
+  it('earns a debt back before it spends again', () => {
+    const tokens = new TokenBucket(0.01, 2, 20);
+    tokens.spend(5);
+    expect(tokens.canAfford(0)).toBe(false);
+    tokens.earn(301);
+    expect(tokens.canAfford(0)).toBe(true);
+  });
+
+  it('is not changed by times that are none', () => {
+    const tokens = new TokenBucket(0.01, 2, 20);
+    tokens.earn(NaN);
+    tokens.earn(-5);
+    tokens.spend(NaN);
+    expect(tokens.tokensMs).toBe(2);
+  });
+});
+
+describe('the ledger of residency', () => {
+  test('costs at most twice what knowing the future would have', () => {
+    const losses = fc.array(fc.double({ min: 1e-6, max: 100, noNaN: true }), { maxLength: 60 });
+    fc.assert(
+      fc.property(losses, fc.double({ min: 1e-3, max: 200, noNaN: true }), (lossesMs, priceMs) => {
+        const ledger = new ResidencyLedger(64);
+        let paidMs = 0;
+        let isBought = false;
+        for (const lossMs of lossesMs) {
+          if (isBought) break;
+          isBought = ledger.charge(ledgerKey(7, 1), 0, lossMs, priceMs);
+          paidMs += isBought ? priceMs : lossMs;
+        }
+        const bestMs = Math.min(
+          priceMs,
+          lossesMs.reduce((a, b) => a + b, 0),
+        );
+        expect(paidMs).toBeLessThanOrEqual(2 * bestMs * (1 + 1e-9));
+      }),
+      PROPERTY,
+    );
+  });
+
+  it('grows with each charge and never sells what it has not earned', () => {
+    const ledger = new ResidencyLedger(64);
+    const key = ledgerKey(3, 0);
+    let before = 0;
+    for (let i = 0; i < 9; i++) {
+      expect(ledger.charge(key, 0, 1, 10)).toBe(false);
+      expect(ledger.lossMs(key, 0)).toBeGreaterThan(before);
+      before = ledger.lossMs(key, 0);
+    }
+    expect(ledger.charge(key, 0, 1, 10)).toBe(true);
+    expect(ledger.lossMs(key, 0)).toBe(0);
+  });
+
+  it('follows devices and versions apart', () => {
+    const ledger = new ResidencyLedger(64);
+    ledger.charge(ledgerKey(3, 0), 0, 5, 10);
+    expect(ledger.lossMs(ledgerKey(3, 0), 1)).toBe(0);
+    expect(ledger.lossMs(ledgerKey(3, 1), 0)).toBe(0);
+    expect(ledger.lossMs(ledgerKey(3, 0), 0)).toBe(5);
+  });
+
+  it('still buys for an operand in use while thousands of others pass by once', () => {
+    const ledger = new ResidencyLedger(64);
+    let boughtAt = -1;
+    for (let i = 0; i < 4000 && boughtAt < 0; i++) {
+      ledger.charge(ledgerKey(100 + i, 0), 0, 0.01, 1000);
+      if (i % 10 === 0 && ledger.charge(ledgerKey(1, 0), 0, 1, 10)) boughtAt = i;
+    }
+    expect(boughtAt).toBeGreaterThan(0);
+    expect(boughtAt).toBeLessThan(300);
+  });
+
+  it('lets operands of long ago give way', () => {
+    const ledger = new ResidencyLedger(4);
+    for (let id = 1; id <= 4; id++) ledger.charge(ledgerKey(id, 0), 0, 50, 100);
+    for (let i = 0; i < 2000; i++) ledger.charge(ledgerKey(10 + (i % 8), 0), 0, 1, 1e9);
+    expect(ledger.lossMs(ledgerKey(1, 0), 0)).toBe(0);
+  });
+});
+
+describe('the line of transfers', () => {
+  it('learns latency and bandwidth, and that nothing takes no time', () => {
+    const transfer = new TransferLine('gpu');
+    for (let i = 0; i < 40; i++) {
+      transfer.refresh(0, i);
+      const bytes = 1e4 * 3 ** (i % 8);
+      transfer.observe(bytes, 0.01 + bytes / 1.2e7);
+    }
+    transfer.refresh(0, 40);
+    expect(transfer.predict(0)).toBe(0);
+    expect(transfer.predict(1e6) / (0.01 + 1e6 / 1.2e7)).toBeCloseTo(1, 1);
+  });
+
+  it('is not moved by the first transfer, nor by a lone spike', () => {
+    const transfer = new TransferLine('gpu');
+    const untouched = transfer.predict(1e6);
+    transfer.observe(1e6, 1000);
+    transfer.refresh(0, 0);
+    expect(transfer.predict(1e6)).toBe(untouched);
+    for (let i = 0; i < 20; i++) {
+      transfer.observe(1e6, 0.1);
+      transfer.refresh(0, i);
+    }
+    transfer.observe(1e6, 10);
+    transfer.refresh(0, 20);
+    expect(transfer.predict(1e6)).toBeCloseTo(0.1, 2);
+  });
+});
+
+test('uncertainty grows while nobody looks, up to a limit', () => {
+  expect(grown(0.01, 0)).toBeCloseTo(0.1);
+  expect(grown(0.01, 100)).toBeCloseTo(0.3);
+  expect(grown(0.01, 1e9)).toBe(1.5);
+});
+
+describe('the expected loss of a choice', () => {
+  test('it is between nothing and the time of the choice, and grows with the doubt', () => {
+    fc.assert(
+      fc.property(ms, ms, fc.double({ min: 0, max: 2, noNaN: true }), (chosen, other, doubt) => {
+        const loss = opportunityLossMs(chosen, other, doubt);
+        expect(loss).toBeGreaterThanOrEqual(0);
+        expect(loss).toBeLessThanOrEqual(chosen);
+        expect(opportunityLossMs(chosen, other, doubt + 0.1)).toBeGreaterThanOrEqual(loss * (1 - 1e-9));
+      }),
+      PROPERTY,
+    );
+  });
+
+  it('is nothing where there is no doubt', () => {
+    expect(opportunityLossMs(1, 2, 0)).toBe(0);
+    expect(opportunityLossMs(2, 1, 0)).toBe(1);
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { DispatchPolicy } from '@gearshift/contracts';
+import { adaptivePolicy, pinnedPolicy, shadowPolicy, thresholdPolicy } from '../src/index.js';
+import { choose, CPU, createSharedLearning, GPU, sampleOf, scanOf, teach, trueMs } from './policy-inputs.js';
+
+const SMALL = scanOf(20);
+const LARGE = scanOf(50_000);
+const NO_EXPLORING = { explorationShare: 0, explorationStartMs: 0 };
+
+function taught(): DispatchPolicy {
+  const policy = adaptivePolicy(NO_EXPLORING);
+  teach(policy, [GPU, CPU]);
+  return policy;
+}
+
+it('does what the acting policy does, and nothing that the other would', () => {
+  const shadow = shadowPolicy(pinnedPolicy('cpu'), pinnedPolicy('cuda:0'));
+  expect(choose(shadow, LARGE, [GPU, CPU])).toMatchObject({ id: 'cpu', reason: 'forced' });
+});
+
+it('says how often the other differs and what that would have cost', () => {
+  const shadow = shadowPolicy(taught(), pinnedPolicy('cpu'));
+  choose(shadow, SMALL, [GPU, CPU]);
+  choose(shadow, LARGE, [GPU, CPU]);
+  const { learned } = shadow.snapshot();
+  expect(learned).toMatchObject({ decisions: 2, agreed: 1, scored: 1, watching: { policy: 'pinned' } });
+  const lostMs = trueMs(CPU, LARGE) - trueMs(GPU, LARGE);
+  expect((learned as { savedMs: number }).savedMs / -lostMs).toBeCloseTo(1, 1);
+});
+
+it('asks the watching policy for times where the acting one expects none', () => {
+  const shadow = shadowPolicy(pinnedPolicy('cpu'), taught());
+  choose(shadow, LARGE, [GPU, CPU]);
+  const savedMs = trueMs(CPU, LARGE) - trueMs(GPU, LARGE);
+  expect((shadow.snapshot().learned as { savedMs: number }).savedMs / savedMs).toBeCloseTo(1, 1);
+});
+
+it('scores nothing where nobody expects a time', () => {
+  const shadow = shadowPolicy(pinnedPolicy('cpu'), pinnedPolicy('cuda:0'));
+  choose(shadow, LARGE, [GPU, CPU]);
+  expect(shadow.snapshot().learned).toMatchObject({ decisions: 1, agreed: 0, scored: 0, savedMs: 0 });
+});
+
+it('lets both learn from what was run', () => {
+  const acting = adaptivePolicy(NO_EXPLORING);
+  const watching = adaptivePolicy(NO_EXPLORING);
+  teach(shadowPolicy(acting, watching), [GPU, CPU]);
+  const transfer = { deviceId: 'cuda:0', operandId: 1, bytes: 1e6, latencyMs: 0.1, nowMs: 0 };
+  shadowPolicy(acting, watching).observeUpload?.(transfer);
+  expect(watching.export()).toEqual(acting.export());
+  expect(choose(acting, LARGE, [GPU, CPU]).id).toBe('cuda:0');
+});
+
+it('shares, exports and imports for the acting policy alone', () => {
+  const common = createSharedLearning();
+  const shadow = shadowPolicy(adaptivePolicy(NO_EXPLORING), adaptivePolicy(NO_EXPLORING));
+  shadow.share?.(common.thread());
+  teach(shadow, [GPU, CPU]);
+  const fresh = adaptivePolicy(NO_EXPLORING);
+  fresh.share?.(common.thread());
+  expect(choose(fresh, LARGE, [GPU, CPU]).predictedMs / trueMs(GPU, LARGE)).toBeCloseTo(1, 1);
+  const [{ devices }] = fresh.forecast?.('top-k')?.shapes ?? [];
+  expect(devices).toEqual(shadow.forecast?.('top-k')?.shapes[0].devices);
+
+  expect(shadow.export().policy).toBe('adaptive');
+  expect(shadowPolicy(adaptivePolicy(), thresholdPolicy()).import(shadow.export()).ok).toBe(true);
+  expect(shadowPolicy(thresholdPolicy(), adaptivePolicy()).import(shadow.export()).ok).toBe(false);
+});
+
+it('goes with policies that learn nothing', () => {
+  const shadow = shadowPolicy(thresholdPolicy(), pinnedPolicy('cpu'));
+  shadow.observe(sampleOf(CPU, SMALL, 1));
+  shadow.observeUpload?.({ deviceId: 'cuda:0', operandId: 1, bytes: 1, latencyMs: 1, nowMs: 0 });
+  shadow.share?.(createSharedLearning().thread());
+  expect(shadow.forecast?.('top-k')).toBeUndefined();
+});
+
+describe('refuses what is no policy', () => {
+  it.each([
+    ['acting', null, thresholdPolicy()],
+    ['watching', thresholdPolicy(), {}],
+  ])('%s', (name, acting, watching) => {
+    expect(() => shadowPolicy(acting as never, watching as never)).toThrow(TypeError);
+    expect(() => shadowPolicy(acting as never, watching as never)).toThrow(name);
+  });
+});
