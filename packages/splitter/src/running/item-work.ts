@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { ItemFunction } from '../process-in-chunks.js';
 import type { ChunkWork, Rejection } from './chunk-work.js';
 
