@@ -1,13 +1,4 @@
 export {
-  expected,
-  requireExpectedUses,
-  requireFinite,
-  requireFloat32Array,
-  requireInteger,
-  requireObject,
-  requireUint32Array,
-} from './arguments.js';
-export {
   DECISION_REASONS,
   type AttemptOutcome,
   type AttemptReport,
@@ -28,7 +19,7 @@ export {
   type SyncBackend,
   type UnsupportedReason,
 } from './backend.js';
-export { CHANNELS, TRACING_CHANNELS } from './channels.js';
+export { CHANNELS, TRACING_CHANNELS, type ChannelMessages, type TracingContexts } from './channels.js';
 export { CHUNK_ERROR_KINDS, type ChunkAttempt, type ChunkErrorKind } from './chunk-attempt.js';
 export { BREAKER_STATES, type BreakerCause, type BreakerEvent, type BreakerState } from './events/breaker-event.js';
 export type { ChunkEvent, OutOfMemoryEvent, SplitEvent, SplitReason } from './events/chunk-events.js';
@@ -53,7 +44,6 @@ export {
   type MatrixOptions,
   type VectorMatrix,
 } from './matrix.js';
-export { nextOperandId } from './operand-id.js';
 export {
   METRICS,
   OPERATIONS,
@@ -75,13 +65,7 @@ export {
   prepareSpreadActivation,
   prepareTopK,
 } from './prepare.js';
-export {
-  isPrepared,
-  type PreparedCosineSimilarity,
-  type PreparedRequest,
-  type PreparedSpreadActivation,
-  type PreparedTopK,
-} from './prepared.js';
+export type { PreparedCosineSimilarity, PreparedRequest, PreparedSpreadActivation, PreparedTopK } from './prepared.js';
 export { NO_DEVICE, type DecisionContext, type DecisionSlot, type DeviceView } from './policy/decision-context.js';
 export type { DispatchPolicy, PolicyImportError, PolicySnapshot, PolicyState } from './policy/dispatch-policy.js';
 export type { DispatchSample, UploadSample } from './policy/dispatch-sample.js';
@@ -90,5 +74,5 @@ export type { DeviceForecast, OperationForecast, ShapeForecast, SizeForecast } f
 export { SUMS_LENGTH, type SharedLearning, type SharedSums } from './policy/shared-learning.js';
 export { WORK_SHAPES, type Work, type WorkShape } from './policy/work.js';
 export { compareRanked, mergeRanked, type RankedList } from './ranking.js';
-export { allErrors, err, firstError, ok, unwrap, type Result } from './result.js';
+export { err, ok, unwrap, type Result } from './result.js';
 export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

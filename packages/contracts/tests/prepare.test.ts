@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import {
   createMatrix,
   graphFromEdges,
-  isPrepared,
   prepareCosineSimilarity,
   prepareOperand,
   prepareRequest,
@@ -13,6 +12,7 @@ import {
   type SpreadActivationRequest,
   type TopKRequest,
 } from '../src/index.js';
+import { isPrepared } from '../src/prepared.js';
 
 // What bad arguments are answered with is checked for every backend by the contract suite; here is the rest.
 const matrix = () => createMatrix(Float32Array.of(1, 2, 3, 4, 5, 6), { dimensions: 2 });

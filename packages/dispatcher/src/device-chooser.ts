@@ -1,5 +1,4 @@
 import {
-  expected,
   NO_DEVICE,
   type Backend,
   type BreakerState,
@@ -15,6 +14,7 @@ import {
   type PreparedRequest,
   type Work,
 } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import { acceptsRequest } from './accepts-request.js';
 import { missingBytes } from './bytes-to-upload.js';

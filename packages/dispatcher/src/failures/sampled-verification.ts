@@ -1,12 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import {
-  requireInteger,
-  type Backend,
-  type Mismatch,
-  type PreparedRequest,
-  type TopKOutput,
-  type VerifyEvent,
-} from '@gearshift/contracts';
+import type { Backend, Mismatch, PreparedRequest, TopKOutput, VerifyEvent } from '@gearshift/contracts';
+import { requireInteger } from '@gearshift/contracts/internal';
 import { SampleSequence } from './sample-sequence.js';
 import { verifyChannel } from '../channels.js';
 import { verifyRanking } from './verify-ranking.js';

@@ -1,12 +1,5 @@
-import {
-  expected,
-  requireObject,
-  type AttemptReport,
-  type PartialAnswer,
-  type PreparedRequest,
-  type TopKOutput,
-  type Work,
-} from '@gearshift/contracts';
+import type { AttemptReport, PartialAnswer, PreparedRequest, TopKOutput, Work } from '@gearshift/contracts';
+import { expected, requireObject } from '@gearshift/contracts/internal';
 import { outputFor } from '../output-for.js';
 import type { UnfinishedRun } from './device-turn.js';
 

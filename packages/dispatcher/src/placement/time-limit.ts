@@ -1,4 +1,4 @@
-import { expected, requireObject } from '@gearshift/contracts';
+import { expected, requireObject } from '@gearshift/contracts/internal';
 import type { RunOptions } from '../dispatcher.js';
 import type { Timers } from '../failures/timers.js';
 import { allowManyListeners } from './many-listeners.js';
