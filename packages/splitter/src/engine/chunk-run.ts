@@ -11,7 +11,7 @@ import { Lane, type LaneOptions, type ReservedChunk } from './lane.js';
 import { afterOutOfMemory, waitForMemory } from './memory-wait.js';
 import { fallbackMayHelp, isEndOfLane, othersMaySucceed } from './recovery.js';
 import { RunLimit } from './run-limit.js';
-import type { CheckedRun } from './run-options.js';
+import type { CheckedRun, EngineOptions } from './run-options.js';
 import { WorkQueue, type QueuedRange } from './work-queue.js';
 
 /** Runs the work on the lanes, the first of which is preferred, and resumes `earlier` where it is given. */
@@ -47,7 +47,7 @@ export interface EarlierRun {
 export class ChunkRun<V, E, O> {
   readonly #work: ChunkWork<V, O>;
   readonly #lanes: readonly Lane<V, E>[];
-  readonly #run: CheckedRun;
+  readonly #run: EngineOptions;
   readonly #limit: RunLimit;
   readonly #done: DoneRanges;
   readonly #log: AttemptLog;
@@ -69,7 +69,7 @@ export class ChunkRun<V, E, O> {
   constructor(
     work: ChunkWork<V, O>,
     lanes: readonly LaneOptions<V, E>[],
-    run: CheckedRun,
+    run: EngineOptions,
     limit: RunLimit,
     earlier?: EarlierRun,
   ) {
@@ -151,7 +151,7 @@ export class ChunkRun<V, E, O> {
   async #attempt(lane: Lane<V, E>, chunk: ReservedChunk, chunkIndex: number): Promise<Judgement | null> {
     if (!chunkChannel.hasSubscribers) return this.#call(lane, chunk, chunkIndex);
     const { start, end } = chunk;
-    const event = { name: this.#run.name, chunkIndex, start, end, fallback: lane.isFallback };
+    const event = { name: lane.options.name, chunkIndex, start, end, fallback: lane.isFallback };
     let judgement: Judgement | null = null;
     await chunkChannel.tracePromise(async () => {
       judgement = await this.#call(lane, chunk, chunkIndex);
@@ -278,7 +278,7 @@ export class ChunkRun<V, E, O> {
     action: OutOfMemoryEvent['action'],
   ): void {
     if (!oomChannel.hasSubscribers) return;
-    const where = { name: this.#run.name, chunkIndex, start, end, fallback: lane.isFallback };
+    const where = { name: lane.options.name, chunkIndex, start, end, fallback: lane.isFallback };
     const event: OutOfMemoryEvent = { ...where, bytes: reservation?.bytes ?? 0, action };
     oomChannel.publish(event);
   }

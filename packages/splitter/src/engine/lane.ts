@@ -9,6 +9,8 @@ import type { ChunkCall } from './chunk-work.js';
 
 /** A place where items can be done: a function, what it may take, and how its failures are judged. */
 export interface LaneOptions<V, E> {
+  /** Used in events. */
+  readonly name: string;
   readonly call: ChunkCall<V, E>;
   readonly limits: CheckedLimits;
   readonly classifyError: ClassifyError<unknown> | undefined;

@@ -22,7 +22,7 @@ export interface MemoryLimits {
 const MOST_PIECES = 1024;
 
 /** What the requests on one GPU may take of its memory, and what running out of it has taught. */
-export class DeviceMemory {
+export class GpuMemory {
   readonly budget: MemoryBudget;
   readonly #clock: () => number;
   /** A piece that takes the rows along runs out of memory at another size than one whose rows are there. */

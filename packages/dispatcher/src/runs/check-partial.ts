@@ -8,7 +8,7 @@ import {
   type Work,
 } from '@gearshift/contracts';
 import { outputFor } from '../output-for.js';
-import type { UnfinishedRun } from './device-turn.js';
+import type { UnfinishedRun } from './request-run.js';
 
 /** An unfinished answer, as what is left to do of a request. */
 export interface CheckedPartial {
