@@ -34,6 +34,8 @@ export interface Choice {
   readonly probe: boolean;
   /** Expected latency without waiting for others; NaN where there is no prediction. */
   readonly serviceMs: number;
+  /** Expected latency on the next best device; NaN where there is no prediction. */
+  readonly alternativeMs: number;
   /** What the choice is believed to save against the next best device; NaN where that is unknown. */
   readonly savingMs: number;
 }
@@ -174,6 +176,7 @@ export class DeviceChooser {
       keep,
       probe,
       serviceMs: predictedMs - this.#views[index].queueMs,
+      alternativeMs,
       savingMs: alternativeMs - predictedMs,
     };
   }

@@ -271,7 +271,8 @@ async function runOnDevices(
 ): Promise<Outcome> {
   const end = await run.run(earlier?.unfinished);
   const latencyMs = clock() - startedAtMs;
-  const { reports } = run;
+  // Copied: a chunk that was given up may yet end, and is recorded then, but not in what was returned.
+  const reports = [...run.reports];
   if (end.ok) return completed(job.output, decision, reports, latencyMs);
   const kind = limit.reasonToStop() ?? (end.isShortOfMemory ? 'out-of-memory' : failureOf(reports));
   return runFailure(kind, decision, reports, latencyMs, partialOf(end, job, reports, earlier));

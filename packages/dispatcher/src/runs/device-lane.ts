@@ -1,6 +1,7 @@
 import type { BackendError, Result, Work } from '@gearshift/contracts';
 import { checkLimits, type LaneOptions } from '@gearshift/splitter/engine';
 import type { Device } from '../devices/device.js';
+import { MOST_CHUNKS } from '../devices/gpu-memory.js';
 import { missingBytes } from '../devices/missing-bytes.js';
 import type { Job, Output } from '../attempts/job.js';
 
@@ -15,6 +16,8 @@ export interface DeviceLaneOptions {
   readonly call: DeviceCall;
   /** Never cut: a request that cannot be cut along its items. */
   readonly isWhole: boolean;
+  /** The call for these items writes into the request's own output; others have memory of their own, and may be given up. */
+  readonly writesInPlace: (start: number, end: number) => boolean;
   /** Whether the device takes work now. */
   readonly isOpen: () => boolean;
   /** A backend threw what is a caller's mistake by its contract. */
@@ -28,7 +31,8 @@ export function deviceLane(device: Device, options: DeviceLaneOptions): LaneOpti
   const { guard } = device;
   const { job, call, isOpen, isCallersMistake, bytesToFree } = options;
   const { work } = job;
-  const limits = guard === undefined ? {} : guard.memory.limitsFor(work, holdsOperand(device, job));
+  const minChunkItems = Math.ceil(work.batchSize / MOST_CHUNKS);
+  const limits = guard === undefined ? { minChunkItems } : guard.memory.limitsFor(work, holdsOperand(device, job));
   return {
     name: device.backend.id,
     call,
@@ -39,9 +43,9 @@ export function deviceLane(device: Device, options: DeviceLaneOptions): LaneOpti
       const { kind } = error as BackendError;
       return kind === 'invalid-input' || kind === 'unsupported' ? 'chunk-failed' : undefined;
     },
-    // Each attempt has a limit of its own, made from its prediction, and settles soon after an abort.
+    // Each attempt has a limit of its own, made from its prediction.
     chunkTimeoutMs: Infinity,
-    settlesWhenAborted: true,
+    settlesWhenAborted: options.writesInPlace,
     freeIdleMemory: guard === undefined ? undefined : () => guard.residents.makeRoom(bytesToFree()),
     isOpen,
   };

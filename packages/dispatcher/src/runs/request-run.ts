@@ -8,7 +8,7 @@ import {
   type Result,
 } from '@gearshift/contracts';
 import { planChunks, type ChunkError, type Timers } from '@gearshift/splitter';
-import { ChunkRun, RUN_DEFAULTS, type ChunkWork, type LaneOptions, type RunLimit } from '@gearshift/splitter/engine';
+import { checkPartial, ChunkRun, RUN_DEFAULTS, type ChunkWork, type LaneOptions, type RunLimit } from '@gearshift/splitter/engine';
 import type { AttemptRunner } from '../attempts/attempt-runner.js';
 import { isCallersMistake } from '../attempts/check-answer.js';
 import { hangLimitMs, type checkHangLimits } from '../attempts/hang-limit.js';
@@ -57,6 +57,8 @@ const ENGINE_OPTIONS = {
   memoryWaitMs: RUN_DEFAULTS.memoryWaitMs,
   operands: [],
 } as const;
+
+const NO_ATTEMPTS = { output: null, attempts: [], attemptCount: 0, operands: [] };
 
 const DONE: RunEnd = { ok: true };
 const NOTHING_DONE: RunEnd = { ok: false, partial: null, isShortOfMemory: false };
@@ -109,6 +111,7 @@ export class RequestRun {
         await this.#keepOperand(device.guard);
         if (this.#limit.reasonToStop() !== null) return NOTHING_DONE;
       }
+      this.#use(device);
       const end = await (hopsOf(this.#job.request) === 1
         ? this.#runStage({ job: this.#job, isWhole: true, predictedMs: serviceMs, unfinished }, this.#devices, false)
         : this.#runHops(unfinished));
@@ -178,7 +181,7 @@ export class RequestRun {
     const lanes = devices.map((device, index) => this.#laneOf(device, index, devices, stage, piecesOf, neverCut));
     const { clock, timers } = this.#context;
     const options = { ...ENGINE_OPTIONS, name: devices[0].backend.id, clock, timers };
-    const earlier = unfinished && { done: unfinished.done, attempts: [], attemptCount: 0 };
+    const earlier = unfinished && checkPartial({ ...NO_ATTEMPTS, ...unfinished });
     const run = new ChunkRun(work, lanes, options, this.#limit, earlier);
     const result = await run.start(unfinished?.remaining ?? [{ start: 0, end: total }]);
     this.#blameForMemory(devices, result);
@@ -200,22 +203,23 @@ export class RequestRun {
     isWhole: boolean,
   ): LaneOptions<ChunkAnswer, BackendError> {
     const { guard } = device;
+    this.#use(device);
     const isOnly = devices.length === 1;
     const isChosen = device === this.#choice.device;
     const last = index === devices.length - 1;
     const total = stage.job.work.batchSize;
     let bytesToFree = Infinity;
+    const isWholeStage = (start: number, end: number) =>
+      stage.isWhole && start === 0 && end === total && stage.unfinished === undefined;
     const call = async (start: number, end: number, signal: AbortSignal): Promise<Result<ChunkAnswer, BackendError>> => {
-      const isAll = stage.isWhole && start === 0 && end === total && stage.unfinished === undefined;
+      const isAll = isWholeStage(start, end);
       const job = isAll ? stage.job : pieceJob(piecesOf(), start, end, signal);
       const predictedMs = isChosen ? (stage.predictedMs * (end - start)) / total : NaN;
-      this.#enterQueue(device, predictedMs);
-      this.#use(device);
+      this.#enterQueue(device, isChosen ? predictedMs : (this.#choice.alternativeMs * (end - start)) / total);
       const probe = isChosen && this.#mayProbe;
       if (isChosen) this.#mayProbe = false;
-      const fallback = !isChosen && this.reports.length > 0;
       try {
-        const report = await this.#context.attempts.run(device, job, { fallback, last, probe, predictedMs });
+        const report = await this.#context.attempts.run(device, job, { fallback: !isChosen, last, probe, predictedMs });
         this.reports.push(report);
         if (report.outcome === 'success') return ok(isAll ? null : job.output);
         const error = report.error as BackendError;
@@ -231,6 +235,7 @@ export class RequestRun {
       job: stage.job,
       call,
       isWhole,
+      writesInPlace: isWholeStage,
       isOpen: () => guard === undefined || isOnly || (isChosen && this.#mayProbe) || guard.breaker.state === 'closed',
       isCallersMistake: () => this.#mistake !== undefined,
       bytesToFree: () => bytesToFree,

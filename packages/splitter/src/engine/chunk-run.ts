@@ -118,7 +118,8 @@ export class ChunkRun<V, E, O> {
     }
     this.#queue.absorbNeighbours(range, (other) => this.#laneFor(other) === lane);
     const { start, end } = range;
-    const stop = (await this.#pauseIfAsked()) ?? this.#whyStop();
+    if (this.#pausedUntilMs > 0) await this.#waitForPause();
+    const stop = this.#whyStop();
     if (stop !== null) return this.#giveUp(this.#failed(stop, range, end, lane));
     const chunk =
       lane.take(start, end, range.mostItems) ??
@@ -169,7 +170,7 @@ export class ChunkRun<V, E, O> {
     const settled = await guardedCall((signal) => call(start, end, signal), {
       signal: this.#limit.signal,
       limitMs: chunkTimeoutMs,
-      abortGraceMs: settlesWhenAborted ? Infinity : 0,
+      abortGraceMs: settlesWhenAborted(start, end) ? Infinity : 0,
       timers,
     });
     if (settled.how === 'given-up') reservation?.releaseAfter(settled.late);
@@ -237,15 +238,13 @@ export class ChunkRun<V, E, O> {
     this.#chunks += 1;
   }
 
-  /** Waits as long as an error asked for, and looks whether the run has to end meanwhile. */
-  async #pauseIfAsked(): Promise<Rejection | null> {
-    while (this.#pausedUntilMs > 0) {
+  /** Waits as long as an error asked for, or until the run has to end. */
+  async #waitForPause(): Promise<void> {
+    for (;;) {
       const leftMs = this.#pausedUntilMs - this.#run.clock();
-      const stop = this.#whyStop();
-      if (leftMs <= 0 || stop !== null) return stop;
+      if (leftMs <= 0 || this.#whyStop() !== null) return;
       await this.#limit.pause(leftMs);
     }
-    return null;
   }
 
   #whyStop(): Rejection | null {

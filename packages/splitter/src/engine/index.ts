@@ -5,4 +5,5 @@ export type { LaneOptions } from './lane.js';
 export { RunLimit, type StopKind } from './run-limit.js';
 export { RUN_DEFAULTS, type CheckedRun } from './run-options.js';
 export { checkLimits, type CheckedLimits } from '../sizing/chunk-limits.js';
+export { checkPartial } from '../errors/check-partial.js';
 export { isTimeable, NODE_TIMERS } from '../timers.js';

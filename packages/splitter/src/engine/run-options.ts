@@ -137,7 +137,7 @@ export function checkLanes<V, E, F>(
   if (freeIdleMemory !== undefined) requireFunction('freeIdleMemory', freeIdleMemory);
   if (classifyError !== undefined) requireFunction('classifyError', classifyError);
   requireLimit('chunkTimeoutMs', chunkTimeoutMs, 0);
-  const shared = { name, classifyError, chunkTimeoutMs, settlesWhenAborted: false, freeIdleMemory, isOpen };
+  const shared = { name, classifyError, chunkTimeoutMs, settlesWhenAborted: never, freeIdleMemory, isOpen };
   const limits = checkLimits(options);
   const lanes: LaneOptions<V, E>[] = [{ ...shared, call: fn, limits }];
   if (fallback !== undefined && (options.onFault ?? 'cpu') === 'cpu') {
@@ -148,6 +148,10 @@ export function checkLanes<V, E, F>(
 
 function isOpen(): boolean {
   return true;
+}
+
+function never(): boolean {
+  return false;
 }
 
 function checkOperands(operands: readonly OperandVersion[]): readonly OperandVersion[] {
