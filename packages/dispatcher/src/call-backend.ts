@@ -1,5 +1,5 @@
 import type { Backend, PreparedRequest, SyncBackend, TopKOutput } from '@gearshift/contracts';
-import type { BackendAnswer } from './backend-answer.js';
+import type { BackendAnswer } from './attempts/check-answer.js';
 
 /*
  * A request and its output belong together: the dispatcher made or checked the output for this very request, which the

@@ -1,6 +1,5 @@
 import {
   NO_DEVICE,
-  type Backend,
   type BreakerState,
   type Decision,
   type DecisionContext,
@@ -16,68 +15,57 @@ import {
 } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 import type { MetricsSnapshot } from '@gearshift/tracker';
-import { acceptsRequest } from './accepts-request.js';
-import { missingBytes } from './bytes-to-upload.js';
-import { type DecisionCounter } from './decision-counts.js';
-import type { AttemptTracker } from './dispatcher.js';
 import { decisionChannel } from './channels.js';
-import type { DeviceMemory } from './placement/device-memory.js';
-import type { DeviceQueue } from './placement/device-queue.js';
-import type { GpuPlace } from './placement/gpu-place.js';
-import type { ResidentSet } from './placement/resident-set.js';
+import { type DecisionCounter } from './decision-counts.js';
+import { acceptsRequest } from './devices/accepts-request.js';
+import type { Device, DeviceGuard } from './devices/device.js';
+import { missingBytes } from './devices/missing-bytes.js';
+import type { AttemptTracker } from './dispatcher.js';
 
-/** Stands in for the policy's name where a synchronous call left no choice. */
+/** Takes the place of the policy's name where a synchronous call left no choice. */
 const FORCED_BY_CALL = 'sync';
 
 export interface Choice {
-  readonly backend: Backend;
+  readonly device: Device;
   readonly decision: Decision;
   /** Send the operand there first, to stay. */
   readonly keep: boolean;
   /** The attempt holds the lease of the device's breaker. */
   readonly probe: boolean;
-  /** Expected latency without waiting for others; NaN where nobody predicted. */
+  /** Expected latency without waiting for others; NaN where there is no prediction. */
   readonly serviceMs: number;
-  /** Expected latency on the next best device; NaN where nobody predicted. */
+  /** Expected latency on the next best device; NaN where there is no prediction. */
   readonly alternativeMs: number;
-  /** What the choice is believed to save against that; NaN where nobody can tell. */
+  /** What the choice is believed to save against the next best device; NaN where that is unknown. */
   readonly savingMs: number;
 }
 
 export interface DeviceChooserOptions {
-  readonly backends: readonly Backend[];
+  readonly devices: readonly Device[];
   readonly policy: DispatchPolicy;
   readonly tracker: AttemptTracker;
   readonly strict: boolean;
-  readonly places: ReadonlyMap<Backend, GpuPlace>;
-  /** Empty where there is but one device: nobody asks how busy it is. */
-  readonly queues: ReadonlyMap<Backend, DeviceQueue>;
   readonly counts: DecisionCounter;
 }
 
 /**
- * Shows the policy the devices and one snapshot, asks the breaker of the device that it chose, and makes a decision of
- * both. What the policy sees is allocated once and filled anew for each request, which is safe because deciding is
- * synchronous.
+ * Shows the policy the devices and one snapshot, asks the breaker of the device that it chose, and makes a decision of both.
+ * What the policy sees is allocated once and filled for each request, which is safe because deciding is synchronous.
  */
 export class DeviceChooser {
-  readonly #backends: readonly Backend[];
+  readonly #devices: readonly Device[];
   readonly #policy: DispatchPolicy;
   readonly #counts: DecisionCounter;
-  readonly #places: readonly (GpuPlace | undefined)[];
-  readonly #queues: readonly (DeviceQueue | undefined)[];
-  readonly #devices: MutableDeviceView[];
-  readonly #moment: Moment;
+  readonly #views: MutableDeviceView[];
+  readonly #context: LazyContext;
   readonly #slot: DecisionSlot = emptySlot();
 
-  constructor({ backends, policy, tracker, strict, places, queues, counts }: DeviceChooserOptions) {
-    this.#backends = backends;
+  constructor({ devices, policy, tracker, strict, counts }: DeviceChooserOptions) {
+    this.#devices = devices;
     this.#policy = policy;
     this.#counts = counts;
-    this.#places = backends.map((backend) => places.get(backend));
-    this.#queues = backends.map((backend) => queues.get(backend));
-    this.#devices = backends.map(viewOf);
-    this.#moment = new Moment(tracker, strict);
+    this.#views = devices.map(viewOf);
+    this.#context = new LazyContext(tracker, strict);
   }
 
   /**
@@ -85,48 +73,55 @@ export class DeviceChooser {
    * @returns the choice, or why no device is allowed.
    */
   choose(request: PreparedRequest, work: Work, nowMs: number, remainingMs: number): Choice | DecisionReason {
-    const moment = this.#moment;
-    moment.begin(work.operation, nowMs, remainingMs);
+    this.#context.begin(work.operation, nowMs, remainingMs);
     /** Why GPUs that are there may not be used, which policies do not know. */
     let absence: DecisionReason | undefined;
-    for (let i = 0; i < this.#devices.length; i++) {
-      const view = this.#devices[i];
-      view.queueMs = this.#queues[i]?.waitMs(nowMs) ?? 0;
-      const place = this.#places[i];
-      if (place === undefined) continue;
-      const { state } = place.breaker;
-      if (state === 'dead') absence = 'device-dead';
-      else if (state === 'isolated') absence ??= 'breaker-open';
-      viewGpu(view, this.#backends[i], place, request, work, state);
+    if (this.#devices.length > 1 || this.#devices[0].guard !== undefined) {
+      absence = this.#look(request, work, nowMs);
     }
     for (;;) {
       const slot = this.#decide(work);
-      const { device } = slot;
-      if (device === NO_DEVICE) {
+      if (slot.device === NO_DEVICE) {
         const reason = isAboutGpus(slot.reason) ? (absence ?? slot.reason) : slot.reason;
         this.#counts.count(work.operation, reason);
         return reason;
       }
-      const place = this.#places[device];
-      if (place === undefined) {
+      const { guard } = this.#devices[slot.device];
+      if (guard === undefined) {
         if (absence !== undefined && isAboutGpus(slot.reason)) slot.reason = absence;
-        return this.#chosen(slot, work, false);
+        return this.#choice(slot, work, false);
       }
-      const admission = place.breaker.admit(this.#missedMs(slot));
+      const admission = guard.breaker.admit(this.#missedMs(slot));
       if (admission === 'probe') slot.reason = 'probe';
-      // In strict mode nobody else may do it, and being refused helps no more than failing.
-      if (admission !== 'block' || moment.strict) return this.#chosen(slot, work, admission === 'probe');
-      const cpu = this.#otherThanGpus(device);
+      // In strict mode no other device may do it, and being refused helps no more than failing.
+      if (admission !== 'block' || this.#context.strict) return this.#choice(slot, work, admission === 'probe');
+      const cpu = this.#otherThanGpus(slot.device);
       if (cpu !== NO_DEVICE) return this.#divert(slot, cpu, work);
-      this.#devices[device].supported = false;
+      this.#views[slot.device].supported = false;
       absence ??= 'breaker-open';
     }
   }
 
   /** The decision of a call that leaves no choice. */
-  force(backend: Backend, work: Work): Decision {
-    this.#moment.begin(work.operation, 0, Infinity);
-    return this.#decided(backend, 'forced', FORCED_BY_CALL, undefined, work);
+  force(device: Device, work: Work): Decision {
+    this.#context.begin(work.operation, 0, Infinity);
+    return this.#decision(device, 'forced', FORCED_BY_CALL, undefined, work);
+  }
+
+  /** Fills the views; returns why a GPU that is there may not be used. */
+  #look(request: PreparedRequest, work: Work, nowMs: number): DecisionReason | undefined {
+    let absence: DecisionReason | undefined;
+    for (let i = 0; i < this.#devices.length; i++) {
+      const device = this.#devices[i];
+      const view = this.#views[i];
+      view.queueMs = device.queue.waitMs(nowMs);
+      if (device.guard === undefined) continue;
+      const { state } = device.guard.breaker;
+      if (state === 'dead') absence = 'device-dead';
+      else if (state === 'isolated') absence ??= 'breaker-open';
+      viewGuarded(view, device, device.guard, request, work, state);
+    }
+    return absence;
   }
 
   #decide(work: Work): DecisionSlot {
@@ -136,9 +131,9 @@ export class DeviceChooser {
     slot.predictedMs = NaN;
     slot.alternativeMs = NaN;
     slot.keep = false;
-    this.#policy.decide(work, this.#devices, this.#moment, slot);
-    if (slot.device !== NO_DEVICE && this.#backends[slot.device] === undefined) {
-      const range = `the index of one of ${this.#backends.length} devices`;
+    this.#policy.decide(work, this.#views, this.#context, slot);
+    if (slot.device !== NO_DEVICE && this.#devices[slot.device] === undefined) {
+      const range = `the index of one of ${this.#devices.length} devices`;
       throw new RangeError(expected(`out.device of the policy '${this.#policy.name}'`, range, slot.device));
     }
     return slot;
@@ -147,10 +142,9 @@ export class DeviceChooser {
   /** Where a blocked GPU was chosen: the CPU, unless another GPU might do, which only the policy can tell. */
   #otherThanGpus(blocked: number): number {
     let cpu = NO_DEVICE;
-    for (let i = 0; i < this.#devices.length; i++) {
-      const { kind, supported } = this.#devices[i];
-      if (i === blocked || !supported) continue;
-      if (kind === 'gpu') return NO_DEVICE;
+    for (let i = 0; i < this.#views.length; i++) {
+      if (i === blocked || !this.#views[i].supported) continue;
+      if (this.#devices[i].guard !== undefined) return NO_DEVICE;
       if (cpu === NO_DEVICE) cpu = i;
     }
     return cpu;
@@ -162,33 +156,33 @@ export class DeviceChooser {
     slot.predictedMs = slot.alternativeMs;
     slot.alternativeMs = NaN;
     slot.keep = false;
-    return this.#chosen(slot, work, false);
+    return this.#choice(slot, work, false);
   }
 
   /** What is lost by not using the device: by prediction, else by the averages of the operation. */
   #missedMs({ predictedMs, alternativeMs }: DecisionSlot): number {
     const predicted = alternativeMs - predictedMs;
     if (!Number.isNaN(predicted)) return predicted;
-    const { cpuAvgMs, gpuAvgMs } = this.#moment.snapshot;
+    const { cpuAvgMs, gpuAvgMs } = this.#context.snapshot;
     return cpuAvgMs > 0 && gpuAvgMs > 0 ? cpuAvgMs - gpuAvgMs : NaN;
   }
 
-  #chosen({ device, reason, predictedMs, alternativeMs, keep }: DecisionSlot, work: Work, probe: boolean): Choice {
-    const backend = this.#backends[device];
-    const told = Number.isNaN(predictedMs) ? undefined : predictedMs;
+  #choice({ device: index, reason, predictedMs, alternativeMs, keep }: DecisionSlot, work: Work, probe: boolean): Choice {
+    const device = this.#devices[index];
+    const shown = Number.isNaN(predictedMs) ? undefined : predictedMs;
     return {
-      backend,
-      decision: this.#decided(backend, reason, this.#policy.name, told, work),
+      device,
+      decision: this.#decision(device, reason, this.#policy.name, shown, work),
       keep,
       probe,
-      serviceMs: predictedMs - this.#devices[device].queueMs,
+      serviceMs: predictedMs - this.#views[index].queueMs,
       alternativeMs,
       savingMs: alternativeMs - predictedMs,
     };
   }
 
-  #decided(
-    backend: Backend,
+  #decision(
+    { backend }: Device,
     reason: DecisionReason,
     policy: string,
     predictedMs: number | undefined,
@@ -197,7 +191,7 @@ export class DeviceChooser {
     const decision: Decision = { backend: backend.id, device: backend.kind, reason, policy, predictedMs };
     this.#counts.count(work.operation, reason);
     if (decisionChannel.hasSubscribers) {
-      const event: DecisionEvent = { decision, work, snapshot: this.#moment.snapshot };
+      const event: DecisionEvent = { decision, work, snapshot: this.#context.snapshot };
       decisionChannel.publish(event);
     }
     return decision;
@@ -216,7 +210,7 @@ interface MutableDeviceView extends DeviceView {
 }
 
 /** As a CPU stays: it shares the caller's memory. */
-function viewOf({ id, kind }: Backend): MutableDeviceView {
+function viewOf({ backend: { id, kind } }: Device): MutableDeviceView {
   return {
     id,
     kind,
@@ -234,11 +228,10 @@ function emptySlot(): DecisionSlot {
   return { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
 }
 
-/** Only GPUs are asked, so that a program without one pays nothing. */
-function viewGpu(
+function viewGuarded(
   view: MutableDeviceView,
-  backend: Backend,
-  { memory, residents }: GpuPlace,
+  { backend }: Device,
+  { memory, residents }: DeviceGuard,
   request: PreparedRequest,
   work: Work,
   state: BreakerState,
@@ -257,13 +250,10 @@ function viewGpu(
   view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
   view.chunks = memory.chunksOf(work, view.holdsOperand);
   const mayKeep =
-    residents.isSending(work.operandId, work.operandVersion) || canKeep(backend, missing, memory, residents);
+    residents.isSending(work.operandId, work.operandVersion) ||
+    // There is room, when copies that are not pinned give way.
+    (backend.makeResident !== undefined && missing <= memory.budget.availableBytes() + residents.evictableBytes);
   view.bytesToKeep = view.holdsOperand ? 0 : mayKeep ? missing : Infinity;
-}
-
-/** Whether there is room, when copies that are not pinned give way. */
-function canKeep(backend: Backend, bytes: number, { budget }: DeviceMemory, { evictableBytes }: ResidentSet): boolean {
-  return backend.makeResident !== undefined && bytes <= budget.availableBytes() + evictableBytes;
 }
 
 function isAboutGpus(reason: DecisionReason): boolean {
@@ -271,7 +261,7 @@ function isAboutGpus(reason: DecisionReason): boolean {
 }
 
 /** Takes the snapshot when the policy first reads it: many decisions need none, and then none is taken. */
-class Moment implements DecisionContext {
+class LazyContext implements DecisionContext {
   readonly strict: boolean;
   nowMs = 0;
   remainingMs = Infinity;

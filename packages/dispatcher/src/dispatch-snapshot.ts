@@ -1,10 +1,9 @@
-import type { Backend, DeviceKind, DispatchPolicy, OperationForecast } from '@gearshift/contracts';
+import type { DeviceKind, DispatchPolicy, OperationForecast } from '@gearshift/contracts';
 import type { MemoryBudgetSnapshot } from '@gearshift/splitter';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
 import type { BreakerSnapshot } from './failures/breaker-snapshot.js';
-import type { DeviceQueue } from './placement/device-queue.js';
-import type { GpuPlace } from './placement/gpu-place.js';
+import type { Device } from './devices/device.js';
 
 /** Raised when a field changes its meaning or goes away. */
 const SNAPSHOT_VERSION = 1;
@@ -34,9 +33,7 @@ export interface DeviceSnapshot {
 }
 
 export interface SnapshotSources {
-  readonly backends: readonly Backend[];
-  readonly places: ReadonlyMap<Backend, GpuPlace>;
-  readonly queues: ReadonlyMap<Backend, DeviceQueue>;
+  readonly devices: readonly Device[];
   readonly policy: DispatchPolicy;
   readonly nowMs: number;
 }
@@ -44,20 +41,19 @@ export interface SnapshotSources {
 export function dispatchSnapshot(
   metrics: MetricsSnapshot,
   decisions: DecisionCounts,
-  { backends, places, queues, policy, nowMs }: SnapshotSources,
+  sources: SnapshotSources,
   operation: string,
 ): DispatchSnapshot {
-  const devices = backends.map((backend): DeviceSnapshot => {
-    const place = places.get(backend);
-    const queue = queues.get(backend);
+  const { policy, nowMs } = sources;
+  const devices = sources.devices.map(({ backend, queue, guard }): DeviceSnapshot => {
     return Object.freeze({
       id: backend.id,
       kind: backend.kind,
-      queueLength: queue?.length ?? 0,
-      queueMs: queue?.waitMs(nowMs) ?? 0,
-      breaker: place?.breaker.snapshot() ?? null,
-      memory: place?.memory.budget.snapshot() ?? null,
-      residency: place === undefined ? null : Object.freeze(place.residents.snapshot()),
+      queueLength: queue.length,
+      queueMs: queue.waitMs(nowMs),
+      breaker: guard?.breaker.snapshot() ?? null,
+      memory: guard?.memory.budget.snapshot() ?? null,
+      residency: guard === undefined ? null : Object.freeze(guard.residents.snapshot()),
     });
   });
   return Object.freeze({

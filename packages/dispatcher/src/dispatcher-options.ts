@@ -1,10 +1,11 @@
 import type { Backend, DispatchPolicy } from '@gearshift/contracts';
 import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatcher.js';
-import { checkHangLimits } from './failures/hang-limit.js';
+import { checkHangLimits } from './attempts/hang-limit.js';
 import { VERIFICATION_DEFAULTS } from './failures/sampled-verification.js';
-import { NODE_TIMERS, type Timers } from './failures/timers.js';
-import type { MemoryLimits } from './placement/device-memory.js';
+import type { Timers } from '@gearshift/splitter';
+import { NODE_TIMERS } from '@gearshift/splitter/engine';
+import type { MemoryLimits } from './devices/gpu-memory.js';
 
 const FALLBACK_MODES: readonly FallbackMode[] = ['cpu', 'never'];
 

@@ -16,9 +16,9 @@ import type { MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
 import type { DispatchSnapshot } from './dispatch-snapshot.js';
 import type { CircuitBreaker } from './failures/circuit-breaker.js';
-import type { HangLimits } from './failures/hang-limit.js';
-import type { Timers } from './failures/timers.js';
-import type { MemoryLimits } from './placement/device-memory.js';
+import type { HangLimits } from './attempts/hang-limit.js';
+import type { Timers } from '@gearshift/splitter';
+import type { MemoryLimits } from './devices/gpu-memory.js';
 
 /**
  * Runs each request on the device that the policy chooses, and on the next one when that fails.

@@ -39,6 +39,6 @@ export {
   type CircuitBreaker,
   type CircuitBreakerOptions,
 } from './failures/circuit-breaker.js';
-export type { HangLimits } from './failures/hang-limit.js';
-export type { Timers } from './failures/timers.js';
-export type { MemoryLimits } from './placement/device-memory.js';
+export type { HangLimits } from './attempts/hang-limit.js';
+export type { Timers } from '@gearshift/splitter';
+export type { MemoryLimits } from './devices/gpu-memory.js';

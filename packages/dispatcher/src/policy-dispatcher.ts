@@ -16,38 +16,36 @@ import {
   type RunError,
   type RunErrorKind,
   type SyncBackend,
-  type TopKOutput,
 } from '@gearshift/contracts';
-import { AttemptRunner, type Job } from './attempt-runner.js';
+import { RunLimit } from '@gearshift/splitter/engine';
+import { AttemptRunner } from './attempts/attempt-runner.js';
+import { ONLY_ATTEMPT, type Job, type Output } from './attempts/job.js';
+import { runChannel } from './channels.js';
 import { DecisionCounter, type DecisionCounts } from './decision-counts.js';
+import { describeWork } from './describe-work.js';
 import { DeviceChooser, type Choice } from './device-chooser.js';
+import { createDevices, type Device } from './devices/device.js';
 import { dispatchSnapshot, type DispatchSnapshot } from './dispatch-snapshot.js';
 import type { ChangeableOptions, Dispatcher, FallbackMode, RunOptions } from './dispatcher.js';
 import { checkDispatcherOptions, type CheckedDispatcherOptions } from './dispatcher-options.js';
-import { runChannel } from './channels.js';
 import type { CircuitBreaker } from './failures/circuit-breaker.js';
 import { SampledVerification } from './failures/sampled-verification.js';
-import { fallbackOrder } from './fallback-order.js';
 import { outputFor } from './output-for.js';
-import { checkPartial } from './placement/check-partial.js';
-import { DeviceQueue } from './placement/device-queue.js';
-import { DeviceRun } from './placement/device-run.js';
-import type { RunMeans, TurnEnd, UnfinishedRun } from './placement/device-turn.js';
-import { gpuPlaces, type GpuPlace } from './placement/gpu-place.js';
-import { timeLimit, type TimeLimit } from './placement/time-limit.js';
-import { runFailure } from './run-failure.js';
-import { describeWork } from './describe-work.js';
+import { checkPartial } from './runs/check-partial.js';
+import { fallbackOrder } from './runs/fallback-order.js';
+import { limitOf } from './runs/limit-of.js';
+import { RequestRun, type RunContext, type RunEnd, type UnfinishedRun } from './runs/request-run.js';
+import { runFailure } from './runs/run-failure.js';
 
-type Output = Float32Array | TopKOutput;
 type Outcome = Result<Completed, RunError>;
 
-/** What hangs together with the options, made anew when they change. */
-interface Equipment {
+/** What depends on the options, made anew when they change. State (devices, sampling, counts) is not part of it. */
+interface RunConfig {
   readonly options: CheckedDispatcherOptions;
   readonly chooser: DeviceChooser;
-  readonly means: RunMeans;
-  /** Who is tried after a backend failed; nobody in strict mode. */
-  readonly standIns: ReadonlyMap<Backend, readonly Backend[]>;
+  readonly context: RunContext;
+  /** For each device, itself and its fallbacks in order; itself alone in strict mode. */
+  readonly orders: ReadonlyMap<Device, readonly Device[]>;
 }
 
 /** What a run that is resumed has done before. */
@@ -61,42 +59,41 @@ interface EarlierRun {
 export class PolicyDispatcher implements Dispatcher {
   readonly backends: readonly Backend[];
   readonly #counts = new DecisionCounter();
-  readonly #places: ReadonlyMap<Backend, GpuPlace>;
-  readonly #queues: ReadonlyMap<Backend, DeviceQueue>;
-  readonly #syncBackend: SyncBackend | undefined;
-  #equipment: Equipment;
+  readonly #devices: readonly Device[];
+  readonly #verification: SampledVerification;
+  readonly #syncDevice: { readonly device: Device; readonly backend: SyncBackend } | undefined;
+  #config: RunConfig;
 
   constructor(options: CheckedDispatcherOptions) {
-    const { backends, memory, clock, timers } = options;
+    const { backends, memory, clock, timers, verifyEveryNth } = options;
     this.backends = backends;
-    this.#places = gpuPlaces(backends, memory, clock, timers);
-    // Where there is but one device, nobody asks how busy it is.
-    this.#queues = new Map(backends.length > 1 ? backends.map((backend) => [backend, new DeviceQueue()]) : []);
-    this.#syncBackend = backends.find(isSyncCpu);
+    this.#devices = createDevices(backends, memory, clock, timers);
+    this.#verification = new SampledVerification(verifyEveryNth, clock);
+    this.#syncDevice = findSyncDevice(this.#devices);
     shareLearning(options);
-    this.#equipment = this.#equip(options);
+    this.#config = this.#configure(options);
   }
 
   get policy(): DispatchPolicy {
-    return this.#equipment.options.policy;
+    return this.#config.options.policy;
   }
 
   get fallback(): FallbackMode {
-    return this.#equipment.options.fallback;
+    return this.#config.options.fallback;
   }
 
   // Inside, all operations share one path, which does not know the exact type of the output. The casts of these three
   // give it back: an output always has the type that belongs to its request.
   run<R extends OperationRequest>(request: R, output?: OutputOf<R>, options?: RunOptions) {
-    return this.#traced(request, () => this.#run(request, output, options)) as Promise<
-      Result<Completed<OutputOf<R>>, RunError>
-    >;
+    const run = () => this.#run(request, output, options);
+    const outcome = runChannel.hasSubscribers ? traced(request, run) : this.#run(request, output, options);
+    return outcome as Promise<Result<Completed<OutputOf<R>>, RunError>>;
   }
 
   resume<R extends OperationRequest>(request: R, partial: PartialAnswer, options?: RunOptions) {
-    return this.#traced(request, () => this.#resume(request, partial, options)) as Promise<
-      Result<Completed<OutputOf<R>>, RunError>
-    >;
+    const run = () => this.#resume(request, partial, options);
+    const outcome = runChannel.hasSubscribers ? traced(request, run) : run();
+    return outcome as Promise<Result<Completed<OutputOf<R>>, RunError>>;
   }
 
   runSync<R extends OperationRequest>(request: R, output?: OutputOf<R>) {
@@ -107,7 +104,7 @@ export class PolicyDispatcher implements Dispatcher {
   }
 
   updateOptions({ policy, fallback, verifyEveryNth, hangLimits }: ChangeableOptions): void {
-    const before = this.#equipment.options;
+    const before = this.#config.options;
     const options = checkDispatcherOptions({
       ...before,
       policy: policy ?? before.policy,
@@ -116,13 +113,13 @@ export class PolicyDispatcher implements Dispatcher {
       hangLimits: hangLimits ?? before.hangLimits,
     });
     if (options.policy !== before.policy) shareLearning(options);
-    this.#equipment = this.#equip(options);
+    this.#verification.everyNth = options.verifyEveryNth;
+    this.#config = this.#configure(options);
   }
 
   snapshot(operation: OperationName): DispatchSnapshot {
-    const { backends } = this;
-    const { tracker, policy, clock } = this.#equipment.options;
-    const sources = { backends, places: this.#places, queues: this.#queues, policy, nowMs: clock() };
+    const { tracker, policy, clock } = this.#config.options;
+    const sources = { devices: this.#devices, policy, nowMs: clock() };
     return dispatchSnapshot(tracker.snapshot(operation), this.#counts.of(operation), sources, operation);
   }
 
@@ -131,58 +128,47 @@ export class PolicyDispatcher implements Dispatcher {
   }
 
   breaker(deviceId: string): CircuitBreaker | undefined {
-    const backend = this.backends.find(({ id }) => id === deviceId);
-    return backend === undefined ? undefined : this.#places.get(backend)?.breaker;
+    return this.#devices.find(({ backend }) => backend.id === deviceId)?.guard?.breaker;
   }
 
   release(operand: Operand): void {
-    for (const backend of this.backends) {
-      const place = this.#places.get(backend);
-      if (place === undefined) backend.release?.(operand);
-      else place.residents.release(operand);
+    for (const { backend, guard } of this.#devices) {
+      if (guard === undefined) backend.release?.(operand);
+      else guard.residents.release(operand);
     }
   }
 
-  #equip(options: CheckedDispatcherOptions): Equipment {
-    const { backends, policy, tracker, fallback, clock, timers, hangLimits } = options;
+  #configure(options: CheckedDispatcherOptions): RunConfig {
+    const { policy, tracker, fallback, clock, timers, hangLimits } = options;
     const strict = fallback === 'never';
-    const places = this.#places;
-    const queues = this.#queues;
-    const attempts = new AttemptRunner({
-      ...options,
-      verification: new SampledVerification(options.verifyEveryNth, clock),
-      breakers: new Map([...places].map(([backend, { breaker }]) => [backend, breaker])),
-    });
+    const devices = this.#devices;
+    const attempts = new AttemptRunner({ ...options, verification: this.#verification });
     return {
       options,
-      chooser: new DeviceChooser({ backends, policy, tracker, strict, places, queues, counts: this.#counts }),
-      means: { attempts, policy, clock, timers, hangLimits, places, queues },
-      standIns: new Map(backends.map((backend) => [backend, strict ? [] : fallbackOrder(backends, backend)])),
+      chooser: new DeviceChooser({ devices, policy, tracker, strict, counts: this.#counts }),
+      context: { attempts, policy, clock, timers, hangLimits },
+      orders: new Map(devices.map((device) => [device, strict ? [device] : fallbackOrder(devices, device)])),
     };
-  }
-
-  #traced(request: OperationRequest, run: () => Promise<Outcome>): Promise<Outcome> {
-    if (!runChannel.hasSubscribers) return run();
-    return runChannel.tracePromise(run, { operation: nameOf(request), sync: false });
   }
 
   async #run(request: OperationRequest, output: Output | undefined, options: RunOptions | undefined): Promise<Outcome> {
     const prepared = prepareRequest(request);
     const target = outputFor(prepared, output);
-    const equipment = this.#equipment;
-    const limit = timeLimit(options, equipment.options.timers);
+    const config = this.#config;
+    const { clock, timers } = config.options;
+    const limit = options === undefined ? undefined : limitOf(options, clock, timers);
     try {
-      const startedAtMs = equipment.options.clock();
-      const ended = limit.ended();
-      if (ended !== null) return runFailure(ended, null, [], 0);
+      const startedAtMs = clock();
+      const stop = limit === undefined ? null : limit.reasonToStop();
+      if (stop !== null) return runFailure(stop, null, [], 0);
       if (prepared.outputLength === 0) return nothingToDo(target);
 
       const work = describeWork(prepared);
       const ownsOutput = output === undefined;
-      const job: Job = { request: prepared, output: target, ownsOutput, work, signal: limit.signal };
-      return await this.#choose(job, limit, startedAtMs, equipment);
+      const job: Job = { request: prepared, output: target, ownsOutput, work, signal: limit?.signal };
+      return await this.#choose(job, limit, startedAtMs, config);
     } finally {
-      limit.release();
+      limit?.release();
     }
   }
 
@@ -190,14 +176,15 @@ export class PolicyDispatcher implements Dispatcher {
     const prepared = prepareRequest(request);
     const work = describeWork(prepared);
     const { output, unfinished, attempts, isOutdated } = checkPartial(prepared, work, partial);
-    const equipment = this.#equipment;
-    const limit = timeLimit(options, equipment.options.timers);
+    const config = this.#config;
+    const { clock, timers } = config.options;
+    const limit = limitOf(options ?? {}, clock, timers);
     try {
-      const startedAtMs = equipment.options.clock();
-      const ended = isOutdated ? 'invalid-input' : limit.ended();
-      if (ended !== null) return runFailure(ended, null, [], 0, partial);
+      const startedAtMs = clock();
+      const stop = isOutdated ? 'invalid-input' : limit.reasonToStop();
+      if (stop !== null) return runFailure(stop, null, [], 0, partial);
       const job: Job = { request: prepared, output, ownsOutput: false, work, signal: limit.signal };
-      return await this.#choose(job, limit, startedAtMs, equipment, { unfinished, attempts, partial });
+      return await this.#choose(job, limit, startedAtMs, config, { unfinished, attempts, partial });
     } finally {
       limit.release();
     }
@@ -207,36 +194,37 @@ export class PolicyDispatcher implements Dispatcher {
   // tenth of a small request.
   #choose(
     job: Job,
-    limit: TimeLimit,
+    limit: RunLimit | undefined,
     startedAtMs: number,
-    equipment: Equipment,
+    { options, chooser, context, orders }: RunConfig,
     earlier?: EarlierRun,
   ): Outcome | Promise<Outcome> {
-    const { options, chooser, means, standIns } = equipment;
-    const choice = chooser.choose(job.request, job.work, startedAtMs, limit.deadlineMs);
+    const choice = chooser.choose(job.request, job.work, startedAtMs, limit === undefined ? Infinity : limit.deadlineMs);
     if (typeof choice === 'string') {
       return runFailure(kindOf(choice), null, [], options.clock() - startedAtMs, earlier?.partial ?? null);
     }
-    const others = standIns.get(choice.backend) ?? [];
-    if (others.length === 0 && choice.backend.kind === 'cpu' && earlier === undefined) {
-      return runAlone(choice, job, limit, startedAtMs, means);
+    const devices = orders.get(choice.device) ?? [choice.device];
+    if (devices.length === 1 && choice.device.guard === undefined && earlier === undefined) {
+      return runAlone(choice, job, limit, startedAtMs, context, this.#devices.length > 1);
     }
-    return runOnDevices(new DeviceRun(choice, job, others, means), choice, job, limit, startedAtMs, means, earlier);
+    const runLimit = limit ?? new RunLimit(undefined, Infinity, options.clock, options.timers);
+    const run = new RequestRun(choice, job, devices, context, runLimit);
+    return runOnDevices(run, choice, job, runLimit, startedAtMs, context, earlier);
   }
 
   #runSync(request: OperationRequest, output: Output | undefined): Outcome {
     const prepared = prepareRequest(request);
     const target = outputFor(prepared, output);
     if (prepared.outputLength === 0) return nothingToDo(target);
-    const backend = this.#syncBackend;
-    if (backend === undefined) return runFailure('unsupported', null, [], 0);
+    if (this.#syncDevice === undefined) return runFailure('unsupported', null, [], 0);
 
-    const { chooser, means } = this.#equipment;
+    const { device, backend } = this.#syncDevice;
+    const { chooser, context } = this.#config;
     const work = describeWork(prepared);
-    const decision = chooser.force(backend, work);
+    const decision = chooser.force(device, work);
     const job: Job = { request: prepared, output: target, ownsOutput: output === undefined, work, signal: undefined };
-    const attempt = means.attempts.runSync(backend, job);
-    // Nothing was decided and nobody waited, so the attempt is the run; each look at a clock costs as much as a short scan.
+    const attempt = context.attempts.runSync(device, backend, job);
+    // No decision and no wait, so the attempt is the run; each look at a clock costs as much as a short scan.
     const { latencyMs } = attempt;
     if (attempt.outcome === 'success') return completed(target, decision, [attempt], latencyMs);
     return runFailure(attempt.outcome, decision, [attempt], latencyMs);
@@ -247,47 +235,48 @@ function shareLearning({ policy, tracker }: CheckedDispatcherOptions): void {
   if (tracker.sums !== undefined) policy.share?.({ sums: (name) => tracker.sums?.(name) });
 }
 
-/** On a CPU that nobody stands in for: a program without a GPU pays for nothing that only GPUs need. */
+function traced(request: OperationRequest, run: () => Promise<Outcome>): Promise<Outcome> {
+  return runChannel.tracePromise(run, { operation: nameOf(request), sync: false });
+}
+
+/** On a CPU without a fallback: a program without a GPU pays for nothing that only GPUs need. */
 async function runAlone(
-  { backend, decision, serviceMs }: Choice,
+  { device, decision, serviceMs }: Choice,
   job: Job,
-  limit: TimeLimit,
+  limit: RunLimit | undefined,
   startedAtMs: number,
-  { attempts, clock, queues }: RunMeans,
+  { attempts, clock }: RunContext,
+  isQueueWanted: boolean,
 ): Promise<Outcome> {
-  const queue = queues.get(backend);
-  const queued = queue?.begin(serviceMs, startedAtMs);
+  const queued = isQueueWanted ? device.queue.begin(serviceMs, startedAtMs) : undefined;
   try {
-    const attempt = await attempts.run(backend, job, ALONE);
+    const attempt = await attempts.run(device, job, ONLY_ATTEMPT);
     const latencyMs = clock() - startedAtMs;
     if (attempt.outcome === 'success') return completed(job.output, decision, [attempt], latencyMs);
-    return runFailure(limit.ended() ?? attempt.outcome, decision, [attempt], latencyMs);
+    return runFailure(limit?.reasonToStop() ?? attempt.outcome, decision, [attempt], latencyMs);
   } finally {
-    if (queued !== undefined) queue?.end(queued, clock());
+    if (queued !== undefined) device.queue.end(queued, clock());
   }
 }
 
-/** On the chosen device and whoever stands in for it. */
+/** On the chosen device and its fallbacks. */
 async function runOnDevices(
-  run: DeviceRun,
+  run: RequestRun,
   { decision }: Choice,
   job: Job,
-  limit: TimeLimit,
+  limit: RunLimit,
   startedAtMs: number,
-  { clock }: RunMeans,
+  { clock }: RunContext,
   earlier: EarlierRun | undefined,
 ): Promise<Outcome> {
-  const end = await (earlier === undefined ? run.run() : run.resume(earlier.unfinished));
+  const end = await run.run(earlier?.unfinished);
   const latencyMs = clock() - startedAtMs;
-  if (end.kind === 'done') return completed(job.output, decision, run.reports, latencyMs);
-  // Copied: a piece that was given up by the caller may yet end, and is recorded then, but not in what was handed back.
+  // Copied: a chunk that was given up may yet end, and is recorded then, but not in what was returned.
   const reports = [...run.reports];
-  const isShortOfMemory = end.kind === 'partial' && end.isShortOfMemory;
-  const kind = limit.ended() ?? (isShortOfMemory ? 'out-of-memory' : failureOf(reports));
+  if (end.ok) return completed(job.output, decision, reports, latencyMs);
+  const kind = limit.reasonToStop() ?? (end.isShortOfMemory ? 'out-of-memory' : failureOf(reports));
   return runFailure(kind, decision, reports, latencyMs, partialOf(end, job, reports, earlier));
 }
-
-const ALONE = { fallback: false, last: true, probe: false, predictedMs: NaN } as const;
 
 function completed(output: Output, decision: Decision, attempts: readonly AttemptReport[], latencyMs: number): Outcome {
   return ok({ output, decision, attempts, latencyMs, phases: attempts.at(-1)?.phases ?? null });
@@ -309,16 +298,21 @@ function failureOf(reports: readonly AttemptReport[]): RunErrorKind {
 
 /** What a resumed run has done at its end, or what the run before had done, if this one added nothing. */
 function partialOf(
-  end: TurnEnd,
+  end: Extract<RunEnd, { ok: false }>,
   { output, request, work }: Job,
   reports: readonly AttemptReport[],
   earlier: EarlierRun | undefined,
 ): PartialAnswer | null {
-  if (end.kind !== 'partial' || end.partial.done.length === 0) return earlier?.partial ?? null;
+  if (end.partial === null) return earlier?.partial ?? null;
   const { done, remaining } = end.partial;
   const attempts = [...(earlier?.attempts ?? []), ...reports];
   const { operandId: id, operandVersion: version } = work;
   return { output, done, remaining, attempts, operation: request.operation, operand: { id, version } };
+}
+
+function findSyncDevice(devices: readonly Device[]): { device: Device; backend: SyncBackend } | undefined {
+  for (const device of devices) if (isSyncCpu(device.backend)) return { device, backend: device.backend };
+  return undefined;
 }
 
 function isSyncCpu(backend: Backend): backend is SyncBackend {

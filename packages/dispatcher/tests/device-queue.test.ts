@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMatrix, unwrap } from '@gearshift/contracts';
-import { DeviceQueue } from '../src/placement/device-queue.js';
+import { DeviceQueue } from '../src/devices/device-queue.js';
 import { inVirtualTime, scriptedPolicy, twoDevices } from './placement-setup.js';
 
 describe('the queue of a device', () => {

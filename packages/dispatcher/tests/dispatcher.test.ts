@@ -23,7 +23,7 @@ describe('a request that succeeds', () => {
       backend: 'cuda:0',
       device: 'gpu',
       outcome: 'success',
-      latencyMs: 1,
+      latencyMs: 2,
       fallback: false,
       phases: PHASES,
       error: undefined,
@@ -33,7 +33,7 @@ describe('a request that succeeds', () => {
         output: SCORES,
         decision: { backend: 'cuda:0', device: 'gpu', reason: 'calibrating', policy: 'threshold' },
         attempts: [attempt],
-        latencyMs: 10,
+        latencyMs: 13,
         phases: PHASES,
       }),
     );

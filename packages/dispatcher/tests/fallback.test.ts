@@ -91,7 +91,7 @@ describe('a GPU that fails', () => {
       error: {
         kind: 'out-of-memory',
         message:
-          'no device succeeded after cuda:0: device-lost (scripted device-lost); cpu: out-of-memory (scripted out-of-memory)',
+          'no device succeeded after cuda:0: device-lost (scripted device-lost); cpu: out-of-memory (scripted out-of-memory); cpu: out-of-memory (scripted out-of-memory)',
         decision: { backend: 'cuda:0', reason: 'calibrating' },
         cause: { kind: 'out-of-memory', backend: 'cpu' },
       },

@@ -16,12 +16,12 @@ import {
 import { pinnedPolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
 import { createFakeGpuBackend, createManualClock, createOracleBackend } from '@gearshift/testing';
-import { AttemptRunner, type Job } from '../src/attempt-runner.js';
-import { checkHangLimits, hangLimitMs } from '../src/failures/hang-limit.js';
-import { HangWatch } from '../src/failures/hang-watch.js';
+import { AttemptRunner } from '../src/attempts/attempt-runner.js';
+import { checkHangLimits, hangLimitMs } from '../src/attempts/hang-limit.js';
+import type { AttemptPlan, Job } from '../src/attempts/job.js';
+import { createDevices } from '../src/devices/device.js';
 import { SampledVerification } from '../src/failures/sampled-verification.js';
-import { NODE_TIMERS } from '../src/failures/timers.js';
-import { createCircuitBreaker, describeWork } from '../src/index.js';
+import { describeWork } from '../src/index.js';
 import { manualTimers } from './manual-timers.js';
 import { PHASES, scriptedBackend, type Act } from './scripted-backend.js';
 
@@ -44,18 +44,24 @@ function setUp(gpu: (clock: ReturnType<typeof createManualClock>) => Backend) {
   const clock = createManualClock();
   const timers = manualTimers(clock);
   const backend = gpu(clock);
-  const breaker = createCircuitBreaker({ device: backend.id, clock: clock.nowMs });
+  const [device] = createDevices([backend], {}, clock.nowMs, timers);
+  const breaker = device.guard?.breaker ?? expect.fail('a GPU has a breaker');
   const attempts: AttemptReport[] = [];
   const samples: DispatchSample[] = [];
-  const runner = new AttemptRunner({
+  const attemptRunner = new AttemptRunner({
     tracker: { record: (attempt) => void attempts.push(attempt), snapshot: () => NO_METRICS },
     policy: { ...pinnedPolicy('fake:0'), observe: (sample) => void samples.push(sample) },
     clock: clock.nowMs,
     timers,
     hangLimits: checkHangLimits({ floorMs: 20, unpredictedMs: 100 }),
     verification: new SampledVerification(0),
-    breakers: new Map([[backend, breaker]]),
   });
+  const runner = {
+    run(on: Backend, job: Job, plan: AttemptPlan) {
+      const target = on === backend ? device : createDevices([on], {}, clock.nowMs, timers)[0];
+      return attemptRunner.run(target, job, plan);
+    },
+  };
   /** Lets time go by in small steps, so that everything happens in its turn. */
   const pass = async (durationMs: number) => {
     for (let i = 0; i < durationMs; i++) {
@@ -302,67 +308,5 @@ describe('samples for the policy', () => {
       { uploadedBytes: 8 + 24, queued: true },
       { uploadedBytes: 8, queued: false },
     ]);
-  });
-});
-
-describe('HangWatch', () => {
-  it('has one timer for any number of attempts, and none that nobody needs once it went off', async () => {
-    const clock = createManualClock();
-    const timers = manualTimers(clock);
-    const watch = new HangWatch(timers, clock.nowMs);
-    const overdue: number[] = [];
-    const entries = Array.from({ length: 100 }, (_, i) => watch.watch(0, 50 + i, () => void overdue.push(i)));
-    await setImmediate();
-    expect([timers.pending(), timers.set()]).toEqual([1, 1]);
-    for (const entry of entries.slice(0, 98)) watch.settled(entry);
-    for (let i = 0; i < 200; i++) {
-      clock.advance(1);
-      await setImmediate();
-    }
-    expect(overdue).toEqual([98, 99]);
-    expect(timers.pending()).toBe(0);
-  });
-
-  it('sets it anew for one that is due earlier, and leaves the old one to nobody', async () => {
-    const clock = createManualClock();
-    const timers = manualTimers(clock);
-    const watch = new HangWatch(timers, clock.nowMs);
-    const overdue: string[] = [];
-    const slow = watch.watch(0, 1000, () => void overdue.push('slow'));
-    watch.watch(0, 10, () => void overdue.push('fast'));
-    watch.hurry(slow, 5);
-    watch.hurry(slow, 500);
-    await setImmediate();
-    expect([timers.pending(), timers.set()]).toEqual([1, 3]);
-    for (let i = 0; i < 12; i++) {
-      clock.advance(1);
-      await setImmediate();
-    }
-    expect(overdue).toEqual(['slow']);
-  });
-
-  it('gives those a turn more who are overdue because the event loop was blocked', async () => {
-    const clock = createManualClock();
-    const watch = new HangWatch(manualTimers(clock), clock.nowMs);
-    const overdue: string[] = [];
-    const entry = watch.watch(0, 50, () => void overdue.push('first'));
-    clock.advance(10_000);
-    await setImmediate();
-    expect(overdue).toEqual([]);
-    watch.settled(entry);
-    clock.advance(10_000);
-    await setImmediate();
-    expect(overdue).toEqual([]);
-  });
-
-  it('works with timers of Node, and leaves none behind that keeps the process alive', async () => {
-    const watch = new HangWatch(NODE_TIMERS, () => performance.now());
-    const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
-    const entry = watch.watch(performance.now(), 60_000, () => {});
-    const during = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
-    watch.settled(entry);
-    const after = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
-    expect([during - before, after - before]).toEqual([1, 0]);
-    await new Promise<void>((resolve) => watch.watch(performance.now(), 1, resolve));
   });
 });

@@ -1,5 +1,5 @@
 import type { ManualClock } from '@gearshift/testing';
-import type { Timers } from '../src/failures/timers.js';
+import type { Timers } from '@gearshift/splitter';
 
 /** Timers that go off when the clock is told to go on. */
 export function manualTimers(clock: ManualClock): Timers & {

@@ -23,7 +23,7 @@ const SLICE_MS = 4;
  * not at all otherwise.
  */
 export class SampledVerification {
-  readonly #everyNth: number;
+  #everyNth: number;
   readonly #clock: () => number;
   readonly #samples = new SampleSequence();
   #untilNext = 1;
@@ -32,6 +32,12 @@ export class SampledVerification {
   constructor(everyNth: number = VERIFICATION_DEFAULTS.everyNth, clock: () => number = () => performance.now()) {
     this.#everyNth = requireInteger('everyNth', everyNth, 0);
     this.#clock = clock;
+  }
+
+  /** Changes how often from now on; what was counted so far stays. */
+  set everyNth(everyNth: number) {
+    this.#everyNth = requireInteger('everyNth', everyNth, 0);
+    this.#untilNext = Math.min(this.#untilNext, Math.max(1, everyNth));
   }
 
   /** Whether it is this result's turn. Counts it. */

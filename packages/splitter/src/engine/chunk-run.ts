@@ -11,7 +11,7 @@ import { Lane, type LaneOptions, type ReservedChunk } from './lane.js';
 import { afterOutOfMemory, waitForMemory } from './memory-wait.js';
 import { fallbackMayHelp, isEndOfLane, othersMaySucceed } from './recovery.js';
 import { RunLimit } from './run-limit.js';
-import type { CheckedRun } from './run-options.js';
+import type { CheckedRun, EngineOptions } from './run-options.js';
 import { WorkQueue, type QueuedRange } from './work-queue.js';
 
 /** Runs the work on the lanes, the first of which is preferred, and resumes `earlier` where it is given. */
@@ -47,7 +47,7 @@ export interface EarlierRun {
 export class ChunkRun<V, E, O> {
   readonly #work: ChunkWork<V, O>;
   readonly #lanes: readonly Lane<V, E>[];
-  readonly #run: CheckedRun;
+  readonly #run: EngineOptions;
   readonly #limit: RunLimit;
   readonly #done: DoneRanges;
   readonly #log: AttemptLog;
@@ -69,7 +69,7 @@ export class ChunkRun<V, E, O> {
   constructor(
     work: ChunkWork<V, O>,
     lanes: readonly LaneOptions<V, E>[],
-    run: CheckedRun,
+    run: EngineOptions,
     limit: RunLimit,
     earlier?: EarlierRun,
   ) {
@@ -118,7 +118,8 @@ export class ChunkRun<V, E, O> {
     }
     this.#queue.absorbNeighbours(range, (other) => this.#laneFor(other) === lane);
     const { start, end } = range;
-    const stop = (await this.#pauseIfAsked()) ?? this.#whyStop();
+    if (this.#pausedUntilMs > 0) await this.#waitForPause();
+    const stop = this.#whyStop();
     if (stop !== null) return this.#giveUp(this.#failed(stop, range, end, lane));
     const chunk =
       lane.take(start, end, range.mostItems) ??
@@ -151,7 +152,7 @@ export class ChunkRun<V, E, O> {
   async #attempt(lane: Lane<V, E>, chunk: ReservedChunk, chunkIndex: number): Promise<Judgement | null> {
     if (!chunkChannel.hasSubscribers) return this.#call(lane, chunk, chunkIndex);
     const { start, end } = chunk;
-    const event = { name: this.#run.name, chunkIndex, start, end, fallback: lane.isFallback };
+    const event = { name: lane.options.name, chunkIndex, start, end, fallback: lane.isFallback };
     let judgement: Judgement | null = null;
     await chunkChannel.tracePromise(async () => {
       judgement = await this.#call(lane, chunk, chunkIndex);
@@ -169,7 +170,7 @@ export class ChunkRun<V, E, O> {
     const settled = await guardedCall((signal) => call(start, end, signal), {
       signal: this.#limit.signal,
       limitMs: chunkTimeoutMs,
-      abortGraceMs: settlesWhenAborted ? Infinity : 0,
+      abortGraceMs: settlesWhenAborted(start, end) ? Infinity : 0,
       timers,
     });
     if (settled.how === 'given-up') reservation?.releaseAfter(settled.late);
@@ -237,15 +238,13 @@ export class ChunkRun<V, E, O> {
     this.#chunks += 1;
   }
 
-  /** Waits as long as an error asked for, and looks whether the run has to end meanwhile. */
-  async #pauseIfAsked(): Promise<Rejection | null> {
-    while (this.#pausedUntilMs > 0) {
+  /** Waits as long as an error asked for, or until the run has to end. */
+  async #waitForPause(): Promise<void> {
+    for (;;) {
       const leftMs = this.#pausedUntilMs - this.#run.clock();
-      const stop = this.#whyStop();
-      if (leftMs <= 0 || stop !== null) return stop;
+      if (leftMs <= 0 || this.#whyStop() !== null) return;
       await this.#limit.pause(leftMs);
     }
-    return null;
   }
 
   #whyStop(): Rejection | null {
@@ -278,7 +277,7 @@ export class ChunkRun<V, E, O> {
     action: OutOfMemoryEvent['action'],
   ): void {
     if (!oomChannel.hasSubscribers) return;
-    const where = { name: this.#run.name, chunkIndex, start, end, fallback: lane.isFallback };
+    const where = { name: lane.options.name, chunkIndex, start, end, fallback: lane.isFallback };
     const event: OutOfMemoryEvent = { ...where, bytes: reservation?.bytes ?? 0, action };
     oomChannel.publish(event);
   }

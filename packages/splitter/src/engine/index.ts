@@ -3,6 +3,7 @@ export type { ChunkCall, ChunkWork, Rejection, RunSummary } from './chunk-work.j
 export { guardedCall, type CallEnd, type CallLimits } from './guarded-call.js';
 export type { LaneOptions } from './lane.js';
 export { RunLimit, type StopKind } from './run-limit.js';
-export { checkRunOptions, type CheckedRun } from './run-options.js';
+export { RUN_DEFAULTS, type CheckedRun } from './run-options.js';
 export { checkLimits, type CheckedLimits } from '../sizing/chunk-limits.js';
+export { checkPartial } from '../errors/check-partial.js';
 export { isTimeable, NODE_TIMERS } from '../timers.js';

@@ -9,13 +9,18 @@ import type { ChunkCall } from './chunk-work.js';
 
 /** A place where items can be done: a function, what it may take, and how its failures are judged. */
 export interface LaneOptions<V, E> {
+  /** Used in events. */
+  readonly name: string;
   readonly call: ChunkCall<V, E>;
   readonly limits: CheckedLimits;
   readonly classifyError: ClassifyError<unknown> | undefined;
   /** Time for one call; Infinity for no limit. */
   readonly chunkTimeoutMs: number;
-  /** A call settles by itself soon after its signal fires, so the run waits for it instead of giving it up. */
-  readonly settlesWhenAborted: boolean;
+  /**
+   * Whether the call for these items settles by itself soon after its signal fires, so that the run waits for it instead of
+   * giving it up; asked before each call.
+   */
+  readonly settlesWhenAborted: (start: number, end: number) => boolean;
   /** Frees memory that nothing uses at the moment; `false` when there was nothing to free. */
   readonly freeIdleMemory: (() => unknown) | undefined;
   /** Whether it takes chunks now; asked before each. */

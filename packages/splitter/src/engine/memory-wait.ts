@@ -4,7 +4,7 @@ import type { Rejection } from './chunk-work.js';
 import { guardedCall } from './guarded-call.js';
 import type { Lane, ReservedChunk } from './lane.js';
 import type { RunLimit } from './run-limit.js';
-import type { CheckedRun } from './run-options.js';
+import type { EngineOptions } from './run-options.js';
 
 /** How often to look whether others have freed memory without an event in this thread. */
 const LOOK_AGAIN_MS = 250;
@@ -19,7 +19,7 @@ export async function waitForMemory<V, E>(
   lane: Lane<V, E>,
   start: number,
   end: number,
-  run: CheckedRun,
+  run: EngineOptions,
   limit: RunLimit,
   whyStop: () => Rejection | null,
 ): Promise<ReservedChunk | Rejection> {
@@ -48,7 +48,7 @@ export async function waitForMemory<V, E>(
 }
 
 /** A function that throws or takes too long freed nothing. */
-async function freeIdleMemory<V, E>(lane: Lane<V, E>, run: CheckedRun, limit: RunLimit): Promise<boolean> {
+async function freeIdleMemory<V, E>(lane: Lane<V, E>, run: EngineOptions, limit: RunLimit): Promise<boolean> {
   const { freeIdleMemory: free, chunkTimeoutMs: limitMs } = lane.options;
   if (free === undefined) return false;
   const end = await guardedCall(() => free(), { signal: limit.signal, limitMs, abortGraceMs: 0, timers: run.timers });
@@ -70,7 +70,7 @@ export async function afterOutOfMemory<V, E>(
   chunk: ReservedChunk,
   laneEnd: number,
   mayRetry: boolean,
-  run: CheckedRun,
+  run: EngineOptions,
   limit: RunLimit,
 ): Promise<OutOfMemoryAction> {
   const items = chunk.end - chunk.start;

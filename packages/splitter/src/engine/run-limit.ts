@@ -8,6 +8,8 @@ export type StopKind = 'aborted' | 'deadline-exceeded';
 export class RunLimit {
   /** Fires when the run has to end; undefined where nothing can end it. */
   readonly signal: AbortSignal | undefined;
+  /** Time for the run from its start; Infinity for no limit. */
+  readonly deadlineMs: number;
   readonly #callerSignal: AbortSignal | undefined;
   readonly #deadlineAtMs: number;
   readonly #clock: Clock;
@@ -21,6 +23,7 @@ export class RunLimit {
     this.#callerSignal = callerSignal;
     this.#clock = clock;
     this.#timers = timers;
+    this.deadlineMs = deadlineMs;
     if (callerSignal !== undefined) allowManyListeners(callerSignal);
     this.#deadlineAtMs = deadlineMs === Infinity ? Infinity : clock() + deadlineMs;
     this.signal = isTimeable(deadlineMs) ? this.#signalWithDeadline(deadlineMs) : callerSignal;

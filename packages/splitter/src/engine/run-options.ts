@@ -72,19 +72,23 @@ export interface RunProgress {
 /** Defaults of {@link ChunkOptions}. */
 export const RUN_DEFAULTS = { chunkTimeoutMs: 60_000, memoryWaitMs: 1000, concurrency: 1 } as const;
 
-/** Checked options of a run, whatever its lanes. */
-export interface CheckedRun {
+/** What the engine has to know of a run besides its lanes and its limit. */
+export interface EngineOptions {
   readonly name: string;
   readonly onFault: OnFault;
   readonly concurrency: number;
   readonly retry: RetryPlan | undefined;
   readonly onProgress: ((progress: RunProgress) => void) | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly deadlineMs: number;
   readonly memoryWaitMs: number;
   readonly operands: readonly OperandVersion[];
   readonly clock: Clock;
   readonly timers: Timers;
+}
+
+/** Checked options of a run. */
+export interface CheckedRun extends EngineOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly deadlineMs: number;
 }
 
 const NO_OPERANDS: readonly OperandVersion[] = Object.freeze([]);
@@ -129,11 +133,11 @@ export function checkLanes<V, E, F>(
   fn: ChunkCall<V, E>,
   fallback: ChunkCall<V, E> | undefined,
 ): LaneOptions<V, E>[] {
-  const { freeIdleMemory, classifyError, chunkTimeoutMs = RUN_DEFAULTS.chunkTimeoutMs } = options;
+  const { name = 'run', freeIdleMemory, classifyError, chunkTimeoutMs = RUN_DEFAULTS.chunkTimeoutMs } = options;
   if (freeIdleMemory !== undefined) requireFunction('freeIdleMemory', freeIdleMemory);
   if (classifyError !== undefined) requireFunction('classifyError', classifyError);
   requireLimit('chunkTimeoutMs', chunkTimeoutMs, 0);
-  const shared = { classifyError, chunkTimeoutMs, settlesWhenAborted: false, freeIdleMemory, isOpen };
+  const shared = { name, classifyError, chunkTimeoutMs, settlesWhenAborted: never, freeIdleMemory, isOpen };
   const limits = checkLimits(options);
   const lanes: LaneOptions<V, E>[] = [{ ...shared, call: fn, limits }];
   if (fallback !== undefined && (options.onFault ?? 'cpu') === 'cpu') {
@@ -144,6 +148,10 @@ export function checkLanes<V, E, F>(
 
 function isOpen(): boolean {
   return true;
+}
+
+function never(): boolean {
+  return false;
 }
 
 function checkOperands(operands: readonly OperandVersion[]): readonly OperandVersion[] {

@@ -19,10 +19,10 @@ export interface MemoryLimits {
 }
 
 /** A request that has to be cut into more pieces than this has no business on the device: each costs a launch. */
-const MOST_PIECES = 1024;
+export const MOST_CHUNKS = 1024;
 
 /** What the requests on one GPU may take of its memory, and what running out of it has taught. */
-export class DeviceMemory {
+export class GpuMemory {
   readonly budget: MemoryBudget;
   readonly #clock: () => number;
   /** A piece that takes the rows along runs out of memory at another size than one whose rows are there. */
@@ -43,7 +43,7 @@ export class DeviceMemory {
       budget: this.budget,
       bytesPerItem: perItem / work.batchSize,
       fixedBytes: work.requestBytes + (isRanking ? work.outputBytes : 0),
-      minChunkItems: Math.ceil(work.batchSize / MOST_PIECES),
+      minChunkItems: Math.ceil(work.batchSize / MOST_CHUNKS),
       sizer: this.#sizerOf(work.operation, holdsOperand),
     };
   }

@@ -56,3 +56,8 @@ function plainError(backend: string, error: BackendError): BackendError {
   const { kind, message, nativeCode, requestedBytes, freeBytes } = error;
   return { kind, message: String(message), backend, nativeCode, requestedBytes, freeBytes };
 }
+
+/** By the contract of backends these are a caller's mistake, such as a buffer that was detached meanwhile. */
+export function isCallersMistake(thrown: unknown): thrown is TypeError | RangeError {
+  return thrown instanceof TypeError || thrown instanceof RangeError;
+}

@@ -10,7 +10,7 @@ import {
 } from '@gearshift/contracts';
 import type { MemoryBudget } from '@gearshift/splitter';
 import { residencyChannel, uploadChannel } from '../channels.js';
-import type { Timers } from '../failures/timers.js';
+import type { Timers } from '@gearshift/splitter';
 import { SharedUpload } from './shared-upload.js';
 
 /** A copy of an operand that a device keeps because this dispatcher sent it there. */

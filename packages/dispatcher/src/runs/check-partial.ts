@@ -1,7 +1,7 @@
 import type { AttemptReport, PartialAnswer, PreparedRequest, TopKOutput, Work } from '@gearshift/contracts';
 import { expected, requireObject } from '@gearshift/contracts/internal';
 import { outputFor } from '../output-for.js';
-import type { UnfinishedRun } from './device-turn.js';
+import type { UnfinishedRun } from './request-run.js';
 
 /** An unfinished answer, as what is left to do of a request. */
 export interface CheckedPartial {
