@@ -13,7 +13,6 @@ export {
   type BackendErrorKind,
   type DeviceKind,
   type MemoryReading,
-  type Operand,
   type PhaseTimes,
   type Residency,
   type SyncBackend,
@@ -44,28 +43,29 @@ export {
   type MatrixOptions,
   type VectorMatrix,
 } from './matrix.js';
-export {
-  METRICS,
-  OPERATIONS,
-  SPREAD_DEFAULTS,
-  type CosineSimilarityRequest,
-  type Metric,
-  type OperationName,
-  type OperationRequest,
-  type RowRange,
-  type SpreadActivationRequest,
-  type TopKOutput,
-  type TopKRequest,
-} from './operations.js';
-export { createTopKOutput, requireOutput, requireTopKOutput } from './outputs.js';
+export { prepareOperand, type Operand } from './operand.js';
 export {
   prepareCosineSimilarity,
-  prepareOperand,
-  prepareRequest,
+  type CosineSimilarityRequest,
+  type PreparedCosineSimilarity,
+} from './operations/cosine-similarity.js';
+export { OPERATIONS, type OperationName } from './operations/operation.js';
+export { prepareRequest, requireOutput, type OperationRequest, type PreparedRequest } from './operations/operations.js';
+export { compareRanked, mergeRanked, METRICS, type Metric, type RankedList } from './operations/ranking.js';
+export {
   prepareSpreadActivation,
+  SPREAD_DEFAULTS,
+  type PreparedSpreadActivation,
+  type SpreadActivationRequest,
+} from './operations/spread-activation.js';
+export {
+  createTopKOutput,
   prepareTopK,
-} from './prepare.js';
-export type { PreparedCosineSimilarity, PreparedRequest, PreparedSpreadActivation, PreparedTopK } from './prepared.js';
+  requireTopKOutput,
+  type PreparedTopK,
+  type TopKOutput,
+  type TopKRequest,
+} from './operations/top-k.js';
 export { NO_DEVICE, type DecisionContext, type DecisionSlot, type DeviceView } from './policy/decision-context.js';
 export type { DispatchPolicy, PolicyImportError, PolicySnapshot, PolicyState } from './policy/dispatch-policy.js';
 export type { DispatchSample, UploadSample } from './policy/dispatch-sample.js';
@@ -73,6 +73,6 @@ export type { MetricsSnapshot } from './policy/metrics-snapshot.js';
 export type { DeviceForecast, OperationForecast, ShapeForecast, SizeForecast } from './policy/operation-forecast.js';
 export { SUMS_LENGTH, type SharedLearning, type SharedSums } from './policy/shared-learning.js';
 export { WORK_SHAPES, type Work, type WorkShape } from './policy/work.js';
-export { compareRanked, mergeRanked, type RankedList } from './ranking.js';
 export { err, ok, unwrap, type Result } from './result.js';
+export type { RowRange } from './row-range.js';
 export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

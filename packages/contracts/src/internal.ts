@@ -8,3 +8,8 @@ export {
   requireObject,
 } from './arguments.js';
 export { nextOperandId } from './operand-id.js';
+export { cosineSimilarity } from './operations/cosine-similarity.js';
+export type { Operation } from './operations/operation.js';
+export { operationOf, type AnyOperation, type OperationOutput } from './operations/operations.js';
+export { PreparedSpreadActivation, spreadActivation } from './operations/spread-activation.js';
+export { topK } from './operations/top-k.js';
