@@ -46,7 +46,6 @@ import type {
 import { graphFromSource } from './graph-from-source.js';
 import { matrixFromValues } from './matrix-from-values.js';
 import { ownOperand } from './own-operand.js';
-import { RequestsUnderWay } from './requests-under-way.js';
 import { answerOrThrow } from './run-errors.js';
 import { toIndices, toVector } from './to-vector.js';
 
@@ -57,7 +56,9 @@ export class DispatchingExecutor implements Executor {
   readonly #opened: readonly Backend[];
   readonly #statuses: readonly BackendStatus[];
   readonly #calibrated: Result<CalibrationImport, CalibrationError> | null;
-  readonly #underWay = new RequestsUnderWay();
+  /** Requests that have not ended, on whichever device. */
+  #underWay = 0;
+  #whenIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -89,15 +90,15 @@ export class DispatchingExecutor implements Executor {
   }
 
   cosineSimilarity(query: Vector, matrix: VectorMatrix, options: CosineSimilarityOptions = {}): Promise<Float32Array> {
-    return this.#answer(() => cosineRequest(query, matrix, options), options);
+    return this.#answer(cosineRequest, query, matrix, options);
   }
 
   topK(query: Vector, matrix: VectorMatrix, options: TopKOptions): Promise<TopKOutput> {
-    return this.#answer(() => topKRequest(query, matrix, options), options);
+    return this.#answer(topKRequest, query, matrix, options);
   }
 
   spreadActivation(graph: CsrGraph, activations: Vector, options: SpreadActivationOptions = {}): Promise<Float32Array> {
-    return this.#answer(() => spreadRequest(graph, activations, options), options);
+    return this.#answer(spreadRequest, graph, activations, options);
   }
 
   cosineSimilaritySync(query: Vector, matrix: VectorMatrix, options: RowRange = {}): Float32Array {
@@ -123,13 +124,7 @@ export class DispatchingExecutor implements Executor {
     request: R,
     options?: RunOptions<R>,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
-    this.#requireOpen();
-    this.#underWay.begin();
-    try {
-      return await this.#dispatcher.run(request, options?.output, options);
-    } finally {
-      this.#underWay.end();
-    }
+    return this.#tracked(() => this.#dispatcher.run(request, options?.output, options));
   }
 
   async resume<R extends OperationRequest>(
@@ -137,13 +132,7 @@ export class DispatchingExecutor implements Executor {
     partial: PartialAnswer,
     options?: LimitOptions,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
-    this.#requireOpen();
-    this.#underWay.begin();
-    try {
-      return await this.#dispatcher.resume(request, partial, options);
-    } finally {
-      this.#underWay.end();
-    }
+    return this.#tracked(() => this.#dispatcher.resume(request, partial, options));
   }
 
   updateOptions(options: ChangeableOptions): void {
@@ -179,27 +168,49 @@ export class DispatchingExecutor implements Executor {
     return this.close();
   }
 
-  /** @param request makes it: what it throws rejects the promise, as everything else does. */
-  async #answer<R extends OperationRequest>(request: () => R, options: LimitOptions): Promise<OutputOf<R>> {
-    this.#requireOpen();
-    this.#underWay.begin();
+  /** @param makeRequest what it throws rejects the promise, as everything else does. */
+  async #answer<R extends OperationRequest, A, B, O extends LimitOptions>(
+    makeRequest: (first: A, second: B, options: O) => R,
+    first: A,
+    second: B,
+    options: O,
+  ): Promise<OutputOf<R>> {
+    if (this.#closing !== undefined) throw closedError();
+    const request = makeRequest(first, second, options);
+    const { signal, deadlineMs } = options;
+    const limits = signal === undefined && deadlineMs === undefined ? undefined : options;
+    this.#underWay += 1;
     try {
-      const result = await this.#dispatcher.run(request(), undefined, options);
-      return answerOrThrow<OutputOf<R>>(result, options.signal);
+      return answerOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), signal);
     } finally {
-      this.#underWay.end();
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#whenIdle?.();
+    }
+  }
+
+  async #tracked<T>(run: () => Promise<T>): Promise<T> {
+    this.#requireOpen();
+    this.#underWay += 1;
+    try {
+      return await run();
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#whenIdle?.();
     }
   }
 
   async #close(): Promise<void> {
-    await this.#underWay.none();
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     await Promise.all(this.#opened.map((backend) => backend.close()));
   }
 
   #requireOpen(): void {
-    if (this.#closing !== undefined)
-      throw new TypeError('executor: expected one that is open, got one that was closed');
+    if (this.#closing !== undefined) throw closedError();
   }
+}
+
+function closedError(): TypeError {
+  return new TypeError('executor is closed');
 }
 
 /** Requests have theirs checked by the dispatcher; making an operand has nobody else to do it. */

@@ -170,7 +170,7 @@ describe('close', () => {
     const closing = executor.close();
     expect(executor.close()).toBe(closing);
     await closing;
-    const closed = 'executor: expected one that is open, got one that was closed';
+    const closed = 'executor is closed';
     await expect(executor.topK([1, 0], matrix, { k: 1 })).rejects.toThrow(closed);
     await expect(executor.run({} as never)).rejects.toThrow(closed);
     await expect(executor.matrix(ROWS)).rejects.toThrow(closed);

@@ -68,6 +68,7 @@ export function importKnowledge(
   if (state.version !== VERSION) {
     return err({ kind: 'wrong-version', message: `the state is of version ${state.version}, not of ${VERSION}` });
   }
+  knowledge.lessons += 1;
   const devices: unknown = isObject(state.learned) ? state.learned['devices'] : undefined;
   if (!Array.isArray(devices) || devices.length > MOST_DEVICES)
     return malformed('learned.devices is no list of devices');

@@ -20,6 +20,12 @@ const DECISIONS_PER_REGRET = 8;
 /** A device that is so many times slower is not in the running. */
 const HOPELESS = 16;
 
+interface LonePrediction extends Pick<Work, 'operation' | 'shape' | 'flops' | 'bytes'> {
+  readonly runMs: number;
+  /** What had been learned when it was made. */
+  readonly lessons: number;
+}
+
 /** Chooses a device for one request by what is known of them all. */
 export class DeviceChoice {
   readonly #knowledge: Knowledge;
@@ -29,6 +35,8 @@ export class DeviceChoice {
   /** Those that may run the request are the first `#count` of them. */
   readonly #estimates: DeviceEstimate[] = [];
   #count = 0;
+  /** The last prediction for the only device. */
+  #lone: LonePrediction = { operation: '', shape: 'scan', flops: NaN, bytes: NaN, runMs: NaN, lessons: -1 };
 
   constructor(knowledge: Knowledge, tokens: TokenBucket, tieShare: number) {
     this.#knowledge = knowledge;
@@ -39,6 +47,16 @@ export class DeviceChoice {
   decide(work: Work, views: readonly DeviceView[], context: DecisionContext, out: DecisionSlot): void {
     this.#knowledge.decisions += 1;
     if (views.length === 1 && views[0].kind === 'cpu') {
+      const last = this.#lone;
+      if (last.lessons === this.#knowledge.lessons && last.flops === work.flops && last.bytes === work.bytes) {
+        // The same again, and nothing was learned since: the prediction stands.
+        if (last.operation === work.operation && last.shape === work.shape && views[0].supported) {
+          out.device = 0;
+          out.reason = 'no-device';
+          out.predictedMs = views[0].queueMs + last.runMs;
+          return;
+        }
+      }
       this.#chooseCpu(work, views[0], context.nowMs, out);
       return;
     }
@@ -76,7 +94,10 @@ export class DeviceChoice {
     const { tasks, decisions } = this.#knowledge;
     const line = this.#knowledge.device(id, kind).line(tasks.of(work), work);
     line.refresh(nowMs, decisions);
-    if (line.isKnown) out.predictedMs = queueMs + line.predict(unitsOf(work));
+    const runMs = line.isKnown ? line.predict(unitsOf(work)) : NaN;
+    out.predictedMs = queueMs + runMs;
+    const { operation, shape, flops, bytes } = work;
+    this.#lone = { operation, shape, flops, bytes, runMs, lessons: this.#knowledge.lessons };
   }
 
   #estimate(work: Work, views: readonly DeviceView[], nowMs: number): void {

@@ -1,4 +1,4 @@
-import type { DeviceKind, DispatchSample, SharedLearning, UploadSample } from '@gearshift/contracts';
+import type { DeviceKind, DispatchSample, SharedLearning, UploadSample, Work } from '@gearshift/contracts';
 import type { CostLine } from './cost-line.js';
 import { DeviceKnowledge } from './device-knowledge.js';
 import { unitsOf } from './generic-cost.js';
@@ -19,9 +19,13 @@ export class Knowledge {
   decisions = 0;
   /** There was a choice between devices: what is known decides something. */
   isForChoosing = false;
+  /** How often something was learned or imported: what was read before may be outdated. */
+  lessons = 0;
   readonly #tokens: TokenBucket;
   #learning: SharedLearning | undefined;
   #unlearnedRuns = 0;
+  /** Work of the kind that was learned last and is known well; undefined while there is a choice. */
+  #routine: Work | undefined;
 
   constructor(tokens: TokenBucket) {
     this.#tokens = tokens;
@@ -33,16 +37,19 @@ export class Knowledge {
 
   share(learning: SharedLearning): void {
     this.#learning = learning;
+    this.lessons += 1;
     for (const device of this.devices.values()) device.share(learning);
   }
 
   observe(sample: DispatchSample): void {
+    if (this.#isRoutine(sample)) return;
     const { work, attempt } = sample;
+    this.lessons += 1;
     this.#tokens.earn(attempt.latencyMs);
     if (attempt.outcome !== 'success') return;
     const device = this.device(attempt.backend, attempt.device);
     const line = device.line(this.tasks.of(work), work);
-    if (!this.#isWorthLearning(line)) return;
+    this.#routine = this.isForChoosing || line.samples < ENOUGH_SAMPLES ? undefined : work;
     this.#settleExploration(line, attempt.latencyMs);
     const ms = runTimeOf(sample);
     if (!(ms >= 0 && ms < Infinity)) return;
@@ -64,11 +71,16 @@ export class Knowledge {
     transfer.refresh(nowMs, this.decisions);
   }
 
-  /** Learning costs about as much as a small request. */
-  #isWorthLearning(line: CostLine): boolean {
-    if (this.isForChoosing || line.samples < ENOUGH_SAMPLES) return true;
+  /**
+   * Whether it is one of the runs that teach nothing new, because there is no choice and the line is known: learning costs
+   * about as much as a small request.
+   */
+  #isRoutine({ work: { operation, shape }, attempt }: DispatchSample): boolean {
+    const routine = this.#routine;
+    if (routine === undefined || this.isForChoosing || attempt.outcome !== 'success') return false;
+    if (routine.operation !== operation || routine.shape !== shape) return false;
     this.#unlearnedRuns = (this.#unlearnedRuns + 1) % RUNS_PER_LESSON;
-    return this.#unlearnedRuns === 0;
+    return this.#unlearnedRuns !== 0;
   }
 
   #learnRun(device: DeviceKnowledge, line: CostLine, units: number, ms: number, nowMs: number): void {
