@@ -1,6 +1,6 @@
 import { expected, requireObject } from '../arguments.js';
 import { cosineSimilarity, type CosineSimilarityRequest, type PreparedCosineSimilarity } from './cosine-similarity.js';
-import { OPERATIONS, type Operation } from './operation.js';
+import { OPERATIONS, type Operation, type OperationName } from './operation.js';
 import { spreadActivation, type PreparedSpreadActivation, type SpreadActivationRequest } from './spread-activation.js';
 import { topK, type PreparedTopK, type TopKOutput, type TopKRequest } from './top-k.js';
 
@@ -19,7 +19,7 @@ const BY_NAME: ReadonlyMap<unknown, AnyOperation> = new Map(
 );
 
 /** @throws TypeError or RangeError when the request is no object, or names no known operation. */
-export function operationOf(request: Pick<OperationRequest, 'operation'>): AnyOperation {
+export function operationOf(request: { readonly operation: OperationName }): AnyOperation {
   if (typeof request !== 'object' || request === null) requireObject('request', request);
   const { operation: name } = request;
   const operation = BY_NAME.get(name);
