@@ -1,4 +1,11 @@
-import { expected, requireFinite, requireFloat32Array, requireInteger, requireObject } from '../arguments.js';
+import {
+  expected,
+  requireFinite,
+  requireFloat32Array,
+  requireInteger,
+  requireObject,
+  requireUint32Array,
+} from '../arguments.js';
 import { requireGraph, type CsrGraph } from '../graph.js';
 import { requireRange, type RowRange } from '../row-range.js';
 import { FLOAT32_OUTPUT, requireFloat32Output } from './float32-output.js';
@@ -96,6 +103,8 @@ export const spreadActivation: Operation<SpreadActivationRequest, PreparedSpread
   itemsOf: ({ start, end }) => end - start,
   part(request, start, end) {
     const { graph, activations, start: first } = request;
+    requireUint32Array('graph.rowPointers', graph.rowPointers);
+    requireUint32Array('graph.columns', graph.columns);
     requireFloat32Array('graph.weights', graph.weights);
     requireFloat32Array('activations', activations);
     return new PreparedSpreadActivation(graph, activations, first + start, first + end, request);
