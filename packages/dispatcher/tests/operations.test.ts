@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import {
+  createMatrix,
+  OPERATIONS,
+  prepareCosineSimilarity,
+  prepareSpreadActivation,
+  prepareTopK,
+  type PreparedRequest,
+} from '@gearshift/contracts';
+import { operationOf } from '@gearshift/contracts/internal';
+import { createOracleBackend, powerLawGraph, randomValues } from '@gearshift/testing';
+import { dispatchOperationOf } from '../src/operations/dispatch-operations.js';
+
+const oracle = createOracleBackend();
+const matrix = createMatrix(randomValues(60 * 4, 1), { dimensions: 4 });
+const query = randomValues(3 * 4, 2);
+const graph = powerLawGraph({ nodes: 60, edgesPerNode: 4, seed: 3 });
+const activations = Float32Array.from(randomValues(60, 4));
+
+const cosine = (range = {}) => prepareCosineSimilarity({ operation: 'cosine-similarity', query, matrix, ...range });
+const topK = (options = {}) => prepareTopK({ operation: 'top-k', query, matrix, k: 7, ...options });
+const spread = (options = {}) =>
+  prepareSpreadActivation({ operation: 'spread-activation', graph, activations, retention: 0.25, ...options });
+
+function answer(request: PreparedRequest) {
+  const operation = dispatchOperationOf(request);
+  const output = operation.createOutput(request);
+  expect(operation.runSync(oracle, request, output).ok).toBe(true);
+  return output;
+}
+
+describe('dispatchOperationOf', () => {
+  it('knows exactly the operations of the contracts, each with everything that they say of it', () => {
+    for (const operation of OPERATIONS) {
+      expect(dispatchOperationOf({ operation })).toMatchObject(operationOf({ operation }));
+    }
+  });
+
+  it('refuses other names in the words of the contracts', () => {
+    const message = "operation: expected cosine-similarity, top-k or spread-activation, got 'sort'";
+    expect(() => dispatchOperationOf({ operation: 'sort' })).toThrow(new RangeError(message));
+    expect(() => dispatchOperationOf(null as never)).toThrow('request: expected an object, got null');
+  });
+});
+
+describe('a request in parts', () => {
+  const requests: [string, PreparedRequest][] = [
+    ['cosine similarity of several queries', cosine()],
+    ['cosine similarity of some rows', cosine({ start: 5, end: 48 })],
+    ['top-k of several queries', topK()],
+    ['top-k with more entries than a part has rows', topK({ k: 50 })],
+    ['top-k of candidates', topK({ candidates: Uint32Array.of(50, 3, 4, 17, 30, 8, 9, 21), k: 5 })],
+    ['a hop of spreading', spread()],
+  ];
+  it.each(requests)('gives the answer of the whole, in whatever order the parts come: %s', (_name, request) => {
+    const operation = dispatchOperationOf(request);
+    const items = operation.itemsOf(request);
+    const output = operation.createOutput(request);
+    operation.clearOutput(output);
+    const cuts = [0, 1, Math.floor(items / 3), Math.floor(items / 2), items];
+    for (const part of [2, 0, 3, 1]) {
+      const [start, end] = [cuts[part], cuts[part + 1]];
+      operation.mergePart(request, output, start, end, answer(operation.part(request, start, end)));
+    }
+    expect(output).toEqual(answer(request));
+  });
+
+  it('counts as many items as its description of the work', () => {
+    for (const [, request] of requests) {
+      const operation = dispatchOperationOf(request);
+      expect(operation.describeWork(request).batchSize).toBe(operation.itemsOf(request));
+    }
+  });
+
+  it('has a smaller output than the whole where the operation says that the output grows with the items', () => {
+    for (const request of [cosine(), topK(), spread()]) {
+      const operation = dispatchOperationOf(request);
+      const part = operation.part(request, 0, 30);
+      expect(part.outputLength < request.outputLength).toBe(operation.outputGrowsWithItems);
+    }
+  });
+});
+
+describe('a request in stages', () => {
+  it('is one stage, the request itself, unless it spreads over several hops', () => {
+    for (const request of [cosine(), topK()]) {
+      const operation = dispatchOperationOf(request);
+      expect(operation.stagesOf(request)).toBe(1);
+      expect(operation.stage(request, undefined)).toBe(request);
+    }
+  });
+
+  it('gives the answer of all hops when each hop starts from the one before', () => {
+    const request = spread({ hops: 3, threshold: 0.01 });
+    const operation = dispatchOperationOf(request);
+    expect(operation.stagesOf(request)).toBe(3);
+    let output: ReturnType<typeof answer> | undefined;
+    for (let hop = 0; hop < 3; hop++) output = answer(operation.stage(request, output));
+    expect(output).toEqual(answer(request));
+  });
+
+  it('has an answer without any hop', () => {
+    const request = spread({ hops: 0 });
+    const operation = dispatchOperationOf(request);
+    const output = operation.createOutput(request);
+    expect(operation.stagesOf(request)).toBe(0);
+    operation.answerWithoutStage(request, output);
+    expect(output).toEqual(activations);
+  });
+});
+
+it('has a page in the documentation that names every member of an operation', async () => {
+  const page = await readFile(new URL('../../../docs/adding-an-operation.md', import.meta.url), 'utf8');
+  for (const member of Object.keys(dispatchOperationOf(topK()))) expect(page).toMatch(new RegExp(`\\b${member}\\b`));
+});
