@@ -29,6 +29,10 @@ const spread = () =>
     threshold: 0.25,
   });
 
+/** Not prepared. */
+const copyOf = <T extends object, C extends object>(request: T, changes: C): T & C =>
+  Object.assign({}, request, changes);
+
 function detach(view: Float32Array | Uint32Array): void {
   structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] });
 }
@@ -62,13 +66,13 @@ describe('part', () => {
     const { graph, activations, hops, decay, retention, threshold } = spread();
     const whole = topK({ start: 1 });
     const pairs: [OperationRequest, number, number, OperationRequest][] = [
-      [cosine(), 1, 3, { ...cosine(), start: 1, end: 3 }],
-      [whole, 1, 2, { ...topK(), start: 2, end: 3 }],
+      [cosine(), 1, 3, copyOf(cosine(), { start: 1, end: 3 })],
+      [whole, 1, 2, copyOf(topK(), { start: 2, end: 3 })],
       [
         topK({ candidates: Uint32Array.of(2, 0, 1), end: 3 }),
         1,
         3,
-        { ...topK(), candidates: Uint32Array.of(0, 1), end: 3 },
+        copyOf(topK(), { candidates: Uint32Array.of(0, 1), end: 3 }),
       ],
       [
         spread(),
@@ -91,7 +95,7 @@ describe('part', () => {
       const prepared = prepareRequest(request);
       const part = operationOf(prepared).part(prepared, start, end);
       const operands = { matrix: expect.anything(), graph: expect.anything() };
-      expect({ ...part, ...operands }).toEqual({ ...prepareRequest(expectedRequest), ...operands });
+      expect(copyOf(part, operands)).toEqual(copyOf(prepareRequest(expectedRequest), operands));
       expect(operationOf(part).operandOf(part)).toBe(operationOf(prepared).operandOf(prepared));
       // A backend does not check it again.
       expect(prepareRequest(part)).toBe(part);
@@ -202,6 +206,6 @@ describe('a matrix that was checked before', () => {
 });
 
 test('an object that only inherits from a prepared request is checked', () => {
-  const forged = Object.assign(Object.create(PreparedTopK.prototype) as object, { ...topK(), k: 0 });
+  const forged = Object.assign(Object.create(PreparedTopK.prototype) as object, copyOf(topK(), { k: 0 }));
   expect(() => prepareTopK(forged as never)).toThrow('k: expected an integer of at least 1, got 0');
 });

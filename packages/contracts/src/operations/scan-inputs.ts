@@ -39,8 +39,7 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
   const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
   const checked = checkedMatrices.get(values);
   const isUnchanged =
-    checked !== undefined &&
-    checked.id === id &&
+    checked?.id === id &&
     checked.version === version &&
     checked.rows === rows &&
     checked.dimensions === dimensions &&

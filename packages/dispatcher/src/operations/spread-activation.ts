@@ -16,8 +16,8 @@ export const spreadActivationDispatch: DispatchOperation<SpreadActivationRequest
   outputGrowsWithItems: true,
   mergePart: (_request, output, start, _end, part) => output.set(part, start),
   stagesOf: ({ hops }) => hops,
-  stage(request, before = request.activations) {
-    return new PreparedSpreadActivation(request.graph, before, request.start, request.end, { ...request, hops: 1 });
+  stage({ graph, activations, start, end, decay, retention, threshold }, before = activations) {
+    return new PreparedSpreadActivation(graph, before, start, end, { hops: 1, decay, retention, threshold });
   },
   answerWithoutStage: ({ activations }, output) => output.set(activations),
   verify: (request, output, samples, slices) =>
