@@ -1,12 +1,6 @@
 import { cpus } from 'node:os';
-import {
-  ok,
-  requireInteger,
-  requireObject,
-  type BackendError,
-  type Result,
-  type SyncBackend,
-} from '@gearshift/contracts';
+import { ok, type BackendError, type Result, type SyncBackend } from '@gearshift/contracts';
+import { requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { MAX_THREADS } from './addon.js';
 import { BACKEND_ID, fail } from './backend-errors.js';
 import { chooseLevel, readLevel, type CpuLevel } from './cpu-level.js';

@@ -1,4 +1,5 @@
-import { err, expected, ok, type Result } from '@gearshift/contracts';
+import { err, ok, type Result } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { AddonLevel } from './addon.js';
 
 /** Instruction-set levels, of every platform; `'typescript'` is the implementation without the addon. */

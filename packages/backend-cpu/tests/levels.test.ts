@@ -1,6 +1,6 @@
 import { unwrap } from '@gearshift/contracts';
 import { CPU_LEVELS, createCpuBackend } from '@gearshift/backend-cpu';
-import { describeBackendContract } from '@gearshift/testing';
+import { describeBackendContract } from '@gearshift/testing/vitest';
 import { expect, test } from 'vitest';
 
 /*

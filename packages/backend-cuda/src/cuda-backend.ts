@@ -1,12 +1,5 @@
-import {
-  ok,
-  requireFinite,
-  requireInteger,
-  requireObject,
-  type Backend,
-  type BackendError,
-  type Result,
-} from '@gearshift/contracts';
+import { ok, type Backend, type BackendError, type Result } from '@gearshift/contracts';
+import { requireFinite, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { ADDON_STATUS } from './addon.js';
 import { Failures } from './failure.js';
 import { loadAddon } from './native.js';

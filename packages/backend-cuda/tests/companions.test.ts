@@ -11,7 +11,7 @@ import {
   type Metric,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { randomValues } from '@gearshift/testing/random';
+import { randomValues } from '@gearshift/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';

@@ -1,5 +1,5 @@
 import { unwrap } from '@gearshift/contracts';
-import { describeBackendContract } from '@gearshift/testing';
+import { describeBackendContract } from '@gearshift/testing/vitest';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator } from './simulated-driver.js';

@@ -1,5 +1,5 @@
 import { createMatrix, unwrap, type Backend, type BackendError, type Result } from '@gearshift/contracts';
-import { randomValues } from '@gearshift/testing/random';
+import { randomValues } from '@gearshift/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { countCudaDevices, createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';

@@ -1,5 +1,5 @@
 import { createMatrix, unwrap } from '@gearshift/contracts';
-import { randomValues } from '@gearshift/testing/random';
+import { randomValues } from '@gearshift/testing';
 import { describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';

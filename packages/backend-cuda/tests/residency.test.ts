@@ -1,5 +1,5 @@
 import { createMatrix, markChanged, unwrap, type Backend, type VectorMatrix } from '@gearshift/contracts';
-import { randomValues } from '@gearshift/testing/random';
+import { randomValues } from '@gearshift/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';

@@ -1,5 +1,5 @@
 import type { BackendError, BackendErrorKind, DeviceKind, PhaseTimes } from './backend.js';
-import type { OperationName } from './operations.js';
+import type { OperationName } from './operations/operation.js';
 
 /** `'success'`, or the kind of the error that ended the attempt. */
 export type AttemptOutcome = 'success' | BackendErrorKind;

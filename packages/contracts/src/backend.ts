@@ -1,12 +1,8 @@
-import type { CsrGraph } from './graph.js';
-import type { VectorMatrix } from './matrix.js';
-import type {
-  CosineSimilarityRequest,
-  OperationRequest,
-  SpreadActivationRequest,
-  TopKOutput,
-  TopKRequest,
-} from './operations.js';
+import type { Operand } from './operand.js';
+import type { CosineSimilarityRequest } from './operations/cosine-similarity.js';
+import type { OperationRequest } from './operations/operations.js';
+import type { SpreadActivationRequest } from './operations/spread-activation.js';
+import type { TopKOutput, TopKRequest } from './operations/top-k.js';
 import type { Result } from './result.js';
 
 /**
@@ -51,7 +47,6 @@ export interface SyncBackend extends Backend {
 }
 
 export type DeviceKind = 'cpu' | 'gpu';
-export type Operand = VectorMatrix | CsrGraph;
 
 export interface BackendDescription {
   readonly id: string;

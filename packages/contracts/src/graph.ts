@@ -1,4 +1,11 @@
-import { expected, requireExpectedUses, requireFloat32Array, requireInteger, requireUint32Array } from './arguments.js';
+import {
+  expected,
+  requireExpectedUses,
+  requireFloat32Array,
+  requireInteger,
+  requireObject,
+  requireUint32Array,
+} from './arguments.js';
 import { nextOperandId } from './operand-id.js';
 
 /**
@@ -78,8 +85,38 @@ export function graphFromEdges(nodes: number, edges: Iterable<Edge>): CsrGraph {
   return { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
 }
 
-/** The checks of {@link createGraph}, also for graphs written by hand or received from another thread. */
-export function checkCsr(nodes: number, rowPointers: Uint32Array, columns: Uint32Array, weights: Float32Array): void {
+/** By the memory of the row pointers: the check reads every edge, so it happens once for each version. */
+const checkedGraphs = new WeakMap<Uint32Array, CsrGraph>();
+
+/**
+ * A checked copy of a graph, also of one written by hand or received from another thread: nothing the caller does later to the
+ * graph reaches a request that was already checked.
+ */
+export function requireGraph(value: CsrGraph): CsrGraph {
+  requireObject('graph', value);
+  const { id, version, nodes, rowPointers, columns, weights, expectedUses } = value;
+  requireInteger('graph.id', id, 0);
+  requireInteger('graph.version', version, 0);
+  requireInteger('graph.nodes', nodes, 0, 0xffff_fffe);
+  requireUint32Array('graph.rowPointers', rowPointers);
+  requireUint32Array('graph.columns', columns);
+  requireFloat32Array('graph.weights', weights);
+  const before = checkedGraphs.get(rowPointers);
+  const isUnchanged =
+    before?.columns === columns &&
+    before.weights === weights &&
+    before.version === version &&
+    rowPointers.length === nodes + 1 &&
+    columns.length === rowPointers[nodes];
+  if (!isUnchanged) checkCsr(nodes, rowPointers, columns, weights);
+  requireExpectedUses('graph.expectedUses', expectedUses);
+  if (isUnchanged && before.id === id && before.expectedUses === expectedUses) return before;
+  const checked = Object.freeze({ id, version, nodes, rowPointers, columns, weights, expectedUses });
+  checkedGraphs.set(rowPointers, checked);
+  return checked;
+}
+
+function checkCsr(nodes: number, rowPointers: Uint32Array, columns: Uint32Array, weights: Float32Array): void {
   if (rowPointers.length !== nodes + 1) {
     throw new RangeError(`rowPointers: expected ${nodes + 1} elements (nodes + 1), got ${rowPointers.length}`);
   }

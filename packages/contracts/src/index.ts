@@ -1,13 +1,4 @@
 export {
-  expected,
-  requireExpectedUses,
-  requireFinite,
-  requireFloat32Array,
-  requireInteger,
-  requireObject,
-  requireUint32Array,
-} from './arguments.js';
-export {
   DECISION_REASONS,
   type AttemptOutcome,
   type AttemptReport,
@@ -22,13 +13,12 @@ export {
   type BackendErrorKind,
   type DeviceKind,
   type MemoryReading,
-  type Operand,
   type PhaseTimes,
   type Residency,
   type SyncBackend,
   type UnsupportedReason,
 } from './backend.js';
-export { CHANNELS, TRACING_CHANNELS } from './channels.js';
+export { CHANNELS, TRACING_CHANNELS, type ChannelMessages, type TracingContexts } from './channels.js';
 export { CHUNK_ERROR_KINDS, type ChunkAttempt, type ChunkErrorKind } from './chunk-attempt.js';
 export { BREAKER_STATES, type BreakerCause, type BreakerEvent, type BreakerState } from './events/breaker-event.js';
 export type { ChunkEvent, OutOfMemoryEvent, SplitEvent, SplitReason } from './events/chunk-events.js';
@@ -53,35 +43,29 @@ export {
   type MatrixOptions,
   type VectorMatrix,
 } from './matrix.js';
-export { nextOperandId } from './operand-id.js';
-export {
-  METRICS,
-  OPERATIONS,
-  SPREAD_DEFAULTS,
-  type CosineSimilarityRequest,
-  type Metric,
-  type OperationName,
-  type OperationRequest,
-  type RowRange,
-  type SpreadActivationRequest,
-  type TopKOutput,
-  type TopKRequest,
-} from './operations.js';
-export { createTopKOutput, requireOutput, requireTopKOutput } from './outputs.js';
+export { prepareOperand, type Operand } from './operand.js';
 export {
   prepareCosineSimilarity,
-  prepareOperand,
-  prepareRequest,
-  prepareSpreadActivation,
-  prepareTopK,
-} from './prepare.js';
-export {
-  isPrepared,
+  type CosineSimilarityRequest,
   type PreparedCosineSimilarity,
-  type PreparedRequest,
+} from './operations/cosine-similarity.js';
+export { OPERATIONS, type OperationName } from './operations/operation.js';
+export { prepareRequest, requireOutput, type OperationRequest, type PreparedRequest } from './operations/operations.js';
+export { compareRanked, mergeRanked, METRICS, type Metric, type RankedList } from './operations/ranking.js';
+export {
+  prepareSpreadActivation,
+  SPREAD_DEFAULTS,
   type PreparedSpreadActivation,
+  type SpreadActivationRequest,
+} from './operations/spread-activation.js';
+export {
+  createTopKOutput,
+  prepareTopK,
+  requireTopKOutput,
   type PreparedTopK,
-} from './prepared.js';
+  type TopKOutput,
+  type TopKRequest,
+} from './operations/top-k.js';
 export { NO_DEVICE, type DecisionContext, type DecisionSlot, type DeviceView } from './policy/decision-context.js';
 export type { DispatchPolicy, PolicyImportError, PolicySnapshot, PolicyState } from './policy/dispatch-policy.js';
 export type { DispatchSample, UploadSample } from './policy/dispatch-sample.js';
@@ -89,6 +73,6 @@ export type { MetricsSnapshot } from './policy/metrics-snapshot.js';
 export type { DeviceForecast, OperationForecast, ShapeForecast, SizeForecast } from './policy/operation-forecast.js';
 export { SUMS_LENGTH, type SharedLearning, type SharedSums } from './policy/shared-learning.js';
 export { WORK_SHAPES, type Work, type WorkShape } from './policy/work.js';
-export { compareRanked, mergeRanked, type RankedList } from './ranking.js';
-export { allErrors, err, firstError, ok, unwrap, type Result } from './result.js';
+export { err, ok, unwrap, type Result } from './result.js';
+export type { RowRange } from './row-range.js';
 export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

@@ -1,6 +1,6 @@
 import { requireExpectedUses, requireFloat32Array, requireInteger, requireOneOf } from './arguments.js';
 import { nextOperandId } from './operand-id.js';
-import type { RowRange } from './operations.js';
+import type { RowRange } from './row-range.js';
 
 export const COMPANIONS = ['float16', 'int8'] as const;
 /**

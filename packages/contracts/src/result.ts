@@ -14,27 +14,6 @@ export function err<E>(error: E): { readonly ok: false; readonly error: E } {
   return { ok: false, error };
 }
 
-/** All values in order, or the first error in order: for steps where one failure makes the rest pointless. */
-export function firstError<T, E>(results: Iterable<Result<T, E>>): Result<T[], E> {
-  const values: T[] = [];
-  for (const result of results) {
-    if (!result.ok) return result;
-    values.push(result.value);
-  }
-  return ok(values);
-}
-
-/** All values in order, or every error in order: for independent steps whose failures should be reported together. */
-export function allErrors<T, E>(results: Iterable<Result<T, E>>): Result<T[], E[]> {
-  const values: T[] = [];
-  const errors: E[] = [];
-  for (const result of results) {
-    if (result.ok) values.push(result.value);
-    else errors.push(result.error);
-  }
-  return errors.length === 0 ? ok(values) : err(errors);
-}
-
 /**
  * The value of a successful result.
  *

@@ -1,6 +1,8 @@
 import type { AttemptReport, Decision } from './attempt.js';
 import type { BackendError, BackendErrorKind, PhaseTimes } from './backend.js';
-import type { OperationName, OperationRequest, TopKOutput } from './operations.js';
+import type { OperationName } from './operations/operation.js';
+import type { OperationRequest } from './operations/operations.js';
+import type { TopKOutput } from './operations/top-k.js';
 
 /** What an operation writes into. */
 export type OutputOf<R extends OperationRequest> = R extends { readonly operation: 'top-k' }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { requireFloat32Array, requireUint32Array } from '../src/index.js';
+import { requireFloat32Array, requireUint32Array } from '../src/arguments.js';
 
 // The library of TypeScript's ES2023 does not know resizable buffers; Node 20 does.
 const Resizable = ArrayBuffer as unknown as new (

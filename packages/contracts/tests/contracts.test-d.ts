@@ -1,7 +1,6 @@
 import { expectTypeOf, test } from 'vitest';
 import {
   err,
-  firstError,
   ok,
   unwrap,
   type Backend,
@@ -24,7 +23,6 @@ test('a result has a value or an error, never both', () => {
   if (result.ok) expectTypeOf(result.value).toEqualTypeOf<number>();
   else expectTypeOf(result.error).toEqualTypeOf<'broken'>();
   expectTypeOf(unwrap(result)).toEqualTypeOf<number>();
-  expectTypeOf(firstError([result])).toEqualTypeOf<Result<number[], 'broken'>>();
   expectTypeOf(err('x' as const)).toExtend<Result<number, 'x'>>();
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { expected } from '../src/index.js';
+import { expected } from '../src/arguments.js';
 
 class Corpus {
   readonly texts = ['not for a message'];

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { nextOperandId } from '../src/index.js';
+import { nextOperandId } from '../src/operand-id.js';
 
 test('ids are unique across the threads of a process, without anything shared', async () => {
   const workers = Array.from({ length: 4 }, () => new Worker(new URL('operand-id-worker.mjs', import.meta.url)));

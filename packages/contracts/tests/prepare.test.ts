@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import {
   createMatrix,
   graphFromEdges,
-  isPrepared,
   prepareCosineSimilarity,
   prepareOperand,
   prepareRequest,
@@ -13,6 +12,7 @@ import {
   type SpreadActivationRequest,
   type TopKRequest,
 } from '../src/index.js';
+import { Prepared } from '../src/operations/prepared.js';
 
 // What bad arguments are answered with is checked for every backend by the contract suite; here is the rest.
 const matrix = () => createMatrix(Float32Array.of(1, 2, 3, 4, 5, 6), { dimensions: 2 });
@@ -71,7 +71,7 @@ describe('prepared once', () => {
   test('what is prepared is given back as it is, by its own function and by prepareRequest', () => {
     for (const request of [cosine(), topK(), spread()]) {
       const prepared = prepareRequest(request);
-      expect(isPrepared(prepared)).toBe(true);
+      expect(Prepared.is(prepared)).toBe(true);
       expect(prepareRequest(prepared)).toBe(prepared);
     }
     const prepared = prepareTopK(topK());
@@ -80,9 +80,9 @@ describe('prepared once', () => {
 
   test('a changed copy of a prepared request is checked again', () => {
     const copy = Object.assign({}, prepareTopK(topK()), { k: 0 }) as TopKRequest;
-    expect(isPrepared(copy)).toBe(false);
+    expect(Prepared.is(copy)).toBe(false);
     expect(() => prepareTopK(copy)).toThrow('k: expected an integer of at least 1, got 0');
-    for (const value of [null, undefined, 1, 'prepared', {}]) expect(isPrepared(value)).toBe(false);
+    for (const value of [null, undefined, 1, 'prepared', {}]) expect(Prepared.is(value)).toBe(false);
   });
 
   test('a request prepared for another operation is refused', () => {

@@ -1,37 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { allErrors, err, firstError, ok, unwrap, type Result } from '../src/index.js';
-
-const mixed: readonly Result<number, string>[] = [ok(1), err('first'), ok(2), err('second')];
-
-describe('firstError', () => {
-  test('gives all values in order', () => {
-    expect(firstError([ok(1), ok(2), ok(3)])).toEqual({ ok: true, value: [1, 2, 3] });
-    expect(firstError([])).toEqual({ ok: true, value: [] });
-  });
-
-  test('gives the first error, and asks for nothing after it', () => {
-    let asked = 0;
-    const counted = (function* () {
-      for (const result of mixed) {
-        asked += 1;
-        yield result;
-      }
-    })();
-    expect(firstError(counted)).toEqual({ ok: false, error: 'first' });
-    expect(asked).toBe(2);
-  });
-});
-
-describe('allErrors', () => {
-  test('gives all values in order', () => {
-    expect(allErrors([ok('a'), ok('b')])).toEqual({ ok: true, value: ['a', 'b'] });
-    expect(allErrors([])).toEqual({ ok: true, value: [] });
-  });
-
-  test('gives every error in order', () => {
-    expect(allErrors(mixed)).toEqual({ ok: false, error: ['first', 'second'] });
-  });
-});
+import { err, ok, unwrap, type Result } from '../src/index.js';
 
 describe('unwrap', () => {
   test('gives the value, also one that is falsy', () => {

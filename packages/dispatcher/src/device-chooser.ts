@@ -1,5 +1,4 @@
 import {
-  expected,
   NO_DEVICE,
   type BreakerState,
   type Decision,
@@ -14,6 +13,7 @@ import {
   type PreparedRequest,
   type Work,
 } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import { decisionChannel } from './channels.js';
 import { type DecisionCounter } from './decision-counts.js';

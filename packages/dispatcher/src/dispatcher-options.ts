@@ -1,4 +1,5 @@
-import { expected, requireInteger, requireObject, type Backend, type DispatchPolicy } from '@gearshift/contracts';
+import type { Backend, DispatchPolicy } from '@gearshift/contracts';
+import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatcher.js';
 import { checkHangLimits } from './attempts/hang-limit.js';
 import { VERIFICATION_DEFAULTS } from './failures/sampled-verification.js';

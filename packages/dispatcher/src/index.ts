@@ -21,7 +21,6 @@ export type {
 } from '@gearshift/contracts';
 export { createDispatcher } from './create-dispatcher.js';
 export type { DecisionCounts } from './decision-counts.js';
-export { describeWork } from './describe-work.js';
 export type { DeviceSnapshot, DispatchSnapshot } from './dispatch-snapshot.js';
 export type {
   AttemptTracker,
@@ -41,4 +40,5 @@ export {
 } from './failures/circuit-breaker.js';
 export type { HangLimits } from './attempts/hang-limit.js';
 export type { Timers } from '@gearshift/splitter';
+export { describeWork } from './operations/dispatch-operations.js';
 export type { MemoryLimits } from './devices/gpu-memory.js';

@@ -1,6 +1,5 @@
 import {
   ok,
-  prepareRequest,
   type AttemptReport,
   type Backend,
   type Completed,
@@ -17,12 +16,12 @@ import {
   type RunErrorKind,
   type SyncBackend,
 } from '@gearshift/contracts';
+import type { OperationOutput } from '@gearshift/contracts/internal';
 import { RunLimit } from '@gearshift/splitter/engine';
 import { AttemptRunner } from './attempts/attempt-runner.js';
-import { ONLY_ATTEMPT, type Job, type Output } from './attempts/job.js';
+import { ONLY_ATTEMPT, type Job } from './attempts/job.js';
 import { runChannel } from './channels.js';
 import { DecisionCounter, type DecisionCounts } from './decision-counts.js';
-import { describeWork } from './describe-work.js';
 import { DeviceChooser, type Choice } from './device-chooser.js';
 import { createDevices, type Device } from './devices/device.js';
 import { dispatchSnapshot, type DispatchSnapshot } from './dispatch-snapshot.js';
@@ -30,7 +29,7 @@ import type { ChangeableOptions, Dispatcher, FallbackMode, RunOptions } from './
 import { checkDispatcherOptions, type CheckedDispatcherOptions } from './dispatcher-options.js';
 import type { CircuitBreaker } from './failures/circuit-breaker.js';
 import { SampledVerification } from './failures/sampled-verification.js';
-import { outputFor } from './output-for.js';
+import { dispatchOperationOf, type AnyDispatchOperation } from './operations/dispatch-operations.js';
 import { checkPartial } from './runs/check-partial.js';
 import { fallbackOrder } from './runs/fallback-order.js';
 import { limitOf } from './runs/limit-of.js';
@@ -151,9 +150,14 @@ export class PolicyDispatcher implements Dispatcher {
     };
   }
 
-  async #run(request: OperationRequest, output: Output | undefined, options: RunOptions | undefined): Promise<Outcome> {
-    const prepared = prepareRequest(request);
-    const target = outputFor(prepared, output);
+  async #run(
+    request: OperationRequest,
+    output: OperationOutput | undefined,
+    options: RunOptions | undefined,
+  ): Promise<Outcome> {
+    const operation = dispatchOperationOf(request);
+    const prepared = operation.prepare(request);
+    const target = output === undefined ? operation.createOutput(prepared) : operation.requireOutput(prepared, output);
     const config = this.#config;
     const { clock, timers } = config.options;
     const limit = options === undefined ? undefined : limitOf(options, clock, timers);
@@ -161,11 +165,11 @@ export class PolicyDispatcher implements Dispatcher {
       const startedAtMs = clock();
       const stop = limit === undefined ? null : limit.reasonToStop();
       if (stop !== null) return runFailure(stop, null, [], 0);
-      if (prepared.outputLength === 0) return nothingToDo(target);
+      if (prepared.outputLength === 0) return nothingToDo(operation, target);
 
-      const work = describeWork(prepared);
+      const work = operation.describeWork(prepared);
       const ownsOutput = output === undefined;
-      const job: Job = { request: prepared, output: target, ownsOutput, work, signal: limit?.signal };
+      const job: Job = { operation, request: prepared, output: target, ownsOutput, work, signal: limit?.signal };
       return await this.#choose(job, limit, startedAtMs, config);
     } finally {
       limit?.release();
@@ -173,8 +177,9 @@ export class PolicyDispatcher implements Dispatcher {
   }
 
   async #resume(request: OperationRequest, partial: PartialAnswer, options: RunOptions | undefined): Promise<Outcome> {
-    const prepared = prepareRequest(request);
-    const work = describeWork(prepared);
+    const operation = dispatchOperationOf(request);
+    const prepared = operation.prepare(request);
+    const work = operation.describeWork(prepared);
     const { output, unfinished, attempts, isOutdated } = checkPartial(prepared, work, partial);
     const config = this.#config;
     const { clock, timers } = config.options;
@@ -183,7 +188,7 @@ export class PolicyDispatcher implements Dispatcher {
       const startedAtMs = clock();
       const stop = isOutdated ? 'invalid-input' : limit.reasonToStop();
       if (stop !== null) return runFailure(stop, null, [], 0, partial);
-      const job: Job = { request: prepared, output, ownsOutput: false, work, signal: limit.signal };
+      const job: Job = { operation, request: prepared, output, ownsOutput: false, work, signal: limit.signal };
       return await this.#choose(job, limit, startedAtMs, config, { unfinished, attempts, partial });
     } finally {
       limit.release();
@@ -199,7 +204,12 @@ export class PolicyDispatcher implements Dispatcher {
     { options, chooser, context, orders }: RunConfig,
     earlier?: EarlierRun,
   ): Outcome | Promise<Outcome> {
-    const choice = chooser.choose(job.request, job.work, startedAtMs, limit === undefined ? Infinity : limit.deadlineMs);
+    const choice = chooser.choose(
+      job.request,
+      job.work,
+      startedAtMs,
+      limit === undefined ? Infinity : limit.deadlineMs,
+    );
     if (typeof choice === 'string') {
       return runFailure(kindOf(choice), null, [], options.clock() - startedAtMs, earlier?.partial ?? null);
     }
@@ -212,17 +222,25 @@ export class PolicyDispatcher implements Dispatcher {
     return runOnDevices(run, choice, job, runLimit, startedAtMs, context, earlier);
   }
 
-  #runSync(request: OperationRequest, output: Output | undefined): Outcome {
-    const prepared = prepareRequest(request);
-    const target = outputFor(prepared, output);
-    if (prepared.outputLength === 0) return nothingToDo(target);
+  #runSync(request: OperationRequest, output: OperationOutput | undefined): Outcome {
+    const operation = dispatchOperationOf(request);
+    const prepared = operation.prepare(request);
+    const target = output === undefined ? operation.createOutput(prepared) : operation.requireOutput(prepared, output);
+    if (prepared.outputLength === 0) return nothingToDo(operation, target);
     if (this.#syncDevice === undefined) return runFailure('unsupported', null, [], 0);
 
     const { device, backend } = this.#syncDevice;
     const { chooser, context } = this.#config;
-    const work = describeWork(prepared);
+    const work = operation.describeWork(prepared);
     const decision = chooser.force(device, work);
-    const job: Job = { request: prepared, output: target, ownsOutput: output === undefined, work, signal: undefined };
+    const job: Job = {
+      operation,
+      request: prepared,
+      output: target,
+      ownsOutput: output === undefined,
+      work,
+      signal: undefined,
+    };
     const attempt = context.attempts.runSync(device, backend, job);
     // No decision and no wait, so the attempt is the run; each look at a clock costs as much as a short scan.
     const { latencyMs } = attempt;
@@ -278,12 +296,17 @@ async function runOnDevices(
   return runFailure(kind, decision, reports, latencyMs, partialOf(end, job, reports, earlier));
 }
 
-function completed(output: Output, decision: Decision, attempts: readonly AttemptReport[], latencyMs: number): Outcome {
+function completed(
+  output: OperationOutput,
+  decision: Decision,
+  attempts: readonly AttemptReport[],
+  latencyMs: number,
+): Outcome {
   return ok({ output, decision, attempts, latencyMs, phases: attempts.at(-1)?.phases ?? null });
 }
 
-function nothingToDo(output: Output): Outcome {
-  if ('count' in output) output.count = 0;
+function nothingToDo(operation: AnyDispatchOperation, output: OperationOutput): Outcome {
+  operation.clearOutput(output);
   return ok({ output, decision: null, attempts: [], latencyMs: 0, phases: null });
 }
 

@@ -21,7 +21,7 @@ import { checkHangLimits, hangLimitMs } from '../src/attempts/hang-limit.js';
 import type { AttemptPlan, Job } from '../src/attempts/job.js';
 import { createDevices } from '../src/devices/device.js';
 import { SampledVerification } from '../src/failures/sampled-verification.js';
-import { describeWork } from '../src/index.js';
+import { dispatchOperationOf } from '../src/operations/dispatch-operations.js';
 import { manualTimers } from './manual-timers.js';
 import { PHASES, scriptedBackend, type Act } from './scripted-backend.js';
 
@@ -75,7 +75,15 @@ function setUp(gpu: (clock: ReturnType<typeof createManualClock>) => Backend) {
 
 function jobOf(request: OperationRequest, output: Float32Array | TopKOutput, ownsOutput: boolean): Job {
   const prepared = prepareRequest(request);
-  return { request: prepared, output, ownsOutput, work: describeWork(prepared), signal: undefined };
+  const operation = dispatchOperationOf(prepared);
+  return {
+    operation,
+    request: prepared,
+    output,
+    ownsOutput,
+    work: operation.describeWork(prepared),
+    signal: undefined,
+  };
 }
 
 /** A GPU that answers when it is told to, whatever anybody aborts. */

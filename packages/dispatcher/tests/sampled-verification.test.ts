@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   CHANNELS,
   createMatrix,
-  createTopKOutput,
   graphFromEdges,
   METRICS,
   prepareCosineSimilarity,
@@ -14,10 +13,10 @@ import {
   type TopKOutput,
 } from '@gearshift/contracts';
 import { createOracleBackend, powerLawGraph, randomValues, specialRows } from '@gearshift/testing';
-import { callBackendSync } from '../src/call-backend.js';
 import { describeMismatch } from '../src/failures/describe-mismatch.js';
-import { SampleSequence } from '../src/failures/sample-sequence.js';
 import { SampledVerification } from '../src/failures/sampled-verification.js';
+import { dispatchOperationOf } from '../src/operations/dispatch-operations.js';
+import { SampleSequence } from '../src/operations/sample-sequence.js';
 
 const oracle = createOracleBackend();
 const DIMENSIONS = 16;
@@ -40,8 +39,9 @@ const spread = (options: Partial<SpreadActivationRequest> = {}) =>
 
 /** The right answer. */
 function answer(request: PreparedRequest): Float32Array | TopKOutput {
-  const output = request.operation === 'top-k' ? createTopKOutput(request) : new Float32Array(request.outputLength);
-  expect(callBackendSync(oracle, request, output).ok).toBe(true);
+  const operation = dispatchOperationOf(request);
+  const output = operation.createOutput(request);
+  expect(operation.runSync(oracle, request, output).ok).toBe(true);
   return output;
 }
 const scoresOf = (output: Float32Array | TopKOutput) => ('count' in output ? output.scores : output);

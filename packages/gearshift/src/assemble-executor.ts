@@ -1,4 +1,5 @@
-import { expected, OPERATIONS, requireObject } from '@gearshift/contracts';
+import { OPERATIONS } from '@gearshift/contracts';
+import { expected, requireObject } from '@gearshift/contracts/internal';
 import { createDispatcher } from '@gearshift/dispatcher';
 import { adaptivePolicy, importCalibration } from '@gearshift/policies';
 import { createTracker } from '@gearshift/tracker';

@@ -1,4 +1,4 @@
-import { expected, requireExpectedUses } from '@gearshift/contracts';
+import { expected, requireExpectedUses } from '@gearshift/contracts/internal';
 import type { GraphOptions } from './executor.js';
 
 /** The hint that an operand carries: a pinned one is to be used for ever. */

@@ -1,4 +1,5 @@
-import { createGraph, expected, graphFromEdges, requireObject, type CsrGraph } from '@gearshift/contracts';
+import { createGraph, graphFromEdges, type CsrGraph } from '@gearshift/contracts';
+import { expected, requireObject } from '@gearshift/contracts/internal';
 import type { GraphOptions, GraphSource } from './executor.js';
 import { usesOf } from './expected-uses.js';
 import { sharedFloat32Copy, sharedUint32Copy } from './shared-copy.js';

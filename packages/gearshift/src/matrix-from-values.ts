@@ -1,4 +1,5 @@
-import { createMatrix, expected, requireFloat32Array, requireInteger, type VectorMatrix } from '@gearshift/contracts';
+import { createMatrix, type VectorMatrix } from '@gearshift/contracts';
+import { expected, requireFloat32Array, requireInteger } from '@gearshift/contracts/internal';
 import type { MatrixOptions } from './executor.js';
 import { usesOf } from './expected-uses.js';
 import { sharedFloat32, sharedFloat32Copy } from './shared-copy.js';

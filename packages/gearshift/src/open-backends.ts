@@ -1,5 +1,6 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
-import { expected, type Backend, type BackendDescription } from '@gearshift/contracts';
+import type { Backend, BackendDescription } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { BackendName, BackendStatus } from './executor.js';
 import { openOptionalBackend, OPTIONAL_PACKAGES, type OpenedBackend } from './optional-backend.js';
 

@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { Vector } from './executor.js';
 
 /** A Float32Array as it is, an array of numbers as one; anything else is for the checks of the request to name. */

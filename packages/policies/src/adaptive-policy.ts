@@ -1,4 +1,5 @@
-import { expected, requireFinite, requireObject, type DispatchPolicy } from '@gearshift/contracts';
+import type { DispatchPolicy } from '@gearshift/contracts';
+import { expected, requireFinite, requireObject } from '@gearshift/contracts/internal';
 import { exportKnowledge, importKnowledge } from './adaptive/calibration-state.js';
 import { DeviceChoice } from './adaptive/device-choice.js';
 import { forecastOf, learnedSnapshot } from './adaptive/forecast.js';

@@ -1,4 +1,5 @@
-import { expected, NO_DEVICE, type DispatchPolicy } from '@gearshift/contracts';
+import { NO_DEVICE, type DispatchPolicy } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import { learnsNothing } from './stateless-policy.js';
 
 /**

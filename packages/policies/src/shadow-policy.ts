@@ -1,4 +1,5 @@
-import { expected, NO_DEVICE, type DecisionSlot, type DispatchPolicy } from '@gearshift/contracts';
+import { NO_DEVICE, type DecisionSlot, type DispatchPolicy } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 
 /**
  * Runs one policy and asks another what it would have done: `acting` decides, `watching` sees the same requests and

@@ -1,12 +1,5 @@
-import {
-  expected,
-  NO_DEVICE,
-  requireFinite,
-  requireInteger,
-  requireObject,
-  type DeviceView,
-  type DispatchPolicy,
-} from '@gearshift/contracts';
+import { NO_DEVICE, type DeviceView, type DispatchPolicy } from '@gearshift/contracts';
+import { expected, requireFinite, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { learnsNothing } from './stateless-policy.js';
 
 export interface ThresholdPolicyOptions {

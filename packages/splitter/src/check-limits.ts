@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 
 /** `value` as a number from `minimum` up to and including Infinity, which says that there is no limit. */
 export function requireLimit(name: string, value: unknown, minimum: number): number {

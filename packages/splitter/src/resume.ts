@@ -1,4 +1,5 @@
-import { expected, type Result } from '@gearshift/contracts';
+import type { Result } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import { requireFunction } from './check-limits.js';
 import { changedSince, checkPartial } from './errors/check-partial.js';
 import type { ChunkError, PartialRun } from './errors/chunk-error.js';

@@ -1,4 +1,5 @@
-import { requireInteger, type Result } from '@gearshift/contracts';
+import type { Result } from '@gearshift/contracts';
+import { requireInteger } from '@gearshift/contracts/internal';
 import { requireFunction } from './check-limits.js';
 import type { ChunkError } from './errors/chunk-error.js';
 import { runOnLanes } from './engine/chunk-run.js';

@@ -1,4 +1,5 @@
-import { expected, requireInteger, type Result } from '@gearshift/contracts';
+import type { Result } from '@gearshift/contracts';
+import { expected, requireInteger } from '@gearshift/contracts/internal';
 import { requireFunction } from './check-limits.js';
 import type { RangeFunction } from './run-ranges.js';
 

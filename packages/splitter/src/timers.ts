@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 
 /** Monotonic time in milliseconds. */
 export type Clock = () => number;

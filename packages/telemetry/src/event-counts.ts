@@ -1,5 +1,4 @@
-import { CHANNELS, TRACING_CHANNELS } from '@gearshift/contracts';
-import { eventOf, listen } from './listen.js';
+import { listen, listenToEnd } from './listen.js';
 
 /** Counts by the values of the labels of one metric, joined by a character that no value contains. */
 type Counts = Map<string, number>;
@@ -19,24 +18,17 @@ export class EventCounts {
 
   constructor() {
     this.#subscriptions = [
-      listen(CHANNELS.split, (message) => {
-        const { reason } = message as { reason: string };
-        count(this.splits, reason);
-      }),
-      listen(CHANNELS.residency, (message) => {
-        const { device, kind } = message as { device: string; kind: string };
+      listen('split', ({ reason }) => count(this.splits, reason)),
+      listen('residency', ({ device, kind }) => {
         if (kind === 'evicted') count(this.evictions, device);
       }),
-      listen(CHANNELS.device, (message) => {
-        const { device, kind } = message as { device: string; kind: string };
+      listen('device', ({ device, kind }) => {
         if (kind === 'lost') count(this.lostDevices, device);
       }),
-      listen(CHANNELS.verify, (message) => {
-        const { device, mismatch } = message as { device: string; mismatch: unknown };
-        count(this.verifications, device, mismatch === null ? 'match' : 'mismatch');
-      }),
-      listen(eventOf(TRACING_CHANNELS.chunk, 'asyncEnd'), (message) => {
-        const { result } = message as { result?: { outcome: string } };
+      listen('verify', ({ device, mismatch }) =>
+        count(this.verifications, device, mismatch === null ? 'match' : 'mismatch'),
+      ),
+      listenToEnd('chunk', 'asyncEnd', ({ result }) => {
         if (result !== undefined) count(this.chunks, result.outcome);
       }),
     ];

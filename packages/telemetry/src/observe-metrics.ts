@@ -1,8 +1,8 @@
-import { TRACING_CHANNELS, type AttemptReport } from '@gearshift/contracts';
+import type { AttemptEvent } from '@gearshift/contracts';
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { EventCounts } from './event-counts.js';
 import { LATENCY_BOUNDS_S } from './latency-bounds.js';
-import { eventOf, listen } from './listen.js';
+import { listenToEnd } from './listen.js';
 import { METRICS, type MetricDefinition, type MetricName } from './metrics.js';
 import { readMetrics } from './read-metrics.js';
 import type { TelemetrySource } from './telemetry-source.js';
@@ -38,15 +38,12 @@ function recordDurations(meter: Meter): () => void {
   const { name, unit, help: description } = METRICS.duration;
   const explicitBucketBoundaries = [...LATENCY_BOUNDS_S];
   const histogram = meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries } });
-  const record = (message: unknown) => {
-    const { result } = message as { result?: AttemptReport };
+  const record = ({ result }: AttemptEvent) => {
     if (result?.outcome !== 'success') return;
     histogram.record(result.latencyMs / 1000, { operation: result.operation, device: result.device });
   };
   // An attempt that has not ended yet has no result at `end`.
-  const unsubscribe = (['end', 'asyncEnd'] as const).map((event) =>
-    listen(eventOf(TRACING_CHANNELS.attempt, event), record),
-  );
+  const unsubscribe = (['end', 'asyncEnd'] as const).map((event) => listenToEnd('attempt', event, record));
   return () => {
     for (const step of unsubscribe) step();
   };

@@ -1,5 +1,5 @@
-import { expected, requireObject } from '@gearshift/contracts';
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
+import { expected, requireObject } from '@gearshift/contracts/internal';
 import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
 import { observeMetrics } from './observe-metrics.js';

@@ -1,5 +1,5 @@
-import { expected, requireObject } from '@gearshift/contracts';
 import type { Metric, Registry } from 'prom-client';
+import { expected, requireObject } from '@gearshift/contracts/internal';
 import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
 import { LATENCY_BOUNDS_S } from './latency-bounds.js';

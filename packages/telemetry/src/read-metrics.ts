@@ -1,3 +1,4 @@
+import { BREAKER_STATES } from '@gearshift/contracts';
 import type { DeviceTotals } from '@gearshift/tracker';
 import { entriesOf, type EventCounts } from './event-counts.js';
 import { METRICS, type MetricDefinition, type MetricName } from './metrics.js';
@@ -72,8 +73,6 @@ function readOperation(values: Values, operation: string, snapshot: OperationRea
     }
   }
 }
-
-const BREAKER_STATES = ['closed', 'open', 'half-open', 'isolated', 'dead'] as const;
 
 function readDevice(values: Values, { id, queueLength, queueMs, breaker, memory, residency }: DeviceReading): void {
   add(values, 'queueLength', [id], queueLength);

@@ -1,4 +1,5 @@
-import { expected, type DecisionReason, type OperationName } from '@gearshift/contracts';
+import type { BreakerState, DecisionReason, MemoryBudgetSnapshot, OperationName } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { MetricsSnapshot, OperationTotals } from '@gearshift/tracker';
 
 /** What is instrumented: an executor of `gearshift`, or anything that answers the same. */
@@ -37,17 +38,15 @@ export interface DeviceReading {
   readonly queueLength: number;
   readonly queueMs: number;
   readonly breaker: {
-    readonly state: string;
+    readonly state: BreakerState;
     readonly missedSavingsMs: number;
     readonly probes: { readonly started: number; readonly succeeded: number; readonly failed: number };
     readonly opens: Readonly<Record<string, number>>;
   } | null;
-  readonly memory: {
-    readonly totalBytes: number | null;
-    readonly availableBytes: number;
-    readonly trackedBytes: number;
-    readonly pressureRatio: number;
-  } | null;
+  readonly memory: Pick<
+    MemoryBudgetSnapshot,
+    'totalBytes' | 'availableBytes' | 'trackedBytes' | 'pressureRatio'
+  > | null;
   readonly residency: { readonly operands: number; readonly bytes: number } | null;
 }
 

@@ -1,46 +1,43 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel, type TracingChannelSubscribers } from 'node:diagnostics_channel';
-import { TRACING_CHANNELS, type AttemptReport } from '@gearshift/contracts';
+import { TRACING_CHANNELS, type TracingContexts } from '@gearshift/contracts';
 import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
 import { loadApi, type OpenTelemetryApi } from './load-api.js';
 
-type Message = Readonly<Record<string, unknown>>;
-
 /** What a span of one tracing channel is called, and what it says at its start and at its end. */
-interface SpanKind {
-  readonly name: (message: Message) => string;
-  readonly attributes: (message: Message) => Attributes;
+interface SpanKind<Event extends { readonly result?: unknown }> {
+  readonly name: (event: Event) => string;
+  readonly attributes: (event: Event) => Attributes;
   /** Of the result: attributes, and the kind of the error where there was one. */
-  readonly outcome: (result: unknown) => { readonly attributes: Attributes; readonly error?: string | undefined };
+  readonly outcome: (result: NonNullable<Event['result']>) => SpanOutcome;
+}
+interface SpanOutcome {
+  readonly attributes: Attributes;
+  readonly error?: string | undefined;
 }
 
-const SPANS: Record<keyof typeof TRACING_CHANNELS, SpanKind> = {
+const SPANS: { readonly [Name in keyof TracingContexts]: SpanKind<TracingContexts[Name]> } = {
   run: {
-    name: ({ operation }) => `gearshift ${String(operation)}`,
-    attributes: ({ operation, sync }) => ({
-      'gearshift.operation': String(operation),
-      'gearshift.sync': sync === true,
-    }),
+    name: ({ operation }) => `gearshift ${operation}`,
+    attributes: ({ operation, sync }) => ({ 'gearshift.operation': operation, 'gearshift.sync': sync }),
     outcome: (result) => {
-      const { ok, value, error } = result as { ok: boolean; value?: Ended; error?: Ended & { kind: string } };
-      const { decision, attempts } = (ok ? value : error) ?? { decision: null, attempts: [] };
+      const { decision, attempts } = result.ok ? result.value : result.error;
       const attributes: Attributes = { 'gearshift.attempts': attempts.length };
       if (decision !== null) {
         attributes['gearshift.device'] = decision.backend;
         attributes['gearshift.reason'] = decision.reason;
       }
-      return { attributes, error: ok ? undefined : error?.kind };
+      return { attributes, error: result.ok ? undefined : result.error.kind };
     },
   },
   attempt: {
-    name: ({ backend }) => `gearshift attempt ${String(backend)}`,
+    name: ({ backend }) => `gearshift attempt ${backend}`,
     attributes: ({ operation, backend, fallback }) => ({
-      'gearshift.operation': String(operation),
-      'gearshift.device': String(backend),
-      'gearshift.fallback': fallback === true,
+      'gearshift.operation': operation,
+      'gearshift.device': backend,
+      'gearshift.fallback': fallback,
     }),
-    outcome: (result) => {
-      const { outcome, phases } = result as AttemptReport;
+    outcome: ({ outcome, phases }) => {
       const attributes: Attributes = { 'gearshift.outcome': outcome };
       if (phases !== undefined && !phases.fused) {
         attributes['gearshift.queue_ms'] = phases.queueMs;
@@ -54,39 +51,34 @@ const SPANS: Record<keyof typeof TRACING_CHANNELS, SpanKind> = {
   chunk: {
     name: () => 'gearshift chunk',
     attributes: ({ name, start, end, fallback }) => ({
-      'gearshift.run': String(name),
-      'gearshift.start': Number(start),
-      'gearshift.end': Number(end),
-      'gearshift.fallback': fallback === true,
+      'gearshift.run': name,
+      'gearshift.start': start,
+      'gearshift.end': end,
+      'gearshift.fallback': fallback,
     }),
-    outcome: (result) => {
-      const { outcome } = result as { outcome: string };
-      return { attributes: { 'gearshift.outcome': outcome }, error: outcome === 'success' ? undefined : outcome };
-    },
+    outcome: ({ outcome }) => ({
+      attributes: { 'gearshift.outcome': outcome },
+      error: outcome === 'success' ? undefined : outcome,
+    }),
   },
   upload: {
-    name: ({ backend }) => `gearshift upload ${String(backend)}`,
-    attributes: ({ backend, bytes }) => ({ 'gearshift.device': String(backend), 'gearshift.bytes': Number(bytes) }),
-    outcome: (result) => {
-      const { ok, error } = result as { ok: boolean; error?: { kind: string } };
-      return { attributes: {}, error: ok ? undefined : error?.kind };
-    },
+    name: ({ backend }) => `gearshift upload ${backend}`,
+    attributes: ({ backend, bytes }) => ({ 'gearshift.device': backend, 'gearshift.bytes': bytes }),
+    outcome: (result) => ({ attributes: {}, error: result.ok ? undefined : result.error.kind }),
   },
 };
-
-interface Ended {
-  readonly decision: { readonly backend: string; readonly reason: string } | null;
-  readonly attempts: readonly unknown[];
-}
 
 /** Makes spans of everything that the tracing channels tell of; returns what ends it. */
 export function traceSpans(tracer: Tracer): () => void {
   /** The span that what begins now is part of: ours, because the context of OpenTelemetry cannot be bound to a channel. */
   const parents = new AsyncLocalStorage<Context>();
   const api = loadApi();
-  const undo = (Object.keys(SPANS) as (keyof typeof SPANS)[]).map((kind) =>
-    traceChannel(api, tracer, parents, TRACING_CHANNELS[kind], SPANS[kind]),
-  );
+  const undo = [
+    traceChannel(api, tracer, parents, TRACING_CHANNELS.run, SPANS.run),
+    traceChannel(api, tracer, parents, TRACING_CHANNELS.attempt, SPANS.attempt),
+    traceChannel(api, tracer, parents, TRACING_CHANNELS.chunk, SPANS.chunk),
+    traceChannel(api, tracer, parents, TRACING_CHANNELS.upload, SPANS.upload),
+  ];
   return () => {
     for (const step of undo) step();
     // Or every promise of the process would carry it on for ever.
@@ -94,21 +86,22 @@ export function traceSpans(tracer: Tracer): () => void {
   };
 }
 
-function traceChannel(
+function traceChannel<Event extends { readonly result?: unknown }>(
   { context, SpanStatusCode, trace }: OpenTelemetryApi,
   tracer: Tracer,
   parents: AsyncLocalStorage<Context>,
   name: string,
-  kind: SpanKind,
+  kind: SpanKind<Event>,
 ): () => void {
-  const spans = new WeakMap<object, Span>();
-  const channel = tracingChannel<Context, object>(name);
+  const spans = new WeakMap<Event, Span>();
+  const channel = tracingChannel<Context, Event>(name);
 
-  const finish = (message: object) => {
-    const span = spans.get(message);
-    const { result, error } = message as { result?: unknown; error?: unknown };
+  // Node adds `error` to the context where something was thrown.
+  const finish = (event: Event & { readonly error?: unknown }) => {
+    const span = spans.get(event);
+    const { result, error } = event;
     if (span === undefined) return;
-    if (result !== undefined) {
+    if (result !== undefined && result !== null) {
       const outcome = kind.outcome(result);
       span.setAttributes(outcome.attributes);
       if (outcome.error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.error });
@@ -118,24 +111,20 @@ function traceChannel(
     } else {
       return; // the end of the first turn of what goes on
     }
-    spans.delete(message);
+    spans.delete(event);
     span.end();
   };
-  const subscribers: Partial<TracingChannelSubscribers<object>> = {
-    end: finish,
-    asyncEnd: finish,
-  };
+  const subscribers: Partial<TracingChannelSubscribers<Event>> = { end: finish, asyncEnd: finish };
 
-  channel.start.bindStore(parents, (message) => {
+  channel.start.bindStore(parents, (event) => {
     const parent = parents.getStore() ?? context.active();
-    const fields = message as Message;
-    const span = tracer.startSpan(kind.name(fields), { attributes: kind.attributes(fields) }, parent);
-    spans.set(message, span);
+    const span = tracer.startSpan(kind.name(event), { attributes: kind.attributes(event) }, parent);
+    spans.set(event, span);
     return trace.setSpan(parent, span);
   });
-  channel.subscribe(subscribers as TracingChannelSubscribers<object>);
+  channel.subscribe(subscribers as TracingChannelSubscribers<Event>);
   return () => {
     channel.start.unbindStore(parents);
-    channel.unsubscribe(subscribers as TracingChannelSubscribers<object>);
+    channel.unsubscribe(subscribers as TracingChannelSubscribers<Event>);
   };
 }

@@ -10,7 +10,6 @@ export { createManualClock, type FakeClock, type ManualClock } from './backends/
 export { createOracleBackend } from './backends/oracle-backend.js';
 export { runCheck, type ContractCheck, type Subject } from './contract/contract-check.js';
 export { contractChecks } from './contract/contract-checks.js';
-export { describeBackendContract, type ContractOptions } from './contract/describe-backend-contract.js';
 export { AccurateSum } from './oracle/accurate-sum.js';
 export { oracleRanking, type OracleEntry } from './oracle/oracle-ranking.js';
 export { oracleScore, oracleScores, type OracleScore } from './oracle/oracle-scores.js';

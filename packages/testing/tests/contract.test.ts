@@ -1,4 +1,5 @@
-import { createFakeGpuBackend, describeBackendContract } from '../src/index.js';
+import { createFakeGpuBackend } from '../src/index.js';
+import { describeBackendContract } from '../src/vitest.js';
 import { withFault } from './faults/with-fault.js';
 
 // Two backends that share nothing with a real one inside: what the suite demands is the contract, not an implementation.

@@ -1,4 +1,5 @@
-import { expected, OPERATIONS, requireInteger, requireObject, type OperationName } from '@gearshift/contracts';
+import { OPERATIONS, type OperationName } from '@gearshift/contracts';
+import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { LAYOUT_VERSION, layOut } from './layout.js';
 import { monotonicMs } from './monotonic-clock.js';
 import { SharedTracker } from './shared-tracker.js';

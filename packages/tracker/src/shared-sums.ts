@@ -1,4 +1,5 @@
-import { requireInteger, SUMS_LENGTH, type SharedSums } from '@gearshift/contracts';
+import { SUMS_LENGTH, type SharedSums } from '@gearshift/contracts';
+import { requireInteger } from '@gearshift/contracts/internal';
 import { ALWAYS_PUBLISHED, SUMS, SUMS_CELLS, SUMS_SHAPE, type MemoryLayout } from './layout.js';
 import { publishBlock, readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';

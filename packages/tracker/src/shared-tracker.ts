@@ -1,13 +1,6 @@
 import { threadId as ownThreadId } from 'node:worker_threads';
-import {
-  expected,
-  requireInteger,
-  requireObject,
-  type AttemptReport,
-  type MetricsSnapshot,
-  type OperationName,
-  type SharedSums,
-} from '@gearshift/contracts';
+import type { AttemptReport, MetricsSnapshot, OperationName, SharedSums } from '@gearshift/contracts';
+import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { layOut, type MemoryLayout } from './layout.js';
 import type { OperationTotals } from './operation-totals.js';
 import { monotonicMs } from './monotonic-clock.js';

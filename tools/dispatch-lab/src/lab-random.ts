@@ -1,4 +1,4 @@
-import { createRandom } from '@gearshift/testing/random';
+import { createRandom } from '@gearshift/testing';
 
 /** Draws that describe a workload. */
 export interface LabRandom {

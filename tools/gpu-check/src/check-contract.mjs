@@ -1,6 +1,6 @@
 import { createCudaBackend } from '@gearshift/backend-cuda';
 import { unwrap } from '@gearshift/contracts';
-import { contractChecks, runCheck } from '@gearshift/testing/contract';
+import { contractChecks, runCheck } from '@gearshift/testing';
 
 /** The contract that every backend keeps, over the CUDA backend, a fresh one for each check. */
 export async function checkContract() {

@@ -1,7 +1,7 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createCudaBackend } from '@gearshift/backend-cuda';
 import { createMatrix, createTopKOutput, METRICS, prepareTopK, unwrap } from '@gearshift/contracts';
-import { clusteredValues, randomValues } from '@gearshift/testing/random';
+import { clusteredValues, randomValues } from '@gearshift/testing';
 
 const SHAPES = [
   { rows: 1100, dimensions: 384 },

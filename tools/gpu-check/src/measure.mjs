@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { createCudaBackend } from '@gearshift/backend-cuda';
-import { COMPANIONS, createMatrix, createTopKOutput, nextOperandId, prepareTopK, unwrap } from '@gearshift/contracts';
+import { COMPANIONS, createMatrix, createTopKOutput, prepareTopK, unwrap } from '@gearshift/contracts';
+import { nextOperandId } from '@gearshift/contracts/internal';
 
 const DIMENSIONS = 768;
 

@@ -1,7 +1,7 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createCudaBackend } from '@gearshift/backend-cuda';
 import { unwrap } from '@gearshift/contracts';
-import { randomValues } from '@gearshift/testing/random';
+import { randomValues } from '@gearshift/testing';
 import { createExecutor, pinnedPolicy, type Executor, type ExecutorOptions } from 'gearshift';
 import { afterAll, describe, expect, test } from 'vitest';
 import { lacksSimulator, simulator } from './simulated-driver.js';

@@ -82,9 +82,8 @@ export const SMOKE_PROGRAMS = [
     answer: ['gearshift_attempts_total', 'executor', '@opentelemetry/api'],
   },
   {
-    // Without vitest, which only the main entry needs.
+    // Without vitest, which only `@gearshift/testing/vitest` needs.
     name: '@gearshift/testing',
-    from: '@gearshift/testing/contract',
     names: 'contractChecks, runCheck',
     body: 'print([typeof runCheck, contractChecks.length > 50]);',
     answer: ['function', true],

@@ -1,6 +1,6 @@
 import type { AttemptReport, Decision } from '../attempt.js';
 import type { BackendError, PhaseTimes } from '../backend.js';
-import type { OperationName } from '../operations.js';
+import type { OperationName } from '../operations/operation.js';
 import type { MetricsSnapshot } from '../policy/metrics-snapshot.js';
 import type { Work } from '../policy/work.js';
 import type { Result } from '../result.js';

@@ -1,4 +1,4 @@
-import type { OperationName } from '../operations.js';
+import type { OperationName } from '../operations/operation.js';
 
 /** Message of `gearshift:verify`: a result was recomputed in part. An alarm when `mismatch` is not `null`. */
 export interface VerifyEvent {

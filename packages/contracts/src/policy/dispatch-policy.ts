@@ -1,4 +1,4 @@
-import type { OperationName } from '../operations.js';
+import type { OperationName } from '../operations/operation.js';
 import type { Result } from '../result.js';
 import type { DecisionContext, DecisionSlot, DeviceView } from './decision-context.js';
 import type { DispatchSample, UploadSample } from './dispatch-sample.js';

@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../backend.js';
-import type { OperationName } from '../operations.js';
+import type { OperationName } from '../operations/operation.js';
 import type { WorkShape } from './work.js';
 
 /** What a policy expects of an operation, as plain frozen data. */

@@ -1,4 +1,4 @@
-import type { OperationName } from '../operations.js';
+import type { OperationName } from '../operations/operation.js';
 
 /**
  * What a request costs, in terms that hold on every device: policies choose by this and by nothing else of the request.

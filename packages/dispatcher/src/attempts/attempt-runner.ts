@@ -1,12 +1,12 @@
 import type { AttemptReport, DispatchPolicy, SyncBackend, Work } from '@gearshift/contracts';
-import { callBackend, callBackendSync } from '../call-backend.js';
 import { attemptChannel } from '../channels.js';
 import type { Device, DeviceGuard } from '../devices/device.js';
 import { bytesToUpload } from '../devices/missing-bytes.js';
 import type { AttemptTracker } from '../dispatcher.js';
-import { checkAnswer, isCallersMistake, thrownAnswer, type BackendAnswer } from './check-answer.js';
+import type { BackendAnswer } from '../operations/dispatch-operation.js';
+import { checkAnswer, isCallersMistake, thrownAnswer } from './check-answer.js';
 import { GuardedAttempts, type GuardedAttemptsOptions } from './guarded-attempts.js';
-import { clearCount, type AttemptPlan, type Job } from './job.js';
+import type { AttemptPlan, Job } from './job.js';
 
 export interface AttemptRunnerOptions extends GuardedAttemptsOptions {
   readonly tracker: AttemptTracker;
@@ -60,12 +60,12 @@ export class AttemptRunner {
     const { backend } = device;
     const queued = device.attemptsUnderWay > 0;
     device.attemptsUnderWay += 1;
-    clearCount(job.output);
+    job.operation.clearOutput(job.output);
     const startedAtMs = this.#clock();
     let answer: BackendAnswer;
     try {
-      const given = await callBackend(backend, job.request, job.output, job.signal);
-      answer = checkAnswer(backend.id, job.request, job.output, given, job.signal?.aborted === true);
+      const given = await job.operation.run(backend, job.request, job.output, job.signal);
+      answer = checkAnswer(backend.id, job, job.output, given);
     } catch (thrown) {
       if (plan.last && isCallersMistake(thrown)) throw thrown;
       answer = thrownAnswer(backend.id, thrown);
@@ -88,12 +88,12 @@ export class AttemptRunner {
   }
 
   #runSync(device: Device, backend: SyncBackend, job: Job): AttemptReport {
-    clearCount(job.output);
+    job.operation.clearOutput(job.output);
     const startedAtMs = this.#clock();
     let answer: BackendAnswer;
     try {
-      const given = callBackendSync(backend, job.request, job.output);
-      answer = checkAnswer(backend.id, job.request, job.output, given, false);
+      const given = job.operation.runSync(backend, job.request, job.output);
+      answer = checkAnswer(backend.id, job, job.output, given);
     } catch (thrown) {
       if (isCallersMistake(thrown)) throw thrown;
       answer = thrownAnswer(backend.id, thrown);

@@ -1,41 +1,30 @@
-import {
-  BACKEND_ERROR_KINDS,
-  err,
-  type BackendError,
-  type PhaseTimes,
-  type PreparedRequest,
-  type Result,
-  type TopKOutput,
-} from '@gearshift/contracts';
-
-/** What a backend answers with when it keeps its contract. */
-export type BackendAnswer = Result<PhaseTimes, BackendError>;
+import { BACKEND_ERROR_KINDS, err, type BackendError } from '@gearshift/contracts';
+import type { OperationOutput } from '@gearshift/contracts/internal';
+import type { BackendAnswer } from '../operations/dispatch-operation.js';
+import type { Job } from './job.js';
 
 /**
  * The answer as the contract has it, whatever a backend of someone else's gave: what is no answer, or does not fit the
  * request, becomes `'invalid-result'`, so that the next device does the work.
  *
- * @param aborted whether the caller aborted: a backend that says so by itself is at fault, and must not end the run.
+ * @param output what the backend wrote into.
  */
 export function checkAnswer(
   backend: string,
-  request: PreparedRequest,
-  output: Float32Array | TopKOutput,
+  { operation, request, signal }: Job,
+  output: OperationOutput,
   answer: BackendAnswer,
-  aborted: boolean,
 ): BackendAnswer {
   if (answer?.ok === true) {
     if (typeof answer.value?.totalMs !== 'number') return failed(backend, 'invalid-result', 'it told no phase times');
-    if (request.operation === 'top-k' && 'count' in output && output.count !== request.count) {
-      const counts = `${output.count} entries per query where the request has ${request.count}`;
-      return failed(backend, 'invalid-result', `it wrote ${counts}`);
-    }
-    return answer;
+    const missing = operation.missingIn(request, output);
+    return missing === undefined ? answer : failed(backend, 'invalid-result', `it wrote ${missing}`);
   }
   if (answer?.ok !== false || !BACKEND_ERROR_KINDS.includes(answer.error?.kind)) {
     return failed(backend, 'invalid-result', 'its answer is not a result');
   }
-  if (answer.error.kind === 'aborted' && !aborted) {
+  // A backend that reports an abort by itself is at fault, and must not end the run.
+  if (answer.error.kind === 'aborted' && signal?.aborted !== true) {
     return failed(backend, 'fault', 'it reported an abort that nobody asked for');
   }
   return err(plainError(backend, answer.error));

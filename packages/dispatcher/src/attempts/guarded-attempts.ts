@@ -1,14 +1,14 @@
 import { err } from '@gearshift/contracts';
+import type { OperationOutput } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import { guardedCall, type CallEnd } from '@gearshift/splitter/engine';
-import { callBackend } from '../call-backend.js';
 import type { Device, DeviceGuard } from '../devices/device.js';
 import { describeMismatch } from '../failures/describe-mismatch.js';
-import { copyOutput, outputLike } from '../failures/own-output.js';
 import type { SampledVerification } from '../failures/sampled-verification.js';
-import { checkAnswer, isCallersMistake, thrownAnswer, type BackendAnswer } from './check-answer.js';
+import type { BackendAnswer } from '../operations/dispatch-operation.js';
+import { checkAnswer, isCallersMistake, thrownAnswer } from './check-answer.js';
 import { hangLimitMs, type checkHangLimits } from './hang-limit.js';
-import { clearCount, type AttemptPlan, type Job, type Output } from './job.js';
+import type { AttemptPlan, Job } from './job.js';
 import { SharedTimer } from './shared-timer.js';
 
 export interface GuardedAnswer {
@@ -50,10 +50,11 @@ export class GuardedAttempts {
     const { backend } = device;
     const limitMs = hangLimitMs(plan.predictedMs, hangLimits);
     const ticket = breaker.begin(plan.probe, limitMs);
-    const output = job.ownsOutput ? job.output : outputLike(job.output);
-    clearCount(output);
+    const { operation, request } = job;
+    const output = job.ownsOutput ? job.output : operation.outputLike(job.output);
+    operation.clearOutput(output);
     const startedAtMs = clock();
-    const end = await guardedCall((signal) => callBackend(backend, job.request, output, signal), {
+    const end = await guardedCall((signal) => operation.run(backend, request, output, signal), {
       signal: job.signal,
       limitMs,
       abortGraceMs: ABORT_GRACE_MS,
@@ -64,18 +65,18 @@ export class GuardedAttempts {
       breaker.record('invalid-input', endedAtMs - startedAtMs, plan.probe, ticket);
       throw end.error;
     }
-    if (end.how === 'given-up' && job.ownsOutput) job.output = outputLike(output);
+    if (end.how === 'given-up' && job.ownsOutput) job.output = operation.outputLike(output);
     let answer = answerOf(end, backend.id, job, output, limitMs);
     if (answer.ok) answer = await this.#verified(device, job, output, plan.probe, answer);
     breaker.record(answer.ok ? 'success' : answer.error.kind, endedAtMs - startedAtMs, plan.probe, ticket);
-    if (answer.ok && output !== job.output) copyOutput(output, job.output, job.request.outputLength);
+    if (answer.ok && output !== job.output) operation.copyOutput(request, output, job.output);
     return { answer, startedAtMs, endedAtMs };
   }
 
   async #verified(
     { backend }: Device,
     { request }: Job,
-    output: Output,
+    output: OperationOutput,
     probe: boolean,
     answer: BackendAnswer,
   ): Promise<BackendAnswer> {
@@ -92,17 +93,16 @@ function answerOf(
   end: CallEnd<BackendAnswer>,
   backend: string,
   job: Job,
-  output: Output,
+  output: OperationOutput,
   limitMs: number,
 ): BackendAnswer {
   if (end.how === 'given-up') {
-    const message =
-      end.kind === 'aborted' ? 'it did not answer an abort' : `it did not answer within ${limitMs} ms`;
+    const message = end.kind === 'aborted' ? 'it did not answer an abort' : `it did not answer within ${limitMs} ms`;
     return err({ kind: end.kind, message: `${backend}: ${message}`, backend });
   }
   if (end.how === 'threw') return thrownAnswer(backend, end.error);
   try {
-    return checkAnswer(backend, job.request, output, end.value, job.signal?.aborted === true);
+    return checkAnswer(backend, job, output, end.value);
   } catch (thrown) {
     // Even reading the answer may throw.
     return thrownAnswer(backend, thrown);

@@ -1,4 +1,4 @@
-import { requireFinite } from '@gearshift/contracts';
+import { requireFinite } from '@gearshift/contracts/internal';
 
 /**
  * How long an attempt on a GPU may take before it is given up: ten times what was predicted, but never so little that a

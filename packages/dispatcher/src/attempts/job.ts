@@ -1,15 +1,16 @@
-import type { PreparedRequest, TopKOutput, Work } from '@gearshift/contracts';
-
-export type Output = Float32Array | TopKOutput;
+import type { PreparedRequest, Work } from '@gearshift/contracts';
+import type { OperationOutput } from '@gearshift/contracts/internal';
+import type { AnyDispatchOperation } from '../operations/dispatch-operations.js';
 
 /** One request, or one chunk of it, on its way through the devices. */
 export interface Job {
+  readonly operation: AnyDispatchOperation;
   readonly request: PreparedRequest;
   /**
    * Where the answer goes. Read it after the attempt: an abandoned attempt may write into its memory at any time, so memory
    * that is the job's own is then given up and replaced.
    */
-  output: Output;
+  output: OperationOutput;
   /**
    * The job alone holds the output's memory, so a GPU may write into it. Memory of others (a caller's, or a part of a larger
    * output) is only ever written by a copy of what a GPU finished.
@@ -33,8 +34,3 @@ export interface AttemptPlan {
 
 /** The one attempt of a request that has one device and no prediction. */
 export const ONLY_ATTEMPT: AttemptPlan = { fallback: false, last: true, probe: false, predictedMs: NaN };
-
-/** Clears the count of a ranking, so that a backend that does not set it is noticed, also when an earlier attempt did. */
-export function clearCount(output: Output): void {
-  if ('count' in output) output.count = 0;
-}

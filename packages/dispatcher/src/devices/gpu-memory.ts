@@ -7,6 +7,7 @@ import {
   type ChunkSizer,
   type MemoryBudget,
 } from '@gearshift/splitter';
+import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 
 /** How much of a GPU's memory the requests and resident copies of a dispatcher may take. */
 export interface MemoryLimits {
@@ -36,13 +37,12 @@ export class GpuMemory {
 
   /** @param holdsOperand nothing of it has to be sent along. */
   limitsFor(work: Work, holdsOperand: boolean): ChunkLimits {
-    // The best rows are as many for a piece as for the whole; everything else has one result per item.
-    const isRanking = work.operation === 'top-k';
-    const perItem = (holdsOperand ? 0 : work.rangeBytes) + (isRanking ? 0 : work.outputBytes);
+    const { outputGrowsWithItems } = dispatchOperationOf(work);
+    const perItem = (holdsOperand ? 0 : work.rangeBytes) + (outputGrowsWithItems ? work.outputBytes : 0);
     return {
       budget: this.budget,
       bytesPerItem: perItem / work.batchSize,
-      fixedBytes: work.requestBytes + (isRanking ? work.outputBytes : 0),
+      fixedBytes: work.requestBytes + (outputGrowsWithItems ? 0 : work.outputBytes),
       minChunkItems: Math.ceil(work.batchSize / MOST_CHUNKS),
       sizer: this.#sizerOf(work.operation, holdsOperand),
     };

@@ -1,4 +1,5 @@
-import type { Backend, Operand, PreparedRequest, Work } from '@gearshift/contracts';
+import type { Backend, PreparedRequest, Work } from '@gearshift/contracts';
+import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 
 /** Bytes that the backend has to be sent for this request alone, as far as it can tell. */
 export function bytesToUpload(backend: Backend, request: PreparedRequest, work: Work): number {
@@ -8,13 +9,8 @@ export function bytesToUpload(backend: Backend, request: PreparedRequest, work: 
 /** Bytes of the operand that the backend does not hold: all of them, where it keeps nothing or cannot tell. */
 export function missingBytes(backend: Backend, request: PreparedRequest, work: Work): number {
   try {
-    return backend.residency?.(operandOf(request)).bytesToUpload ?? work.operandBytes;
+    return backend.residency?.(dispatchOperationOf(request).operandOf(request)).bytesToUpload ?? work.operandBytes;
   } catch {
     return work.operandBytes;
   }
-}
-
-/** What the request reads and a device may keep. */
-export function operandOf(request: PreparedRequest): Operand {
-  return request.operation === 'spread-activation' ? request.graph : request.matrix;
 }

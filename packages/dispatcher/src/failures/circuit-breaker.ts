@@ -1,13 +1,5 @@
-import {
-  expected,
-  requireFinite,
-  requireObject,
-  type AttemptOutcome,
-  type BreakerCause,
-  type BreakerEvent,
-  type BreakerState,
-  type DeviceEvent,
-} from '@gearshift/contracts';
+import type { AttemptOutcome, BreakerCause, BreakerEvent, BreakerState, DeviceEvent } from '@gearshift/contracts';
+import { expected, requireFinite, requireObject } from '@gearshift/contracts/internal';
 import { breakerChannel, deviceChannel } from '../channels.js';
 import type { BreakerSnapshot, OpenCause } from './breaker-snapshot.js';
 import { MissedSavings } from './missed-savings.js';

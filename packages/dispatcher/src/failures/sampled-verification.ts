@@ -1,17 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import {
-  requireInteger,
-  type Backend,
-  type Mismatch,
-  type PreparedRequest,
-  type TopKOutput,
-  type VerifyEvent,
-} from '@gearshift/contracts';
-import { SampleSequence } from './sample-sequence.js';
+import type { Backend, Mismatch, PreparedRequest, VerifyEvent } from '@gearshift/contracts';
+import { requireInteger, type OperationOutput } from '@gearshift/contracts/internal';
 import { verifyChannel } from '../channels.js';
-import { verifyRanking } from './verify-ranking.js';
-import { verifyScores } from './verify-scores.js';
-import { verifySpreadSamples, verifySpreadWholly } from './verify-spread.js';
+import type { TimeSlices } from '../operations/dispatch-operation.js';
+import { dispatchOperationOf } from '../operations/dispatch-operations.js';
+import { SampleSequence } from '../operations/sample-sequence.js';
 
 export const VERIFICATION_DEFAULTS = { everyNth: 1000 } as const;
 
@@ -25,8 +18,8 @@ const SLICE_MS = 4;
  * quickly and wrongly is found out by nothing else. Costs a few dozen rows each time. Which result and which rows follows
  * from counting alone, so that the same requests give the same checks.
  *
- * Several hops of spreading cannot be recomputed for a few nodes. They are recomputed wholly, in slices, for probes; and
- * not at all otherwise.
+ * A request of several stages cannot be recomputed for a few items. It is recomputed wholly, in slices, for probes; and not at
+ * all otherwise.
  */
 export class SampledVerification {
   #everyNth: number;
@@ -54,7 +47,7 @@ export class SampledVerification {
       this.#untilNext -= 1;
       return false;
     }
-    if (request.operation === 'spread-activation' && request.hops > 1) return false;
+    if (dispatchOperationOf(request).stagesOf(request) > 1) return false;
     this.#untilNext = this.#everyNth;
     return true;
   }
@@ -67,7 +60,7 @@ export class SampledVerification {
   async verify(
     backend: Backend,
     request: PreparedRequest,
-    output: Float32Array | TopKOutput,
+    output: OperationOutput,
     probe: boolean,
   ): Promise<Mismatch | null> {
     const mismatch = await this.#compare(request, output, probe);
@@ -78,41 +71,29 @@ export class SampledVerification {
     return mismatch;
   }
 
-  async #compare(
-    request: PreparedRequest,
-    output: Float32Array | TopKOutput,
-    probe: boolean,
-  ): Promise<Mismatch | null> {
-    if (request.operation === 'spread-activation' && request.hops > 1) return this.#spreadWholly(request, output);
-    for (let round = 0; round < (probe ? PROBE_ROUNDS : 1); round++) {
-      const mismatch = this.#look(request, output);
+  async #compare(request: PreparedRequest, output: OperationOutput, probe: boolean): Promise<Mismatch | null> {
+    const operation = dispatchOperationOf(request);
+    const slices = slicesOf(this.#clock);
+    const rounds = probe && operation.stagesOf(request) <= 1 ? PROBE_ROUNDS : 1;
+    for (let round = 0; round < rounds; round++) {
+      const mismatch = await operation.verify(request, output, this.#samples, slices);
       if (mismatch !== null) return mismatch;
     }
     return null;
   }
+}
 
-  // The output belongs to the request, which the compiler cannot see: hence the casts.
-  #look(request: PreparedRequest, output: Float32Array | TopKOutput): Mismatch | null {
-    switch (request.operation) {
-      case 'cosine-similarity':
-        return verifyScores(request, output as Float32Array, this.#samples);
-      case 'top-k':
-        return verifyRanking(request, output as TopKOutput, this.#samples);
-      case 'spread-activation':
-        return verifySpreadSamples(request, output as Float32Array, this.#samples);
-    }
-  }
-
-  #spreadWholly(
-    request: Extract<PreparedRequest, { operation: 'spread-activation' }>,
-    output: Float32Array | TopKOutput,
-  ): Promise<Mismatch | null> {
-    let sliceEndMs = this.#clock() + SLICE_MS;
-    const isSliceOver = () => this.#clock() >= sliceEndMs;
-    const giveWay = async () => {
+/** The first slice begins with the first question, because most checks are short and need no clock. */
+function slicesOf(clock: () => number): TimeSlices {
+  let endMs: number | undefined;
+  return {
+    isOver() {
+      const nowMs = clock();
+      return nowMs >= (endMs ??= nowMs + SLICE_MS);
+    },
+    async next() {
       await setImmediate();
-      sliceEndMs = this.#clock() + SLICE_MS;
-    };
-    return verifySpreadWholly(request, output as Float32Array, isSliceOver, giveWay);
-  }
+      endMs = clock() + SLICE_MS;
+    },
+  };
 }

@@ -1,18 +1,11 @@
-import {
-  expected,
-  requireObject,
-  type AttemptReport,
-  type PartialAnswer,
-  type PreparedRequest,
-  type TopKOutput,
-  type Work,
-} from '@gearshift/contracts';
-import { outputFor } from '../output-for.js';
+import type { AttemptReport, PartialAnswer, PreparedRequest, Work } from '@gearshift/contracts';
+import { expected, requireObject, type OperationOutput } from '@gearshift/contracts/internal';
+import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 import type { UnfinishedRun } from './request-run.js';
 
 /** An unfinished answer, as what is left to do of a request. */
 export interface CheckedPartial {
-  readonly output: Float32Array | TopKOutput;
+  readonly output: OperationOutput;
   readonly unfinished: UnfinishedRun;
   readonly attempts: readonly AttemptReport[];
   /** The operand is not what it was: what is finished cannot be mixed with what would come now. */
@@ -38,14 +31,14 @@ export function checkPartial(request: PreparedRequest, work: Work, partial: Part
     if (!Array.isArray(list)) throw new TypeError(expected(`partial.${name}`, 'an array', list));
   }
   return {
-    output: outputFor(request, requireGiven(output)),
+    output: dispatchOperationOf(request).requireOutput(request, requireGiven(output)),
     unfinished: { total: work.batchSize, done, remaining },
     attempts,
     isOutdated: operand.version !== work.operandVersion,
   };
 }
 
-function requireGiven(output: Float32Array | TopKOutput): Float32Array | TopKOutput {
+function requireGiven(output: OperationOutput): OperationOutput {
   if (output === undefined) throw new TypeError(expected('partial.output', 'the output of the run before', output));
   return output;
 }

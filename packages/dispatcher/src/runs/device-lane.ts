@@ -1,15 +1,20 @@
 import type { BackendError, Result, Work } from '@gearshift/contracts';
+import type { OperationOutput } from '@gearshift/contracts/internal';
 import { checkLimits, type LaneOptions } from '@gearshift/splitter/engine';
 import type { Device } from '../devices/device.js';
 import { MOST_CHUNKS } from '../devices/gpu-memory.js';
 import { missingBytes } from '../devices/missing-bytes.js';
-import type { Job, Output } from '../attempts/job.js';
+import type { Job } from '../attempts/job.js';
 
 /** What a chunk's call answers with: its output, or null where it wrote into the request's own. */
-export type ChunkAnswer = Output | null;
+export type ChunkAnswer = OperationOutput | null;
 
 /** Does items `[start, end)` of the request on one device. */
-export type DeviceCall = (start: number, end: number, signal: AbortSignal) => Promise<Result<ChunkAnswer, BackendError>>;
+export type DeviceCall = (
+  start: number,
+  end: number,
+  signal: AbortSignal,
+) => Promise<Result<ChunkAnswer, BackendError>>;
 
 export interface DeviceLaneOptions {
   readonly job: Job;
@@ -55,4 +60,3 @@ export function deviceLane(device: Device, options: DeviceLaneOptions): LaneOpti
 export function holdsOperand({ backend }: Device, { request, work }: { request: Job['request']; work: Work }): boolean {
   return missingBytes(backend, request, work) === 0;
 }
-

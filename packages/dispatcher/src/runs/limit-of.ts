@@ -1,4 +1,4 @@
-import { expected, requireObject } from '@gearshift/contracts';
+import { expected, requireObject } from '@gearshift/contracts/internal';
 import { RunLimit } from '@gearshift/splitter/engine';
 import type { Timers } from '@gearshift/splitter';
 import type { RunOptions } from '../dispatcher.js';

@@ -7,21 +7,25 @@ import {
   type ItemRange,
   type Result,
 } from '@gearshift/contracts';
+import type { OperationOutput } from '@gearshift/contracts/internal';
 import { planChunks, type ChunkError, type Timers } from '@gearshift/splitter';
-import { checkPartial, ChunkRun, RUN_DEFAULTS, type ChunkWork, type LaneOptions, type RunLimit } from '@gearshift/splitter/engine';
+import {
+  checkPartial,
+  ChunkRun,
+  RUN_DEFAULTS,
+  type ChunkWork,
+  type LaneOptions,
+  type RunLimit,
+} from '@gearshift/splitter/engine';
 import type { AttemptRunner } from '../attempts/attempt-runner.js';
 import { isCallersMistake } from '../attempts/check-answer.js';
 import { hangLimitMs, type checkHangLimits } from '../attempts/hang-limit.js';
 import type { Job } from '../attempts/job.js';
-import { describeWork } from '../describe-work.js';
 import type { Choice } from '../device-chooser.js';
 import { acceptsRequest } from '../devices/accepts-request.js';
 import type { Device, DeviceGuard } from '../devices/device.js';
 import type { QueuedRun } from '../devices/device-queue.js';
-import { operandOf } from '../devices/missing-bytes.js';
 import { deviceLane, holdsOperand, type ChunkAnswer } from './device-lane.js';
-import { copyActivations, hopRequest, hopsOf } from './hops.js';
-import { cutIntoPieces, type Pieces } from './pieces.js';
 
 /** What all runs of a dispatcher have in common. */
 export interface RunContext {
@@ -112,9 +116,10 @@ export class RequestRun {
         if (this.#limit.reasonToStop() !== null) return NOTHING_DONE;
       }
       this.#use(device);
-      const end = await (hopsOf(this.#job.request) === 1
+      const { operation, request } = this.#job;
+      const end = await (operation.stagesOf(request) === 1
         ? this.#runStage({ job: this.#job, isWhole: true, predictedMs: serviceMs, unfinished }, this.#devices, false)
-        : this.#runHops(unfinished));
+        : this.#runStages(unfinished));
       if (this.#mistake !== undefined) throw this.#mistake;
       return end;
     } finally {
@@ -125,39 +130,42 @@ export class RequestRun {
   }
 
   /**
-   * Several hops cannot be cut along their nodes: a hop needs all nodes of the one before. So a device that has the memory does
-   * all of them at once, and otherwise one hop after the other is cut. Of an unfinished run only the last hop is kept.
+   * Several stages cannot be cut along their items: a stage needs all of the one before. So a device that has the memory does
+   * all of them at once, and otherwise one stage after the other is cut. Of an unfinished run only the last stage is kept.
    */
-  async #runHops(unfinished: UnfinishedRun | undefined): Promise<RunEnd> {
+  async #runStages(unfinished: UnfinishedRun | undefined): Promise<RunEnd> {
     const { serviceMs } = this.#choice;
-    if (unfinished !== undefined) return this.#runHopByHop(this.#devices, unfinished);
+    if (unfinished !== undefined) return this.#runStageByStage(this.#devices, unfinished);
     for (const [index, device] of this.#devices.entries()) {
       const rest = this.#devices.slice(index);
       const limits = device.guard?.memory.limitsFor(this.#job.work, holdsOperand(device, this.#job)) ?? {};
-      if (planChunks(this.#job.work.batchSize, limits) !== 1) return this.#runHopByHop(rest, undefined);
+      if (planChunks(this.#job.work.batchSize, limits) !== 1) return this.#runStageByStage(rest, undefined);
       const stage = { job: this.#job, isWhole: true, predictedMs: index === 0 ? serviceMs : NaN, unfinished };
       const before = this.reports.length;
       const end = await this.#runStage(stage, [device], true);
       if (end.ok || this.#mistake !== undefined || this.#limit.reasonToStop() !== null) return end;
       if (this.reports.length > before && this.reports.at(-1)?.outcome === 'out-of-memory') {
-        return this.#runHopByHop(rest, undefined);
+        return this.#runStageByStage(rest, undefined);
       }
     }
     return NOTHING_DONE;
   }
 
-  async #runHopByHop(devices: readonly Device[], unfinished: UnfinishedRun | undefined): Promise<RunEnd> {
-    const hops = hopsOf(this.#job.request);
-    let activations: Float32Array | undefined;
-    if (hops === 0) copyActivations(this.#job);
-    for (let hop = 1; hop <= hops; hop++) {
-      const isLast = hop === hops;
-      const job = hopRequest(this.#job, activations, isLast);
-      const predictedMs = this.#choice.serviceMs / hops;
+  async #runStageByStage(devices: readonly Device[], unfinished: UnfinishedRun | undefined): Promise<RunEnd> {
+    const { operation, request: whole, output: target, signal } = this.#job;
+    const stages = operation.stagesOf(whole);
+    let before: OperationOutput | undefined;
+    if (stages === 0) operation.answerWithoutStage(whole, target);
+    for (let i = 1; i <= stages; i++) {
+      const isLast = i === stages;
+      const request = operation.stage(whole, before);
+      const output = isLast ? target : operation.createOutput(request);
+      const job: Job = { operation, request, output, ownsOutput: false, work: operation.describeWork(request), signal };
+      const predictedMs = this.#choice.serviceMs / stages;
       const stage = { job, isWhole: false, predictedMs, unfinished: isLast ? unfinished : undefined };
       const end = await this.#runStage(stage, devices, false);
       if (!end.ok) return isLast ? end : { ...end, partial: null };
-      activations = job.output as Float32Array;
+      before = output;
     }
     return DONE;
   }
@@ -166,19 +174,21 @@ export class RequestRun {
   async #runStage(stage: Stage, devices: readonly Device[], neverCut: boolean): Promise<RunEnd> {
     const { job, unfinished } = stage;
     const total = job.work.batchSize;
-    let pieces: Pieces | undefined;
-    // Cut late: a device that hangs on the whole request costs the output's memory, which is then replaced.
-    const piecesOf = () => (pieces ??= cutIntoPieces(job.request, job.output, unfinished !== undefined));
+    let isEmpty = unfinished === undefined;
     const work: ChunkWork<ChunkAnswer, null> = {
       total,
       accept(start, end, answer) {
-        if (answer !== null) piecesOf().accept(start, end, answer);
+        if (answer === null) return null;
+        // Not before: an attempt at the whole may have written into the output, or have had its memory replaced.
+        if (isEmpty) job.operation.clearOutput(job.output);
+        isEmpty = false;
+        job.operation.mergePart(job.request, job.output, start, end, answer);
         return null;
       },
       whatChanged: () => null,
       output: () => null,
     };
-    const lanes = devices.map((device, index) => this.#laneOf(device, index, devices, stage, piecesOf, neverCut));
+    const lanes = devices.map((device, index) => this.#laneOf(device, index, devices, stage, neverCut));
     const { clock, timers } = this.#context;
     const options = { ...ENGINE_OPTIONS, name: devices[0].backend.id, clock, timers };
     const earlier = unfinished && checkPartial({ ...NO_ATTEMPTS, ...unfinished });
@@ -199,7 +209,6 @@ export class RequestRun {
     index: number,
     devices: readonly Device[],
     stage: Stage,
-    piecesOf: () => Pieces,
     isWhole: boolean,
   ): LaneOptions<ChunkAnswer, BackendError> {
     const { guard } = device;
@@ -211,9 +220,13 @@ export class RequestRun {
     let bytesToFree = Infinity;
     const isWholeStage = (start: number, end: number) =>
       stage.isWhole && start === 0 && end === total && stage.unfinished === undefined;
-    const call = async (start: number, end: number, signal: AbortSignal): Promise<Result<ChunkAnswer, BackendError>> => {
+    const call = async (
+      start: number,
+      end: number,
+      signal: AbortSignal,
+    ): Promise<Result<ChunkAnswer, BackendError>> => {
       const isAll = isWholeStage(start, end);
-      const job = isAll ? stage.job : pieceJob(piecesOf(), start, end, signal);
+      const job = isAll ? stage.job : partOf(stage.job, start, end, signal);
       const predictedMs = isChosen ? (stage.predictedMs * (end - start)) / total : NaN;
       this.#enterQueue(device, isChosen ? predictedMs : (this.#choice.alternativeMs * (end - start)) / total);
       const probe = isChosen && this.#mayProbe;
@@ -244,10 +257,10 @@ export class RequestRun {
 
   /** What cannot be kept is sent with the request instead: a device without room for it, or a failed upload, ends no run. */
   async #keepOperand({ residents, breaker }: DeviceGuard): Promise<void> {
-    const { request, work } = this.#job;
+    const { operation, request, work } = this.#job;
     const { policy, clock, hangLimits } = this.#context;
     const startedAtMs = clock();
-    const sent = await residents.keep(operandOf(request), {
+    const sent = await residents.keep(operation.operandOf(request), {
       bytes: work.operandBytes,
       isPinned: work.expectedUses === Infinity,
       // Transfers vary more than kernels: others use the same bus, and pages may have to be found first.
@@ -262,7 +275,8 @@ export class RequestRun {
   #use(device: Device): void {
     if (device.guard === undefined || this.#uses.has(device)) return;
     const savingMs = device === this.#choice.device ? this.#choice.savingMs : NaN;
-    this.#uses.set(device, device.guard.residents.use(operandOf(this.#job.request), savingMs));
+    const { operation, request } = this.#job;
+    this.#uses.set(device, device.guard.residents.use(operation.operandOf(request), savingMs));
   }
 
   /** A run stands in the queue of one device at a time: the one that works on it. */
@@ -294,8 +308,9 @@ export class RequestRun {
   }
 }
 
-function pieceJob(pieces: Pieces, start: number, end: number, signal: AbortSignal): Job {
-  const { request, output } = pieces.piece(start, end);
-  return { request, output, ownsOutput: true, work: describeWork(request), signal };
+/** The part has memory of its own for its answer. */
+function partOf({ operation, request: whole }: Job, start: number, end: number, signal: AbortSignal): Job {
+  const request = operation.part(whole, start, end);
+  const output = operation.createOutput(request);
+  return { operation, request, output, ownsOutput: true, work: operation.describeWork(request), signal };
 }
-

@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { ChunkWork, Rejection } from './chunk-work.js';
 
 /** Results in the places of their items; a hole where there is none yet. */
@@ -10,10 +10,7 @@ export type ItemOutput<R> = (R | undefined)[];
  *
  * @param output receives the results; holds those of an earlier run already.
  */
-export function itemWork<T, R>(
-  items: readonly T[],
-  output: ItemOutput<R>,
-): ChunkWork<readonly R[], ItemOutput<R>> {
+export function itemWork<T, R>(items: readonly T[], output: ItemOutput<R>): ChunkWork<readonly R[], ItemOutput<R>> {
   const total = items.length;
   return {
     total,

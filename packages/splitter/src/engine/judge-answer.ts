@@ -1,4 +1,5 @@
-import { expected, type ChunkErrorKind, type Result } from '@gearshift/contracts';
+import type { ChunkErrorKind, Result } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import { classifyFailure, type ClassifyError } from '../errors/classify-failure.js';
 import { messageOf, plainCause } from '../errors/plain-cause.js';
 import type { ChunkWork } from './chunk-work.js';

@@ -1,4 +1,5 @@
-import { expected, requireInteger, type ChunkErrorKind } from '@gearshift/contracts';
+import type { ChunkErrorKind } from '@gearshift/contracts';
+import { expected, requireInteger } from '@gearshift/contracts/internal';
 import { requireFunction, requireLimit } from '../check-limits.js';
 
 /** When a chunk that failed is tried again in the same place, before a fallback gets it. */

@@ -1,4 +1,4 @@
-import { expected, requireInteger } from '@gearshift/contracts';
+import { expected, requireInteger } from '@gearshift/contracts/internal';
 import { requireCount, requireFunction, requireLimit } from '../check-limits.js';
 import { requireClock, requireTimers, type Clock, type Timers } from '../timers.js';
 import type { OperandVersion } from '../errors/chunk-error.js';

@@ -1,4 +1,4 @@
-import { expected, requireInteger } from '@gearshift/contracts';
+import { expected, requireInteger } from '@gearshift/contracts/internal';
 import type { Range } from '../ranges.js';
 import type { OperandVersion, PartialRun } from './chunk-error.js';
 

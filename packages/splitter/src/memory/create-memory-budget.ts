@@ -1,4 +1,4 @@
-import { expected, requireFinite } from '@gearshift/contracts';
+import { expected, requireFinite } from '@gearshift/contracts/internal';
 import { requireFraction, requireLimit } from '../check-limits.js';
 import { requireClock } from '../timers.js';
 import { createLocalLedger, openSharedLedger } from './ledger.js';

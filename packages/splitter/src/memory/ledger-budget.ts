@@ -1,4 +1,5 @@
-import { err, expected, ok, type MemoryBudgetSnapshot, type MemoryReading, type Result } from '@gearshift/contracts';
+import { err, ok, type MemoryBudgetSnapshot, type MemoryReading, type Result } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import type { Clock } from '../timers.js';
 import { memoryChannel } from '../channels.js';
 import { Inflation } from './inflation.js';

@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 
 /** Bytes promised to work that has not ended. */
 export const RESERVED = 0;

@@ -1,4 +1,5 @@
-import { expected, type MemoryReading } from '@gearshift/contracts';
+import type { MemoryReading } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 
 /** Tells how much memory a device has: a function, or anything with such a method, as every backend. */
 export type MemorySource = (() => MemoryReading) | MemoryTeller;

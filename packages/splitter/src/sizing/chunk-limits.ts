@@ -1,4 +1,4 @@
-import { expected, requireFinite } from '@gearshift/contracts';
+import { expected, requireFinite } from '@gearshift/contracts/internal';
 import { requireCount } from '../check-limits.js';
 import type { MemoryBudget } from '../memory/memory-budget.js';
 import { ChunkSizer } from './chunk-sizer.js';

@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import { requireLimit } from '../check-limits.js';
 import { requireClock, type Clock } from '../timers.js';
 

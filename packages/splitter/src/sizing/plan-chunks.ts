@@ -1,4 +1,4 @@
-import { requireInteger } from '@gearshift/contracts';
+import { requireInteger } from '@gearshift/contracts/internal';
 import { checkLimits, type ChunkLimits } from './chunk-limits.js';
 import { nextChunkItems } from './next-chunk.js';
 

@@ -1,4 +1,4 @@
-import { requireInteger } from '@gearshift/contracts';
+import { requireInteger } from '@gearshift/contracts/internal';
 import type { Reservation } from '../memory/reservation.js';
 import { bytesOf, checkLimits, type ChunkLimits } from './chunk-limits.js';
 import { nextChunkItems } from './next-chunk.js';

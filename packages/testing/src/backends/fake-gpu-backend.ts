@@ -19,6 +19,7 @@ import {
   type TopKOutput,
   type UnsupportedReason,
 } from '@gearshift/contracts';
+import { operationOf } from '@gearshift/contracts/internal';
 import { REAL_CLOCK, type FakeClock } from './fake-clock.js';
 import { createOracleBackend } from './oracle-backend.js';
 
@@ -150,7 +151,7 @@ export function createFakeGpuBackend(options: FakeGpuOptions = {}): FakeGpuBacke
   };
   const run = (request: PreparedRequest, spoil: () => void, succeed: () => Promise<Answer>, signal?: AbortSignal) =>
     track(async () => {
-      const operand = request.operation === 'spread-activation' ? request.graph : request.matrix;
+      const operand = operationOf(request).operandOf(request);
       const call = log(request.operation, operand, request.start, request.end);
       const answer = await act(call, succeed, signal);
       if (answer.ok && call.outcome === 'wrong-numbers') spoil();

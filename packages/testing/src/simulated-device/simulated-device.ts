@@ -18,6 +18,7 @@ import {
   type Result,
   type TopKOutput,
 } from '@gearshift/contracts';
+import { operationOf } from '@gearshift/contracts/internal';
 import { createOracleBackend } from '../backends/oracle-backend.js';
 import { describeLoad, operandBytes, type DeviceLoad } from './device-load.js';
 import { spoilAnswer, type DeviceCall, type FaultSource, type SimulatedFault } from './simulated-fault.js';
@@ -217,7 +218,7 @@ export function createSimulatedDevice(options: SimulatedDeviceOptions): Simulate
     });
   };
   const serve = (request: PreparedRequest, output: Float32Array | TopKOutput, signal: AbortSignal | undefined) => {
-    const operand = request.operation === 'spread-activation' ? request.graph : request.matrix;
+    const operand = operationOf(request).operandOf(request);
     return enqueue(operand, describeLoad(request), signal, (fault) => {
       writeAnswer(request, output);
       spoilAnswer(fault, output);

@@ -1,5 +1,5 @@
 import type { DispatchPolicy, Work } from '@gearshift/contracts';
-import { createRandom } from '@gearshift/testing/random';
+import { createRandom } from '@gearshift/testing';
 import type { Contender } from './contender.js';
 import { findDevices } from './two-devices.js';
 import { withoutState } from './without-state.js';

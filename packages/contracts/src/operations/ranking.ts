@@ -1,4 +1,6 @@
-import type { Metric } from './operations.js';
+/** Best first: cosine and dot descending, euclidean (a distance) ascending. */
+export const METRICS = ['cosine', 'dot', 'euclidean'] as const;
+export type Metric = (typeof METRICS)[number];
 
 /**
  * The one order of top-k results: better score first (larger for cosine and dot, smaller for the euclidean distance),

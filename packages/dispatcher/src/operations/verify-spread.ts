@@ -1,4 +1,5 @@
 import type { Mismatch, PreparedSpreadActivation } from '@gearshift/contracts';
+import type { TimeSlices } from './dispatch-operation.js';
 import type { SampleSequence } from './sample-sequence.js';
 
 const UNIT_ROUNDOFF = 2 ** -24;
@@ -66,16 +67,11 @@ function placeOfReached({ graph, activations, start, end }: PreparedSpreadActiva
   return low - start;
 }
 
-/**
- * Recomputes all nodes through all hops. Gives way to the event loop as soon as a slice of time is used up.
- *
- * @param isSliceOver asked every 1,024 nodes.
- */
+/** Recomputes all nodes through all hops, in slices of time. */
 export async function verifySpreadWholly(
   request: PreparedSpreadActivation,
   output: Float32Array,
-  isSliceOver: () => boolean,
-  giveWay: () => Promise<void>,
+  slices: TimeSlices,
 ): Promise<Mismatch | null> {
   const { nodes } = request.graph;
   const node: Reference = { value: 0, tolerance: 0 };
@@ -87,7 +83,7 @@ export async function verifySpreadWholly(
       spreadTo(request, i, before, node);
       values[i] = node.value;
       tolerances[i] = node.tolerance;
-      if (i % STRIDE === STRIDE - 1 && isSliceOver()) await giveWay();
+      if (i % STRIDE === STRIDE - 1 && slices.isOver()) await slices.next();
     }
     before = { values, tolerances };
   }

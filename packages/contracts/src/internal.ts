@@ -1,0 +1,15 @@
+// What the packages of Gearshift share besides the contracts: not for users, and free to change with any release.
+export {
+  expected,
+  requireExpectedUses,
+  requireFinite,
+  requireFloat32Array,
+  requireInteger,
+  requireObject,
+} from './arguments.js';
+export { nextOperandId } from './operand-id.js';
+export { cosineSimilarity } from './operations/cosine-similarity.js';
+export type { Operation } from './operations/operation.js';
+export { operationOf, type AnyOperation, type OperationOutput } from './operations/operations.js';
+export { PreparedSpreadActivation, spreadActivation } from './operations/spread-activation.js';
+export { topK } from './operations/top-k.js';

@@ -1,0 +1,65 @@
+import { expected, requireFloat32Array, requireObject } from '../arguments.js';
+import type { VectorMatrix } from '../matrix.js';
+import type { RowRange } from '../row-range.js';
+import { FLOAT32_OUTPUT, requireFloat32Output } from './float32-output.js';
+import type { Operation } from './operation.js';
+import { Prepared } from './prepared.js';
+import { requireScanInputs } from './scan-inputs.js';
+
+/** Cosine similarity of each query with each row: output `queries x (end - start)`, row-major. */
+export interface CosineSimilarityRequest extends RowRange {
+  readonly operation: 'cosine-similarity';
+  /** `queries x dimensions`, row-major, at least one query. */
+  readonly query: Float32Array;
+  readonly matrix: VectorMatrix;
+}
+
+export class PreparedCosineSimilarity extends Prepared {
+  readonly operation: 'cosine-similarity';
+  readonly matrix: VectorMatrix;
+  readonly query: Float32Array;
+  /** Number of query vectors, at least 1. */
+  readonly queries: number;
+  readonly start: number;
+  readonly end: number;
+  /** Elements of the output: `queries * (end - start)`. */
+  readonly outputLength: number;
+
+  constructor(matrix: VectorMatrix, query: Float32Array, start: number, end: number) {
+    super();
+    this.operation = 'cosine-similarity';
+    this.matrix = matrix;
+    this.query = query;
+    this.queries = query.length / matrix.dimensions;
+    this.start = start;
+    this.end = end;
+    this.outputLength = this.queries * (end - start);
+  }
+}
+
+/** @throws TypeError or RangeError that names the argument, what was expected and what came. */
+export function prepareCosineSimilarity(request: CosineSimilarityRequest): PreparedCosineSimilarity {
+  if (request instanceof PreparedCosineSimilarity && Prepared.is(request)) return request;
+  requireObject('request', request);
+  const { operation } = request;
+  if (operation !== 'cosine-similarity') {
+    throw new RangeError(expected('operation', `'cosine-similarity'`, operation));
+  }
+  const { matrix, query, start, end } = requireScanInputs(request);
+  return new PreparedCosineSimilarity(matrix, query, start, end);
+}
+
+export const cosineSimilarity: Operation<CosineSimilarityRequest, PreparedCosineSimilarity, Float32Array> = {
+  ...FLOAT32_OUTPUT,
+  name: 'cosine-similarity',
+  prepare: prepareCosineSimilarity,
+  operandOf: ({ matrix }) => matrix,
+  itemsOf: ({ start, end }) => end - start,
+  part({ matrix, query, start: first }, start, end) {
+    requireFloat32Array('matrix.values', matrix.values);
+    requireFloat32Array('query', query);
+    return new PreparedCosineSimilarity(matrix, query, first + start, first + end);
+  },
+  requireOutput: (request, output) =>
+    requireFloat32Output(output, request.outputLength, request.query, request.matrix.values),
+};

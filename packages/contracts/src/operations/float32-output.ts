@@ -1,0 +1,34 @@
+import { requireFloat32Array } from '../arguments.js';
+import { requireDisjoint } from './require-disjoint.js';
+
+/** What operations that write one float32 array have in common. */
+export const FLOAT32_OUTPUT = {
+  createOutput: ({ outputLength }: { readonly outputLength: number }) => new Float32Array(outputLength),
+  outputLike: (output: Float32Array) => new Float32Array(output.length),
+  copyOutput: (_request: unknown, from: Float32Array, to: Float32Array) => to.set(from),
+  clearOutput() {},
+  missingIn: () => undefined,
+};
+
+/** Checks that `output` has exactly the elements that a request writes and shares no memory with its inputs. */
+export function requireFloat32Output(
+  output: Float32Array,
+  elementCount: number,
+  input: Float32Array,
+  operand: Float32Array = input,
+): Float32Array {
+  const isFine =
+    output instanceof Float32Array &&
+    output.byteLength === elementCount * Float32Array.BYTES_PER_ELEMENT &&
+    elementCount > 0 &&
+    output.buffer !== input.buffer &&
+    output.buffer !== operand.buffer;
+  if (isFine) return output;
+  requireFloat32Array('output', output);
+  if (output.length !== elementCount) {
+    throw new RangeError(`output: expected ${elementCount} elements, got ${output.length}`);
+  }
+  requireDisjoint('output', output, input);
+  requireDisjoint('output', output, operand);
+  return output;
+}

@@ -1,0 +1,79 @@
+import { requireExpectedUses, requireFloat32Array, requireInteger, requireObject, requireOneOf } from '../arguments.js';
+import { COMPANIONS, type VectorMatrix } from '../matrix.js';
+import { requireRange, type RowRange } from '../row-range.js';
+
+interface ScanRequest extends RowRange {
+  readonly query: Float32Array;
+  readonly matrix: VectorMatrix;
+}
+
+export interface ScanInputs {
+  readonly matrix: VectorMatrix;
+  readonly query: Float32Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Checks the matrix, the queries and the rows of a request. Reads each property of the caller once. */
+export function requireScanInputs(request: ScanRequest): ScanInputs {
+  const matrix = requireMatrix(request.matrix);
+  const { query } = request;
+  if (!(query instanceof Float32Array) || query.byteLength === 0 || query.length % matrix.dimensions !== 0) {
+    refuseQuery(query, matrix.dimensions);
+  }
+  const { start, end } = request;
+  if (start === undefined && end === undefined) return { matrix, query, start: 0, end: matrix.rows };
+  const range = requireRange(request, start, end, matrix.rows);
+  return { matrix, query, start: range.start, end: range.end };
+}
+
+/** By the memory of the values: a matrix whose fields are those that were checked needs no other look at them. */
+const checkedMatrices = new WeakMap<Float32Array, VectorMatrix>();
+
+/**
+ * A checked copy, so that nothing the caller does later to the matrix reaches a request that was already checked. It is the
+ * same copy until the matrix changes.
+ */
+export function requireMatrix(value: VectorMatrix): VectorMatrix {
+  if (typeof value !== 'object' || value === null) requireObject('matrix', value);
+  const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
+  const checked = checkedMatrices.get(values);
+  const isUnchanged =
+    checked !== undefined &&
+    checked.id === id &&
+    checked.version === version &&
+    checked.rows === rows &&
+    checked.dimensions === dimensions &&
+    checked.expectedUses === expectedUses &&
+    checked.companion === companion &&
+    checked.changes === changes &&
+    values.byteLength === rows * dimensions * Float32Array.BYTES_PER_ELEMENT &&
+    values.byteLength > 0;
+  return isUnchanged
+    ? checked
+    : checkedMatrix({ id, version, rows, dimensions, values, expectedUses, companion, changes });
+}
+
+function checkedMatrix(matrix: VectorMatrix): VectorMatrix {
+  const { id, version, rows, dimensions, values, expectedUses, companion, changes } = matrix;
+  requireInteger('matrix.id', id, 0);
+  requireInteger('matrix.version', version, 0);
+  requireInteger('matrix.rows', rows, 0);
+  requireInteger('matrix.dimensions', dimensions, 1);
+  requireFloat32Array('matrix.values', values);
+  if (values.length !== rows * dimensions) {
+    throw new RangeError(
+      `matrix.values: expected ${rows * dimensions} elements (${rows} rows of ${dimensions}), got ${values.length}`,
+    );
+  }
+  requireExpectedUses('matrix.expectedUses', expectedUses);
+  requireOneOf('matrix.companion', COMPANIONS, companion);
+  const checked = Object.freeze({ ...matrix, changes: Array.isArray(changes) ? changes : undefined });
+  checkedMatrices.set(values, checked);
+  return checked;
+}
+
+function refuseQuery(value: unknown, dimensions: number): never {
+  const query = requireFloat32Array('query', value);
+  throw new RangeError(`query: expected one or more vectors of ${dimensions} dimensions, got ${query.length} elements`);
+}

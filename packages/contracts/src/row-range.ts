@@ -1,0 +1,19 @@
+import { requireInteger } from './arguments.js';
+
+/** Rows `[start, end)` of the operand that the request covers; all of them when left out. */
+export interface RowRange {
+  readonly start?: number | undefined;
+  readonly end?: number | undefined;
+}
+
+/** The range of a request, from which `start` and `end` were read and are not both left out. */
+export function requireRange(
+  request: RowRange,
+  start: unknown,
+  end: unknown,
+  rows: number,
+): { readonly start: number; readonly end: number } {
+  const last = end === undefined || !Object.hasOwn(request, 'end') ? rows : requireInteger('end', end, 0, rows);
+  const first = start === undefined || !Object.hasOwn(request, 'start') ? 0 : requireInteger('start', start, 0, last);
+  return { start: first, end: last };
+}

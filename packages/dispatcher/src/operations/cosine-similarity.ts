@@ -1,0 +1,53 @@
+import type { CosineSimilarityRequest, Mismatch, PreparedCosineSimilarity } from '@gearshift/contracts';
+import { cosineSimilarity } from '@gearshift/contracts/internal';
+import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
+import { isWithin, referenceScore, type ReferenceScore } from './reference-score.js';
+import type { SampleSequence } from './sample-sequence.js';
+import { scanWork } from './scan-work.js';
+
+export const cosineSimilarityDispatch: DispatchOperation<
+  CosineSimilarityRequest,
+  PreparedCosineSimilarity,
+  Float32Array
+> = {
+  ...cosineSimilarity,
+  ...SINGLE_STAGE,
+  describeWork: (request) => scanWork(request, request.outputLength * Float32Array.BYTES_PER_ELEMENT),
+  run: (backend, request, output, signal) => backend.cosineSimilarity(request, output, signal),
+  runSync: (backend, request, output) => backend.cosineSimilaritySync(request, output),
+  outputGrowsWithItems: true,
+  /** Row-major, queries by rows: each query's scores of the part go to a place of their own. */
+  mergePart(request, output, start, end, part) {
+    const rows = end - start;
+    const allRows = request.end - request.start;
+    for (let query = 0; query < request.queries; query++) {
+      output.set(part.subarray(query * rows, (query + 1) * rows), query * allRows + start);
+    }
+  },
+  verify: verifyScores,
+};
+
+/** Pairs of a query and a row. */
+const SAMPLES = 8;
+
+/** Recomputes the first score, the last one, and a few in between. */
+function verifyScores(
+  request: PreparedCosineSimilarity,
+  output: Float32Array,
+  samples: SampleSequence,
+): Mismatch | null {
+  const { matrix, query: queries, start, end } = request;
+  const rows = end - start;
+  const reference: ReferenceScore = { score: 0, tolerance: 0 };
+  for (let i = 0; i < SAMPLES; i++) {
+    const place = i === 0 ? 0 : i === 1 ? request.outputLength - 1 : samples.next(request.outputLength);
+    const query = Math.floor(place / rows);
+    const row = start + (place % rows);
+    referenceScore('cosine', matrix, row, queries, query, reference);
+    const got = output[place];
+    if (!isWithin(got, reference)) {
+      return { rule: 'score', query, row, got, expected: reference.score, tolerance: reference.tolerance };
+    }
+  }
+  return null;
+}

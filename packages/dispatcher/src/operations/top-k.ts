@@ -1,0 +1,45 @@
+import {
+  mergeRanked,
+  type PreparedTopK,
+  type RankedList,
+  type TopKOutput,
+  type TopKRequest,
+} from '@gearshift/contracts';
+import { topK } from '@gearshift/contracts/internal';
+import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
+import { scanWork } from './scan-work.js';
+import { verifyRanking } from './verify-ranking.js';
+
+/** A row number and a score. */
+const ENTRY_BYTES = Uint32Array.BYTES_PER_ELEMENT + Float32Array.BYTES_PER_ELEMENT;
+
+export const topKDispatch: DispatchOperation<TopKRequest, PreparedTopK, TopKOutput> = {
+  ...topK,
+  ...SINGLE_STAGE,
+  describeWork: (request) => scanWork(request, request.outputLength * ENTRY_BYTES, request.candidates),
+  run: (backend, request, output, signal) => backend.topK(request, output, signal),
+  runSync: (backend, request, output) => backend.topKSync(request, output),
+  outputGrowsWithItems: false,
+  /**
+   * Keeps the best of the parts so far, so that an unfinished answer is the best of what is done. The lists of the queries lie
+   * one after the other, `count` entries each, and grow with what is merged.
+   */
+  mergePart({ queries, count: most, metric }, output, _start, _end, part) {
+    const { indices, scores, count: before } = output;
+    const after = Math.min(most, before + part.count);
+    const merged = { indices: new Uint32Array(after), scores: new Float32Array(after) };
+    // From the last query on where lists grow, so that none is overwritten before it is read.
+    for (let query = queries - 1; query >= 0; query--) {
+      mergeRanked(metric, [listOf(output, query, before), listOf(part, query, part.count)], merged);
+      indices.set(merged.indices, query * after);
+      scores.set(merged.scores, query * after);
+    }
+    output.count = after;
+  },
+  verify: verifyRanking,
+};
+
+function listOf({ indices, scores }: TopKOutput, query: number, count: number): RankedList {
+  const start = query * count;
+  return { indices: indices.subarray(start, start + count), scores: scores.subarray(start, start + count) };
+}

@@ -1,2 +1,0 @@
-export { runCheck, type ContractCheck, type Subject } from './contract-check.js';
-export { contractChecks } from './contract-checks.js';

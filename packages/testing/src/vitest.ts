@@ -1,0 +1,1 @@
+export { describeBackendContract, type ContractOptions } from './contract/describe-backend-contract.js';
