@@ -25,7 +25,7 @@ export interface CheckedDispatcherOptions {
 export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispatcherOptions {
   requireObject('options', options);
   const { backends, policy, tracker, fallback = 'cpu', verifyEveryNth, hangLimits = {} } = options;
-  const { clock = () => performance.now(), timers = NODE_TIMERS, memory = {} } = options;
+  const { clock = performance.now.bind(performance), timers = NODE_TIMERS, memory = {} } = options;
   checkBackends(backends);
   requireMethods('policy', policy, ['decide', 'observe', 'snapshot', 'export', 'import']);
   requireMethods('tracker', tracker, ['snapshot', 'record']);

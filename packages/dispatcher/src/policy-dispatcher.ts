@@ -302,7 +302,8 @@ function completed(
   attempts: readonly AttemptReport[],
   latencyMs: number,
 ): Outcome {
-  return ok({ output, decision, attempts, latencyMs, phases: attempts.at(-1)?.phases ?? null });
+  const phases = attempts.at(-1)?.phases ?? null;
+  return { ok: true, value: { output, decision, attempts, latencyMs, phases } };
 }
 
 function nothingToDo(operation: AnyDispatchOperation, output: OperationOutput): Outcome {

@@ -228,10 +228,11 @@ function cosineRequest(query: Vector, matrix: VectorMatrix, options: RowRange): 
 }
 
 function topKRequest(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKRequest {
-  requireObject('options', options);
+  if (typeof options !== 'object' || options === null) requireObject('options', options);
   const { k, metric, start, end } = options;
   const candidates = options.candidates === undefined ? undefined : toIndices('candidates', options.candidates);
-  return { operation: 'top-k', query: toVector('query', query), matrix, k, metric, candidates, start, end };
+  const vector = query instanceof Float32Array ? query : toVector('query', query);
+  return { operation: 'top-k', query: vector, matrix, k, metric, candidates, start, end };
 }
 
 function spreadRequest(

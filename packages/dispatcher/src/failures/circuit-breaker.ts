@@ -91,16 +91,25 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   return new SavingsBreaker(device, clock, requireFinite('leaseMs', leaseMs, 0));
 }
 
+/** A state with what belongs to it alone. */
+type Condition =
+  | { readonly state: 'closed' | 'open' | 'dead' }
+  | { readonly state: 'half-open'; readonly lease: number; leaseEndMs: number }
+  /** Whether the device was lost outlives isolation. */
+  | { readonly state: 'isolated'; readonly isDead: boolean };
+
+const CLOSED: Condition = { state: 'closed' };
+const OPEN: Condition = { state: 'open' };
+const DEAD: Condition = { state: 'dead' };
+
 class SavingsBreaker implements CircuitBreaker {
   readonly #device: string;
   readonly #clock: () => number;
   readonly #leaseMs: number;
 
-  #state: BreakerState = 'closed';
+  #condition: Condition = CLOSED;
   #cause: BreakerCause | null = null;
   #sinceMs: number;
-  /** Outlives isolation. */
-  #isDead = false;
   #epoch = 0;
 
   readonly #window = new OutcomeWindow();
@@ -109,8 +118,6 @@ class SavingsBreaker implements CircuitBreaker {
   readonly #missed = new MissedSavings();
 
   /** Leases are numbered from 1, through all epochs. */
-  #lease = NO_LEASE;
-  #leaseEndMs = 0;
   #leasesBeforeEpoch = 0;
 
   #probesStarted = 0;
@@ -127,69 +134,69 @@ class SavingsBreaker implements CircuitBreaker {
   }
 
   get state(): BreakerState {
-    return this.#state;
+    return this.#condition.state;
   }
 
   admit(missedSavingMs: number): Admission {
-    if (this.#state === 'closed') return 'pass';
+    if (this.#condition === CLOSED) return 'pass';
     this.#expireLease();
-    if (this.#state !== 'open') return 'block';
+    if (this.#condition !== OPEN) return 'block';
     this.#missed.add(missedSavingMs);
     if (this.#missed.sumMs < this.#missed.probeAtMs) return 'block';
-    this.#lease = ++this.#probesStarted;
-    this.#leaseEndMs = this.#clock() + this.#leaseMs;
-    this.#go('half-open', 'probe-due');
+    const lease = ++this.#probesStarted;
+    this.#go({ state: 'half-open', lease, leaseEndMs: this.#clock() + this.#leaseMs }, 'probe-due');
     return 'probe';
   }
 
   begin(probe: boolean, limitMs: number): number {
     if (!probe) return this.#epoch;
     this.#expireLease();
-    if (this.#lease !== NO_LEASE && limitMs > 0 && limitMs < Infinity) {
-      this.#leaseEndMs = this.#clock() + Math.max(this.#leaseMs, 2 * limitMs);
+    const condition = this.#condition;
+    if (condition.state !== 'half-open') return NO_LEASE;
+    if (limitMs > 0 && limitMs < Infinity) {
+      condition.leaseEndMs = this.#clock() + Math.max(this.#leaseMs, 2 * limitMs);
     }
-    return this.#lease;
+    return condition.lease;
   }
 
   record(outcome: AttemptOutcome, latencyMs: number, probe: boolean, ticket?: number): void {
     if (probe) this.#expireLease();
-    ticket ??= probe ? this.#lease : this.#epoch;
+    const lease = this.#condition.state === 'half-open' ? this.#condition.lease : NO_LEASE;
+    ticket ??= probe ? lease : this.#epoch;
     const isOfThisDevice = probe ? ticket > this.#leasesBeforeEpoch : ticket === this.#epoch;
     const came = classOf(outcome);
     if (came === 'fatal') {
       if (isOfThisDevice) this.#die(latencyMs);
     } else if (probe) {
-      if (ticket === this.#lease && ticket !== NO_LEASE) this.#endProbe(came, latencyMs);
-    } else if (this.#state === 'closed' && isOfThisDevice) {
-      // What began before it opened and ends now tells nothing new.
+      if (ticket === lease && ticket !== NO_LEASE) this.#endProbe(came, latencyMs);
+    } else if (this.#condition === CLOSED && isOfThisDevice) {
+      // An attempt that began before the breaker opened and ends now says nothing new.
       this.#count(came, latencyMs);
     }
   }
 
   smallestChunkFailed(latencyMs: number): void {
-    if (this.#state === 'closed') this.#count('fault', latencyMs);
+    if (this.#condition === CLOSED) this.#count('fault', latencyMs);
   }
 
   isolate(): void {
-    if (this.#state === 'isolated') return;
-    this.#lease = NO_LEASE;
-    this.#go('isolated', 'isolated');
+    if (this.#condition.state !== 'isolated') this.#go({ state: 'isolated', isDead: this.#isDead }, 'isolated');
   }
 
   restore(): void {
-    if (this.#state !== 'isolated') return;
-    if (this.#isDead) this.#go('dead', 'restored');
+    if (this.#condition.state !== 'isolated') return;
+    if (this.#condition.isDead) this.#go(DEAD, 'restored');
     else this.#close('restored');
   }
 
   renew(): void {
     if (!this.#isDead) return;
-    this.#isDead = false;
     this.#epoch += 1;
     this.#leasesBeforeEpoch = this.#probesStarted;
     this.#missed.startOver();
-    this.#tellDevice('renewed');
-    if (this.#state === 'dead') this.#go('open', 'renewed');
+    this.#announceDevice('renewed');
+    if (this.#condition === DEAD) this.#go(OPEN, 'renewed');
+    else this.#condition = { state: 'isolated', isDead: false };
   }
 
   snapshot(): BreakerSnapshot {
@@ -197,7 +204,7 @@ class SavingsBreaker implements CircuitBreaker {
     const { attempts, faults } = this.#window;
     return Object.freeze({
       device: this.#device,
-      state: this.#state,
+      state: this.#condition.state,
       cause: this.#cause,
       sinceMs: this.#sinceMs,
       epoch: this.#epoch,
@@ -260,8 +267,13 @@ class SavingsBreaker implements CircuitBreaker {
     }
   }
 
+  get #isDead(): boolean {
+    const condition = this.#condition;
+    return condition === DEAD || (condition.state === 'isolated' && condition.isDead);
+  }
+
   #expireLease(): void {
-    if (this.#lease === NO_LEASE || this.#clock() < this.#leaseEndMs) return;
+    if (this.#condition.state !== 'half-open' || this.#clock() < this.#condition.leaseEndMs) return;
     this.#probesExpired += 1;
     this.#failProbe('probe-expired');
   }
@@ -278,42 +290,39 @@ class SavingsBreaker implements CircuitBreaker {
   }
 
   #reopen(cause: BreakerCause): void {
-    this.#lease = NO_LEASE;
     this.#missed.startOver();
-    this.#go('open', cause);
+    this.#go(OPEN, cause);
   }
 
   #close(cause: BreakerCause): void {
-    this.#lease = NO_LEASE;
     this.#missed.clear();
     this.#consecutiveFaults = 0;
     this.#window.clear();
-    this.#go('closed', cause);
+    this.#go(CLOSED, cause);
   }
 
   #die(latencyMs: number): void {
     if (this.#isDead) return;
-    this.#isDead = true;
     this.#missed.learnCost(latencyMs);
-    if (this.#lease !== NO_LEASE) this.#probesFailed += 1;
-    this.#lease = NO_LEASE;
+    if (this.#condition.state === 'half-open') this.#probesFailed += 1;
     // A device that is lost again and again, as often as it is renewed, is probed less and less.
     this.#missed.raiseKappa();
-    this.#tellDevice('lost');
-    if (this.#state !== 'isolated') this.#go('dead', 'device-lost');
+    this.#announceDevice('lost');
+    if (this.#condition.state === 'isolated') this.#condition = { state: 'isolated', isDead: true };
+    else this.#go(DEAD, 'device-lost');
   }
 
-  #go(to: BreakerState, cause: BreakerCause): void {
-    const from = this.#state;
-    this.#state = to;
+  #go(to: Condition, cause: BreakerCause): void {
+    const from = this.#condition.state;
+    this.#condition = to;
     this.#cause = cause;
     this.#sinceMs = this.#clock();
     if (!breakerChannel.hasSubscribers) return;
-    const event: BreakerEvent = { device: this.#device, from, to, cause, atMs: this.#sinceMs };
+    const event: BreakerEvent = { device: this.#device, from, to: to.state, cause, atMs: this.#sinceMs };
     breakerChannel.publish(event);
   }
 
-  #tellDevice(kind: DeviceEvent['kind']): void {
+  #announceDevice(kind: DeviceEvent['kind']): void {
     if (!deviceChannel.hasSubscribers) return;
     const event: DeviceEvent = { device: this.#device, kind, epoch: this.#epoch };
     deviceChannel.publish(event);
