@@ -7,4 +7,5 @@ export {
   requireInteger,
   requireObject,
 } from './arguments.js';
+export { isGuarded } from './is-guarded.js';
 export { nextOperandId } from './operand-id.js';

@@ -1,5 +1,6 @@
 import type { CsrGraph } from './graph.js';
 import type { VectorMatrix } from './matrix.js';
+import type { RowSet } from './row-set.js';
 
 /** The operations Gearshift knows by name; a backend of your own may add others. */
 export const OPERATIONS = ['cosine-similarity', 'top-k', 'spread-activation'] as const;
@@ -21,6 +22,10 @@ export interface CosineSimilarityRequest extends RowRange {
   /** `queries x dimensions`, row-major, at least one query. */
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
+  /** Number of query vectors, for a check: a RangeError unless `query` holds exactly so many. */
+  readonly queries?: number | undefined;
+  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
+  readonly where?: RowSet | undefined;
 }
 
 /** The `k` best rows for each query. */
@@ -29,12 +34,18 @@ export interface TopKRequest extends RowRange {
   /** `queries x dimensions`, row-major, at least one query. */
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
+  /** Number of query vectors, for a check: a RangeError unless `query` holds exactly so many. */
+  readonly queries?: number | undefined;
+  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
+  readonly where?: RowSet | undefined;
   /** At least 1; clamped to the number of rows considered. */
   readonly k: number;
   /** Default `'cosine'`. */
   readonly metric?: Metric | undefined;
   /** Only these rows are considered: indices into the matrix, within `[start, end)`, without duplicates. */
   readonly candidates?: Uint32Array | undefined;
+  /** Only rows that score at least this are ranked. Not supported yet: a RangeError when given. */
+  readonly minScore?: number | undefined;
 }
 
 /** Default options of spreading activation. */

@@ -37,8 +37,9 @@ import {
 export function prepareCosineSimilarity(request: CosineSimilarityRequest): PreparedCosineSimilarity {
   if (isPrepared(request) && request.operation === 'cosine-similarity') return request;
   requireOperation(request, 'cosine-similarity');
+  refuseUnsupported('where', own(request, 'where'));
   const matrix = requireMatrix(request.matrix);
-  const query = requireQuery(request.query, matrix);
+  const query = requireQuery(request.query, own(request, 'queries'), matrix);
   const end = requireEnd(request, matrix.rows);
   return new PreparedCosineSimilarity(matrix, query, requireStart(request, end), end);
 }
@@ -47,11 +48,13 @@ export function prepareCosineSimilarity(request: CosineSimilarityRequest): Prepa
 export function prepareTopK(request: TopKRequest): PreparedTopK {
   if (isPrepared(request) && request.operation === 'top-k') return request;
   requireOperation(request, 'top-k');
+  refuseUnsupported('where', own(request, 'where'));
+  refuseUnsupported('minScore', own(request, 'minScore'));
   const k = requireInteger('k', request.k, 1);
   const metric = own(request, 'metric') ?? 'cosine';
   if (!METRICS.includes(metric)) throw new RangeError(expected('metric', `one of ${METRICS.join(', ')}`, metric));
   const matrix = requireMatrix(request.matrix);
-  const query = requireQuery(request.query, matrix);
+  const query = requireQuery(request.query, own(request, 'queries'), matrix);
   const end = requireEnd(request, matrix.rows);
   const start = requireStart(request, end);
   const candidates = own(request, 'candidates');
@@ -141,12 +144,21 @@ function requireMatrix(value: VectorMatrix): VectorMatrix {
   };
 }
 
-function requireQuery(value: Float32Array, matrix: VectorMatrix): Float32Array {
+/** An option of the types that no backend honours yet: to ignore it would be to answer another question. */
+function refuseUnsupported(name: string, value: unknown): void {
+  if (value !== undefined) throw new RangeError(expected(name, 'none, because it is not supported yet', value));
+}
+
+function requireQuery(value: Float32Array, queries: number | undefined, matrix: VectorMatrix): Float32Array {
   const query = requireFloat32Array('query', value);
   if (query.length === 0 || query.length % matrix.dimensions !== 0) {
     throw new RangeError(
       `query: expected one or more vectors of ${matrix.dimensions} dimensions, got ${query.length} elements`,
     );
+  }
+  const count = query.length / matrix.dimensions;
+  if (queries !== undefined && requireInteger('queries', queries, 1) !== count) {
+    throw new RangeError(`queries: expected ${count}, the number of vectors in query, got ${queries}`);
   }
   return query;
 }

@@ -1,5 +1,5 @@
 import type { Backend, DispatchPolicy } from '@gearshift/contracts';
-import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
+import { expected, isGuarded, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatcher.js';
 import { checkHangLimits } from './failures/hang-limit.js';
 import { VERIFICATION_DEFAULTS } from './failures/sampled-verification.js';
@@ -58,6 +58,11 @@ function checkBackends(backends: readonly Backend[]): void {
     if (typeof backend.id !== 'string') throw new TypeError(expected(`${name}.id`, 'a string', backend.id));
     if (backend.kind !== 'cpu' && backend.kind !== 'gpu') {
       throw new RangeError(expected(`${name}.kind`, "'cpu' or 'gpu'", backend.kind));
+    }
+    const isGpu = backend.kind === 'gpu';
+    if (isGuarded(backend) !== isGpu) {
+      const expectation = `${isGpu}, because nothing else is supported yet for a ${backend.kind.toUpperCase()}`;
+      throw new RangeError(expected(`${name}.isGuarded`, expectation, backend.isGuarded));
     }
     if (ids.has(backend.id)) throw new RangeError(`${name}.id: expected ids to differ, got '${backend.id}' twice`);
     ids.add(backend.id);

@@ -248,6 +248,15 @@ describe('options', () => {
     [{ backends: 'cpu' }, "backends: expected an array of backends, got 'cpu'"],
     [{ backends: [cpu(), cpu()] }, "backends[1].id: expected ids to differ, got 'cpu' twice"],
     [{ backends: [{ ...cpu(), kind: 'tpu' }] }, "backends[0].kind: expected 'cpu' or 'gpu', got 'tpu'"],
+    [{ backends: [{ ...cpu(), kind: 'remote' }] }, "backends[0].kind: expected 'cpu' or 'gpu', got 'remote'"],
+    [
+      { backends: [{ ...cpu(), isGuarded: true }] },
+      'backends[0].isGuarded: expected false, because nothing else is supported yet for a CPU, got true',
+    ],
+    [
+      { backends: [{ ...gpu(), isGuarded: false }] },
+      'backends[0].isGuarded: expected true, because nothing else is supported yet for a GPU, got false',
+    ],
     [{ backends: [{ ...cpu(), topK: 1 }] }, 'backends[0].topK: expected a function, got 1'],
     [{ policy: 'threshold' }, "policy: expected an object, got 'threshold'"],
     [{ policy: {} }, 'policy.decide: expected a function, got undefined'],

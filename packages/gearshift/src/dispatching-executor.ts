@@ -9,7 +9,6 @@ import type {
   OutputOf,
   PartialAnswer,
   Result,
-  RowRange,
   RunError,
   SpreadActivationRequest,
   TopKOutput,
@@ -100,7 +99,11 @@ export class DispatchingExecutor implements Executor {
     return this.#answer(() => spreadRequest(graph, activations, options), options);
   }
 
-  cosineSimilaritySync(query: Vector, matrix: VectorMatrix, options: RowRange = {}): Float32Array {
+  cosineSimilaritySync(
+    query: Vector,
+    matrix: VectorMatrix,
+    options: Omit<CosineSimilarityOptions, keyof LimitOptions> = {},
+  ): Float32Array {
     this.#requireOpen();
     return answerOrThrow(this.#dispatcher.runSync(cosineRequest(query, matrix, options)));
   }
@@ -210,17 +213,33 @@ function checkSignal(signal: AbortSignal | undefined): void {
   signal?.throwIfAborted();
 }
 
-function cosineRequest(query: Vector, matrix: VectorMatrix, options: RowRange): CosineSimilarityRequest {
+function cosineRequest(
+  query: Vector,
+  matrix: VectorMatrix,
+  options: Omit<CosineSimilarityOptions, keyof LimitOptions>,
+): CosineSimilarityRequest {
   requireObject('options', options);
-  const { start, end } = options;
-  return { operation: 'cosine-similarity', query: toVector('query', query), matrix, start, end };
+  const { start, end, queries, where } = options;
+  return { operation: 'cosine-similarity', query: toVector('query', query), matrix, start, end, queries, where };
 }
 
 function topKRequest(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKRequest {
   requireObject('options', options);
-  const { k, metric, start, end } = options;
+  const { k, metric, start, end, queries, where, minScore } = options;
   const candidates = options.candidates === undefined ? undefined : toIndices('candidates', options.candidates);
-  return { operation: 'top-k', query: toVector('query', query), matrix, k, metric, candidates, start, end };
+  return {
+    operation: 'top-k',
+    query: toVector('query', query),
+    matrix,
+    k,
+    metric,
+    candidates,
+    start,
+    end,
+    queries,
+    where,
+    minScore,
+  };
 }
 
 function spreadRequest(
