@@ -7,6 +7,7 @@ export {
 } from './attempt.js';
 export {
   BACKEND_ERROR_KINDS,
+  DEVICE_KINDS,
   type Backend,
   type BackendDescription,
   type BackendError,
@@ -41,6 +42,7 @@ export {
   type Companion,
   type MatrixChange,
   type MatrixOptions,
+  type PlacedMatrix,
   type VectorMatrix,
 } from './matrix.js';
 export { prepareOperand, type Operand } from './operand.js';
@@ -75,4 +77,5 @@ export { SUMS_LENGTH, type SharedLearning, type SharedSums } from './policy/shar
 export { WORK_SHAPES, type Work, type WorkShape } from './policy/work.js';
 export { err, ok, unwrap, type Result } from './result.js';
 export type { RowRange } from './row-range.js';
+export type { RowSet } from './row-set.js';
 export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

@@ -44,6 +44,7 @@ export type {
   PartialAnswer,
   PhaseTimes,
   Result,
+  RowSet,
   RunError,
   SpreadActivationRequest,
   TopKOutput,

@@ -53,6 +53,8 @@ describe('what a function does', () => {
     ['invalid-result', 'invalid-result'],
     ['aborted', 'chunk-failed'],
     ['unsupported', 'chunk-failed'],
+    ['unreachable', 'device-fault'],
+    ['stale', 'device-fault'],
   ] satisfies [BackendErrorKind, ChunkErrorKind][])(
     "reports a backend's error of kind %s as %s",
     async (kind, expected) => {

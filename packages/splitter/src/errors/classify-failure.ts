@@ -13,6 +13,8 @@ const FROM_BACKEND: Readonly<Record<BackendErrorKind, ChunkErrorKind>> = {
   'invalid-result': 'invalid-result',
   aborted: 'chunk-failed',
   unsupported: 'chunk-failed',
+  unreachable: 'device-fault',
+  stale: 'device-fault',
 };
 const FROM_BACKEND_KINDS = new Map<unknown, ChunkErrorKind>(Object.entries(FROM_BACKEND));
 
