@@ -108,7 +108,7 @@ describe('operands', () => {
 
   it.each([
     [{ id: 1, version: 4 }, 'operand 1 changed from version 3 to 4'],
-    [{ id: 9, version: 3 }, 'operand 1 of the run is not among the operands'],
+    [{ id: 9, version: 3 }, 'operand 1 of the earlier run is missing from operands'],
   ])('that changed (%o) make it refuse, without a call, and the partial result stays', async (operand, message) => {
     const partial = await partialWith([{ id: 1, version: 3 }]);
     let calls = 0;
