@@ -21,7 +21,7 @@ it('docs/examples/resume-a-failed-batch.mjs fails half-way, and is resumed', () 
       'call 1: text 0 to text 2',
       'call 2: text 3 to text 5',
       'call 3: text 6 to text 7',
-      'chunk-failed: embed: items [6, 8): it threw: connection reset (ECONNRESET)',
+      'chunk-failed: embed: items [6, 8): the call threw: connection reset (ECONNRESET)',
       'done: [{"start":0,"end":6}] remaining: [{"start":6,"end":10}]',
       'call 4: text 6 to text 7',
       'call 5: text 8 to text 9',
