@@ -85,9 +85,15 @@ describe('an ordered list of lanes', () => {
 
   it('asks a lane once before each chunk whether it is open', async () => {
     let asked = 0;
-    const run = new LaneRun().add(ok, { isOpen: () => (asked += 1) > 0 }).add(ok);
-    unwrap(await run.start(10));
-    expect(asked).toBe(5);
+    const isFull = (end: number) => end === 4 && asked < 3;
+    const run = new LaneRun()
+      .add((_start, end) => (isFull(end) ? err({ kind: 'out-of-memory', message: 'full' }) : ok(null)), {
+        isOpen: () => (asked += 1) > 0,
+      })
+      .add(ok);
+    unwrap(await run.start(6));
+    expect(run.log).toEqual(['0: 0-2', '0: 2-4', '0: 2-3', '0: 3-4', '0: 4-5', '0: 5-6']);
+    expect(asked).toBe(6);
   });
 
   it('fails as overloaded, without a call, when every lane is closed', async () => {

@@ -1,13 +1,27 @@
 import { err, ok, unwrap } from '@gearshift/contracts';
 import { expect, it } from 'vitest';
-import { processInChunks, resume, runRanges, type RunProgress } from '../src/index.js';
+import {
+  processInChunks,
+  resume,
+  runRanges,
+  type ItemOutput,
+  type PartialRun,
+  type RunProgress,
+} from '../src/index.js';
 import { expectError } from './expect-error.js';
 import { VirtualTime } from './virtual-time.js';
 
+const figures = ({ doneItems, totalItems, chunks, attempts }: RunProgress) => ({
+  doneItems,
+  totalItems,
+  chunks,
+  attempts,
+});
+
 it('reports progress after each chunk that is done, with all items and all calls so far', async () => {
   const time = new VirtualTime();
-  const seen: RunProgress[] = [];
-  const onProgress = (progress: RunProgress) => void seen.push(progress);
+  const seen: object[] = [];
+  const onProgress = (progress: RunProgress) => void seen.push(figures(progress));
   const fallback = () => ok(null);
   const retry = { attempts: 1, delayMs: 10 };
   const options = { ...time.options(), maxChunkItems: 4, retry, fallback, onProgress };
@@ -39,8 +53,8 @@ it('counts the items and calls of the run that it resumes, and only its own chun
     chunk.includes('c') ? err('odd') : ok(chunk),
   );
   const { partial } = expectError(first);
-  const seen: RunProgress[] = [];
-  const options = { maxChunkItems: 1, onProgress: (progress: RunProgress) => seen.push(progress) };
+  const seen: object[] = [];
+  const options = { maxChunkItems: 1, onProgress: (progress: RunProgress) => seen.push(figures(progress)) };
   unwrap(await resume(partial, items, options, (chunk) => ok(chunk)));
   expect(seen).toEqual([
     { doneItems: 5, totalItems: 6, chunks: 1, attempts: 4 },
@@ -49,13 +63,44 @@ it('counts the items and calls of the run that it resumes, and only its own chun
 });
 
 it('does not report chunks that failed or were left out', async () => {
-  const seen: RunProgress[] = [];
-  const options = { maxChunkItems: 1, onFault: 'collect', onProgress: (at: RunProgress) => seen.push(at) } as const;
+  const seen: object[] = [];
+  const options = {
+    maxChunkItems: 1,
+    onFault: 'collect',
+    onProgress: (at: RunProgress) => seen.push(figures(at)),
+  } as const;
   expectError(await runRanges(3, options, (start) => (start === 1 ? err('odd') : ok(null))));
   expect(seen).toEqual([
     { doneItems: 1, totalItems: 3, chunks: 1, attempts: 1 },
     { doneItems: 2, totalItems: 3, chunks: 2, attempts: 3 },
   ]);
+});
+
+it('returns the state of the run at each chunk, from which the run can be resumed after a crash', async () => {
+  const items = Array.from({ length: 20 }, (_, index) => index);
+  const double = (chunk: number[]) => ok(chunk.map((item) => 2 * item));
+  const operands = [{ id: 1, version: 2 }];
+  const time = new VirtualTime();
+  const states: string[] = [];
+  const options = { ...time.options(), maxChunkItems: 3, concurrency: 3, operands };
+  const run = processInChunks(
+    items,
+    { ...options, onProgress: ({ partial }) => states.push(JSON.stringify(partial())) },
+    async (chunk) => {
+      await time.sleep((chunk[0] * 7) % 5);
+      return double(chunk);
+    },
+  );
+  unwrap(await time.until(run));
+  expect(states).toHaveLength(7);
+  for (const [index, state] of states.entries()) {
+    const partial = JSON.parse(state) as PartialRun<ItemOutput<number>>;
+    expect(partial).toMatchObject({ total: 20, attemptCount: index + 1, operands });
+    const sent: number[] = [];
+    const resumed = await resume(partial, items, { operands }, (chunk) => (sent.push(...chunk), double(chunk)));
+    expect(unwrap(resumed)).toEqual(items.map((item) => 2 * item));
+    expect(sent).toEqual(items.filter((item) => partial.output[item] === null));
+  }
 });
 
 it.each<[string, () => unknown]>([

@@ -1,4 +1,4 @@
-import type { OperandVersion } from '../errors/chunk-error.js';
+import type { OperandVersion, PartialRun } from '../errors/chunk-error.js';
 import type { ClassifyError } from '../errors/classify-failure.js';
 import type { ChunkLimits } from '../sizing/chunk-limits.js';
 import type { Clock, Timers } from '../timers.js';
@@ -72,6 +72,11 @@ export interface RunProgress {
   readonly chunks: number;
   /** Calls made, failed ones and those of the run that this one resumed included. */
   readonly attempts: number;
+  /**
+   * The state of the run now, to write to a file: after a crash, {@link resume} continues from it. Its `output` is the array
+   * that the run still writes to, so copy or stringify it at once.
+   */
+  partial(): PartialRun<unknown>;
 }
 
 /** Defaults of {@link ChunkOptions}. */

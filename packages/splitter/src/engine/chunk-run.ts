@@ -1,6 +1,6 @@
 import { err, ok, type ChunkAttempt, type Result } from '@gearshift/contracts';
 import { DoneRanges, type Range } from '../done-ranges.js';
-import type { ChunkError, OperandVersion } from '../errors/chunk-error.js';
+import type { ChunkError, OperandVersion, PartialRun } from '../errors/chunk-error.js';
 import { AttemptLog } from './attempt-log.js';
 import type { CheckedRun } from './check-run-options.js';
 import type { ChunkFailure, ChunkWork, Rejection, RunSummary } from './chunk-work.js';
@@ -155,8 +155,13 @@ export class ChunkRun<V, E, O> {
     if (lane.isFallback) this.#fallbackItems += end - start;
     lane.succeeded(end - start);
     if (this.#run.onProgress === undefined) return;
-    const progress = { doneItems: this.#done.count, totalItems: this.#work.total };
-    this.#events.reportProgress({ ...progress, chunks: this.#chunks, attempts: this.#log.count });
+    this.#events.reportProgress({
+      doneItems: this.#done.count,
+      totalItems: this.#work.total,
+      chunks: this.#chunks,
+      attempts: this.#log.count,
+      partial: () => this.#partial(),
+    });
   }
 
   /** The first lane that may do it and takes work now; undefined when there is none. */
@@ -249,16 +254,20 @@ export class ChunkRun<V, E, O> {
       chunkIndex,
       range: { start, end },
       cause: failure.cause as ChunkError<E, O>['cause'],
-      partial: {
-        output: this.#work.output(),
-        total: this.#work.total,
-        done: this.#done.toArray(),
-        remaining: this.#done.remaining(this.#work.total),
-        attempts: this.#log.toArray(),
-        attemptCount: this.#log.count,
-        operands: this.#operands,
-      },
+      partial: this.#partial(),
     });
+  }
+
+  #partial(): PartialRun<O> {
+    return {
+      output: this.#work.output(),
+      total: this.#work.total,
+      done: this.#done.toArray(),
+      remaining: this.#done.remaining(this.#work.total),
+      attempts: this.#log.toArray(),
+      attemptCount: this.#log.count,
+      operands: this.#operands,
+    };
   }
 
   #summary(): RunSummary {

@@ -26,9 +26,9 @@ function fromRetryAfter(value: string | undefined): number | null {
   if (value === undefined) return null;
   const seconds = numberIn(value);
   if (!Number.isNaN(seconds)) return delayOrNull(seconds * 1000);
-  // Every form of an HTTP date but the oldest ends so; `Date.parse` alone also takes "5 minutes" for a date.
+  // HTTP dates end so; `Date.parse` alone also takes "wait 2" for a date.
   const atMs = value.trim().endsWith('GMT') ? Date.parse(value) : NaN;
-  return Number.isNaN(atMs) ? null : Math.max(0, atMs - Date.now());
+  return Number.isNaN(atMs) ? null : atMs - Date.now();
 }
 
 function delayOrNull(value: unknown): number | null {
