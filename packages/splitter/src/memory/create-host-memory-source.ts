@@ -2,21 +2,21 @@ import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import type { MemoryReading } from '@gearshift/contracts';
 import { requireClock, type Clock } from '../timers.js';
-import { readGroupMemory, type ReadTextFile } from './control-groups.js';
+import { readGroupMemory, type ReadTextFile } from './read-group-memory.js';
 
 export interface HostMemoryOptions {
   /** Reads the kernel's files about control groups; a test may hand in its own. */
   readonly readTextFile?: ReadTextFile | undefined;
-  /** What the machine has, without regard to control groups; default `os.freemem` and `os.totalmem`. */
+  /** Memory of the machine, without its control groups; default `os.freemem` and `os.totalmem`. */
   readonly machine?: (() => { readonly freeBytes: number; readonly totalBytes: number }) | undefined;
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Memory that this process may still take from its machine: what the machine has free, or what the limits of its control
- * groups (version 1 or 2, at any level) leave, whichever is less. A container's limit is met by killing the process, not
- * by an error, so it must be known before.
+ * Memory that this process may still take: the free memory of the machine, or what the limits of its control groups
+ * (version 1 or 2, at any level) leave, whichever is less. A process above the limit of its container is killed without an
+ * error, so the limit must be known before.
  *
  * A reading costs a handful of small synchronous file reads, tens of microseconds.
  *
@@ -38,7 +38,7 @@ export function createHostMemorySource(options: HostMemoryOptions = {}): () => M
   };
 }
 
-/** On Linux `freemem` is the kernel's own estimate of what can be had without swapping (MemAvailable). */
+/** On Linux `freemem` is the kernel's estimate of what can be allocated without swapping (MemAvailable). */
 function readMachine(): { freeBytes: number; totalBytes: number } {
   return { freeBytes: freemem(), totalBytes: totalmem() };
 }

@@ -4,7 +4,7 @@ export interface Range {
   readonly end: number;
 }
 
-/** Ranges that are done: ascending, apart, and never adjacent. */
+/** Ranges that are done: ascending, with gaps between them. */
 export class DoneRanges {
   readonly #ranges: { start: number; end: number }[];
 
@@ -16,7 +16,7 @@ export class DoneRanges {
   add(start: number, end: number): void {
     if (start === end) return;
     const ranges = this.#ranges;
-    // Work goes upwards, so that the place is at the end but for what a resumed run fills in between.
+    // Chunks are done in ascending order, so the place is near the end.
     let at = ranges.length;
     while (at > 0 && ranges[at - 1].start > start) at--;
     const joinsBefore = at > 0 && ranges[at - 1].end === start;

@@ -1,18 +1,23 @@
 import type { ChunkErrorKind } from '@gearshift/contracts';
 import { expected, requireInteger } from '@gearshift/contracts/internal';
-import { requireFunction, requireLimit } from '../check-limits.js';
+import { requireFunction, requireLimit } from '../require-limit.js';
+import { httpStatusOf, retryAfterMs } from './http-hints.js';
 
 /** When a chunk that failed is tried again in the same place, before a fallback gets it. */
 export interface RetryOptions {
   /** Calls after the first one, for each chunk; default 3. */
   readonly attempts?: number | undefined;
-  /** Wait before the first of them; doubles with each, and varies by up to half so that clients do not return together. Default 500. */
+  /**
+   * Wait before the first of them; default 500. It doubles with each, and is shortened at random by up to half, so that
+   * clients that failed together do not return together.
+   */
   readonly delayMs?: number | undefined;
-  /** Longest wait. An error that asks for a longer one is not retried. Default 60 000. */
+  /** Longest wait; default 60 000. An error that asks for a longer one is not retried. */
   readonly maxDelayMs?: number | undefined;
   /**
    * Whether this failure is worth another call. By default faults, timeouts and errors of the function's own are, except
-   * those with an HTTP status that another try would not change (other than 408, 425, 429 and 5xx).
+   * those with an HTTP status 4xx other than 408, 425 and 429. Running out of memory is never retried this way: it makes
+   * the chunk smaller.
    */
   readonly retryIf?: ((failure: FailedCall) => boolean) | undefined;
   /** From 0 to 1, for the variation; default `Math.random`. */
@@ -59,7 +64,7 @@ export class RetryPlan {
     const askedMs = retryAfterMs(failure.error);
     if (askedMs !== null) return askedMs > this.#maxDelayMs ? null : { delayMs: askedMs, isAskedFor: true };
     const fullMs = Math.min(this.#maxDelayMs, this.#delayMs * 2 ** (failure.attempt - 1));
-    return { delayMs: fullMs * (0.5 + this.#random() / 2), isAskedFor: false };
+    return { delayMs: fullMs * (1 - this.#random() / 2), isAskedFor: false };
   }
 
   /** A function that throws does not ask for another call. */
@@ -74,41 +79,6 @@ export class RetryPlan {
 
 function isWorthRetrying({ kind, error }: FailedCall): boolean {
   if (!RETRIED_KINDS.has(kind)) return false;
-  const status = read(error, 'status') ?? read(error, 'statusCode') ?? read(read(error, 'response'), 'status');
-  return typeof status !== 'number' || status < 400 || status >= 500 || RETRIED_STATUSES.has(status);
-}
-
-/**
- * The wait that an error asks for: its `retryAfterMs`, or the header `retry-after-ms` or `retry-after` (RFC 9110, section
- * 10.2.3: seconds or a date) in its `headers` or in those of its `response`. Null where it asks for none.
- */
-function retryAfterMs(error: unknown): number | null {
-  try {
-    const direct = read(error, 'retryAfterMs');
-    if (isDelay(direct)) return direct;
-    const headers = read(error, 'headers') ?? read(read(error, 'response'), 'headers');
-    const inMs = Number(header(headers, 'retry-after-ms') ?? NaN);
-    if (isDelay(inMs)) return inMs;
-    const value = header(headers, 'retry-after');
-    if (value === undefined) return null;
-    const seconds = Number(value);
-    const delayMs = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000;
-    return Number.isNaN(delayMs) ? null : Math.max(0, delayMs);
-  } catch {
-    return null;
-  }
-}
-
-function isDelay(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0;
-}
-
-function header(headers: unknown, name: string): string | undefined {
-  const get = read(headers, 'get');
-  const value: unknown = typeof get === 'function' ? get.call(headers, name) : read(headers, name);
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
-}
-
-function read(object: unknown, key: string): unknown {
-  return typeof object === 'object' && object !== null ? (object as Record<string, unknown>)[key] : undefined;
+  const status = httpStatusOf(error);
+  return status === undefined || status < 400 || status >= 500 || RETRIED_STATUSES.has(status);
 }
