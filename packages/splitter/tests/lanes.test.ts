@@ -166,7 +166,7 @@ describe('a lane that settles when it is aborted', () => {
     const controller = new AbortController();
     const run = new LaneRun()
       .add(async (_start, _end, signal) => {
-        await atAbort(signal, ok(null));
+        void (await atAbort(signal, ok(null)));
         return answer();
       }, settling)
       .add(ok);
