@@ -135,6 +135,26 @@ describe('memory of a run with several chunks under way', () => {
     expect(budget.reservedBytes()).toBe(0);
   });
 
+  it('runs as many chunks as concurrency allows, however small the share of each', async () => {
+    const run = new TimedRun();
+    const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 3200, clock: run.time.clock });
+    const options = { budget, bytesPerItem: 10, concurrency: 32, maxChunkItems: Infinity };
+    unwrap(await run.start(320, options));
+    expect(run.mostUnderWay).toBe(32);
+    expect(run.elapsedMs).toBe(10);
+  });
+
+  it('waits for memory that another run holds instead of running tiny chunks beside its own', async () => {
+    const run = new TimedRun();
+    const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 1000, clock: run.time.clock });
+    const held = unwrap(budget.reserve(760));
+    run.time.after(500, () => held.release());
+    const options = { budget, bytesPerItem: 10, concurrency: 3, maxChunkItems: 8 };
+    unwrap(await run.start(40, options, { latencyMs: (start) => (start === 0 ? 600 : 10) }));
+    const sizes = run.calls.map(({ start, end, atMs }) => [end - start, atMs]);
+    expect(sizes).toEqual([[8, 0], [8, 0], [8, 10], [8, 20], [8, 20]]); // prettier-ignore
+  });
+
   it('begins fewer calls when no more fit in memory, and waits for its own however long they take', async () => {
     const run = new TimedRun();
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 250, clock: run.time.clock });
@@ -159,6 +179,21 @@ describe('memory of a run with several chunks under way', () => {
     for (const size of [100, 50, 100]) sizer.ranOutOfMemory(size, 1, null);
     expect(sizer.maxItems(1, null)).toBe(25);
   });
+});
+
+it('prints no warning about listeners, however many calls a deadline may end', async () => {
+  const warnings: string[] = [];
+  const note = (warning: Error) => void warnings.push(warning.message);
+  process.on('warning', note);
+  const options = { maxChunkItems: 1, concurrency: 40, deadlineMs: 60_000, retry: { delayMs: 1, attempts: 1 } };
+  const result = await runRanges(80, options, async (start) => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return start % 2 === 0 ? err('odd') : ok(null);
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', note);
+  expect(result.ok).toBe(false);
+  expect(warnings).toEqual([]);
 });
 
 describe('a failure with other calls under way', () => {

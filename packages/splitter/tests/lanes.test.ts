@@ -19,6 +19,7 @@ class LaneRun {
   ): this {
     const index = this.#lanes.length;
     this.#lanes.push({
+      name: 'lane',
       call: (start, end, signal) => {
         this.log.push(`${index}: ${start}-${end}`);
         return answer(start, end, signal);
@@ -26,7 +27,7 @@ class LaneRun {
       limits: checkLimits({ maxChunkItems: 2 }),
       classifyError: undefined,
       chunkTimeoutMs: Infinity,
-      settlesWhenAborted: false,
+      settlesWhenAborted: () => false,
       freeIdleMemory: undefined,
       isOpen: () => true,
       ...more,
@@ -146,7 +147,7 @@ describe('an ordered list of lanes', () => {
 });
 
 describe('a lane that settles when it is aborted', () => {
-  const settling = { settlesWhenAborted: true };
+  const settling = { settlesWhenAborted: () => true };
   const atAbort = (signal: AbortSignal, answer: AnyResult) =>
     new Promise<AnyResult>((resolve) => signal.addEventListener('abort', () => setImmediate(() => resolve(answer))));
 
@@ -166,7 +167,7 @@ describe('a lane that settles when it is aborted', () => {
     const controller = new AbortController();
     const run = new LaneRun()
       .add(async (_start, _end, signal) => {
-        await atAbort(signal, ok(null));
+        void (await atAbort(signal, ok(null)));
         return answer();
       }, settling)
       .add(ok);

@@ -51,6 +51,8 @@ export class Lane<V, E> {
   #isClosed = false;
   #faultsInARow = 0;
   #underWay = 0;
+  /** Reserved by chunks that are under way. */
+  #ownBytes = 0;
   /** An error asked for a pause; no call begins before. */
   #pausedUntilMs = 0;
 
@@ -111,7 +113,7 @@ export class Lane<V, E> {
     const share = Math.max(1, this.#run.concurrency - this.#underWay);
     let items = Math.min(mostItems, nextChunkItems(end - start, limits, this.#sizer, share));
     if (items === 0) return null;
-    if (!this.#takesTiny && isTiny(items, Math.min(mostItems, end - start), limits)) return null;
+    if (!this.#takesTiny && isTiny(items, Math.min(mostItems, end - start), limits, this.#ownBytes)) return null;
     const { budget } = limits;
     if (budget === undefined) return { start, end: start + items, reservation: null };
     let reserved = budget.reserve(bytesOf(limits, items));
@@ -130,7 +132,9 @@ export class Lane<V, E> {
    */
   async call(chunk: ReservedChunk, signal: AbortSignal | undefined): Promise<CallEnd<Result<V, E>>> {
     const { call, chunkTimeoutMs, settlesWhenAborted } = this.options;
+    const bytes = chunk.reservation?.bytes ?? 0;
     this.#underWay += 1;
+    this.#ownBytes += bytes;
     const end = await guardedCall((callSignal) => call(chunk.start, chunk.end, callSignal), {
       signal,
       limitMs: chunkTimeoutMs,
@@ -138,6 +142,7 @@ export class Lane<V, E> {
       timers: this.#run.timers,
     });
     this.#underWay -= 1;
+    this.#ownBytes -= bytes;
     if (end.how === 'given-up') chunk.reservation?.releaseAfter(end.late);
     else chunk.reservation?.release();
     return end;

@@ -24,9 +24,9 @@ export class RunLimit {
     this.#clock = clock;
     this.#timers = timers;
     this.deadlineMs = deadlineMs;
-    if (callerSignal !== undefined) allowManyListeners(callerSignal);
     this.#deadlineAtMs = deadlineMs === Infinity ? Infinity : clock() + deadlineMs;
     this.signal = isTimeable(deadlineMs) ? this.#signalWithDeadline(deadlineMs) : callerSignal;
+    for (const signal of [this.signal, callerSignal]) if (signal !== undefined) allowManyListeners(signal);
   }
 
   /** Why nothing more should begin, if so. The clock decides: timers are late while the event loop is busy. */
@@ -76,7 +76,7 @@ export class RunLimit {
 }
 
 /**
- * One signal may end many runs at once, such as that of a server that shuts down, and Node prints a warning from the eleventh
+ * One signal may end many calls and runs, such as that of a server that shuts down, and Node prints a warning from the eleventh
  * listener on. Every listener here is removed again; a limit that the caller set is left alone.
  */
 function allowManyListeners(signal: AbortSignal): void {

@@ -26,17 +26,19 @@ function evenly(remaining: number, largest: number, smallest: number): number {
   return Math.max(smallest, Math.ceil(remaining / Math.ceil(remaining / largest)));
 }
 
-/** Below this share of the memory that will be free once all reservations have ended, waiting is better. */
+/** Below this share of the memory that will be free once the reservations of others have ended, waiting is better. */
 const LEAST_SHARE = 1 / 8;
 
 /**
  * Whether so few of the `remaining` items fit only because others hold the memory just now. Tiny chunks are far slower than
  * waiting for memory.
+ *
+ * @param ownBytes reserved by chunks of the same run.
  */
-export function isTiny(items: number, remaining: number, { budget }: CheckedLimits): boolean {
+export function isTiny(items: number, remaining: number, { budget }: CheckedLimits, ownBytes: number): boolean {
   if (budget === undefined || items >= remaining) return false;
   const available = budget.availableBytes();
-  return available < LEAST_SHARE * (available + budget.reservedBytes());
+  return available < LEAST_SHARE * (available + budget.reservedBytes() - ownBytes);
 }
 
 /** Why the first chunk of `remaining` items has only `items`. */
