@@ -69,6 +69,7 @@ export {
 export {
   attachTracker,
   createTracker,
+  type DeviceMetrics,
   type MetricsSnapshot,
   type Tracker,
   type TrackerHandle,

@@ -1,12 +1,9 @@
 export { attachTracker, createTracker } from './create-tracker.js';
-export { NO_METRICS, type MetricsSnapshot } from './metrics-snapshot.js';
+export { type DeviceMetrics } from './device-metrics.js';
+export { type MetricsSnapshot } from './metrics-snapshot.js';
+export { NO_METRICS } from './no-metrics.js';
 export { LATENCY_BOUNDS_MS, type DeviceTotals, type OperationTotals } from './operation-totals.js';
-export { SUMS_LENGTH } from './layout.js';
 export { type SharedSums } from './shared-sums.js';
-export {
-  TRACKER_DEFAULTS,
-  type EndingWorker,
-  type Tracker,
-  type TrackerHandle,
-  type TrackerOptions,
-} from './tracker.js';
+export { SUMS_LENGTH } from './sums-layout.js';
+export { TRACKER_DEFAULTS, type DeviceName, type TrackerOptions } from './tracker-options.js';
+export { type EndingWorker, type TrackedAttempt, type Tracker, type TrackerHandle } from './tracker.js';

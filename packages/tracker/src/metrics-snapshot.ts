@@ -1,6 +1,11 @@
+import type { DeviceMetrics } from './device-metrics.js';
+
 /**
  * What was measured for one operation: a frozen plain object. Latencies are in milliseconds. "Window" means the most
- * recent `windowSize` samples of each writer; several writers' windows are pooled, every sample weighing the same.
+ * recent `windowSize` samples of each writer; the windows of several writers are pooled, and every sample weighs the same.
+ *
+ * The fields about the CPU and the GPU are those of the devices `'cpu'` and `'gpu'`, and as if without samples where a
+ * tracker does not have that device.
  */
 export interface MetricsSnapshot {
   /** Mean latency of the CPU over the window; 0 without samples. */
@@ -40,38 +45,13 @@ export interface MetricsSnapshot {
   readonly lifetimeSuccessRate: number;
   /** Attempts that ran because an earlier one failed, for life. */
   readonly fallbackCount: number;
+  /** The metrics of each of the tracker's `devices`, by name. */
+  readonly devices: Readonly<Record<string, DeviceMetrics>>;
   /** Facts recorded about the operation: grows with every change of anything above, never falls. */
   readonly version: number;
   /**
-   * Writers whose figures are from an earlier reading, because they published faster than this thread could read. 0 but
-   * on a machine that is overloaded beyond measure; each writer's figures are consistent all the same.
+   * Writers that published faster than this thread could read, so that their figures are from an earlier reading: consistent,
+   * but not the latest. 0 except on a heavily overloaded machine.
    */
   readonly staleWriters: number;
 }
-
-/** What a tracker says before anything was recorded. Spread it to write one by hand: `{ ...NO_METRICS, speedup: 2 }`. */
-export const NO_METRICS: MetricsSnapshot = Object.freeze({
-  cpuAvgMs: 0,
-  gpuAvgMs: 0,
-  speedup: 0,
-  successRate: 1,
-  oomCount: 0,
-  cpuCount: 0,
-  cpuWindowCount: 0,
-  cpuP50Ms: 0,
-  cpuP95Ms: 0,
-  cpuP99Ms: 0,
-  cpuLastSampleAtMs: null,
-  cpuFailureCount: 0,
-  gpuCount: 0,
-  gpuWindowCount: 0,
-  gpuP50Ms: 0,
-  gpuP95Ms: 0,
-  gpuP99Ms: 0,
-  gpuLastSampleAtMs: null,
-  gpuFailureCount: 0,
-  lifetimeSuccessRate: 1,
-  fallbackCount: 0,
-  version: 0,
-  staleWriters: 0,
-});
