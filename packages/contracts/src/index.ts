@@ -71,6 +71,7 @@ export {
 export { NO_DEVICE, type DecisionContext, type DecisionSlot, type DeviceView } from './policy/decision-context.js';
 export type { DispatchPolicy, PolicyImportError, PolicySnapshot, PolicyState } from './policy/dispatch-policy.js';
 export type { DispatchSample, UploadSample } from './policy/dispatch-sample.js';
+export type { DeviceMetrics } from './policy/device-metrics.js';
 export type { MetricsSnapshot } from './policy/metrics-snapshot.js';
 export type { DeviceForecast, OperationForecast, ShapeForecast, SizeForecast } from './policy/operation-forecast.js';
 export { SUMS_LENGTH, type SharedLearning, type SharedSums } from './policy/shared-learning.js';

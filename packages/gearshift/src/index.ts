@@ -38,7 +38,6 @@ export type {
   DispatchPolicy,
   Edge,
   Metric,
-  MetricsSnapshot,
   OperationName,
   OperationRequest,
   PartialAnswer,
@@ -70,4 +69,11 @@ export {
   type CalibrationImport,
   type ThresholdPolicyOptions,
 } from '@gearshift/policies';
-export { attachTracker, createTracker, type Tracker, type TrackerHandle } from '@gearshift/tracker';
+export {
+  attachTracker,
+  createTracker,
+  type DeviceMetrics,
+  type MetricsSnapshot,
+  type Tracker,
+  type TrackerHandle,
+} from '@gearshift/tracker';

@@ -235,6 +235,11 @@ describe('options', () => {
     [{ backends: ['cpu'], policy: 'adaptive' }, TypeError, "policy: expected an object, got 'adaptive'"],
     [{ backends: ['cpu'], tracker: {} }, TypeError, 'tracker.snapshot: expected a function, got undefined'],
     [{ backends: ['cpu'], tracker: createTracker({ operations: ['top-k'] }) }, RangeError, 'cosine-similarity'],
+    [
+      { backends: ['cpu'], tracker: createTracker({ devices: ['primary', 'replica'] }) },
+      RangeError,
+      "tracker.devices: expected 'cpu' among them, for the backend 'cpu', got primary, replica",
+    ],
   ])('refuses %o', async (options, type, message) => {
     const created = createExecutor(options as never);
     await expect(created).rejects.toThrow(type);

@@ -1,5 +1,5 @@
-/** Whether the most recent attempts succeeded. */
-export class OutcomeWindow {
+/** Which of the most recent attempts succeeded. */
+export class SuccessWindow {
   readonly #outcomes: Uint8Array;
   #next = 0;
   #count = 0;
@@ -9,6 +9,7 @@ export class OutcomeWindow {
     this.#outcomes = new Uint8Array(windowSize);
   }
 
+  /** Attempts in the window. */
   get count(): number {
     return this.#count;
   }
@@ -17,7 +18,17 @@ export class OutcomeWindow {
     return this.#successes;
   }
 
-  add(outcome: 0 | 1): void {
+  addSuccesses(count: number): void {
+    // In a window full of successes one more changes nothing, wherever it goes.
+    if (this.#successes === this.#outcomes.length) return;
+    for (let i = 0; i < count; i++) this.#add(1);
+  }
+
+  addFailure(): void {
+    this.#add(0);
+  }
+
+  #add(outcome: 0 | 1): void {
     const outcomes = this.#outcomes;
     const next = this.#next;
     // What has not been written yet is 0.
