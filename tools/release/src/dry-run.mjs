@@ -41,6 +41,7 @@ try {
   takeCheckout();
   versionPackages();
   buildAndCheck();
+  writeReference();
   const packed = pack();
   registry = await startLocalRegistry(
     join(folder, 'registry'),
@@ -97,6 +98,12 @@ function versionPackages() {
 function buildAndCheck() {
   log('Building and checking the packages ...');
   inCheckout('node_modules/.bin/nx', ['run', '@gearshift/release:check-packages']);
+}
+
+/** As the workflow does before it publishes. */
+function writeReference() {
+  log('Writing the API reference ...');
+  inCheckout('node', ['tools/api-reference/src/write-docs.mjs']);
 }
 
 function pack() {
