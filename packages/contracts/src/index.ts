@@ -30,6 +30,7 @@ export {
 } from './backend.js';
 export { CHANNELS, TRACING_CHANNELS } from './channels.js';
 export { createGraph, graphFromEdges, type CsrGraph, type CsrParts, type Edge } from './graph.js';
+export { readHostMemory, type HostMemory, type HostMemoryFiles } from './host-memory/host-memory.js';
 export {
   COMPANIONS,
   createMatrix,

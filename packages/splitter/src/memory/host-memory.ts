@@ -1,48 +1,23 @@
-import { readFileSync } from 'node:fs';
-import { freemem, totalmem } from 'node:os';
-import type { MemoryReading } from '@gearshift/contracts';
+import { readHostMemory, type HostMemoryFiles, type MemoryReading } from '@gearshift/contracts';
 import { requireClock, type Clock } from '../clock.js';
-import { readGroupMemory, type ReadTextFile } from './control-groups.js';
 
-export interface HostMemoryOptions {
-  /** Reads the kernel's files about control groups; a test may hand in its own. */
-  readonly readTextFile?: ReadTextFile | undefined;
-  /** What the machine has, without regard to control groups; default `os.freemem` and `os.totalmem`. */
-  readonly machine?: (() => { readonly freeBytes: number; readonly totalBytes: number }) | undefined;
+export interface HostMemoryOptions extends HostMemoryFiles {
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: Clock | undefined;
 }
 
 /**
  * Memory that this process may still take from its machine: what the machine has free, or what the limits of its control
- * groups (version 1 or 2, at any level) leave, whichever is less. A container's limit is met by killing the process, not
- * by an error, so it must be known before.
+ * groups (version 1 or 2, at any level) leave, whichever is less. The kernel enforces such a limit by killing the process,
+ * not by an error, so it must be known before memory is taken.
  *
- * A reading costs a handful of small synchronous file reads, tens of microseconds.
+ * A reading costs a handful of small synchronous file reads, some 100 microseconds.
  *
  * @example
  * const budget = createMemoryBudget(createHostMemorySource(), { capBytes: 2 ** 30 });
  */
 export function createHostMemorySource(options: HostMemoryOptions = {}): () => MemoryReading {
-  const { readTextFile = readKernelFile, machine = readMachine } = options;
+  const { readTextFile, machine } = options;
   const clock = requireClock('clock', options.clock);
-  return () => {
-    const { freeBytes, totalBytes } = machine();
-    const group = readGroupMemory(readTextFile);
-    if (group === null) return { freeBytes, totalBytes, readAtMs: clock() };
-    return {
-      freeBytes: Math.min(freeBytes, group.freeBytes),
-      totalBytes: Math.min(totalBytes, group.limitBytes),
-      readAtMs: clock(),
-    };
-  };
-}
-
-/** On Linux `freemem` is the kernel's own estimate of what can be had without swapping (MemAvailable). */
-function readMachine(): { freeBytes: number; totalBytes: number } {
-  return { freeBytes: freemem(), totalBytes: totalmem() };
-}
-
-function readKernelFile(path: string): string {
-  return readFileSync(path, 'utf8');
+  return () => ({ ...readHostMemory({ readTextFile, machine }), readAtMs: clock() });
 }

@@ -9,7 +9,7 @@ export interface GroupMemory {
   readonly limitBytes: number;
 }
 
-/** Where a memory controller of either version keeps what is asked of it. */
+/** Where a memory controller of either version keeps its limit and its usage. */
 interface Hierarchy {
   readonly root: string;
   readonly limitFile: string;
@@ -30,16 +30,16 @@ const VERSION_2: Hierarchy = {
   usageFile: 'memory.current',
   reclaimableKey: 'inactive_file',
 };
-/** Version 1 says "no limit" with the largest number of pages there is; no machine comes near it. */
+/** Version 1 writes the largest possible number of pages for "no limit"; no machine has as much memory. */
 const NO_LIMIT_BYTES = 2 ** 60;
 
 /**
  * What the control groups that this process is in leave to it, or null where none limits it.
  *
- * Each group up to the root may have a limit of its own, and all of them hold: a pod's for each of its containers, also for
- * one that has more room by its own limit. `process.availableMemory()` is not used because it looks at the innermost group alone and
- * counts file cache, which the kernel gives up for the asking, as used. See "Memory Interface Files" of the kernel's
- * cgroup-v2 document.
+ * Each group up to the root may have a limit of its own, and all of them hold: a pod's limit
+ * also holds for a container with a larger limit of its own. `process.availableMemory()` is not used because it reads the
+ * innermost group alone and counts file cache, which the kernel drops when memory runs short, as used. See "Memory
+ * Interface Files" in the kernel's cgroup-v2 document.
  */
 export function readGroupMemory(read: ReadTextFile): GroupMemory | null {
   let tightest: GroupMemory | null = null;
@@ -70,7 +70,7 @@ function groupsOf(read: ReadTextFile): [Hierarchy, string][] {
   });
 }
 
-/** In a container the path may be that of the host, of which only the root is mounted: folders that are not there say nothing. */
+/** In a container the path may be that of the host, of which only the root is mounted: folders that do not exist are skipped. */
 function upToRoot(root: string, path: string): string[] {
   const folders: string[] = [];
   let folder = posix.join(root, posix.normalize(`/${path}`));
@@ -93,7 +93,7 @@ function readGroup(read: ReadTextFile, hierarchy: Hierarchy, folder: string): Gr
   return { freeBytes: Math.min(limitBytes, freeBytes), limitBytes };
 }
 
-/** Null for `max`, which is version 2's word for no limit, and for anything else that is no number. */
+/** Null for `max`, which means "no limit" in version 2, and for anything else that is not a number. */
 function toBytes(text: string | null): number | null {
   return text !== null && /^\s*\d+\s*$/.test(text) ? Number(text) : null;
 }
