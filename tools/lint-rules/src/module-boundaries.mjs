@@ -6,7 +6,8 @@
 export const ALLOWED_IMPORTS = {
   'layer:contracts': [],
   'layer:engine': ['layer:contracts'],
-  'layer:backend': ['layer:contracts', 'layer:platform'],
+  'layer:native-kit': ['layer:contracts'],
+  'layer:backend': ['layer:contracts', 'layer:native-kit', 'layer:platform'],
   // It measures with one engine and splits with another; backends it knows only through the contracts.
   'layer:dispatcher': ['layer:contracts', 'layer:engine'],
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
