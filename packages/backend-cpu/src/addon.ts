@@ -1,15 +1,13 @@
+import { METRIC_CODES, type AddonModule, type JobEntries, type ResidentEntries } from '@gearshift/native-kit';
+
 /**
- * What the native addon offers, exactly as it is compiled. The only file that knows, and the only place where the loaded
- * module is cast to a type. Everything that is no typed array is a number: C++ receives pointers, counts and scalars.
+ * What the native addon offers, exactly as it is compiled. The only file that knows it, and the only place where the
+ * loaded module is cast to a type. Everything that is no typed array is a number: C++ receives pointers, counts and scalars.
  *
- * Entries that can stop early return how far they came, or a negative {@link ADDON_STATUS}. They throw TypeError for an
+ * Entries that can stop early return how far they came, or a negative status (`ADDON_STATUS`). They throw TypeError for an
  * argument of the wrong type and RangeError for counts that disagree: a mistake of this package, never of its user.
  */
-export interface CpuAddon {
-  /** {@link ADDON_ABI} at the time of the build. */
-  readonly abi: number;
-  /** Version of the package that the addon was built for. */
-  readonly version: string;
+export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   /** How many queries one call works on; callers go through more in steps of this. */
   readonly queryGroup: number;
 
@@ -24,13 +22,10 @@ export interface CpuAddon {
 
   /**
    * A handle (above 0) to the process's copy of a matrix, which is made if no thread has it yet, or a negative status. What
-   * is left to do is told by {@link residentState}. With id -1 the copy is the caller's alone.
+   * is left to do is told by {@link ResidentEntries.residentState}. With id -1 the copy is the caller's alone.
    */
   openMatrix(id: number, version: number, rows: number, dimensions: number): number;
   openGraph(id: number, version: number, nodes: number, edges: number): number;
-  /** One of {@link RESIDENT_STATE}. A copy that another thread began and left behind becomes the asker's to fill. */
-  residentState(handle: number): number;
-  residentBytes(handle: number): number;
   /** Copies rows from `from` on until the slice is over; returns the next row. The last row makes the copy ready. */
   fillMatrix(context: number, handle: number, values: Float32Array, from: number): number;
   /** Takes edges over until the slice is over; returns the next position, the last being nodes + edges. */
@@ -47,9 +42,6 @@ export interface CpuAddon {
    * over before, or a status.
    */
   buildGraph(context: number, handle: number): number;
-  /** Whether a ready copy holds these values, by a sample of them: tells two operands that carry the same id apart. */
-  matchesMatrix(handle: number, values: Float32Array): boolean;
-  release(handle: number): void;
 
   /**
    * Takes the block of scalars and results, unless this thread has one already; the one in use. The three entries below
@@ -89,7 +81,7 @@ export interface CpuAddon {
   /**
    * The same operations on the threads of the addon, whole requests at a time. Inputs are copied before the call returns,
    * except a `source` array, which must live in a SharedArrayBuffer. Outputs are copied into the caller's arrays on this
-   * thread when the job ends, right before `done` is called. Returns a number for {@link cancel}, or a negative status.
+   * thread when the job ends, right before `done` is called. Returns a number for {@link JobEntries.cancel}, or a negative status.
    */
   startScore(
     context: number,
@@ -131,8 +123,6 @@ export interface CpuAddon {
   startFill(context: number, handle: number, values: Float32Array, done: JobDone): number;
   /** {@link buildGraph} on a thread of the addon, to the end. */
   startBuild(handle: number, done: JobDone): number;
-  /** Asks a job to end at its next chunk; one that has ended already is left alone. */
-  cancel(job: number): void;
 }
 
 /** Called once on the thread that started the job: 0 or a negative status, and how long it waited and ran. */
@@ -145,33 +135,9 @@ export interface AddonLevel {
 }
 
 /** Raised whenever an entry of {@link CpuAddon} changes. */
-export const ADDON_ABI = 2;
-
-/** Why an entry did not do its work. */
-export const ADDON_STATUS = {
-  outOfMemory: -1,
-  cancelled: -2,
-  /** An array lost its memory (detached, or shrunk) after it was checked. */
-  inputGone: -3,
-  outputGone: -4,
-  /** The id and version belong to an operand of another shape. */
-  shapeConflict: -5,
-  /** The system gave the addon no thread. */
-  noThread: -6,
-  /** The arrays of a graph changed since they were checked. */
-  invalidGraph: -7,
-} as const;
-
-export const RESIDENT_STATE = {
-  ready: 0,
-  /** The asker fills it. */
-  ours: 1,
-  /** Another thread is, or another handle of this one. */
-  theirs: 2,
-} as const;
+export const ADDON_ABI = 3;
 
 /** Bits of the context: how a call is to be run. */
-const METRIC_CODES = { cosine: 0, dot: 1, euclidean: 2 } as const;
 const LEVEL_SHIFT = 2;
 const SLICE_SHIFT = 5;
 const THREADS_SHIFT = 13;
@@ -194,19 +160,7 @@ export function encodeContext(
 /** The largest number of threads a context can carry. */
 export const MAX_THREADS = 2 ** 17;
 
-/** A loaded module as the addon, after checking that it is one of this ABI and version; else what is wrong with it. */
-export function asCpuAddon(
-  module: unknown,
-  version: string,
-): { readonly addon: CpuAddon } | { readonly problem: string } {
-  if (typeof module !== 'object' || module === null || !('abi' in module) || !('version' in module)) {
-    return { problem: 'it is not the CPU addon of Gearshift' };
-  }
-  if (module.version !== version) {
-    return { problem: `it was built for version ${String(module.version)}, this package is version ${version}` };
-  }
-  if (module.abi !== ADDON_ABI) {
-    return { problem: `it has interface ${String(module.abi)}, this package needs interface ${ADDON_ABI}` };
-  }
-  return { addon: module as unknown as CpuAddon };
+/** The loader has checked that the module is the addon, and of this version and interface. */
+export function asCpuAddon(module: AddonModule): CpuAddon {
+  return module as CpuAddon;
 }

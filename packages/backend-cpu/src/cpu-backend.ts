@@ -1,10 +1,11 @@
 import { cpus } from 'node:os';
 import { ok, type BackendError, type Result, type SyncBackend } from '@gearshift/contracts';
 import { requireInteger, requireObject } from '@gearshift/contracts/internal';
-import { MAX_THREADS } from './addon.js';
-import { BACKEND_ID, fail } from './backend-errors.js';
+import { describeBrokenPlaces, type LoadedAddon } from '@gearshift/native-kit';
+import { MAX_THREADS, type CpuAddon } from './addon.js';
+import { BACKEND_ID, failures } from './backend-errors.js';
 import { chooseLevel, readLevel, type CpuLevel } from './cpu-level.js';
-import { loadAddon, type LoadedAddon } from './native.js';
+import { loadAddon } from './native.js';
 import { NativeCpuBackend } from './native-backend.js';
 import { PACKAGE_VERSION } from './package-version.js';
 import { createPortableBackend } from './portable/portable-backend.js';
@@ -42,23 +43,21 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
   if (loaded.addon === null) {
     return wanted === undefined
       ? createPortableBackend({ limitations: loaded.explanation.split('\n') })
-      : fail('unsupported', loaded.explanation);
+      : failures.of('unsupported', loaded.explanation);
   }
   return createNativeBackend(loaded, wanted, cap, threads);
 }
 
 function createNativeBackend(
-  { addon, source, failures }: Extract<LoadedAddon, { source: string }>,
+  { addon, source, failures: loadFailures }: Extract<LoadedAddon<CpuAddon>, { source: string }>,
   wanted: CpuLevel | undefined,
   cap: CpuLevel | undefined,
   maxThreads: number,
 ): Result<SyncBackend, BackendError> {
   const chosen = chooseLevel(addon.levels(), wanted, cap);
-  if (!chosen.ok) return fail('unsupported', chosen.error);
+  if (!chosen.ok) return failures.of('unsupported', chosen.error);
   const { index, name, limitations } = chosen.value;
   const threads = Math.min(maxThreads, addon.threadLimit());
-  // Places where nothing was are no news; an addon that was there and did not load would have been preferred.
-  const broken = failures.filter(({ isMissing }) => !isMissing);
   return ok(
     new NativeCpuBackend({
       addon,
@@ -72,7 +71,7 @@ function createNativeBackend(
         source,
         level: name,
         threads,
-        limitations: [...limitations, ...broken.map(({ place, cause }) => `${place} did not load: ${cause}`)],
+        limitations: [...limitations, ...describeBrokenPlaces(loadFailures)],
       },
     }),
   );

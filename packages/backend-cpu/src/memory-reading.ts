@@ -1,14 +1,7 @@
-import { totalmem } from 'node:os';
 import type { MemoryReading } from '@gearshift/contracts';
+import { readHostMemory } from '@gearshift/contracts/internal';
 
-/** Memory that this process may use: the machine's, or what its control group leaves of it. */
+/** Memory that this process may use: the machine's, or what its control groups leave of it. */
 export function readMemory(): MemoryReading {
-  // 0, or a number beyond any machine, where nothing is constrained.
-  const limitBytes = process.constrainedMemory();
-  const totalBytes = limitBytes > 0 ? Math.min(totalmem(), limitBytes) : totalmem();
-  return {
-    freeBytes: Math.min(totalBytes, process.availableMemory()),
-    totalBytes,
-    readAtMs: performance.now(),
-  };
+  return { ...readHostMemory(), readAtMs: performance.now() };
 }

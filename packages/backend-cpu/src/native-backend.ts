@@ -22,13 +22,13 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
+import { OpenState, runJob } from '@gearshift/native-kit';
 import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
+import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
-import { BACKEND_ID, fail, failAborted, failClosed, failWithStatus, type Failure } from './backend-errors.js';
+import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
 import { readMemory } from './memory-reading.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
-import { isShared, operandBytes, ResidentOperands } from './residency.js';
-import { runJob } from './run-job.js';
 import { SlicedScore } from './sliced-score.js';
 import { SlicedSpread } from './sliced-spread.js';
 import { SlicedTopK } from './sliced-top-k.js';
@@ -68,10 +68,9 @@ export class NativeCpuBackend implements SyncBackend {
   readonly #addon: CpuAddon;
   readonly #here: AddonOfThread;
   readonly #description: BackendDescription;
-  readonly #residents: ResidentOperands;
+  readonly #residents: CpuResidents;
   readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
-  readonly #underWay = new Set<Promise<unknown>>();
-  #closing: Promise<void> | undefined;
+  readonly #state = new OpenState(failures, () => this.#residents.close());
 
   constructor({ addon, level, threads, description }: NativeBackendParts) {
     this.#addon = addon;
@@ -82,7 +81,7 @@ export class NativeCpuBackend implements SyncBackend {
       yielding: encodeContext(metric, level, threads, YIELDING_SLICE_MS),
     });
     this.#contexts = { cosine: contextsFor('cosine'), dot: contextsFor('dot'), euclidean: contextsFor('euclidean') };
-    this.#residents = new ResidentOperands(addon, this.#contexts.cosine);
+    this.#residents = new CpuResidents(addon, this.#contexts.cosine);
   }
 
   describe(): BackendDescription {
@@ -94,7 +93,7 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   supports(request: OperationRequest): true | UnsupportedReason {
-    if (this.#closing !== undefined) return { reason: 'the backend is closed' };
+    if (this.#state.isClosed) return { reason: 'the backend is closed' };
     switch (request.operation) {
       case 'cosine-similarity':
       case 'spread-activation':
@@ -114,9 +113,9 @@ export class NativeCpuBackend implements SyncBackend {
   async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
     const startedAtMs = performance.now();
     const checked = prepareOperand(operand);
-    const refusal = this.#refuse(signal);
+    const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
-    const failure = await this.#track(this.#residents.ensure(checked, signal));
+    const failure = await this.#state.track(this.#residents.ensure(checked, signal));
     if (failure !== undefined) return failure;
     const uploadMs = performance.now() - startedAtMs;
     return measuredSince(startedAtMs, { uploadMs });
@@ -130,7 +129,7 @@ export class NativeCpuBackend implements SyncBackend {
     const startedAtMs = performance.now();
     const prepared = prepareCosineSimilarity(request);
     requireOutput(prepared, output);
-    if (this.#closing !== undefined) return failClosed();
+    if (this.#state.isClosed) return failures.closed();
     if (prepared.outputLength === 0) return NO_TIME;
     const source = this.#sourceOf(prepared.matrix);
     const failure = runToEnd(new SlicedScore(this.#here, this.#contexts.cosine.sync, source, prepared, output));
@@ -141,7 +140,7 @@ export class NativeCpuBackend implements SyncBackend {
     const startedAtMs = performance.now();
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
-    if (this.#closing !== undefined) return failClosed();
+    if (this.#state.isClosed) return failures.closed();
     if (prepared.outputLength > 0) {
       const source = this.#sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
@@ -156,7 +155,7 @@ export class NativeCpuBackend implements SyncBackend {
     const startedAtMs = performance.now();
     const prepared = prepareSpreadActivation(request);
     requireOutput(prepared, output);
-    if (this.#closing !== undefined) return failClosed();
+    if (this.#state.isClosed) return failures.closed();
     if (prepared.outputLength === 0) return NO_TIME;
     if (prepared.hops === 0) {
       output.set(prepared.activations);
@@ -167,7 +166,7 @@ export class NativeCpuBackend implements SyncBackend {
       const failure = this.#residents.ensureNow(prepared.graph);
       if (failure !== undefined) return failure;
       handle = this.#residents.handleOf(prepared.graph);
-      if (handle === undefined) return fail('fault', 'the copy of the graph was dropped as soon as it was made');
+      if (handle === undefined) return failures.of('fault', 'the copy of the graph was dropped as soon as it was made');
     }
     const context = this.#contexts.cosine.sync;
     const failure = runToEnd(new SlicedSpread(this.#here, context, handle, prepared, output));
@@ -181,7 +180,7 @@ export class NativeCpuBackend implements SyncBackend {
   ): Promise<Answer> {
     const prepared = prepareCosineSimilarity(request);
     requireOutput(prepared, output);
-    const refusal = this.#refuse(signal);
+    const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
     const here = this.#here;
@@ -204,7 +203,7 @@ export class NativeCpuBackend implements SyncBackend {
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
-    const refusal = this.#refuse(signal);
+    const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
     const { matrix, query, queries, start, end, candidates, count, metric } = prepared;
     if (prepared.outputLength === 0) {
@@ -249,7 +248,7 @@ export class NativeCpuBackend implements SyncBackend {
   ): Promise<Answer> {
     const prepared = prepareSpreadActivation(request);
     requireOutput(prepared, output);
-    const refusal = this.#refuse(signal);
+    const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
     const { graph, activations, start, end, hops, decay, retention, threshold } = prepared;
@@ -277,14 +276,7 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#finish();
-    return this.#closing;
-  }
-
-  async #finish(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
-    await this.#residents.settle();
-    this.#residents.releaseAll();
+    return this.#state.close();
   }
 
   async #scan(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
@@ -296,11 +288,11 @@ export class NativeCpuBackend implements SyncBackend {
       return runToEnd(scan.slices(context.sync, this.#sourceOf(matrix))) ?? measuredSince(startedAtMs);
     }
     if (isShared(matrix.values) && this.#residents.handleOf(matrix) === undefined) {
-      return this.#track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));
+      return this.#state.track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));
     }
     const answer = await this.#onPool(matrix, signal, (handle, done) => scan.start(context.sync, handle, done));
     const lacksMemory = !answer.ok && answer.error.kind === 'out-of-memory';
-    return lacksMemory ? this.#track(this.#runInTurns(scan, signal)) : answer;
+    return lacksMemory ? this.#state.track(this.#runInTurns(scan, signal)) : answer;
   }
 
   /** Runs a job on the resident copy of its operand, which is made first where there is none. */
@@ -309,7 +301,7 @@ export class NativeCpuBackend implements SyncBackend {
     signal: AbortSignal | undefined,
     start: (handle: number, done: JobDone) => number,
   ): Promise<Answer> {
-    return this.#track(this.#runOnResident(operand, signal, start));
+    return this.#state.track(this.#runOnResident(operand, signal, start));
   }
 
   async #runOnResident(
@@ -324,7 +316,7 @@ export class NativeCpuBackend implements SyncBackend {
     while (handle === undefined) {
       const failure = await this.#residents.ensure(operand, signal);
       if (failure !== undefined) return failure;
-      if (signal?.aborted) return failAborted();
+      if (signal?.aborted) return failures.aborted();
       handle = this.#residents.handleOf(operand);
       uploadMs = performance.now() - startedAtMs;
     }
@@ -337,7 +329,7 @@ export class NativeCpuBackend implements SyncBackend {
     start: (done: JobDone) => number,
     { startedAtMs = performance.now(), uploadMs = 0 } = {},
   ): Promise<Answer> {
-    const { status, queueMs } = await runJob(this.#addon, start, signal);
+    const [status, queueMs = 0] = await runJob(this.#addon, start, signal);
     return status < 0 ? failWithStatus(status) : measuredSince(startedAtMs, { queueMs, uploadMs });
   }
 
@@ -351,19 +343,5 @@ export class NativeCpuBackend implements SyncBackend {
 
   #sourceOf(matrix: VectorMatrix): number | Float32Array {
     return this.#residents.handleOf(matrix) ?? matrix.values;
-  }
-
-  #refuse(signal: AbortSignal | undefined): Failure | undefined {
-    if (this.#closing !== undefined) return failClosed();
-    return signal?.aborted === true ? failAborted() : undefined;
-  }
-
-  async #track<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#underWay.delete(work);
-    }
   }
 }

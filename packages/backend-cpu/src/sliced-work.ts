@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import { failAborted, failWithStatus, type Failure } from './backend-errors.js';
+import type { Failure } from '@gearshift/native-kit';
+import { failures, failWithStatus } from './backend-errors.js';
 
 /**
  * A request cut into native calls of bounded length: between them a worker can be terminated, the event loop can turn and
- * a signal can be heard.
+ * a signal can be checked.
  */
 export interface SlicedWork {
   /** Runs the next slice. Positive when all is done, 0 when there is more to do, else a status of the addon. */
@@ -28,7 +29,7 @@ export function runToEnd(work: SlicedWork): Failure | undefined {
 /** Runs the slices on this thread with turns of the event loop between them. */
 export async function runYielding(work: SlicedWork, isAborted: () => boolean): Promise<Failure | undefined> {
   for (;;) {
-    if (isAborted()) return failAborted();
+    if (isAborted()) return failures.aborted();
     const status = work.step();
     if (status < 0) return failWithStatus(status);
     if (status !== STEP_MORE) return undefined;

@@ -81,6 +81,15 @@ describeAddon('with the addon', () => {
     expect(totalBytes).toBeGreaterThanOrEqual(freeBytes ?? Infinity);
   });
 
+  test('free memory is not what Node reports, which counts file cache as used', async () => {
+    const available = vi.spyOn(process, 'availableMemory').mockReturnValue(1);
+    try {
+      expect(unwrap(await createCpuBackend()).memory().freeBytes).toBeGreaterThan(1);
+    } finally {
+      available.mockRestore();
+    }
+  });
+
   test('supports() names what it does not do', async () => {
     const backend = unwrap(await createCpuBackend());
     const matrix = createMatrix(new Float32Array(2), { dimensions: 2 });

@@ -1,6 +1,7 @@
 import { createGraph, unwrap, type CsrGraph } from '@gearshift/contracts';
 import { expect, test } from 'vitest';
-import { ADDON_STATUS, encodeContext, RESIDENT_STATE } from '../src/addon.js';
+import { ADDON_STATUS, RESIDENT_STATE } from '@gearshift/native-kit';
+import { encodeContext } from '../src/addon.js';
 import { loadAddon } from '../src/native.js';
 import { createNativeBackend, describeAddon } from './addon-at-hand.js';
 

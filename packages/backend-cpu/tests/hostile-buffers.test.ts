@@ -1,4 +1,5 @@
 import { createMatrix, createTopKOutput, graphFromEdges, prepareTopK, unwrap } from '@gearshift/contracts';
+import { ADDON_STATUS } from '@gearshift/native-kit';
 import { randomValues } from '@gearshift/testing';
 import { expect, test } from 'vitest';
 import { loadAddon } from '../src/native.js';
@@ -183,12 +184,12 @@ describeAddon('the boundary itself', () => {
 
   test('checks counts against the memory that is there', () => {
     expect(score(context, rows, 4, one, out(), 0, 8, 0, 0)).toBe(8);
-    expect(score(context, rows, 4, one, out(), 0, 9, 0, 0)).toBe(-3);
-    expect(score(context, rows, 4, one, new Float32Array(7), 0, 8, 0, 0)).toBe(-4);
-    expect(score(context, rows, 4, one, out(), 0, 2 ** 53 - 1, 0, 0)).toBe(-3);
-    expect(score(context, rows, 2 ** 53 - 1, one, out(), 0, 8, 0, 0)).toBe(-3);
-    expect(score(context, rows, 4, new Float32Array(0), out(), 0, 8, 0, 0)).toBe(-3);
-    expect(score(context, rows, 4, one, out(), 0, 8, 0, 1)).toBe(-3);
+    expect(score(context, rows, 4, one, out(), 0, 9, 0, 0)).toBe(ADDON_STATUS.inputGone);
+    expect(score(context, rows, 4, one, new Float32Array(7), 0, 8, 0, 0)).toBe(ADDON_STATUS.outputGone);
+    expect(score(context, rows, 4, one, out(), 0, 2 ** 53 - 1, 0, 0)).toBe(ADDON_STATUS.inputGone);
+    expect(score(context, rows, 2 ** 53 - 1, one, out(), 0, 8, 0, 0)).toBe(ADDON_STATUS.inputGone);
+    expect(score(context, rows, 4, new Float32Array(0), out(), 0, 8, 0, 0)).toBe(ADDON_STATUS.inputGone);
+    expect(score(context, rows, 4, one, out(), 0, 8, 0, 1)).toBe(ADDON_STATUS.inputGone);
     expect(() => score(context, rows, 0, one, out(), 0, 8, 0, 0)).toThrow(RangeError);
     expect(() => score(context, rows, -4, one, out(), 0, 8, 0, 0)).toThrow(RangeError);
     expect(() => score(context, rows, 4, one, out(), 5, 8, 4, 0)).toThrow(RangeError);
@@ -203,12 +204,12 @@ describeAddon('the boundary itself', () => {
       return addon.topK(one, rows, candidates, indicesOut, scoresOut);
     };
     expect(rank(new Uint32Array([7, 0]))).toBe(2);
-    expect(rank(new Uint32Array([8, 0]))).toBe(-3);
-    expect(rank(new Uint32Array([1]))).toBe(-3);
+    expect(rank(new Uint32Array([8, 0]))).toBe(ADDON_STATUS.inputGone);
+    expect(rank(new Uint32Array([1]))).toBe(ADDON_STATUS.inputGone);
     expect(rank(new Uint32Array([7, 3]))).toBe(2);
     expect([...indices.subarray(0, 2)]).toEqual([3, 7]);
-    expect(rank(new Uint32Array([7, 3]), BLOCK_RESULTS + 1)).toBe(-4);
-    expect(rank(new Uint32Array([7, 3]), 2, new Uint32Array(2), new Float32Array(1))).toBe(-4);
+    expect(rank(new Uint32Array([7, 3]), BLOCK_RESULTS + 1)).toBe(ADDON_STATUS.outputGone);
+    expect(rank(new Uint32Array([7, 3]), 2, new Uint32Array(2), new Float32Array(1))).toBe(ADDON_STATUS.outputGone);
     expect(() => rank(new Uint32Array([7, 3]), 0)).toThrow(RangeError);
   });
 
@@ -230,7 +231,7 @@ describeAddon('the boundary itself', () => {
     expect(() => score(context, handle, 4, one, out(), 0, 8, 0, 0)).toThrow(/ready/);
     expect(() => addon.fillGraph(context, handle, new Uint32Array(1), new Uint32Array(0), one, 0)).toThrow(RangeError);
     expect(addon.residentState(handle)).toBe(1);
-    expect(addon.fillMatrix(context, handle, one, 0)).toBe(-3);
+    expect(addon.fillMatrix(context, handle, one, 0)).toBe(ADDON_STATUS.inputGone);
     expect(addon.fillMatrix(context, handle, rows, 0)).toBe(8);
     expect(addon.residentState(handle)).toBe(0);
     expect(() => addon.fillMatrix(context, handle, rows, 0)).toThrow(RangeError);
@@ -250,7 +251,7 @@ describeAddon('the boundary itself', () => {
     expect(addon.residentState(second)).toBe(1);
     expect(addon.fillMatrix(context, second, rows, 0)).toBe(8);
     expect(addon.residentState(second)).toBe(0);
-    expect(addon.openMatrix(2 ** 50 + 3, 1, 4, 8)).toBe(-5);
+    expect(addon.openMatrix(2 ** 50 + 3, 1, 4, 8)).toBe(ADDON_STATUS.shapeConflict);
     const third = addon.openMatrix(2 ** 50 + 3, 1, 8, 4);
     expect(addon.residentState(third)).toBe(0);
     addon.release(third);
@@ -262,8 +263,8 @@ describeAddon('the boundary itself', () => {
   });
 
   test('says when there is no memory', () => {
-    expect(addon.openMatrix(2 ** 50 + 1, 1, 2 ** 40, 2 ** 20)).toBe(-1);
-    expect(addon.openMatrix(2 ** 50 + 2, 1, 2 ** 52, 2 ** 52)).toBe(-1);
+    expect(addon.openMatrix(2 ** 50 + 1, 1, 2 ** 40, 2 ** 20)).toBe(ADDON_STATUS.outOfMemory);
+    expect(addon.openMatrix(2 ** 50 + 2, 1, 2 ** 52, 2 ** 52)).toBe(ADDON_STATUS.outOfMemory);
   });
 
   test('starts no job on memory that can go away', () => {

@@ -1,17 +1,14 @@
+import type { AddonModule, JobEntries, ResidentEntries } from '@gearshift/native-kit';
+
 /**
- * What the native addon offers, exactly as it is compiled. The only file that knows, and the only place where the loaded
- * module is cast to a type. Everything that is no typed array is a number: C++ receives pointers, counts and scalars.
+ * What the native addon offers, exactly as it is compiled. The only file that knows it, and the only place where the
+ * loaded module is cast to a type. Everything that is no typed array is a number: C++ receives pointers, counts and scalars.
  *
- * Where an entry gives a status, 0 is success, and below 0 is the negated number of an {@link ADDON_STATUS}; then
- * {@link CudaAddon.readReport} and {@link CudaAddon.failedCall} tell more. Entries throw TypeError or RangeError for
+ * Where an entry gives a status, 0 is success, and below 0 it is one of `ADDON_STATUS`; then
+ * {@link CudaAddon.readReport} and {@link CudaAddon.failedCall} give the details. Entries throw TypeError or RangeError for
  * arguments that cannot be: a mistake of this package, never of its user.
  */
-export interface CudaAddon {
-  /** {@link ADDON_ABI} at the time of the build. */
-  readonly abi: number;
-  /** Version of the package that the addon was built for. */
-  readonly version: string;
-
+export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
   /**
    * The device with this number, which all threads of the process share. `hangMs`: how long a piece of work, which takes
    * some milliseconds by design, may take before the device counts as hung; the first to open a device decides.
@@ -47,10 +44,6 @@ export interface CudaAddon {
    */
   updateMatrix(handle: number, version: number, start: number, end: number): number;
   openGraph(device: number, id: number, version: number, nodes: number, edges: number): number;
-  /** One of {@link RESIDENT_STATE}. A copy that another thread began and left behind becomes the asker's to fill. */
-  operandState(handle: number): number;
-  /** 0 until the copy is ready. */
-  operandBytes(handle: number): number;
   /** Uploads for about so long; 1 when the copy is ready, 0 when there is more to do, else a status. */
   fillMatrix(handle: number, values: Float32Array, sliceMs: number): number;
   fillGraph(
@@ -60,13 +53,10 @@ export interface CudaAddon {
     weights: Float32Array,
     sliceMs: number,
   ): number;
-  /** Whether a ready copy holds these values, by a sample of them: tells two operands that carry the same id apart. */
-  matchesMatrix(handle: number, values: Float32Array): boolean;
-  release(handle: number): void;
 
   /**
    * A request on a ready copy. Inputs are copied before the call returns. Without `done` it runs on this thread, and a
-   * status is returned. With `done` it runs on a thread of the addon, a number above 0 for {@link cancel} is returned (or a
+   * status is returned. With `done` it runs on a thread of the addon, a number above 0 for {@link JobEntries.cancel} is returned (or a
    * status), and outputs are copied into the caller's arrays on this thread right before `done` is called.
    */
   score(
@@ -103,8 +93,6 @@ export interface CudaAddon {
     output: Float32Array,
     done?: JobDone,
   ): number;
-  /** Asks a request to end at the next opportunity; one that has ended already is left alone. */
-  cancel(job: number): void;
 
   /** Of the last call on this thread: native code, requested bytes, then milliseconds of upload, kernels and download. */
   readReport(numbers: Float64Array): void;
@@ -139,49 +127,11 @@ export type JobDone = (
 ) => void;
 
 /** Raised whenever an entry of {@link CudaAddon} changes. */
-const ADDON_ABI = 3;
-
-/** Why an entry did not do its work. */
-export const ADDON_STATUS = {
-  outOfMemory: -1,
-  cancelled: -2,
-  fault: -3,
-  timeout: -4,
-  deviceLost: -5,
-  inputGone: -6,
-  outputGone: -7,
-  shapeConflict: -8,
-  invalidGraph: -9,
-  noHostMemory: -10,
-  invalidResult: -11,
-  noThread: -12,
-} as const;
-
-export const RESIDENT_STATE = {
-  ready: 0,
-  /** The asker fills it. */
-  ours: 1,
-  /** Another thread is, or another handle of this one. */
-  theirs: 2,
-} as const;
+export const ADDON_ABI = 4;
 
 export const COMPANION_CODES = { none: 0, float16: 1, int8: 2 } as const;
 
-export const METRIC_CODES = { cosine: 0, dot: 1, euclidean: 2 } as const;
-
-/** A loaded module as the addon, after checking that it is one of this ABI and version; else what is wrong with it. */
-export function asCudaAddon(
-  module: unknown,
-  version: string,
-): { readonly addon: CudaAddon } | { readonly problem: string } {
-  if (typeof module !== 'object' || module === null || !('abi' in module) || !('version' in module)) {
-    return { problem: 'it is not the CUDA addon of Gearshift' };
-  }
-  if (module.version !== version) {
-    return { problem: `it was built for version ${String(module.version)}, this package is version ${version}` };
-  }
-  if (module.abi !== ADDON_ABI) {
-    return { problem: `it has interface ${String(module.abi)}, this package needs interface ${ADDON_ABI}` };
-  }
-  return { addon: module as unknown as CudaAddon };
+/** The loader has checked that the module is the addon, and of this version and interface. */
+export function asCudaAddon(module: AddonModule): CudaAddon {
+  return module as CudaAddon;
 }

@@ -1,7 +1,7 @@
 import { ok, type Backend, type BackendError, type Result } from '@gearshift/contracts';
 import { requireFinite, requireInteger, requireObject } from '@gearshift/contracts/internal';
-import { ADDON_STATUS } from './addon.js';
-import { Failures } from './failure.js';
+import { ADDON_STATUS, describeBrokenPlaces } from '@gearshift/native-kit';
+import { CudaFailures } from './cuda-failures.js';
 import { loadAddon } from './native.js';
 import { PACKAGE_VERSION } from './package-version.js';
 
@@ -38,7 +38,7 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
   if (hangMs <= 0) throw new RangeError(`hangMs: expected a number above 0, got ${hangMs}`);
 
   const id = `cuda:${ordinal}`;
-  const failures = new Failures(id);
+  const failures = new CudaFailures(id);
   const loaded = loadAddon();
   if (loaded.addon === null) return failures.of('unsupported', loaded.explanation);
   const { addon, source } = loaded;
@@ -47,7 +47,7 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
     const kind = opened.status === ADDON_STATUS.deviceLost ? 'device-lost' : 'unsupported';
     return failures.of(kind, opened.reason, opened.code === 0 ? {} : { nativeCode: opened.code });
   }
-  // Only now: on a machine without a device nothing of it is loaded.
+  // Imported here, so that a machine without a device does not load it.
   const { CudaDeviceBackend } = await import('./cuda-device-backend.js');
   return ok(
     new CudaDeviceBackend({
@@ -61,7 +61,7 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
         source,
         level: `sm_${opened.computeMajor}${opened.computeMinor}`,
         driver: `CUDA ${Math.floor(opened.driverVersion / 1000)}.${Math.floor((opened.driverVersion % 1000) / 10)}`,
-        limitations: [],
+        limitations: describeBrokenPlaces(loaded.failures),
       },
     }),
   );

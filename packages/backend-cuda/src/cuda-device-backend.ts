@@ -22,11 +22,10 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { METRIC_CODES, type CudaAddon, type JobDone } from './addon.js';
-import { Failures, type Failure } from './failure.js';
-import { copyBytes, shapeOf } from './operand-shape.js';
-import { Residents } from './residents.js';
-import { runJob } from './run-job.js';
+import { METRIC_CODES, OpenState, runJob, shapeOf, type Failure } from '@gearshift/native-kit';
+import type { CudaAddon, JobDone } from './addon.js';
+import { CudaFailures } from './cuda-failures.js';
+import { copyBytes, CudaResidents } from './cuda-residents.js';
 
 /** Work on a ready copy that any GPU does in some 100 microseconds runs on the caller's thread: going elsewhere takes longer. */
 const INLINE_BYTES = 16 * 2 ** 20;
@@ -65,20 +64,23 @@ export class CudaDeviceBackend implements Backend {
   readonly #addon: CudaAddon;
   readonly #device: number;
   readonly #description: BackendDescription;
-  readonly #failures: Failures;
-  readonly #residents: Residents;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #failures: CudaFailures;
+  readonly #residents: CudaResidents;
+  readonly #state: OpenState;
   readonly #numbers = new Float64Array(5);
   #lost: string | undefined;
-  #closing: Promise<void> | undefined;
 
   constructor({ addon, device, description }: DeviceBackendParts) {
     this.id = description.id;
     this.#addon = addon;
     this.#device = device;
     this.#description = description;
-    this.#failures = new Failures(description.id);
-    this.#residents = new Residents(addon, device, this.#failures);
+    this.#failures = new CudaFailures(description.id);
+    this.#residents = new CudaResidents(addon, device, this.#failures);
+    this.#state = new OpenState(this.#failures, async () => {
+      await this.#residents.close();
+      addon.closeDevice(device);
+    });
   }
 
   describe(): BackendDescription {
@@ -86,13 +88,13 @@ export class CudaDeviceBackend implements Backend {
   }
 
   memory(): MemoryReading {
-    const isThere = this.#closing === undefined && this.#addon.readMemory(this.#device, this.#numbers) === 0;
+    const isThere = !this.#state.isClosed && this.#addon.readMemory(this.#device, this.#numbers) === 0;
     const [freeBytes, totalBytes] = isThere ? this.#numbers : [null, null];
     return { freeBytes, totalBytes, readAtMs: performance.now() };
   }
 
   supports(request: OperationRequest): true | UnsupportedReason {
-    if (this.#closing !== undefined) return { reason: 'the backend is closed' };
+    if (this.#state.isClosed) return { reason: 'the backend is closed' };
     if (this.#lost !== undefined) return { reason: this.#lost };
     switch (request.operation) {
       case 'spread-activation':
@@ -117,10 +119,10 @@ export class CudaDeviceBackend implements Backend {
   async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
     const startedAtMs = performance.now();
     const checked = prepareOperand(operand);
-    const refusal = this.#refuse(signal);
+    const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
-    const failure = await this.#track(this.#residents.ensure(checked, signal));
-    if (failure !== undefined) return this.#noted(failure);
+    const failure = await this.#state.track(this.#residents.ensure(checked, signal));
+    if (failure !== undefined) return this.#remember(failure);
     const totalMs = performance.now() - startedAtMs;
     return ok({ queueMs: 0, uploadMs: totalMs, kernelMs: 0, downloadMs: 0, totalMs, fused: false });
   }
@@ -136,12 +138,12 @@ export class CudaDeviceBackend implements Backend {
   ): Promise<Answer> {
     const prepared = prepareCosineSimilarity(request);
     requireOutput(prepared, output);
-    const refusal = this.#refuse(signal) ?? this.#refuseUnsupported(prepared);
+    const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
     const { matrix, queries, start, end } = prepared;
-    const query = this.#kept(matrix, prepared.query);
-    return this.#track(
+    const query = this.#stable(matrix, prepared.query);
+    return this.#state.track(
       this.#scan({ matrix, start, end, candidates: undefined, queries }, signal, (handle, done) =>
         this.#addon.score(handle, query, METRIC_CODES.cosine, start, end, undefined, output, done),
       ),
@@ -151,18 +153,18 @@ export class CudaDeviceBackend implements Backend {
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
-    const refusal = this.#refuse(signal) ?? this.#refuseUnsupported(prepared);
+    const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
     if (refusal !== undefined) return refusal;
     const { matrix, queries, start, end, count, metric } = prepared;
     if (prepared.outputLength === 0) {
       output.count = count;
       return NO_TIME;
     }
-    const query = this.#kept(matrix, prepared.query);
-    const candidates = prepared.candidates && this.#kept(matrix, prepared.candidates);
+    const query = this.#stable(matrix, prepared.query);
+    const candidates = prepared.candidates && this.#stable(matrix, prepared.candidates);
     const { indices, scores } = output;
     const code = METRIC_CODES[metric];
-    const answer = await this.#track(
+    const answer = await this.#state.track(
       this.#scan({ matrix, start, end, candidates, queries }, signal, (handle, done) =>
         this.#addon.topK(handle, query, code, start, end, candidates, count, indices, scores, done),
       ),
@@ -178,7 +180,7 @@ export class CudaDeviceBackend implements Backend {
   ): Promise<Answer> {
     const prepared = prepareSpreadActivation(request);
     requireOutput(prepared, output);
-    const refusal = this.#refuse(signal);
+    const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
     const { graph, start, end, hops, decay, retention, threshold } = prepared;
@@ -191,7 +193,7 @@ export class CudaDeviceBackend implements Backend {
     const startedAtMs = performance.now();
     const spread = async (): Promise<Answer> => {
       const failure = await this.#residents.ensure(graph, signal);
-      if (failure !== undefined) return this.#noted(failure);
+      if (failure !== undefined) return this.#remember(failure);
       const handle = this.#residents.use(graph);
       if (handle === undefined) return this.#failures.of('fault', 'the copy of the graph was dropped as it was made');
       const uploadMs = performance.now() - startedAtMs;
@@ -200,19 +202,11 @@ export class CudaDeviceBackend implements Backend {
         this.#addon.spread(handle, activations, start, end, hops, decay, retention, threshold, output, done),
       );
     };
-    return this.#track(spread());
+    return this.#state.track(spread());
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#finish();
-    return this.#closing;
-  }
-
-  async #finish(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
-    await this.#residents.settle();
-    this.#residents.releaseAll();
-    this.#addon.closeDevice(this.#device);
+    return this.#state.close();
   }
 
   /** Over a resident copy, or one of the rows that are asked for, made for this request. */
@@ -225,12 +219,12 @@ export class CudaDeviceBackend implements Backend {
       return this.#run(isSmall, signal, startedAtMs, 0, (done) => start(resident, done));
     }
     const handle = this.#openRows(scan);
-    if (handle < 0) return this.#noted(this.#failures.ofStatus(this.#addon, handle, this.#freeBytes));
+    if (handle < 0) return this.#remember(this.#failures.ofStatus(this.#addon, handle, this.#freeBytes));
     try {
-      // Nobody else knows of it: it is always this thread's to fill.
-      this.#addon.operandState(handle);
-      const failure = await this.#residents.fill(scan.matrix, handle, () => signal?.aborted === true);
-      if (failure !== undefined) return this.#noted(failure);
+      // No other thread can name it, so it is always this thread's to fill.
+      this.#addon.residentState(handle);
+      const failure = await this.#residents.fill(scan.matrix, handle, signal);
+      if (failure !== undefined) return this.#remember(failure);
       const uploadMs = performance.now() - startedAtMs;
       return await this.#run(false, signal, startedAtMs, uploadMs, (done) => start(handle, done));
     } finally {
@@ -253,50 +247,40 @@ export class CudaDeviceBackend implements Backend {
   ): Promise<Answer> {
     if (isSmall && this.#addon.isIdle(this.#device)) {
       const status = start();
-      if (status < 0) return this.#noted(this.#failures.ofStatus(this.#addon, status, this.#freeBytes));
+      if (status < 0) return this.#remember(this.#failures.ofStatus(this.#addon, status, this.#freeBytes));
       this.#addon.readReport(this.#numbers);
       const [, , ownUploadMs, kernelMs, downloadMs] = this.#numbers;
       const totalMs = performance.now() - startedAtMs;
       return ok({ queueMs: 0, uploadMs: uploadMs + ownUploadMs, kernelMs, downloadMs, totalMs, fused: false });
     }
     const report = await runJob(this.#addon, start, signal);
-    if (report.status < 0) return this.#noted(this.#failures.ofReport(report, this.#freeBytes));
-    const { queueMs, kernelMs, downloadMs } = report;
+    const [status, queueMs = 0, ownUploadMs = 0, kernelMs = 0, downloadMs = 0] = report;
+    if (status < 0) {
+      const [, , , , , nativeCode = 0, requestedBytes = 0, failedCall = ''] = report;
+      const failure = this.#failures.ofReport({ status, nativeCode, requestedBytes, failedCall }, this.#freeBytes);
+      return this.#remember(failure);
+    }
     const totalMs = performance.now() - startedAtMs;
-    return ok({ queueMs, uploadMs: uploadMs + report.uploadMs, kernelMs, downloadMs, totalMs, fused: false });
+    return ok({ queueMs, uploadMs: uploadMs + ownUploadMs, kernelMs, downloadMs, totalMs, fused: false });
   }
 
   readonly #freeBytes = (): number | null => this.memory().freeBytes;
 
-  /** Takes note of the end of the device; the failure itself is passed on. */
-  #noted(failure: Failure): Failure {
+  /** Remembers the loss of the device, and returns the failure. */
+  #remember(failure: Failure): Failure {
     const { kind, message } = failure.error;
     if (kind === 'device-lost' || kind === 'timeout') this.#lost ??= message;
     return failure;
   }
 
-  /** What a request names besides its operand may change while that is being uploaded. */
-  #kept<T extends Float32Array | Uint32Array>(matrix: VectorMatrix, array: T): T {
+  /** The other arrays of a request may change while its operand is uploaded, so they are copied first. */
+  #stable<T extends Float32Array | Uint32Array>(matrix: VectorMatrix, array: T): T {
     return this.#residents.handleOf(matrix) === undefined ? (array.slice() as T) : array;
-  }
-
-  #refuse(signal: AbortSignal | undefined): Failure | undefined {
-    if (this.#closing !== undefined) return this.#failures.closed();
-    return signal?.aborted === true ? this.#failures.aborted() : undefined;
   }
 
   #refuseUnsupported(request: OperationRequest): Failure | undefined {
     if (this.#lost !== undefined) return this.#failures.of('device-lost', this.#lost);
     const supported = this.supports(request);
     return supported === true ? undefined : this.#failures.of('unsupported', supported.reason);
-  }
-
-  async #track<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#underWay.delete(work);
-    }
   }
 }

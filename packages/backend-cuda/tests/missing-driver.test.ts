@@ -53,6 +53,19 @@ test('without the addon the message says what was tried and what to do', () => {
   });
   expect(missing).toEqual({
     addon: null,
+    failures: [
+      {
+        place: 'GEARSHIFT_CUDA_ADDON=/nowhere/gearshift-cuda.node',
+        cause: 'there is no file /nowhere/gearshift-cuda.node',
+        isMissing: true,
+      },
+      { place: 'prebuilds', cause: 'there is no file /nowhere/linux-x64-gnu/gearshift-cuda.node', isMissing: true },
+      {
+        place: '@gearshift/backend-cuda-linux-x64-gnu',
+        cause: "Cannot find module '@gearshift/backend-cuda-linux-x64-gnu'",
+        isMissing: false,
+      },
+    ],
     explanation: [
       'The CUDA addon of Gearshift was not loaded on linux-x64-gnu:',
       '  - GEARSHIFT_CUDA_ADDON=/nowhere/gearshift-cuda.node: there is no file /nowhere/gearshift-cuda.node',
@@ -68,7 +81,7 @@ test('without the addon the message says what was tried and what to do', () => {
 test.for([
   ['another module', {}, 'it is not the CUDA addon of Gearshift'],
   ['another version', { version: '9.9.9', abi: 2 }, 'it was built for version 9.9.9, this package is version 0.0.0'],
-  ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 3'],
+  ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 4'],
 ] as const)('%s is not taken for the addon', ([, module, problem]) => {
   const loaded = loadAddon({
     platform: 'linux-x64-gnu',

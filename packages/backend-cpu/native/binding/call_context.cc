@@ -18,10 +18,10 @@ Throughput spread_throughput[kLevelMask + 1];
 CallContext decode(Call& call, uint32_t bits) noexcept {
   const uint32_t metric = bits & kMetricMask;
   const uint32_t level = bits >> kLevelShift & kLevelMask;
-  if (metric > static_cast<uint32_t>(Metric::euclidean)) call.fail("context: there is no such metric");
+  if (metric > static_cast<uint32_t>(Metric::euclidean)) call.fail(ErrorType::range, "context: there is no such metric");
   const LevelList list = all_levels();
   if (level >= list.count || list.levels[level].missing[0] != '\0') {
-    call.fail("context: the CPU does not have this level");
+    call.fail(ErrorType::range, "context: the CPU does not have this level");
     return {};
   }
   const auto threads = bits >> kThreadsShift;
@@ -41,7 +41,7 @@ CallContext read_context(Call& call, size_t index) noexcept {
 
 CallContext read_block_context(Call& call) noexcept {
   if (call.state().block() == nullptr) {
-    call.fail("the block of scalars was not shared");
+    call.fail(ErrorType::range, "the block of scalars was not shared");
     return {};
   }
   return decode(call, static_cast<uint32_t>(call.small_scalar(kContextScalar)));

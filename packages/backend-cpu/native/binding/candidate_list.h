@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "binding/status.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 
@@ -27,14 +27,14 @@ class CandidateList {
       rows_ = static_cast<uint32_t*>(std::malloc((capacity_ + 1) * sizeof(uint32_t)));
       if (rows_ == nullptr || capacity_ < count) {
         capacity_ = 0;
-        status_ = kOutOfMemory;
+        status_ = kit::kOutOfMemory;
         return nullptr;
       }
     }
     for (size_t i = 0; i < count; ++i) {
       const uint32_t row = reinterpret_cast<const volatile uint32_t*>(source)[i];
       if (row >= row_count) {
-        status_ = kInputGone;
+        status_ = kit::kInputGone;
         return nullptr;
       }
       rows_[i] = row;
@@ -47,7 +47,7 @@ class CandidateList {
  private:
   uint32_t* rows_ = nullptr;
   size_t capacity_ = 0;
-  int status_ = kDone;
+  int status_ = kit::kDone;
 };
 
 }  // namespace gearshift::binding

@@ -21,7 +21,7 @@ napi_value levels(Call& call) {
                       napi_set_named_property(env, level, "missing", missing) == napi_ok &&
                       napi_set_element(env, list, static_cast<uint32_t>(i), level) == napi_ok;
     if (!made) {
-      call.fail("the list of levels could not be made");
+      call.fail(ErrorType::range, "the list of levels could not be made");
       return nullptr;
     }
   }

@@ -4,28 +4,27 @@
 
 #include "binding/call_context.h"
 #include "binding/entries.h"
-#include "binding/operand_registry.h"
 #include "binding/resident_fill.h"
-#include "binding/status.h"
+#include "binding/shared_operand.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 namespace {
 
 SharedOperand* find(Call& call, size_t index) noexcept {
   SharedOperand* operand = call.state().handles().find(call.integer(index));
-  if (operand == nullptr) call.fail("handle: it names nothing");
+  if (operand == nullptr) call.fail(ErrorType::range, "handle: it names nothing");
   return operand;
 }
 
 napi_value open(Call& call, OperandKind kind) noexcept {
   OperandKey key{kind, call.integer(0), call.integer(1), {call.count(2), call.count(3)}};
   if (call.failed()) return nullptr;
-  const OperandRegistry::Opened opened = OperandRegistry::open(key);
-  if (opened.operand == nullptr) return call.give_integer(opened.status);
-  const int64_t handle = call.state().handles().add(opened.operand);
-  if (handle != 0) return call.give_integer(handle);
-  OperandRegistry::release(opened.operand);
-  return call.give_integer(kOutOfMemory);
+  kit::Status status = kit::kDone;
+  auto operand = OperandRegistry::open<SharedOperand>(key, &status, [&key] { return SharedOperand::create(key); });
+  if (operand == nullptr) return call.give_integer(status == kit::kDone ? kit::kOutOfMemory : status);
+  const int64_t handle = call.state().handles().add(std::move(operand));
+  return call.give_integer(handle != 0 ? handle : int64_t{kit::kOutOfMemory});
 }
 
 /** How many elements are copied before the clock is looked at. */
@@ -51,7 +50,7 @@ napi_value open_graph(Call& call) { return open(call, OperandKind::graph); }
 napi_value resident_state(Call& call) {
   SharedOperand* operand = find(call, 0);
   if (call.failed()) return nullptr;
-  return call.give_integer(static_cast<int>(OperandRegistry::claim(operand, {&call.state(), call.integer(0)})));
+  return call.give_integer(static_cast<int>(OperandRegistry::claim(*operand, {&call.state(), call.integer(0)})));
 }
 
 napi_value resident_bytes(Call& call) {
@@ -68,13 +67,13 @@ napi_value fill_matrix(Call& call) {
   if (call.failed()) return nullptr;
   const size_t rows = operand->key().shape[0];
   if (from > rows) {
-    call.fail("from: expected a row of the matrix");
+    call.fail(ErrorType::range, "from: expected a row of the matrix");
     return nullptr;
   }
-  if (rows > 0 && values.length / rows < operand->key().shape[1]) return call.give_integer(kInputGone);
+  if (rows > 0 && values.length / rows < operand->key().shape[1]) return call.give_integer(kit::kInputGone);
   const size_t reached = fill_rows(context.execution(call.state()), context, *operand->matrix, values.data, from, rows,
                                    operand->key().shape[1]);
-  if (reached == rows) OperandRegistry::mark_ready(operand);
+  if (reached == rows) operand->mark_ready();
   return call.give_integer(static_cast<int64_t>(reached));
 }
 
@@ -89,14 +88,14 @@ napi_value fill_graph(Call& call) {
   const size_t nodes = operand->key().shape[0];
   const size_t edges = operand->key().shape[1];
   if (row_pointers.length != nodes + 1 || columns.length != edges || weights.length != edges) {
-    return call.give_integer(kInputGone);
+    return call.give_integer(kit::kInputGone);
   }
   if (!operand->staging.is_allocated() || from == 0) {
     if (from != 0) {
-      call.fail("from: expected 0 at first");
+      call.fail(ErrorType::range, "from: expected 0 at first");
       return nullptr;
     }
-    if (!operand->staging.allocate(nodes, edges)) return call.give_integer(kOutOfMemory);
+    if (!operand->staging.allocate(nodes, edges)) return call.give_integer(kit::kOutOfMemory);
   }
   const int64_t deadline_ns = now_ns() + context.slice_ns;
   GraphStaging& staging = operand->staging;
@@ -129,7 +128,7 @@ napi_value matches_matrix(Call& call) {
   const ArrayView<float> values = call.floats(1);
   if (call.failed()) return nullptr;
   if (operand->matrix == nullptr || !operand->is_ready()) {
-    call.fail("handle: it names no matrix that is ready");
+    call.fail(ErrorType::range, "handle: it names no matrix that is ready");
     return nullptr;
   }
   return call.give_bool(holds_sample_of(operand->matrix->view(), values.data, values.length));
@@ -137,10 +136,8 @@ napi_value matches_matrix(Call& call) {
 
 napi_value release(Call& call) {
   const int64_t handle = call.integer(0);
-  SharedOperand* operand = call.state().handles().remove(handle);
-  if (call.failed() || operand == nullptr) return nullptr;
-  OperandRegistry::give_up(operand, {&call.state(), handle});
-  OperandRegistry::release(operand);
+  const kit::Ref<SharedOperand> operand = call.state().handles().remove(handle);
+  if (operand != nullptr) OperandRegistry::give_up(*operand, {&call.state(), handle});
   return nullptr;
 }
 

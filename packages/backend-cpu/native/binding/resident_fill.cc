@@ -1,10 +1,10 @@
 #include "binding/resident_fill.h"
 
-#include <algorithm>
 #include <cstring>
 
-#include "binding/status.h"
 #include "core/floating_point_mode.h"
+#include "kit/sampled_rows.h"
+#include "kit/status.h"
 #include "pool/clock.h"
 
 namespace gearshift::binding {
@@ -13,10 +13,10 @@ SharedOperand* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept
   const int64_t handle = call.integer(index);
   SharedOperand* operand = call.state().handles().find(handle);
   if (operand != nullptr && operand->key().kind == kind &&
-      OperandRegistry::claim(operand, {&call.state(), handle}) == FillState::ours) {
+      OperandRegistry::claim(*operand, {&call.state(), handle}) == FillState::ours) {
     return operand;
   }
-  call.fail("handle: it names nothing that is the caller's to fill");
+  call.fail(ErrorType::range, "handle: it names nothing that is the caller's to fill");
   return nullptr;
 }
 
@@ -35,7 +35,7 @@ size_t fill_rows(const Execution& execution, const CallContext& context, Residen
 int build_resident_graph(SharedOperand& operand, int64_t deadline_ns, const std::atomic<bool>* cancelled) noexcept {
   constexpr size_t kStep = 64 * 1024;  // nodes and edges: well below a millisecond
   GraphStaging& staging = operand.staging;
-  if (!staging.is_allocated()) return kInvalidGraph;
+  if (!staging.is_allocated()) return kit::kInvalidGraph;
   for (;;) {
     const BuildProgress progress = staging.builder().advance(kStep);
     if (progress == BuildProgress::more) {
@@ -47,30 +47,22 @@ int build_resident_graph(SharedOperand& operand, int64_t deadline_ns, const std:
     staging.clear();
     switch (progress) {
       case BuildProgress::ready:
-        OperandRegistry::mark_ready(&operand);
+        operand.mark_ready();
         return kBuilt;
       case BuildProgress::out_of_memory:
-        return kOutOfMemory;
+        return kit::kOutOfMemory;
       default:
-        return kInvalidGraph;
+        return kit::kInvalidGraph;
     }
   }
 }
 
 bool holds_sample_of(const MatrixView& matrix, const float* values, size_t length) noexcept {
-  constexpr size_t kSampledRows = 16;
-  constexpr size_t kSampledElements = 64;
   if (matrix.row_count == 0) return true;
   if (length / matrix.row_count < matrix.dimensions) return false;
-  const size_t elements = std::min(kSampledElements, matrix.dimensions);
-  const size_t samples = std::min(kSampledRows, matrix.row_count);
-  for (size_t i = 0; i < samples; ++i) {
-    const size_t row = samples == 1 ? 0 : i * ((matrix.row_count - 1) / (samples - 1));
-    if (std::memcmp(matrix.rows + row * matrix.stride, values + row * matrix.dimensions, elements * sizeof(float)) != 0) {
-      return false;
-    }
-  }
-  return true;
+  return kit::visit_sampled_rows(matrix.row_count, matrix.dimensions, [&](size_t row, size_t elements) {
+    return std::memcmp(matrix.rows + row * matrix.stride, values + row * matrix.dimensions, elements * sizeof(float)) == 0;
+  });
 }
 
 }  // namespace gearshift::binding

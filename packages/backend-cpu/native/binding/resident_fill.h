@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "binding/call_context.h"
-#include "binding/operand_registry.h"
+#include "binding/shared_operand.h"
 #include "core/matrix.h"
 #include "pool/run_in_chunks.h"
 

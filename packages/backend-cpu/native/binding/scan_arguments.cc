@@ -1,6 +1,6 @@
 #include "binding/scan_arguments.h"
 
-#include "binding/status.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 
@@ -9,7 +9,7 @@ namespace {
 void use_handle(Call& call, int64_t handle, ScanArguments& read) noexcept {
   read.operand = call.state().handles().find(handle);
   if (read.operand == nullptr || read.operand->matrix == nullptr || !read.operand->is_ready()) {
-    call.fail("source: the handle names no matrix that is ready");
+    call.fail(ErrorType::range, "source: the handle names no matrix that is ready");
     return;
   }
   read.scan.matrix = read.operand->matrix->view();
@@ -18,7 +18,7 @@ void use_handle(Call& call, int64_t handle, ScanArguments& read) noexcept {
 void use_values(Call& call, const ArrayView<float>& values, size_t dimensions, ScanArguments& read) noexcept {
   if (call.failed()) return;
   if (dimensions == 0) {
-    call.fail("dimensions: expected at least 1");
+    call.fail(ErrorType::range, "dimensions: expected at least 1");
     return;
   }
   read.scan.matrix = view_of(values.data, values.length / dimensions, dimensions);
@@ -30,7 +30,7 @@ void use_query(Call& call, const ArrayView<float>& query, ScanArguments& read) n
   const size_t dimensions = read.scan.matrix.dimensions;
   read.query_count = query.length == dimensions ? 1 : query.length / dimensions;
   // The caller checked that there is a query: if there is none now, its memory went away since.
-  if (read.query_count == 0) read.status = kInputGone;
+  if (read.query_count == 0) read.status = kit::kInputGone;
 }
 
 }  // namespace

@@ -5,10 +5,10 @@
 #include <memory>
 #include <new>
 
-#include "binding/status.h"
 #include "core/floating_point_mode.h"
 #include "core/scan.h"
 #include "core/top_k.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 
@@ -54,7 +54,7 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
                          TopKWorkspace& workspace) noexcept {
   const size_t count = queries.count();
   const size_t seats = execution.seats();
-  if (!workspace.prepare(seats, count)) return kOutOfMemory;
+  if (!workspace.prepare(seats, count)) return kit::kOutOfMemory;
   // Those of a thread get their memory when it takes part.
   TopKSelector* const selectors = workspace.selectors.get();
   bool* const used = workspace.used.get();
@@ -83,7 +83,7 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
       run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, count), rows.from, rows.end, body);
   if (lacks_memory.load(std::memory_order_relaxed)) {
     workspace.trim(SIZE_MAX);
-    return kOutOfMemory;
+    return kit::kOutOfMemory;
   }
 
   for (size_t q = 0; q < count; ++q) {

@@ -3,7 +3,7 @@
 
 #include "binding/entries.h"
 #include "binding/scan_arguments.h"
-#include "binding/status.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 
@@ -12,7 +12,7 @@ napi_value share_block(Call& call) {
   if (call.failed()) return nullptr;
   if (block.length < sizeof(CallBlock) || reinterpret_cast<uintptr_t>(block.data) % alignof(CallBlock) != 0 ||
       !call.is_shared(0)) {
-    call.fail("block: expected enough aligned bytes of a SharedArrayBuffer");
+    call.fail(ErrorType::range, "block: expected enough aligned bytes of a SharedArrayBuffer");
     return nullptr;
   }
   return call.state().share_block(call.env(), call.raw(0), block.data);
@@ -29,19 +29,19 @@ napi_value score(Call& call) {
   if (call.failed()) return nullptr;
   if (read.status < 0) return call.give_integer(read.status);
   if (start > from || from > end) {
-    call.fail("from: expected a row in [start, end]");
+    call.fail(ErrorType::range, "from: expected a row in [start, end]");
     return nullptr;
   }
-  if (end > read.scan.matrix.row_count || first_query >= read.query_count) return call.give_integer(kInputGone);
+  if (end > read.scan.matrix.row_count || first_query >= read.query_count) return call.give_integer(kit::kInputGone);
   const size_t rows = end - start;
-  if (!has_room(output.length, read.query_count, rows)) return call.give_integer(kOutputGone);
+  if (!has_room(output.length, read.query_count, rows)) return call.give_integer(kit::kOutputGone);
 
   if (from == end) return call.give_integer(static_cast<int64_t>(end));
   QueryGroup& queries = call.state().queries();
   const size_t count = std::min(kQueryGroup, read.query_count - first_query);
   const size_t dimensions = read.scan.matrix.dimensions;
   if (!queries.prepare(*read.scan.kernels, read.query.data + first_query * dimensions, count, dimensions)) {
-    return call.give_integer(kOutOfMemory);
+    return call.give_integer(kit::kOutOfMemory);
   }
   float* const target = output.data + first_query * rows + (from - start);
   return call.give_integer(static_cast<int64_t>(score_rows_of_queries(read.context.execution(call.state()), read.scan,
@@ -66,15 +66,15 @@ napi_value top_k(Call& call) {
   if (call.failed()) return nullptr;
   if (read.status < 0) return call.give_integer(read.status);
   if (k == 0 || from > end || output_query > first_query) {
-    call.fail("k, from, outputQuery: expected k above 0, from up to end, outputQuery up to firstQuery");
+    call.fail(ErrorType::range, "k, from, outputQuery: expected k above 0, from up to end, outputQuery up to firstQuery");
     return nullptr;
   }
   const size_t positions = has_candidates ? candidates.length : read.scan.matrix.row_count;
-  if (end > positions || first_query >= read.query_count) return call.give_integer(kInputGone);
+  if (end > positions || first_query >= read.query_count) return call.give_integer(kit::kInputGone);
   const size_t count = std::min(kQueryGroup, read.query_count - first_query);
   const size_t skipped = first_query - output_query;
   if (!has_room(indices.length, skipped + count, k) || !has_room(scores.length, skipped + count, k)) {
-    return call.give_integer(kOutputGone);
+    return call.give_integer(kit::kOutputGone);
   }
   if (from == end) return call.give_integer(static_cast<int64_t>(end));
   // The caller checked them too, but they may live in memory that another thread writes to.
@@ -87,7 +87,7 @@ napi_value top_k(Call& call) {
   QueryGroup& queries = call.state().queries();
   const size_t dimensions = read.scan.matrix.dimensions;
   if (!queries.prepare(*read.scan.kernels, read.query.data + first_query * dimensions, count, dimensions)) {
-    return call.give_integer(kOutOfMemory);
+    return call.give_integer(kit::kOutOfMemory);
   }
   const RowsToRank rows = has_candidates ? RowsToRank{0, end - from, copied} : RowsToRank{from, end, nullptr};
   const RankedOutput output{indices.data + skipped * k, scores.data + skipped * k, k};

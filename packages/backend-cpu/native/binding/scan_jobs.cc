@@ -3,13 +3,13 @@
 #include <memory>
 #include <new>
 
-#include "binding/copy_out.h"
 #include "binding/entries.h"
 #include "binding/job.h"
-#include "binding/owned_array.h"
 #include "binding/scan_arguments.h"
 #include "binding/start_job.h"
-#include "binding/status.h"
+#include "kit/binding/copy_out.h"
+#include "kit/owned_array.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 namespace {
@@ -25,13 +25,13 @@ class ScanJob : public Job {
     if (read.operand != nullptr) {
       use(read.operand);
     } else if (!call.is_shared(kSourceArgument)) {
-      call.fail("source: expected values in a SharedArrayBuffer", true);
-      return kInputGone;
+      call.fail(ErrorType::type, "source: expected values in a SharedArrayBuffer");
+      return kit::kInputGone;
     } else if (!keep(call.env(), call.raw(kSourceArgument), kSourcePlace)) {
-      return kOutOfMemory;
+      return kit::kOutOfMemory;
     }
     const size_t dimensions = scan_.matrix.dimensions;
-    return query_.copy_from(read.query.data, query_count_ * dimensions) ? kDone : kOutOfMemory;
+    return query_.copy_from(read.query.data, query_count_ * dimensions) ? kit::kDone : kit::kOutOfMemory;
   }
 
  protected:
@@ -44,19 +44,19 @@ class ScanJob : public Job {
     const size_t dimensions = scan_.matrix.dimensions;
     for (size_t first = 0; first < query_count_; first += kQueryGroup) {
       const size_t count = std::min(kQueryGroup, query_count_ - first);
-      if (!queries.prepare(*scan_.kernels, query_.data() + first * dimensions, count, dimensions)) return kOutOfMemory;
+      if (!queries.prepare(*scan_.kernels, query_.data() + first * dimensions, count, dimensions)) return kit::kOutOfMemory;
       const int status = body(queries, first);
       if (status < 0) return status;
-      if (is_cancelled()) return kCancelled;
+      if (is_cancelled()) return kit::kCancelled;
     }
-    return kDone;
+    return kit::kDone;
   }
 
   const Scan scan_;
   const size_t query_count_;
 
  private:
-  OwnedArray<float> query_;
+  kit::OwnedArray<float> query_;
 };
 
 class ScoreJob final : public ScanJob {
@@ -64,8 +64,8 @@ class ScoreJob final : public ScanJob {
   ScoreJob(const ScanArguments& read, size_t start, size_t end) noexcept : ScanJob(read), start_(start), end_(end) {}
 
   int take_output(Call& call, size_t index) noexcept {
-    if (!output_.allocate(query_count_ * (end_ - start_))) return kOutOfMemory;
-    return keep(call.env(), call.raw(index), kOutputPlace) ? kDone : kOutOfMemory;
+    if (!output_.allocate(query_count_ * (end_ - start_))) return kit::kOutOfMemory;
+    return keep(call.env(), call.raw(index), kOutputPlace) ? kit::kDone : kit::kOutOfMemory;
   }
 
  private:
@@ -73,17 +73,17 @@ class ScoreJob final : public ScanJob {
     const size_t rows = end_ - start_;
     return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
       score_rows_of_queries(execution, scan_, queries, start_, end_, output_.data() + first * rows, rows);
-      return kDone;
+      return kit::kDone;
     });
   }
 
   int deliver(napi_env env) noexcept override {
-    return copy_out(env, kept(env, kOutputPlace), napi_float32_array, output_);
+    return kit::copy_out(env, kept(env, kOutputPlace), napi_float32_array, output_);
   }
 
   const size_t start_;
   const size_t end_;
-  OwnedArray<float> output_;
+  kit::OwnedArray<float> output_;
 };
 
 class TopKJob final : public ScanJob {
@@ -96,7 +96,7 @@ class TopKJob final : public ScanJob {
     start_ = 0;
     end_ = candidates.length;
     rows_ = candidates_.copy(candidates.data, candidates.length, scan_.matrix.row_count);
-    return rows_ == nullptr ? candidates_.status() : kDone;
+    return rows_ == nullptr ? candidates_.status() : kit::kDone;
   }
 
   int take_outputs(Call& call, size_t indices, size_t scores) noexcept {
@@ -104,7 +104,7 @@ class TopKJob final : public ScanJob {
     const bool taken = indices_.allocate(length) && scores_.allocate(length) &&
                        keep(call.env(), call.raw(indices), kOutputPlace) &&
                        keep(call.env(), call.raw(scores), kScoresPlace);
-    return taken ? kDone : kOutOfMemory;
+    return taken ? kit::kDone : kit::kOutOfMemory;
   }
 
  private:
@@ -116,13 +116,13 @@ class TopKJob final : public ScanJob {
     return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
       const RankedOutput output{indices_.data() + first * k_, scores_.data() + first * k_, k_};
       const int64_t reached = top_k_of_queries(execution, scan_, queries, rows, k_, output, workspace);
-      return reached < 0 ? static_cast<int>(reached) : static_cast<int>(kDone);
+      return reached < 0 ? static_cast<int>(reached) : static_cast<int>(kit::kDone);
     });
   }
 
   int deliver(napi_env env) noexcept override {
-    const int status = copy_out(env, kept(env, kOutputPlace), napi_uint32_array, indices_);
-    return status < 0 ? status : copy_out(env, kept(env, kScoresPlace), napi_float32_array, scores_);
+    const int status = kit::copy_out(env, kept(env, kOutputPlace), napi_uint32_array, indices_);
+    return status < 0 ? status : kit::copy_out(env, kept(env, kScoresPlace), napi_float32_array, scores_);
   }
 
   const size_t k_;
@@ -131,8 +131,8 @@ class TopKJob final : public ScanJob {
   bool has_candidates_ = false;
   CandidateList candidates_;
   const uint32_t* rows_ = nullptr;
-  OwnedArray<uint32_t> indices_;
-  OwnedArray<float> scores_;
+  kit::OwnedArray<uint32_t> indices_;
+  kit::OwnedArray<float> scores_;
 };
 
 }  // namespace
@@ -144,17 +144,17 @@ napi_value start_score(Call& call) {
   const size_t end = call.count(6);
   if (call.failed()) return nullptr;
   if (start > end) {
-    call.fail("start: expected a row up to end");
+    call.fail(ErrorType::range, "start: expected a row up to end");
     return nullptr;
   }
   if (read.status < 0) return call.give_integer(read.status);
-  if (end > read.scan.matrix.row_count) return call.give_integer(kInputGone);
-  if (!has_room(output.length, read.query_count, end - start)) return call.give_integer(kOutputGone);
+  if (end > read.scan.matrix.row_count) return call.give_integer(kit::kInputGone);
+  if (!has_room(output.length, read.query_count, end - start)) return call.give_integer(kit::kOutputGone);
 
   std::unique_ptr<ScoreJob> job(new (std::nothrow) ScoreJob(read, start, end));
-  if (job == nullptr) return call.give_integer(kOutOfMemory);
+  if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   int status = job->take_inputs(call, read);
-  if (status == kDone) status = job->take_output(call, 4);
+  if (status == kit::kDone) status = job->take_output(call, 4);
   return start_job(call, std::move(job), status, 7);
 }
 
@@ -169,21 +169,21 @@ napi_value start_top_k(Call& call) {
   const ArrayView<uint32_t> candidates = has_candidates ? call.uints(9) : ArrayView<uint32_t>{};
   if (call.failed()) return nullptr;
   if (k == 0 || start > end) {
-    call.fail("k, start: expected k above 0 and a start up to end");
+    call.fail(ErrorType::range, "k, start: expected k above 0 and a start up to end");
     return nullptr;
   }
   if (read.status < 0) return call.give_integer(read.status);
-  if (end > read.scan.matrix.row_count) return call.give_integer(kInputGone);
+  if (end > read.scan.matrix.row_count) return call.give_integer(kit::kInputGone);
   if (!has_room(indices.length, read.query_count, k) || !has_room(scores.length, read.query_count, k)) {
-    return call.give_integer(kOutputGone);
+    return call.give_integer(kit::kOutputGone);
   }
-  if ((has_candidates ? candidates.length : end - start) < k) return call.give_integer(kInputGone);
+  if ((has_candidates ? candidates.length : end - start) < k) return call.give_integer(kit::kInputGone);
 
   std::unique_ptr<TopKJob> job(new (std::nothrow) TopKJob(read, k, start, end));
-  if (job == nullptr) return call.give_integer(kOutOfMemory);
+  if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   int status = job->take_inputs(call, read);
-  if (status == kDone && has_candidates) status = job->take_candidates(candidates);
-  if (status == kDone) status = job->take_outputs(call, 4, 5);
+  if (status == kit::kDone && has_candidates) status = job->take_candidates(candidates);
+  if (status == kit::kDone) status = job->take_outputs(call, 4, 5);
   return start_job(call, std::move(job), status, 10);
 }
 

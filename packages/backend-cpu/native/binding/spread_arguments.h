@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "binding/call_context.h"
-#include "binding/operand_registry.h"
+#include "binding/shared_operand.h"
 #include "binding/spread_calls.h"
 
 namespace gearshift::binding {

@@ -2,14 +2,14 @@
 #include "binding/entries.h"
 #include "binding/spread_arguments.h"
 #include "binding/spread_calls.h"
-#include "binding/status.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 
 SharedOperand* find_ready_graph(Call& call, int64_t handle) noexcept {
   SharedOperand* operand = call.state().handles().find(handle);
   if (operand != nullptr && operand->graph != nullptr && operand->is_ready()) return operand;
-  call.fail("handle: it names no graph that is ready");
+  call.fail(ErrorType::range, "handle: it names no graph that is ready");
   return nullptr;
 }
 
@@ -37,11 +37,11 @@ napi_value spread(Call& call) {
   if (call.failed()) return nullptr;
   const size_t nodes = operand->key().shape[0];
   if (start > from || from > end || end > nodes) {
-    call.fail("start, from, end: expected nodes in ascending order");
+    call.fail(ErrorType::range, "start, from, end: expected nodes in ascending order");
     return nullptr;
   }
-  if (activations.length < nodes) return call.give_integer(kInputGone);
-  if (output.length < end - start) return call.give_integer(kOutputGone);
+  if (activations.length < nodes) return call.give_integer(kit::kInputGone);
+  if (output.length < end - start) return call.give_integer(kit::kOutputGone);
   const size_t reached =
       spread_one_hop(context.execution(call.state()), describe_spread(context, *operand, scalars), activations.data,
                      from, end, output.data + (from - start));

@@ -3,13 +3,13 @@
 #include <new>
 #include <utility>
 
-#include "binding/copy_out.h"
 #include "binding/entries.h"
 #include "binding/job.h"
-#include "binding/owned_array.h"
 #include "binding/spread_arguments.h"
 #include "binding/start_job.h"
-#include "binding/status.h"
+#include "kit/binding/copy_out.h"
+#include "kit/owned_array.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 namespace {
@@ -29,7 +29,7 @@ class SpreadJob final : public Job {
   int take_arrays(Call& call, const ArrayView<float>& activations, size_t output_index) noexcept {
     const bool taken = activations_.copy_from(activations.data, spread_.nodes) && output_.allocate(end_ - start_) &&
                        keep(call.env(), call.raw(output_index), 0);
-    return taken ? kDone : kOutOfMemory;
+    return taken ? kit::kDone : kit::kOutOfMemory;
   }
 
  private:
@@ -40,20 +40,20 @@ class SpreadJob final : public Job {
     for (size_t hop = 0; hop < hops_; ++hop) {
       if (hop > 0) std::swap(input, target);
       spread_one_hop(execution, spread_, input, start_, end_, target);
-      if (is_cancelled()) return kCancelled;
+      if (is_cancelled()) return kit::kCancelled;
     }
     if (target != output_.data()) std::memcpy(output_.data(), target, output_.length() * sizeof(float));
-    return kDone;
+    return kit::kDone;
   }
 
-  int deliver(napi_env env) noexcept override { return copy_out(env, kept(env, 0), napi_float32_array, output_); }
+  int deliver(napi_env env) noexcept override { return kit::copy_out(env, kept(env, 0), napi_float32_array, output_); }
 
   const Spread spread_;
   const size_t start_;
   const size_t end_;
   const size_t hops_;
-  OwnedArray<float> activations_;
-  OwnedArray<float> output_;
+  kit::OwnedArray<float> activations_;
+  kit::OwnedArray<float> output_;
 };
 
 }  // namespace
@@ -71,13 +71,13 @@ napi_value start_spread(Call& call) {
   const size_t nodes = operand->key().shape[0];
   const bool is_whole = start == 0 && end == nodes;
   if (hops == 0 || start > end || end > nodes || (hops > 1 && !is_whole)) {
-    call.fail("start, end, hops: expected at least one hop, over all nodes when there are more");
+    call.fail(ErrorType::range, "start, end, hops: expected at least one hop, over all nodes when there are more");
     return nullptr;
   }
-  if (activations.length < nodes) return call.give_integer(kInputGone);
-  if (output.length < end - start) return call.give_integer(kOutputGone);
+  if (activations.length < nodes) return call.give_integer(kit::kInputGone);
+  if (output.length < end - start) return call.give_integer(kit::kOutputGone);
   std::unique_ptr<SpreadJob> job(new (std::nothrow) SpreadJob(context, operand, scalars, start, end, hops));
-  if (job == nullptr) return call.give_integer(kOutOfMemory);
+  if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   const int status = job->take_arrays(call, activations, 3);
   return start_job(call, std::move(job), status, 10);
 }

@@ -2,19 +2,19 @@
 
 #include "binding/entries.h"
 #include "binding/env_state.h"
-#include "binding/status.h"
+#include "kit/status.h"
 
 namespace gearshift::binding {
 
 napi_value start_job(Call& call, std::unique_ptr<Job> job, int status, size_t callback_argument) noexcept {
-  if (status == kDone && !call.failed() && !job->keep_callback(call.env(), call.raw(callback_argument))) {
-    call.fail("done: expected a function", true);
+  if (status == kit::kDone && !call.failed() && !job->keep_callback(call.env(), call.raw(callback_argument))) {
+    call.fail(ErrorType::type, "done: expected a function");
   }
   if (status < 0 || call.failed()) {
     job->drop_references(call.env());
     return call.failed() ? nullptr : call.give_integer(status);
   }
-  return call.give_integer(call.state().start(call.env(), job.release()));
+  return call.give_integer(call.state().start(call.env(), std::move(job)));
 }
 
 napi_value cancel(Call& call) {

@@ -3,17 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kit/checked_math.h"
+
 namespace gearshift {
 
 /** One cache line: rows that begin on it are read without crossing lines, which costs 41 % in L2. */
 constexpr size_t kAlignment = 64;
 
-/** `a * b`, or false when it does not fit. */
-inline bool multiply(size_t a, size_t b, size_t* product) noexcept {
-  if (b != 0 && a > SIZE_MAX / b) return false;
-  *product = a * b;
-  return true;
-}
+using kit::multiply;
 
 /**
  * Uninitialised memory on a 64-byte boundary, owned and move-only. Large blocks ask for huge pages: streaming from memory

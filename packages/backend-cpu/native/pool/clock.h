@@ -1,7 +1,6 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
+#include "kit/clock.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -9,11 +8,7 @@
 
 namespace gearshift {
 
-/** Nanoseconds of a monotonic clock. */
-inline int64_t now_ns() noexcept {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
+using kit::now_ns;
 
 /** Tells the core that this is a waiting loop, so that its sibling hyperthread gets the execution units. */
 inline void pause_briefly() noexcept {

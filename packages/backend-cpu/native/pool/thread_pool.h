@@ -7,7 +7,7 @@
 #include <memory>
 #include <mutex>
 
-#include "pool/native_thread.h"
+#include "kit/native_thread.h"
 #include "pool/usable_cpus.h"
 #include "pool/wake_cost.h"
 
@@ -79,7 +79,7 @@ class ThreadPool {
  private:
   struct OpenCall;
   struct Worker {
-    NativeThread thread;
+    kit::NativeThread thread;
     ThreadPool* pool = nullptr;
     unsigned number = 0;
   };

@@ -25,7 +25,8 @@ import {
   type TopKRequest,
   type UnsupportedReason,
 } from '@gearshift/contracts';
-import { BACKEND_ID, fail, failAborted, failClosed, type Failure } from '../backend-errors.js';
+import { OpenState, type Failure } from '@gearshift/native-kit';
+import { BACKEND_ID, failures } from '../backend-errors.js';
 import { readMemory } from '../memory-reading.js';
 import { PACKAGE_VERSION } from '../package-version.js';
 import { measuredSince } from '../phase-times.js';
@@ -65,8 +66,7 @@ class PortableBackend implements SyncBackend {
   readonly id = BACKEND_ID;
   readonly kind = 'cpu';
   readonly #limitations: readonly string[];
-  readonly #underWay = new Set<Promise<unknown>>();
-  #closing: Promise<void> | undefined;
+  readonly #state = new OpenState(failures);
 
   constructor(limitations: readonly string[]) {
     this.#limitations = [...limitations];
@@ -90,7 +90,7 @@ class PortableBackend implements SyncBackend {
   }
 
   supports(request: OperationRequest): true | UnsupportedReason {
-    if (this.#closing !== undefined) return { reason: 'the backend is closed' };
+    if (this.#state.isClosed) return { reason: 'the backend is closed' };
     switch (request.operation) {
       case 'cosine-similarity':
       case 'spread-activation':
@@ -157,16 +157,11 @@ class PortableBackend implements SyncBackend {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#finish();
-    return this.#closing;
-  }
-
-  async #finish(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    return this.#state.close();
   }
 
   #runNow(begin: () => SlicedWork | Failure): Answer {
-    if (this.#closing !== undefined) return failClosed();
+    if (this.#state.isClosed) return failures.closed();
     const startedAtMs = performance.now();
     const work = begin();
     if (isFailed(work)) return work;
@@ -174,18 +169,13 @@ class PortableBackend implements SyncBackend {
   }
 
   async #run(begin: () => SlicedWork | Failure, signal: AbortSignal | undefined): Promise<Answer> {
-    if (this.#closing !== undefined) return failClosed();
-    if (signal?.aborted === true) return failAborted();
+    const refusal = this.#state.refuse(signal);
+    if (refusal !== undefined) return refusal;
     const startedAtMs = performance.now();
     const work = begin();
     if (isFailed(work)) return work;
-    const running = runYielding(work, () => signal?.aborted === true);
-    this.#underWay.add(running);
-    try {
-      return (await running) ?? measuredSince(startedAtMs);
-    } finally {
-      this.#underWay.delete(running);
-    }
+    const failure = await this.#state.track(runYielding(work, () => signal?.aborted === true));
+    return failure ?? measuredSince(startedAtMs);
   }
 }
 
@@ -216,7 +206,7 @@ function spreadWork(request: PreparedSpreadActivation, output: Float32Array): Sl
     spare = new Float32Array(hops > 1 ? graph.nodes : 0);
   } catch {
     const requestedBytes = graph.nodes * Float32Array.BYTES_PER_ELEMENT;
-    return fail('out-of-memory', 'there is no memory for the activations between two hops', { requestedBytes });
+    return failures.of('out-of-memory', 'there is no memory for the activations between two hops', { requestedBytes });
   }
   return new TimeSliced(new SpreadHops(request, output, spare), {
     inputs: [activations, graph.rowPointers, graph.columns, graph.weights],

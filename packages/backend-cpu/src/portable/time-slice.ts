@@ -1,4 +1,4 @@
-import { ADDON_STATUS } from '../addon.js';
+import { ADDON_STATUS } from '@gearshift/native-kit';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from '../sliced-work.js';
 
 /** How long the event loop may be held up. Work below it ends in its first slice, without giving up the thread. */

@@ -10,7 +10,7 @@
 namespace gearshift::cuda::binding {
 namespace {
 
-constexpr int32_t kAbi = 3;  // ADDON_ABI in src/addon.ts
+constexpr int32_t kAbi = 4;  // ADDON_ABI in src/addon.ts
 
 bool add_entry(napi_env env, napi_value exports, EnvState* state, const char* name, napi_callback callback) noexcept {
   napi_value function = nullptr;

@@ -15,8 +15,8 @@ namespace gearshift::cuda::binding {
   X("openRows", open_rows)             \
   X("updateMatrix", update_matrix)     \
   X("openGraph", open_graph)           \
-  X("operandState", operand_state)     \
-  X("operandBytes", operand_bytes)     \
+  X("residentState", resident_state)   \
+  X("residentBytes", resident_bytes)   \
   X("fillMatrix", fill_matrix)         \
   X("fillGraph", fill_graph)           \
   X("matchesMatrix", matches_matrix)   \

@@ -95,14 +95,14 @@ napi_value update_matrix(Call& call) {
   return call.give(is_updated ? 1 : 0);
 }
 
-napi_value operand_state(Call& call) {
+napi_value resident_state(Call& call) {
   const int64_t handle = call.integer();
   const auto operand = find_operand(call, handle);
   if (call.failed()) return nullptr;
   return call.give(static_cast<double>(OperandRegistry::claim(*operand, {&call.state(), handle})));
 }
 
-napi_value operand_bytes(Call& call) {
+napi_value resident_bytes(Call& call) {
   const auto operand = find_operand(call, call.integer());
   return call.failed() ? nullptr : call.give(operand->is_ready() ? static_cast<double>(operand->bytes()) : 0);
 }

@@ -1,0 +1,82 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Operand } from '@gearshift/contracts';
+import { ADDON_STATUS, isMatrix, ResidentOperands, shapeOf, type Failure } from '@gearshift/native-kit';
+import { COMPANION_CODES, type CudaAddon } from './addon.js';
+import type { CudaFailures } from './cuda-failures.js';
+
+/** How long a piece of an upload may hold up the event loop. */
+const SLICE_MS = 8;
+
+/** Copies on a device. Where there is no memory for a new one, the least recently used ones are released. */
+export class CudaResidents extends ResidentOperands {
+  readonly #addon: CudaAddon;
+  readonly #device: number;
+  readonly #failures: CudaFailures;
+
+  constructor(addon: CudaAddon, device: number, failures: CudaFailures) {
+    super(addon, failures);
+    this.#addon = addon;
+    this.#device = device;
+    this.#failures = failures;
+  }
+
+  protected override open(operand: Operand): number | Failure {
+    for (;;) {
+      const handle = this.#openOnce(operand);
+      if (handle > 0) return handle;
+      const failure = this.#failures.ofStatus(this.#addon, handle, this.#freeBytes);
+      if (handle !== ADDON_STATUS.outOfMemory || !this.#makeRoom(copyBytes(operand))) return failure;
+    }
+  }
+
+  override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    const addon = this.#addon;
+    for (;;) {
+      if (signal?.aborted === true) return this.#failures.aborted();
+      const status = isMatrix(operand)
+        ? addon.fillMatrix(handle, operand.values, SLICE_MS)
+        : addon.fillGraph(handle, operand.rowPointers, operand.columns, operand.weights, SLICE_MS);
+      if (status < 0) return this.#failures.ofStatus(addon, status, this.#freeBytes);
+      if (status > 0) return undefined;
+      await setImmediate();
+    }
+  }
+
+  protected override updateCopy(
+    handle: number,
+    version: number,
+    { start, end }: { readonly start: number; readonly end: number },
+  ): boolean {
+    return this.#addon.updateMatrix(handle, version, start, end) === 1;
+  }
+
+  /** Releases one copy; false when there is none, or all of them together would not be enough. */
+  #makeRoom(wantedBytes: number): boolean {
+    return (this.#freeBytes() ?? 0) + this.heldBytes() >= wantedBytes && this.dropOldest();
+  }
+
+  readonly #freeBytes = (): number | null => {
+    const numbers = new Float64Array(2);
+    return this.#addon.readMemory(this.#device, numbers) < 0 ? null : numbers[0];
+  };
+
+  #openOnce(operand: Operand): number {
+    const [first, second] = shapeOf(operand);
+    return isMatrix(operand)
+      ? this.#addon.openMatrix(
+          this.#device,
+          operand.id,
+          operand.version,
+          first,
+          second,
+          COMPANION_CODES[operand.companion ?? 'none'],
+        )
+      : this.#addon.openGraph(this.#device, operand.id, operand.version, first, second);
+  }
+}
+
+/** What a copy takes on the device: rows are padded to 16 bytes and have a norm each. */
+export function copyBytes(operand: Operand): number {
+  const [first, second] = shapeOf(operand);
+  return isMatrix(operand) ? first * (Math.ceil(second / 4) * 16 + 4) : (first + 1) * 4 + second * 8;
+}

@@ -1,0 +1,18 @@
+export {
+  ADDON_STATUS,
+  METRIC_CODES,
+  RESIDENT_STATE,
+  type AddonModule,
+  type JobEntries,
+  type ResidentEntries,
+} from './addon-entries.js';
+export type { AddonPackage } from './addon-package.js';
+export { BackendFailures, type Failure } from './backend-failures.js';
+export { detectLibc } from './libc.js';
+export { loadAddon, type AddonPlaces, type LoadedAddon } from './load-addon.js';
+export { describeBrokenPlaces, type LoadFailure } from './load-failure.js';
+export { OpenState } from './open-state.js';
+export { currentPlatform } from './platform.js';
+export { isMatrix, ResidentOperands, shapeOf } from './resident-operands.js';
+export { runJob } from './run-job.js';
+export { meaningOfStatus } from './status-meaning.js';

@@ -1,0 +1,7 @@
+import { detectLibc } from './libc.js';
+
+/** `linux-x64-gnu`, `linux-arm64-musl`, `darwin-arm64`, `win32-x64`: what prebuilt addons and their packages are named for. */
+export function currentPlatform(): string {
+  const libc = detectLibc();
+  return `${process.platform}-${process.arch}${libc === null ? '' : `-${libc}`}`;
+}

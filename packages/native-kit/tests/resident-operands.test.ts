@@ -1,0 +1,177 @@
+import { createMatrix, graphFromEdges, markChanged, type Operand } from '@gearshift/contracts';
+import { beforeEach, expect, test } from 'vitest';
+import { BackendFailures, RESIDENT_STATE, ResidentOperands, type Failure } from '../src/index.js';
+
+const failures = new BackendFailures('test');
+
+/** Copies as a list of events. */
+class FakeResidents extends ResidentOperands {
+  readonly events: string[];
+  #handles = 0;
+  openFails = false;
+  fillResult: () => Promise<Failure | undefined> = () => Promise.resolve(undefined);
+
+  constructor(events: string[], state: () => number, matches: () => boolean) {
+    super(
+      {
+        residentState: state,
+        residentBytes: (handle) => handle * 10,
+        matchesMatrix: matches,
+        release: (handle) => void events.push(`release ${handle}`),
+      },
+      failures,
+    );
+    this.events = events;
+  }
+
+  protected override open(operand: Operand): number | Failure {
+    if (this.openFails) return failures.of('out-of-memory', 'full');
+    this.events.push(`open ${operand.id}`);
+    return ++this.#handles;
+  }
+
+  override fill(_operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    this.events.push(`fill ${handle}`);
+    return Promise.race([
+      this.fillResult(),
+      new Promise<Failure>((resolve) => {
+        signal?.addEventListener('abort', () => resolve(failures.aborted()));
+      }),
+    ]);
+  }
+
+  override dropOldest(): boolean {
+    return super.dropOldest();
+  }
+
+  override heldBytes(): number {
+    return super.heldBytes();
+  }
+}
+
+class UpdatableResidents extends FakeResidents {
+  updates = true;
+
+  protected override updateCopy(handle: number, version: number, rows: { start: number; end: number }): boolean {
+    this.events.push(`update ${handle} to version ${version}: ${rows.start} to ${rows.end}`);
+    return this.updates;
+  }
+}
+
+let events: string[];
+let state: number;
+let matches: boolean;
+let residents: FakeResidents;
+beforeEach(() => {
+  events = [];
+  state = RESIDENT_STATE.ours;
+  matches = true;
+  residents = new FakeResidents(
+    events,
+    () => state,
+    () => matches,
+  );
+});
+
+const newMatrix = () => createMatrix(new Float32Array(6), { dimensions: 2 });
+
+test('a copy is made once for all requests that want it at a time', async () => {
+  const matrix = newMatrix();
+  expect(residents.handleOf(matrix)).toBeUndefined();
+  expect(residents.residentBytes(matrix)).toBe(0);
+  const outcomes = await Promise.all([residents.ensure(matrix, undefined), residents.ensure(matrix, undefined)]);
+  expect(outcomes).toEqual([undefined, undefined]);
+  await residents.ensure(matrix, undefined);
+  expect(events).toEqual([`open ${matrix.id}`, 'fill 1']);
+  expect(residents.handleOf(matrix)).toBe(1);
+  expect(residents.residentBytes(matrix)).toBe(10);
+});
+
+test('a fill is abandoned when the last request that waits for it is aborted, not before', async () => {
+  const matrix = newMatrix();
+  residents.fillResult = () => new Promise(() => undefined);
+  const [first, second] = [new AbortController(), new AbortController()];
+  const waiting = [residents.ensure(matrix, first.signal), residents.ensure(matrix, second.signal)];
+  first.abort();
+  expect(await waiting[0]).toMatchObject({ error: { kind: 'aborted' } });
+  expect(events).not.toContain('release 1');
+  second.abort();
+  expect(await waiting[1]).toMatchObject({ error: { kind: 'aborted' } });
+  await residents.close();
+  expect(events.at(-1)).toBe('release 1');
+});
+
+test('a copy that another thread fills is waited for and compared with the values', async () => {
+  const matrix = newMatrix();
+  state = RESIDENT_STATE.theirs;
+  const waiting = residents.ensure(matrix, undefined);
+  setTimeout(() => {
+    state = RESIDENT_STATE.ready;
+    matches = false;
+  }, 5);
+  expect(await waiting).toMatchObject({
+    error: { kind: 'invalid-input', message: expect.stringContaining('other values') },
+  });
+  expect(events).toEqual([`open ${matrix.id}`, 'release 1']);
+});
+
+test('a failure to open, to fill and an exception leave no copy behind', async () => {
+  const matrix = newMatrix();
+  residents.openFails = true;
+  expect(await residents.ensure(matrix, undefined)).toMatchObject({ error: { kind: 'out-of-memory' } });
+  residents.openFails = false;
+  residents.fillResult = () => Promise.resolve(failures.of('fault', 'broken'));
+  expect(await residents.ensure(matrix, undefined)).toMatchObject({ error: { kind: 'fault' } });
+  residents.fillResult = () => Promise.reject(new TypeError('gone'));
+  await expect(residents.ensure(matrix, undefined)).rejects.toThrow('gone');
+  expect(events.filter((event) => event.startsWith('release'))).toEqual(['release 1', 'release 2']);
+  expect(residents.handleOf(matrix)).toBeUndefined();
+});
+
+test('a copy of an earlier version is dropped where copies are not brought up to date', async () => {
+  const matrix = newMatrix();
+  await residents.ensure(matrix, undefined);
+  markChanged(matrix, { start: 1, end: 2 });
+  expect(residents.missingRows(matrix)).toBeUndefined();
+  expect(residents.handleOf(matrix)).toBeUndefined();
+  expect(events.at(-1)).toBe('release 1');
+});
+
+test('a copy of an earlier version gets the rows that changed where the backend can update it', async () => {
+  const updatable = new UpdatableResidents(
+    events,
+    () => state,
+    () => matches,
+  );
+  const matrix = newMatrix();
+  await updatable.ensure(matrix, undefined);
+  markChanged(matrix, { start: 1, end: 2 });
+  expect(updatable.missingRows(matrix)).toEqual({ start: 1, end: 2 });
+  expect(updatable.handleOf(matrix)).toBeUndefined();
+  await updatable.ensure(matrix, undefined);
+  expect(events.slice(2)).toEqual([`update 1 to version ${matrix.version}: 1 to 2`, 'fill 1']);
+  expect(updatable.handleOf(matrix)).toBe(1);
+
+  updatable.updates = false;
+  markChanged(matrix, { start: 0, end: 1 });
+  await updatable.ensure(matrix, undefined);
+  expect(events.slice(4)).toEqual([
+    `update 1 to version ${matrix.version}: 0 to 1`,
+    'release 1',
+    `open ${matrix.id}`,
+    'fill 2',
+  ]);
+});
+
+test('the least recently used copy is dropped first', async () => {
+  const [first, second] = [newMatrix(), graphFromEdges(2, [])];
+  await residents.ensure(first, undefined);
+  await residents.ensure(second, undefined);
+  residents.use(first);
+  expect(residents.heldBytes()).toBe(30);
+  expect(residents.dropOldest()).toBe(true);
+  expect(residents.handleOf(second)).toBeUndefined();
+  expect(residents.handleOf(first)).toBe(1);
+  residents.release(first);
+  expect(residents.dropOldest()).toBe(false);
+});
