@@ -85,7 +85,7 @@ export default defineConfig(
     },
   },
   {
-    // The sources of the dispatcher know no policy; its tests need some, and try them where they work.
+    // The sources of the dispatcher import no policy, but its tests need some.
     files: ['packages/dispatcher/tests/**'],
     rules: {
       '@nx/enforce-module-boundaries': boundaries(['layer:tool', 'layer:testing', 'layer:policies'], {

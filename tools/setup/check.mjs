@@ -22,6 +22,10 @@ const steps = [
     'the API reference',
     () => runCommand(process.execPath, ['tools/api-reference/src/write-docs.mjs', '--check'], { output: 'stdout' }),
   ],
+  [
+    'the way of a request',
+    () => runCommand(process.execPath, ['tools/walk/src/main.mjs', '--docs', '--check'], { output: 'stdout' }),
+  ],
   ['unused files, exports and dependencies', () => bin('knip')],
   ['package shape and pack tests', () => runNx(['run-many', '--targets=check-packages'], { output: 'stdout' })],
 ];

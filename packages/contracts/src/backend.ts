@@ -13,6 +13,11 @@ export interface Backend {
   /** `'cpu'`, `'cuda:0'`, `'webgpu:0'`. */
   readonly id: string;
   readonly kind: DeviceKind;
+  /**
+   * Its calls may hang, its device may vanish, and its answers may be wrong, so that attempts need a limit on time, a circuit
+   * breaker and verification. Default: true for every kind but `'cpu'`.
+   */
+  readonly isGuarded?: boolean | undefined;
   describe(): BackendDescription;
   memory(): MemoryReading;
   supports(request: OperationRequest): true | UnsupportedReason;
@@ -46,7 +51,9 @@ export interface SyncBackend extends Backend {
   spreadActivationSync(request: SpreadActivationRequest, output: Float32Array): Result<PhaseTimes, BackendError>;
 }
 
-export type DeviceKind = 'cpu' | 'gpu';
+/** `'remote'`: another machine, behind a network. */
+export const DEVICE_KINDS = ['cpu', 'gpu', 'remote'] as const;
+export type DeviceKind = (typeof DEVICE_KINDS)[number];
 
 export interface BackendDescription {
   readonly id: string;
@@ -91,6 +98,8 @@ export interface PhaseTimes {
   readonly uploadMs: number;
   readonly kernelMs: number;
   readonly downloadMs: number;
+  /** On the way to another machine and back; absent where there is no network between. */
+  readonly networkMs?: number | undefined;
   readonly totalMs: number;
   /** The backend cannot tell phases apart: everything is in `kernelMs`. */
   readonly fused: boolean;
@@ -105,6 +114,10 @@ export const BACKEND_ERROR_KINDS = [
   'invalid-result',
   'aborted',
   'unsupported',
+  /** The network between does not carry the request or its answer; another time it may. */
+  'unreachable',
+  /** The device holds another version of the operand than the request names, and gives no answer from it. */
+  'stale',
 ] as const;
 export type BackendErrorKind = (typeof BACKEND_ERROR_KINDS)[number];
 

@@ -7,6 +7,7 @@ export {
 } from './attempt.js';
 export {
   BACKEND_ERROR_KINDS,
+  DEVICE_KINDS,
   type Backend,
   type BackendDescription,
   type BackendError,
@@ -41,6 +42,7 @@ export {
   type Companion,
   type MatrixChange,
   type MatrixOptions,
+  type PlacedMatrix,
   type VectorMatrix,
 } from './matrix.js';
 export { prepareOperand, type Operand } from './operand.js';
@@ -69,10 +71,12 @@ export {
 export { NO_DEVICE, type DecisionContext, type DecisionSlot, type DeviceView } from './policy/decision-context.js';
 export type { DispatchPolicy, PolicyImportError, PolicySnapshot, PolicyState } from './policy/dispatch-policy.js';
 export type { DispatchSample, UploadSample } from './policy/dispatch-sample.js';
+export type { DeviceMetrics } from './policy/device-metrics.js';
 export type { MetricsSnapshot } from './policy/metrics-snapshot.js';
 export type { DeviceForecast, OperationForecast, ShapeForecast, SizeForecast } from './policy/operation-forecast.js';
 export { SUMS_LENGTH, type SharedLearning, type SharedSums } from './policy/shared-learning.js';
 export { WORK_SHAPES, type Work, type WorkShape } from './policy/work.js';
 export { err, ok, unwrap, type Result } from './result.js';
 export type { RowRange } from './row-range.js';
+export type { RowSet } from './row-set.js';
 export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

@@ -7,6 +7,7 @@ export {
   requireInteger,
   requireObject,
 } from './arguments.js';
+export { isGuarded } from './is-guarded.js';
 export { nextOperandId } from './operand-id.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';
 export type { Operation } from './operations/operation.js';

@@ -32,6 +32,16 @@ export interface VectorMatrix {
   readonly changes?: readonly MatrixChange[] | undefined;
 }
 
+/**
+ * A matrix with rows that are not in this process: a backend that can reach them runs requests on it, every other says
+ * `'unsupported'`. No operation takes one yet.
+ */
+export interface PlacedMatrix extends Pick<VectorMatrix, 'id' | 'version' | 'rows' | 'dimensions'> {
+  /** The name under which the backend that can reach the rows knows where they are. */
+  readonly placement: string;
+  readonly values?: undefined;
+}
+
 /** Rows `[start, end)` are all that this version changed. */
 export interface MatrixChange {
   readonly version: number;

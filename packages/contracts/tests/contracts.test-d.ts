@@ -5,14 +5,23 @@ import {
   unwrap,
   type Backend,
   type BackendError,
+  type BackendErrorKind,
+  type ChannelMessages,
+  type CHANNELS,
   type CosineSimilarityRequest,
   type DecisionReason,
+  type DeviceKind,
   type OperationName,
   type OperationRequest,
   type PhaseTimes,
+  type PlacedMatrix,
+  type PreparedTopK,
   type Result,
+  type RowSet,
   type SyncBackend,
   type TopKRequest,
+  type TRACING_CHANNELS,
+  type TracingContexts,
   type VectorMatrix,
 } from '../src/index.js';
 
@@ -56,4 +65,34 @@ test('operands are read-only, and reasons a closed set', () => {
   matrix.version = 2;
   expectTypeOf<'predicted-faster'>().toExtend<DecisionReason>();
   expectTypeOf<'because'>().not.toExtend<DecisionReason>();
+});
+
+test('a device may be remote, and its errors say so', () => {
+  expectTypeOf<DeviceKind>().toEqualTypeOf<'cpu' | 'gpu' | 'remote'>();
+  expectTypeOf<'unreachable' | 'stale'>().toExtend<BackendErrorKind>();
+  expectTypeOf<PhaseTimes['networkMs']>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<Backend['isGuarded']>().toEqualTypeOf<boolean | undefined>();
+});
+
+test('a placed matrix has no values, and is no matrix for a request', () => {
+  expectTypeOf<PlacedMatrix['values']>().toEqualTypeOf<undefined>();
+  expectTypeOf<Pick<VectorMatrix, 'id' | 'version' | 'rows' | 'dimensions'>>().toEqualTypeOf<
+    Pick<PlacedMatrix, 'id' | 'version' | 'rows' | 'dimensions'>
+  >();
+  expectTypeOf<PlacedMatrix>().not.toExtend<VectorMatrix>();
+});
+
+test('requests that score rows may name a set of rows and the number of queries, and a ranking a least score', () => {
+  expectTypeOf<TopKRequest['where']>().toEqualTypeOf<RowSet | undefined>();
+  expectTypeOf<CosineSimilarityRequest['where']>().toEqualTypeOf<RowSet | undefined>();
+  expectTypeOf<TopKRequest['queries']>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<CosineSimilarityRequest['queries']>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<TopKRequest['minScore']>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<CosineSimilarityRequest>().not.toHaveProperty('minScore');
+  expectTypeOf<PreparedTopK>().toExtend<TopKRequest>();
+});
+
+test('what each channel carries is known', () => {
+  expectTypeOf<keyof ChannelMessages>().toEqualTypeOf<keyof typeof CHANNELS>();
+  expectTypeOf<keyof TracingContexts>().toEqualTypeOf<keyof typeof TRACING_CHANNELS>();
 });

@@ -9,6 +9,7 @@ import {
   prepareTopK,
   SPREAD_DEFAULTS,
   type CosineSimilarityRequest,
+  type PlacedMatrix,
   type SpreadActivationRequest,
   type TopKRequest,
 } from '../src/index.js';
@@ -185,4 +186,54 @@ describe('prepareOperand', () => {
     expect(() => prepareOperand({ ...given, rows: 4 })).toThrow('matrix.values: expected 8 elements');
     expect(() => prepareOperand(undefined as never)).toThrow('operand: expected an object, got undefined');
   });
+});
+
+describe('queries, where and minScore', () => {
+  const topK = (changes: object) =>
+    ({ operation: 'top-k', query: Float32Array.of(1, 0, 0, 1), matrix: matrix(), k: 1, ...changes }) as TopKRequest;
+  const twoQueries = (changes: object) => ({ ...cosine(), query: Float32Array.of(1, 0, 0, 1), ...changes });
+
+  test('queries that fit the query change nothing', () => {
+    expect(prepareTopK(topK({ queries: 2 }))).toMatchObject({ queries: 2, k: 1, outputLength: 2 });
+    expect(prepareCosineSimilarity(twoQueries({ queries: 2 })).queries).toBe(2);
+    expect(prepareCosineSimilarity(twoQueries({ queries: undefined })).queries).toBe(2);
+  });
+
+  test.each([
+    [1, RangeError, 'queries: expected 2, the number of vectors in query, got 1'],
+    [3, RangeError, 'queries: expected 2, the number of vectors in query, got 3'],
+    [0, RangeError, 'queries: expected an integer of at least 1, got 0'],
+    ['2', TypeError, "queries: expected an integer of at least 1, got '2'"],
+  ])('queries: %o is refused where the query holds two vectors', (queries, error, message) => {
+    for (const prepare of [
+      () => prepareTopK(topK({ queries })),
+      () => prepareCosineSimilarity(twoQueries({ queries })),
+    ]) {
+      expect(prepare).toThrow(error);
+      expect(prepare).toThrow(message);
+    }
+  });
+
+  test('a changed copy of a checked request may not hold another number of queries than it says', () => {
+    const copy = Object.assign({}, prepareTopK(topK({})), { query: Float32Array.of(1, 0) });
+    expect(() => prepareTopK(copy)).toThrow('queries: expected 1, the number of vectors in query, got 2');
+  });
+
+  test('where and minScore are refused, not ignored, until a backend honours them', () => {
+    const where = { rowCount: 3, words: Uint32Array.of(0b101) };
+    const message = 'where: expected none, because it is not supported yet, got an object of type Object';
+    expect(() => prepareTopK(topK({ where }))).toThrow(new RangeError(message));
+    expect(() => prepareCosineSimilarity(twoQueries({ where }))).toThrow(new RangeError(message));
+    expect(() => prepareTopK(topK({ minScore: 0.5 }))).toThrow(
+      new RangeError('minScore: expected none, because it is not supported yet, got 0.5'),
+    );
+    expect(prepareTopK(topK({ where: undefined, minScore: undefined })).k).toBe(1);
+  });
+});
+
+test('a matrix with rows elsewhere is refused, because no operation takes one yet', () => {
+  const placed: PlacedMatrix = { id: 1, version: 1, rows: 3, dimensions: 2, placement: 'corpus' };
+  expect(() => prepareCosineSimilarity({ ...cosine(), matrix: placed as never })).toThrow(
+    new TypeError('matrix.values: expected a Float32Array, got undefined'),
+  );
 });

@@ -230,14 +230,15 @@ function emptySlot(): DecisionSlot {
 
 function viewGuarded(
   view: MutableDeviceView,
-  { backend }: Device,
+  device: Device,
   { memory, residents }: DeviceGuard,
   request: PreparedRequest,
   work: Work,
   state: BreakerState,
 ): void {
-  view.supported = state !== 'dead' && state !== 'isolated' && acceptsRequest(backend, request);
+  view.supported = state !== 'dead' && state !== 'isolated' && acceptsRequest(device, request);
   view.blocked = state !== 'closed';
+  const { backend } = device;
   if (!view.supported) {
     view.holdsOperand = false;
     view.bytesToUpload = work.requestBytes + work.rangeBytes;

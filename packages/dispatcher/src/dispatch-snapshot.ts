@@ -1,6 +1,6 @@
 import type { DeviceKind, DispatchPolicy, OperationForecast } from '@gearshift/contracts';
 import type { MemoryBudgetSnapshot } from '@gearshift/splitter';
-import type { MetricsSnapshot } from '@gearshift/tracker';
+import type { DeviceMetrics, MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
 import type { BreakerSnapshot } from './failures/breaker-snapshot.js';
 import type { Device } from './devices/device.js';
@@ -9,7 +9,7 @@ import type { Device } from './devices/device.js';
 const SNAPSHOT_VERSION = 1;
 
 /** An operation, and the devices that may run it, at one instant: frozen plain data. */
-export interface DispatchSnapshot extends MetricsSnapshot {
+export interface DispatchSnapshot extends Omit<MetricsSnapshot, 'devices'> {
   readonly snapshotVersion: number;
   /** How many decisions had which reason, in this dispatcher. */
   readonly decisions: DecisionCounts;
@@ -25,6 +25,11 @@ export interface DeviceSnapshot {
   /** Requests of this dispatcher that are under way there, and how long they are expected to take yet. */
   readonly queueLength: number;
   readonly queueMs: number;
+  /**
+   * Latencies, successes and failures on all devices of its kind, or on this one alone where the tracker has a device with
+   * its id; `null` where the tracker has neither.
+   */
+  readonly metrics: DeviceMetrics | null;
   /** `null` for a CPU, which has none, shares the caller's memory, and needs no copies. */
   readonly breaker: BreakerSnapshot | null;
   readonly memory: MemoryBudgetSnapshot | null;
@@ -51,6 +56,7 @@ export function dispatchSnapshot(
       kind: backend.kind,
       queueLength: queue.length,
       queueMs: queue.waitMs(nowMs),
+      metrics: metrics.devices[backend.id] ?? metrics.devices[backend.kind] ?? null,
       breaker: guard?.breaker.snapshot() ?? null,
       memory: guard?.memory.budget.snapshot() ?? null,
       residency: guard === undefined ? null : Object.freeze(guard.residents.snapshot()),

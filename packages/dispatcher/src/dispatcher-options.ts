@@ -60,7 +60,10 @@ function checkBackends(backends: readonly Backend[]): void {
     if (backend.kind !== 'cpu' && backend.kind !== 'gpu') {
       throw new RangeError(expected(`${name}.kind`, "'cpu' or 'gpu'", backend.kind));
     }
-    if (ids.has(backend.id)) throw new RangeError(`${name}.id: expected ids to differ, got '${backend.id}' twice`);
+    if (backend.isGuarded !== undefined && typeof backend.isGuarded !== 'boolean') {
+      throw new TypeError(expected(`${name}.isGuarded`, 'a boolean', backend.isGuarded));
+    }
+    if (ids.has(backend.id)) throw new RangeError(`${name}.id: '${backend.id}' is listed twice`);
     ids.add(backend.id);
   }
 }

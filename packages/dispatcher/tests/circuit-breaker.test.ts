@@ -94,6 +94,14 @@ describe('what opens it', () => {
     expect(breaker.snapshot()).toMatchObject({ state, cause });
   });
 
+  it.each(['unreachable', 'stale'] as const)('%s counts as a fault, and never as the loss of the device', (outcome) => {
+    const { breaker } = setUp();
+    record(breaker, times(3, outcome));
+    expect(breaker.snapshot()).toMatchObject({ state: 'closed', consecutiveFaults: 3 });
+    record(breaker, times(100, outcome));
+    expect(breaker.snapshot()).toMatchObject({ state: 'open', cause: 'consecutive-faults' });
+  });
+
   it.each(['out-of-memory', 'aborted', 'invalid-input', 'unsupported'] as const)('%s is ignored', (outcome) => {
     const { breaker } = setUp();
     record(breaker, ['fault', 'fault', 'fault', ...times(100, outcome)]);
@@ -110,7 +118,7 @@ describe('what opens it', () => {
 
   it('has a class for every outcome there is', () => {
     const known = ['timeout', 'invalid-result', 'device-lost', 'fault', 'out-of-memory', 'aborted', 'invalid-input'];
-    expect([...BACKEND_ERROR_KINDS].sort()).toEqual([...known, 'unsupported'].sort());
+    expect([...BACKEND_ERROR_KINDS].sort()).toEqual([...known, 'unsupported', 'unreachable', 'stale'].sort());
   });
 });
 

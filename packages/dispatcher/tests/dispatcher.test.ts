@@ -246,8 +246,10 @@ describe('options', () => {
   it.each([
     [{ backends: [] }, 'backends: expected at least one, got none'],
     [{ backends: 'cpu' }, "backends: expected an array of backends, got 'cpu'"],
-    [{ backends: [cpu(), cpu()] }, "backends[1].id: expected ids to differ, got 'cpu' twice"],
+    [{ backends: [cpu(), cpu()] }, "backends[1].id: 'cpu' is listed twice"],
     [{ backends: [{ ...cpu(), kind: 'tpu' }] }, "backends[0].kind: expected 'cpu' or 'gpu', got 'tpu'"],
+    [{ backends: [{ ...cpu(), kind: 'remote' }] }, "backends[0].kind: expected 'cpu' or 'gpu', got 'remote'"],
+    [{ backends: [{ ...cpu(), isGuarded: 1 }] }, 'backends[0].isGuarded: expected a boolean, got 1'],
     [{ backends: [{ ...cpu(), topK: 1 }] }, 'backends[0].topK: expected a function, got 1'],
     [{ policy: 'threshold' }, "policy: expected an object, got 'threshold'"],
     [{ policy: {} }, 'policy.decide: expected a function, got undefined'],
@@ -256,6 +258,14 @@ describe('options', () => {
     [{ clock: 5 }, 'clock: expected a function, got 5'],
   ])('refuses %o', (wrong, message) => {
     expect(() => createDispatcher({ ...good, ...wrong } as never)).toThrow(message);
+  });
+
+  it('guards a backend that says so itself, and no other', () => {
+    const careful = { ...cpu(), isGuarded: true };
+    const trusted = { ...gpu(), isGuarded: false };
+    const dispatcher = createDispatcher({ ...good, backends: [trusted, careful] });
+    expect(dispatcher.breaker('cpu')?.state).toBe('closed');
+    expect(dispatcher.breaker('cuda:0')).toBeUndefined();
   });
 
   it('reads the clock of the process by default', async () => {

@@ -1,8 +1,8 @@
-import { OPERATIONS } from '@gearshift/contracts';
+import { OPERATIONS, type Backend } from '@gearshift/contracts';
 import { expected, requireObject } from '@gearshift/contracts/internal';
 import { createDispatcher } from '@gearshift/dispatcher';
 import { adaptivePolicy, importCalibration } from '@gearshift/policies';
-import { createTracker } from '@gearshift/tracker';
+import { createTracker, type Tracker } from '@gearshift/tracker';
 import { DispatchingExecutor } from './dispatching-executor.js';
 import type { Executor, ExecutorOptions } from './executor.js';
 import { openBackends } from './open-backends.js';
@@ -36,12 +36,20 @@ export async function assembleExecutor(options: ExecutorOptions, from: string): 
   if (backends.length === 0) throw new NoBackendError(statuses);
   try {
     const dispatcher = createDispatcher({ backends, policy, tracker, fallback, memory, verifyEveryNth, hangLimits });
-    // A tracker that lacks an operation should say so here, not after the first answer.
+    // A tracker that lacks an operation or a device should say so here, not after the first answer.
     for (const operation of OPERATIONS) tracker.snapshot(operation);
+    for (const backend of backends) requireDevice(tracker, backend);
     const calibrated = calibration === undefined ? null : importCalibration(dispatcher, calibration);
     return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated);
   } catch (mistake) {
     await Promise.all(opened.map((backend) => backend.close()));
     throw mistake;
   }
+}
+
+function requireDevice({ devices }: Tracker, { id, kind }: Backend): void {
+  if (devices.includes(kind) || devices.includes(id)) return;
+  throw new RangeError(
+    `tracker.devices: expected '${kind}' among them, for the backend '${id}', got ${devices.join(', ')}`,
+  );
 }

@@ -9,7 +9,6 @@ import type {
   OutputOf,
   PartialAnswer,
   Result,
-  RowRange,
   RunError,
   SpreadActivationRequest,
   TopKOutput,
@@ -101,7 +100,11 @@ export class DispatchingExecutor implements Executor {
     return this.#answer(spreadRequest, graph, activations, options);
   }
 
-  cosineSimilaritySync(query: Vector, matrix: VectorMatrix, options: RowRange = {}): Float32Array {
+  cosineSimilaritySync(
+    query: Vector,
+    matrix: VectorMatrix,
+    options: Omit<CosineSimilarityOptions, keyof LimitOptions> = {},
+  ): Float32Array {
     this.#requireOpen();
     return answerOrThrow(this.#dispatcher.runSync(cosineRequest(query, matrix, options)));
   }
@@ -221,18 +224,22 @@ function checkSignal(signal: AbortSignal | undefined): void {
   signal?.throwIfAborted();
 }
 
-function cosineRequest(query: Vector, matrix: VectorMatrix, options: RowRange): CosineSimilarityRequest {
+function cosineRequest(
+  query: Vector,
+  matrix: VectorMatrix,
+  options: Omit<CosineSimilarityOptions, keyof LimitOptions>,
+): CosineSimilarityRequest {
   requireObject('options', options);
-  const { start, end } = options;
-  return { operation: 'cosine-similarity', query: toVector('query', query), matrix, start, end };
+  const { start, end, queries, where } = options;
+  return { operation: 'cosine-similarity', query: toVector('query', query), matrix, start, end, queries, where };
 }
 
 function topKRequest(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKRequest {
   if (typeof options !== 'object' || options === null) requireObject('options', options);
-  const { k, metric, start, end } = options;
+  const { k, metric, start, end, queries, where, minScore } = options;
   const candidates = options.candidates === undefined ? undefined : toIndices('candidates', options.candidates);
   const vector = query instanceof Float32Array ? query : toVector('query', query);
-  return { operation: 'top-k', query: vector, matrix, k, metric, candidates, start, end };
+  return { operation: 'top-k', query: vector, matrix, k, metric, candidates, start, end, queries, where, minScore };
 }
 
 function spreadRequest(

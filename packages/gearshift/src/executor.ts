@@ -15,6 +15,7 @@ import type {
   PolicySnapshot,
   Result,
   RowRange,
+  RowSet,
   RunError,
   TopKOutput,
   VectorMatrix,
@@ -67,7 +68,11 @@ export interface Executor extends AsyncDisposable {
   spreadActivation(graph: CsrGraph, activations: Vector, options?: SpreadActivationOptions): Promise<Float32Array>;
 
   /** The twin of {@link cosineSimilarity} on the CPU; blocks the event loop for as long as the work takes. */
-  cosineSimilaritySync(query: Vector, matrix: VectorMatrix, options?: RowRange): Float32Array;
+  cosineSimilaritySync(
+    query: Vector,
+    matrix: VectorMatrix,
+    options?: Omit<CosineSimilarityOptions, keyof LimitOptions>,
+  ): Float32Array;
   /** The twin of {@link topK} on the CPU; blocks the event loop for as long as the work takes. */
   topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKOutput;
   /** The twin of {@link spreadActivation} on the CPU; blocks the event loop for as long as the work takes. */
@@ -191,7 +196,12 @@ export interface LimitOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-export interface CosineSimilarityOptions extends RowRange, LimitOptions {}
+export interface CosineSimilarityOptions extends RowRange, LimitOptions {
+  /** Number of query vectors, for a check: a RangeError unless the query holds exactly so many. */
+  readonly queries?: number | undefined;
+  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
+  readonly where?: RowSet | undefined;
+}
 
 export interface TopKOptions extends RowRange, LimitOptions {
   /** At least 1; clamped to the number of rows considered. */
@@ -200,6 +210,12 @@ export interface TopKOptions extends RowRange, LimitOptions {
   readonly metric?: Metric | undefined;
   /** Only these rows are considered, without duplicates. */
   readonly candidates?: Uint32Array | readonly number[] | undefined;
+  /** Number of query vectors, for a check: a RangeError unless the query holds exactly so many. */
+  readonly queries?: number | undefined;
+  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
+  readonly where?: RowSet | undefined;
+  /** Only rows that score at least this are ranked. Not supported yet: a RangeError when given. */
+  readonly minScore?: number | undefined;
 }
 
 export interface SpreadActivationOptions extends LimitOptions {

@@ -38,12 +38,12 @@ export type {
   DispatchPolicy,
   Edge,
   Metric,
-  MetricsSnapshot,
   OperationName,
   OperationRequest,
   PartialAnswer,
   PhaseTimes,
   Result,
+  RowSet,
   RunError,
   SpreadActivationRequest,
   TopKOutput,
@@ -69,4 +69,11 @@ export {
   type CalibrationImport,
   type ThresholdPolicyOptions,
 } from '@gearshift/policies';
-export { attachTracker, createTracker, type Tracker, type TrackerHandle } from '@gearshift/tracker';
+export {
+  attachTracker,
+  createTracker,
+  type DeviceMetrics,
+  type MetricsSnapshot,
+  type Tracker,
+  type TrackerHandle,
+} from '@gearshift/tracker';

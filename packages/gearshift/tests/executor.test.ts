@@ -41,6 +41,27 @@ describe('answers', () => {
     expect(top).toEqual({ indices: Uint32Array.of(0, 2), scores: Float32Array.of(1, 1), count: 1 });
   });
 
+  it('checks the number of queries, and refuses what is not supported yet instead of ignoring it', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    const query = Float32Array.of(1, 0, 0, 1);
+    const where = { rowCount: 4, words: Uint32Array.of(0b11) };
+    expect([...(await executor.topK(query, matrix, { k: 1, queries: 2 })).indices]).toEqual([0, 2]);
+    expect(executor.cosineSimilaritySync(query, matrix, { queries: 2 })).toHaveLength(8);
+    for (const [options, message] of [
+      [{ queries: 1 }, 'queries: expected 2, the number of vectors in query, got 1'],
+      [{ where }, 'where: expected none, because it is not supported yet'],
+    ] as const) {
+      await expect(executor.cosineSimilarity(query, matrix, options)).rejects.toThrow(message);
+      expect(() => executor.cosineSimilaritySync(query, matrix, options)).toThrow(message);
+      await expect(executor.topK(query, matrix, { k: 1, ...options })).rejects.toThrow(message);
+      expect(() => executor.topKSync(query, matrix, { k: 1, ...options })).toThrow(message);
+    }
+    const byScore = { k: 1, minScore: 0.5 };
+    await expect(executor.topK(query, matrix, byScore)).rejects.toThrow('minScore: expected none, because it is not');
+    expect(() => executor.topKSync(query, matrix, byScore)).toThrow(RangeError);
+  });
+
   it('ranks by any metric, among candidates in either form', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
@@ -214,6 +235,11 @@ describe('options', () => {
     [{ backends: ['cpu'], policy: 'adaptive' }, TypeError, "policy: expected an object, got 'adaptive'"],
     [{ backends: ['cpu'], tracker: {} }, TypeError, 'tracker.snapshot: expected a function, got undefined'],
     [{ backends: ['cpu'], tracker: createTracker({ operations: ['top-k'] }) }, RangeError, 'cosine-similarity'],
+    [
+      { backends: ['cpu'], tracker: createTracker({ devices: ['primary', 'replica'] }) },
+      RangeError,
+      "tracker.devices: expected 'cpu' among them, for the backend 'cpu', got primary, replica",
+    ],
   ])('refuses %o', async (options, type, message) => {
     const created = createExecutor(options as never);
     await expect(created).rejects.toThrow(type);

@@ -4,6 +4,7 @@ import type {
   Decision,
   Executor,
   ExecutorOptions,
+  DeviceMetrics,
   MetricsSnapshot,
   Result,
   RunError,
@@ -31,7 +32,8 @@ it('runs a request of any operation, with the output that belongs to it', () => 
 
 it('owns matrices that are matrices', () => {
   expectTypeOf(executor.matrix([[1]])).resolves.toExtend<VectorMatrix & AsyncDisposable>();
-  expectTypeOf(executor.snapshot('top-k')).toExtend<MetricsSnapshot>();
+  expectTypeOf(executor.snapshot('top-k')).toExtend<Omit<MetricsSnapshot, 'devices'>>();
+  expectTypeOf(executor.snapshot('top-k').devices[0].metrics).toEqualTypeOf<DeviceMetrics | null>();
   expectTypeOf<NonNullable<Completed['decision']>>().toEqualTypeOf<Decision>();
 });
 

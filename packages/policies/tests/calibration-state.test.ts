@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DispatchPolicy, PolicyState } from '@gearshift/contracts';
 import { adaptivePolicy, thresholdPolicy } from '../src/index.js';
-import { choose, CPU, GPU, sampleOf, scanOf, teach, trueMs } from './policy-inputs.js';
+import { choose, CPU, GPU, sampleOf, scanOf, teach, trueMs, viewOf } from './policy-inputs.js';
 
 const LARGE = scanOf(50_000);
 const NO_EXPLORING = { explorationShare: 0, explorationStartMs: 0 };
@@ -23,6 +23,13 @@ it('lets another process choose at once', () => {
   expect([id, reason]).toEqual(['cuda:0', 'resident']);
   expect(predictedMs / trueMs(GPU, LARGE)).toBeCloseTo(1, 0);
   expect(alternativeMs / trueMs(CPU, LARGE)).toBeCloseTo(1, 0);
+});
+
+it('takes over what was learned about a remote device', () => {
+  const remote = viewOf('worker:7', 'remote');
+  const policy = adaptivePolicy(NO_EXPLORING);
+  for (let i = 0; i < 5; i++) policy.observe(sampleOf(remote, LARGE, trueMs(remote, LARGE)));
+  expect(adaptivePolicy().import(throughJson(policy.export()))).toEqual({ ok: true, value: undefined });
 });
 
 it('is outweighed by a few measurements', () => {

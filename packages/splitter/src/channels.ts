@@ -2,11 +2,9 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { CHANNELS, TRACING_CHANNELS, type ChunkEvent } from '@gearshift/contracts';
 
 /*
- * Channels are Node's own registry, shared by whoever names them. A message is built only where `hasSubscribers` says that
- * somebody will read it. Messages of `gearshift:memory` are snapshots of the budget, after each new reading.
- *
- * What is said on the others is in a file of its own: the types of channels differ from one release of Node's type definitions to the next, and
- * what users compile must not name them.
+ * Channels live in a registry of Node's own. A message is built only where `hasSubscribers` is true. The types of messages
+ * are in `@gearshift/contracts`, apart from these objects: the types of channels differ between releases of Node's type
+ * definitions, and what users compile must not name them.
  */
 
 export const chunkChannel = tracingChannel<unknown, ChunkEvent>(TRACING_CHANNELS.chunk);

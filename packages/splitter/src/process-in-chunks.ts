@@ -1,16 +1,17 @@
 import type { Result } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
-import { requireFunction } from './check-limits.js';
+import { requireFunction } from './require-limit.js';
 import type { ChunkError } from './errors/chunk-error.js';
-import { runOnLanes } from './engine/chunk-run.js';
+import { runOnLanes } from './engine/run-on-lanes.js';
 import type { ChunkCall } from './engine/chunk-work.js';
 import { itemWork, type ItemOutput } from './engine/item-work.js';
-import { checkLanes, checkRunOptions, type ChunkOptions } from './engine/run-options.js';
+import { checkLanes, checkRunOptions, functionsOf } from './engine/check-run-options.js';
+import type { ChunkOptions } from './engine/chunk-options.js';
 
 /**
  * Turns some of the items into as many results, in order.
  *
- * `signal` is aborted when the call is given up; what it returns after that is dropped.
+ * `signal` is aborted when the call is given up; what it returns after that is ignored.
  */
 export type ItemFunction<T, R, E = unknown> = (
   chunk: T[],
@@ -20,13 +21,14 @@ export type ItemFunction<T, R, E = unknown> = (
 export type ItemOptions<T, R, E = unknown> = ChunkOptions<ItemFunction<T, R, E>>;
 
 /**
- * Turns every item into a result, in ascending pieces that fit the budget, one after the other.
+ * Turns every item into a result, in chunks that fit the budget, in ascending order, one at a time or as many as
+ * `concurrency` allows.
  *
- * @param items must not change meanwhile; a change of length ends the run with `'invalid-input'`.
- * @param fn called with each piece, a copy of that part of `items`. May run out of memory (a smaller piece follows), fail,
+ * @param items must not change during the run; a change of length ends it with `'invalid-input'`.
+ * @param fn called with each chunk, a copy of that part of `items`. It may run out of memory (a smaller chunk follows), fail,
  * throw, return the wrong number of results, or never settle: what had finished stays.
- * @returns the results in the order of the items, or the one reason why the run ended early, with the results that are
- * there, for {@link resume}. Never rejects for anything that `fn` does.
+ * @returns the results in the order of the items, or the one reason why the run ended early, with the results so far, for
+ * {@link resume}. Never rejects for anything that `fn` does.
  * @throws (as a rejection) TypeError or RangeError that names an argument, before anything is called.
  *
  * @example
@@ -41,9 +43,10 @@ export async function processInChunks<T, R, E = unknown>(
   requireFunction('fn', fn);
   const run = checkRunOptions(options);
   const output: ItemOutput<R> = new Array<R | undefined>(items.length);
-  const { fallback } = options;
-  const lanes = checkLanes(options, callWithItems(items, fn), fallback && callWithItems(items, fallback));
-  const result = await runOnLanes(itemWork(items, output), lanes, run, [{ start: 0, end: items.length }]);
+  const calls = functionsOf(options, fn).map((each) => callWithItems(items, each));
+  const result = await runOnLanes(itemWork(items, output), checkLanes(options, calls), run, [
+    { start: 0, end: items.length },
+  ]);
   return result.ok ? { ok: true, value: output as R[] } : result;
 }
 

@@ -1,21 +1,21 @@
 import type { Result } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
-import { requireFunction } from './check-limits.js';
+import { requireFunction } from './require-limit.js';
 import { changedSince, checkPartial } from './errors/check-partial.js';
 import type { ChunkError, PartialRun } from './errors/chunk-error.js';
 import { callWithItems, type ItemFunction, type ItemOptions } from './process-in-chunks.js';
 import type { RangeFunction, RangeOptions } from './run-ranges.js';
-import { runOnLanes } from './engine/chunk-run.js';
+import { runOnLanes } from './engine/run-on-lanes.js';
 import type { ChunkWork, RunSummary } from './engine/chunk-work.js';
 import { itemWork, rangeWork, type ItemOutput } from './engine/item-work.js';
 import type { LaneOptions } from './engine/lane.js';
-import { checkLanes, checkRunOptions, type CheckedRun } from './engine/run-options.js';
+import { checkLanes, checkRunOptions, functionsOf, type CheckedRun } from './engine/check-run-options.js';
 
 /**
- * Goes on where {@link runRanges} ended early: does what remains and nothing else, with the same function or another one.
- * A call that was given up may not have ended yet: see {@link RangeFunction} for what keeps it from writing.
+ * Continues where {@link runRanges} ended early: does what remains and nothing else, with the same function or another one.
+ * A call that was given up may still be running: see {@link RangeFunction} for what keeps it from writing.
  *
- * @param partial of the error; a copy that went through `postMessage` or JSON does as well.
+ * @param partial of the error, or a copy of it that went through `postMessage` or JSON.
  * @returns as {@link runRanges}. `'invalid-input'`, without a call, when an operand's version is not the one that the
  * finished ranges were computed with.
  * @throws (as a rejection) TypeError or RangeError that names an argument, before anything is called.
@@ -27,7 +27,7 @@ export async function resume<E = unknown>(
 ): Promise<Result<RunSummary, ChunkError<E>>>;
 
 /**
- * Goes on where {@link processInChunks} ended early. The results that are there stay as they are, and `partial` too.
+ * Continues where {@link processInChunks} ended early. The results so far stay as they are, and `partial` is not changed.
  *
  * @param items the same as before.
  * @returns as {@link processInChunks}.
@@ -61,7 +61,7 @@ function resumeRanges<E>(
 ): Promise<Result<RunSummary, ChunkError<E>>> {
   requireFunction('fn', fn);
   const run = checkRunOptions(options);
-  return goOn(partial, rangeWork(partial.total), checkLanes(options, fn, options.fallback), run);
+  return continueRun(partial, rangeWork(partial.total), checkLanes(options, functionsOf(options, fn)), run);
 }
 
 async function resumeItems<T, R, E>(
@@ -70,9 +70,9 @@ async function resumeItems<T, R, E>(
   options: ItemOptions<T, R, E>,
   fn: ItemFunction<T, R, E>,
 ): Promise<Result<R[], ChunkError<E, ItemOutput<R>>>> {
-  if (!Array.isArray(items)) throw new TypeError(expected('items', 'the array of the run before', items));
+  if (!Array.isArray(items)) throw new TypeError(expected('items', 'the array of the earlier run', items));
   if (items.length !== partial.total) {
-    throw new RangeError(`items: expected the ${partial.total} of the run before, got ${items.length}`);
+    throw new RangeError(`items: expected the ${partial.total} items of the earlier run, got ${items.length}`);
   }
   if (!Array.isArray(partial.output) || partial.output.length !== partial.total) {
     throw new TypeError(expected('partial.output', `an array of ${partial.total} elements`, partial.output));
@@ -80,13 +80,12 @@ async function resumeItems<T, R, E>(
   requireFunction('fn', fn);
   const run = checkRunOptions(options);
   const output = partial.output.slice();
-  const { fallback } = options;
-  const lanes = checkLanes(options, callWithItems(items, fn), fallback && callWithItems(items, fallback));
-  const result = await goOn(partial, itemWork(items, output), lanes, run);
+  const calls = functionsOf(options, fn).map((each) => callWithItems(items, each));
+  const result = await continueRun(partial, itemWork(items, output), checkLanes(options, calls), run);
   return result.ok ? { ok: true, value: output as R[] } : result;
 }
 
-async function goOn<V, E, O>(
+async function continueRun<V, E, O>(
   partial: PartialRun<O>,
   work: ChunkWork<V, O>,
   lanes: readonly LaneOptions<V, E>[],

@@ -1,29 +1,30 @@
 import type { Result } from '@gearshift/contracts';
 import { requireInteger } from '@gearshift/contracts/internal';
-import { requireFunction } from './check-limits.js';
+import { requireFunction } from './require-limit.js';
 import type { ChunkError } from './errors/chunk-error.js';
-import { runOnLanes } from './engine/chunk-run.js';
+import { runOnLanes } from './engine/run-on-lanes.js';
 import type { ChunkCall, RunSummary } from './engine/chunk-work.js';
 import { rangeWork } from './engine/item-work.js';
-import { checkLanes, checkRunOptions, type ChunkOptions } from './engine/run-options.js';
+import { checkLanes, checkRunOptions, functionsOf } from './engine/check-run-options.js';
+import type { ChunkOptions } from './engine/chunk-options.js';
 
 /**
- * Does items `[start, end)` and writes their results into memory of the caller's own, each item's in its own place.
+ * Does items `[start, end)` and writes the result of each to its place in the caller's memory.
  *
- * `signal` is aborted when the call is given up: from then on it must write no more, since the same items may be done again
- * elsewhere. Looking at `signal.aborted` right before writing, in the same turn, is enough; {@link stageWrites} does that.
+ * `signal` is aborted when the call is given up: from then on it must not write, because the same items may be done again
+ * elsewhere. Checking `signal.aborted` right before writing, in the same turn, is enough; {@link stageWrites} does that.
  */
 export type RangeFunction<E = unknown> = ChunkCall<unknown, E>;
 
 export type RangeOptions<E = unknown> = ChunkOptions<RangeFunction<E>>;
 
 /**
- * Does `total` items in ascending pieces that fit the budget, one after the other. The result of an item must not depend on
- * the piece that it is in; then the result of the run does not depend on how it was cut.
+ * Does `total` items in chunks that fit the budget, in ascending order, one at a time or as many as `concurrency` allows. The
+ * result of an item must not depend on its chunk; then the result of the run does not depend on how it was cut.
  *
- * @param fn called with each piece; see {@link RangeFunction}. May run out of memory (a smaller piece follows), fail,
+ * @param fn called with each chunk; see {@link RangeFunction}. It may run out of memory (a smaller chunk follows), fail,
  * throw, or never settle: what had finished stays.
- * @returns how the run came about, or the one reason why it ended early, with what is done and what remains, for
+ * @returns how the run finished, or the one reason why it ended early, with what is done and what remains, for
  * {@link resume}. Never rejects for anything that `fn` does.
  * @throws (as a rejection) TypeError or RangeError that names an argument, before anything is called.
  *
@@ -41,6 +42,6 @@ export async function runRanges<E = unknown>(
   requireInteger('total', total, 0);
   requireFunction('fn', fn);
   const run = checkRunOptions(options);
-  const lanes = checkLanes(options, fn, options.fallback);
+  const lanes = checkLanes(options, functionsOf(options, fn));
   return runOnLanes(rangeWork(total), lanes, run, [{ start: 0, end: total }]);
 }

@@ -1,9 +1,9 @@
 import type { Result } from '@gearshift/contracts';
 import { expected, requireInteger } from '@gearshift/contracts/internal';
-import { requireFunction } from './check-limits.js';
+import { requireFunction } from './require-limit.js';
 import type { RangeFunction } from './run-ranges.js';
 
-/** What results can be written into. */
+/** An array that results can be written to. */
 export type ResultArray =
   | Float32Array
   | Float64Array
@@ -17,7 +17,7 @@ export type ResultArray =
   | BigInt64Array
   | BigUint64Array;
 
-/** Does items `[start, end)` and writes their results to the beginning of `staged`, which is its own until it settles. */
+/** Does items `[start, end)` and writes their results to `staged`, from its beginning; nothing else uses that array. */
 export type StagedFunction<A extends ResultArray, E = unknown> = (
   start: number,
   end: number,
@@ -26,9 +26,9 @@ export type StagedFunction<A extends ResultArray, E = unknown> = (
 ) => PromiseLike<Result<unknown, E>> | Result<unknown, E>;
 
 /**
- * Makes a {@link RangeFunction} of a function that cannot promise to write nothing once it is given up: it writes into
- * memory of its own, which is copied to its place in `output` when the call succeeds in time, and dropped otherwise. Costs
- * one copy, and `elementsPerItem` elements per item of a piece: count these in `bytesPerItem`.
+ * Makes a {@link RangeFunction} of a function that may still write after its call was given up: it writes into memory of its
+ * own, which is copied to its place in `output` when the call succeeds in time, and dropped otherwise. Costs one copy, and
+ * `elementsPerItem` elements per item of a chunk: count these in `bytesPerItem`.
  *
  * @param output holds `elementsPerItem` elements for each item of the run.
  *
@@ -48,7 +48,7 @@ export function stageWrites<A extends ResultArray, E = unknown>(
   return async (start, end, signal) => {
     const staged = emptyLike(output, (end - start) * elementsPerItem);
     const result = await fn(start, end, staged, signal);
-    // Nothing can come between the question and the copy.
+    // The check and the copy are in one turn, so nothing can run between them.
     if (result?.ok === true && !signal.aborted) copyTo(output, staged, start * elementsPerItem);
     return result;
   };

@@ -24,9 +24,9 @@ export const NODE_TIMERS: Timers = {
 };
 
 /** Node runs a timer with a longer delay at once; 24.8 days are as good as no limit. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
+export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
-/** Whether a limit of so many milliseconds is worth a timer. */
+/** Whether a limit of so many milliseconds needs a timer. */
 export function isTimeable(delayMs: number): boolean {
   return delayMs <= LONGEST_DELAY_MS;
 }

@@ -18,7 +18,7 @@ const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 const double = (items: number[]): Result<number[], never> => ok(items.map((item) => 2 * item));
 const reached = new Set<ChunkErrorKind>();
 
-/** Runs ten items in pieces of three; the third piece, [6, 9), meets `fail`. */
+/** Runs ten items in chunks of at most three; the third chunk, [6, 8), is done by `fail`. */
 async function failAtThird(
   fail: ItemFunction<number, number>,
   options: Partial<ItemOptions<number, number>> = {},
@@ -34,7 +34,7 @@ async function failAtThird(
   return error;
 }
 
-/** That two pieces had finished is to be seen in every error. */
+/** Two chunks had finished, and the error says so. */
 function expectTwoDone(error: Awaited<ReturnType<typeof failAtThird>>, range = { start: 6, end: 8 }): void {
   expect(error.chunkIndex).toBe(2);
   expect(error.range).toEqual(range);
@@ -44,7 +44,7 @@ function expectTwoDone(error: Awaited<ReturnType<typeof failAtThird>>, range = {
   expect(error.message).toMatch(/^run: items \[6, \d+\): /);
 }
 
-describe('what a function does', () => {
+describe('failures of the function', () => {
   it.each([
     ['invalid-input', 'invalid-input'],
     ['fault', 'device-fault'],
@@ -53,6 +53,8 @@ describe('what a function does', () => {
     ['invalid-result', 'invalid-result'],
     ['aborted', 'chunk-failed'],
     ['unsupported', 'chunk-failed'],
+    ['unreachable', 'device-fault'],
+    ['stale', 'device-fault'],
   ] satisfies [BackendErrorKind, ChunkErrorKind][])(
     "reports a backend's error of kind %s as %s",
     async (kind, expected) => {
@@ -65,7 +67,7 @@ describe('what a function does', () => {
     },
   );
 
-  it('throws: chunk-failed, with the error as plain data', async () => {
+  it('reports a thrown error as chunk-failed, as plain data', async () => {
     const below = new Error('below');
     const error = await failAtThird(() => {
       throw Object.assign(new RangeError('above', { cause: below }), { code: 'E_SOME' });
@@ -80,7 +82,7 @@ describe('what a function does', () => {
     expectTwoDone(error);
   });
 
-  it('rejects: chunk-failed', async () => {
+  it('reports a rejection as chunk-failed', async () => {
     const error = await failAtThird(() => Promise.reject(new Error('later')));
     expect(error.kind).toBe('chunk-failed');
     expectTwoDone(error);
@@ -92,14 +94,14 @@ describe('what a function does', () => {
     ['a function', () => undefined],
     ['a symbol', Symbol('s')],
     ['a frozen null-prototype object', Object.freeze(Object.create(null))],
-  ])('throws %s: chunk-failed, with something that can be posted', async (_what, thrown) => {
+  ])('reports a thrown value that is %s as chunk-failed, as data that can be posted', async (_what, thrown) => {
     const error = await failAtThird(() => {
       throw thrown;
     });
     expect(error.kind).toBe('chunk-failed');
   });
 
-  it('throws or reports what cannot be read: chunk-failed', async () => {
+  it('reports errors that cannot be read or copied as chunk-failed', async () => {
     const hostile = new Proxy({}, { get: () => { throw new Error('no'); }, has: () => true, ownKeys: () => { throw new Error('no'); } }); // prettier-ignore
     expect((await failAtThird(() => err(hostile))).kind).toBe('chunk-failed');
     expect((await failAtThird(() => Promise.reject(hostile as Error))).kind).toBe('chunk-failed');
@@ -110,7 +112,7 @@ describe('what a function does', () => {
     ['too few', [1]],
     ['too many', [1, 2, 3, 4]],
     ['none', []],
-  ])('returns %s results: length-mismatch', async (_what, results) => {
+  ])('reports %s results as length-mismatch', async (_what, results) => {
     const error = await failAtThird(() => ok(results));
     expect(error.kind).toBe('length-mismatch');
     expectTwoDone(error);
@@ -126,14 +128,14 @@ describe('what a function does', () => {
     ['a Result of a typed array', { ok: true, value: new Float32Array(2) }],
     ['a Result that throws', { get ok() { throw new Error('no'); } }], // prettier-ignore
     ['results that throw', { ok: true, value: new Proxy([1, 2], { get: () => { throw new Error('no'); } }) }], // prettier-ignore
-  ])('answers with %s: invalid-result', async (_what, answer) => {
+  ])('reports %s instead of a valid Result as invalid-result', async (_what, answer) => {
     const error = await failAtThird(() => answer as never);
     expect(error.kind).toBe('invalid-result');
     expectTwoDone(error);
     expect(6 in error.partial.output).toBe(false);
   });
 
-  it('never settles: timeout, and what it returns later is dropped', async () => {
+  it('reports a call that does not settle as timeout, and ignores what it returns later', async () => {
     let settle: (value: Result<number[], never>) => void = () => undefined;
     let seen: AbortSignal | undefined;
     const error = await failAtThird((_chunk, signal) => {
@@ -149,7 +151,7 @@ describe('what a function does', () => {
     expect(error).toEqual(before);
   });
 
-  it('runs out of memory with the smallest piece: out-of-memory', async () => {
+  it('reports out-of-memory when the smallest chunk runs out of memory', async () => {
     const sizes: number[] = [];
     const error = await failAtThird((chunk) => {
       sizes.push(chunk.length);
@@ -160,7 +162,7 @@ describe('what a function does', () => {
     expect(sizes).toEqual([2, 1]);
   });
 
-  it('has errors of its own, whose kinds the caller names', async () => {
+  it('lets classifyError name the kind of an error', async () => {
     const options = { classifyError: (error: unknown) => (error === 'full' ? 'out-of-memory' : undefined) } as const;
     expect((await failAtThird(() => err('full'), options)).kind).toBe('out-of-memory');
     expect((await failAtThird(() => err('odd'), options)).kind).toBe('chunk-failed');
@@ -172,8 +174,8 @@ describe('what a function does', () => {
   });
 });
 
-describe('what the caller does', () => {
-  it('aborts: aborted, at once, though the function does not settle', async () => {
+describe('ends by the caller', () => {
+  it('ends as aborted at once when the caller aborts, though the function does not settle', async () => {
     const controller = new AbortController();
     let seen: AbortSignal | undefined;
     const error = await failAtThird(
@@ -189,7 +191,30 @@ describe('what the caller does', () => {
     expect(seen?.reason).toBe('enough');
   });
 
-  it('aborted before: aborted, and nothing is called', async () => {
+  it.each<[string, () => Promise<Result<number[], never>>]>([
+    ['never settles', () => new Promise(() => undefined)],
+    ['returns results', () => Promise.resolve(ok([-1, -1]))],
+    ['throws', () => { throw new Error('stopped'); }], // prettier-ignore
+  ])('ends as aborted at once when the function itself aborts the signal of the caller and %s', async (_what, act) => {
+    const controller = new AbortController();
+    const time = new VirtualTime();
+    const startedMs = time.nowMs;
+    let seen: AbortSignal | undefined;
+    const abortInside = (_chunk: number[], signal: AbortSignal) => {
+      seen = signal;
+      controller.abort('enough');
+      return act();
+    };
+    const error = await failAtThird(abortInside, { signal: controller.signal }, time);
+    expect(error.kind).toBe('aborted');
+    expectTwoDone(error);
+    expect(6 in error.partial.output).toBe(false);
+    expect(seen?.reason).toBe('enough');
+    expect(time.nowMs).toBe(startedMs);
+    expect(time.pending).toBe(0);
+  });
+
+  it('ends as aborted without a call when the signal was aborted before', async () => {
     let calls = 0;
     const signal = AbortSignal.abort();
     const result = await runRanges(5, { signal }, () => ok((calls += 1)));
@@ -198,9 +223,9 @@ describe('what the caller does', () => {
   });
 
   it.each([
-    ['as it is', undefined],
-    ['whose listeners are not limited', 0],
-  ])('aborts any number of runs with one signal %s, without a warning', async (_what, limit) => {
+    ['with the usual limit of listeners', undefined],
+    ['without a limit of listeners', 0],
+  ])('lets one signal %s abort any number of runs, without a warning', async (_what, limit) => {
     const warnings: string[] = [];
     const note = (warning: Error) => void warnings.push(warning.name);
     process.on('warning', note);
@@ -218,13 +243,13 @@ describe('what the caller does', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('set a deadline that passes during a piece: deadline-exceeded', async () => {
+  it('ends as deadline-exceeded when the deadline passes during a chunk', async () => {
     const error = await failAtThird(() => new Promise(() => undefined), { deadlineMs: 50 });
     expect(error.kind).toBe('deadline-exceeded');
     expectTwoDone(error);
   });
 
-  it('set a deadline that passes between two pieces: deadline-exceeded, with all that finished', async () => {
+  it('ends as deadline-exceeded between two chunks, and keeps all that finished', async () => {
     const time = new VirtualTime();
     const run = processInChunks(ITEMS, { ...time.options(), maxChunkItems: 3, deadlineMs: 50 }, (chunk) => {
       time.nowMs += 20;
@@ -235,7 +260,7 @@ describe('what the caller does', () => {
     expect(error.partial.done).toEqual([{ start: 0, end: 8 }]);
   });
 
-  it('changes the items: invalid-input', async () => {
+  it('ends as invalid-input when the number of items changes', async () => {
     const items = [...ITEMS];
     const result = await processInChunks(items, { maxChunkItems: 3 }, (chunk) => {
       items.pop();
@@ -244,7 +269,7 @@ describe('what the caller does', () => {
     expect(expectError(result)).toMatchObject({ kind: 'invalid-input', partial: { done: [{ start: 0, end: 3 }] } });
   });
 
-  it('changes an operand: invalid-input, with the version that the finished ranges were computed with', async () => {
+  it('ends as invalid-input when an operand changes, with the version that the finished ranges were computed with', async () => {
     const matrix = { id: 7, version: 1 };
     const result = await runRanges(10, { maxChunkItems: 4, operands: [matrix] }, () => {
       matrix.version += 1;
@@ -258,8 +283,8 @@ describe('what the caller does', () => {
   });
 });
 
-describe('what the memory does', () => {
-  it('could never hold one item: item-too-large, without a call', async () => {
+describe('failures for lack of memory', () => {
+  it('ends as item-too-large without a call when one item never fits', async () => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(1000), { clock: time.clock, capBytes: 99 });
     let calls = 0;
@@ -270,7 +295,7 @@ describe('what the memory does', () => {
     expect(calls).toBe(0);
   });
 
-  it('is held by others: overloaded after the wait, without a call', async () => {
+  it('ends as overloaded after the wait, without a call, when others hold the memory', async () => {
     const time = new VirtualTime();
     const startedMs = time.nowMs;
     const budget = createMemoryBudget(new FakeDevice(1000), { clock: time.clock, capBytes: 150 });
@@ -284,7 +309,6 @@ describe('what the memory does', () => {
   });
 });
 
-it('was shown for every kind', async () => {
-  // The abort before the first call, and the deadline, once more through the same door.
+it('shows every kind of chunk error in the tests above', async () => {
   expect(CHUNK_ERROR_KINDS.filter((kind) => !reached.has(kind))).toEqual([]);
 });

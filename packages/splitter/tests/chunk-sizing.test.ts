@@ -11,12 +11,13 @@ import {
   type ChunkLimits,
   type RangeOptions,
 } from '../src/index.js';
+import { expectError } from './expect-error.js';
 import { FakeDevice } from './fake-device.js';
 import { VirtualTime } from './virtual-time.js';
 
 const FULL = err({ kind: 'out-of-memory', message: 'full' });
 
-/** Sizes of the pieces that were tried, on a device on which at most `capacity()` items fit. */
+/** Sizes of the chunks that were tried, on a device on which at most `capacity()` items fit. */
 async function sizesOf(total: number, options: RangeOptions, capacity: () => number): Promise<number[]> {
   const sizes: number[] = [];
   const run = runRanges(total, { chunkTimeoutMs: Infinity, ...options }, (start, end) => {
@@ -27,14 +28,14 @@ async function sizesOf(total: number, options: RangeOptions, capacity: () => num
   return sizes;
 }
 
-describe('the size of a piece', () => {
-  it('is everything where nothing limits it, and as even as can be where something does', async () => {
+describe('chunk sizes', () => {
+  it('does everything in one chunk where nothing limits it, and cuts evenly where something does', async () => {
     expect(await sizesOf(1000, {}, () => Infinity)).toEqual([1000]);
     expect(await sizesOf(10, { maxChunkItems: 4 }, () => Infinity)).toEqual([4, 3, 3]);
     expect(await sizesOf(9, { maxChunkItems: 8 }, () => Infinity)).toEqual([5, 4]);
   });
 
-  it('follows the free memory from piece to piece', async () => {
+  it('follows the free memory from chunk to chunk', async () => {
     const time = new VirtualTime();
     const device = new FakeDevice(100, 100);
     const budget = createMemoryBudget(device, { clock: time.clock, usableFraction: 1 });
@@ -49,7 +50,7 @@ describe('the size of a piece', () => {
     expect(sizes).toEqual([100, 10, 90]);
   });
 
-  it('is halved when memory runs out, and grows by a tenth up to nine tenths of the ceiling', () => {
+  it('halves the size when memory runs out, then grows by a tenth up to nine tenths of the ceiling', () => {
     const sizer = createChunkSizer({ clock: () => 0 });
     expect(sizer.maxItems(1, null)).toBe(Infinity);
     sizer.ranOutOfMemory(1001, 1, null);
@@ -63,7 +64,7 @@ describe('the size of a piece', () => {
     expect(sizer.maxItems(1, null)).toBe(1);
   });
 
-  it('ends where it fits after few failures, however large the work', async () => {
+  it('finds a size that fits after few failures, however large the work', async () => {
     const time = new VirtualTime();
     const sizer = createChunkSizer({ clock: time.clock });
     const sizes = await sizesOf(1_000_000, { sizer, ...time.options() }, () => 60_000);
@@ -72,7 +73,7 @@ describe('the size of a piece', () => {
     expect(sizes.length).toBeLessThan(5 + 1_000_000 / 31_250);
   });
 
-  it('is bounded by the ceiling for 30 seconds, then doubles with each success', async () => {
+  it('keeps below the ceiling for 30 seconds, then doubles the size with each success', async () => {
     const time = new VirtualTime();
     const sizer = createChunkSizer({ clock: time.clock });
     const limits = { sizer, ...time.options() };
@@ -86,7 +87,7 @@ describe('the size of a piece', () => {
     expect(await sizesOf(5000, limits, () => capacity)).toEqual([5000]);
   });
 
-  it('is free of the ceiling as soon as a quarter more memory is free', async () => {
+  it('lifts the ceiling as soon as a quarter more memory is free', async () => {
     const time = new VirtualTime();
     const device = new FakeDevice(1000, 1e6);
     const budget = createMemoryBudget(device, { clock: time.clock, usableFraction: 1 });
@@ -103,7 +104,7 @@ describe('the size of a piece', () => {
     expect(planChunks(1000, limits)).toBe(1);
   });
 
-  it('is not made smaller than the smallest to fit', async () => {
+  it('does not make chunks smaller than minChunkItems to fit', async () => {
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 100 });
     const options = { budget, bytesPerItem: 10, minChunkItems: 11 };
     expect(planChunks(50, options)).toBe(Infinity);
@@ -112,7 +113,7 @@ describe('the size of a piece', () => {
     expect(result).toMatchObject({ ok: false, error: { kind: 'out-of-memory', partial: { attemptCount: 3 } } });
   });
 
-  it('takes into account that work needs more than its model says', async () => {
+  it('reserves more memory when work needs more than its model says', async () => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(1000), { clock: time.clock, usableFraction: 1 });
     const limits = { budget, bytesPerItem: 1 };
@@ -126,8 +127,8 @@ describe('the size of a piece', () => {
   });
 });
 
-describe('when memory runs out', () => {
-  it('the same size is tried once more after idle memory was freed, then half of it', async () => {
+describe('out of memory', () => {
+  it('tries the same size once more after idle memory was freed, then half of it', async () => {
     let freed = 0;
     const freeIdleMemory = () => void (freed += 1);
     expect(await sizesOf(8, { freeIdleMemory }, () => (freed > 0 ? 8 : 4))).toEqual([8, 8]);
@@ -140,23 +141,54 @@ describe('when memory runs out', () => {
     ['there was nothing to free', () => false],
     ['freeing fails', () => { throw new Error('no'); }], // prettier-ignore
     ['freeing rejects', () => Promise.reject(new Error('no'))],
-  ])('it is not tried again when %s', async (_what, freeIdleMemory) => {
+  ])('does not try the same size again when %s', async (_what, freeIdleMemory) => {
     expect(await sizesOf(8, { freeIdleMemory }, () => 4)).toEqual([8, 4, 4]);
   });
 
-  it('it does not wait for ever for idle memory to be freed', async () => {
+  it('does not wait for ever for idle memory to be freed', async () => {
     const time = new VirtualTime();
     const options = { freeIdleMemory: () => new Promise(() => undefined), chunkTimeoutMs: 100, ...time.options() };
     expect(await time.until(sizesOf(8, options, () => 4))).toEqual([8, 4, 4]);
   });
 
-  it('the model is corrected where the memory was there', async () => {
+  it('corrects the model when memory runs out although it was free', async () => {
     const budget = createMemoryBudget(new FakeDevice(1000), { usableFraction: 1 });
     await sizesOf(500, { budget, bytesPerItem: 1 }, () => 250);
     expect(budget.inflation()).toBeGreaterThan(1.2);
   });
 
-  it('and other work has it, the run waits for what that gives back, and frees nothing', async () => {
+  it('forgets the size of a chunk that was tried again once it succeeded', async () => {
+    const time = new VirtualTime();
+    const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 200, clock: time.clock });
+    budget.trackAllocation(150);
+    const freeIdleMemory = () => budget.trackDeallocation(150);
+    const options = { budget, bytesPerItem: 10, freeIdleMemory, ...time.options() };
+    let failures = 1;
+    expect(await sizesOf(20, options, () => (failures-- > 0 ? 0 : Infinity))).toEqual([5, 5, 15]);
+  });
+
+  it('reads the free memory again after idle memory was freed', async () => {
+    const time = new VirtualTime();
+    const device = new FakeDevice(50, 1000);
+    const budget = createMemoryBudget(device, { usableFraction: 1, clock: time.clock });
+    const freeIdleMemory = () => (device.freeBytes = 500);
+    const options = { budget, bytesPerItem: 10, freeIdleMemory, ...time.options() };
+    let failures = 1;
+    expect(await sizesOf(20, options, () => (failures-- > 0 ? 0 : Infinity))).toEqual([5, 5, 15]);
+  });
+
+  it('reads the free memory again after idle memory was freed for the first chunk', async () => {
+    const time = new VirtualTime();
+    const startedMs = time.nowMs;
+    const device = new FakeDevice(5, 1000);
+    const budget = createMemoryBudget(device, { usableFraction: 1, clock: time.clock });
+    const freeIdleMemory = () => (device.freeBytes = 500);
+    const options = { budget, bytesPerItem: 10, freeIdleMemory, ...time.options() };
+    expect(await time.until(sizesOf(20, options, () => Infinity))).toEqual([20]);
+    expect(time.nowMs).toBe(startedMs);
+  });
+
+  it('waits for memory that other work has reserved, and frees nothing', async () => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 100, clock: time.clock });
     const held = unwrap(budget.reserve(95));
@@ -169,7 +201,7 @@ describe('when memory runs out', () => {
     expect(time.pending).toBe(0);
   });
 
-  it('and nobody works, or nobody gives any back, idle memory is freed', async () => {
+  it('frees idle memory when nothing is reserved, or when the wait is over', async () => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 100, clock: time.clock });
     budget.trackAllocation(95);
@@ -185,7 +217,7 @@ describe('when memory runs out', () => {
   });
 });
 
-it('does not change the result, however the work is cut (seed 3)', async () => {
+it('returns the same result however the work is cut (seed 3)', async () => {
   const items = Array.from({ length: 50 }, (_, index) => index);
   const whole = unwrap(await processInChunks(items, {}, (chunk) => ok(chunk.map((item) => Math.sin(item)))));
   await fc.assert(
@@ -210,14 +242,14 @@ describe('planChunks and reserveWhole', () => {
   const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 1000 });
   const limits: ChunkLimits = { budget, bytesPerItem: 10, fixedBytes: 100 };
 
-  it('say how many pieces there would be, and reserve nothing', () => {
+  it('plans the number of chunks, and reserves nothing', () => {
     expect([0, 1, 90, 91, 180, 181].map((total) => planChunks(total, limits))).toEqual([0, 1, 1, 2, 2, 3]);
     expect(planChunks(7)).toBe(1);
     expect(planChunks(7, { maxChunkItems: 2 })).toBe(4);
     expect(budget.reservedBytes()).toBe(0);
   });
 
-  it('reserve everything where it fits whole, and nothing where not', () => {
+  it('reserves the whole where it fits, and nothing where it does not', () => {
     const whole = reserveWhole(90, limits);
     expect(whole?.bytes).toBe(1000);
     expect(planChunks(1, limits)).toBe(Infinity);
@@ -230,35 +262,54 @@ describe('planChunks and reserveWhole', () => {
   });
 });
 
-describe('memory that others hold just now', () => {
-  /** A run of 50 items beside a reservation of 95 of 100; tells the sizes of its pieces. */
-  const setUp = (memoryWaitMs: number) => {
+describe('memory that others hold', () => {
+  /** A run of 50 items beside a reservation of 95 of 100, with the sizes of its chunks. */
+  const setUp = (more: RangeOptions) => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(1e6), { clock: time.clock, capBytes: 1000 });
     const held = unwrap(budget.reserve(950));
-    const pieces: number[] = [];
-    const options = { ...time.options(), budget, bytesPerItem: 10, memoryWaitMs };
+    const chunkSizes: number[] = [];
+    const options = { ...time.options(), budget, bytesPerItem: 10, ...more };
     const run = runRanges(50, options, (start, end) => {
-      pieces.push(end - start);
+      chunkSizes.push(end - start);
       return ok(null);
     });
-    return { time, held, pieces, run };
+    return { time, held, chunkSizes, run };
   };
 
-  it('is waited for rather than working in crumbs', async () => {
-    const { time, held, pieces, run } = setUp(1000);
+  it('waits for memory that others hold instead of running tiny chunks', async () => {
+    const { time, held, chunkSizes, run } = setUp({ memoryWaitMs: 1000 });
     await new Promise((resolve) => setImmediate(resolve));
-    expect(pieces).toEqual([]);
+    expect(chunkSizes).toEqual([]);
     held.release();
     unwrap(await time.until(run));
-    expect(pieces).toEqual([50]);
+    expect(chunkSizes).toEqual([50]);
   });
 
-  it('is not waited for longer than allowed, and once only', async () => {
-    const { time, pieces, run } = setUp(600);
+  it('waits for memory no longer than the deadline', async () => {
+    const { time, run } = setUp({ deadlineMs: 50, memoryWaitMs: 1000 });
+    const startedMs = time.nowMs;
+    const error = expectError(await time.until(run));
+    expect(error).toMatchObject({ kind: 'deadline-exceeded', partial: { attemptCount: 0 } });
+    expect(time.nowMs - startedMs).toBe(50);
+    expect(time.pending).toBe(0);
+  });
+
+  it('ends the wait for memory when the caller aborts', async () => {
+    const controller = new AbortController();
+    const { time, run, chunkSizes } = setUp({ signal: controller.signal, memoryWaitMs: Infinity });
+    setImmediate(() => controller.abort());
+    // Nothing moves the clock.
+    expect(expectError(await run).kind).toBe('aborted');
+    expect(chunkSizes).toEqual([]);
+    expect(time.pending).toBe(0);
+  });
+
+  it('waits for memory no longer than memoryWaitMs and only once, then runs tiny chunks', async () => {
+    const { time, chunkSizes, run } = setUp({ memoryWaitMs: 600 });
     const startedMs = time.nowMs;
     unwrap(await time.until(run));
-    expect(pieces).toEqual(new Array(10).fill(5));
+    expect(chunkSizes).toEqual(new Array(10).fill(5));
     expect(time.nowMs - startedMs).toBe(600);
   });
 });

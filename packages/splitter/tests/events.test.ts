@@ -22,7 +22,7 @@ function outOfMemoryAbove(items: number) {
     end - start > items ? err({ kind: 'out-of-memory', message: 'full' }) : ok(null);
 }
 
-it('traces each call of the function, with what came of it', async () => {
+it('traces each call of the function, with its result', async () => {
   const ends: ChunkEvent[] = [];
   const starts: ChunkEvent[] = [];
   const handlers = {
@@ -47,7 +47,7 @@ it('traces each call of the function, with what came of it', async () => {
   expect(ends.map(({ result }) => result?.outcome)).toEqual(['success', 'chunk-failed', 'success']);
 });
 
-it('tells when memory runs out, and what is done about it', async () => {
+it('publishes when memory runs out, and what is done about it', async () => {
   let freed = false;
   const options = { name: 'mine', freeIdleMemory: () => (freed = true) };
   const messages = await listen(CHANNELS.oom, () => runRanges(2, options, outOfMemoryAbove(0)));
@@ -60,18 +60,18 @@ it('tells when memory runs out, and what is done about it', async () => {
   expect(freed).toBe(true);
 });
 
-it('tells once per run that it is split, and why', async () => {
+it('publishes once per run that it is split, and why', async () => {
   const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 50 });
-  const told = (options: object, most = Infinity) =>
+  const published = (options: object, most = Infinity) =>
     listen(CHANNELS.split, () => runRanges(10, { name: 'mine', ...options }, outOfMemoryAbove(most)));
   const split = { name: 'mine', total: 10 };
-  expect(await told({})).toEqual([]);
-  expect(await told({ maxChunkItems: 4 })).toEqual([{ ...split, chunkItems: 4, reason: 'maximum' }]);
-  expect(await told({ budget, bytesPerItem: 10 })).toEqual([{ ...split, chunkItems: 5, reason: 'memory' }]);
-  expect(await told({}, 6)).toEqual([{ ...split, chunkItems: 5, reason: 'out-of-memory' }]);
+  expect(await published({})).toEqual([]);
+  expect(await published({ maxChunkItems: 4 })).toEqual([{ ...split, chunkItems: 4, reason: 'maximum' }]);
+  expect(await published({ budget, bytesPerItem: 10 })).toEqual([{ ...split, chunkItems: 5, reason: 'memory' }]);
+  expect(await published({}, 6)).toEqual([{ ...split, chunkItems: 5, reason: 'out-of-memory' }]);
 });
 
-it('tells each new reading of the memory, also when readings are never too old', async () => {
+it('publishes each new reading of the memory, also when every reading is too old', async () => {
   const time = new VirtualTime();
   const device = new FakeDevice(1000, 2000);
   const budget = createMemoryBudget(device, { clock: time.clock, name: 'gpu:0', maxAgeMs: 0 });
@@ -92,6 +92,6 @@ it('tells each new reading of the memory, also when readings are never too old',
   ]);
 });
 
-it('keeps nobody subscribed', () => {
+it('leaves no subscribers behind', () => {
   for (const name of Object.values(CHANNELS)) expect(channel(name).hasSubscribers).toBe(false);
 });

@@ -20,11 +20,11 @@ function read(files: Record<string, string>) {
 const bytes = (gib: number): string => `${gib * GIB}\n`;
 
 describe('control groups', () => {
-  it('do nothing where there are none', () => {
+  it('reads the machine where there are no control groups', () => {
     expect(read({})).toEqual({ freeGib: 16, totalGib: 64 });
   });
 
-  it('of version 2 limit by what is not reclaimable', () => {
+  it('counts memory of a version 2 group that is not reclaimable', () => {
     const group = '/sys/fs/cgroup/app.slice/node';
     expect(
       read({
@@ -36,7 +36,7 @@ describe('control groups', () => {
     ).toEqual({ freeGib: 3, totalGib: 4 });
   });
 
-  it('of version 2 inside a container, at the root of its own view', () => {
+  it('reads a version 2 group at the root of the view of a container', () => {
     expect(
       read({
         '/proc/self/cgroup': '0::/\n',
@@ -46,7 +46,7 @@ describe('control groups', () => {
     ).toEqual({ freeGib: 1.5, totalGib: 2 });
   });
 
-  it('limit from every level at once', () => {
+  it('applies the limits of all levels of groups', () => {
     expect(
       read({
         '/proc/self/cgroup': '0::/pod/container\n',
@@ -60,7 +60,7 @@ describe('control groups', () => {
     ).toEqual({ freeGib: 1, totalGib: 6 });
   });
 
-  it('that have no limit leave it to those above', () => {
+  it('applies the limit of a parent of a group without one', () => {
     expect(
       read({
         '/proc/self/cgroup': '0::/pod/container\n',
@@ -72,7 +72,7 @@ describe('control groups', () => {
     ).toEqual({ freeGib: 1, totalGib: 8 });
   });
 
-  it('of version 1 limit likewise', () => {
+  it('counts memory of a version 1 group that is not reclaimable', () => {
     const group = '/sys/fs/cgroup/memory/docker/abc';
     expect(
       read({
@@ -86,7 +86,7 @@ describe('control groups', () => {
     ).toEqual({ freeGib: 3, totalGib: 4 });
   });
 
-  it('of version 1 in a container that sees only its own folder', () => {
+  it('reads a version 1 group in a container that sees only its own folder', () => {
     expect(
       read({
         '/proc/self/cgroup': '7:memory:/docker/abc\n0::/docker/abc\n',
@@ -96,14 +96,14 @@ describe('control groups', () => {
     ).toEqual({ freeGib: 3, totalGib: 4 });
   });
 
-  it('never leave less than nothing, nor more than the machine has', () => {
+  it('reads between 0 and what the machine has, whatever a group says', () => {
     const group = { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': bytes(2) };
     expect(read({ ...group, '/sys/fs/cgroup/memory.current': bytes(3) })).toEqual({ freeGib: 0, totalGib: 2 });
     const wide = { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': bytes(100) };
     expect(read({ ...wide, '/sys/fs/cgroup/memory.current': bytes(3) })).toEqual({ freeGib: 16, totalGib: 64 });
   });
 
-  it('that say nothing sensible are left aside, and no path leads out of their file system', () => {
+  it('ignores groups with invalid files, and no path leads out of their file system', () => {
     const machine = { freeGib: 16, totalGib: 64 };
     expect(read({ '/proc/self/cgroup': 'garbage' })).toEqual(machine);
     expect(read({ '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': '-5' })).toEqual(machine);

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { unwrap } from '@gearshift/contracts';
 import { describe, expect, it } from 'vitest';
-import { BUDGET_DEFAULTS, createMemoryBudget, type MemoryBudgetOptions, type Reservation } from '../src/index.js';
+import {
+  BUDGET_DEFAULTS,
+  createMemoryBudget,
+  planChunks,
+  type MemoryBudgetOptions,
+  type Reservation,
+} from '../src/index.js';
 import { FakeDevice } from './fake-device.js';
 import { VirtualTime } from './virtual-time.js';
 
@@ -12,8 +18,8 @@ function budgetOf(device: FakeDevice, options: MemoryBudgetOptions = {}) {
   return { time, budget: createMemoryBudget(device, { clock: time.clock, ...options }) };
 }
 
-describe('how much there is', () => {
-  it('is a share of what is free, less the reserve, less what is reserved', () => {
+describe('available memory', () => {
+  it('has available a share of the free memory, less the reserve and what is reserved', () => {
     const { budget } = budgetOf(new FakeDevice(1000, 4000), { usableFraction: 0.5, reserveBytes: 100 });
     expect(budget.availableBytes()).toBe(400);
     unwrap(budget.reserve(150));
@@ -21,7 +27,7 @@ describe('how much there is', () => {
     expect(budget.capacityBytes()).toBe(1900);
   });
 
-  it('is at most the cap', () => {
+  it('has at most the cap available', () => {
     const { budget } = budgetOf(new FakeDevice(1000), { capBytes: 300 });
     expect(budget.availableBytes()).toBe(300);
     unwrap(budget.reserve(100));
@@ -29,13 +35,13 @@ describe('how much there is', () => {
     expect(budget.capacityBytes()).toBe(300);
   });
 
-  it('takes any backend, any object with memory(), or a function as its source', () => {
+  it('accepts an object with memory(), as backends are, or a function as its source', () => {
     const device = new FakeDevice(1000);
     expect(createMemoryBudget(() => device.memory(), { usableFraction: 1 }).availableBytes()).toBe(1000);
     expect(createMemoryBudget(device, { usableFraction: 1 }).availableBytes()).toBe(1000);
   });
 
-  it('goes by the total where the device does not tell what is free, and by the cap where it tells nothing', () => {
+  it('follows from the total where the free memory is unknown, and from the cap where both are', () => {
     const { budget } = budgetOf(new FakeDevice(null, 1000), { usableFraction: 1 });
     expect(budget.trackAllocation(300)).toBe(true);
     expect(budget.availableBytes()).toBe(700);
@@ -45,7 +51,22 @@ describe('how much there is', () => {
     expect(budgetOf(new FakeDevice(null)).budget.availableBytes()).toBe(Infinity);
   });
 
-  it('is read again when the reading is older than 250 ms', () => {
+  it('takes the largest reading of the free memory for the capacity where the total is unknown', () => {
+    const device = new FakeDevice(1000, null);
+    const { budget, time } = budgetOf(device);
+    expect(budget.capacityBytes()).toBe(800);
+    device.freeBytes = 250;
+    time.nowMs += 250;
+    expect(budget.availableBytes()).toBe(200);
+    expect(budget.capacityBytes()).toBe(800);
+    expect(budget.pressureRatio()).toBe(0.75);
+    expect(planChunks(1, { budget, bytesPerItem: 500 })).toBe(Infinity);
+    device.freeBytes = 2000;
+    time.nowMs += 250;
+    expect(budget.capacityBytes()).toBe(1600);
+  });
+
+  it('reads the source again when the reading is 250 ms old', () => {
     const device = new FakeDevice(1000);
     const { budget, time } = budgetOf(device, { usableFraction: 1 });
     expect(budget.availableBytes()).toBe(1000);
@@ -57,7 +78,7 @@ describe('how much there is', () => {
     expect(device.readings).toBe(2);
   });
 
-  it('decays to the floor while the source throws', () => {
+  it('lets the last reading decay to the floor while the source throws', () => {
     const device = new FakeDevice(100_000);
     const { budget, time } = budgetOf(device, { usableFraction: 1, floorBytes: 1000 });
     expect(budget.availableBytes()).toBe(100_000);
@@ -72,14 +93,14 @@ describe('how much there is', () => {
     expect(budget.availableBytes()).toBe(100_000);
   });
 
-  it.each([NaN, -1, '12', undefined, {}])('takes %s as a reading that failed', (nonsense) => {
+  it.each([NaN, -1, '12', undefined, {}])('takes %s for a failed reading', (nonsense) => {
     const source = () => ({ freeBytes: nonsense as number, totalBytes: 10, readAtMs: 0 });
     const budget = createMemoryBudget(source, { floorBytes: 7 });
     expect(budget.availableBytes()).toBe(7);
     expect(budget.snapshot().readingFailed).toBe(true);
   });
 
-  it('survives a source that asks the budget', () => {
+  it('supports a source that reads the budget', () => {
     const budget = createMemoryBudget(
       () => ({ freeBytes: budget.availableBytes() === 0 ? 1 : 100, totalBytes: 100, readAtMs: 0 }),
       { maxAgeMs: 0, usableFraction: 1 },
@@ -90,7 +111,7 @@ describe('how much there is', () => {
 });
 
 describe('reservations', () => {
-  it('refuses what is not there, with plain data, and reserves nothing then', () => {
+  it('refuses bytes that are not available, with plain data, and reserves nothing then', () => {
     const { budget } = budgetOf(new FakeDevice(1000), { capBytes: 100, name: 'gpu:0' });
     const refused = budget.reserve(101);
     expect(refused).toEqual({
@@ -107,7 +128,7 @@ describe('reservations', () => {
     expect(budget.reserve(100).ok).toBe(true);
   });
 
-  it('gives bytes back once, however often it is asked', () => {
+  it('releases a reservation once, however often it is released', () => {
     const { budget } = budgetOf(new FakeDevice(1000), { capBytes: 100 });
     const first = unwrap(budget.reserve(60));
     const second = unwrap(budget.reserve(40));
@@ -119,7 +140,7 @@ describe('reservations', () => {
     expect(budget.reservedBytes()).toBe(0);
   });
 
-  it('keeps what work that was given up may still use, until it settles', async () => {
+  it('keeps the reservation of a call that was given up until the call settles', async () => {
     const { budget } = budgetOf(new FakeDevice(1000), { capBytes: 100 });
     let settle = (): void => undefined;
     unwrap(budget.reserve(60)).releaseAfter(new Promise<void>((resolve) => (settle = resolve)));
@@ -130,7 +151,7 @@ describe('reservations', () => {
     expect(budget.availableBytes()).toBe(100);
   });
 
-  it('gives it back after the hold at the latest', () => {
+  it('releases the reservation of a call that was given up after abandonedHoldMs at the latest', () => {
     const { budget, time } = budgetOf(new FakeDevice(1000), { capBytes: 100 });
     unwrap(budget.reserve(60)).releaseAfter(new Promise<void>(() => undefined));
     time.nowMs += BUDGET_DEFAULTS.abandonedHoldMs - 1;
@@ -181,8 +202,8 @@ describe('reservations', () => {
   });
 });
 
-describe('allocations that outlive a piece of work', () => {
-  it('keep to the limit, and never wrap below zero', () => {
+describe('tracked allocations', () => {
+  it('tracks allocations up to the limit, and never less than zero', () => {
     const { budget } = budgetOf(new FakeDevice(1000), { capBytes: 100 });
     expect(budget.trackAllocation(100)).toBe(true);
     expect(budget.trackAllocation(1)).toBe(false);
@@ -194,7 +215,7 @@ describe('allocations that outlive a piece of work', () => {
     expect(budget.availableBytes()).toBe(100);
   });
 
-  it('are not subtracted twice once a reading shows them', () => {
+  it('does not subtract tracked allocations twice once a reading includes them', () => {
     const device = new FakeDevice(1000);
     const { budget } = budgetOf(device, { usableFraction: 1 });
     budget.trackAllocation(300);
@@ -206,7 +227,7 @@ describe('allocations that outlive a piece of work', () => {
 });
 
 describe('pressure', () => {
-  it('is the share of the capacity that is not available', () => {
+  it('reports as pressure the share of the capacity that is not available', () => {
     const device = new FakeDevice(1000, 1000);
     const { budget } = budgetOf(device, { usableFraction: 1 });
     expect(budget.pressureRatio()).toBe(0);
@@ -222,14 +243,14 @@ describe('pressure', () => {
     expect(budget.pressureRatio()).toBe(1);
   });
 
-  it('is 0 where nobody can tell, and 1 where there is nothing to have', () => {
+  it('reports a pressure of 0 where the capacity is unknown, and 1 where it is 0', () => {
     expect(budgetOf(new FakeDevice(null)).budget.pressureRatio()).toBe(0);
     expect(budgetOf(new FakeDevice(10), { capBytes: 0 }).budget.pressureRatio()).toBe(1);
   });
 });
 
 describe('inflation', () => {
-  it('rises by a quarter when an out-of-memory error contradicts the model, and decays', () => {
+  it('raises the inflation by a quarter when an out-of-memory error contradicts the model, and lets it decay', () => {
     const { budget, time } = budgetOf(new FakeDevice(1000), { usableFraction: 1 });
     expect(budget.inflation()).toBe(1);
     budget.recordOutOfMemory(500);
@@ -242,7 +263,7 @@ describe('inflation', () => {
     expect(budget.inflation()).toBeCloseTo(1, 2);
   });
 
-  it('stays when the reading was old, and where nobody tells what is free', () => {
+  it('keeps the inflation when the reading was old, and where the free memory is unknown', () => {
     const device = new FakeDevice(1000);
     const { budget } = budgetOf(device, { usableFraction: 1 });
     budget.availableBytes();
@@ -254,7 +275,7 @@ describe('inflation', () => {
     expect(blind.inflation()).toBe(1);
   });
 
-  it('stops at 8', () => {
+  it('raises the inflation up to 8', () => {
     const { budget } = budgetOf(new FakeDevice(1000));
     for (let time = 0; time < 50; time++) budget.recordOutOfMemory(1);
     expect(budget.inflation()).toBe(8);
@@ -282,17 +303,35 @@ it('takes a snapshot of one instant, as frozen plain data', () => {
   expect(structuredClone(snapshot)).toEqual(snapshot);
 });
 
-it('tells those who wait when memory is given back, until they unsubscribe', () => {
+it('reports Infinity and no pressure in the snapshot of a device of which nothing is known', () => {
+  const { budget } = budgetOf(new FakeDevice(null));
+  unwrap(budget.reserve(100));
+  budget.trackAllocation(50);
+  expect(budget.snapshot()).toEqual({
+    name: 'memory',
+    freeBytes: null,
+    totalBytes: null,
+    capacityBytes: Infinity,
+    availableBytes: Infinity,
+    reservedBytes: 100,
+    trackedBytes: 50,
+    pressureRatio: 0,
+    inflation: 1,
+    readingFailed: false,
+  });
+});
+
+it('calls listeners when memory is released, until they unsubscribe', () => {
   const { budget } = budgetOf(new FakeDevice(1000));
-  let told = 0;
-  const unsubscribe = budget.onRelease(() => (told += 1));
+  let calls = 0;
+  const unsubscribe = budget.onRelease(() => (calls += 1));
   unwrap(budget.reserve(1)).release();
   budget.trackAllocation(1);
   budget.trackDeallocation(1);
-  expect(told).toBe(2);
+  expect(calls).toBe(2);
   unsubscribe();
   unwrap(budget.reserve(1)).release();
-  expect(told).toBe(2);
+  expect(calls).toBe(2);
 });
 
 describe('misuse', () => {
@@ -312,22 +351,25 @@ describe('misuse', () => {
     [{ ledger: new ArrayBuffer(16) }, TypeError, /ledger/],
     [{ ledger: new SharedArrayBuffer(8) }, TypeError, /ledger/],
     [null, TypeError, /options/],
-  ])('refuses the options %o', (options, error, message) => {
+  ])('rejects the options %o', (options, error, message) => {
     const make = () => createMemoryBudget(new FakeDevice(1), options as MemoryBudgetOptions);
     expect(make).toThrow(error);
     expect(make).toThrow(message);
   });
 
-  it.each([null, undefined, 5, {}, { memory: 5 }])('refuses %o as a source', (source) => {
+  it.each([null, undefined, 5, {}, { memory: 5 }])('rejects %o as a source', (source) => {
     expect(() => createMemoryBudget(source as never)).toThrow(TypeError);
   });
 
-  it.each([[-1], [0.5], [NaN], [Infinity], [2 ** 53], ['5'], [undefined], [5n]])('refuses %s bytes', (bytes) => {
-    const { budget } = budgetOf(new FakeDevice(1000));
-    for (const act of ['reserve', 'trackAllocation', 'trackDeallocation'] as const) {
-      expect(() => budget[act](bytes as number)).toThrow(/bytes/);
-    }
-    expect(budget.reservedBytes()).toBe(0);
-    expect(budget.trackedBytes()).toBe(0);
-  });
+  it.each([[-1], [0.5], [NaN], [Infinity], [2 ** 53], ['5'], [undefined], [5n]])(
+    'rejects %s as a number of bytes',
+    (bytes) => {
+      const { budget } = budgetOf(new FakeDevice(1000));
+      for (const act of ['reserve', 'trackAllocation', 'trackDeallocation'] as const) {
+        expect(() => budget[act](bytes as number)).toThrow(/bytes/);
+      }
+      expect(budget.reservedBytes()).toBe(0);
+      expect(budget.trackedBytes()).toBe(0);
+    },
+  );
 });

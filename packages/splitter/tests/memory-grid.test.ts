@@ -19,7 +19,7 @@ afterEach(({ task }) => {
 });
 
 describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
-  it.each(ROWS)('%i rows: what is reserved never exceeds it, and pieces are as few as can be', async (rows) => {
+  it.each(ROWS)('does %i rows in as few chunks as possible, and never reserves more than the cap', async (rows) => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(8 * GIB), { capBytes, clock: time.clock });
     const limits = { budget, bytesPerItem: ROW_BYTES, fixedBytes: FIXED_BYTES };
@@ -43,7 +43,7 @@ describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
     expect(budget.reservedBytes()).toBe(0);
   });
 
-  it.each(ROWS)('%i rows on a device that has a seventh of it: ends after few failures', async (rows) => {
+  it.each(ROWS)('does %i rows after few failures on a device that has a seventh of the cap', async (rows) => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes, clock: time.clock });
     const realBytes = capBytes / 7;
@@ -74,7 +74,7 @@ describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
 it.each([
   [0, 'item-too-large'],
   [ROW_BYTES - 1, 'item-too-large'],
-])('with a cap of %i bytes a row never fits: %s at once', async (capBytes, kind) => {
+])('fails at once with a cap of %i bytes, in which no row fits: %s', async (capBytes, kind) => {
   const time = new VirtualTime();
   const budget = createMemoryBudget(new FakeDevice(GIB), { capBytes, clock: time.clock });
   const limits = { budget, bytesPerItem: ROW_BYTES };
@@ -84,7 +84,7 @@ it.each([
   expect(time.pending).toBe(0);
 });
 
-it('concurrent runs share one budget: none fails, and never more is reserved than there is', async () => {
+it('lets concurrent runs share one budget: none fails, and no more is reserved than there is', async () => {
   const capBytes = 10 * ROW_BYTES;
   const time = new VirtualTime();
   const budget = createMemoryBudget(new FakeDevice(GIB), { capBytes, clock: time.clock });

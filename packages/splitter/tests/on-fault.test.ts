@@ -7,7 +7,7 @@ import { VirtualTime } from './virtual-time.js';
 
 const fault = (kind: string) => err({ kind, message: `scripted ${kind}` });
 
-/** Who did what, when the function fails with `kind` for pieces that begin at one of `failing`. */
+/** The calls and the result of a run in which the function fails with `kind` for chunks that begin at one of `failing`. */
 async function play(kind: string, failing: number[], options: RangeOptions = {}) {
   const time = new VirtualTime();
   const log: string[] = [];
@@ -30,49 +30,52 @@ async function play(kind: string, failing: number[], options: RangeOptions = {})
 }
 
 describe("onFault 'cpu'", () => {
-  it.each(['fault', 'invalid-result', 'unsupported'])('after %s the stand-in does that piece alone', async (kind) => {
-    const { log, result } = await play(kind, [2, 6]);
-    expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'cpu 2-4', 'gpu 4-6', 'gpu 6-8', 'cpu 6-8', 'gpu 8-10', 'gpu 10-12']);
-    expect(unwrap(result)).toMatchObject({ fallbackItems: 4, chunks: 6, attemptCount: 8 });
-    expect(unwrap(result).attempts.map(({ fallback }) => fallback)).toEqual(
-      log.map((entry) => entry.startsWith('cpu')),
-    );
-  });
+  it.each(['fault', 'invalid-result', 'unsupported'])(
+    'lets the fallback do only the chunk that failed after %s',
+    async (kind) => {
+      const { log, result } = await play(kind, [2, 6]);
+      expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'cpu 2-4', 'gpu 4-6', 'gpu 6-8', 'cpu 6-8', 'gpu 8-10', 'gpu 10-12']);
+      expect(unwrap(result)).toMatchObject({ fallbackItems: 4, chunks: 6, attemptCount: 8 });
+      expect(unwrap(result).attempts.map(({ fallback }) => fallback)).toEqual(
+        log.map((entry) => entry.startsWith('cpu')),
+      );
+    },
+  );
 
-  it.each(['device-lost', 'never', 'timeout'])('after %s it does all that is left', async (kind) => {
+  it.each(['device-lost', 'never', 'timeout'])('lets the fallback do all that is left after %s', async (kind) => {
     const { log } = await play(kind, [4]);
     expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'gpu 4-6', 'cpu 4-6', 'cpu 6-8', 'cpu 8-10', 'cpu 10-12']);
   });
 
-  it('after four faults in a row too, but not after four with a success between', async () => {
+  it('lets the fallback do all that is left after four faults in a row, but not with a success between them', async () => {
     const inARow = await play('fault', [0, 2, 4, 6, 8]);
     expect(inARow.log.filter((entry) => entry.startsWith('gpu'))).toEqual(['gpu 0-2', 'gpu 2-4', 'gpu 4-6', 'gpu 6-8']);
     const apart = await play('fault', [0, 2, 6, 8]);
     expect(apart.log.filter((entry) => entry.startsWith('gpu'))).toHaveLength(6);
   });
 
-  it('when memory does not do even for one item, it does all that is left', async () => {
+  it('lets the fallback do all that is left when one item runs out of memory', async () => {
     const { log } = await play('out-of-memory', [4, 5]);
     expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'gpu 4-6', 'gpu 4-5', 'cpu 4-6', 'cpu 6-8', 'cpu 8-10', 'cpu 10-12']);
   });
 
   it.each([
     ['too large for the budget', 5, 0],
-    ['not to be had at the moment', 100, 95],
-  ])('when an item is %s, it does everything', async (_what, capBytes, heldBytes) => {
+    ['larger than the memory available now', 100, 95],
+  ])('lets the fallback do everything when one item is %s', async (_what, capBytes, heldBytes) => {
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes });
     unwrap(budget.reserve(heldBytes));
     const { log } = await play('fault', [], { budget, bytesPerItem: 10, memoryWaitMs: 0 });
     expect(log).toEqual(['cpu 0-2', 'cpu 2-4', 'cpu 4-6', 'cpu 6-8', 'cpu 8-10', 'cpu 10-12']);
   });
 
-  it('wrong input is wrong for the stand-in as well', async () => {
+  it('does not call the fallback for invalid input', async () => {
     const { log, result } = await play('invalid-input', [4]);
     expect(expectError(result).kind).toBe('invalid-input');
     expect(log.at(-1)).toBe('gpu 4-6');
   });
 
-  it('what fails on the stand-in ends the run, with both attempts', async () => {
+  it('ends the run when the fallback fails, with both attempts', async () => {
     const { result } = await play('fault', [4], { fallback: () => fault('own') });
     const error = expectError(result);
     expect(error).toMatchObject({ kind: 'chunk-failed', range: { start: 4, end: 6 }, cause: { kind: 'own' } });
@@ -80,7 +83,7 @@ describe("onFault 'cpu'", () => {
     expect(error.partial.attempts.slice(-2).map(({ outcome }) => outcome)).toEqual(['device-fault', 'chunk-failed']);
   });
 
-  it('the stand-in splits what is too much for it', async () => {
+  it('makes chunks of the fallback smaller when it runs out of memory', async () => {
     const log: string[] = [];
     const fallback = (start: number, end: number) => {
       log.push(`cpu ${start}-${end}`);
@@ -91,7 +94,7 @@ describe("onFault 'cpu'", () => {
   });
 });
 
-it("onFault 'stop' ends the run, though there is a stand-in", async () => {
+it("ends the run with onFault 'stop', although there is a fallback", async () => {
   const { log, result } = await play('fault', [4], { onFault: 'stop' });
   expect(expectError(result).kind).toBe('device-fault');
   expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'gpu 4-6']);
@@ -99,7 +102,7 @@ it("onFault 'stop' ends the run, though there is a stand-in", async () => {
 
 describe("onFault 'collect'", () => {
   it.each(['fault', 'own', 'invalid-input', 'invalid-result', 'never'])(
-    'after %s goes on with the others, and reports the first',
+    'goes on with the other chunks after %s, and reports the first failure',
     async (kind) => {
       const { log, result } = await play(kind, [2, 6], { onFault: 'collect' });
       const error = expectError(result);
@@ -114,13 +117,16 @@ describe("onFault 'collect'", () => {
     },
   );
 
-  it.each(['device-lost', 'out-of-memory'])('after %s it ends: the others would fare no better', async (kind) => {
-    const { result } = await play(kind, [2, 3], { onFault: 'collect' });
-    expect(expectError(result).partial.done).toEqual([{ start: 0, end: 2 }]);
-  });
+  it.each(['device-lost', 'out-of-memory'])(
+    'ends the run after %s, because other chunks would fail too',
+    async (kind) => {
+      const { result } = await play(kind, [2, 3], { onFault: 'collect' });
+      expect(expectError(result).partial.done).toEqual([{ start: 0, end: 2 }]);
+    },
+  );
 });
 
-it('keeps at most 1,000 attempts, and of these the failures', async () => {
+it('keeps at most 1,000 attempts, failures rather than successes', async () => {
   const failing = (start: number) => start % 3 === 0;
   const result = await runRanges(2400, { maxChunkItems: 1, onFault: 'collect' }, (start) =>
     failing(start) ? err('odd') : ok(null),

@@ -19,7 +19,7 @@ function writer(output: Uint32Array, log: [number, number][] = []): RangeFunctio
 }
 
 describe('resuming after any prefix', () => {
-  it(`equals a clean run bit for bit, and does only what remains (seed ${SEED})`, async () => {
+  it(`resumes to the bits of a clean run after any prefix, and does only what remains (seed ${SEED})`, async () => {
     const sizes = fc.integer({ min: 1, max: 20 });
     await fc.assert(
       fc.asyncProperty(
@@ -53,7 +53,7 @@ describe('resuming after any prefix', () => {
     );
   });
 
-  it('does what was left out in between, and goes on counting attempts', async () => {
+  it('does the chunks that were left out, and continues to count attempts', async () => {
     const output = new Uint32Array(12);
     const write = writer(output);
     const failing = [2, 8];
@@ -79,7 +79,7 @@ describe('resuming after any prefix', () => {
     expect([...output]).toEqual(Array.from({ length: 12 }, (_, index) => bitsOf(index)));
   });
 
-  it('can fail and be resumed again and again, also through JSON', async () => {
+  it('can fail and be resumed repeatedly, also from JSON', async () => {
     const items = Array.from({ length: 20 }, (_, index) => index);
     let result = await processInChunks<number, string>(items, { maxChunkItems: 3 }, () => err('odd'));
     let rounds = 0;
@@ -100,7 +100,7 @@ describe('operands', () => {
     return expectError(result).partial;
   }
 
-  it('that are as they were let it go on', async () => {
+  it('resumes when the operands have not changed', async () => {
     const partial = await partialWith([{ id: 1, version: 3 }]);
     const result = await resume(partial, { operands: [{ id: 2, version: 1 }, { id: 1, version: 3 }] }, () => ok(null)); // prettier-ignore
     expect(result.ok).toBe(true);
@@ -108,18 +108,21 @@ describe('operands', () => {
 
   it.each([
     [{ id: 1, version: 4 }, 'operand 1 changed from version 3 to 4'],
-    [{ id: 9, version: 3 }, 'operand 1 of the run is not among the operands'],
-  ])('that changed (%o) make it refuse, without a call, and the partial result stays', async (operand, message) => {
-    const partial = await partialWith([{ id: 1, version: 3 }]);
-    let calls = 0;
-    const error = expectError(await resume(partial, { operands: [operand] }, () => ok((calls += 1))));
-    expect(error.kind).toBe('invalid-input');
-    expect(error.message).toContain(message);
-    expect(error.partial).toEqual(partial);
-    expect(calls).toBe(0);
-  });
+    [{ id: 9, version: 3 }, 'operand 1 of the earlier run is missing from operands'],
+  ])(
+    'refuses, without a call, to resume with the changed operand %o, and keeps the partial result',
+    async (operand, message) => {
+      const partial = await partialWith([{ id: 1, version: 3 }]);
+      let calls = 0;
+      const error = expectError(await resume(partial, { operands: [operand] }, () => ok((calls += 1))));
+      expect(error.kind).toBe('invalid-input');
+      expect(error.message).toContain(message);
+      expect(error.partial).toEqual(partial);
+      expect(calls).toBe(0);
+    },
+  );
 
-  it('must be named again', async () => {
+  it('rejects a resumed run without the operands of the earlier one', async () => {
     const partial = await partialWith([{ id: 1, version: 3 }]);
     await expect(resume(partial, {}, () => ok(null))).rejects.toThrow(/operands/);
   });
@@ -141,11 +144,11 @@ describe('misuse', () => {
     [{ ...base, done: [null], remaining: [] }, TypeError],
     [{ ...base, total: -1, done: [], remaining: [] }, RangeError],
     [{ ...base, total: 2 ** 60, done: [], remaining: [] }, RangeError],
-  ])('refuses %o as a partial run', async (partial, error) => {
+  ])('rejects %o as a partial run', async (partial, error) => {
     await expect(resume(partial as PartialRun, {}, () => ok(null))).rejects.toThrow(error);
   });
 
-  it('refuses items, or results, that are not those of the run before', async () => {
+  it('rejects items and results that are not those of the earlier run', async () => {
     const partial = { ...base, output: new Array<string>(10), done: [], remaining: [{ start: 0, end: 10 }] };
     const fn = (chunk: number[]) => ok(chunk.map(String));
     await expect(resume(partial, [1, 2], {}, fn)).rejects.toThrow(RangeError);
@@ -156,7 +159,7 @@ describe('misuse', () => {
 });
 
 describe('stageWrites', () => {
-  it('writes what succeeds in time to its place, however many elements an item has', async () => {
+  it('copies staged results that succeed in time to their place, however many elements an item has', async () => {
     const output = new Float32Array(14).fill(-1);
     const fn = stageWrites(output, 2, async (start, end, staged) => {
       expect(staged).toHaveLength(2 * (end - start));
@@ -167,7 +170,7 @@ describe('stageWrites', () => {
     expect([...output]).toEqual(Array.from({ length: 14 }, (_, index) => index));
   });
 
-  it('keeps a call that was given up from writing, whatever it does', async () => {
+  it('drops what a call writes after it was given up', async () => {
     const time = new VirtualTime();
     const output = new Float32Array(4);
     let settle = (): void => undefined;
@@ -176,15 +179,15 @@ describe('stageWrites', () => {
       staged.fill(5);
       return ok(null);
     });
-    const standIn: RangeFunction = (start, end) => ok(output.fill(9, start, end));
-    const run = runRanges(4, { ...time.options(), maxChunkItems: 2, fallback: standIn }, fn);
+    const fallback: RangeFunction = (start, end) => ok(output.fill(9, start, end));
+    const run = runRanges(4, { ...time.options(), maxChunkItems: 2, fallback }, fn);
     expect(unwrap(await time.until(run)).fallbackItems).toBe(2);
     settle();
     await new Promise((resolve) => setImmediate(resolve));
     expect([...output]).toEqual([5, 5, 9, 9]);
   });
 
-  it('writes nothing when the function fails, and refuses what is no typed array', async () => {
+  it('copies nothing when the function fails, and rejects what is no typed array', async () => {
     const output = new Float32Array(2);
     const failing = stageWrites(output, 1, (_start, _end, staged) => (staged.fill(5), err('odd')));
     expectError(await runRanges(2, {}, failing));

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { createMemoryBudget, createSharedLedger } from '../src/index.js';
 import { FakeDevice } from './fake-device.js';
 
-it('keeps budgets that share a ledger to one limit', () => {
+it('keeps budgets that share a ledger within one limit', () => {
   const ledger = createSharedLedger();
   const one = createMemoryBudget(new FakeDevice(null), { capBytes: 100, ledger });
   const other = createMemoryBudget(new FakeDevice(null), { capBytes: 100, ledger });
@@ -18,7 +18,7 @@ it('keeps budgets that share a ledger to one limit', () => {
   expect(other.availableBytes()).toBe(100);
 });
 
-it('never grants four threads together more than there is', async () => {
+it('never reserves more than there is for four threads together', async () => {
   const capBytes = 1000;
   const ledger = createSharedLedger();
   const granted = new SharedArrayBuffer(4);

@@ -1,6 +1,6 @@
 import type { Timers } from '../src/index.js';
 
-/** A clock that stands still until somebody moves it, and timers that fire when it is moved past them. */
+/** A clock that stands still until a test moves it, and timers that fire when it is moved past them. */
 export class VirtualTime implements Timers {
   nowMs = 1000;
   readonly clock = (): number => this.nowMs;
@@ -10,6 +10,11 @@ export class VirtualTime implements Timers {
     const timer = { atMs: this.nowMs + delayMs, callback };
     this.#timers.push(timer);
     return timer;
+  }
+
+  /** Settles so much later. */
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.after(delayMs, resolve));
   }
 
   cancel(timer: unknown): void {

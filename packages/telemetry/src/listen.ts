@@ -1,12 +1,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { CHANNELS, TRACING_CHANNELS, type ChannelMessages, type TracingContexts } from '@gearshift/contracts';
 
+// The only casts: Node types every message as unknown, the contracts say what each channel carries.
+
 /** Listens to a plain channel; returns what ends it. */
 export function listen<Name extends keyof ChannelMessages>(
   name: Name,
   listener: (message: ChannelMessages[Name]) => void,
 ): () => void {
-  return listenTo(CHANNELS[name], listener);
+  return listenTo(CHANNELS[name], (message) => listener(message as ChannelMessages[Name]));
 }
 
 /** Listens to one event of a tracing channel; returns what ends it. */
@@ -15,14 +17,11 @@ export function listenToEnd<Name extends keyof TracingContexts>(
   event: 'end' | 'asyncEnd',
   listener: (context: TracingContexts[Name]) => void,
 ): () => void {
-  return listenTo(`tracing:${TRACING_CHANNELS[name]}:${event}`, listener);
+  const channel = `tracing:${TRACING_CHANNELS[name]}:${event}`;
+  return listenTo(channel, (context) => listener(context as TracingContexts[Name]));
 }
 
-/** Node knows nothing of what a channel carries; the contracts do, and here alone one is taken for the other. */
-function listenTo<Message>(channel: string, listener: (message: Message) => void): () => void {
-  const receive = (message: unknown) => {
-    listener(message as Message);
-  };
-  subscribe(channel, receive);
-  return () => unsubscribe(channel, receive);
+function listenTo(channel: string, listener: (message: unknown) => void): () => void {
+  subscribe(channel, listener);
+  return () => unsubscribe(channel, listener);
 }

@@ -16,6 +16,8 @@ export interface HistogramSample {
   readonly sumSeconds: number;
 }
 
+const DEVICE_KINDS = ['cpu', 'gpu', 'remote'] as const;
+
 type Values = Map<MetricName, Sample[]>;
 
 /** Everything there is to tell, as of one instant. */
@@ -30,9 +32,11 @@ export function readMetrics(source: TelemetrySource, events: EventCounts): Readi
   const durations: HistogramSample[] = [];
   const devices = new Map<string, DeviceReading>();
   for (const operation of source.tracker.operations) {
-    const totals = source.tracker.totals(operation);
-    for (const device of ['cpu', 'gpu'] as const) {
+    const totals = source.tracker.totals(operation).devices;
+    for (const device of DEVICE_KINDS) {
+      // A tracker may count attempts by the ids of backends, too: kinds count each attempt once.
       const own = totals[device];
+      if (own === undefined || (device === 'remote' && own.successes + own.failures === 0)) continue;
       readTotals(values, operation, device, own);
       durations.push({ labels: { operation, device }, counts: own.counts, sumSeconds: own.totalMs / 1000 });
     }

@@ -44,6 +44,7 @@ const SPANS: { readonly [Name in keyof TracingContexts]: SpanKind<TracingContext
         attributes['gearshift.upload_ms'] = phases.uploadMs;
         attributes['gearshift.kernel_ms'] = phases.kernelMs;
         attributes['gearshift.download_ms'] = phases.downloadMs;
+        if (phases.networkMs !== undefined) attributes['gearshift.network_ms'] = phases.networkMs;
       }
       return { attributes, error: outcome === 'success' ? undefined : outcome };
     },

@@ -1,48 +1,44 @@
-import type { MetricsSnapshot } from '@gearshift/contracts';
-import type { DeviceSummary } from './device-summary.js';
-import { FIGURES as ALL_FIGURES } from './layout.js';
+import type { DeviceMetrics, MetricsSnapshot } from '@gearshift/contracts';
+import { NO_DEVICE_METRICS } from './device-metrics.js';
 
-/** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
-const FIGURES = ALL_FIGURES;
+/** The figures of a snapshot that belong to no device. */
+interface CommonMetrics {
+  readonly fallbackCount: number;
+  readonly version: number;
+  readonly staleWriters: number;
+}
 
-/** The snapshot that two figures and what they say about the devices add up to. */
+/** A snapshot that consists of the metrics of each device, and of the figures that belong to none. */
 export function buildSnapshot(
-  others: Float64Array,
-  own: Float64Array,
-  cpu: DeviceSummary,
-  gpu: DeviceSummary,
-  staleWriters: number,
+  devices: Readonly<Record<string, DeviceMetrics>>,
+  { fallbackCount, version, staleWriters }: CommonMetrics,
 ): MetricsSnapshot {
-  const outcomeCount = others[FIGURES.outcomeCount] + own[FIGURES.outcomeCount];
-  const outcomeSuccesses = others[FIGURES.outcomeSuccesses] + own[FIGURES.outcomeSuccesses];
-  const cpuLastSampleAtMs = Math.max(others[FIGURES.cpu.lastAtMs], own[FIGURES.cpu.lastAtMs]);
-  const gpuLastSampleAtMs = Math.max(others[FIGURES.gpu.lastAtMs], own[FIGURES.gpu.lastAtMs]);
-  const gpuFailureCount = others[FIGURES.gpu.failures] + own[FIGURES.gpu.failures];
-  const gpuAttemptCount = gpu.count + gpuFailureCount;
+  const { cpu = NO_DEVICE_METRICS, gpu = NO_DEVICE_METRICS } = devices;
   return Object.freeze({
     cpuAvgMs: cpu.avgMs,
     gpuAvgMs: gpu.avgMs,
-    // A mean of 0 is no data, or too fast for the clock: either way nothing can be said.
+    // A mean of 0 is no data, or too fast for the clock: either way the speedup is unknown.
     speedup: gpu.avgMs > 0 ? cpu.avgMs / gpu.avgMs : 0,
-    successRate: outcomeCount > 0 ? outcomeSuccesses / outcomeCount : 1,
-    oomCount: others[FIGURES.outOfMemory] + own[FIGURES.outOfMemory],
+    successRate: gpu.successRate,
+    oomCount: gpu.oomCount,
     cpuCount: cpu.count,
     cpuWindowCount: cpu.windowCount,
-    cpuP50Ms: cpu.percentilesMs[0],
-    cpuP95Ms: cpu.percentilesMs[1],
-    cpuP99Ms: cpu.percentilesMs[2],
-    cpuLastSampleAtMs: cpu.count > 0 ? cpuLastSampleAtMs : null,
-    cpuFailureCount: others[FIGURES.cpu.failures] + own[FIGURES.cpu.failures],
+    cpuP50Ms: cpu.p50Ms,
+    cpuP95Ms: cpu.p95Ms,
+    cpuP99Ms: cpu.p99Ms,
+    cpuLastSampleAtMs: cpu.lastSampleAtMs,
+    cpuFailureCount: cpu.failureCount,
     gpuCount: gpu.count,
     gpuWindowCount: gpu.windowCount,
-    gpuP50Ms: gpu.percentilesMs[0],
-    gpuP95Ms: gpu.percentilesMs[1],
-    gpuP99Ms: gpu.percentilesMs[2],
-    gpuLastSampleAtMs: gpu.count > 0 ? gpuLastSampleAtMs : null,
-    gpuFailureCount,
-    lifetimeSuccessRate: gpuAttemptCount > 0 ? gpu.count / gpuAttemptCount : 1,
-    fallbackCount: others[FIGURES.fallbacks] + own[FIGURES.fallbacks],
-    version: others[FIGURES.records] + own[FIGURES.records],
+    gpuP50Ms: gpu.p50Ms,
+    gpuP95Ms: gpu.p95Ms,
+    gpuP99Ms: gpu.p99Ms,
+    gpuLastSampleAtMs: gpu.lastSampleAtMs,
+    gpuFailureCount: gpu.failureCount,
+    lifetimeSuccessRate: gpu.lifetimeSuccessRate,
+    fallbackCount,
+    devices,
+    version,
     staleWriters,
   });
 }

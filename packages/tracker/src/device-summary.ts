@@ -1,41 +1,75 @@
-import { DEVICE as DEVICE_FIGURES, type DeviceFigures } from './layout.js';
+import type { DeviceMetrics } from '@gearshift/contracts';
+import { NO_DEVICE_METRICS } from './device-metrics.js';
+import { DEVICE as DEVICE_FIELDS, type DeviceFigures } from './figures-layout.js';
 import { percentilesMs } from './log-buckets.js';
 
-/** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
-const DEVICE = DEVICE_FIGURES;
+/** A constant to the compiler; an import is looked up again at each use. */
+const DEVICE = DEVICE_FIELDS;
 
 const SHARES = [0.5, 0.95, 0.99] as const;
 
-/** What the latencies of one device add up to. What does not change from snapshot to snapshot is not computed again. */
+/** The metrics of one device, computed again only when something about it has changed. */
 export class DeviceSummary {
-  count = 0;
-  windowCount = 0;
-  avgMs = 0;
-  /** In the order of `SHARES`. */
-  readonly percentilesMs = new Float64Array(SHARES.length);
   readonly #start: number;
   readonly #buckets: number;
+  readonly #percentilesMs = new Float64Array(SHARES.length);
+  #metrics = NO_DEVICE_METRICS;
+  #outcomeCount = 0;
 
   constructor({ start, buckets }: DeviceFigures) {
     this.#start = start;
     this.#buckets = buckets;
   }
 
+  get metrics(): DeviceMetrics {
+    return this.#metrics;
+  }
+
   /**
-   * Takes over the sum of two figures.
+   * Takes the sum of two figures; returns whether it differs from the one before.
    *
-   * Successes for life only grow. While their sum stands still nobody had a new sample, and then windows can only have
-   * ended: so if the sum of the windows' counts stands still too, nothing has changed in any of them.
+   * Successes and failures for life only grow. While their sums do not change no writer has a new attempt, and then windows
+   * can only have ended: if the counts of the windows do not change either, nothing has changed in any of them.
    */
-  update(others: Float64Array, own: Float64Array): void {
+  update(others: Float64Array, own: Float64Array): boolean {
     const start = this.#start;
     const count = others[start + DEVICE.count] + own[start + DEVICE.count];
+    const failureCount = others[start + DEVICE.failures] + own[start + DEVICE.failures];
     const windowCount = others[start + DEVICE.windowCount] + own[start + DEVICE.windowCount];
-    if (count === this.count && windowCount === this.windowCount) return;
-    this.count = count;
-    this.windowCount = windowCount;
+    const outcomeCount = others[start + DEVICE.outcomeCount] + own[start + DEVICE.outcomeCount];
+    const before = this.#metrics;
+    if (
+      count === before.count &&
+      failureCount === before.failureCount &&
+      windowCount === before.windowCount &&
+      outcomeCount === this.#outcomeCount
+    ) {
+      return false;
+    }
+    this.#outcomeCount = outcomeCount;
+    if (count !== before.count || windowCount !== before.windowCount) this.#updatePercentiles(others, own, windowCount);
     const windowSumNs = others[start + DEVICE.windowSumNs] + own[start + DEVICE.windowSumNs];
-    this.avgMs = windowCount > 0 ? windowSumNs / windowCount / 1e6 : 0;
+    const outcomeSuccesses = others[start + DEVICE.outcomeSuccesses] + own[start + DEVICE.outcomeSuccesses];
+    const lastAtMs = Math.max(others[start + DEVICE.lastAtMs], own[start + DEVICE.lastAtMs]);
+    const attemptCount = count + failureCount;
+    this.#metrics = Object.freeze({
+      count,
+      windowCount,
+      avgMs: windowCount > 0 ? windowSumNs / windowCount / 1e6 : 0,
+      p50Ms: this.#percentilesMs[0],
+      p95Ms: this.#percentilesMs[1],
+      p99Ms: this.#percentilesMs[2],
+      lastSampleAtMs: count > 0 ? lastAtMs : null,
+      failureCount,
+      oomCount: others[start + DEVICE.outOfMemory] + own[start + DEVICE.outOfMemory],
+      successRate: outcomeCount > 0 ? outcomeSuccesses / outcomeCount : 1,
+      lifetimeSuccessRate: attemptCount > 0 ? count / attemptCount : 1,
+    });
+    return true;
+  }
+
+  #updatePercentiles(others: Float64Array, own: Float64Array, windowCount: number): void {
+    const start = this.#start;
     let low = own[start + DEVICE.bucketLow] | 0;
     let end = own[start + DEVICE.bucketEnd] | 0;
     if (others[start + DEVICE.windowCount] > 0) {
@@ -45,6 +79,6 @@ export class DeviceSummary {
       if (isEmpty || othersLow < low) low = othersLow;
       if (isEmpty || othersEnd > end) end = othersEnd;
     }
-    percentilesMs(others, own, this.#buckets, low, end, windowCount, SHARES, this.percentilesMs);
+    percentilesMs(others, own, this.#buckets, low, end, windowCount, SHARES, this.#percentilesMs);
   }
 }

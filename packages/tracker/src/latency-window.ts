@@ -1,8 +1,8 @@
-import { DEVICE as DEVICE_FIGURES, type DeviceFigures } from './layout.js';
+import { DEVICE as DEVICE_FIELDS, DEVICE_LENGTH, type DeviceFigures } from './figures-layout.js';
 import { BUCKET_COUNT, bucketOf, DOUBLING_COUNT, doublingOf } from './log-buckets.js';
 
-/** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
-const DEVICE = DEVICE_FIGURES;
+/** A constant to the compiler; an import is looked up again at each use. */
+const DEVICE = DEVICE_FIELDS;
 
 /** As many as a writer records between two publications. */
 const MOST_UNSETTLED = 32;
@@ -11,18 +11,18 @@ const MOST_UNSETTLED = 32;
 const UPPER_HALF = new Int32Array(Float64Array.of(1).buffer)[0] === 0 ? 1 : 0;
 
 /**
- * The most recent latencies of one device: keeps their sum and their histogram in the writer's figures, so that nobody
- * ever scans the window. Whole nanoseconds add and subtract exactly; sums of milliseconds would drift.
+ * The most recent latencies of one device. It keeps their sum and their histogram in the writer's figures, so that the window
+ * is never scanned. Whole nanoseconds add and subtract exactly; sums of milliseconds would drift.
  *
- * New latencies are settled when somebody wants the figures, which for most is together with the next 31: one loop over
- * them keeps in registers what would go through memory for each.
+ * New latencies are settled when the figures are read, usually 32 at a time: one loop over them keeps in registers what
+ * would otherwise go through memory for each.
  */
 export class LatencyWindow {
-  /** The device's part of the writer's figures: `DEVICE` by index. */
+  /** The device's part of the writer's figures, indexed by `DEVICE`. */
   readonly #figures: Float64Array;
   readonly #buckets: Float64Array;
   readonly #doublings: Float64Array;
-  /** A ring of the window and of what may enter before what leaves is settled. */
+  /** A ring that holds the window, and what may enter before what leaves is settled. */
   readonly #latenciesNs: Float64Array;
   readonly #halves: Int32Array;
   readonly #windowSize: number;
@@ -32,7 +32,7 @@ export class LatencyWindow {
   #lastAtMs = 0;
 
   constructor(figures: Float64Array, at: DeviceFigures, windowSize: number) {
-    this.#figures = figures.subarray(at.start, at.start + Object.keys(DEVICE).length);
+    this.#figures = figures.subarray(at.start, at.start + DEVICE_LENGTH);
     this.#buckets = figures.subarray(at.buckets, at.buckets + BUCKET_COUNT);
     this.#doublings = figures.subarray(at.doublings, at.doublings + DOUBLING_COUNT);
     this.#windowSize = windowSize;
@@ -40,20 +40,21 @@ export class LatencyWindow {
     this.#halves = new Int32Array(this.#latenciesNs.buffer);
   }
 
-  add(latencyMs: number, atMs: number): void {
+  /** Returns whether `settle` has to be called before the next one. */
+  add(latencyMs: number, atMs: number): boolean {
     const latenciesNs = this.#latenciesNs;
     const next = this.#next;
     // Not `Math.round`, which branches on the fraction: the processor would guess wrong half the time.
     latenciesNs[next] = Math.floor(latencyMs * 1e6 + 0.5);
     this.#next = next + 1 === latenciesNs.length ? 0 : next + 1;
     this.#lastAtMs = atMs;
-    if (++this.#unsettled === MOST_UNSETTLED) this.settle();
+    return ++this.#unsettled === MOST_UNSETTLED;
   }
 
-  /** Brings the figures up to date. */
-  settle(): void {
+  /** Brings the figures up to date; returns how many latencies were added since the last time. */
+  settle(): number {
     const entering = this.#unsettled;
-    if (entering === 0) return;
+    if (entering === 0) return 0;
     const figures = this.#figures;
     // To whole numbers of the processor: loops that count with floating-point ones take twice as long.
     const before = figures[DEVICE.windowCount] | 0;
@@ -66,9 +67,10 @@ export class LatencyWindow {
     this.#tally(this.#back(entering + before), leaving, -1);
     this.#trimBuckets();
     this.#unsettled = 0;
+    return entering;
   }
 
-  /** Adds latencies of the ring to the sum and the histogram, or takes them off again. */
+  /** Adds latencies of the ring to the sum and the histogram, or subtracts them again. */
   #tally(first: number, count: number, weight: 1 | -1): void {
     const figures = this.#figures;
     const buckets = this.#buckets;
@@ -92,7 +94,7 @@ export class LatencyWindow {
     figures[DEVICE.bucketEnd] = end;
   }
 
-  /** Of what enters: nothing is ever taken off again. */
+  /** Adds what enters to the totals for life, from which nothing is ever subtracted. */
   #tallyForLife(first: number, count: number): void {
     const figures = this.#figures;
     const doublings = this.#doublings;
@@ -117,7 +119,7 @@ export class LatencyWindow {
     figures[DEVICE.doublingEnd] = end;
   }
 
-  /** Takes empty buckets off both ends of the range: publications and snapshots cost by its length. */
+  /** Removes empty buckets from both ends of the range: the cost of publications and snapshots grows with its length. */
   #trimBuckets(): void {
     const figures = this.#figures;
     const buckets = this.#buckets;
@@ -129,7 +131,7 @@ export class LatencyWindow {
     figures[DEVICE.bucketEnd] = end;
   }
 
-  /** The place in the ring so many before the next one. */
+  /** The place in the ring that is `count` before the next one. */
   #back(count: number): number {
     const at = this.#next - count;
     return at < 0 ? at + this.#latenciesNs.length : at;

@@ -1,31 +1,30 @@
-import { DEVICE as DEVICE_FIGURES, FIGURES as ALL_FIGURES, type DeviceFigures } from './layout.js';
+import { COMMON as COMMON_FIELDS, DEVICE as DEVICE_FIELDS, type DeviceFigures } from './figures-layout.js';
 
-/** Constants to the compiler, unlike what is imported, which is looked up again at each use. */
-const DEVICE = DEVICE_FIGURES;
-const FIGURES = ALL_FIGURES;
+/** Constants to the compiler; an import is looked up again at each use. */
+const COMMON = COMMON_FIELDS;
+const DEVICE = DEVICE_FIELDS;
 
 /**
- * In a total, what one writer contributed before is replaced by what it contributes now: one that moved costs the same
- * however many others there are. Whole numbers, so nothing is lost by taking away what was added.
+ * Replaces, in a total, what one writer contributed before by what it contributes now: a change of one writer costs the same
+ * however many others there are. All are whole numbers, so subtracting what was added leaves no error.
  *
  * @param total its buckets are zero outside their range; the range may be too wide (see `trimBuckets`).
  */
-export function replaceFigures(total: Float64Array, before: Float64Array, now: Float64Array): void {
-  replace(total, before, now, FIGURES.records);
-  replace(total, before, now, FIGURES.outcomeCount);
-  replace(total, before, now, FIGURES.outcomeSuccesses);
-  replace(total, before, now, FIGURES.outOfMemory);
-  replace(total, before, now, FIGURES.fallbacks);
-  replaceDevice(total, before, now, FIGURES.cpu);
-  replaceDevice(total, before, now, FIGURES.gpu);
+export function replaceFigures(
+  total: Float64Array,
+  before: Float64Array,
+  now: Float64Array,
+  devices: readonly DeviceFigures[],
+): void {
+  replace(total, before, now, COMMON.records);
+  replace(total, before, now, COMMON.fallbacks);
+  for (const device of devices) {
+    // A device that never recorded anything is all zeros, and stays so in most trackers.
+    if (isUsed(now, device) || isUsed(before, device)) replaceDevice(total, before, now, device);
+  }
 }
 
-/** Makes a total of nothing. */
-export function clearFigures(total: Float64Array): void {
-  total.fill(0);
-}
-
-/** Takes empty buckets off both ends of a device's range, which elsewhere only ever grows. */
+/** Removes empty buckets from both ends of a device's range, which only ever grows elsewhere. */
 export function trimBuckets(figures: Float64Array, { start, buckets }: DeviceFigures): void {
   let low = figures[start + DEVICE.bucketLow] | 0;
   let end = figures[start + DEVICE.bucketEnd] | 0;
@@ -33,6 +32,23 @@ export function trimBuckets(figures: Float64Array, { start, buckets }: DeviceFig
   while (low < end && figures[buckets + end - 1] === 0) end--;
   figures[start + DEVICE.bucketLow] = low;
   figures[start + DEVICE.bucketEnd] = end;
+}
+
+/** Adds the doublings of one device, or subtracts them; the range of the total never gets narrower. */
+export function addDoublings(
+  total: Float64Array,
+  figures: Float64Array,
+  { start, doublings }: DeviceFigures,
+  weight: 1 | -1,
+): void {
+  const low = figures[start + DEVICE.doublingLow] | 0;
+  const end = figures[start + DEVICE.doublingEnd] | 0;
+  for (let i = doublings + low; i < doublings + end; i++) total[i] += weight * figures[i];
+  if (low < end) widen(total, start + DEVICE.doublingLow, start + DEVICE.doublingEnd, low, end);
+}
+
+function isUsed(figures: Float64Array, { start }: DeviceFigures): boolean {
+  return figures[start + DEVICE.count] + figures[start + DEVICE.failures] > 0;
 }
 
 function replace(total: Float64Array, before: Float64Array, now: Float64Array, at: number): void {
@@ -45,8 +61,11 @@ function replaceDevice(total: Float64Array, before: Float64Array, now: Float64Ar
   replace(total, before, now, start + DEVICE.windowCount);
   replace(total, before, now, start + DEVICE.count);
   replace(total, before, now, start + DEVICE.failures);
+  replace(total, before, now, start + DEVICE.outOfMemory);
   replace(total, before, now, start + DEVICE.totalNs);
   replace(total, before, now, start + DEVICE.lostNs);
+  replace(total, before, now, start + DEVICE.outcomeCount);
+  replace(total, before, now, start + DEVICE.outcomeSuccesses);
   // Time does not go back, so the latest of all is never the one that is replaced.
   const lastAtMs = now[start + DEVICE.lastAtMs];
   if (lastAtMs > total[start + DEVICE.lastAtMs]) total[start + DEVICE.lastAtMs] = lastAtMs;
@@ -60,15 +79,6 @@ function replaceDevice(total: Float64Array, before: Float64Array, now: Float64Ar
 
   addDoublings(total, before, device, -1);
   addDoublings(total, now, device, 1);
-}
-
-/** Adds what one device's latencies were for life, or takes it off; a range never gets narrower. */
-export function addDoublings(total: Float64Array, figures: Float64Array, device: DeviceFigures, weight: 1 | -1): void {
-  const { doublings, doublingLow, doublingEnd } = device;
-  const low = figures[doublingLow] | 0;
-  const end = figures[doublingEnd] | 0;
-  for (let i = doublings + low; i < doublings + end; i++) total[i] += weight * figures[i];
-  if (low < end) widen(total, doublingLow, doublingEnd, low, end);
 }
 
 function widen(total: Float64Array, lowField: number, endField: number, low: number, end: number): void {

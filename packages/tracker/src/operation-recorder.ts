@@ -1,37 +1,33 @@
-import { LatencyWindow } from './latency-window.js';
-import { FIGURE_COUNT, FIGURES as ALL_FIGURES } from './layout.js';
+import { DeviceRecorder } from './device-recorder.js';
+import { COMMON as COMMON_FIELDS, DEVICE, type FiguresLayout } from './figures-layout.js';
 import { addDoublings } from './merge-figures.js';
-import { OutcomeWindow } from './outcome-window.js';
 
-/** Constant to the compiler, unlike what is imported, which is looked up again at each use. */
-const FIGURES = ALL_FIGURES;
+/** A constant to the compiler; an import is looked up again at each use. */
+const COMMON = COMMON_FIELDS;
 
-const LIFELONG: readonly number[] = [
-  FIGURES.records,
-  FIGURES.outOfMemory,
-  FIGURES.fallbacks,
-  FIGURES.cpu.count,
-  FIGURES.cpu.failures,
-  FIGURES.cpu.totalNs,
-  FIGURES.cpu.lostNs,
-  FIGURES.gpu.count,
-  FIGURES.gpu.failures,
-  FIGURES.gpu.totalNs,
-  FIGURES.gpu.lostNs,
+const LIFELONG_COMMON: readonly number[] = [COMMON.records, COMMON.fallbacks];
+const LIFELONG_OF_DEVICE: readonly number[] = [
+  DEVICE.count,
+  DEVICE.failures,
+  DEVICE.outOfMemory,
+  DEVICE.totalNs,
+  DEVICE.lostNs,
 ];
 
-/** What one writer knows about one operation: its figures, and the windows that they are the sums of. */
+/** What one writer records about one operation: its figures, and the windows that they summarize. */
 export class OperationRecorder {
-  readonly #figures = new Float64Array(FIGURE_COUNT);
-  readonly #cpu: LatencyWindow;
-  readonly #gpu: LatencyWindow;
-  readonly #gpuOutcomes: OutcomeWindow;
+  readonly #layout: FiguresLayout;
+  readonly #windowSize: number;
+  readonly #figures: Float64Array<ArrayBuffer>;
+  /** By the index of the device; made when it records first, as a window takes memory. */
+  readonly #devices: (DeviceRecorder | undefined)[];
   #records = 0;
 
-  constructor(windowSize: number) {
-    this.#cpu = new LatencyWindow(this.#figures, FIGURES.cpu, windowSize);
-    this.#gpu = new LatencyWindow(this.#figures, FIGURES.gpu, windowSize);
-    this.#gpuOutcomes = new OutcomeWindow(windowSize);
+  constructor(layout: FiguresLayout, windowSize: number) {
+    this.#layout = layout;
+    this.#windowSize = windowSize;
+    this.#figures = new Float64Array(layout.length);
+    this.#devices = layout.devices.map(() => undefined);
   }
 
   /** Facts recorded so far. */
@@ -39,65 +35,51 @@ export class OperationRecorder {
     return this.#records;
   }
 
-  /** In the order of `FIGURES`, as of now; always the same array. */
+  /** In the order of the layout, as of now; always the same array. */
   readFigures(): Float64Array<ArrayBuffer> {
     const figures = this.#figures;
-    if (figures[FIGURES.records] === this.#records) return figures;
-    figures[FIGURES.records] = this.#records;
-    figures[FIGURES.outcomeCount] = this.#gpuOutcomes.count;
-    figures[FIGURES.outcomeSuccesses] = this.#gpuOutcomes.successes;
-    this.#cpu.settle();
-    this.#gpu.settle();
+    if (figures[COMMON.records] === this.#records) return figures;
+    figures[COMMON.records] = this.#records;
+    for (const device of this.#devices) device?.settle();
     return figures;
   }
 
   /**
-   * Takes over what the slot's owner of before published: what it counted for life goes on from there. Its window ends
-   * with it, as its samples are not known one by one.
+   * Takes over what the previous owner of the slot published: what it counted for life goes on from there. Its window ends,
+   * because its samples are not known one by one.
    */
   inherit(inherited: Float64Array): void {
     const figures = this.readFigures();
-    for (const counter of LIFELONG) figures[counter] += inherited[counter];
-    for (const device of [FIGURES.cpu, FIGURES.gpu]) {
-      const { lastAtMs } = device;
+    for (const field of LIFELONG_COMMON) figures[field] += inherited[field];
+    for (const device of this.#layout.devices) {
+      for (const field of LIFELONG_OF_DEVICE) figures[device.start + field] += inherited[device.start + field];
+      const lastAtMs = device.start + DEVICE.lastAtMs;
       figures[lastAtMs] = Math.max(figures[lastAtMs], inherited[lastAtMs]);
       addDoublings(figures, inherited, device, 1);
     }
-    this.#records = figures[FIGURES.records];
+    this.#records = figures[COMMON.records];
   }
 
-  cpuSuccess(latencyMs: number, atMs: number): void {
-    this.#cpu.add(latencyMs, atMs);
+  /** @param device the index of its name. */
+  success(device: number, latencyMs: number, atMs: number): void {
+    (this.#devices[device] ?? this.#addDevice(device)).success(latencyMs, atMs);
     this.#records++;
   }
 
-  /** @param latencyMs what the attempt took; 0 where that is not known. */
-  cpuFailure(latencyMs: number): void {
-    this.#figures[FIGURES.cpu.failures]++;
-    this.#figures[FIGURES.cpu.lostNs] += Math.round(latencyMs * 1e6);
+  /** @param latencyMs what the attempt took; 0 if that is not known. */
+  failure(device: number, latencyMs: number, isOutOfMemory: boolean): void {
+    (this.#devices[device] ?? this.#addDevice(device)).failure(latencyMs, isOutOfMemory);
     this.#records++;
-  }
-
-  gpuSuccess(latencyMs: number, atMs: number): void {
-    this.#gpu.add(latencyMs, atMs);
-    this.#gpuOutcomes.add(1);
-    this.#records++;
-  }
-
-  gpuFailure(latencyMs: number): void {
-    this.#figures[FIGURES.gpu.failures]++;
-    this.#figures[FIGURES.gpu.lostNs] += Math.round(latencyMs * 1e6);
-    this.#gpuOutcomes.add(0);
-    this.#records++;
-  }
-
-  gpuOutOfMemory(latencyMs: number): void {
-    this.#figures[FIGURES.outOfMemory]++;
-    this.gpuFailure(latencyMs);
   }
 
   fallback(): void {
-    this.#figures[FIGURES.fallbacks]++;
+    this.#figures[COMMON.fallbacks]++;
     this.#records++;
+  }
+
+  #addDevice(device: number): DeviceRecorder {
+    const recorder = new DeviceRecorder(this.#figures, this.#layout.devices[device], this.#windowSize);
+    this.#devices[device] = recorder;
+    return recorder;
   }
 }

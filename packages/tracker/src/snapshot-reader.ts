@@ -1,131 +1,122 @@
-import type { MetricsSnapshot } from '@gearshift/contracts';
+import type { DeviceMetrics, MetricsSnapshot } from '@gearshift/contracts';
 import { buildSnapshot } from './build-snapshot.js';
 import { DeviceSummary } from './device-summary.js';
-import { FIGURE_COUNT, FIGURES, FIGURES_SHAPE, type MemoryLayout } from './layout.js';
-import { clearFigures, replaceFigures, trimBuckets } from './merge-figures.js';
-import { NO_METRICS } from './no-metrics.js';
+import { COMMON as COMMON_FIELDS, type FiguresLayout } from './figures-layout.js';
 import type { OperationRecorder } from './operation-recorder.js';
 import { buildTotals, type OperationTotals } from './operation-totals.js';
-import { readBlock, type Block } from './protocol/publication.js';
-import type { SharedMemory } from './protocol/shared-memory.js';
+import type { OtherWriters } from './other-writers.js';
+import { TRACKER_DEFAULTS } from './tracker-options.js';
 
-/** One slot as it was last read. A slot that never published has sequence 0 and counts nothing. */
-interface SeenBlock {
-  readonly block: Block;
-  sequence: number;
-  figures: Float64Array<ArrayBuffer>;
-}
+/** A constant to the compiler; an import is looked up again at each use. */
+const COMMON = COMMON_FIELDS;
 
-const NOTHING = new Float64Array(FIGURE_COUNT);
+/** Not a number of records: there may be something to read although no count has changed. */
+const LOOK_AGAIN = -1;
 
 /**
  * Answers with snapshots of one operation: what this thread recorded, published or not, and what the others published.
- * While nobody recorded or published, one look at shared memory tells so, and the snapshot of before is the answer: it is
- * frozen, so nobody can tell it from a new one. Else only blocks whose sequence moved are read again.
+ * While nothing was recorded or published, one load from shared memory shows it, and the answer is the previous snapshot:
+ * it is frozen, so it cannot be told from a new one. Otherwise only blocks that have changed are read again.
  */
 export class SnapshotReader {
-  readonly #memory: SharedMemory;
-  readonly #layout: MemoryLayout;
-  readonly #operation: number;
-  readonly #newsCell: number;
-  readonly #seen: SeenBlock[] = [];
-  #ownSlot: number | undefined;
+  readonly #layout: FiguresLayout;
+  readonly #names: readonly string[];
+  readonly #hasDefaultDevices: boolean;
+  readonly #summaries: readonly DeviceSummary[];
+  readonly #nothing: Float64Array;
   #own: OperationRecorder;
-  /** The snapshot of before, and the counts of publications and of own records that it was built at. */
-  #snapshot = NO_METRICS;
+  #others: OtherWriters | undefined;
+  /** The previous snapshot and its devices, and the counts of publications and of own records when it was built. */
+  #snapshot: MetricsSnapshot;
+  #devices: Readonly<Record<string, DeviceMetrics>>;
   #news = 0;
   #records = 0;
-  /** Where the next block is copied to; it changes places with the block's figures when that succeeds. */
-  #spare = new Float64Array(FIGURE_COUNT);
-  /** The sum of what was read of all others. */
-  readonly #others = new Float64Array(FIGURE_COUNT);
-  readonly #cpu = new DeviceSummary(FIGURES.cpu);
-  readonly #gpu = new DeviceSummary(FIGURES.gpu);
 
-  /** @param own what this thread records. */
-  constructor(memory: SharedMemory, layout: MemoryLayout, operation: number, own: OperationRecorder) {
-    this.#memory = memory;
+  /**
+   * @param names of the devices, in the order of the layout.
+   * @param own what this thread records.
+   * @param nothing figures that are all zeros.
+   */
+  constructor(layout: FiguresLayout, names: readonly string[], own: OperationRecorder, nothing: Float64Array) {
     this.#layout = layout;
-    this.#operation = operation;
-    this.#newsCell = layout.newsCell(operation);
+    this.#names = names;
+    this.#hasDefaultDevices = areDefault(names);
+    this.#summaries = layout.devices.map((device) => new DeviceSummary(device));
     this.#own = own;
+    this.#nothing = nothing;
+    this.#devices = this.#collectDevices();
+    this.#snapshot = buildSnapshot(this.#devices, { fallbackCount: 0, version: 0, staleWriters: 0 });
   }
 
-  /** From now on `own` is what this thread records, and stands for what is published in `slot`, if any. */
+  /** From now on there are others. What they have published already shows in their count of publications. */
+  join(others: OtherWriters): void {
+    this.#others = others;
+  }
+
+  /** From now on this thread records into `own`, which replaces what is published in `slot`, if there is one. */
   follow(own: OperationRecorder, slot: number | undefined): void {
     this.#own = own;
-    this.#ownSlot = slot;
     this.#records = LOOK_AGAIN;
-    clearFigures(this.#others);
-    for (const [other, { figures }] of this.#seen.entries()) {
-      if (other !== slot) replaceFigures(this.#others, NOTHING, figures);
-    }
+    this.#others?.exclude(slot);
   }
 
-  /** @param news how many publications there were before one of this thread: it says nothing new to this thread. */
+  /** @param news how many publications there were before one of this thread, which is not new to this thread. */
   expectOwn(news: number): void {
     if (news === this.#news) this.#news = (news + 1) | 0;
   }
 
   read(): MetricsSnapshot {
     // First: what is published while the blocks are read must be news the next time.
-    const news = this.#memory.load(this.#newsCell);
+    const news = this.#others === undefined ? 0 : this.#others.news;
     const { records } = this.#own;
     if (news === this.#news && records === this.#records) return this.#snapshot;
     return this.#readAgain(news, records);
   }
 
-  /** What was counted for life, as of the same instant as `read()` would say. */
+  /** What was counted for life, as of the same instant as `read()`. */
   readTotals(): OperationTotals {
     this.read();
-    return buildTotals(this.#others, this.#own.readFigures());
+    return buildTotals(this.#names, this.#layout, this.#others?.total ?? this.#nothing, this.#own.readFigures());
   }
 
   #readAgain(news: number, records: number): MetricsSnapshot {
-    const staleWriters = news === this.#news && this.#records !== LOOK_AGAIN ? 0 : this.#readMoved();
+    const staleWriters = this.#readOthers(news);
     this.#news = news;
     this.#records = staleWriters > 0 ? LOOK_AGAIN : records;
+    const others = this.#others?.total ?? this.#nothing;
     const own = this.#own.readFigures();
-    this.#cpu.update(this.#others, own);
-    this.#gpu.update(this.#others, own);
-    this.#snapshot = buildSnapshot(this.#others, own, this.#cpu, this.#gpu, staleWriters);
+    let isChanged = false;
+    for (const summary of this.#summaries) isChanged = summary.update(others, own) || isChanged;
+    if (isChanged) this.#devices = this.#collectDevices();
+    this.#snapshot = buildSnapshot(this.#devices, {
+      fallbackCount: others[COMMON.fallbacks] + own[COMMON.fallbacks],
+      version: others[COMMON.records] + own[COMMON.records],
+      staleWriters,
+    });
     return this.#snapshot;
   }
 
-  /** Reads the blocks that moved; returns how many could not be read. */
-  #readMoved(): number {
-    const memory = this.#memory;
-    const seen = this.#seen;
-    this.#lookAtSlots(memory.load(this.#layout.ownership.highWaterCell));
-    let stale = 0;
-    for (let slot = 0; slot < seen.length; slot++) {
-      const other = seen[slot];
-      if (slot === this.#ownSlot || memory.load(other.block.sequenceCell) === other.sequence) continue;
-      if (!this.#readBlock(other)) stale++;
-    }
-    trimBuckets(this.#others, FIGURES.cpu);
-    trimBuckets(this.#others, FIGURES.gpu);
-    return stale;
+  /** Returns how many others could not be read. */
+  #readOthers(news: number): number {
+    if (this.#others === undefined || (news === this.#news && this.#records !== LOOK_AGAIN)) return 0;
+    return this.#others.readChanged();
   }
 
-  #lookAtSlots(slots: number): void {
-    for (let slot = this.#seen.length; slot < slots; slot++) {
-      const block = this.#layout.block(slot, this.#operation);
-      this.#seen.push({ block, sequence: 0, figures: new Float64Array(FIGURE_COUNT) });
+  #collectDevices(): Readonly<Record<string, DeviceMetrics>> {
+    const names = this.#names;
+    const summaries = this.#summaries;
+    if (this.#hasDefaultDevices) {
+      // Most trackers have these, and a literal is several times faster than adding one key after another.
+      const [cpu, gpu, remote] = summaries;
+      return Object.freeze({ cpu: cpu.metrics, gpu: gpu.metrics, remote: remote.metrics });
     }
-  }
-
-  #readBlock(seen: SeenBlock): boolean {
-    const figures = this.#spare;
-    const sequence = readBlock(this.#memory, FIGURES_SHAPE, seen.block, figures);
-    if (sequence === undefined) return false;
-    replaceFigures(this.#others, seen.figures, figures);
-    this.#spare = seen.figures;
-    seen.figures = figures;
-    seen.sequence = sequence;
-    return true;
+    const devices: Record<string, DeviceMetrics> = {};
+    for (let i = 0; i < names.length; i++) devices[names[i]] = summaries[i].metrics;
+    return Object.freeze(devices);
   }
 }
 
-/** No number of records: there may be something to read although the counts stand still. */
-const LOOK_AGAIN = -1;
+function areDefault(names: readonly string[]): boolean {
+  const { devices } = TRACKER_DEFAULTS;
+  return names.length === devices.length && devices.every((name, index) => names[index] === name);
+}

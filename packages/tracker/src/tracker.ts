@@ -1,16 +1,6 @@
-import type { AttemptReport, MetricsSnapshot, OperationName, SharedSums } from '@gearshift/contracts';
+import type { AttemptOutcome, MetricsSnapshot, OperationName, SharedSums } from '@gearshift/contracts';
 import type { OperationTotals } from './operation-totals.js';
-
-export interface TrackerOptions {
-  /** How many of the most recent samples of each kind, operation and writer the window holds, 1 to 65,536. Default 100. */
-  readonly windowSize?: number | undefined;
-  /** The operations that are tracked. Default: the ones Gearshift knows. */
-  readonly operations?: readonly OperationName[] | undefined;
-  /** How many trackers can publish at a time, this one included, 1 to 1,024. Default 64. */
-  readonly maxWriters?: number | undefined;
-  /** How many different names {@link Tracker.sums} has room for, 0 to 1,024. Default 48. */
-  readonly maxSums?: number | undefined;
-}
+import type { DeviceName } from './tracker-options.js';
 
 /**
  * What {@link attachTracker} needs to record into the same memory: plain data that may be posted to any thread of the
@@ -21,13 +11,35 @@ export interface TrackerHandle {
   readonly buffer: SharedArrayBuffer;
   readonly windowSize: number;
   readonly operations: readonly OperationName[];
+  readonly devices: readonly DeviceName[];
   readonly maxWriters: number;
   readonly maxSums: number;
   /** Where the tracker's clock is 0, on the process's monotonic clock. */
   readonly originMs: number;
 }
 
-/** As much of a `Worker` as is needed to learn that it ended. */
+/** One try of one operation on one device, as {@link Tracker.record} takes it. An `AttemptReport` is one. */
+export interface TrackedAttempt {
+  readonly operation: OperationName;
+  /** What ran it: one of the tracker's `devices`. */
+  readonly device: DeviceName;
+  /**
+   * `'aborted'` and `'invalid-input'` say nothing about the device, `'success'` is a success, and every other outcome is a
+   * failure of the device; `'out-of-memory'` is also counted as such.
+   */
+  readonly outcome: AttemptOutcome;
+  /** How long it took, whatever the outcome. */
+  readonly latencyMs: number;
+  /** It ran because an earlier attempt at the same work failed. Default false. */
+  readonly fallback?: boolean | undefined;
+  /**
+   * Id of the backend that ran it. The attempt is counted under this name, too, if it is one of the tracker's `devices` and
+   * none of Gearshift's kinds of device; then `device` need not be one.
+   */
+  readonly backend?: string | undefined;
+}
+
+/** The part of a `Worker` that is needed to notice its end. */
 export interface EndingWorker {
   readonly threadId: number;
   once(event: 'exit', listener: () => void): unknown;
@@ -38,32 +50,31 @@ export interface EndingWorker {
  * sees its own records at once and those of others when published: with their 32nd record or at the end of their turn of
  * the event loop, whichever comes first. What was published survives the thread.
  *
- * Every method that names an operation throws RangeError when it is not one of `operations`; recording throws TypeError
- * for a latency that is not a number, RangeError for one that is negative, not finite or above 10^9 ms.
+ * Every method that names an operation throws RangeError when it is not one of `operations`. Recording throws RangeError for a
+ * device that is not one of `devices` and for a latency that is negative, not finite or above 10^9 ms, and TypeError for a
+ * latency that is not a number.
  */
 export interface Tracker extends Disposable {
   readonly windowSize: number;
   readonly operations: readonly OperationName[];
+  readonly devices: readonly DeviceName[];
 
-  /** An attempt of the CPU succeeded after `latencyMs`. */
+  /** Records one attempt under its device, and as a fallback if it was one. */
+  record(attempt: TrackedAttempt): void;
+  /** An attempt on `'cpu'` succeeded after `latencyMs`. */
   recordCpuLatency(operation: OperationName, latencyMs: number): void;
-  /** An attempt of the GPU succeeded after `latencyMs`. */
+  /** An attempt on `'gpu'` succeeded after `latencyMs`. */
   recordGpuSuccess(operation: OperationName, latencyMs: number): void;
-  /** An attempt of the GPU failed, other than by running out of memory. */
+  /** An attempt on `'gpu'` failed, but not for lack of memory. */
   recordGpuFailure(operation: OperationName): void;
-  /** An attempt of the GPU failed by running out of memory: counted as a failure, and as such. */
+  /** An attempt on `'gpu'` failed for lack of memory: counted as a failure, and as running out of memory. */
   recordOutOfMemory(operation: OperationName): void;
   /** An attempt runs because an earlier one failed. */
   recordFallback(operation: OperationName): void;
-  /**
-   * One attempt, under the device that ran it, and as a fallback if it was one. `'aborted'` and `'invalid-input'` say
-   * nothing about the device; every other outcome but `'success'` is a failure of it.
-   */
-  record(attempt: AttemptReport): void;
 
   /** Everything known about the operation, in one frozen plain object; each writer's figures are from one instant. */
   snapshot(operation: OperationName): MetricsSnapshot;
-  /** What was counted for life: histograms and sums for monitoring, of which nothing is needed to decide. */
+  /** What was counted for life: histograms and sums for monitoring. */
   totals(operation: OperationName): OperationTotals;
   /** `snapshot(operation).speedup` */
   gpuSpeedup(operation: OperationName): number;
@@ -75,37 +86,42 @@ export interface Tracker extends Disposable {
   averageGpuLatency(operation: OperationName): number;
 
   /**
-   * Numbers under a name that all threads add to, for whoever learns from what every thread measured. Each name takes one
+   * Numbers under a name that all threads add to, for code that learns from what every thread measured. Each name takes one
    * of `maxSums` places for good; the same call gives the same object.
    *
    * @returns undefined when all places are taken by other names.
    */
   sums(name: string): SharedSums | undefined;
 
-  /** The clock of `cpuLastSampleAtMs` and `gpuLastSampleAtMs`: monotonic, the same in every thread, 0 at the creation. */
+  /** The clock of `lastSampleAtMs`: monotonic, the same in every thread, 0 at the creation. */
   nowMs(): number;
   /**
-   * Publishes what this thread recorded, at once. The first publication takes one of the `maxWriters` slots, so who only
-   * reads needs none.
+   * Publishes what this thread recorded, at once. The first publication takes one of the `maxWriters` slots; a tracker that
+   * only reads needs none. While the tracker is not shared there is nothing to do, and the answer is true.
    *
    * @returns false when no slot is free: the records stay with this thread, for a later record or `flush()` to publish.
    */
   flush(): boolean;
 
-  /** What another thread needs to record into the same memory; see {@link TrackerHandle}. */
+  /**
+   * What another thread needs to record into the same memory; see {@link TrackerHandle}. The first call allocates that
+   * memory and publishes what was recorded so far.
+   *
+   * @throws RangeError when the memory cannot be allocated; the tracker goes on as before.
+   */
   share(): TrackerHandle;
   /**
    * Gives back the slots of a thread that has ended; what it published stays. Call it after the worker's `'exit'` event and
-   * never before: a slot with two writers is torn. Returns the number of slots.
+   * never before: a slot with two writers is corrupted. Returns the number of slots.
    *
    * @param threadId as `worker.threadId` said while the worker ran (afterwards it says -1).
    */
   release(threadId: number): number;
-  /** Does so when the worker's `'exit'` event comes. RangeError when it has ended already. */
+  /** Calls {@link release} on the worker's `'exit'` event. RangeError when it has ended already. */
   releaseOnExit(worker: EndingWorker): void;
-  /** Publishes, and gives this tracker's slot back. It goes on answering, and takes a slot again if it records again. */
+  /**
+   * Publishes, and gives this tracker's slot back. The tracker can still be used, and takes a slot again if it records again.
+   * A tracker that is not shared has no slot: nothing happens.
+   */
   close(): void;
 }
-
-/** Defaults of {@link TrackerOptions}. */
-export const TRACKER_DEFAULTS = { windowSize: 100, maxWriters: 64, maxSums: 48 } as const;

@@ -1,4 +1,4 @@
-/** The latest entries, at most so many. */
+/** The latest entries, at most a fixed number of them. */
 class Latest {
   readonly #size: number;
   #entries: number[] = [];
@@ -22,23 +22,51 @@ class Latest {
   }
 }
 
+/** What a writer recorded about one operation on one device, sample by sample. */
+export class DeviceAccount {
+  readonly latenciesMs: Latest;
+  readonly outcomes: Latest;
+  count = 0;
+  failureCount = 0;
+  oomCount = 0;
+
+  constructor(windowSize: number, windows?: DeviceAccount) {
+    this.latenciesMs = windows?.latenciesMs.copy() ?? new Latest(windowSize);
+    this.outcomes = windows?.outcomes.copy() ?? new Latest(windowSize);
+  }
+
+  success(latencyMs: number): void {
+    // The tracker keeps whole nanoseconds.
+    this.latenciesMs.add(Math.round(latencyMs * 1e6) / 1e6);
+    this.outcomes.add(1);
+    this.count++;
+  }
+
+  failure(isOutOfMemory: boolean): void {
+    this.outcomes.add(0);
+    this.failureCount++;
+    if (isOutOfMemory) this.oomCount++;
+  }
+
+  addLifelong(other: DeviceAccount): void {
+    this.count += other.count;
+    this.failureCount += other.failureCount;
+    this.oomCount += other.oomCount;
+  }
+}
+
+export const ACCOUNT_DEVICES = ['cpu', 'gpu', 'remote'] as const;
+export type AccountDevice = (typeof ACCOUNT_DEVICES)[number];
+
 /** What a writer recorded about one operation, sample by sample: the slow and obvious way, to compare the tracker with. */
 export class Account {
-  readonly cpu: Latest;
-  readonly gpu: Latest;
-  readonly outcomes: Latest;
-  cpuCount = 0;
-  cpuFailureCount = 0;
-  gpuCount = 0;
-  gpuFailureCount = 0;
-  oomCount = 0;
+  readonly devices: Readonly<Record<AccountDevice, DeviceAccount>>;
   fallbackCount = 0;
   version = 0;
 
   constructor(windowSize: number, windows?: Account) {
-    this.cpu = windows?.cpu.copy() ?? new Latest(windowSize);
-    this.gpu = windows?.gpu.copy() ?? new Latest(windowSize);
-    this.outcomes = windows?.outcomes.copy() ?? new Latest(windowSize);
+    const device = (name: AccountDevice) => new DeviceAccount(windowSize, windows?.devices[name]);
+    this.devices = { cpu: device('cpu'), gpu: device('gpu'), remote: device('remote') };
   }
 
   copy(): Account {
@@ -48,11 +76,7 @@ export class Account {
   }
 
   addLifelong(other: Account): void {
-    this.cpuCount += other.cpuCount;
-    this.cpuFailureCount += other.cpuFailureCount;
-    this.gpuCount += other.gpuCount;
-    this.gpuFailureCount += other.gpuFailureCount;
-    this.oomCount += other.oomCount;
+    for (const name of ACCOUNT_DEVICES) this.devices[name].addLifelong(other.devices[name]);
     this.fallbackCount += other.fallbackCount;
     this.version += other.version;
   }
@@ -60,33 +84,52 @@ export class Account {
 
 /** The fields of a snapshot that are exact. */
 export function summarize(accounts: readonly Account[]) {
+  const cpu = summarizeDevice(accounts, 'cpu');
+  const gpu = summarizeDevice(accounts, 'gpu');
   const sum = new Account(0);
   for (const account of accounts) sum.addLifelong(account);
-  const cpu = accounts.flatMap((account) => account.cpu.entries);
-  const gpu = accounts.flatMap((account) => account.gpu.entries);
-  const outcomes = accounts.flatMap((account) => account.outcomes.entries);
-  const attempts = sum.gpuCount + sum.gpuFailureCount;
-  const [cpuAvgMs, gpuAvgMs] = [meanMs(cpu), meanMs(gpu)];
   return {
-    cpuAvgMs,
-    gpuAvgMs,
-    speedup: gpuAvgMs > 0 ? cpuAvgMs / gpuAvgMs : 0,
-    successRate: outcomes.length === 0 ? 1 : outcomes.filter((success) => success === 1).length / outcomes.length,
-    oomCount: sum.oomCount,
-    cpuCount: sum.cpuCount,
-    cpuWindowCount: cpu.length,
-    cpuFailureCount: sum.cpuFailureCount,
-    gpuCount: sum.gpuCount,
-    gpuWindowCount: gpu.length,
-    gpuFailureCount: sum.gpuFailureCount,
-    lifetimeSuccessRate: attempts === 0 ? 1 : sum.gpuCount / attempts,
+    cpuAvgMs: cpu.avgMs,
+    gpuAvgMs: gpu.avgMs,
+    speedup: gpu.avgMs > 0 ? cpu.avgMs / gpu.avgMs : 0,
+    successRate: gpu.successRate,
+    oomCount: gpu.oomCount,
+    cpuCount: cpu.count,
+    cpuWindowCount: cpu.windowCount,
+    cpuFailureCount: cpu.failureCount,
+    gpuCount: gpu.count,
+    gpuWindowCount: gpu.windowCount,
+    gpuFailureCount: gpu.failureCount,
+    lifetimeSuccessRate: gpu.lifetimeSuccessRate,
     fallbackCount: sum.fallbackCount,
+    devices: { cpu, gpu, remote: summarizeDevice(accounts, 'remote') },
     version: sum.version,
     staleWriters: 0,
   };
 }
 
-/** The tracker keeps whole nanoseconds. */
+function summarizeDevice(accounts: readonly Account[], name: AccountDevice) {
+  const sum = new DeviceAccount(0);
+  for (const { devices } of accounts) sum.addLifelong(devices[name]);
+  const latenciesMs = latenciesOf(accounts, name);
+  const outcomes = accounts.flatMap(({ devices }) => devices[name].outcomes.entries);
+  const attempts = sum.count + sum.failureCount;
+  return {
+    count: sum.count,
+    windowCount: latenciesMs.length,
+    avgMs: meanMs(latenciesMs),
+    failureCount: sum.failureCount,
+    oomCount: sum.oomCount,
+    successRate: outcomes.length === 0 ? 1 : outcomes.filter((success) => success === 1).length / outcomes.length,
+    lifetimeSuccessRate: attempts === 0 ? 1 : sum.count / attempts,
+  };
+}
+
+/** The latencies of all windows. */
+export function latenciesOf(accounts: readonly Account[], name: AccountDevice): readonly number[] {
+  return accounts.flatMap(({ devices }) => devices[name].latenciesMs.entries);
+}
+
 function meanMs(latenciesMs: readonly number[]): number {
   if (latenciesMs.length === 0) return 0;
   const sumNs = latenciesMs.reduce((sum, latencyMs) => sum + Math.round(latencyMs * 1e6), 0);

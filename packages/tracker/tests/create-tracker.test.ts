@@ -15,41 +15,52 @@ const create = (options: unknown) => () => createTracker(options as TrackerOptio
 const attach = (parts: object) => () => attachTracker({ ...tracker().share(), ...parts });
 
 describe('createTracker', () => {
-  it('has the defaults that it says', () => {
+  it('uses the documented defaults for options that are left out', () => {
     const made = createTracker();
     expect(made.windowSize).toBe(TRACKER_DEFAULTS.windowSize);
     expect(made.share().maxWriters).toBe(TRACKER_DEFAULTS.maxWriters);
     expect(made.share().maxSums).toBe(TRACKER_DEFAULTS.maxSums);
     expect(made.operations).toEqual(['cosine-similarity', 'top-k', 'spread-activation']);
+    expect(made.devices).toEqual(['cpu', 'gpu', 'remote']);
     expect(createTracker({ windowSize: undefined, operations: undefined, maxWriters: undefined }).windowSize).toBe(100);
+    expect(createTracker({ devices: undefined }).devices).toEqual(TRACKER_DEFAULTS.devices);
   });
 
-  it('takes the ends of each range', () => {
+  it('accepts the smallest and the largest value of each option', () => {
     expect(createTracker({ windowSize: 1, maxWriters: 1, operations: ['a'] }).windowSize).toBe(1);
     expect(createTracker({ windowSize: 65_536, maxWriters: 1024, operations: ['a'] }).windowSize).toBe(65_536);
     expect(createTracker({ maxSums: 0 }).share().maxSums).toBe(0);
     expect(createTracker({ maxSums: 1024, maxWriters: 1 }).share().maxSums).toBe(1024);
   });
 
-  it('reserves what the documentation says for sums', () => {
+  it('reserves the documented amount of shared memory when it is shared', () => {
     const bytes = (maxSums: number): number =>
       createTracker({ operations: ['a'], maxWriters: 10, maxSums }).share().buffer.byteLength;
     expect(Math.round((bytes(20) - bytes(4)) / (10 * 16) / 1024)).toBe(4);
     expect(Math.round(createTracker().share().buffer.byteLength / 2 ** 20)).toBe(14);
+    const ofDevices = (count: number): number => {
+      const devices = Array.from({ length: count }, (_, index) => `device ${index}`);
+      return createTracker({ operations: ['a'], maxWriters: 10, maxSums: 0, devices }).share().buffer.byteLength;
+    };
+    expect((ofDevices(24) - ofDevices(8)) / (10 * 16) / 1024).toBeCloseTo(2.5, 1);
   });
 
-  it('keeps a frozen copy of the operations', () => {
+  it('keeps frozen copies of the operations and of the devices', () => {
     const operations = ['a'];
-    const made = createTracker({ operations });
+    const devices = ['primary'];
+    const made = createTracker({ operations, devices });
     operations.push('b');
+    devices.push('replica');
     expect(made.operations).toEqual(['a']);
+    expect(made.devices).toEqual(['primary']);
     expect(Object.isFrozen(made.operations)).toBe(true);
+    expect(Object.isFrozen(made.devices)).toBe(true);
     expect(() => made.snapshot('b')).toThrow(RangeError);
   });
 });
 
 describe('attachTracker', () => {
-  it('takes a handle that came through a port', () => {
+  it('attaches to a handle that was posted through a port', () => {
     const made = createTracker({ windowSize: 7, operations: [OPERATION], maxWriters: 2, maxSums: 5 });
     const { port1, port2 } = new MessageChannel();
     port1.postMessage(made.share());
@@ -63,7 +74,7 @@ describe('attachTracker', () => {
     expect(attached.share().maxSums).toBe(5);
   });
 
-  it('has the clock of the tracker it came from', () => {
+  it('gives the attached tracker the clock of the first one', () => {
     const made = tracker();
     const before = made.nowMs();
     const between = attachTracker(made.share()).nowMs();
@@ -73,7 +84,7 @@ describe('attachTracker', () => {
   });
 });
 
-describe('a wrong argument is refused with its name, what was expected and what came', () => {
+describe('createTracker and attachTracker', () => {
   const WRONG: readonly [string, typeof TypeError | typeof RangeError, () => unknown][] = [
     ['options: expected an object, got null', TypeError, create(null)],
     ["options: expected an object, got 'a'", TypeError, create('a')],
@@ -93,7 +104,17 @@ describe('a wrong argument is refused with its name, what was expected and what 
     ["operations: expected an array of names, got 'a'", TypeError, create({ operations: 'a' })],
     ['operations: expected at least one, got none', RangeError, create({ operations: [] })],
     ['operations[1]: expected a name, got 7', TypeError, create({ operations: ['a', 7] })],
-    ["operations[1]: expected each name once, got 'a'", RangeError, create({ operations: ['a', 'a'] })],
+    ["operations: 'a' is listed twice", RangeError, create({ operations: ['a', 'a'] })],
+    ["devices: expected an array of names, got 'cpu'", TypeError, create({ devices: 'cpu' })],
+    ['devices: expected at least one, got none', RangeError, create({ devices: [] })],
+    ['devices[0]: expected a name, got undefined', TypeError, create({ devices: [undefined] })],
+    ["devices: 'b' is listed twice", RangeError, create({ devices: ['b', 'a', 'b'] })],
+    ["devices: '__proto__' cannot be a name", RangeError, create({ devices: ['__proto__'] })],
+    [
+      'devices: expected at most 32 names, got 33',
+      RangeError,
+      create({ devices: Array.from({ length: 33 }, (_, index) => `shard ${index}`) }),
+    ],
 
     ['handle: expected an object, got undefined', TypeError, () => attachTracker(undefined as never)],
     ['handle.buffer: expected a SharedArrayBuffer, got undefined', TypeError, () => attachTracker({} as never)],
@@ -102,16 +123,18 @@ describe('a wrong argument is refused with its name, what was expected and what 
     ['handle.buffer.byteLength: expected', RangeError, attach({ maxWriters: 3 })],
     ['handle.buffer.byteLength: expected', RangeError, attach({ maxSums: 3 })],
     ['handle.layoutVersion: expected', RangeError, attach({ layoutVersion: 99 })],
-    ['handle.layoutVersion: expected', RangeError, attach({ layoutVersion: 2 })],
+    ['handle.layoutVersion: expected', RangeError, attach({ layoutVersion: 4 })],
     ['handle.layoutVersion: expected', RangeError, attach({ layoutVersion: undefined })],
     ['windowSize: expected', RangeError, attach({ windowSize: -1 })],
     ['operations: expected', TypeError, attach({ operations: undefined })],
+    ['devices: expected', TypeError, attach({ devices: undefined })],
+    ['handle.buffer.byteLength: expected', RangeError, attach({ devices: ['cpu'] })],
     // As a handle of a version without sums has it.
     ['maxSums: expected an integer from 0 to 1024, got undefined', TypeError, attach({ maxSums: undefined })],
     ['handle.originMs: expected a number, got undefined', TypeError, attach({ originMs: undefined })],
   ];
 
-  it.each(WRONG)('%s', (message, kind, act) => {
+  it.each(WRONG)('refuse a wrong argument and name it: %s', (message, kind, act) => {
     expect(act).toThrow(kind);
     expect(act).toThrow(message);
   });

@@ -9,7 +9,7 @@ export const OPERATION = 'top-k';
 /** What a worker does besides recording or adding: see the fixtures. */
 export type Habit = 'record' | 'close' | 'read';
 
-/** What its workers run: `fixtures/recording-worker.mjs` or `fixtures/adding-worker.mjs`, and what else that is told. */
+/** What its workers run: `fixtures/recording-worker.mjs` or `fixtures/adding-worker.mjs`, and further data for it. */
 export interface CrewTask {
   readonly fixture: string;
   readonly data?: object;
@@ -65,7 +65,7 @@ export class Crew {
         acknowledged: this.#acknowledged,
       },
     });
-    // From the start: a worker may have ended by the time that somebody asks, and an event does not come twice.
+    // From the start: a worker may have ended before `ended` is called, and an event does not come twice.
     this.#ends.set(thread, once(thread, 'exit'));
     await once(thread, 'message');
     return thread;
@@ -76,7 +76,7 @@ export class Crew {
     await Promise.all(workers.map(async (worker) => this.#ends.get(worker)));
   }
 
-  /** A worker who was refused a slot ten thousand times in a row, while there are enough, will never get one. */
+  /** A worker that was refused a slot ten thousand times in a row, while there are enough, will never get one. */
   async untilPublished(worker: number): Promise<void> {
     while (this.acknowledgedBy(worker) === 0 && this.attemptedBy(worker) < 80_000) await setImmediate();
     expect(this.acknowledgedBy(worker)).toBeGreaterThan(0);
@@ -110,6 +110,13 @@ export function tearIn(snapshot: MetricsSnapshot): string | undefined {
     snapshot.lifetimeSuccessRate === (cpuCount === 0 ? 1 : 0.5) &&
     snapshot.cpuFailureCount === 0 &&
     snapshot.fallbackCount === 0 &&
+    snapshot.devices.cpu.count === cpuCount &&
+    snapshot.devices.cpu.successRate === 1 &&
+    snapshot.devices.gpu.count === cpuCount &&
+    snapshot.devices.gpu.failureCount === cpuCount &&
+    snapshot.devices.gpu.oomCount === cpuCount &&
+    snapshot.devices.gpu.lastSampleAtMs === snapshot.devices.cpu.lastSampleAtMs &&
+    snapshot.devices.remote.count === 0 &&
     cpuWindowCount <= cpuCount;
   return whole ? undefined : JSON.stringify(snapshot);
 }

@@ -9,8 +9,8 @@ import type { MemoryChange } from './schedules/small-memory.js';
 import { summing, SUMS_SEQUENCE_CELL } from './schedules/summing.js';
 
 /*
- * What a careless change would make of the directory and of the sums: the explorer has to find each of these, or its
- * silence about the product would say nothing.
+ * Plausible defects of the directory and of the sums. The explorer has to find each of them, or finding nothing in the product
+ * would prove nothing.
  */
 
 /** No time that passes is a failure. */
@@ -27,12 +27,12 @@ afterEach(({ task }) => {
   if (task.result?.state !== 'fail') tellCount('R17', 1);
 });
 
-describe('directory: a defect is found', PATIENCE, () => {
+describe('the explorer, run on a defective directory of names', PATIENCE, () => {
   const FINDS: readonly [string, typeof ONE_NAME, RegExp, Find][] = [
     [
       'a claim by a load and a store',
       TWO_NAMES,
-      /was told place 0/,
+      /got place 0/,
       (memory, cells, hash) => {
         for (let place = 0; place < cells.nameCount; place++) {
           const found = memory.load(cells.firstNameCell + place);
@@ -43,9 +43,9 @@ describe('directory: a defect is found', PATIENCE, () => {
       },
     ],
     [
-      'an exchange whose answer nobody looks at',
+      'an exchange with an ignored answer',
       TWO_NAMES,
-      /was told place 0/,
+      /got place 0/,
       (memory, cells, hash) => {
         for (let place = 0; place < cells.nameCount; place++) {
           const found = memory.load(cells.firstNameCell + place);
@@ -56,7 +56,7 @@ describe('directory: a defect is found', PATIENCE, () => {
       },
     ],
     [
-      'a loser who goes on without looking who won: it may have been the same name',
+      'a loser that goes on to the next place without comparing the name that won this one',
       ONE_NAME,
       /a name has two places/,
       (memory, cells, hash) => {
@@ -69,9 +69,9 @@ describe('directory: a defect is found', PATIENCE, () => {
       },
     ],
     [
-      'a claim in two steps, first of the place and then for the name: who is killed between them blocks the others',
+      'a claim in two steps, of the place and then for the name, between which a thread may be killed',
       TWO_NAMES,
-      /nobody asked for|a place was lost|refused/,
+      /no thread asked for|a place was lost|refused/,
       (memory, cells, hash) => {
         const CLAIMED = -1;
         for (let place = 0; place < cells.nameCount; place++) {
@@ -87,20 +87,20 @@ describe('directory: a defect is found', PATIENCE, () => {
     ],
   ];
 
-  it.each(FINDS)('%s', (_name, situation, problem, find) => {
+  it.each(FINDS)('finds %s', (_name, situation, problem, find) => {
     expectFound(naming(situation, find), problem);
   });
 });
 
-describe('sums: a defect is found', PATIENCE, () => {
-  it('a recheck that is a load', () => {
+describe('the explorer, run on defective sums', PATIENCE, () => {
+  it('finds a recheck that is a load', () => {
     const change: MemoryChange = (memory) => ({
       add: (cell, amount) => (amount === 0 ? memory.load(cell) : memory.add(cell, amount)),
     });
     expectFound(summing({ publications: 1, reads: 1, change }), /torn|had not read yet/);
   });
 
-  it('a publication that counts before it is written', () => {
+  it('finds a publication that counts before it is written', () => {
     const change: MemoryChange = (memory) => {
       let counted = false;
       return {
@@ -119,11 +119,11 @@ describe('sums: a defect is found', PATIENCE, () => {
     expectFound(summing({ publications: 1, reads: 1, change }), /torn|had not read yet|counted as/);
   });
 
-  it('an heir who does not look at what was left in the slot', () => {
-    const changeHeir: MemoryChange = (memory) => ({
+  it('finds a new owner that does not read what the previous one left in the slot', () => {
+    const changeSuccessor: MemoryChange = (memory) => ({
       load: (cell) => (cell === SUMS_SEQUENCE_CELL ? 0 : memory.load(cell)),
       add: (cell, amount) => (cell === SUMS_SEQUENCE_CELL && amount === 0 ? 0 : memory.add(cell, amount)),
     });
-    expectFound(summing({ publications: 1, reads: 1, changeHeir }), /missed|went back|counted as/);
+    expectFound(summing({ publications: 1, reads: 1, changeSuccessor }), /missed|went back|counted as/);
   });
 });

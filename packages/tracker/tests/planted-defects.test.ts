@@ -7,8 +7,8 @@ import { expectFound } from './schedules/expect-found.js';
 import { PRODUCT, publication, succession, type Protocol } from './schedules/scenarios.js';
 
 /*
- * What a careless change would make of the protocol: the explorer has to find each of these, or its silence about the
- * product would say nothing.
+ * Plausible defects of the protocol. The explorer has to find each of them, or finding nothing in the product would prove
+ * nothing.
  */
 
 /** No time that passes is a failure. */
@@ -28,7 +28,7 @@ afterEach(({ task }) => {
   if (task.result?.state !== 'fail') tellCount('R17', 1);
 });
 
-describe('publication: a defect is found', PATIENCE, () => {
+describe('the explorer, run on a defective publication', PATIENCE, () => {
   const NOT_READ = /a value that it had not read yet/;
   const TORN = /torn/;
 
@@ -84,7 +84,7 @@ describe('publication: a defect is found', PATIENCE, () => {
     ],
   ];
 
-  it.each(readers)('a reader with %s', (_name, problem, readBlock) => {
+  it.each(readers)('finds a reader with %s', (_name, problem, readBlock) => {
     // The third publication is the first that writes where sparse figures were published before.
     expectFound(publication(3, 1, 1, { ...PRODUCT, readBlock }), problem);
   });
@@ -135,35 +135,35 @@ describe('publication: a defect is found', PATIENCE, () => {
     ],
   ];
 
-  it.each(writers)('a writer with %s', (_name, problem, publishBlock) => {
+  it.each(writers)('finds a writer with %s', (_name, problem, publishBlock) => {
     expectFound(publication(2, 1, 1, { ...PRODUCT, publishBlock }), problem);
   });
 });
 
-describe('ownership: a defect is found', PATIENCE, () => {
-  it('an exchange whose answer nobody looks at', () => {
+describe('the explorer, run on a defective ownership of slots', PATIENCE, () => {
+  it('finds an exchange with an ignored answer', () => {
     const claimSlot: Protocol['claimSlot'] = (memory, cells, token) => {
       const slot = PRODUCT.claimSlot(memory, cells, token);
       if (slot !== undefined) return slot;
       memory.compareExchange(cells.firstOwnerCell, memory.load(cells.firstOwnerCell), token);
       return 0;
     };
-    const program = succession({ slots: 1, heirs: 2, closes: true, readers: 0 }, { ...PRODUCT, claimSlot });
+    const program = succession({ slots: 1, successors: 2, closes: true, readers: 0 }, { ...PRODUCT, claimSlot });
     expectFound(program, /two owners|says|counted/);
   });
 
-  it('a claim by a load and a store', () => {
+  it('finds a claim by a load and a store', () => {
     const claimSlot: Protocol['claimSlot'] = (memory, cells, token) => {
       if (memory.load(cells.firstOwnerCell) !== 0) return undefined;
       memory.compareExchange(cells.highWaterCell, 0, 1);
       (memory as Storing).store(cells.firstOwnerCell, token);
       return 0;
     };
-    const program = succession({ slots: 1, heirs: 1, closes: true, readers: 0 }, { ...PRODUCT, claimSlot });
+    const program = succession({ slots: 1, successors: 1, closes: true, readers: 0 }, { ...PRODUCT, claimSlot });
     expectFound(program, /two owners|says|counted|torn/);
   });
 
-  it('a slot that comes into the sight of readers only after it was claimed', () => {
+  it('finds a slot that becomes visible to readers only after it was claimed', () => {
     const claimSlot: Protocol['claimSlot'] = (memory, cells, token) => {
       for (let slot = 0; slot < cells.slotCount; slot++) {
         if (memory.compareExchange(cells.firstOwnerCell + slot, 0, token) !== 0) continue;
@@ -172,37 +172,37 @@ describe('ownership: a defect is found', PATIENCE, () => {
       }
       return undefined;
     };
-    const program = succession({ slots: 2, heirs: 1, closes: false, readers: 0 }, { ...PRODUCT, claimSlot });
+    const program = succession({ slots: 2, successors: 1, closes: false, readers: 0 }, { ...PRODUCT, claimSlot });
     expectFound(program, /out of sight/);
   });
 
-  it('a release that does not look whose slot it is', () => {
+  it('finds a release that does not check the owner of the slot', () => {
     const releaseOwner: Protocol['releaseOwner'] = (memory, cells) => {
       const owner = memory.load(cells.firstOwnerCell);
       return memory.compareExchange(cells.firstOwnerCell, owner, 0) === owner ? 1 : 0;
     };
-    const program = succession({ slots: 1, heirs: 1, closes: true, readers: 0 }, { ...PRODUCT, releaseOwner });
+    const program = succession({ slots: 1, successors: 1, closes: true, readers: 0 }, { ...PRODUCT, releaseOwner });
     expectFound(program, /says 0/);
   });
 
-  it('an heir that counts from 0', () => {
+  it('finds a new owner that counts from 0', () => {
     const readBlock: Protocol['readBlock'] = () => 0;
-    const program = succession({ slots: 1, heirs: 1, closes: true, readers: 0 }, { ...PRODUCT, readBlock });
+    const program = succession({ slots: 1, successors: 1, closes: true, readers: 0 }, { ...PRODUCT, readBlock });
     expectFound(program, /2 publications counted as 1/);
   });
 });
 
-describe('news: a defect is found', PATIENCE, () => {
+describe('the explorer, run on defective announcements', PATIENCE, () => {
   const situation = { publications: 1, reads: 2, parentReadsBefore: false };
 
-  it('a publication that is not announced', () => {
+  it('finds a publication that is not announced', () => {
     const change = (memory: SharedMemory): Partial<SharedMemory> => ({
       add: (cell, amount) => (cell === NEWS_CELL ? memory.load(cell) : memory.add(cell, amount)),
     });
     expectFound(announcement({ ...situation, change }), /missed/);
   });
 
-  it('a publication that is announced before it is there', () => {
+  it('finds a publication that is announced before it is there', () => {
     const change = (memory: SharedMemory): Partial<SharedMemory> => ({
       add: (cell, amount) => {
         if (cell === SEQUENCE_CELL && amount === 1) memory.add(NEWS_CELL, 1);
@@ -212,7 +212,7 @@ describe('news: a defect is found', PATIENCE, () => {
     expectFound(announcement({ ...situation, change }), /missed/);
   });
 
-  it('a release that is not announced, of a worker killed between publishing and announcing', () => {
+  it('finds a release that is not announced, of a worker killed between publishing and announcing', () => {
     const program = announcement({ ...situation, parentReadsBefore: true, reads: 0, announcesRelease: false });
     expectFound(program, /1 published, the parent saw 0/);
   });

@@ -7,8 +7,8 @@ const LAST = SUMS_LENGTH - 1;
 
 const totalOf = (tracker: Tracker, index = 0): number => sumsOf(tracker).total()[index];
 
-describe('a name', () => {
-  it('stands for one object per tracker, zeros at first', () => {
+describe('sums(name)', () => {
+  it('returns one object per tracker and name, with zeros at first', () => {
     const [one, other] = trackersOfOneMemory();
     const sums = sumsOf(one);
     expect(one.sums(NAME)).toBe(sums);
@@ -18,7 +18,7 @@ describe('a name', () => {
     expect([...sums.total()]).toEqual(new Array(SUMS_LENGTH).fill(0));
   });
 
-  it('keeps its numbers apart from those of other names, whoever asked for which first', () => {
+  it('keeps the numbers of names apart, whichever thread asks for which name first', () => {
     const [one, other] = trackersOfOneMemory();
     sumsOf(one, 'a');
     add(sumsOf(one, 'b'), 0, 1);
@@ -31,7 +31,7 @@ describe('a name', () => {
     }
   });
 
-  it('may be any string', () => {
+  it('accepts any string as a name', () => {
     const [one, other] = trackersOfOneMemory();
     for (const [index, name] of ['', ' ', '\0', 'é', 'e\u0301', '\ud800', 'x'.repeat(10_000)].entries()) {
       add(sumsOf(one, name), 0, index + 1);
@@ -40,7 +40,7 @@ describe('a name', () => {
     }
   });
 
-  it('finds no place when all are taken by others, and those that have one keep it', () => {
+  it('returns undefined when all places are taken by other names, which keep theirs', () => {
     const first = createTracker({ operations: ['top-k'], maxSums: 2 });
     const second = attachTracker(first.share());
     add(sumsOf(first, 'a'), 0, 1);
@@ -56,7 +56,7 @@ describe('a name', () => {
     expect(none.sums('a')).toBeUndefined();
   });
 
-  it('shares its numbers with one that has the same hash, and loses none', () => {
+  it('gives two names with the same hash the same numbers, and loses none', () => {
     // Known collisions of FNV-1a.
     const [one, other] = trackersOfOneMemory();
     expect(hashOf('costarring')).toBe(hashOf('liquid'));
@@ -67,7 +67,7 @@ describe('a name', () => {
     expect(sumsOf(other, 'liquid').total()[0]).toBe(11);
   });
 
-  it('has the published hash: the offset basis, then FNV-1a of code units, and never 0, which is a free place', () => {
+  it('hashes names by FNV-1a over code units, and never to 0, which means a free place', () => {
     expect(hashOf('') >>> 0).toBe(0x811c9dc5);
     expect(hashOf('a') >>> 0).toBe(0xe40c292c);
     expect(hashOf('foobar') >>> 0).toBe(0xbf9cf968);
@@ -76,8 +76,8 @@ describe('a name', () => {
   });
 });
 
-describe('a total', () => {
-  it("is this thread's share at once, and that of others once they published", () => {
+describe('total()', () => {
+  it("includes this thread's share at once, and the shares of others when they are published", () => {
     const [one, other] = trackersOfOneMemory();
     add(sumsOf(one), 0, 1);
     expect(totalOf(one)).toBe(1);
@@ -90,7 +90,7 @@ describe('a total', () => {
     expect(totalOf(one)).toBe(11);
   });
 
-  it('is published at the end of the turn', async () => {
+  it('shows the share of another thread after the end of its turn', async () => {
     const [one, other] = trackersOfOneMemory();
     add(sumsOf(one), 0, 1);
     expect(totalOf(other)).toBe(0);
@@ -101,7 +101,7 @@ describe('a total', () => {
     expect(totalOf(other)).toBe(2);
   });
 
-  it('is published with the 32nd record, like everything', () => {
+  it('shows the share of another thread with its 32nd record', () => {
     const [one, other] = trackersOfOneMemory();
     add(sumsOf(one), 0, 1);
     for (let i = 0; i < 31; i++) one.recordCpuLatency('top-k', 1);
@@ -110,7 +110,7 @@ describe('a total', () => {
     expect(totalOf(other)).toBe(1);
   });
 
-  it('has all of the numbers that were named as changed, wherever they lie', () => {
+  it('includes all numbers that were named as changed, wherever they are', () => {
     for (const [from, to] of [
       [0, SUMS_LENGTH],
       [0, 16],
@@ -130,7 +130,7 @@ describe('a total', () => {
     }
   });
 
-  it('has everything when nothing is said about what changed', () => {
+  it('includes all numbers when changed() is called without a range', () => {
     const [one, other] = trackersOfOneMemory();
     sumsOf(one).own.fill(3);
     sumsOf(one).changed();
@@ -138,7 +138,7 @@ describe('a total', () => {
     expect([...sumsOf(other).total()]).toEqual(new Array(SUMS_LENGTH).fill(3));
   });
 
-  it('goes on publishing what was changed once', () => {
+  it('still includes what was changed before, when other numbers change', () => {
     const [one, other] = trackersOfOneMemory();
     for (const round of [1, 2, 3]) {
       add(sumsOf(one), 20, 1);
@@ -148,7 +148,7 @@ describe('a total', () => {
     }
   });
 
-  it('follows a share that was replaced or faded', () => {
+  it('follows a share that was replaced or scaled', () => {
     const [one, other] = trackersOfOneMemory();
     const sums = sumsOf(one);
     add(sumsOf(other), 3, 8);
@@ -161,29 +161,29 @@ describe('a total', () => {
     sums.changed(0, 20);
     one.flush();
     expect([totalOf(other, 3), totalOf(other, 19)]).toEqual([10, 2]);
-    // A thread may take away what others have added: the sum is what counts.
+    // A thread may subtract what others have added: only the sum counts.
     sums.own[3] = -8;
     sums.changed(3, 4);
     one.flush();
     expect([totalOf(one, 3), totalOf(other, 3)]).toEqual([0, 0]);
   });
 
-  it('takes numbers as they are', () => {
+  it('adds NaN, infinities and the smallest numbers as they are', () => {
     const [one, other] = trackersOfOneMemory();
     const numbers = [NaN, Infinity, -0, Number.MIN_VALUE, -Number.MAX_VALUE, 2 ** 53];
     sumsOf(one).own.set(numbers);
     sumsOf(one).changed(0, numbers.length);
     one.flush();
     expect([...sumsOf(other).total().subarray(0, numbers.length)]).toEqual(numbers.map((number) => number + 0));
-    // Nothing that anybody adds heals it; the others are well.
+    // Nothing that is added makes it a number again; the others are not affected.
     add(sumsOf(other), 0, 1);
     add(sumsOf(other), 5, -1);
     expect([totalOf(other, 0), totalOf(other, 5)]).toEqual([NaN, 2 ** 53 - 1]);
   });
 });
 
-describe('news', () => {
-  it('is what others published since it was asked for', () => {
+describe('hasNews()', () => {
+  it('is true once after others have published', () => {
     const [one, other] = trackersOfOneMemory();
     const sums = sumsOf(other);
     expect(sums.hasNews()).toBe(false);
@@ -198,7 +198,7 @@ describe('news', () => {
     expect(sums.hasNews()).toBe(false);
   });
 
-  it('is not what this thread published itself, nor under another name', () => {
+  it('is false after this thread published, or others under another name', () => {
     const [one, other] = trackersOfOneMemory();
     const sums = sumsOf(one);
     add(sums, 0, 1);
@@ -210,7 +210,7 @@ describe('news', () => {
     expect(sums.hasNews()).toBe(false);
   });
 
-  it('is not what was published before and has not changed since', () => {
+  it('is false after a publication in which these sums did not change', () => {
     const [one, other] = trackersOfOneMemory();
     add(sumsOf(one), 0, 1);
     one.flush();
@@ -220,7 +220,7 @@ describe('news', () => {
     expect(sumsOf(other).hasNews()).toBe(false);
   });
 
-  it('is what the owner of before left in a slot, for whoever takes it', () => {
+  it('is true for a thread that takes over a slot in which the previous owner left a share', () => {
     const [one, other] = trackersOfOneMemory(1);
     const sums = sumsOf(other);
     expect(sums.hasNews()).toBe(false);
@@ -233,8 +233,8 @@ describe('news', () => {
   });
 });
 
-describe('a slot', () => {
-  it('that was given back leaves its share to the total, once', () => {
+describe('the slot of a share', () => {
+  it('counts once in every total after it was given back', () => {
     const [one, other] = trackersOfOneMemory(1);
     add(sumsOf(one), 0, 1);
     add(sumsOf(one), LAST, 2);
@@ -250,7 +250,7 @@ describe('a slot', () => {
     for (const tracker of [one, other]) expect([totalOf(tracker), totalOf(tracker, LAST)]).toEqual([111, 2]);
   });
 
-  it('that is taken over changes nobody`s own share, and no total', () => {
+  it('changes no own share and no total when it is taken over', () => {
     const [one, other] = trackersOfOneMemory(1);
     add(sumsOf(one), 0, 1);
     add(sumsOf(one), 100, 1);
@@ -261,7 +261,7 @@ describe('a slot', () => {
     expect(other.flush()).toBe(true);
     expect([sums.own[0], sums.own[100]]).toEqual([10, 0]);
     expect([...sums.total()]).toEqual(total);
-    // Asked for by one who owns the slot already.
+    // Asked for by a thread that owns the slot already.
     add(sumsOf(one, 'late'), 0, 5);
     other.close();
     one.close();
@@ -274,7 +274,7 @@ describe('a slot', () => {
     expect(sumsOf(one, 'late').total()[0]).toBe(6);
   });
 
-  it('that is taken over keeps numbers that its new owner never changes', () => {
+  it('keeps numbers that its next owner never changes', () => {
     const [one, other] = trackersOfOneMemory(1);
     add(sumsOf(one), 30, 1);
     add(sumsOf(one), 200, 2);
@@ -287,7 +287,7 @@ describe('a slot', () => {
     expect([30, 100, 200].map((index) => totalOf(third, index))).toEqual([1, 20, 2]);
   });
 
-  it('that is closed and taken again by the same tracker counts once', () => {
+  it('counts once when the same tracker closes and takes it again', () => {
     const [one, other] = trackersOfOneMemory(1);
     const sums = sumsOf(one);
     for (let round = 1; round <= 3; round++) {
@@ -304,7 +304,7 @@ describe('a slot', () => {
     }
   });
 
-  it('that cannot be had keeps the share with its thread, for a later publication', () => {
+  it('leaves the share with its thread until one is free', () => {
     const [one, other] = trackersOfOneMemory(1);
     add(sumsOf(one), 0, 1);
     expect(one.flush()).toBe(true);
@@ -318,7 +318,7 @@ describe('a slot', () => {
     expect([totalOf(other), totalOf(one)]).toEqual([11, 11]);
   });
 
-  it('is not needed to read', () => {
+  it('is not needed by a thread that only reads', () => {
     const [one, other] = trackersOfOneMemory(1);
     expect(totalOf(one)).toBe(0);
     expect(one.flush()).toBe(true);
@@ -328,7 +328,7 @@ describe('a slot', () => {
   });
 });
 
-describe('a wrong argument is refused with its name, what was expected and what came, and changes nothing', () => {
+describe('sums and changed()', () => {
   const WRONG: readonly [string, typeof TypeError | typeof RangeError, (tracker: Tracker) => unknown][] = [
     ['name: expected a string, got undefined', TypeError, (t) => t.sums(undefined as never)],
     ['name: expected a string, got 7', TypeError, (t) => t.sums(7 as never)],
@@ -344,7 +344,7 @@ describe('a wrong argument is refused with its name, what was expected and what 
     ['to: expected an integer from 0 to 256, got null', TypeError, (t) => sumsOf(t).changed(0, null as never)],
   ];
 
-  it.each(WRONG)('%s', (message, kind, act) => {
+  it.each(WRONG)('refuse a wrong argument, name it and change nothing: %s', (message, kind, act) => {
     const [one, other] = trackersOfOneMemory();
     sumsOf(one).own.fill(1);
     expect(() => act(one)).toThrow(kind);
@@ -353,7 +353,7 @@ describe('a wrong argument is refused with its name, what was expected and what 
     expect(totalOf(other)).toBe(0);
   });
 
-  it('takes the ends of each range, and ranges of nothing', () => {
+  it('accept the ends of each range, and empty ranges', () => {
     const [one] = trackersOfOneMemory();
     for (const [from, to] of [
       [0, 0],

@@ -20,7 +20,7 @@ const NAMES = ['one', 'other'];
 const INDICES = [0, 15, 16, SUMS_LENGTH - 1];
 const TASK = { fixture: 'adding-worker.mjs', data: { names: NAMES, indices: INDICES } };
 
-/** What is wrong with a total: each publication adds the same to all of its numbers, so whoever is writing they agree. */
+/** What is wrong with a total: each publication adds the same to all of its numbers, so they agree while any worker writes. */
 function tearIn(total: Float64Array): string | undefined {
   const counts = INDICES.map((index) => total[index]);
   return counts.every((count) => count === counts[0]) ? undefined : `torn: ${counts.join(' ')}`;
@@ -43,8 +43,8 @@ function settledCountOf(tracker: Tracker, name: string, acknowledged: number): n
   return count;
 }
 
-describe('workers that add and end in good order', PATIENCE, () => {
-  it('lose nothing and double nothing, whatever their habits, with fewer slots than workers', async () => {
+describe('sums of workers that end in good order', PATIENCE, () => {
+  it('lose nothing and double nothing when there are fewer slots than workers', async () => {
     const crew = new Crew(3, 6, TASK);
     const habits: Habit[] = ['record', 'close', 'read', 'record', 'close', 'read'];
     const workers = await Promise.all(habits.map((habit, worker) => crew.start(worker, habit, ROUNDS)));
@@ -52,7 +52,7 @@ describe('workers that add and end in good order', PATIENCE, () => {
     for (const name of NAMES) expect(countOf(crew.tracker, name)).toBe(6 * ROUNDS);
   });
 
-  it('show no total that is torn or goes back', async () => {
+  it('have no total that is torn or goes back', async () => {
     const crew = new Crew(3, 3, TASK);
     const habits: Habit[] = ['record', 'close', 'read'];
     const workers = await Promise.all(habits.map((habit, worker) => crew.start(worker, habit)));
@@ -75,13 +75,13 @@ describe('workers that add and end in good order', PATIENCE, () => {
   });
 });
 
-describe('workers that add and are terminated', PATIENCE, () => {
-  it('at any point tear nothing, block nobody, lose nothing acknowledged and double nothing', async () => {
+describe('sums of workers that are terminated', PATIENCE, () => {
+  it('are never torn, block no other thread, lose nothing acknowledged and double nothing', async () => {
     const random = createRandom(SEED);
     const habits: Habit[] = ['record', 'close', 'read'];
     const alive = habits.length;
     const kills = Math.ceil(KILLS / alive) * alive;
-    // One slot more than live at a time: one may be on its way out when its heir comes.
+    // One slot more than live at a time: one may still be ending when its successor starts.
     const crew = new Crew(alive + 1, kills, TASK);
     for (let first = 0; first < kills; first += alive) {
       const starts = habits.map((habit, index) => crew.start(first + index, habit));
@@ -97,19 +97,19 @@ describe('workers that add and are terminated', PATIENCE, () => {
         }
       }
     }
-    // Every slot is free again, and what the dead added counts on in it.
+    // Every slot is free again, and what terminated workers added still counts in it.
     const before = NAMES.map((name) => countOf(crew.tracker, name));
-    const heirs = Array.from({ length: alive + 1 }, () => attachTracker(crew.tracker.share()));
-    for (const heir of heirs) {
-      for (const name of NAMES) for (const index of INDICES) add(sumsOf(heir, name), index, 1);
-      expect(heir.flush()).toBe(true);
+    const successors = Array.from({ length: alive + 1 }, () => attachTracker(crew.tracker.share()));
+    for (const successor of successors) {
+      for (const name of NAMES) for (const index of INDICES) add(sumsOf(successor, name), index, 1);
+      expect(successor.flush()).toBe(true);
     }
     const after = NAMES.map((name) => countOf(crew.tracker, name));
-    expect(after).toEqual(before.map((count) => count + heirs.length));
+    expect(after).toEqual(before.map((count) => count + successors.length));
   });
 });
 
-describe('workers that ask for the same names at once', PATIENCE, () => {
+describe('workers that ask for the same names of sums at once', PATIENCE, () => {
   const WORKERS = 2;
 
   /** Two workers meet at tracker after tracker; returns what each was refused. */
@@ -131,7 +131,7 @@ describe('workers that ask for the same names at once', PATIENCE, () => {
     Array.from({ length: MEETINGS }, () => createTracker({ operations: ['top-k'], maxWriters: WORKERS, maxSums }));
   const names = Array.from({ length: 6 }, (_, index) => `name ${index}`);
 
-  it('find one place for each name, and no two names in one', async () => {
+  it('get one place for each name, and none for two names', async () => {
     const places = trackers(names.length);
     expect(await meet(places, names)).toEqual([[], []]);
     for (const tracker of places) {
@@ -142,7 +142,7 @@ describe('workers that ask for the same names at once', PATIENCE, () => {
     }
   });
 
-  it('agree on the names that there is no room for', async () => {
+  it('agree on the names for which there is no room', async () => {
     const places = trackers(names.length - 2);
     const [refused, alsoRefused] = await meet(places, names);
     expect(new Set(refused)).toEqual(new Set(alsoRefused));

@@ -16,14 +16,14 @@ const placeOf = (latencyMs: number) => {
 };
 
 describe('totals', () => {
-  test('bounds are doublings from 10 microseconds to 10 seconds', () => {
+  test('have histogram bounds that double, from 10 microseconds to 10 seconds', () => {
     expect(LATENCY_BOUNDS_MS[0]).toBeLessThanOrEqual(0.01);
     expect(LATENCY_BOUNDS_MS.at(-1)).toBeGreaterThanOrEqual(10_000);
     for (let i = 1; i < LATENCY_BOUNDS_MS.length; i++) expect(LATENCY_BOUNDS_MS[i]).toBe(2 * LATENCY_BOUNDS_MS[i - 1]);
   });
 
-  test('begin with nothing', () => {
-    const { cpu, gpu } = createTracker().totals(OPERATION);
+  test('are zeros at first', () => {
+    const { cpu, gpu } = createTracker().totals(OPERATION).devices;
     expect(cpu).toEqual(gpu);
     expect(cpu).toMatchObject({ successes: 0, failures: 0, totalMs: 0, lostMs: 0 });
     expect(cpu.counts).toEqual(new Array(LATENCY_BOUNDS_MS.length + 1).fill(0));
@@ -38,38 +38,38 @@ describe('totals', () => {
       tracker.recordCpuLatency(OPERATION, latencyMs);
       expected.cpu[placeOf(latencyMs)] += 1;
       expected.totalNs += Math.floor(latencyMs * 1e6 + 0.5);
-      if (i % 617 === 0) expect(tracker.totals(OPERATION).cpu.counts).toEqual(expected.cpu);
+      if (i % 617 === 0) expect(tracker.totals(OPERATION).devices.cpu.counts).toEqual(expected.cpu);
     }
-    const { cpu, gpu } = tracker.totals(OPERATION);
+    const { cpu, gpu } = tracker.totals(OPERATION).devices;
     expect(cpu.counts).toEqual(expected.cpu);
     expect(cpu.totalMs).toBe(expected.totalNs / 1e6);
     expect(cpu.successes).toBe(5000);
     expect(gpu.successes).toBe(0);
   });
 
-  test('a latency at a bound is above it', () => {
+  test('count a latency at a bound above it', () => {
     const tracker = createTracker();
     for (const [place, boundMs] of LATENCY_BOUNDS_MS.entries()) {
-      const before = tracker.totals(OPERATION).gpu.counts[place + 1];
+      const before = tracker.totals(OPERATION).devices.gpu.counts[place + 1];
       tracker.recordGpuSuccess(OPERATION, boundMs);
-      expect(tracker.totals(OPERATION).gpu.counts[place + 1]).toBe(before + 1);
+      expect(tracker.totals(OPERATION).devices.gpu.counts[place + 1]).toBe(before + 1);
     }
   });
 
-  test('time that failed attempts took is lost time; an aborted one says nothing', () => {
+  test('count the time of failed attempts as lost, but not that of aborted ones', () => {
     const tracker = createTracker();
     tracker.record(attempt('gpu', 'fault', 5));
     tracker.record(attempt('gpu', 'out-of-memory', 2.5));
     tracker.record(attempt('cpu', 'fault', 1));
     tracker.record(attempt('gpu', 'aborted', 100));
     tracker.recordGpuFailure(OPERATION);
-    expect(tracker.totals(OPERATION)).toMatchObject({
+    expect(tracker.totals(OPERATION).devices).toMatchObject({
       cpu: { failures: 1, lostMs: 1 },
       gpu: { failures: 3, lostMs: 7.5, successes: 0 },
     });
   });
 
-  test('are those of all threads, and survive whoever counted them', () => {
+  test('include all threads, and those that have ended', () => {
     const tracker = createTracker({ maxWriters: 3 });
     // Each takes the slot of the one before, and counts on from there.
     for (let writer = 0; writer < 4; writer++) {
@@ -79,7 +79,7 @@ describe('totals', () => {
       other.close();
       tracker.recordGpuSuccess(OPERATION, 0.5);
     }
-    const { gpu } = tracker.totals(OPERATION);
+    const { gpu } = tracker.totals(OPERATION).devices;
     expect(gpu).toMatchObject({ successes: 4 * 41, failures: 4, lostMs: 12 });
     expect(gpu.counts.reduce((sum, count) => sum + count)).toBe(4 * 41);
     const elsewhere = attachTracker(tracker.share());

@@ -10,12 +10,13 @@ import {
   type EndingWorker,
   type MetricsSnapshot,
   type SharedSums,
+  type TrackedAttempt,
   type Tracker,
   type TrackerHandle,
   type TrackerOptions,
 } from '../src/index.js';
 
-it('makes trackers of options or of handles', () => {
+it('creates trackers from options and from handles', () => {
   expectTypeOf(createTracker).parameters.toEqualTypeOf<[options?: TrackerOptions | undefined]>();
   expectTypeOf(createTracker).returns.toEqualTypeOf<Tracker>();
   expectTypeOf(attachTracker).parameters.toEqualTypeOf<[handle: TrackerHandle]>();
@@ -30,10 +31,11 @@ it('makes trackers of options or of handles', () => {
   createTracker({ windowSize: '10' });
 });
 
-it('names operations freely, and takes what it is told to take', () => {
+it('accepts any names of operations and devices, and attempts of those', () => {
   const tracker = createTracker({ windowSize: 10, operations: ['top-k', 'my-own'] });
   expectTypeOf(tracker.operations).toEqualTypeOf<readonly OperationName[]>();
-  expectTypeOf(tracker.record).parameters.toEqualTypeOf<[attempt: AttemptReport]>();
+  expectTypeOf(tracker.record).parameters.toEqualTypeOf<[attempt: TrackedAttempt]>();
+  expectTypeOf<AttemptReport>().toExtend<TrackedAttempt>();
   expectTypeOf(tracker.flush()).toEqualTypeOf<boolean>();
   expectTypeOf(tracker.release).parameters.toEqualTypeOf<[threadId: number]>();
   expectTypeOf(tracker.nowMs()).toEqualTypeOf<number>();
@@ -44,7 +46,7 @@ it('names operations freely, and takes what it is told to take', () => {
   tracker.recordGpuFailure('top-k', 1);
 });
 
-it('answers with snapshots that are read-only, and can be written by hand', () => {
+it('returns read-only snapshots, which can be written by hand', () => {
   const tracker = createTracker();
   expectTypeOf(tracker.snapshot('top-k')).toEqualTypeOf<MetricsSnapshot>();
   expectTypeOf(tracker.gpuSpeedup('top-k')).toEqualTypeOf<number>();
@@ -57,7 +59,7 @@ it('answers with snapshots that are read-only, and can be written by hand', () =
   tracker.share().windowSize = 1;
 });
 
-it('keeps sums that are undefined when there is no room, and whose total is not confused with the own share', () => {
+it('returns undefined for sums without room, and a total that is not the own share', () => {
   const tracker = createTracker({ maxSums: 1 });
   expectTypeOf(tracker.sums).parameters.toEqualTypeOf<[name: string]>();
   expectTypeOf(tracker.sums('a')).toEqualTypeOf<SharedSums | undefined>();
@@ -74,7 +76,7 @@ it('keeps sums that are undefined when there is no room, and whose total is not 
   tracker.sums('a').total();
 });
 
-it('lets nobody replace the share of a thread, which is changed in place', () => {
+it('does not allow the share of a thread to be replaced', () => {
   const replace = (sums: SharedSums): void => {
     // @ts-expect-error it is read-only
     sums.own = new Float64Array(SUMS_LENGTH);
@@ -82,7 +84,7 @@ it('lets nobody replace the share of a thread, which is changed in place', () =>
   expectTypeOf(replace).parameter(0).toEqualTypeOf<SharedSums>();
 });
 
-it('knows workers', () => {
+it('releases the slots of worker threads', () => {
   expectTypeOf<Worker>().toExtend<EndingWorker>();
   expectTypeOf(createTracker().releaseOnExit).parameters.toEqualTypeOf<[worker: EndingWorker]>();
 });

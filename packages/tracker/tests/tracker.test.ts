@@ -16,12 +16,12 @@ const attempt = (parts: Partial<AttemptReport>): AttemptReport => ({
   ...parts,
 });
 
-describe('what the original promised', () => {
-  it('knows nothing at first: speedup 0, success rate 1', () => {
+describe('the snapshot of an operation', () => {
+  it('has speedup 0 and success rate 1 before anything is recorded', () => {
     expect(tracker().snapshot(OPERATION)).toEqual(NO_METRICS);
   });
 
-  it('says by how much the GPU is faster once both are known', () => {
+  it('has the speedup of the GPU once both latencies are known', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 6);
     expect(t.snapshot(OPERATION).speedup).toBe(0);
@@ -29,7 +29,7 @@ describe('what the original promised', () => {
     expect(t.snapshot(OPERATION)).toMatchObject({ cpuAvgMs: 6, gpuAvgMs: 2, speedup: 3, successRate: 1 });
   });
 
-  it('forgets what left the window, but not what counts for life', () => {
+  it('forgets what left the window, but not what is counted for life', () => {
     const t = tracker(2);
     t.recordGpuFailure(OPERATION);
     for (const latencyMs of [100, 10, 20]) t.recordGpuSuccess(OPERATION, latencyMs);
@@ -43,20 +43,20 @@ describe('what the original promised', () => {
     });
   });
 
-  it('counts running out of memory as a failure, and as such', () => {
+  it('counts running out of memory as a failure, and separately', () => {
     const t = tracker();
     t.recordOutOfMemory(OPERATION);
     t.recordGpuSuccess(OPERATION, 1);
     expect(t.snapshot(OPERATION)).toMatchObject({ oomCount: 1, gpuFailureCount: 1, successRate: 0.5 });
   });
 
-  it('keeps operations apart', () => {
+  it('is not affected by other operations', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 6);
     expect(t.snapshot('other')).toEqual(NO_METRICS);
   });
 
-  it('answers single questions from the snapshot', () => {
+  it('has the values that gpuSpeedup() and the other shortcuts return', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 6);
     t.recordGpuSuccess(OPERATION, 2);
@@ -79,13 +79,13 @@ describe('record', () => {
     expect(t.snapshot(OPERATION)).toMatchObject({ gpuFailureCount: 1, cpuFailureCount: 1, oomCount: 0, version: 2 });
   });
 
-  it.each(['aborted', 'invalid-input'] as const)('learns nothing about a device from %s', (outcome) => {
+  it.each(['aborted', 'invalid-input'] as const)('counts nothing for a device when the outcome is %s', (outcome) => {
     const t = tracker();
     t.record(attempt({ outcome, device: 'gpu' }));
     expect(t.snapshot(OPERATION)).toEqual(NO_METRICS);
   });
 
-  it('counts a fallback, whatever came of it', () => {
+  it('counts a fallback, whatever its outcome', () => {
     const t = tracker();
     for (const outcome of ['success', 'aborted', 'fault', 'invalid-input'] as const) {
       t.record(attempt({ outcome, fallback: true }));
@@ -93,7 +93,7 @@ describe('record', () => {
     expect(t.snapshot(OPERATION)).toMatchObject({ fallbackCount: 4, cpuCount: 1, cpuFailureCount: 1 });
   });
 
-  it('does as the single methods do', () => {
+  it('records the same as the methods for single facts', () => {
     const one = tracker();
     const other = tracker();
     one.record(attempt({ latencyMs: 3 }));
@@ -105,10 +105,13 @@ describe('record', () => {
     other.recordOutOfMemory(OPERATION);
     other.recordFallback(OPERATION);
     other.recordCpuLatency(OPERATION, 5);
-    const { cpuLastSampleAtMs: a, gpuLastSampleAtMs: b, ...mine } = one.snapshot(OPERATION);
-    const { cpuLastSampleAtMs: c, gpuLastSampleAtMs: d, ...theirs } = other.snapshot(OPERATION);
+    const { cpuLastSampleAtMs: a, gpuLastSampleAtMs: b, devices, ...mine } = one.snapshot(OPERATION);
+    const { cpuLastSampleAtMs: c, gpuLastSampleAtMs: d, devices: theirDevices, ...theirs } = other.snapshot(OPERATION);
     expect(mine).toEqual(theirs);
     expect([a, b, c, d].every((atMs) => typeof atMs === 'number')).toBe(true);
+    const withoutTime = ({ cpu, gpu, remote }: MetricsSnapshot['devices']) =>
+      [cpu, gpu, remote].map((metrics) => ({ ...metrics, lastSampleAtMs: null }));
+    expect(withoutTime(devices)).toEqual(withoutTime(theirDevices));
   });
 });
 
@@ -137,7 +140,7 @@ describe('a snapshot', () => {
     expect(Object.isFrozen(NO_METRICS)).toBe(true);
   });
 
-  it('says when the last sample of each device came, by the clock of the tracker', () => {
+  it('has the time of the last sample of each device, on the clock of the tracker', () => {
     const t = tracker();
     const before = t.nowMs();
     t.recordCpuLatency(OPERATION, 5);
@@ -147,7 +150,7 @@ describe('a snapshot', () => {
     expect(cpuLastSampleAtMs).toBeLessThanOrEqual(t.nowMs());
   });
 
-  it('says nothing of the speedup while the GPU is too fast for the clock', () => {
+  it('has speedup 0 while the GPU is too fast for the clock', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 5);
     t.recordGpuSuccess(OPERATION, 0);
@@ -155,7 +158,7 @@ describe('a snapshot', () => {
   });
 });
 
-describe('bad input', () => {
+describe('a tracker', () => {
   const ended = { threadId: -1, once: () => undefined };
   const LATENCY = 'latencyMs: expected a number of milliseconds from 0 to 1000000000, got';
   const WRONG: readonly [string, typeof TypeError | typeof RangeError, (t: Tracker) => unknown][] = [
@@ -176,7 +179,7 @@ describe('bad input', () => {
     ['attempt: expected an object, got undefined', TypeError, (t) => t.record(undefined as never)],
     ['operation: expected one of', RangeError, (t) => t.record(attempt({ operation: 'nothing' }))],
     [
-      "attempt.device: expected cpu or gpu, got 'tpu'",
+      "attempt.device: expected one of cpu, gpu, remote, got 'tpu'",
       RangeError,
       (t) => t.record(attempt({ device: 'tpu' as never })),
     ],
@@ -189,7 +192,7 @@ describe('bad input', () => {
     ['worker.threadId: expected an integer of at least 0, got -1', RangeError, (t) => t.releaseOnExit(ended)],
   ];
 
-  it.each(WRONG)('is refused with its name, what was expected and what came, and changes nothing: %s', (...parts) => {
+  it.each(WRONG)('refuses a wrong argument, names it and changes nothing: %s', (...parts) => {
     const [message, kind, act] = parts;
     const t = tracker();
     expect(() => act(t)).toThrow(kind);
@@ -197,7 +200,7 @@ describe('bad input', () => {
     expect(t.snapshot(OPERATION)).toEqual(NO_METRICS);
   });
 
-  it('is not an end of the range', () => {
+  it('accepts the smallest and the largest latency', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 0);
     t.recordCpuLatency(OPERATION, 1_000_000_000);
@@ -206,7 +209,7 @@ describe('bad input', () => {
 });
 
 describe('several trackers of one memory', () => {
-  it('see what each other published, and their own at once', () => {
+  it('see what the others published, and their own records at once', () => {
     const one = tracker();
     const other = attachTracker(one.share());
     one.recordCpuLatency(OPERATION, 2);
@@ -225,7 +228,7 @@ describe('several trackers of one memory', () => {
     expect(other.snapshot(OPERATION).cpuCount).toBe(33);
   });
 
-  it('keep what they cannot publish when all slots are taken, until one is free', () => {
+  it('keep what they cannot publish until a slot is free', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
     first.recordCpuLatency(OPERATION, 1);
@@ -239,7 +242,7 @@ describe('several trackers of one memory', () => {
     expect(first.snapshot(OPERATION).cpuCount).toBe(2);
   });
 
-  it('pass on what they counted for life when they close', () => {
+  it('leave what they counted for life to the next owner of the slot', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
     first.recordOutOfMemory(OPERATION);
@@ -252,7 +255,7 @@ describe('several trackers of one memory', () => {
     expect(first.snapshot(OPERATION).oomCount).toBe(3);
   });
 
-  it('are closed by leaving the scope of `using`, and go on when they record again', () => {
+  it('are closed by leaving the scope of `using`, and can record again', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
     first.recordCpuLatency(OPERATION, 1);
@@ -279,7 +282,7 @@ describe('several trackers of one memory', () => {
     expect(other.snapshot(OPERATION).fallbackCount).toBe(4);
   });
 
-  it('need no slot to read', () => {
+  it('need no slot for reading', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
     second.snapshot(OPERATION);
@@ -288,7 +291,7 @@ describe('several trackers of one memory', () => {
     expect(first.flush()).toBe(true);
   });
 
-  it('release the slots of a thread with its exit event, and of no other', () => {
+  it('release the slots of a worker on its exit event, and no others', () => {
     const t = tracker();
     const worker = Object.assign(new EventEmitter(), { threadId: 1_000_001 });
     t.recordCpuLatency(OPERATION, 1);

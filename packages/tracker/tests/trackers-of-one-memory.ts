@@ -14,7 +14,7 @@ export function sumsOf(tracker: Tracker, name = NAME): SharedSums {
   return sums;
 }
 
-/** As whoever learns does it. */
+/** Adds to this thread's share, as code that learns does it. */
 export function add(sums: SharedSums, index: number, amount: number): void {
   sums.own[index] += amount;
   sums.changed(index, index + 1);

@@ -14,8 +14,8 @@ const KILLS = effort({ test: 90, ci: 2000, nightly: 50_000 });
 const SEED = seedOr(20261123);
 
 /**
- * A snapshot with everybody's last publication. These workers do nothing but record, so now and then one publishes too fast
- * to be read and counts as of an earlier time: that is said in the snapshot, and does not last.
+ * A snapshot with the last publication of every thread. These workers do nothing but record, so now and then one publishes too
+ * fast to be read and counts as of an earlier time: the snapshot says so, and it does not last.
  */
 function freshSnapshot(crew: Crew): MetricsSnapshot {
   let snapshot = crew.tracker.snapshot(OPERATION);
@@ -27,7 +27,7 @@ function freshSnapshot(crew: Crew): MetricsSnapshot {
 }
 
 describe('workers that end in good order', PATIENCE, () => {
-  it('eight lose no count and double none', async () => {
+  it('lose no count and double none', async () => {
     const rounds = Math.ceil(RECORDS / (8 * 3));
     const crew = new Crew(8, 8);
     const workers = await Promise.all(Array.from({ length: 8 }, (_, worker) => crew.start(worker, 'record', rounds)));
@@ -38,7 +38,7 @@ describe('workers that end in good order', PATIENCE, () => {
     tellCount('R2', 8 * rounds * 3);
   });
 
-  it('as many as there are slots twice over wait for one, and lose nothing either', async () => {
+  it('lose no count when they have to wait for a slot', async () => {
     const rounds = 2000;
     const crew = new Crew(3, 6);
     const habits: Habit[] = ['record', 'close', 'read', 'record', 'close', 'read'];
@@ -49,7 +49,7 @@ describe('workers that end in good order', PATIENCE, () => {
     expect(snapshot.cpuCount).toBe(6 * rounds);
   });
 
-  it('no snapshot is torn or goes back while four write', async () => {
+  it('never show a torn snapshot, or an older one than before', async () => {
     const crew = new Crew(4, 4);
     const workers = await Promise.all(Array.from({ length: 4 }, (_, worker) => crew.start(worker, 'record')));
     let versionBefore = 0;
@@ -72,10 +72,10 @@ describe('workers that end in good order', PATIENCE, () => {
 });
 
 describe('workers that are terminated', PATIENCE, () => {
-  it('at any point tear nothing, block nobody, lose nothing acknowledged, double nothing, and leave their slots', async () => {
+  it('at any point tear nothing, block no thread, lose nothing acknowledged, double nothing, and leave their slots', async () => {
     const random = createRandom(SEED);
     const alive = 3;
-    // One slot more than live at a time: one may be on its way out when its heir comes.
+    // One slot more than live at a time: one may still be ending when its successor starts.
     const workers = Math.ceil(KILLS / alive) * alive;
     const crew = new Crew(alive + 1, workers);
     const habits: Habit[] = ['record', 'close', 'read'];
@@ -95,18 +95,18 @@ describe('workers that are terminated', PATIENCE, () => {
         expect(snapshot.cpuCount).toBeLessThanOrEqual(crew.attempted);
       }
     }
-    // Every slot is free again, and what the dead published counts on in it.
+    // Every slot is free again, and what terminated workers published still counts in it.
     const before = crew.tracker.snapshot(OPERATION).cpuCount;
-    const heirs = Array.from({ length: alive + 1 }, () => attachTracker(crew.tracker.share()));
-    for (const heir of heirs) {
-      heir.recordCpuLatency(OPERATION, 1);
-      expect(heir.flush()).toBe(true);
+    const successors = Array.from({ length: alive + 1 }, () => attachTracker(crew.tracker.share()));
+    for (const successor of successors) {
+      successor.recordCpuLatency(OPERATION, 1);
+      expect(successor.flush()).toBe(true);
     }
-    expect(crew.tracker.snapshot(OPERATION).cpuCount).toBe(before + heirs.length);
+    expect(crew.tracker.snapshot(OPERATION).cpuCount).toBe(before + successors.length);
     tellCount('R3', workers);
   });
 
-  it('keep their slots until these are released, once', async () => {
+  it('keep their slots until these are released, which works once', async () => {
     const crew = new Crew(1, 1);
     const worker = await crew.start(0, 'record');
     const { threadId } = worker;
@@ -120,11 +120,11 @@ describe('workers that are terminated', PATIENCE, () => {
     expect(crew.tracker.release(threadId)).toBe(1);
     expect(crew.tracker.release(threadId)).toBe(0);
     expect(crew.tracker.flush()).toBe(true);
-    const heir = attachTracker(crew.tracker.share());
-    expect(heir.snapshot(OPERATION).cpuCount).toBe(before.cpuCount + 1);
+    const successor = attachTracker(crew.tracker.share());
+    expect(successor.snapshot(OPERATION).cpuCount).toBe(before.cpuCount + 1);
   });
 
-  it('are not waited for by releaseOnExit when they have ended already: that is refused', async () => {
+  it('are refused by releaseOnExit when they have ended already', async () => {
     const crew = new Crew(1, 1);
     const worker = await crew.start(0, 'record', 8);
     await crew.ended([worker]);

@@ -1,7 +1,8 @@
 // node dry-run.mjs [--node 20,22,24] [--json FILE] [--keep]
 //
 // A release as it will be, up to a registry on this machine: a clean clone of HEAD is versioned with changesets, built, checked, packed and
-// published there; then every package is installed from it as a user would, and used. One line of JSON at the end counts (goal R18).
+// published there; then every package is installed from it as a user would, and used. One line of JSON at the end counts (goal R18). What has
+// to be set before a real release is said, and counts as no violation.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { findNode, installFromRegistry, resolvedByNpm } from './clean-install.mj
 import { runBoth, runProgram } from './install-tarballs.mjs';
 import { startLocalRegistry } from './local-registry.mjs';
 import { packPackages } from './pack-packages.mjs';
+import { AFTER_SETTING, missingMetadata, readMetadata } from './package-metadata.mjs';
 import { ADDON, installScripts, unlistedFiles } from './package-rules.mjs';
 import { listPublicPackages } from './public-packages.mjs';
 import { inPublishOrder } from './publish-order.mjs';
@@ -41,6 +43,7 @@ try {
   takeCheckout();
   versionPackages();
   buildAndCheck();
+  writeReference();
   const packed = pack();
   registry = await startLocalRegistry(
     join(folder, 'registry'),
@@ -59,6 +62,11 @@ try {
   if (!options.keep) rmSync(folder, { recursive: true, force: true });
 }
 for (const problem of problems) log(`  ${problem}`);
+const beforePublishing = missingMetadata(readMetadata());
+if (beforePublishing.length > 0) {
+  log(`Not set yet; a real release stops until it is (${AFTER_SETTING}):`);
+  for (const missing of beforePublishing) log(`  ${missing}`);
+}
 const line = {
   goal: 'R18',
   count: installs,
@@ -68,7 +76,8 @@ const line = {
   tier: 'local registry',
 };
 console.log(JSON.stringify(line));
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ ...line, problems }, null, 2)}\n`);
+if (options.json !== undefined)
+  writeFileSync(options.json, `${JSON.stringify({ ...line, problems, beforePublishing }, null, 2)}\n`);
 process.exitCode = line.violations === 0 ? 0 : 1;
 
 function takeCheckout() {
@@ -97,6 +106,12 @@ function versionPackages() {
 function buildAndCheck() {
   log('Building and checking the packages ...');
   inCheckout('node_modules/.bin/nx', ['run', '@gearshift/release:check-packages']);
+}
+
+/** As the workflow does before it publishes. */
+function writeReference() {
+  log('Writing the API reference ...');
+  inCheckout('node', ['tools/api-reference/src/write-docs.mjs']);
 }
 
 function pack() {

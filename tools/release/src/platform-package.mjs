@@ -1,3 +1,4 @@
+import { readMetadata, withMetadata } from './package-metadata.mjs';
 import { PLATFORMS } from './platforms.mjs';
 
 /**
@@ -65,7 +66,7 @@ The compiled addon of [\`${loader}\`](https://www.npmjs.com/package/${loader}) f
 itself as an optional dependency; there is nothing to import from it.
 `;
   const files = {
-    'package.json': `${JSON.stringify(manifest, null, 2)}\n`,
+    'package.json': `${JSON.stringify(withMetadata(manifest, `packages/backend-${addon}-${platform}`, readMetadata()), null, 2)}\n`,
     'copy-addon.mjs': copyAddon,
     'README.md': readme,
   };

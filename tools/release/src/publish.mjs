@@ -8,9 +8,11 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packPackages } from './pack-packages.mjs';
-import { ADDON, installScripts, unlistedFiles } from './package-rules.mjs';
+import { readMetadata } from './package-metadata.mjs';
+import { ADDON } from './package-rules.mjs';
 import { listPublicPackages } from './public-packages.mjs';
 import { inPublishOrder } from './publish-order.mjs';
+import { publishProblems } from './publish-problems.mjs';
 
 const { values: options } = parseArgs({ options: { addons: { type: 'string' } } });
 
@@ -26,12 +28,7 @@ if (options.addons !== undefined) {
 }
 
 const packed = inPublishOrder(packPackages(mkdtempSync(join(tmpdir(), 'gearshift-publish-'))));
-const problems = packed.flatMap((entry) => [
-  ...(entry.manifest.version === '0.0.0' ? [`${entry.name} has no version: run changeset version`] : []),
-  ...(entry.isPlatform && !entry.files.some((file) => ADDON.test(file)) ? [`${entry.name} lacks its addon`] : []),
-  ...unlistedFiles(entry).map((file) => `${entry.name} contains ${file}`),
-  ...installScripts(entry).map((script) => `${entry.name} runs ${script}`),
-]);
+const problems = publishProblems(packed, readMetadata());
 if (problems.length > 0) {
   for (const problem of problems) console.error(problem);
   process.exit(1);

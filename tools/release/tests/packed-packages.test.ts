@@ -1,11 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readMetadata, withMetadata } from '../src/package-metadata.mjs';
 import { ADDON, installScripts, unlistedFiles, VERSION_IN_CODE } from '../src/package-rules.mjs';
 import { packPackages } from '../src/pack-packages.mjs';
 import { listPublicPackages } from '../src/public-packages.mjs';
@@ -55,6 +56,13 @@ describe.each(complete)('%s', (name, { files, manifest, source, isPlatform, tarb
   it('is public, for Node 20.19 and newer', () => {
     expect(source.publishConfig.access).toBe('public');
     expect(manifest.engines).toEqual({ node: '>=20.19' });
+  });
+
+  it('carries the description, keywords and addresses of tools/release/metadata.json', () => {
+    const folder = `packages/${basename(listPublicPackages().find((entry) => entry.name === name)?.folder ?? '')}`;
+    expect(withMetadata(manifest, folder, readMetadata())).toEqual(manifest);
+    expect(manifest.description.length).toBeGreaterThan(20);
+    expect(manifest.keywords.length).toBeGreaterThan(4);
   });
 
   it('satisfies publint', async () => {

@@ -1,6 +1,7 @@
 import { expected, requireFloat32Array, requireObject } from '../arguments.js';
 import type { VectorMatrix } from '../matrix.js';
 import type { RowRange } from '../row-range.js';
+import type { RowSet } from '../row-set.js';
 import { FLOAT32_OUTPUT, requireFloat32Output } from './float32-output.js';
 import type { Operation } from './operation.js';
 import { Prepared } from './prepared.js';
@@ -12,6 +13,10 @@ export interface CosineSimilarityRequest extends RowRange {
   /** `queries x dimensions`, row-major, at least one query. */
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
+  /** Number of query vectors, for a check: a RangeError unless `query` holds exactly so many. */
+  readonly queries?: number | undefined;
+  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
+  readonly where?: RowSet | undefined;
 }
 
 export class PreparedCosineSimilarity extends Prepared {

@@ -1,10 +1,13 @@
-import { requireExpectedUses, requireFloat32Array, requireInteger, requireObject, requireOneOf } from '../arguments.js';
+import { expected, requireExpectedUses, requireFloat32Array, requireInteger, requireObject, requireOneOf } from '../arguments.js';
 import { COMPANIONS, type VectorMatrix } from '../matrix.js';
 import { requireRange, type RowRange } from '../row-range.js';
+import { own } from './prepared.js';
 
 interface ScanRequest extends RowRange {
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
+  readonly queries?: number | undefined;
+  readonly where?: unknown;
 }
 
 export interface ScanInputs {
@@ -21,7 +24,9 @@ export function requireScanInputs(request: ScanRequest): ScanInputs {
   if (!(query instanceof Float32Array) || query.byteLength === 0 || query.length % matrix.dimensions !== 0) {
     refuseQuery(query, matrix.dimensions);
   }
-  const { start, end } = request;
+  const { start, end, queries, where } = request;
+  if (queries !== undefined) requireQueryCount(own(request, 'queries'), query.length / matrix.dimensions);
+  if (where !== undefined) refuseUnsupported('where', own(request, 'where'));
   if (start === undefined && end === undefined) return { matrix, query, start: 0, end: matrix.rows };
   const range = requireRange(request, start, end, matrix.rows);
   return { matrix, query, start: range.start, end: range.end };
@@ -75,4 +80,15 @@ function checkedMatrix(matrix: VectorMatrix): VectorMatrix {
 function refuseQuery(value: unknown, dimensions: number): never {
   const query = requireFloat32Array('query', value);
   throw new RangeError(`query: expected one or more vectors of ${dimensions} dimensions, got ${query.length} elements`);
+}
+
+function requireQueryCount(queries: number | undefined, count: number): void {
+  if (queries !== undefined && requireInteger('queries', queries, 1) !== count) {
+    throw new RangeError(`queries: expected ${count}, the number of vectors in query, got ${queries}`);
+  }
+}
+
+/** An option of the types that no backend honours yet: ignoring it would answer another question. */
+export function refuseUnsupported(name: string, value: unknown): void {
+  if (value !== undefined) throw new RangeError(expected(name, 'none, because it is not supported yet', value));
 }

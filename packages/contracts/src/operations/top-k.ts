@@ -1,11 +1,12 @@
 import { expected, requireFloat32Array, requireInteger, requireObject, requireUint32Array } from '../arguments.js';
 import type { VectorMatrix } from '../matrix.js';
 import type { RowRange } from '../row-range.js';
+import type { RowSet } from '../row-set.js';
 import type { Operation } from './operation.js';
 import { own, Prepared } from './prepared.js';
 import { METRICS, type Metric } from './ranking.js';
 import { requireDisjoint } from './require-disjoint.js';
-import { requireScanInputs } from './scan-inputs.js';
+import { refuseUnsupported, requireScanInputs } from './scan-inputs.js';
 
 /** The `k` best rows for each query. */
 export interface TopKRequest extends RowRange {
@@ -13,12 +14,18 @@ export interface TopKRequest extends RowRange {
   /** `queries x dimensions`, row-major, at least one query. */
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
+  /** Number of query vectors, for a check: a RangeError unless `query` holds exactly so many. */
+  readonly queries?: number | undefined;
+  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
+  readonly where?: RowSet | undefined;
   /** At least 1; clamped to the number of rows considered. */
   readonly k: number;
   /** Default `'cosine'`. */
   readonly metric?: Metric | undefined;
   /** Only these rows are considered: indices into the matrix, within `[start, end)`, without duplicates. */
   readonly candidates?: Uint32Array | undefined;
+  /** Only rows that score at least this are ranked. Not supported yet: a RangeError when given. */
+  readonly minScore?: number | undefined;
 }
 
 /**
@@ -84,6 +91,7 @@ export function prepareTopK(request: TopKRequest): PreparedTopK {
   if (!Number.isSafeInteger(k) || k < 1) requireInteger('k', k, 1);
   const metric = own(request, 'metric') ?? 'cosine';
   if (!METRICS.includes(metric)) throw new RangeError(expected('metric', `one of ${METRICS.join(', ')}`, metric));
+  if (request.minScore !== undefined) refuseUnsupported('minScore', own(request, 'minScore'));
   const { matrix, query, start, end } = requireScanInputs(request);
   const candidates = own(request, 'candidates');
   if (candidates !== undefined) requireCandidates(candidates, start, end);

@@ -1,6 +1,11 @@
+import type { DeviceMetrics } from './device-metrics.js';
+
 /**
  * What was measured for one operation: a frozen plain object. Latencies are in milliseconds. "Window" means the most
- * recent `windowSize` samples of each writer; several writers' windows are pooled, every sample weighing the same.
+ * recent `windowSize` samples of each writer; the windows of several writers are pooled, and every sample weighs the same.
+ *
+ * The fields about the CPU and the GPU are those of the devices `'cpu'` and `'gpu'`, and as if without samples where a
+ * tracker does not have that device.
  */
 export interface MetricsSnapshot {
   /** Mean latency of the CPU over the window; 0 without samples. */
@@ -40,11 +45,13 @@ export interface MetricsSnapshot {
   readonly lifetimeSuccessRate: number;
   /** Attempts that ran because an earlier one failed, for life. */
   readonly fallbackCount: number;
+  /** The metrics of each of the tracker's `devices`, by name. */
+  readonly devices: Readonly<Record<string, DeviceMetrics>>;
   /** Facts recorded about the operation: grows with every change of anything above, never falls. */
   readonly version: number;
   /**
-   * Writers whose figures are from an earlier reading, because they published faster than this thread could read. 0 but
-   * on a machine that is overloaded beyond measure; each writer's figures are consistent all the same.
+   * Writers that published faster than this thread could read, so that their figures are from an earlier reading: consistent,
+   * but not the latest. 0 except on a heavily overloaded machine.
    */
   readonly staleWriters: number;
 }

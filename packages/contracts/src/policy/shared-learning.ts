@@ -8,18 +8,18 @@ export interface SharedLearning {
 export const SUMS_LENGTH = 256;
 
 /**
- * Numbers that every thread adds to and every thread reads as one sum: the sufficient statistics of whoever learns from
- * what all threads measured. A thread sees its own share at once, and those of others as of their last publication; what
- * was published survives the thread.
+ * Numbers that every thread adds to and every thread reads as one sum: the sufficient statistics of code that learns from what
+ * all threads measured. A thread sees its own share at once, and those of others as of their last publication; what was
+ * published survives the thread.
  *
- * The first 16 numbers are published every time, of the others only the part from the first to the last that was ever
- * named as changed: what changes most belongs in front. Numbers are taken as they are: a NaN that was published stays in
- * everybody's total.
+ * The first 16 numbers are published every time, of the others only the range from the first to the last that was ever
+ * named as changed: put in front what changes most often. Numbers are taken as they are: a NaN that was published stays in
+ * the total of every thread.
  */
 export interface SharedSums {
   /**
-   * This thread's share, {@link SUMS_LENGTH} numbers, zeros at first: change it in place, then call {@link changed}. When the
-   * tracker is closed it is zeros again, and what it held counts in the total on.
+   * This thread's share, `SUMS_LENGTH` numbers, zeros at first: change it in place, then call {@link changed}. When a shared
+   * tracker is closed it is zeros again, and what it held still counts in the total.
    */
   readonly own: Float64Array;
   /**
@@ -29,11 +29,12 @@ export interface SharedSums {
    * @throws TypeError or RangeError naming the index that is not a whole number from 0 (`to`: from `from`) to the length.
    */
   changed(from?: number, to?: number): void;
-  /** Whether others have published anything since this was last asked, or {@link total} was. */
+  /** Whether others have published anything since the last call of this or of {@link total}. */
   hasNews(): boolean;
   /**
-   * Everybody's, what this thread has not published yet included. Not to be changed; valid until the next call. A thread
-   * that publishes again and again while it is read counts as of an earlier time, until the next call that finds it slower.
+   * The sum of all shares, including what this thread has not published yet. Do not change it; it is valid until the next
+   * call. A thread that publishes again and again while it is read counts as of an earlier time, until a later call finds
+   * it slower.
    */
   total(): Float64Array;
 }

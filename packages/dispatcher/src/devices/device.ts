@@ -1,4 +1,5 @@
 import type { Backend } from '@gearshift/contracts';
+import { isGuarded } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import { createCircuitBreaker, type CircuitBreaker } from '../failures/circuit-breaker.js';
 import { DeviceQueue } from './device-queue.js';
@@ -34,10 +35,6 @@ export function createDevices(
     guard: isGuarded(backend) ? createGuard(backend, limits, clock, timers) : undefined,
     attemptsUnderWay: 0,
   }));
-}
-
-function isGuarded(backend: Backend): boolean {
-  return backend.kind !== 'cpu';
 }
 
 function createGuard(backend: Backend, limits: MemoryLimits, clock: () => number, timers: Timers): DeviceGuard {

@@ -14,6 +14,9 @@ const CLASSES: Readonly<Record<AttemptOutcome, OutcomeClass>> = {
   // Until even the smallest chunk does not fit: `CircuitBreaker.smallestChunkFailed`.
   'out-of-memory': 'ignored',
   fault: 'fault',
+  // The device may be well: both end when the network is back, or the new version has arrived.
+  unreachable: 'fault',
+  stale: 'fault',
   timeout: 'hang',
   'invalid-result': 'wrong-result',
   'device-lost': 'fatal',

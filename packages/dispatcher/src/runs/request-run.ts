@@ -97,7 +97,7 @@ export class RequestRun {
   constructor(choice: Choice, job: Job, devices: readonly Device[], context: RunContext, limit: RunLimit) {
     this.#choice = choice;
     this.#job = job;
-    this.#devices = devices.filter((device, index) => index === 0 || acceptsRequest(device.backend, job.request));
+    this.#devices = devices.filter((device, index) => index === 0 || acceptsRequest(device, job.request));
     this.#context = context;
     this.#limit = limit;
     this.#mayProbe = choice.probe;

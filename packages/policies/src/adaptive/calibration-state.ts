@@ -1,4 +1,5 @@
 import {
+  DEVICE_KINDS,
   err,
   ok,
   WORK_SHAPES,
@@ -113,7 +114,7 @@ function flawOf(device: unknown): string | undefined {
   if (!isObject(device)) return ' is no object';
   const { id, kind, transfer, costs } = device as Partial<Record<keyof DeviceState, unknown>>;
   if (!isName(id)) return '.id is no name';
-  if (kind !== 'cpu' && kind !== 'gpu') return ".kind is neither 'cpu' nor 'gpu'";
+  if (!DEVICE_KINDS.includes(kind as DeviceKind)) return `.kind is none of ${DEVICE_KINDS.join(', ')}`;
   if (transfer !== null && !isLineState(transfer)) return '.transfer is no line';
   if (!Array.isArray(costs) || costs.length > MOST_LINES) return '.costs is no list of lines';
   const wrong = costs.findIndex((cost: unknown) => !isCostState(cost));

@@ -13,6 +13,8 @@ export interface Cost {
 const GENERIC = {
   cpu: { fixedMs: 0.003, flopsPerMs: 5e7, bytesPerMs: 2e7 },
   gpu: { fixedMs: 0.03, flopsPerMs: 5e9, bytesPerMs: 4e8 },
+  // Another machine's CPU, behind a network.
+  remote: { fixedMs: 0.5, flopsPerMs: 5e7, bytesPerMs: 2e7 },
 } as const;
 
 /** 10 GB/s and what it takes to start a transfer. */

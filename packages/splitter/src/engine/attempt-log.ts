@@ -2,11 +2,10 @@ import type { ChunkAttempt } from '@gearshift/contracts';
 
 const MOST_ENTRIES = 1000;
 
-/** The calls of a run, bounded however many there are: failures tell more than successes, so these give way first. */
+/** The calls of a run, at most 1,000 of them. Successes are dropped first, because failures say more. */
 export class AttemptLog {
   readonly #entries: ChunkAttempt[];
   #count: number;
-  #last: ChunkAttempt | undefined;
 
   constructor(entries: readonly ChunkAttempt[] = [], count = entries.length) {
     this.#entries = entries.slice(0, MOST_ENTRIES);
@@ -17,14 +16,8 @@ export class AttemptLog {
     return this.#count;
   }
 
-  /** The newest call. */
-  get last(): ChunkAttempt | undefined {
-    return this.#last;
-  }
-
   add(attempt: ChunkAttempt): void {
     this.#count += 1;
-    this.#last = attempt;
     if (this.#entries.length >= MOST_ENTRIES) {
       if (attempt.outcome === 'success') return;
       const success = this.#entries.findLastIndex(({ outcome }) => outcome === 'success');

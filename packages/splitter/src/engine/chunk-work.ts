@@ -10,11 +10,11 @@ export type ChunkCall<V, E> = (
 /** What is to be done to a number of items, whatever they are and wherever it is done. */
 export interface ChunkWork<V, O> {
   readonly total: number;
-  /** Takes over the result of a call that was not given up, at once; or says why it cannot be right. */
+  /** Accepts the result of a call that was not given up, or says why it cannot be right. */
   accept(start: number, end: number, value: V): Rejection | null;
   /** Why the input is no longer what it was, if so. */
   whatChanged(): string | null;
-  /** Results up to now. */
+  /** Results so far. */
   output(): O;
 }
 
@@ -34,7 +34,7 @@ export interface ChunkFailure extends Rejection {
   readonly fallback: boolean;
 }
 
-/** How a finished run came about. */
+/** How a run finished all its items. */
 export interface RunSummary {
   readonly total: number;
   /** Chunks that the work was cut into. */

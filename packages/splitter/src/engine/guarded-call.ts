@@ -1,6 +1,6 @@
 import { isTimeable, type Timers } from '../timers.js';
 
-/** How a call ended, or that it was given up. */
+/** How a call ended, or that the run no longer waits for it. */
 export type CallEnd<V> =
   | { readonly how: 'returned'; readonly value: V }
   | { readonly how: 'threw'; readonly error: unknown }
@@ -23,7 +23,7 @@ export interface CallLimits {
 
 /**
  * Calls `begin` and waits for what it returns, but no longer than the limits allow. A call that is given up has its signal
- * aborted, and its result is never looked at. Never rejects.
+ * aborted, and its result is ignored. Never rejects.
  */
 export async function guardedCall<V>(
   begin: (signal: AbortSignal) => PromiseLike<V> | V,
@@ -53,30 +53,30 @@ function raceAgainst<V>(
     };
     const giveUp = () => {
       const kind = signal?.aborted === true ? 'aborted' : 'timeout';
-      // Before the call sees its signal fire: it may answer at once that it was aborted, as if the caller had asked for that.
+      // First, because the call may answer its signal at once, and that answer comes too late.
       settle({ how: 'given-up', kind, late: outcome });
-      controller.abort(signal?.reason ?? new DOMException('It did not settle in time', 'TimeoutError'));
+      controller.abort(signal?.reason ?? new DOMException('The call did not settle in time', 'TimeoutError'));
     };
     const onAbort = () => {
-      if (abortGraceMs === 0) return giveUp();
+      if (abortGraceMs === 0) {
+        giveUp();
+        return;
+      }
       controller.abort(signal?.reason);
       if (isTimeable(abortGraceMs)) running.push(timers.after(abortGraceMs, giveUp));
     };
-    if (signal?.aborted === true && abortGraceMs > 0) controller.abort(signal.reason);
-    let outcome: Promise<V>;
-    try {
-      outcome = Promise.resolve(begin(controller.signal));
-    } catch (error) {
-      resolve({ how: 'threw', error });
-      return;
-    }
+    if (signal?.aborted === true) controller.abort(signal.reason);
+    // What `begin` throws becomes a rejection.
+    const outcome = new Promise<V>((settleAs) => {
+      settleAs(begin(controller.signal));
+    });
     // Both ways stay observed, so that a late rejection is never an unhandled one.
     outcome.then(
       (value) => settle({ how: 'returned', value }),
       (error: unknown) => settle({ how: 'threw', error }),
     );
     if (isTimeable(limitMs)) running.push(timers.after(Math.max(0, limitMs), giveUp));
-    // The function itself may have fired it.
+    // The function itself may have aborted it.
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener('abort', onAbort);
   });

@@ -1,9 +1,11 @@
-export { ChunkRun, runOnLanes, type EarlierRun } from './chunk-run.js';
+export { ChunkRun, type EarlierRun } from './chunk-run.js';
 export type { ChunkCall, ChunkWork, Rejection, RunSummary } from './chunk-work.js';
 export { guardedCall, type CallEnd, type CallLimits } from './guarded-call.js';
 export type { LaneOptions } from './lane.js';
+export { runOnLanes } from './run-on-lanes.js';
 export { RunLimit, type StopKind } from './run-limit.js';
-export { RUN_DEFAULTS, type CheckedRun } from './run-options.js';
-export { checkLimits, type CheckedLimits } from '../sizing/chunk-limits.js';
+export { RUN_DEFAULTS } from './chunk-options.js';
+export type { CheckedRun, EngineOptions } from './check-run-options.js';
 export { checkPartial } from '../errors/check-partial.js';
+export { checkLimits, type CheckedLimits } from '../sizing/chunk-limits.js';
 export { isTimeable, NODE_TIMERS } from '../timers.js';

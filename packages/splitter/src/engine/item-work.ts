@@ -5,17 +5,18 @@ import type { ChunkWork, Rejection } from './chunk-work.js';
 export type ItemOutput<R> = (R | undefined)[];
 
 /**
- * Work on an array by a function that returns the results. They are taken over only while their call has not been given up,
- * so a call that ends too late cannot touch anything.
+ * Work on an array by a function that returns the results. They are copied only while their call has not been given up, so a
+ * call that ends too late changes nothing.
  *
  * @param output receives the results; holds those of an earlier run already.
  */
-export function itemWork<T, R>(items: readonly T[], output: ItemOutput<R>): ChunkWork<readonly R[], ItemOutput<R>> {
+export function itemWork<R>(items: readonly unknown[], output: ItemOutput<R>): ChunkWork<readonly R[], ItemOutput<R>> {
   const total = items.length;
   return {
     total,
-    accept: (start, end, results) => takeOver(results, output, start, end - start),
-    whatChanged: () => (items.length === total ? null : `items: there were ${total}, now there are ${items.length}`),
+    accept: (start, end, results) => copyResults(results, output, start, end - start),
+    whatChanged: () =>
+      items.length === total ? null : `items: expected ${total} as at the start, got ${items.length}`,
     output: () => output,
   };
 }
@@ -25,11 +26,11 @@ export function rangeWork(total: number): ChunkWork<unknown, null> {
   return { total, accept: nothing, whatChanged: nothing, output: nothing };
 }
 
-function takeOver<R>(results: readonly R[], output: ItemOutput<R>, start: number, count: number): Rejection | null {
+function copyResults<R>(results: readonly R[], output: ItemOutput<R>, start: number, count: number): Rejection | null {
   if (!Array.isArray(results)) {
     return { kind: 'invalid-result', message: expected('results', `an array of ${count} elements`, results) };
   }
-  // Read once, before anything is written: a foreign array may throw, or report another length each time.
+  // Read once, before anything is written: a subclass or a proxy may throw, or report another length each time.
   const read = Array.prototype.slice.call(results) as R[];
   if (read.length !== count) {
     return { kind: 'length-mismatch', message: `expected ${count} results, one per item, got ${read.length}` };

@@ -1,15 +1,13 @@
-import type { ChunkErrorKind, Result } from '@gearshift/contracts';
+import type { Result } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 import { classifyFailure, type ClassifyError } from '../errors/classify-failure.js';
 import { messageOf, plainCause } from '../errors/plain-cause.js';
-import type { ChunkWork } from './chunk-work.js';
+import type { ChunkWork, Rejection } from './chunk-work.js';
 import type { CallEnd } from './guarded-call.js';
 import type { StopKind } from './run-limit.js';
 
 /** Why a call failed. */
-export interface Judgement {
-  readonly kind: ChunkErrorKind;
-  readonly message: string;
+export interface CallFailure extends Rejection {
   /** As plain data. */
   readonly cause: unknown;
   /** As the function reported or threw it; undefined where it did neither. */
@@ -17,7 +15,7 @@ export interface Judgement {
 }
 
 /**
- * Judges how a call ended: null when its result is taken over, otherwise why not. Never throws, whatever the function
+ * Judges how a call ended: null when its result was accepted, otherwise why not. Never throws, whatever the function
  * answered.
  *
  * @param stop why the run has to end, if so.
@@ -29,13 +27,13 @@ export function judgeAnswer<V, E, O>(
   start: number,
   stopAt: number,
   classify: ClassifyError<unknown> | undefined,
-): Judgement | null {
+): CallFailure | null {
   switch (end.how) {
     case 'given-up':
-      if (end.kind === 'timeout') return { kind: 'timeout', message: 'it did not settle in time', cause: null };
+      if (end.kind === 'timeout') return { kind: 'timeout', message: 'the call did not settle in time', cause: null };
       return { ...stopped(stop ?? 'aborted'), cause: null };
     case 'threw':
-      return failed(end.error, 'it threw: ', classify);
+      return failed(end.error, 'the call threw: ', stop, classify);
     case 'returned':
       // An answer may have getters that throw, and results that cannot be read.
       try {
@@ -44,24 +42,28 @@ export function judgeAnswer<V, E, O>(
           const rejection = work.accept(start, stopAt, answer.value);
           return rejection === null ? null : { ...rejection, cause: null };
         }
-        if (answer?.ok === false) return failed(answer.error, '', classify);
+        if (answer?.ok === false) return failed(answer.error, '', stop, classify);
         return { kind: 'invalid-result', message: expected('answer', 'a Result', answer), cause: null };
       } catch (error) {
-        return { kind: 'invalid-result', message: 'its answer cannot be read', cause: plainCause(error) };
+        return { kind: 'invalid-result', message: 'the answer cannot be read', cause: plainCause(error) };
       }
   }
 }
 
-/** The end of a run that its caller or its deadline asked for. */
+/** The end of a run by its caller or its deadline. */
 export function stopped(kind: StopKind): { readonly kind: StopKind; readonly message: string } {
   return { kind, message: kind === 'aborted' ? 'aborted by the caller' : 'the deadline passed' };
 }
 
-function failed(error: unknown, prefix: string, classify: ClassifyError<unknown> | undefined): Judgement {
-  return {
-    kind: classifyFailure(error, classify),
-    message: `${prefix}${messageOf(error)}`,
-    cause: plainCause(error),
-    error,
-  };
+function failed(
+  error: unknown,
+  prefix: string,
+  stop: StopKind | null,
+  classify: ClassifyError<unknown> | undefined,
+): CallFailure {
+  const kind = classifyFailure(error, classify);
+  const cause = plainCause(error);
+  // A call whose signal fired may report that in any form.
+  if (stop !== null && kind === 'chunk-failed') return { ...stopped(stop), cause, error };
+  return { kind, message: `${prefix}${messageOf(error)}`, cause, error };
 }

@@ -1,11 +1,13 @@
-import type { Clock } from '../timers.js';
+import type { Result } from '@gearshift/contracts';
 import type { ClassifyError } from '../errors/classify-failure.js';
 import type { MemoryBudget } from '../memory/memory-budget.js';
 import type { Reservation } from '../memory/reservation.js';
 import { bytesOf, type CheckedLimits } from '../sizing/chunk-limits.js';
 import { createChunkSizer, type ChunkSizer } from '../sizing/chunk-sizer.js';
 import { freeBytesOf, isTiny, nextChunkItems, unitOf } from '../sizing/next-chunk.js';
+import type { EngineOptions } from './check-run-options.js';
 import type { ChunkCall } from './chunk-work.js';
+import { guardedCall, type CallEnd } from './guarded-call.js';
 
 /** A place where items can be done: a function, what it may take, and how its failures are judged. */
 export interface LaneOptions<V, E> {
@@ -34,22 +36,30 @@ export interface ReservedChunk {
   readonly reservation: Reservation | null;
 }
 
+/** After so many faults in a row the next lane does the rest. */
+const MOST_FAULTS_IN_A_ROW = 4;
+
 /** A place during one run: what it may take now, and whether it has failed for good. */
 export class Lane<V, E> {
   readonly options: LaneOptions<V, E>;
   /** Position in the order of preference. */
   readonly index: number;
-  readonly #clock: Clock;
+  readonly #run: EngineOptions;
   /** Made when there is something to remember: most runs never run out of memory. */
   #sizer: ChunkSizer | undefined;
   #takesTiny = false;
   #isClosed = false;
   #faultsInARow = 0;
+  #underWay = 0;
+  /** Reserved by chunks that are under way. */
+  #ownBytes = 0;
+  /** An error asked for a pause; no call begins before. */
+  #pausedUntilMs = 0;
 
-  constructor(options: LaneOptions<V, E>, index: number, clock: Clock) {
+  constructor(options: LaneOptions<V, E>, index: number, run: EngineOptions) {
     this.options = options;
     this.index = index;
-    this.#clock = clock;
+    this.#run = run;
     this.#sizer = options.limits.sizer;
   }
 
@@ -69,9 +79,22 @@ export class Lane<V, E> {
     return this.index > 0;
   }
 
-  /** It does nothing more in this run. */
-  get isClosed(): boolean {
-    return this.#isClosed;
+  /** It takes chunks now. */
+  get isOpen(): boolean {
+    return !this.#isClosed && this.options.isOpen();
+  }
+
+  /** Chunks of this run are under way, which will give back the memory that they have. */
+  get isBusy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  get pauseMs(): number {
+    return this.#pausedUntilMs === 0 ? 0 : Math.max(0, this.#pausedUntilMs - this.#run.clock());
+  }
+
+  pause(delayMs: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#run.clock() + delayMs);
   }
 
   /** The wait for others was long enough: from now on any chunk will do. Says whether that changes anything. */
@@ -83,22 +106,46 @@ export class Lane<V, E> {
 
   /**
    * The next chunk of `[start, end)`, its memory reserved; null when there is none for even the smallest, or for tiny ones
-   * only, because of others.
+   * only, because of others. Chunks that are under way together share the memory evenly.
    */
   take(start: number, end: number, mostItems: number): ReservedChunk | null {
     const { limits } = this.options;
-    let items = Math.min(mostItems, nextChunkItems(end - start, limits, this.#sizer));
+    const share = Math.max(1, this.#run.concurrency - this.#underWay);
+    let items = Math.min(mostItems, nextChunkItems(end - start, limits, this.#sizer, share));
     if (items === 0) return null;
-    if (!this.#takesTiny && isTiny(items, Math.min(mostItems, end - start), limits)) return null;
+    if (!this.#takesTiny && isTiny(items, Math.min(mostItems, end - start), limits, this.#ownBytes)) return null;
     const { budget } = limits;
     if (budget === undefined) return { start, end: start + items, reservation: null };
     let reserved = budget.reserve(bytesOf(limits, items));
-    // Other threads may have been faster, and fractions of bytes add up.
+    // Other threads may have reserved meanwhile, and fractions of bytes add up.
     if (!reserved.ok && items > 1) {
       items = Math.max(1, Math.floor(items * 0.9));
       reserved = budget.reserve(bytesOf(limits, items));
     }
     return reserved.ok ? { start, end: start + items, reservation: reserved.value } : null;
+  }
+
+  /**
+   * Calls the function for a chunk. The memory of the chunk stays reserved for as long as the call may use it.
+   *
+   * @param signal ends the call.
+   */
+  async call(chunk: ReservedChunk, signal: AbortSignal | undefined): Promise<CallEnd<Result<V, E>>> {
+    const { call, chunkTimeoutMs, settlesWhenAborted } = this.options;
+    const bytes = chunk.reservation?.bytes ?? 0;
+    this.#underWay += 1;
+    this.#ownBytes += bytes;
+    const end = await guardedCall((callSignal) => call(chunk.start, chunk.end, callSignal), {
+      signal,
+      limitMs: chunkTimeoutMs,
+      abortGraceMs: settlesWhenAborted(chunk.start, chunk.end) ? Infinity : 0,
+      timers: this.#run.timers,
+    });
+    this.#underWay -= 1;
+    this.#ownBytes -= bytes;
+    if (end.how === 'given-up') chunk.reservation?.releaseAfter(end.late);
+    else chunk.reservation?.release();
+    return end;
   }
 
   succeeded(items: number): void {
@@ -113,10 +160,7 @@ export class Lane<V, E> {
   }
 
   ranOutOfMemory(items: number): void {
-    this.#sizer ??= createChunkSizer({ clock: this.#clock });
+    this.#sizer ??= createChunkSizer({ clock: this.#run.clock });
     this.#sizer.ranOutOfMemory(items, unitOf(this.limits), freeBytesOf(this.limits));
   }
 }
-
-/** After so many faults in a row the next lane does the rest. */
-const MOST_FAULTS_IN_A_ROW = 4;

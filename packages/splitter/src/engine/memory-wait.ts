@@ -1,48 +1,53 @@
 import type { OutOfMemoryEvent } from '@gearshift/contracts';
-import { canEverFit } from '../sizing/chunk-limits.js';
+import { bytesOf, canEverFit } from '../sizing/chunk-limits.js';
+import type { EngineOptions } from './check-run-options.js';
 import type { Rejection } from './chunk-work.js';
 import { guardedCall } from './guarded-call.js';
 import type { Lane, ReservedChunk } from './lane.js';
 import type { RunLimit } from './run-limit.js';
-import type { EngineOptions } from './run-options.js';
+import type { QueuedRange } from './work-queue.js';
 
-/** How often to look whether others have freed memory without an event in this thread. */
+/** Other threads and processes free memory without an event in this thread. */
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Waits until a chunk of `[start, end)` can have its memory, in the end the smallest. Holds none meanwhile, so runs that wait
- * for each other cannot block each other.
+ * Waits until a chunk of the range can have its memory, in the end the smallest. Holds none meanwhile, so runs that wait for
+ * each other cannot block each other.
  *
  * @param whyStop why nothing more should begin, if so.
  */
 export async function waitForMemory<V, E>(
   lane: Lane<V, E>,
-  start: number,
-  end: number,
+  { start, end, mostItems }: QueuedRange,
   run: EngineOptions,
   limit: RunLimit,
   whyStop: () => Rejection | null,
 ): Promise<ReservedChunk | Rejection> {
   const { limits, budget } = lane;
   const smallest = Math.min(limits.minChunkItems, end - start);
-  const wanted = `${smallest === 1 ? 'an item needs' : `${smallest} items need`} more memory than`;
+  const need = `${smallest === 1 ? 'one item needs' : `${smallest} items need`} ${bytesOf(limits, smallest)} bytes`;
   if (budget === undefined || !canEverFit(limits, smallest)) {
-    return { kind: 'item-too-large', message: `${wanted} there will ever be` };
+    const capacityBytes = budget?.capacityBytes() ?? 0;
+    return { kind: 'item-too-large', message: `${need}, but the budget has at most ${capacityBytes}` };
   }
-  const untilMs = run.clock() + run.memoryWaitMs;
+  let untilMs = run.clock() + run.memoryWaitMs;
   let mayFree = true;
   for (;;) {
     const stop = whyStop();
     if (stop !== null) return stop;
-    const chunk = lane.take(start, end, Infinity);
+    const chunk = lane.take(start, end, mostItems);
     if (chunk !== null) return chunk;
+    // Chunks of this run give back their memory without fail, so the time for others has not begun.
+    if (lane.isBusy) untilMs = run.clock() + run.memoryWaitMs;
     const leftMs = untilMs - run.clock();
     // What other chunks reserved comes back by itself; idle memory was kept because it will be wanted again.
     if (mayFree && (leftMs <= 0 || budget.reservedBytes() === 0)) {
       mayFree = false;
       if (await freeIdleMemory(lane, run, limit)) budget.refresh();
     } else if (leftMs <= 0) {
-      if (!lane.acceptTinyChunks()) return { kind: 'overloaded', message: `${wanted} is available` };
+      if (lane.acceptTinyChunks()) continue;
+      const message = `${need}, but ${budget.availableBytes()} are available after ${run.memoryWaitMs} ms`;
+      return { kind: 'overloaded', message };
     } else await limit.pause(Math.min(LOOK_AGAIN_MS, leftMs), (listener) => budget.onRelease(listener));
   }
 }

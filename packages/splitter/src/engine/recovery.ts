@@ -1,11 +1,11 @@
 import type { ChunkErrorKind } from '@gearshift/contracts';
 
-/** What ends a run whatever `onFault` says: the rest is not wanted any more. */
+/** These end a run whatever `onFault` says, because its caller does not want the rest. */
 const FINAL: ReadonlySet<ChunkErrorKind> = new Set<ChunkErrorKind>(['aborted', 'deadline-exceeded']);
 
 /**
- * After these the same lane will not do the next chunk either: the device is gone, still busy with a call that never ended, or
- * short of memory even for the smallest chunk.
+ * After these the same lane will not do the next chunk either: the device is lost, still busy with a call that was given up,
+ * or has no memory even for the smallest chunk.
  */
 const END_OF_LANE: ReadonlySet<ChunkErrorKind> = new Set<ChunkErrorKind>([
   'device-lost',
@@ -15,7 +15,7 @@ const END_OF_LANE: ReadonlySet<ChunkErrorKind> = new Set<ChunkErrorKind>([
   'overloaded',
 ]);
 
-/** Whether another lane may do what failed so; wrong input is wrong everywhere. */
+/** Whether another lane may succeed after a failure of this kind; wrong input is wrong everywhere. */
 export function fallbackMayHelp(kind: ChunkErrorKind): boolean {
   return !FINAL.has(kind) && kind !== 'invalid-input';
 }
@@ -25,7 +25,7 @@ export function isEndOfLane(kind: ChunkErrorKind): boolean {
   return END_OF_LANE.has(kind);
 }
 
-/** Whether other chunks may succeed where this one failed so. A call that never ended may have been one bad chunk. */
+/** Whether other chunks may succeed on the same lane. A call that did not settle in time may have had one bad chunk. */
 export function othersMaySucceed(kind: ChunkErrorKind): boolean {
   return !FINAL.has(kind) && (kind === 'timeout' || !END_OF_LANE.has(kind));
 }

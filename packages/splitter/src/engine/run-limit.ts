@@ -1,5 +1,5 @@
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
-import { isTimeable, type Clock, type Timers } from '../timers.js';
+import { isTimeable, LONGEST_DELAY_MS, type Clock, type Timers } from '../timers.js';
 
 /** Why a run has to end before its work is done. */
 export type StopKind = 'aborted' | 'deadline-exceeded';
@@ -24,9 +24,9 @@ export class RunLimit {
     this.#clock = clock;
     this.#timers = timers;
     this.deadlineMs = deadlineMs;
-    if (callerSignal !== undefined) allowManyListeners(callerSignal);
     this.#deadlineAtMs = deadlineMs === Infinity ? Infinity : clock() + deadlineMs;
     this.signal = isTimeable(deadlineMs) ? this.#signalWithDeadline(deadlineMs) : callerSignal;
+    for (const signal of [this.signal, callerSignal]) if (signal !== undefined) allowManyListeners(signal);
   }
 
   /** Why nothing more should begin, if so. The clock decides: timers are late while the event loop is busy. */
@@ -36,7 +36,7 @@ export class RunLimit {
     return this.#deadlineAtMs !== Infinity && this.#clock() >= this.#deadlineAtMs ? 'deadline-exceeded' : null;
   }
 
-  /** Waits so long, or until the listener of `subscribe` is called, or until the run has to end. */
+  /** Waits so long at most, or until the listener of `subscribe` is called, or until the run has to end. */
   pause(delayMs: number, subscribe?: (listener: () => void) => () => void): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
@@ -45,7 +45,7 @@ export class RunLimit {
         unsubscribe?.();
         resolve();
       };
-      const timer = this.#timers.after(Math.max(0, delayMs), wake);
+      const timer = this.#timers.after(Math.min(Math.max(0, delayMs), LONGEST_DELAY_MS), wake);
       this.signal?.addEventListener('abort', wake);
       const unsubscribe = subscribe?.(wake);
     });
@@ -76,7 +76,7 @@ export class RunLimit {
 }
 
 /**
- * One signal may end many runs at once, such as that of a server that shuts down, and Node prints a warning from the eleventh
+ * One signal may end many calls and runs, such as that of a server that shuts down, and Node prints a warning from the eleventh
  * listener on. Every listener here is removed again; a limit that the caller set is left alone.
  */
 function allowManyListeners(signal: AbortSignal): void {

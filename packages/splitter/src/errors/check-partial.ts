@@ -1,9 +1,9 @@
 import { expected, requireInteger } from '@gearshift/contracts/internal';
-import type { Range } from '../ranges.js';
+import type { Range } from '../done-ranges.js';
 import type { OperandVersion, PartialRun } from './chunk-error.js';
 
 /**
- * A partial run as it can be resumed: it may come from another thread or a file, so that nothing of it is taken on trust.
+ * Checks a partial run before it is resumed, because it may come from another thread or a file.
  *
  * @throws TypeError or RangeError unless every item is in exactly one of its ranges.
  */
@@ -18,7 +18,7 @@ export function checkPartial<O>(partial: PartialRun<O>): PartialRun<O> {
   let position = 0;
   for (const { start, end } of all) {
     if (start !== position) {
-      throw new RangeError(`partial: expected every item in exactly one range, got another count for item ${position}`);
+      throw new RangeError(`partial: expected item ${position} in exactly one range, got none or several`);
     }
     position = end;
   }
@@ -30,17 +30,17 @@ export function checkPartial<O>(partial: PartialRun<O>): PartialRun<O> {
 }
 
 /**
- * Why a partial run cannot go on with these operands, if so.
+ * Why a partial run cannot be resumed with these operands, if so.
  *
  * @throws TypeError when it had operands and the caller names none.
  */
 export function changedSince(partial: PartialRun<unknown>, operands: readonly OperandVersion[]): string | null {
   if (partial.operands.length > 0 && operands.length === 0) {
-    throw new TypeError(`operands: expected the ${partial.operands.length} that the run began with, got none`);
+    throw new TypeError(`operands: expected the ${partial.operands.length} of the earlier run, got none`);
   }
   for (const { id, version } of partial.operands) {
     const now = operands.find((operand) => operand.id === id);
-    if (now === undefined) return `operand ${id} of the run is not among the operands`;
+    if (now === undefined) return `operand ${id} of the earlier run is missing from operands`;
     if (now.version !== version) return `operand ${id} changed from version ${version} to ${now.version}`;
   }
   return null;

@@ -1,9 +1,9 @@
 import type { ChunkAttempt, ChunkErrorKind } from '@gearshift/contracts';
-import type { Range } from '../ranges.js';
+import type { Range } from '../done-ranges.js';
 
 /**
- * Why a run ended before everything was done, with all that was. Plain data: it survives `postMessage`, and so does a run
- * that another thread resumes from it.
+ * Why a run ended before everything was done, with all that was done. Plain data: it can be posted to another thread and
+ * resumed there.
  *
  * @typeParam E the error of the caller's function.
  * @typeParam O what is in {@link PartialRun.output}.
@@ -11,16 +11,16 @@ import type { Range } from '../ranges.js';
 export interface ChunkError<E = unknown, O = null> {
   readonly kind: ChunkErrorKind;
   readonly message: string;
-  /** Which piece of the run it was, counted from 0. */
+  /** Number of the chunk that failed, counted from 0. */
   readonly chunkIndex: number;
-  /** The piece. */
+  /** Items of the chunk. */
   readonly range: Range;
-  /** What the function reported, or what it threw, as plain data; null where it was not the function. */
+  /** What the function reported or threw, as plain data; null where the function did not fail. */
   readonly cause: E | ThrownCause | null;
   readonly partial: PartialRun<O>;
 }
 
-/** Something thrown, without its class, which would not survive `postMessage`. */
+/** A thrown value without its class, which `postMessage` would lose. */
 export interface ThrownCause {
   readonly name: string;
   readonly message: string;
@@ -31,15 +31,15 @@ export interface ThrownCause {
 
 /** The state of an unfinished run, for {@link resume}. Every item is in exactly one range. */
 export interface PartialRun<O = null> {
-  /** Results in the places of their items, with holes where none is yet; null where the function writes them itself. */
+  /** Results in the places of their items, with holes where there are none yet; null where the function writes them itself. */
   readonly output: O;
   readonly total: number;
-  /** Ascending and apart. */
+  /** Ascending, with gaps between them. */
   readonly done: readonly Range[];
   readonly remaining: readonly Range[];
-  /** Every call of the function, oldest first, up to 1,000: beyond, successes are left out first. */
+  /** Calls of the function, oldest first, at most 1,000: successes are left out first. */
   readonly attempts: readonly ChunkAttempt[];
-  /** How many calls there were. */
+  /** Number of calls. */
   readonly attemptCount: number;
   /** The versions that finished ranges were computed with. */
   readonly operands: readonly OperandVersion[];

@@ -1,9 +1,9 @@
 import { CHUNK_ERROR_KINDS, type BackendErrorKind, type ChunkErrorKind } from '@gearshift/contracts';
 
-/** What a failed call of the caller's function amounts to; a function of the caller's own may know better. */
+/** The kind of what the caller's function reported or threw; undefined where it has none. */
 export type ClassifyError<E> = (error: E) => ChunkErrorKind | undefined;
 
-/** The kinds of backends' errors, as kinds of chunks'. An abort that nobody asked for is the function's failure. */
+/** Chunk error kinds of backends' errors. A call that says it was aborted, while its signal has not fired, has failed. */
 const FROM_BACKEND: Readonly<Record<BackendErrorKind, ChunkErrorKind>> = {
   'invalid-input': 'invalid-input',
   'out-of-memory': 'out-of-memory',
@@ -13,12 +13,14 @@ const FROM_BACKEND: Readonly<Record<BackendErrorKind, ChunkErrorKind>> = {
   'invalid-result': 'invalid-result',
   aborted: 'chunk-failed',
   unsupported: 'chunk-failed',
+  unreachable: 'device-fault',
+  stale: 'device-fault',
 };
 const FROM_BACKEND_KINDS = new Map<unknown, ChunkErrorKind>(Object.entries(FROM_BACKEND));
 
 /**
- * The kind of a failure, by the caller's own judgement or by the `kind` that the error carries, as backends' errors do;
- * `'chunk-failed'` where neither says. Messages are never looked at.
+ * The kind of a failure, by `classify` or by the `kind` that the error carries, as backends' errors do; `'chunk-failed'`
+ * where there is neither. Messages are never compared.
  */
 export function classifyFailure<E>(error: E, classify: ClassifyError<E> | undefined): ChunkErrorKind {
   try {

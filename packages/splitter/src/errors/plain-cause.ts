@@ -4,8 +4,8 @@ import type { ThrownCause } from './chunk-error.js';
 const DEEPEST_CAUSE = 4;
 
 /**
- * `error` as plain data that survives `postMessage`: errors by their fields, everything else as a copy without its class.
- * What cannot be copied is named. Never throws, whatever getters or proxies are inside.
+ * `error` as plain data that survives `postMessage`: errors by their fields, other values as a copy without their class, and
+ * for a value that cannot be copied its description. Never throws, whatever getters or proxies are inside.
  */
 export function plainCause<E>(error: E): E | ThrownCause {
   try {
@@ -16,7 +16,7 @@ export function plainCause<E>(error: E): E | ThrownCause {
   }
 }
 
-/** What `error` says of itself, in words. */
+/** The message of `error`, or a description of a value without one. */
 export function messageOf(error: unknown): string {
   try {
     if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') {
@@ -24,11 +24,11 @@ export function messageOf(error: unknown): string {
     }
     return typeof error === 'string' ? error : `a value of type ${typeof error}`;
   } catch {
-    return 'something that cannot be read';
+    return 'a value that cannot be read';
   }
 }
 
-/** Also of another realm, where `instanceof` knows nothing of it. */
+/** `instanceof` is false for errors of another realm. */
 function isError(error: unknown): error is Error {
   return error instanceof Error || types.isNativeError(error);
 }

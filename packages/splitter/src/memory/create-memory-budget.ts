@@ -1,5 +1,5 @@
 import { expected, requireFinite } from '@gearshift/contracts/internal';
-import { requireFraction, requireLimit } from '../check-limits.js';
+import { requireFraction, requireLimit } from '../require-limit.js';
 import { requireClock } from '../timers.js';
 import { createLocalLedger, openSharedLedger } from './ledger.js';
 import { LedgerBudget } from './ledger-budget.js';
@@ -9,9 +9,9 @@ import { readerOf, type MemorySource } from './memory-source.js';
 /**
  * Makes the memory budget of one device.
  *
- * @param source tells how much memory there is: {@link createHostMemorySource}, any backend, or a function of your own.
- * Where it does not tell what is free (`null`), the cap and the total are all there is to go by.
- * @throws TypeError or RangeError for an option that makes no sense. What the source throws never reaches the caller.
+ * @param source reads how much memory the device has: {@link createHostMemorySource}, any backend, or a function of your
+ * own. Where the free memory is unknown (`null`), the budget follows from the cap and the total.
+ * @throws TypeError or RangeError for an invalid option. Errors of the source are never thrown.
  *
  * @example
  * const budget = createMemoryBudget(backend, { capBytes: 4 * 2 ** 30, reserveBytes: 256 * 2 ** 20 });

@@ -1,14 +1,13 @@
 import type { Clock } from '../timers.js';
 
 const STEP = 1.25;
-/** Beyond this the model is not imprecise but wrong, and the chunk ceiling does the work. */
+/** A model that is wrong by more than this is useless; smaller chunks have to do. */
 const LARGEST = 8;
 const HALF_LIFE_MS = 60_000;
 
 /**
- * By how much the real need for memory exceeds what the caller's model says: 1 until an out-of-memory error contradicts the
- * model, then a quarter more each time, halving its excess every minute, so that one bad moment is not held against the
- * device for ever.
+ * How many times more memory work needs than the caller's model says: 1 until an out-of-memory error contradicts the model,
+ * then a quarter more each time. The excess over 1 halves every minute, so that one failure has no lasting effect.
  */
 export class Inflation {
   readonly #clock: Clock;

@@ -17,16 +17,16 @@ export interface BudgetSettings extends GaugeSettings {
   readonly clock: Clock;
 }
 
-/** The budget that keeps its promises in a {@link Ledger} and its knowledge of the device in a {@link MemoryGauge}. */
+/** The budget that keeps its sums in a {@link Ledger} and reads the device through a {@link MemoryGauge}. */
 export class LedgerBudget implements MemoryBudget {
   readonly #settings: BudgetSettings;
   readonly #ledger: Ledger;
   readonly #gauge: MemoryGauge;
   readonly #inflation: Inflation;
   readonly #listeners = new Set<() => void>();
-  /** Reservations of work that was given up, with the time at which they are given back at the latest. */
+  /** Reservations of work that was given up, with the time at which they are released at the latest. */
   readonly #abandoned = new Map<LedgerReservation, number>();
-  /** The sum of tracked bytes that the last reading may be taken to show. */
+  /** Tracked bytes that the last reading already counts as used. */
   #trackedAtReading = 0;
 
   constructor(read: () => MemoryReading, settings: BudgetSettings) {
@@ -38,7 +38,7 @@ export class LedgerBudget implements MemoryBudget {
 
   availableBytes(): number {
     this.#gauge.update();
-    return Math.max(0, this.#room());
+    return Math.max(0, this.#leftBytes());
   }
 
   capacityBytes(): number {
@@ -49,12 +49,12 @@ export class LedgerBudget implements MemoryBudget {
   reserve(bytes: number): Result<Reservation, ReservationRefusal> {
     requireBytes(bytes);
     this.#gauge.update();
-    // Added first: whoever asks at the same moment, in another thread, sees it and cannot be promised the same bytes.
+    // Added first, so that another thread that reserves at the same moment sees it and cannot get the same bytes.
     this.#ledger.add(RESERVED, bytes);
-    const room = this.#room();
-    if (room >= 0 || bytes === 0) return ok(new LedgerReservation(this, bytes));
-    this.#ledger.takeOff(RESERVED, bytes);
-    const availableBytes = Math.max(0, room + bytes);
+    const leftBytes = this.#leftBytes();
+    if (leftBytes >= 0 || bytes === 0) return ok(new LedgerReservation(this, bytes));
+    this.#ledger.subtract(RESERVED, bytes);
+    const availableBytes = Math.max(0, leftBytes + bytes);
     const message = `${this.#settings.name}: ${bytes} bytes wanted, ${availableBytes} available`;
     return err({ kind: 'overloaded', message, requestedBytes: bytes, availableBytes });
   }
@@ -67,15 +67,15 @@ export class LedgerBudget implements MemoryBudget {
     requireBytes(bytes);
     this.#gauge.update();
     this.#ledger.add(TRACKED, bytes);
-    if (this.#room() >= 0 || bytes === 0) return true;
-    this.#ledger.takeOff(TRACKED, bytes);
+    if (this.#leftBytes() >= 0 || bytes === 0) return true;
+    this.#ledger.subtract(TRACKED, bytes);
     return false;
   }
 
   trackDeallocation(bytes: number): number {
-    const taken = this.#ledger.takeOff(TRACKED, requireBytes(bytes));
-    if (taken > 0) this.#announceRoom();
-    return taken;
+    const subtracted = this.#ledger.subtract(TRACKED, requireBytes(bytes));
+    if (subtracted > 0) this.#callListeners();
+    return subtracted;
   }
 
   trackedBytes(): number {
@@ -97,8 +97,8 @@ export class LedgerBudget implements MemoryBudget {
 
   recordOutOfMemory(bytes: number): void {
     this.refresh();
-    // Where nobody tells what is free, it is the cap that is contradicted, not the model.
-    if (this.#gauge.freeBytes !== null && !this.#gauge.failing && this.#room() >= bytes) this.#inflation.raise();
+    // Where the free memory is unknown, the cap may be wrong instead of the model.
+    if (this.#gauge.freeBytes !== null && !this.#gauge.failing && this.#leftBytes() >= bytes) this.#inflation.raise();
   }
 
   refresh(): void {
@@ -106,7 +106,7 @@ export class LedgerBudget implements MemoryBudget {
   }
 
   onRelease(listener: () => void): () => void {
-    // Wrapped, so that a function that is given twice is called twice, and each unsubscribes itself alone.
+    // Wrapped, so that a function that is subscribed twice is called twice, and unsubscribes once at a time.
     const entry = () => listener();
     this.#listeners.add(entry);
     return () => void this.#listeners.delete(entry);
@@ -124,8 +124,8 @@ export class LedgerBudget implements MemoryBudget {
   /** Called by reservations only. */
   giveBack(reservation: LedgerReservation): void {
     this.#abandoned.delete(reservation);
-    this.#ledger.takeOff(RESERVED, reservation.bytes);
-    this.#announceRoom();
+    this.#ledger.subtract(RESERVED, reservation.bytes);
+    this.#callListeners();
   }
 
   /** Called by reservations only. */
@@ -133,12 +133,12 @@ export class LedgerBudget implements MemoryBudget {
     this.#abandoned.set(reservation, this.#settings.clock() + this.#settings.abandonedHoldMs);
   }
 
-  /** What is left of the budget; negative when others took what had been promised. */
-  #room(): number {
-    if (this.#abandoned.size > 0) this.#giveBackOverdue();
+  /** Bytes left in the budget; negative when others took memory that was reserved here. */
+  #leftBytes(): number {
+    if (this.#abandoned.size > 0) this.#releaseOverdue();
     const reserved = this.#ledger.total(RESERVED);
     const tracked = this.#ledger.total(TRACKED);
-    // What is free is free of what was tracked before the reading; a total is not.
+    // A reading of the free memory already excludes what was tracked before it; a total does not.
     const unseen = this.#gauge.freeBytes === null ? tracked : Math.max(0, tracked - this.#trackedAtReading);
     return Math.min(this.#settings.capBytes - tracked, this.#gauge.usableBytes() - unseen) - reserved;
   }
@@ -150,23 +150,23 @@ export class LedgerBudget implements MemoryBudget {
   #pressureRatio(): number {
     const capacity = this.#capacity();
     if (capacity === Infinity) return 0;
-    return capacity === 0 ? 1 : 1 - Math.min(1, Math.max(0, this.#room()) / capacity);
+    return capacity === 0 ? 1 : 1 - Math.min(1, Math.max(0, this.#leftBytes()) / capacity);
   }
 
-  #giveBackOverdue(): void {
+  #releaseOverdue(): void {
     const nowMs = this.#settings.clock();
     for (const [reservation, untilMs] of this.#abandoned) {
       if (nowMs >= untilMs) reservation.release();
     }
   }
 
-  #announceRoom(): void {
+  #callListeners(): void {
     if (this.#listeners.size === 0) return;
     for (const listener of [...this.#listeners]) {
       try {
         listener();
       } catch (error) {
-        // As an uncaught error of its own: whoever gives memory back, in a `finally`, has nothing to do with it.
+        // As an uncaught error: it must not reach the code that releases memory, in a `finally`.
         queueMicrotask(() => {
           throw error;
         });
@@ -185,7 +185,7 @@ export class LedgerBudget implements MemoryBudget {
       freeBytes: this.#gauge.freeBytes,
       totalBytes: this.#gauge.totalBytes,
       capacityBytes: this.#capacity(),
-      availableBytes: Math.max(0, this.#room()),
+      availableBytes: Math.max(0, this.#leftBytes()),
       reservedBytes: this.#ledger.total(RESERVED),
       trackedBytes: this.#ledger.total(TRACKED),
       pressureRatio: this.#pressureRatio(),

@@ -1,17 +1,17 @@
 import { expected } from '@gearshift/contracts/internal';
 
-/** Bytes promised to work that has not ended. */
+/** Bytes reserved by work that has not ended. */
 export const RESERVED = 0;
-/** Bytes that the caller reported as allocated. */
+/** Bytes that the caller counts as allocated. */
 export const TRACKED = 1;
 export type Account = typeof RESERVED | typeof TRACKED;
 
 /** Two sums of bytes. Whole numbers only. */
 export interface Ledger {
-  /** Adds, and answers with the sum as it is then. */
+  /** Adds, and returns the new sum. */
   add(account: Account, bytes: number): number;
-  /** Takes off at most what is there, and answers with how much that was: the sum never wraps below zero. */
-  takeOff(account: Account, bytes: number): number;
+  /** Subtracts at most the whole sum, and returns how much it subtracted: the sum never falls below zero. */
+  subtract(account: Account, bytes: number): number;
   total(account: Account): number;
 }
 
@@ -20,7 +20,7 @@ export function createLocalLedger(): Ledger {
   const sums = [0, 0];
   return {
     add: (account, bytes) => (sums[account] += bytes),
-    takeOff(account, bytes) {
+    subtract(account, bytes) {
       const taken = Math.min(bytes, sums[account]);
       sums[account] -= taken;
       return taken;
@@ -32,10 +32,10 @@ export function createLocalLedger(): Ledger {
 const SHARED_BYTES = 2 * BigInt64Array.BYTES_PER_ELEMENT;
 
 /**
- * Memory for sums that several threads add to. Hand it to each of them, through `workerData` or `postMessage`, and there to
- * `createMemoryBudget(source, { ledger })`: together they then keep to one budget.
+ * Memory for sums that several threads add to. Pass it to each of them, through `workerData` or `postMessage`, and there to
+ * `createMemoryBudget(source, { ledger })`: their budgets then share one limit.
  *
- * A thread that is terminated while it holds reservations leaves them in the sum for good; start a new ledger then.
+ * The reservations of a thread that is terminated stay in the sum; create a new ledger then.
  */
 export function createSharedLedger(): SharedArrayBuffer {
   return new SharedArrayBuffer(SHARED_BYTES);
@@ -44,13 +44,13 @@ export function createSharedLedger(): SharedArrayBuffer {
 /** The sums in `memory`, shared with every thread that has it. */
 export function openSharedLedger(memory: SharedArrayBuffer): Ledger {
   if (!(memory instanceof SharedArrayBuffer) || memory.byteLength !== SHARED_BYTES) {
-    throw new TypeError(expected('ledger', 'what createSharedLedger() made', memory));
+    throw new TypeError(expected('ledger', 'the result of createSharedLedger()', memory));
   }
   const sums = new BigInt64Array(memory);
   return {
     add: (account, bytes) => Number(Atomics.add(sums, account, BigInt(bytes))) + bytes,
-    takeOff(account, bytes) {
-      // Whoever meets another thread here tries again with what that one left; one of them always gets on.
+    subtract(account, bytes) {
+      // When another thread changed the sum meanwhile, try again with the new one; one of them always succeeds.
       for (;;) {
         const before = Atomics.load(sums, account);
         const taken = BigInt(Math.min(bytes, Number(before)));

@@ -3,63 +3,62 @@ import type { Reservation, ReservationRefusal } from './reservation.js';
 
 /**
  * How much memory of one device may be used now:
- * `min(cap, free * usableFraction - reserve) - reserved by us`, with `free` never older than it may be.
+ * `min(cap, free * usableFraction - reserve) - reserved by us`, with a reading of `free` that is at most `maxAgeMs` old.
  *
- * Belongs to one thread; budgets of several threads keep to one limit when they share a ledger
+ * Belongs to one thread; budgets of several threads share one limit when they share a ledger
  * ({@link MemoryBudgetOptions.ledger}).
  */
 export interface MemoryBudget {
-  /** Bytes that a reservation made now could have; 0 when nothing is left, Infinity where nobody can tell. */
+  /** Bytes that can be reserved now; 0 when nothing is left, Infinity where that is unknown. */
   availableBytes(): number;
-  /** Bytes that could be had were nothing in use: what is larger never fits. Infinity where nobody can tell. */
+  /** Bytes that could be reserved if nothing were in use: what is larger never fits. Infinity where that is unknown. */
   capacityBytes(): number;
   /**
-   * Promises `bytes` to the caller until it releases them. Refuses with plain data when they are not there; nothing is
-   * reserved then. Whatever the number of callers, what is promised never exceeds the budget.
+   * Reserves `bytes` until the caller releases them. When they are not available, nothing is reserved and the error says
+   * what is. The sum of reservations never exceeds the budget, however many callers there are.
    */
   reserve(bytes: number): Result<Reservation, ReservationRefusal>;
-  /** Bytes now promised, also to other threads that share the ledger. */
+  /** Bytes reserved now, those of other threads that share the ledger included. */
   reservedBytes(): number;
 
   /**
-   * Notes memory that the caller holds beyond single pieces of work, such as a resident matrix.
+   * Counts memory that the caller holds for longer than one call, such as a resident matrix.
    *
-   * @returns whether it is within the budget; when not, nothing is noted and the caller should not keep the memory.
+   * @returns whether it is within the budget; when not, nothing is counted and the caller should not keep the memory.
    */
   trackAllocation(bytes: number): boolean;
   /**
-   * Notes that such memory was freed. The sum never falls below zero.
+   * Stops counting such memory. The sum never falls below zero.
    *
-   * @returns how many bytes were taken off: less than `bytes` when more is given back than was ever noted.
+   * @returns the bytes subtracted: fewer than `bytes` when more is given back than was counted.
    */
   trackDeallocation(bytes: number): number;
   trackedBytes(): number;
 
-  /** Share of the capacity that is not available, from 0 to 1; 0 where nobody can tell. */
+  /** Share of the capacity that is not available, from 0 to 1; 0 where the capacity is unknown. */
   pressureRatio(): number;
   /** Whether {@link pressureRatio} is above the threshold. */
   isUnderPressure(): boolean;
 
-  /** By how much work needs more memory than its model says, learned from out-of-memory errors; at least 1. */
+  /** How many times more memory than its model says work needs, learned from out-of-memory errors; at least 1. */
   inflation(): number;
   /**
-   * Learns from an out-of-memory error of work that had reserved `bytes` and has released them: reads the source again,
-   * and when so much is free indeed, the model was wrong and {@link inflation} rises by a quarter. When it is not free,
-   * the reading was old.
+   * Learns from an out-of-memory error of work that had reserved `bytes` and has released them. Reads the source again: if so
+   * much is free, the model was wrong and {@link inflation} rises by a quarter; otherwise the reading was too old.
    */
   recordOutOfMemory(bytes: number): void;
 
   /** Reads the source now, whatever the age of the last reading. */
   refresh(): void;
-  /** Calls `listener` whenever a reservation or a tracked allocation of this thread is given back, until unsubscribed. */
+  /** Calls `listener` whenever memory of this thread is released or no longer tracked, until unsubscribed. */
   onRelease(listener: () => void): () => void;
-  /** What the source said last; null where it does not tell. */
+  /** Free bytes at the last reading; null where the source does not know them. */
   lastFreeBytes(): number | null;
   snapshot(): MemoryBudgetSnapshot;
 }
 
 export interface MemoryBudgetOptions {
-  /** Stands in events, such as the id of the device; default `'memory'`. */
+  /** Used in events and messages, such as the id of the device; default `'memory'`. */
   readonly name?: string | undefined;
   /** Never use more than this; default Infinity. */
   readonly capBytes?: number | undefined;
@@ -69,13 +68,13 @@ export interface MemoryBudgetOptions {
   readonly reserveBytes?: number | undefined;
   /** Age at which a reading is taken again; default 250. */
   readonly maxAgeMs?: number | undefined;
-  /** What a reading that cannot be renewed decays to; default 64 MiB. */
+  /** While the source fails, the last reading decays to this; default 64 MiB. */
   readonly floorBytes?: number | undefined;
   /** Above this the budget is under pressure; default 0.8. */
   readonly pressureThreshold?: number | undefined;
   /** How long work that was given up, and does not end, keeps its reservation; default 30 000. */
   readonly abandonedHoldMs?: number | undefined;
-  /** What `createSharedLedger()` made, to keep to one budget together with other threads; default one of its own. */
+  /** The result of `createSharedLedger()`, to share one budget with other threads; by default the budget is not shared. */
   readonly ledger?: SharedArrayBuffer | undefined;
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: (() => number) | undefined;

@@ -2,7 +2,7 @@ import type { MemoryReading } from '@gearshift/contracts';
 import type { Clock } from '../timers.js';
 import { tryRead } from './memory-source.js';
 
-/** How what a source says becomes what may be used. */
+/** How a reading becomes the memory that may be used. */
 export interface GaugeSettings {
   readonly usableFraction: number;
   readonly reserveBytes: number;
@@ -15,20 +15,21 @@ export interface GaugeSettings {
 const DECAY_HALF_LIFE_MS = 1000;
 
 /**
- * The newest reading of a source, taken again when it is too old. While the source throws or answers nonsense, the last
- * good reading decays towards the floor: the longer nobody looked, the less of it may still be there.
+ * The newest reading of a source, taken again when it is too old. While the source throws or returns invalid numbers, the last
+ * good reading decays towards the floor, because others may have taken memory since.
  */
 export class MemoryGauge {
   readonly #read: () => MemoryReading;
   readonly #settings: GaugeSettings;
   readonly #onReading: () => void;
-  #askedAtMs = -Infinity;
+  #triedAtMs = -Infinity;
   #goodAtMs = -Infinity;
   #freeBytes: number | null = null;
   #totalBytes: number | null = null;
-  #largestTotalBytes = 0;
+  /** Largest amount, free or in all, that a reading had. */
+  #largestBytes = 0;
   #failing = false;
-  #isAsking = false;
+  #isReading = false;
 
   /** @param onReading called after each new reading, good or not. */
   constructor(read: () => MemoryReading, settings: GaugeSettings, onReading: () => void) {
@@ -37,7 +38,7 @@ export class MemoryGauge {
     this.#onReading = onReading;
   }
 
-  /** What the source said last; null where it does not tell, or was never read. */
+  /** Free bytes at the last reading; null where the source does not know them, or was never read. */
   get freeBytes(): number | null {
     return this.#freeBytes;
   }
@@ -50,31 +51,31 @@ export class MemoryGauge {
     return this.#failing;
   }
 
-  /** Asks the source again if the last answer is older than it may be. */
+  /** Reads the source again if the last reading is too old. */
   update(): void {
-    if (this.#settings.clock() - this.#askedAtMs >= this.#settings.maxAgeMs) this.refresh();
+    if (this.#settings.clock() - this.#triedAtMs >= this.#settings.maxAgeMs) this.refresh();
   }
 
-  /** Asks the source now. */
+  /** Reads the source now. */
   refresh(): void {
-    // A source that asks this budget in turn is answered from the reading before.
-    if (this.#isAsking) return;
+    // A source that reads this budget in turn gets the figures of the previous reading.
+    if (this.#isReading) return;
     const { clock } = this.#settings;
-    this.#askedAtMs = clock();
-    this.#isAsking = true;
+    this.#triedAtMs = clock();
+    this.#isReading = true;
     const reading = tryRead(this.#read);
-    this.#isAsking = false;
+    this.#isReading = false;
     this.#failing = reading === null;
     if (reading !== null) {
       this.#goodAtMs = clock();
       this.#freeBytes = reading.freeBytes;
       this.#totalBytes = reading.totalBytes;
-      this.#largestTotalBytes = Math.max(this.#largestTotalBytes, reading.totalBytes ?? 0, reading.freeBytes ?? 0);
+      this.#largestBytes = Math.max(this.#largestBytes, reading.totalBytes ?? 0, reading.freeBytes ?? 0);
     }
     this.#onReading();
   }
 
-  /** What is usable by the last reading, without what the budget itself has handed out; Infinity where nobody can tell. */
+  /** Usable bytes by the last reading, before reservations are subtracted; Infinity where they are unknown. */
   usableBytes(): number {
     const { floorBytes } = this.#settings;
     const known = this.#freeBytes ?? this.#totalBytes;
@@ -85,11 +86,11 @@ export class MemoryGauge {
     return Math.floor(floorBytes + (usable - floorBytes) * 0.5 ** (ageMs / DECAY_HALF_LIFE_MS));
   }
 
-  /** What would be usable were the device empty; Infinity where nobody can tell. */
+  /** Usable bytes of an empty device; Infinity where they are unknown. */
   capacityBytes(): number {
-    return this.#largestTotalBytes === 0 && this.#totalBytes === null
+    return this.#largestBytes === 0 && this.#totalBytes === null
       ? Infinity
-      : this.#usable(this.#totalBytes ?? this.#largestTotalBytes);
+      : this.#usable(this.#totalBytes ?? this.#largestBytes);
   }
 
   #usable(bytes: number): number {

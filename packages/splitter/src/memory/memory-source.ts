@@ -1,22 +1,22 @@
 import type { MemoryReading } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 
-/** Tells how much memory a device has: a function, or anything with such a method, as every backend. */
-export type MemorySource = (() => MemoryReading) | MemoryTeller;
+/** Reads how much memory a device has: a function, or an object with such a method, as every backend is. */
+export type MemorySource = (() => MemoryReading) | MemoryReader;
 
-/** What every backend can do. */
-export interface MemoryTeller {
+/** An object that reads the memory of a device, as every backend does. */
+export interface MemoryReader {
   memory(): MemoryReading;
 }
 
-/** Both forms of a source as one. */
+/** Either form of a source as a function. */
 export function readerOf(source: MemorySource): () => MemoryReading {
   if (typeof source === 'function') return source;
   if (typeof source?.memory === 'function') return () => source.memory();
   throw new TypeError(expected('source', 'a function, or an object with a function `memory`', source));
 }
 
-/** A reading that makes sense, or null: what a source of someone else's answers may be anything. */
+/** A valid reading, or null. */
 export function tryRead(read: () => MemoryReading): { freeBytes: number | null; totalBytes: number | null } | null {
   try {
     const { freeBytes, totalBytes } = read();

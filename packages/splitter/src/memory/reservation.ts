@@ -1,17 +1,17 @@
-/** Bytes of a budget, promised to one piece of work until it gives them back. */
+/** Bytes of a budget that one call may use until it releases them. */
 export interface Reservation {
   readonly bytes: number;
-  /** Gives the bytes back. The second call does nothing. */
+  /** Returns the bytes to the budget. The second call does nothing. */
   release(): void;
   /**
-   * For work that was given up but may still be running: the bytes stay promised until `settled` settles, or until the
-   * budget's `abandonedHoldMs` have passed, as work that never ends must not block the budget for ever.
+   * For work that was given up but may still be running: the bytes stay reserved until `settled` settles, or until the
+   * budget's `abandonedHoldMs` have passed, because work that never ends must not block the budget for ever.
    */
   releaseAfter(settled: PromiseLike<unknown>): void;
   [Symbol.dispose](): void;
 }
 
-/** Why bytes were not promised. */
+/** Why bytes could not be reserved. */
 export interface ReservationRefusal {
   readonly kind: 'overloaded';
   readonly message: string;

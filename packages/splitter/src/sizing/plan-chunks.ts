@@ -3,8 +3,8 @@ import { checkLimits, type ChunkLimits } from './chunk-limits.js';
 import { nextChunkItems } from './next-chunk.js';
 
 /**
- * Into how many pieces `total` items would be cut now; 0 for no items, Infinity when not even the smallest piece fits.
- * Costs a fraction of a microsecond and reserves nothing, so that a later run may find it otherwise.
+ * Number of chunks that `total` items would be cut into now; 0 for no items, Infinity when not even the smallest chunk fits.
+ * Costs a fraction of a microsecond and reserves nothing, so a later run may be cut differently.
  *
  * @example
  * planChunks(1_000_000, { budget, bytesPerItem: 3076 }); // 1 where it fits whole

@@ -11,11 +11,11 @@ const NOTHING_RESERVED: Reservation = Object.freeze({
 });
 
 /**
- * Reserves the memory of all `total` items at once, where they need not be cut: then there is no need for a run, which
- * costs some microseconds, and the caller may do the work at once, synchronously too. Null where it must be cut, or is
- * short of memory: hand it to {@link runRanges}, and also when it runs out of memory after all.
+ * Reserves the memory of all `total` items at once, where they need not be cut: the caller may then do the work without a
+ * run, which costs some microseconds, and synchronously too. Null where the work must be cut or its memory is not available:
+ * call {@link runRanges} then, and also when the work runs out of memory after all.
  *
- * @returns what the caller must release when the work has ended.
+ * @returns a reservation that the caller must release when the work has ended.
  *
  * @example
  * const whole = reserveWhole(rows, limits);

@@ -125,6 +125,21 @@ export const validationChecks: readonly ContractCheck[] = [
       { error: TypeError, message: /^end: expected .*, got '2'$/, request: request({ end: '2' }) },
     ]),
   ),
+  check('another number of queries than the query holds', () =>
+    [cosine, topK].map((request) => ({
+      error: RangeError,
+      message: /^queries: expected 1, the number of vectors in query, got 2$/,
+      request: request({ queries: 2 }),
+    })),
+  ),
+  check('options that are not supported yet', () => {
+    const where = { rowCount: 3, words: Uint32Array.of(0b101) };
+    return [
+      { error: RangeError, message: /^where: expected none, .* got an object/, request: cosine({ where }) },
+      { error: RangeError, message: /^where: expected none, .* got an object/, request: topK({ where }) },
+      { error: RangeError, message: /^minScore: expected none, .* got 0\.5$/, request: topK({ minScore: 0.5 }) },
+    ];
+  }),
   check('candidates outside of the range, and unknown metrics', () => [
     {
       error: RangeError,

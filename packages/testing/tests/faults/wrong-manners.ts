@@ -10,6 +10,8 @@ const validationChecks = [
   'validation: refuses a detached or shrunk buffer',
   'validation: refuses arrays of the wrong type',
   'validation: refuses row ranges outside of the matrix',
+  'validation: refuses another number of queries than the query holds',
+  'validation: refuses options that are not supported yet',
   'validation: refuses candidates outside of the range, and unknown metrics',
   'validation: refuses options of spreading that are out of range',
   'validation: refuses graphs that are none',

@@ -1,6 +1,6 @@
 import type { SharedMemory } from './shared-memory.js';
 
-/** Where names get their numbers: one cell each, 0 while it is free. */
+/** The cells of the places of names: one each, 0 while it is free. */
 export interface DirectoryCells {
   readonly firstNameCell: number;
   readonly nameCount: number;
@@ -12,7 +12,7 @@ const FREE = 0;
  * The place of a name, the same for every thread; undefined when all places are taken by others. A place is never given
  * back. One exchange claims it whole, so a thread that ends at any step leaves nothing half-claimed.
  *
- * @param hash stands for the name: a whole number of 32 bits other than 0.
+ * @param hash of the name: a whole number of 32 bits other than 0.
  */
 export function placeOf(memory: SharedMemory, cells: DirectoryCells, hash: number): number | undefined {
   for (let place = 0; place < cells.nameCount; place++) {

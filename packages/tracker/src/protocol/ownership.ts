@@ -1,6 +1,6 @@
 import type { SharedMemory } from './shared-memory.js';
 
-/** Where it says who owns which slot. */
+/** The cells that say which thread owns which slot. */
 export interface OwnershipCells {
   /** Counts the slots that were ever claimed: readers look no further. */
   readonly highWaterCell: number;
@@ -15,7 +15,7 @@ const FREE = 0;
  * Takes the first free slot.
  *
  * @param token names the owner: not 0, and never used again for another thread, so that a late release cannot free the
- *   slot of whoever came next.
+ *   slot of its next owner.
  * @returns the slot, or undefined when all are taken.
  */
 export function claimSlot(memory: SharedMemory, cells: OwnershipCells, token: number): number | undefined {

@@ -26,7 +26,7 @@ export interface Block {
 }
 
 /**
- * Readers try this often to get a copy that was not overtaken. The bound is for the guarantee that nobody waits: a
+ * Readers try this often to get a copy that was not overtaken. The bound guarantees that no thread waits for another: a
  * reader needs well under a microsecond, and a writer publishes once in 32 records.
  */
 const MAX_READ_ATTEMPTS = 64;
@@ -35,7 +35,7 @@ const MAX_READ_ATTEMPTS = 64;
  * Fills the copy that is not current and flips to it. Only the block's one writer may call this; a writer that ends at
  * any step leaves the copy before it current and whole.
  *
- * The flip is a read-modify-write although nobody else changes the count: it has to read the value that a reader's
+ * The flip is a read-modify-write although no other thread changes the count: it has to read the value that a reader's
  * recheck left, so that this reader's copying is over before the next publication writes there. After a mere
  * `Atomics.store` the next publication's plain writes may be seen before the flip is.
  */
@@ -44,7 +44,9 @@ export function publishBlock(memory: SharedMemory, shape: BlockShape, block: Blo
   memory.copyIn(copy, figures, 0, shape.denseCount);
   for (const { at, lowField, endField } of shape.ranges) {
     const first = at + toIndex(figures[lowField]);
-    memory.copyIn(copy + first, figures, first, at + toIndex(figures[endField]) - first);
+    const count = at + toIndex(figures[endField]) - first;
+    // Most ranges are empty, and asking is cheaper than copying nothing.
+    if (count > 0) memory.copyIn(copy + first, figures, first, count);
   }
   memory.add(block.sequenceCell, 1);
 }
@@ -72,7 +74,7 @@ export function readBlock(
     for (const { at, lowField, endField } of shape.ranges) {
       const first = at + toIndex(target[lowField]);
       const count = at + toIndex(target[endField]) - first;
-      memory.copyOut(copy + first, target, first, count);
+      if (count > 0) memory.copyOut(copy + first, target, first, count);
       sparseCount += count;
     }
     if (sparseCount === 0 || memory.add(block.sequenceCell, 0) === sequence) return sequence;
@@ -80,7 +82,7 @@ export function readBlock(
   return undefined;
 }
 
-/** Figures are floating-point numbers; loops that count with them would be several times slower. */
+/** Figures are floating-point numbers; loops that count with them are several times slower. */
 function toIndex(figure: number): number {
   return figure | 0;
 }

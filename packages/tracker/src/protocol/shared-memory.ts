@@ -3,7 +3,7 @@
  * (`array-memory.ts`); the schedule explorer runs the same protocol on a memory that tries every order of events.
  *
  * Integer cells are 32 bits wide and only ever touched atomically. Number cells are plain: their accesses have no order
- * of their own, and what may be relied on is only what the integer cells around them guarantee.
+ * of their own, and only the integer cells around them guarantee anything about it.
  */
 export interface SharedMemory {
   load(integerCell: number): number;

@@ -1,5 +1,6 @@
 import type { Program, ThreadMemory } from '@gearshift/schedule-explorer';
-import { FIGURES, FIGURES_SHAPE, layOut } from '../../src/layout.js';
+import { COMMON } from '../../src/figures-layout.js';
+import { layOut } from '../../src/memory-layout.js';
 import { claimSlot, releaseOwner } from '../../src/protocol/ownership.js';
 import type { SharedMemory } from '../../src/protocol/shared-memory.js';
 import { TrackedOperation } from '../../src/tracked-operation.js';
@@ -7,11 +8,17 @@ import { changeMemory, integerAt, SmallMemory, type KeptCells, type MemoryChange
 
 /*
  * The tracker's own class for one operation, from claiming a slot to the snapshot: what was acknowledged must be in the next
- * snapshot of whoever learnt of it, although snapshots are built anew only when there is news.
+ * snapshot of every thread that has seen the acknowledgement, although snapshots are built anew only when there is news.
  *
  * Only fallbacks are recorded, so all figures but two stay 0; those are left out.
  */
-const LAYOUT = layOut({ slotCount: 1, operationCount: 1, nameCount: 0 });
+const LAYOUT = layOut({ slotCount: 1, operationCount: 1, deviceCount: 2, nameCount: 0 });
+const SETUP = {
+  windowSize: 1,
+  devices: ['cpu', 'gpu'],
+  figures: LAYOUT.figures,
+  nothing: new Float64Array(LAYOUT.figures.length),
+};
 const BLOCK = LAYOUT.block(0, 0);
 const KEPT: KeptCells = {
   integerCells: [
@@ -21,8 +28,8 @@ const KEPT: KeptCells = {
     BLOCK.sequenceCell,
   ],
   dataCell: BLOCK.dataCell,
-  copyCells: FIGURES_SHAPE.copyCells,
-  numbers: [FIGURES.records, FIGURES.fallbacks],
+  copyCells: LAYOUT.figures.shape.copyCells,
+  numbers: [COMMON.records, COMMON.fallbacks],
 };
 const ACKNOWLEDGED = KEPT.integerCells.length;
 const WRITER_TOKEN = 1;
@@ -55,8 +62,8 @@ interface AnnouncementOptions {
 }
 
 /**
- * A worker that claims, publishes, acknowledges, and may be killed at any step; its parent, who gives its slot back when it
- * has ended; a reader. Nobody sees a torn snapshot, goes back, or misses what was acknowledged; and after the release
+ * A worker that claims, publishes, acknowledges, and may be killed at any step; its parent, which gives its slot back when it
+ * has ended; a reader. No thread sees a torn snapshot, goes back, or misses what was acknowledged; and after the release
  * the parent sees all that was published.
  */
 export function announcement({
@@ -67,7 +74,11 @@ export function announcement({
   announcesRelease = true,
 }: AnnouncementOptions): Program {
   const on = (memory: ThreadMemory): SharedMemory => changeMemory(new SmallMemory(memory, KEPT), change);
-  const trackedOn = (memory: SharedMemory) => new TrackedOperation(memory, LAYOUT, 0, 1);
+  const trackedOn = (memory: SharedMemory) => {
+    const tracked = new TrackedOperation(SETUP, 0);
+    tracked.join(memory, LAYOUT);
+    return tracked;
+  };
   return {
     integers: new Array<number>(KEPT.integerCells.length + 1).fill(0),
     numbers: new Array<number>(2 * KEPT.numbers.length).fill(0),
@@ -95,7 +106,7 @@ export function announcement({
           const tracked = trackedOn(shared);
           const readings = parentReadsBefore ? [ask(memory, tracked)] : [];
           memory.awaitEnd(0);
-          // As `SharedTracker.release` does.
+          // As `ThreadTracker.release` does.
           if (releaseOwner(shared, LAYOUT.ownership, WRITER_TOKEN) > 0 && announcesRelease) tracked.announce();
           return [...readings, ask(memory, tracked)];
         },

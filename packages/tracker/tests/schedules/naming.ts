@@ -5,15 +5,15 @@ interface NamingOptions {
   readonly places: number;
   /** The hashes that each thread asks for, one after another. Every name begins to look at the same place. */
   readonly threads: readonly (readonly number[])[];
-  /** What is asked for by one who comes when all of these have ended, of their own accord or not. */
+  /** The hashes that a last thread asks for when all of these have ended, in good order or not. */
   readonly latecomer: readonly number[];
 }
 
 type Places = readonly (number | undefined)[];
 
 /**
- * Threads that look names up, each of which may be killed at any step, and one who comes late. Whoever asks for a name gets
- * the same place, nobody else's; nobody is refused while there is room, and no place is lost.
+ * Threads that look names up, each of which may be killed at any step, and a latecomer. Every thread that asks for a name gets
+ * the same place, which no other name has; no thread is refused while there is room, and no place is lost.
  */
 export function naming({ places, threads, latecomer }: NamingOptions, findPlace = placeOf): Program {
   const cells: DirectoryCells = { firstNameCell: 0, nameCount: places };
@@ -43,7 +43,7 @@ function checkDirectory({ integers }: Outcome, asked: readonly (readonly number[
   const known = new Set(asked.flat());
   const taken = integers.filter((hash) => hash !== 0);
   if (new Set(taken).size !== taken.length) return `a name has two places: ${integers.join(' ')}`;
-  if (taken.some((hash) => !known.has(hash))) return `nobody asked for one of ${taken.join(' ')}`;
+  if (taken.some((hash) => !known.has(hash))) return `no thread asked for one of ${taken.join(' ')}`;
   if (integers.slice(0, taken.length).includes(0)) return `a place was lost: ${integers.join(' ')}`;
   return undefined;
 }
@@ -58,7 +58,7 @@ function checkAnswers({ threads, integers }: Outcome, asked: readonly (readonly 
         if (integers.some((other) => other === 0 || other === hash))
           return `${hash} was refused although there is room`;
       } else if (integers[place] !== hash) {
-        return `${hash} was told place ${place}, which is that of ${integers[place]}`;
+        return `${hash} got place ${place}, which is that of ${integers[place]}`;
       }
     }
   }

@@ -58,12 +58,12 @@ function layOut(slotCount: number): Cells {
 
 function reading(protocol: Protocol, memory: ThreadMemory, block: Block): Float64Array {
   const figures = new Float64Array(SHAPE.copyCells);
-  if (protocol.readBlock(memory, SHAPE, block, figures) === undefined) throw new Error('overtaken for ever');
+  if (protocol.readBlock(memory, SHAPE, block, figures) === undefined) throw new Error('overtaken in every attempt');
   return figures;
 }
 
 /**
- * One writer, `readers` who read `reads` times each: every reading is whole, none is older than the one before, and at the
+ * One writer, `readers` that read `reads` times each: every reading is whole, none is older than the one before, and at the
  * end what counts is the last publication.
  */
 export function publication(publications: number, readers: number, reads: number, protocol = PRODUCT): Program {
@@ -136,7 +136,7 @@ function checkCounts(cells: Cells, { integers, numbers }: Outcome): string | und
   return undefined;
 }
 
-/** Nobody shares a slot, each owner is the one that its slot names, and no owned slot is out of the readers' sight. */
+/** No two threads share a slot, each owner is the one that its slot names, and no owned slot is out of the readers' sight. */
 function checkOwners({ ownership }: Cells, outcome: Outcome, tokens: ReadonlyMap<number, number>): string | undefined {
   const owned = new Set<number>();
   for (const [thread, token] of tokens) {
@@ -152,13 +152,13 @@ function checkOwners({ ownership }: Cells, outcome: Outcome, tokens: ReadonlyMap
 }
 
 /**
- * A writer that may be killed at any step, or closes; whoever started it, who releases its slots when it has ended; and
- * others who want a slot at any time. No count that was published is lost or doubled, nobody shares a slot.
+ * A writer that may be killed at any step, or closes; its parent, which releases its slots when it has ended; and
+ * others that want a slot at any time. No count that was published is lost or doubled, and no two threads share a slot.
  *
- * @param readers who read the first slot at any time meanwhile.
+ * @param readers that read the first slot at any time meanwhile.
  */
 export function succession(
-  options: { slots: number; heirs: number; closes: boolean; readers: number },
+  options: { slots: number; successors: number; closes: boolean; readers: number },
   protocol = PRODUCT,
 ): Program {
   const cells = layOut(options.slots);
@@ -178,15 +178,17 @@ export function succession(
     name: `reader ${index}`,
     run: (memory) => [reading(protocol, memory, cells.blocks[0])],
   });
-  const heirs = Array.from({ length: options.heirs }, (_, index) => writer(`heir ${index}`, 2 + index, false, false));
+  const successors = Array.from({ length: options.successors }, (_, index) =>
+    writer(`successor ${index}`, 2 + index, false, false),
+  );
   const readers = Array.from({ length: options.readers }, reader);
-  const tokens = new Map(heirs.map((_, index) => [2 + index, 2 + index]));
+  const tokens = new Map(successors.map((_, index) => [2 + index, 2 + index]));
   return {
     integers: cells.integers,
     numbers: cells.numbers,
-    threads: [writer('first', 1, options.closes, true), parent, ...heirs, ...readers],
+    threads: [writer('first', 1, options.closes, true), parent, ...successors, ...readers],
     check: (outcome) => {
-      for (const { value } of outcome.threads.slice(2 + heirs.length) as { value: Float64Array[] }[]) {
+      for (const { value } of outcome.threads.slice(2 + successors.length) as { value: Float64Array[] }[]) {
         const problem = checkReadings(value);
         if (problem !== undefined) return problem;
       }

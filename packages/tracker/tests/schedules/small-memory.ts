@@ -11,8 +11,8 @@ export interface KeptCells {
 }
 
 /**
- * The cells of a real layout on the few that the explorer has: who explored hundreds of zeros, each of which may be read
- * early or late, would not live to see the end.
+ * The cells of a real layout on the few that the explorer has: to explore hundreds of zeros, each of which may be read early
+ * or late, would take for ever.
  */
 export class SmallMemory implements SharedMemory {
   readonly #memory: ThreadMemory;
@@ -66,7 +66,7 @@ export function integerAt({ integerCells }: KeptCells, cell: number): number {
   return index;
 }
 
-/** What a careless change would make of the memory. */
+/** What a defect makes of the memory. */
 export type MemoryChange = (memory: SharedMemory) => Partial<SharedMemory>;
 
 export function changeMemory(memory: SharedMemory, change: MemoryChange): SharedMemory {

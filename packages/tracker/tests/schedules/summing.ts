@@ -1,16 +1,17 @@
 import type { Program, ThreadMemory } from '@gearshift/schedule-explorer';
-import { layOut, SUMS, SUMS_SHAPE } from '../../src/layout.js';
+import { layOut } from '../../src/memory-layout.js';
 import { placeOf } from '../../src/protocol/directory.js';
 import { claimSlot, releaseOwner } from '../../src/protocol/ownership.js';
 import type { SharedMemory } from '../../src/protocol/shared-memory.js';
-import { ThreadSums } from '../../src/shared-sums.js';
+import { SUMS, SUMS_SHAPE } from '../../src/sums-layout.js';
+import { ThreadSums } from '../../src/thread-sums.js';
 import { changeMemory, integerAt, SmallMemory, type KeptCells, type MemoryChange } from './small-memory.js';
 
 /*
  * The tracker's own class for the sums of one name, from claiming the name and the slot to the total. Each addition adds 1
  * to two of the numbers, one of which is always published and one when named.
  */
-const LAYOUT = layOut({ slotCount: 1, operationCount: 1, nameCount: 1 });
+const LAYOUT = layOut({ slotCount: 1, operationCount: 1, deviceCount: 1, nameCount: 1 });
 const BLOCK = LAYOUT.sumsBlock(0, 0);
 const DENSE = 0;
 const SPARSE = 20;
@@ -28,7 +29,7 @@ const KEPT: KeptCells = {
 const ACKNOWLEDGED = KEPT.integerCells.length;
 const NAME_HASH = 7;
 const WORKER_TOKEN = 1;
-const HEIR_TOKEN = 2;
+const SUCCESSOR_TOKEN = 2;
 
 export const SUMS_SEQUENCE_CELL = BLOCK.sequenceCell;
 
@@ -48,7 +49,9 @@ function ask(memory: ThreadMemory, sums: ThreadSums): Reading {
 function open(shared: SharedMemory): ThreadSums {
   const place = placeOf(shared, LAYOUT.directory, NAME_HASH);
   if (place === undefined) throw new Error('the only name found no place');
-  return new ThreadSums(shared, LAYOUT, place, () => undefined);
+  const sums = new ThreadSums(() => undefined);
+  sums.join(shared, LAYOUT, place);
+  return sums;
 }
 
 function enter(shared: SharedMemory, sums: ThreadSums, token: number): void {
@@ -71,20 +74,20 @@ interface SummingOptions {
   /** Totals that a third thread asks for at any time. */
   readonly reads: number;
   readonly change?: MemoryChange;
-  /** What a careless change would make of the memory of the heir alone. */
-  readonly changeHeir?: MemoryChange;
+  /** What a defect makes of the memory of the successor alone. */
+  readonly changeSuccessor?: MemoryChange;
 }
 
 /**
- * A worker that claims the name and a slot, adds, acknowledges, and may be killed at any step; an heir, who gives its slot
- * back when it has ended, takes it, and adds once; a reader. Nobody sees a torn total, goes back, misses what was
+ * A worker that claims the name and a slot, adds, acknowledges, and may be killed at any step; a successor, which gives its
+ * slot back when it has ended, takes it, and adds once; a reader. No thread sees a torn total, goes back, misses what was
  * acknowledged, or counts anything twice.
  */
 export function summing({
   publications,
   reads,
   change = () => ({}),
-  changeHeir = () => ({}),
+  changeSuccessor = () => ({}),
 }: SummingOptions): Program {
   const on = (memory: ThreadMemory): SharedMemory => changeMemory(new SmallMemory(memory, KEPT), change);
   return {
@@ -102,13 +105,13 @@ export function summing({
         },
       },
       {
-        name: 'heir',
+        name: 'successor',
         run: (memory) => {
-          const shared = changeMemory(on(memory), changeHeir);
+          const shared = changeMemory(on(memory), changeSuccessor);
           memory.awaitEnd(0);
           releaseOwner(shared, LAYOUT.ownership, WORKER_TOKEN);
           const sums = open(shared);
-          enter(shared, sums, HEIR_TOKEN);
+          enter(shared, sums, SUCCESSOR_TOKEN);
           addAndPublish(memory, sums);
           return [ask(memory, sums)];
         },
@@ -123,7 +126,7 @@ export function summing({
     ],
     check: ({ threads, integers, numbers }) => {
       for (const outcome of threads.slice(1)) {
-        if (outcome.killed) return 'who cannot be killed was killed';
+        if (outcome.killed) return 'a thread that cannot be killed was killed';
         const problem = problemOf(outcome.value as Reading[]);
         if (problem !== undefined) return problem;
       }
@@ -131,8 +134,8 @@ export function summing({
       const published = integers[integerAt(KEPT, BLOCK.sequenceCell)];
       const start = (published & 1) * KEPT.numbers.length;
       const [, , dense, sparse] = numbers.slice(start, start + KEPT.numbers.length);
-      const [, heir] = threads;
-      const [last] = heir.killed ? [] : (heir.value as Reading[]);
+      const [, successor] = threads;
+      const [last] = successor.killed ? [] : (successor.value as Reading[]);
       const counts = [dense, sparse, last.dense];
       return counts.every((count) => count === published)
         ? undefined

@@ -1,0 +1,309 @@
+import type { AttemptOutcome, MetricsSnapshot, OperationName, SharedSums } from '@gearshift/contracts';
+import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
+import { threadId as ownThreadId } from 'node:worker_threads';
+import { DeviceNames } from './device-names.js';
+import { layOutFigures } from './figures-layout.js';
+import { LAYOUT_VERSION, layOut, type MemoryLayout } from './memory-layout.js';
+import { monotonicMs } from './monotonic-clock.js';
+import { NamedSums } from './named-sums.js';
+import type { OperationRecorder } from './operation-recorder.js';
+import type { OperationTotals } from './operation-totals.js';
+import { ArrayMemory } from './protocol/array-memory.js';
+import { claimSlot, releaseOwner, releaseSlot } from './protocol/ownership.js';
+import { requireLatency } from './require-latency.js';
+import { TrackedOperation } from './tracked-operation.js';
+import type { EndingWorker, TrackedAttempt, Tracker, TrackerHandle } from './tracker.js';
+
+/** A publication costs about as much as 32 records, and a writer that published each would slow its readers fivefold. */
+const PUBLISH_EVERY = 32;
+
+/** What a tracker is made of, with everything checked. */
+export type TrackerSetup = Omit<TrackerHandle, 'layoutVersion' | 'buffer'>;
+
+/** The shared memory of a tracker. */
+interface SharedPart {
+  readonly handle: TrackerHandle;
+  readonly memory: ArrayMemory;
+  readonly layout: MemoryLayout;
+}
+
+/** The one implementation of {@link Tracker}: what one thread records, alone or in memory shared with other threads. */
+export class ThreadTracker implements Tracker {
+  readonly #setup: TrackerSetup;
+  readonly #token = tokenOf(ownThreadId);
+  readonly #devices: DeviceNames;
+  readonly #tracked: readonly TrackedOperation[];
+  readonly #byName = new Map<OperationName, TrackedOperation>();
+  readonly #sums: NamedSums;
+  readonly #endTurn: () => void;
+  #shared: SharedPart | undefined;
+  /** The one asked for last: most callers ask for the same again, and comparing is faster than looking up. */
+  #last: TrackedOperation;
+  #lastName: OperationName;
+  #slot: number | undefined;
+  #unpublished = false;
+  #recordsInBatch = 0;
+  /** When the first record of the batch came. */
+  #batchAtMs = 0;
+  #turnIsWatched = false;
+
+  /** @param buffer memory of another tracker with the same setup, to be joined. */
+  constructor(setup: TrackerSetup, buffer?: SharedArrayBuffer) {
+    const { operations, devices, windowSize, maxSums } = setup;
+    const figures = layOutFigures(devices.length);
+    const operationSetup = { windowSize, devices, figures, nothing: new Float64Array(figures.length) };
+    this.#setup = setup;
+    this.#devices = new DeviceNames(devices);
+    this.#tracked = operations.map((_, index) => new TrackedOperation(operationSetup, index));
+    for (const [index, operation] of operations.entries()) this.#byName.set(operation, this.#tracked[index]);
+    this.#last = this.#tracked[0];
+    this.#lastName = operations[0];
+    this.#endTurn = () => {
+      this.#turnIsWatched = false;
+      this.flush();
+    };
+    this.#sums = new NamedSums(maxSums, () => {
+      this.#unpublished = true;
+      this.#watchTurn();
+    });
+    if (buffer !== undefined) this.#join(buffer);
+  }
+
+  get windowSize(): number {
+    return this.#setup.windowSize;
+  }
+
+  get operations(): readonly OperationName[] {
+    return this.#setup.operations;
+  }
+
+  get devices(): readonly string[] {
+    return this.#setup.devices;
+  }
+
+  record(attempt: TrackedAttempt): void {
+    requireObject('attempt', attempt);
+    const { operation, outcome, latencyMs, fallback } = attempt;
+    const { recorder } = this.#track(operation);
+    const backend = this.#devices.findBackend(attempt.backend);
+    const device =
+      this.#devices.find(attempt.device) ?? backend ?? this.#devices.require('attempt.device', attempt.device);
+    if (typeof outcome !== 'string') throw new TypeError(expected('attempt.outcome', 'a string', outcome));
+    requireLatency(latencyMs);
+    const atMs = this.#begin();
+    if (fallback) recorder.fallback();
+    count(recorder, device, outcome, latencyMs, atMs);
+    if (backend !== undefined && backend !== device) count(recorder, backend, outcome, latencyMs, atMs);
+    this.#end();
+  }
+
+  recordCpuLatency(operation: OperationName, latencyMs: number): void {
+    const { recorder } = this.#track(operation);
+    const device = this.#devices.cpu ?? this.#devices.require('device', 'cpu');
+    requireLatency(latencyMs);
+    recorder.success(device, latencyMs, this.#begin());
+    this.#end();
+  }
+
+  recordGpuSuccess(operation: OperationName, latencyMs: number): void {
+    const { recorder } = this.#track(operation);
+    const device = this.#devices.gpu ?? this.#devices.require('device', 'gpu');
+    requireLatency(latencyMs);
+    recorder.success(device, latencyMs, this.#begin());
+    this.#end();
+  }
+
+  recordGpuFailure(operation: OperationName): void {
+    this.#recordGpuFailure(operation, false);
+  }
+
+  recordOutOfMemory(operation: OperationName): void {
+    this.#recordGpuFailure(operation, true);
+  }
+
+  recordFallback(operation: OperationName): void {
+    const { recorder } = this.#track(operation);
+    this.#begin();
+    recorder.fallback();
+    this.#end();
+  }
+
+  snapshot(operation: OperationName): MetricsSnapshot {
+    return this.#track(operation).snapshot();
+  }
+
+  totals(operation: OperationName): OperationTotals {
+    return this.#track(operation).totals();
+  }
+
+  gpuSpeedup(operation: OperationName): number {
+    return this.snapshot(operation).speedup;
+  }
+
+  gpuSuccessRate(operation: OperationName): number {
+    return this.snapshot(operation).successRate;
+  }
+
+  averageCpuLatency(operation: OperationName): number {
+    return this.snapshot(operation).cpuAvgMs;
+  }
+
+  averageGpuLatency(operation: OperationName): number {
+    return this.snapshot(operation).gpuAvgMs;
+  }
+
+  sums(name: string): SharedSums | undefined {
+    if (typeof name !== 'string') throw new TypeError(expected('name', 'a string', name));
+    return this.#sums.get(name);
+  }
+
+  nowMs(): number {
+    return monotonicMs() - this.#setup.originMs;
+  }
+
+  flush(): boolean {
+    this.#recordsInBatch = 0;
+    // What is not shared stays unpublished, so that `share` knows that there is something to publish.
+    if (!this.#unpublished || this.#shared === undefined) return true;
+    if (this.#slot === undefined && !this.#claim(this.#shared)) return false;
+    this.#unpublished = false;
+    for (const tracked of this.#tracked) tracked.publish();
+    this.#sums.publish();
+    return true;
+  }
+
+  share(): TrackerHandle {
+    if (this.#shared !== undefined) return this.#shared.handle;
+    const { handle } = this.#join(new SharedArrayBuffer(byteLengthOf(this.#setup)));
+    // What `flush()` said to be published has to be there for the first tracker that is attached.
+    this.flush();
+    return handle;
+  }
+
+  release(threadId: number): number {
+    requireInteger('threadId', threadId, 0);
+    if (threadId === ownThreadId) {
+      throw new RangeError(expected('threadId', 'that of a thread that has ended', threadId));
+    }
+    if (this.#shared === undefined) return 0;
+    const { memory, layout } = this.#shared;
+    const released = releaseOwner(memory, layout.ownership, tokenOf(threadId));
+    // It may have ended between publishing and announcing.
+    if (released > 0) for (const tracked of this.#tracked) tracked.announce();
+    return released;
+  }
+
+  releaseOnExit(worker: EndingWorker): void {
+    requireObject('worker', worker);
+    // Read now: the id of a worker that has ended is -1.
+    const { threadId } = worker;
+    requireInteger('worker.threadId', threadId, 0);
+    worker.once('exit', () => this.release(threadId));
+  }
+
+  close(): void {
+    if (!this.flush() || this.#shared === undefined || this.#slot === undefined) return;
+    const { memory, layout } = this.#shared;
+    const slot = this.#slot;
+    this.#slot = undefined;
+    for (const tracked of this.#tracked) tracked.leaveSlot();
+    this.#sums.leaveSlot();
+    releaseSlot(memory, layout.ownership, slot, this.#token);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #recordGpuFailure(operation: OperationName, isOutOfMemory: boolean): void {
+    const { recorder } = this.#track(operation);
+    const device = this.#devices.gpu ?? this.#devices.require('device', 'gpu');
+    this.#begin();
+    recorder.failure(device, 0, isOutOfMemory);
+    this.#end();
+  }
+
+  #join(buffer: SharedArrayBuffer): SharedPart {
+    const memory = new ArrayMemory(buffer);
+    const layout = layoutOf(this.#setup);
+    const handle = Object.freeze({ layoutVersion: LAYOUT_VERSION, buffer, ...this.#setup });
+    for (const tracked of this.#tracked) tracked.join(memory, layout);
+    this.#sums.join(memory, layout);
+    return (this.#shared = { handle, memory, layout });
+  }
+
+  #claim({ memory, layout }: SharedPart): boolean {
+    const slot = claimSlot(memory, layout.ownership, this.#token);
+    if (slot === undefined) return false;
+    this.#slot = slot;
+    for (const tracked of this.#tracked) tracked.enterSlot(slot);
+    this.#sums.enterSlot(slot);
+    return true;
+  }
+
+  #track(operation: OperationName): TrackedOperation {
+    if (operation === this.#lastName) return this.#last;
+    const tracked = this.#byName.get(operation);
+    if (tracked === undefined) {
+      throw new RangeError(expected('operation', `one of ${this.operations.join(', ')}`, operation));
+    }
+    this.#lastName = operation;
+    this.#last = tracked;
+    return tracked;
+  }
+
+  /** Returns the time of a record: one look at the clock for a whole batch, as it would cost more than the record itself. */
+  #begin(): number {
+    if (this.#recordsInBatch++ === 0) this.#startBatch();
+    return this.#batchAtMs;
+  }
+
+  #end(): void {
+    if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
+  }
+
+  #startBatch(): void {
+    this.#batchAtMs = this.nowMs();
+    this.#unpublished = true;
+    this.#watchTurn();
+  }
+
+  /** Watches the turn by a microtask: it runs before the thread can end in good order, and keeps no process alive. */
+  #watchTurn(): void {
+    if (this.#turnIsWatched) return;
+    this.#turnIsWatched = true;
+    void Promise.resolve().then(this.#endTurn);
+  }
+}
+
+/** The length of the shared memory of a tracker, in bytes. */
+export function byteLengthOf(setup: TrackerSetup): number {
+  return layoutOf(setup).byteLength;
+}
+
+function layoutOf({ maxWriters, operations, devices, maxSums }: TrackerSetup): MemoryLayout {
+  return layOut({
+    slotCount: maxWriters,
+    operationCount: operations.length,
+    deviceCount: devices.length,
+    nameCount: maxSums,
+  });
+}
+
+/** Node never gives the id of a thread to another one. The main thread's is 0, which means a free slot here. */
+function tokenOf(threadId: number): number {
+  return threadId + 1;
+}
+
+function count(
+  recorder: OperationRecorder,
+  device: number,
+  outcome: AttemptOutcome,
+  latencyMs: number,
+  atMs: number,
+): void {
+  if (outcome === 'success') recorder.success(device, latencyMs, atMs);
+  else if (outcome !== 'aborted' && outcome !== 'invalid-input') {
+    recorder.failure(device, latencyMs, outcome === 'out-of-memory');
+  }
+}
