@@ -102,21 +102,41 @@ describe('prepared once', () => {
 });
 
 describe('hostile callers', () => {
-  test('getters are read once', () => {
+  test.each([
+    ['k', 2],
+    ['metric', 'dot'],
+    ['candidates', Uint32Array.of(0)],
+    ['start', 0],
+    ['end', 3],
+    ['queries', 1],
+    ['query', Float32Array.of(1, 2)],
+  ])('the getter of %s is read once', (name, value) => {
     let reads = 0;
-    const request = {
-      ...topK(),
-      get k() {
-        reads += 1;
-        return reads === 1 ? 2 : -1;
-      },
-    };
-    expect(prepareTopK(request).k).toBe(2);
+    const request = Object.defineProperty(topK(), name, {
+      get: () => (reads++ === 0 ? value : -1),
+    });
+    expect(prepareTopK(request)).toMatchObject({ [name]: value });
     expect(reads).toBe(1);
   });
 
+  test.each(['where', 'minScore'])('%s is refused also when a getter gives it once', (name) => {
+    let reads = 0;
+    const request = Object.defineProperty(topK(), name, { get: () => (reads++ === 0 ? 1 : undefined) });
+    expect(() => prepareTopK(request)).toThrow(`${name}: expected none, because it is not supported yet, got 1`);
+  });
+
   test('a polluted Object.prototype changes nothing', () => {
-    const pollution = { start: 2, end: 2, metric: 'dot', candidates: Uint32Array.of(1), hops: 5, threshold: 100 };
+    const pollution = {
+      start: 2,
+      end: 2,
+      metric: 'dot',
+      candidates: Uint32Array.of(1),
+      hops: 5,
+      threshold: 100,
+      queries: 7,
+      where: {},
+      minScore: 1,
+    };
     const prototype = Object.prototype as Record<string, unknown>;
     Object.assign(prototype, pollution);
     try {

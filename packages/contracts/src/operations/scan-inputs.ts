@@ -1,7 +1,13 @@
-import { expected, requireExpectedUses, requireFloat32Array, requireInteger, requireObject, requireOneOf } from '../arguments.js';
+import {
+  expected,
+  requireExpectedUses,
+  requireFloat32Array,
+  requireInteger,
+  requireObject,
+  requireOneOf,
+} from '../arguments.js';
 import { COMPANIONS, type VectorMatrix } from '../matrix.js';
 import { requireRange, type RowRange } from '../row-range.js';
-import { own } from './prepared.js';
 
 interface ScanRequest extends RowRange {
   readonly query: Float32Array;
@@ -25,8 +31,10 @@ export function requireScanInputs(request: ScanRequest): ScanInputs {
     refuseQuery(query, matrix.dimensions);
   }
   const { start, end, queries, where } = request;
-  if (queries !== undefined) requireQueryCount(own(request, 'queries'), query.length / matrix.dimensions);
-  if (where !== undefined) refuseUnsupported('where', own(request, 'where'));
+  if (queries !== undefined && Object.hasOwn(request, 'queries')) {
+    requireQueryCount(queries, query.length / matrix.dimensions);
+  }
+  if (where !== undefined && Object.hasOwn(request, 'where')) refuseUnsupported('where', where);
   if (start === undefined && end === undefined) return { matrix, query, start: 0, end: matrix.rows };
   const range = requireRange(request, start, end, matrix.rows);
   return { matrix, query, start: range.start, end: range.end };
@@ -82,13 +90,13 @@ function refuseQuery(value: unknown, dimensions: number): never {
   throw new RangeError(`query: expected one or more vectors of ${dimensions} dimensions, got ${query.length} elements`);
 }
 
-function requireQueryCount(queries: number | undefined, count: number): void {
-  if (queries !== undefined && requireInteger('queries', queries, 1) !== count) {
+function requireQueryCount(queries: number, count: number): void {
+  if (requireInteger('queries', queries, 1) !== count) {
     throw new RangeError(`queries: expected ${count}, the number of vectors in query, got ${queries}`);
   }
 }
 
 /** An option of the types that no backend honours yet: ignoring it would answer another question. */
-export function refuseUnsupported(name: string, value: unknown): void {
-  if (value !== undefined) throw new RangeError(expected(name, 'none, because it is not supported yet', value));
+export function refuseUnsupported(name: string, value: unknown): never {
+  throw new RangeError(expected(name, 'none, because it is not supported yet', value));
 }

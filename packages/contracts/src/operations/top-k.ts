@@ -91,7 +91,8 @@ export function prepareTopK(request: TopKRequest): PreparedTopK {
   if (!Number.isSafeInteger(k) || k < 1) requireInteger('k', k, 1);
   const metric = own(request, 'metric') ?? 'cosine';
   if (!METRICS.includes(metric)) throw new RangeError(expected('metric', `one of ${METRICS.join(', ')}`, metric));
-  if (request.minScore !== undefined) refuseUnsupported('minScore', own(request, 'minScore'));
+  const minScore = own(request, 'minScore');
+  if (minScore !== undefined) refuseUnsupported('minScore', minScore);
   const { matrix, query, start, end } = requireScanInputs(request);
   const candidates = own(request, 'candidates');
   if (candidates !== undefined) requireCandidates(candidates, start, end);
