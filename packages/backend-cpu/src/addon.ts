@@ -21,8 +21,8 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   estimateSpreadNs(context: number, edges: number, nodes: number): number;
 
   /**
-   * A handle (above 0) to the process's copy of a matrix, which is made if no thread has it yet, or a negative status. What
-   * is left to do is told by {@link ResidentEntries.residentState}. With id -1 the copy is the caller's alone.
+   * A handle (above 0) to the process's copy of a matrix, which is made if no thread has it yet, or a negative status. {@link ResidentEntries.residentState}
+   * returns what is left to do. With id -1 the copy is the caller's alone.
    */
   openMatrix(id: number, version: number, rows: number, dimensions: number): number;
   openGraph(id: number, version: number, nodes: number, edges: number): number;

@@ -6,7 +6,7 @@ export const BACKEND_ID = 'cpu';
 export const failures = new BackendFailures(BACKEND_ID);
 
 /**
- * A negative status of the addon as the error it stands for.
+ * The error for a negative status of the addon.
  *
  * @throws TypeError when memory of the caller went away after it was checked: a mistake of the caller, like an invalid argument
  */

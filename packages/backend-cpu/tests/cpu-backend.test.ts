@@ -8,7 +8,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('TypeScript runs where it is asked for, and says so', async () => {
+test('the TypeScript implementation runs where it is requested, and its description says so', async () => {
   vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'typescript');
   const capped = unwrap(await createCpuBackend()).describe();
   expect(capped).toMatchObject({ source: 'portable', level: 'typescript' });
@@ -16,7 +16,7 @@ test('TypeScript runs where it is asked for, and says so', async () => {
   expect(unwrap(await createCpuBackend({ level: 'typescript' })).describe().limitations).toEqual([]);
 });
 
-test('misuse throws', async () => {
+test('createCpuBackend throws for options that are not what they should be', async () => {
   await expect(createCpuBackend({ threads: 0 })).rejects.toThrow(RangeError);
   await expect(createCpuBackend({ threads: 1.5 })).rejects.toThrow(/threads/);
   await expect(createCpuBackend({ level: 'sse9' as 'avx2' })).rejects.toThrow(/level/);
@@ -25,13 +25,13 @@ test('misuse throws', async () => {
   await expect(createCpuBackend()).rejects.toThrow(/GEARSHIFT_CPU_LEVEL/);
 });
 
-test('CommonJS can require the package', async () => {
+test('CommonJS programs can require the package', async () => {
   const required = createRequire(import.meta.url)('@gearshift/backend-cpu') as { createCpuBackend: unknown };
   expect(required.createCpuBackend).toBeTypeOf('function');
 });
 
 describeAddon('with the addon', () => {
-  test('the description tells device, level, threads and source', async () => {
+  test('the description names device, level, threads and source', async () => {
     const backend = unwrap(await createCpuBackend());
     const description = backend.describe();
     expect(description).toMatchObject({ id: 'cpu', kind: 'cpu', source: expect.stringMatching(/^(local|prebuilt)$/) });
@@ -41,7 +41,7 @@ describeAddon('with the addon', () => {
     expect(unwrap(await createCpuBackend({ threads: 1 })).describe().threads).toBe(1);
   });
 
-  test('a cap by the environment is obeyed and explained; the option overrules it', async () => {
+  test('GEARSHIFT_CPU_LEVEL caps the level, with an explanation, and the option overrides it', async () => {
     vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'portable');
     const capped = unwrap(await createCpuBackend()).describe();
     expect(capped.level).toBe('portable');
@@ -75,13 +75,13 @@ describeAddon('with the addon', () => {
     }
   });
 
-  test('memory is told in bytes', async () => {
+  test('memory() reports free and total memory in bytes', async () => {
     const { freeBytes, totalBytes } = unwrap(await createCpuBackend()).memory();
     expect(freeBytes).toBeGreaterThan(0);
     expect(totalBytes).toBeGreaterThanOrEqual(freeBytes ?? Infinity);
   });
 
-  test('free memory is not what Node reports, which counts file cache as used', async () => {
+  test('memory() does not use the free memory that Node reports, which counts file cache as used', async () => {
     const available = vi.spyOn(process, 'availableMemory').mockReturnValue(1);
     try {
       expect(unwrap(await createCpuBackend()).memory().freeBytes).toBeGreaterThan(1);
@@ -90,7 +90,7 @@ describeAddon('with the addon', () => {
     }
   });
 
-  test('supports() names what it does not do', async () => {
+  test('supports() names what the backend cannot do', async () => {
     const backend = unwrap(await createCpuBackend());
     const matrix = createMatrix(new Float32Array(2), { dimensions: 2 });
     const query = new Float32Array(2);
@@ -105,7 +105,7 @@ describeAddon('with the addon', () => {
     });
   });
 
-  test('a closed backend refuses work, and closing twice is closing once', async () => {
+  test('a closed backend refuses work, and a second close() returns the same promise', async () => {
     const backend = await createNativeBackend();
     const matrix = createMatrix(new Float32Array(2), { dimensions: 2 });
     const request = { operation: 'cosine-similarity', matrix, query: new Float32Array(2) } as const;

@@ -140,7 +140,7 @@ describeAddon('hostile memory', () => {
   });
 });
 
-// The addon trusts nothing that this package tells it either: a mistake here must not become a read out of bounds.
+// The addon does not trust what this package passes to it either: a mistake here must not become a read out of bounds.
 describeAddon('the boundary itself', () => {
   const { addon } = loadAddon();
   if (addon === null) return;
@@ -241,7 +241,7 @@ describeAddon('the boundary itself', () => {
     expect(() => score(context | (7 << 2), rows, 4, one, out(), 0, 8, 0, 0)).toThrow(/level/);
   });
 
-  test('opens the same operand to everyone, until the last one lets go', () => {
+  test('opens the same operand for all handles, until the last one is released', () => {
     const [first, second] = [addon.openMatrix(2 ** 50 + 3, 1, 8, 4), addon.openMatrix(2 ** 50 + 3, 1, 8, 4)];
     expect(first).not.toBe(second);
     // A copy is filled through one handle at a time: two on one thread would race like two threads.

@@ -31,12 +31,12 @@ const nothing = {
 };
 
 describe('the loader', () => {
-  test('tries the override first', () => {
+  test('the loader tries the path in the environment first', () => {
     const loaded = loadAddon({ ...nothing, override: fakeAddon('override', good), loadPlatformPackage: () => good });
     expect(loaded).toMatchObject({ source: 'local', failures: [] });
   });
 
-  test('goes on when the override is not there, and remembers it', () => {
+  test('the loader goes on when the path in the environment does not exist, and keeps the cause', () => {
     const loaded = loadAddon({ ...nothing, override: '/nowhere/addon.node', loadPlatformPackage: () => good });
     expect(loaded).toMatchObject({ source: 'prebuilt' });
     expect(loaded.failures[0]).toEqual({
@@ -46,7 +46,7 @@ describe('the loader', () => {
     });
   });
 
-  test('prefers what was built on this machine to the platform package', () => {
+  test('the loader prefers what was built on this machine to the platform package', () => {
     mkdirSync(join(folder, 'prebuilds/linux-x64-gnu'), { recursive: true });
     // A text file cannot be loaded as an addon, which proves that it was tried.
     writeFileSync(join(folder, 'prebuilds/linux-x64-gnu/gearshift-cpu.node'), 'no addon');
@@ -61,7 +61,7 @@ describe('the loader', () => {
     expect(loaded.failures[0].cause).not.toBe('');
   });
 
-  test('refuses another version, another interface and what is no addon', () => {
+  test('the loader refuses another version, another interface and what is no addon', () => {
     const causeOf = (module: unknown) =>
       loadAddon({ ...nothing, loadPlatformPackage: () => module }).failures.at(-1)?.cause;
     expect(causeOf({ ...good, version: '99.0.0' })).toBe(
@@ -73,7 +73,7 @@ describe('the loader', () => {
     }
   });
 
-  test('says what was tried, why it failed and how to fix it', () => {
+  test('the explanation lists what was tried, why it failed and how to fix it', () => {
     const loaded = loadAddon({ ...nothing, override: '/nowhere/addon.node' });
     if (loaded.addon !== null) throw new Error('nothing was there to load');
     expect(loaded.explanation.split('\n')).toEqual([
@@ -85,7 +85,7 @@ describe('the loader', () => {
     ]);
   });
 
-  test('gives other advice for versions that differ and for platforms without a package', () => {
+  test('the explanation has other advice for versions that differ and for platforms without a package', () => {
     const explain = (places: object) => {
       const loaded = loadAddon({ ...nothing, ...places });
       return loaded.addon === null ? loaded.explanation : '';

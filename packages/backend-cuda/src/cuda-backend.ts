@@ -1,4 +1,4 @@
-import { ok, type Backend, type BackendError, type Result } from '@gearshift/contracts';
+import { ok, type Backend, type BackendError, type BackendErrorKind, type Result } from '@gearshift/contracts';
 import { requireFinite, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { ADDON_STATUS, describeBrokenPlaces } from '@gearshift/native-kit';
 import { CudaFailures } from './cuda-failures.js';
@@ -22,7 +22,7 @@ export const DEFAULT_HANG_MS = 30_000;
  * driver. Nothing is printed, whatever is missing.
  *
  * @returns kind `'unsupported'` when there is no driver, no such device, no permission, or a driver that is too old: the
- *   message says which; `'device-lost'` when the device was lost before in this process
+ *   message says which; `'device-lost'` when the device was lost before in this process; `'out-of-memory'` when the host has no memory for it
  * @throws TypeError or RangeError for options that are not what they should be
  *
  * @example
@@ -44,8 +44,11 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
   const { addon, source } = loaded;
   const opened = addon.openDevice(ordinal, hangMs);
   if (opened.status !== 0) {
-    const kind = opened.status === ADDON_STATUS.deviceLost ? 'device-lost' : 'unsupported';
-    return failures.of(kind, opened.reason, opened.code === 0 ? {} : { nativeCode: opened.code });
+    return failures.of(
+      kindOfRefusal(opened.status),
+      opened.reason,
+      opened.code === 0 ? {} : { nativeCode: opened.code },
+    );
   }
   // Imported here, so that a machine without a device does not load it.
   const { CudaDeviceBackend } = await import('./cuda-device-backend.js');
@@ -65,6 +68,12 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
       },
     }),
   );
+}
+
+/** A device that cannot be opened is one that this machine does not support, whatever the driver's reason. */
+function kindOfRefusal(status: number): BackendErrorKind {
+  if (status === ADDON_STATUS.deviceLost) return 'device-lost';
+  return status === ADDON_STATUS.noHostMemory ? 'out-of-memory' : 'unsupported';
 }
 
 /** How many CUDA devices the driver knows; 0 where there is no addon or no driver. */

@@ -16,7 +16,7 @@ interface Answer {
   readonly error?: { readonly kind: string; readonly message: string; readonly backend: string };
 }
 
-/** Asks for a backend in a process of its own, and keeps what it prints besides. */
+/** Makes a backend in a process of its own, and keeps what that prints besides. */
 function askInProcess(env: NodeJS.ProcessEnv = {}): { answer: Answer; stderr: string; lines: number } {
   const code = `
     const { createCudaBackend, countCudaDevices } = await import('@gearshift/backend-cuda');
@@ -42,7 +42,7 @@ describe.skipIf(hasDriver)('a machine without an NVIDIA driver', () => {
   });
 });
 
-test('without the addon the message says what was tried and what to do', () => {
+test('without the addon the message lists what was tried and what to do', () => {
   const missing = loadAddon({
     platform: 'linux-x64-gnu',
     override: '/nowhere/gearshift-cuda.node',

@@ -81,7 +81,7 @@ test('a copy is made once for all requests that want it at a time', async () => 
   expect(residents.residentBytes(matrix)).toBe(0);
   const outcomes = await Promise.all([residents.ensure(matrix, undefined), residents.ensure(matrix, undefined)]);
   expect(outcomes).toEqual([undefined, undefined]);
-  await residents.ensure(matrix, undefined);
+  expect(await residents.ensure(matrix, undefined)).toBeUndefined();
   expect(events).toEqual([`open ${matrix.id}`, 'fill 1']);
   expect(residents.handleOf(matrix)).toBe(1);
   expect(residents.residentBytes(matrix)).toBe(10);
@@ -130,7 +130,7 @@ test('a failure to open, to fill and an exception leave no copy behind', async (
 
 test('a copy of an earlier version is dropped where copies are not brought up to date', async () => {
   const matrix = newMatrix();
-  await residents.ensure(matrix, undefined);
+  expect(await residents.ensure(matrix, undefined)).toBeUndefined();
   markChanged(matrix, { start: 1, end: 2 });
   expect(residents.missingRows(matrix)).toBeUndefined();
   expect(residents.handleOf(matrix)).toBeUndefined();
@@ -144,17 +144,17 @@ test('a copy of an earlier version gets the rows that changed where the backend 
     () => matches,
   );
   const matrix = newMatrix();
-  await updatable.ensure(matrix, undefined);
+  expect(await updatable.ensure(matrix, undefined)).toBeUndefined();
   markChanged(matrix, { start: 1, end: 2 });
   expect(updatable.missingRows(matrix)).toEqual({ start: 1, end: 2 });
   expect(updatable.handleOf(matrix)).toBeUndefined();
-  await updatable.ensure(matrix, undefined);
+  expect(await updatable.ensure(matrix, undefined)).toBeUndefined();
   expect(events.slice(2)).toEqual([`update 1 to version ${matrix.version}: 1 to 2`, 'fill 1']);
   expect(updatable.handleOf(matrix)).toBe(1);
 
   updatable.updates = false;
   markChanged(matrix, { start: 0, end: 1 });
-  await updatable.ensure(matrix, undefined);
+  expect(await updatable.ensure(matrix, undefined)).toBeUndefined();
   expect(events.slice(4)).toEqual([
     `update 1 to version ${matrix.version}: 0 to 1`,
     'release 1',
@@ -165,8 +165,8 @@ test('a copy of an earlier version gets the rows that changed where the backend 
 
 test('the least recently used copy is dropped first', async () => {
   const [first, second] = [newMatrix(), graphFromEdges(2, [])];
-  await residents.ensure(first, undefined);
-  await residents.ensure(second, undefined);
+  expect(await residents.ensure(first, undefined)).toBeUndefined();
+  expect(await residents.ensure(second, undefined)).toBeUndefined();
   residents.use(first);
   expect(residents.heldBytes()).toBe(30);
   expect(residents.dropOldest()).toBe(true);

@@ -52,6 +52,18 @@ describe.skipIf(lacksTools !== null)(title, () => {
     tellCount('R6', totals.runs);
   });
 
+  test.for(['plain', 'address'] as const)(
+    'every allocation in host memory that fails is a typed error and leaks nothing (%s build)',
+    { timeout: RUN_TIMEOUT_MS },
+    async (variant) => {
+      const totals = await sweep(variant, 'host-memory', seed + 3);
+      expect(totals.runs).toBeGreaterThan(30);
+      // Two runs have no fault; in all others the step that lacks memory fails.
+      expect(totals.withFailure).toBe(totals.runs - 2);
+      expect(totals.lostDevices).toBe(0);
+    },
+  );
+
   const sanitized = effort({ test: 1, ci: 4, nightly: 40 });
   test('under ASan, UBSan and LSan', { timeout: RUN_TIMEOUT_MS * sanitized }, async () => {
     expect((await sweep('address', String(1500 * sanitized), seed + 50_000)).runs).toBe(1500 * sanitized);

@@ -22,6 +22,7 @@ import { createGzip } from 'node:zlib';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PACKAGES = [
   'packages/contracts',
+  'packages/native-kit',
   'packages/tracker',
   'packages/splitter',
   'packages/policies',

@@ -135,22 +135,25 @@ describe('the manifests', () => {
 });
 
 describe('the C++ sources', () => {
-  const native = join(root, 'packages/backend-cpu/native');
-  const sources = existsSync(native)
-    ? (readdirSync(native, { recursive: true }) as string[]).filter((file) => /\.(cc|h)$/.test(file))
-    : [];
+  const natives = published.map(({ folder }) => `${folder}/native`).filter((folder) => existsSync(join(root, folder)));
+  const sources = natives.flatMap((folder) =>
+    (readdirSync(join(root, folder), { recursive: true }) as string[])
+      .filter((file) => /\.(cc|h|inc|cu|cuh)$/.test(file))
+      .map((file) => `${folder}/${file}`),
+  );
   const includesOf = (file: string) =>
-    [...readFileSync(join(native, file), 'utf8').matchAll(/^\s*#\s*include\s*[<"]([^>"]+)[>"]/gm)].map(
+    [...readFileSync(join(root, file), 'utf8').matchAll(/^\s*#\s*include\s*[<"]([^>"]+)[>"]/gm)].map(
       ([, path]) => path,
     );
 
   it('are found', () => {
-    expect(sources.length).toBeGreaterThan(0);
+    expect(natives.length).toBeGreaterThanOrEqual(3);
+    for (const folder of natives) expect(sources.filter((file) => file.startsWith(folder)).length).toBeGreaterThan(5);
   });
 
   it('see Node in the binding only', () => {
     // bench/ holds the binding of an addon for benchmarks, which no package contains.
-    const outside = sources.filter((file) => !/^(binding|bench)\//.test(file));
+    const outside = sources.filter((file) => !/\/native\/(kit\/)?(binding|bench)\//.test(file));
     const offenders = outside.filter((file) =>
       includesOf(file).some((path) => /^(napi|node_api|js_native_api|uv|v8)\b/.test(basename(path))),
     );
@@ -158,10 +161,10 @@ describe('the C++ sources', () => {
   });
 
   it('keep kernels free of everything but other kernels and the dispatch table', () => {
-    const kernels = sources.filter((file) => file.startsWith('kernels/'));
+    const kernels = sources.filter((file) => file.startsWith('packages/backend-cpu/native/kernels/'));
     const offenders = kernels.flatMap((file) =>
       includesOf(file)
-        .filter((path) => /^(\.\.\/)?(core|binding|pool)\//.test(path))
+        .filter((path) => /^(\.\.\/)?(core|binding|pool|kit)\//.test(path))
         .map((path) => `${file} includes ${path}`),
     );
     expect(offenders).toEqual([]);

@@ -1,5 +1,5 @@
 // node tools/release/src/add-platform.mjs ADDON PLATFORM, such as cpu linux-arm64-gnu: makes the platform package, and has the loader ask
-// for it. To be run when a machine of that platform has built the addon and passed the tests with it; docs/releasing.md tells the rest.
+// for it. To be run when a machine of that platform has built the addon and passed the tests with it; docs/releasing.md has the other steps.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,12 +33,12 @@ writeFileSync(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`);
 // The names are literal in the loader, so that bundlers see them.
 const source = join(loader, 'src/native.ts');
 const before = readFileSync(source, 'utf8');
-const otherwise = /^ +default:\n +throw new Error\(`no (prebuilt )?addon is published/m;
-if (!otherwise.test(before)) throw new Error(`${source} has no place for another case`);
-const newCase = `    case '${platform}':\n      return require('${name}/gearshift-${addon}.node');\n`;
+const table = /^ +platformPackages: \{\n/m;
+if (!table.test(before)) throw new Error(`${source} has no table of platform packages`);
+const line = `        '${platform}': () => require('${name}/gearshift-${addon}.node') as unknown,\n`;
 writeFileSync(
   source,
-  before.replace(otherwise, (rest) => newCase + rest),
+  before.replace(table, (start) => start + line),
 );
 console.log(
   `${name} is made. Now: npx nx run-many -t build build-native, npm test, a changeset, and the job of the platform in release.yml.`,

@@ -36,6 +36,15 @@ export const SMOKE_PROGRAMS = [
     answer: ['chunk-failed', [{ start: 0, end: 2 }], [2, 4, 6]],
   },
   {
+    name: '@gearshift/native-kit',
+    names: 'currentPlatform, loadAddon, OpenState',
+    body: `const wanted = { title: 'TEST', packageName: 'none', fileName: 'none.node', overrideVariable: 'NONE', version: '1', abi: 1,
+        prebuilds: new URL('file:///nowhere'), platformPackages: {}, adviceElsewhere: 'none' };
+      const { addon, failures } = loadAddon(wanted, (module) => module);
+      print([currentPlatform().startsWith(process.platform), addon, failures.length, typeof OpenState]);`,
+    answer: [true, null, 2, 'function'],
+  },
+  {
     name: '@gearshift/dispatcher',
     names: 'createCircuitBreaker, createDispatcher',
     body: `let problem = 'none';
@@ -63,7 +72,7 @@ export const SMOKE_PROGRAMS = [
     answer: [true, true, [1, 0]],
   },
   {
-    // With a GPU or without: it says which device is meant, and prints nothing.
+    // With a GPU or without: it names the device, and prints nothing.
     name: '@gearshift/backend-cuda',
     names: 'createCudaBackend',
     body: `const made = await createCudaBackend();

@@ -57,6 +57,10 @@ if (tier() !== 'test') {
           cpSync(join(ROOT, 'tools/cuda-simulator', part), join(simulator, part), { recursive: true });
         for (const part of ['CMakeLists.txt', 'native', 'package.json'])
           cpSync(join(ROOT, 'packages/backend-cuda', part), join(backend, part), { recursive: true });
+        for (const part of ['CMakeLists.txt', 'native'])
+          cpSync(join(ROOT, 'packages/native-kit', part), join(folder, 'packages/native-kit', part), {
+            recursive: true,
+          });
         symlinkSync(join(ROOT, 'packages/backend-cuda/build'), join(backend, 'build'));
         const generator = spawnSync('ninja', ['--version'], { env }).status === 0 ? ['-G', 'Ninja'] : [];
         for (const variant of ['plain', 'thread'] as const) {

@@ -19,7 +19,7 @@ class CandidateList {
   CandidateList& operator=(const CandidateList&) = delete;
   ~CandidateList() { std::free(rows_); }
 
-  /** Null when there is no memory or a number is not below `row_count`; status() tells which. */
+  /** Null when there is no memory or a number is not below `row_count`; see status(). */
   uint32_t* copy(const uint32_t* source, size_t count, size_t row_count) noexcept {
     if (count > capacity_ || rows_ == nullptr) {
       std::free(rows_);

@@ -102,7 +102,7 @@ napi_value fill_graph(Call& call) {
   if (from == 0) std::memcpy(staging.row_pointers(), row_pointers.data, sizeof(uint32_t));
   size_t position = from;
   if (position < nodes) {
-    // Pointer 0 is the start of the first row; a position stands for the end of its row.
+    // Pointer 0 is the start of the first row; position n is the end of row n.
     position = copy_until(deadline_ns, position, nodes, [&](size_t node, size_t stop) {
       std::memcpy(staging.row_pointers() + 1 + node, row_pointers.data + 1 + node, (stop - node) * sizeof(uint32_t));
     });

@@ -31,7 +31,7 @@ class SharedOperand final : public kit::Operand {
 
   std::unique_ptr<ResidentMatrix> matrix;
   std::unique_ptr<ResidentGraph> graph;  // null until it was built
-  GraphStaging staging;                  // belongs to whoever fills the copy
+  GraphStaging staging;                  // belongs to the handle that fills the copy
 
  private:
   explicit SharedOperand(const OperandKey& key) noexcept : kit::Operand(key) {}

@@ -19,7 +19,7 @@ class ThreadPool;
 class AsyncTask {
  public:
   virtual ~AsyncTask() = default;
-  /** The task may be destroyed, by any thread, as soon as it says so itself: the pool does not touch it after run(). */
+  /** May end with the destruction of the task, by any thread: the pool does not touch it after run(). */
   virtual void run(ThreadPool& pool) noexcept = 0;
 
  private:

@@ -53,7 +53,7 @@ export interface PortableBackendOptions {
  * Scores are worked out in double precision and rounded once. Asynchronous calls give the event loop a turn every few
  * milliseconds and then look at their signal; what ends sooner never leaves the caller's turn.
  *
- * Methods answer `'aborted'` and, after `close()`, `'unsupported'`; spreading over several hops also `'out-of-memory'`.
+ * Methods return `'aborted'` and, after `close()`, `'unsupported'`; spreading over several hops also `'out-of-memory'`.
  * They throw TypeError when the caller's memory is detached or shrunk while a call is under way.
  */
 export async function createPortableBackend(

@@ -1,7 +1,10 @@
 #include <node_api.h>
 
+#include <iterator>
+
 #include "binding/entries.h"
 #include "binding/env_state.h"
+#include "kit/binding/exports.h"
 
 #ifndef GEARSHIFT_VERSION
 #error "GEARSHIFT_VERSION must be the version of package.json: the loader compares it"
@@ -10,25 +13,13 @@
 namespace gearshift::cuda::binding {
 namespace {
 
-constexpr int32_t kAbi = 4;  // ADDON_ABI in src/addon.ts
+constexpr kit::NamedNumber kNumbers[] = {{"abi", 4}};  // ADDON_ABI in src/addon.ts
 
-bool add_entry(napi_env env, napi_value exports, EnvState* state, const char* name, napi_callback callback) noexcept {
-  napi_value function = nullptr;
-  return napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, state, &function) == napi_ok &&
-         napi_set_named_property(env, exports, name, function) == napi_ok;
-}
-
-bool fill_exports(napi_env env, napi_value exports, EnvState* state) noexcept {
-  napi_value version = nullptr;
-  napi_value abi = nullptr;
-  bool ok = napi_create_string_utf8(env, GEARSHIFT_VERSION, NAPI_AUTO_LENGTH, &version) == napi_ok &&
-            napi_set_named_property(env, exports, "version", version) == napi_ok &&
-            napi_create_int32(env, kAbi, &abi) == napi_ok && napi_set_named_property(env, exports, "abi", abi) == napi_ok;
-#define GEARSHIFT_ADD(name, function) ok = ok && add_entry(env, exports, state, name, guarded<function>);
-  GEARSHIFT_CUDA_ENTRIES(GEARSHIFT_ADD)
-#undef GEARSHIFT_ADD
-  return ok;
-}
+constexpr kit::NamedEntry kEntries[] = {
+#define GEARSHIFT_NAME(name, function) {name, kit::guarded<Call, function>},
+    GEARSHIFT_CUDA_ENTRIES(GEARSHIFT_NAME)
+#undef GEARSHIFT_NAME
+};
 
 }  // namespace
 }  // namespace gearshift::cuda::binding
@@ -36,9 +27,9 @@ bool fill_exports(napi_env env, napi_value exports, EnvState* state) noexcept {
 NAPI_MODULE_INIT() {
   using namespace gearshift::cuda::binding;
   EnvState* state = EnvState::create(env);
-  if (state != nullptr && fill_exports(env, exports, state)) return exports;
-  bool is_pending = false;
-  napi_is_exception_pending(env, &is_pending);
-  if (!is_pending) napi_throw_error(env, nullptr, "the CUDA addon could not be set up: no memory");
-  return nullptr;
+  if (state != nullptr && gearshift::kit::fill_exports(env, exports, state, GEARSHIFT_VERSION, kNumbers, std::size(kNumbers),
+                                                       kEntries, std::size(kEntries))) {
+    return exports;
+  }
+  return gearshift::kit::refuse_set_up(env, "the CUDA addon could not be set up: no memory");
 }

@@ -1,5 +1,3 @@
-#include <string>
-
 #include "binding/entries.h"
 #include "binding/report.h"
 #include "device/memory_pool.h"
@@ -13,37 +11,47 @@ bool set_number(napi_env env, napi_value object, const char* name, double number
   return napi_create_double(env, number, &value) == napi_ok && napi_set_named_property(env, object, name, value) == napi_ok;
 }
 
-bool set_text(napi_env env, napi_value object, const char* name, const std::string& text) noexcept {
+bool set_text(napi_env env, napi_value object, const char* name, const char* text) noexcept {
   napi_value value = nullptr;
-  return napi_create_string_utf8(env, text.c_str(), text.size(), &value) == napi_ok &&
+  return napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value) == napi_ok &&
          napi_set_named_property(env, object, name, value) == napi_ok;
 }
 
-napi_value refuse(Call& call, Failure failure, CUresult code, const std::string& reason) noexcept {
+napi_value refuse(Call& call, Failure failure, CUresult code, const Reason& reason) noexcept {
   napi_value object = nullptr;
   napi_create_object(call.env(), &object);
-  set_number(call.env(), object, "status", -static_cast<double>(failure));
+  set_number(call.env(), object, "status", static_cast<double>(failure));
   set_number(call.env(), object, "code", code);
-  set_text(call.env(), object, "reason", reason);
+  set_text(call.env(), object, "reason", reason.c_str());
   return object;
 }
 
 }  // namespace
 
+Device* find_device(Call& call, size_t index) noexcept {
+  Device* const device = call.state().devices().find(call.integer(index));
+  if (device == nullptr) call.fail(ErrorType::type, "device: it names nothing");
+  return device;
+}
+
 napi_value open_device(Call& call) {
-  const int64_t ordinal = call.integer();
-  const double hang_ms = call.number();
+  const int64_t ordinal = call.integer(0);
+  const double hang_ms = call.number(1);
   if (call.failed()) return nullptr;
   const DriverLookup lookup = find_driver();
   if (lookup.driver == nullptr) return refuse(call, Failure::fault, lookup.code, lookup.reason);
   const Device::Opened opened = Device::open(*lookup.driver, static_cast<int>(ordinal), hang_ms);
   if (opened.device == nullptr) return refuse(call, opened.outcome.failure, opened.outcome.code, opened.reason);
   const DeviceFacts& facts = opened.device->facts();
+  const int64_t handle = call.state().devices().add(opened.device);
+  if (handle == 0) {
+    return refuse(call, Failure::no_host_memory, CUDA_SUCCESS, Reason::of("the host does not have enough memory"));
+  }
   napi_value object = nullptr;
   napi_create_object(call.env(), &object);
   set_number(call.env(), object, "status", 0);
-  set_number(call.env(), object, "handle", static_cast<double>(call.state().add_device(hold(opened.device))));
-  set_text(call.env(), object, "name", facts.name);
+  set_number(call.env(), object, "handle", static_cast<double>(handle));
+  set_text(call.env(), object, "name", facts.name.c_str());
   set_number(call.env(), object, "computeMajor", facts.compute_major);
   set_number(call.env(), object, "computeMinor", facts.compute_minor);
   set_number(call.env(), object, "driverVersion", lookup.driver->version);
@@ -51,8 +59,8 @@ napi_value open_device(Call& call) {
 }
 
 napi_value close_device(Call& call) {
-  const int64_t handle = call.integer();
-  if (!call.failed()) call.state().remove_device(handle);
+  const int64_t handle = call.integer(0);
+  if (!call.failed()) (void)call.state().devices().remove(handle);
   return nullptr;
 }
 
@@ -64,9 +72,9 @@ napi_value count_devices(Call& call) {
 }
 
 napi_value read_memory(Call& call) {
-  const DeviceRef device = call.state().find_device(call.integer());
-  const ArrayView<double> numbers = call.doubles();
-  if (!call.failed() && (device == nullptr || numbers.length < 2)) call.fail("device: it names nothing");
+  Device* const device = find_device(call, 0);
+  const ArrayView<double> numbers = call.doubles(1);
+  if (!call.failed() && numbers.length < 2) call.fail(ErrorType::type, "numbers: expected room for 2");
   if (call.failed()) return nullptr;
   MemoryNumbers memory;
   const Outcome outcome = device->memory().read(&memory);
@@ -76,14 +84,13 @@ napi_value read_memory(Call& call) {
 }
 
 napi_value is_idle(Call& call) {
-  const DeviceRef device = call.state().find_device(call.integer());
-  if (!call.failed() && device == nullptr) call.fail("device: it names nothing");
+  Device* const device = find_device(call, 0);
   return call.failed() ? nullptr : call.give_bool(device->workers().is_idle());
 }
 
 napi_value read_report(Call& call) {
-  const ArrayView<double> numbers = call.doubles();
-  if (!call.failed() && numbers.length < 5) call.fail("numbers: expected room for 5");
+  const ArrayView<double> numbers = call.doubles(0);
+  if (!call.failed() && numbers.length < 5) call.fail(ErrorType::type, "numbers: expected room for 5");
   if (call.failed()) return nullptr;
   const EnvState& state = call.state();
   numbers.data[0] = state.last_outcome.code;

@@ -4,7 +4,7 @@
 
 namespace gearshift::cuda::binding {
 
-/** The entries of the addon, in the order of CudaAddon in src/addon.ts, which says what each does. */
+/** The entries of the addon, in the order of CudaAddon in src/addon.ts, where each is described. */
 #define GEARSHIFT_CUDA_ENTRIES(X)      \
   X("openDevice", open_device)         \
   X("closeDevice", close_device)       \
@@ -31,5 +31,8 @@ namespace gearshift::cuda::binding {
 #define GEARSHIFT_DECLARE(name, function) napi_value function(Call& call);
 GEARSHIFT_CUDA_ENTRIES(GEARSHIFT_DECLARE)
 #undef GEARSHIFT_DECLARE
+
+/** The device behind a handle; fails the call when there is none. */
+Device* find_device(Call& call, size_t index) noexcept;
 
 }  // namespace gearshift::cuda::binding

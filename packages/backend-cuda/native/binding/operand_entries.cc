@@ -1,56 +1,51 @@
-#include <algorithm>
+#include <utility>
 
 #include "binding/entries.h"
 #include "binding/report.h"
-#include "device/clock.h"
+#include "kit/clock.h"
 
 namespace gearshift::cuda::binding {
 namespace {
 
-DeviceRef find_device(Call& call) noexcept {
-  DeviceRef device = call.state().find_device(call.integer());
-  if (device == nullptr) call.fail("device: it names nothing");
-  return device;
-}
-
-std::shared_ptr<SharedOperand> find_operand(Call& call, int64_t handle) noexcept {
-  auto operand = call.state().find_operand(handle);
-  if (operand == nullptr) call.fail("handle: it names nothing");
+SharedOperand* find_operand(Call& call, size_t index) noexcept {
+  SharedOperand* const operand = call.state().operands().find(call.integer(index));
+  if (operand == nullptr) call.fail(ErrorType::type, "handle: it names nothing");
   return operand;
 }
 
 /** A copy that this handle is to fill. */
-std::shared_ptr<SharedOperand> find_to_fill(Call& call, bool is_graph) noexcept {
-  const int64_t handle = call.integer();
-  auto operand = find_operand(call, handle);
+SharedOperand* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept {
+  SharedOperand* const operand = find_operand(call, index);
   if (call.failed()) return nullptr;
-  if (operand->key().is_graph == is_graph &&
-      OperandRegistry::claim(*operand, {&call.state(), handle}) == FillState::ours) {
+  if (operand->key().kind == kind &&
+      OperandRegistry::claim(*operand, {&call.state(), call.integer(index)}) == FillState::ours) {
     return operand;
   }
-  call.fail("handle: it names nothing that is the caller's to fill");
+  call.fail(ErrorType::type, "handle: it names nothing that is the caller's to fill");
   return nullptr;
 }
 
-napi_value give_handle(Call& call, OperandRegistry::Opened opened) {
+napi_value give_handle(Call& call, OpenedOperand opened) noexcept {
   if (opened.operand == nullptr) return give_outcome(call, opened.outcome);
-  return call.give(static_cast<double>(call.state().add_operand(std::move(opened.operand))));
+  const int64_t handle = call.state().operands().add(std::move(opened.operand));
+  return handle != 0 ? call.give_integer(handle) : give_outcome(call, {Failure::no_host_memory});
 }
 
-napi_value open(Call& call, bool is_graph) {
-  const DeviceRef device = find_device(call);
-  OperandKey key{0, is_graph, call.integer(), call.integer(), {call.count(), call.count()}};
-  const size_t companion = is_graph ? 0 : call.count();
-  if (!call.failed() && companion > static_cast<size_t>(Companion::int8)) call.fail("companion: expected 0 to 2", true);
+napi_value open(Call& call, OperandKind kind) noexcept {
+  Device* const device = find_device(call, 0);
+  OperandKey key{kind, call.integer(1), call.integer(2), {call.count(3), call.count(4)}};
+  const size_t companion = kind == OperandKind::graph ? 0 : call.count(5);
+  if (!call.failed() && companion > static_cast<size_t>(Companion::int8)) {
+    call.fail(ErrorType::range, "companion: expected 0 to 2");
+  }
   if (call.failed()) return nullptr;
-  key.companion = static_cast<Companion>(companion);
-  key.ordinal = device->ordinal();
-  return give_handle(call, OperandRegistry::open(device, key));
+  key.device = device->ordinal();
+  return give_handle(call, open_operand(DeviceRef::retain(device), key, static_cast<Companion>(companion)));
 }
 
 UploadTime slice_of(double slice_ms) noexcept {
   UploadTime time;
-  time.deadline_ns = now_ns() + static_cast<int64_t>(slice_ms * 1e6);
+  time.deadline_ns = kit::now_ns() + static_cast<int64_t>(slice_ms * 1e6);
   return time;
 }
 
@@ -61,56 +56,59 @@ napi_value give_progress(Call& call, const Outcome& outcome, bool finished) noex
 
 }  // namespace
 
-napi_value open_matrix(Call& call) { return open(call, false); }
-napi_value open_graph(Call& call) { return open(call, true); }
+napi_value open_matrix(Call& call) { return open(call, OperandKind::matrix); }
+napi_value open_graph(Call& call) { return open(call, OperandKind::graph); }
 
 napi_value open_rows(Call& call) {
-  const DeviceRef device = find_device(call);
-  const size_t first = call.count();
-  const size_t rows = call.count();
-  const size_t dimensions = call.count();
-  std::vector<uint32_t> gathered;
-  if (!call.skip_undefined()) {
-    const ArrayView<uint32_t> candidates = call.uints();
-    gathered.assign(candidates.data, candidates.data + candidates.length);
-    if (gathered.size() != rows) call.fail("candidates: expected as many as rows", true);
+  Device* const device = find_device(call, 0);
+  const size_t first = call.count(1);
+  const size_t rows = call.count(2);
+  const size_t dimensions = call.count(3);
+  kit::OwnedArray<uint32_t> gathered;
+  bool has_memory = true;
+  if (!call.is_undefined(4)) {
+    const ArrayView<uint32_t> candidates = call.uints(4);
+    if (candidates.length != rows) call.fail(ErrorType::range, "candidates: expected as many as rows");
+    has_memory = gathered.copy_from(candidates.data, candidates.length);
   }
   if (call.failed()) return nullptr;
-  return give_handle(call, OperandRegistry::open_part(device, rows, dimensions, first, std::move(gathered)));
+  if (!has_memory) return give_outcome(call, {Failure::no_host_memory});
+  return give_handle(call, open_part(DeviceRef::retain(device), rows, dimensions, first, std::move(gathered)));
 }
 
 napi_value update_matrix(Call& call) {
-  const int64_t handle = call.integer();
-  const int64_t version = call.integer();
-  const size_t start = call.count();
-  const size_t end = call.count();
-  auto held = call.state().take_operand(handle);
-  if (held == nullptr) call.fail("handle: it names nothing");
-  else if (held->key().is_graph || start > end || end > held->key().shape[0]) call.fail("rows: expected rows of a matrix", true);
-  if (held != nullptr && call.failed()) call.state().put_operand(handle, held);
+  SharedOperand* const operand = find_operand(call, 0);
+  const int64_t version = call.integer(1);
+  const size_t start = call.count(2);
+  const size_t end = call.count(3);
+  if (!call.failed() && (operand->is_graph() || start > end || end > operand->key().shape[0])) {
+    call.fail(ErrorType::range, "rows: expected rows of a matrix");
+  }
   if (call.failed()) return nullptr;
-  auto updated = OperandRegistry::take_over(held, version, start, end);
-  const bool is_updated = updated != nullptr;
-  call.state().put_operand(handle, is_updated ? std::move(updated) : std::move(held));
+  // From here on the copy is this handle's to fill: no other thread reads the range before it is given up.
+  const bool is_updated = OperandRegistry::change_version(*operand, version, {&call.state(), call.integer(0)});
+  if (is_updated) {
+    operand->fill_begin = start;
+    operand->fill_end = end;
+  }
   return call.give(is_updated ? 1 : 0);
 }
 
 napi_value resident_state(Call& call) {
-  const int64_t handle = call.integer();
-  const auto operand = find_operand(call, handle);
+  SharedOperand* const operand = find_operand(call, 0);
   if (call.failed()) return nullptr;
-  return call.give(static_cast<double>(OperandRegistry::claim(*operand, {&call.state(), handle})));
+  return call.give_integer(static_cast<int>(OperandRegistry::claim(*operand, {&call.state(), call.integer(0)})));
 }
 
 napi_value resident_bytes(Call& call) {
-  const auto operand = find_operand(call, call.integer());
+  SharedOperand* const operand = find_operand(call, 0);
   return call.failed() ? nullptr : call.give(operand->is_ready() ? static_cast<double>(operand->bytes()) : 0);
 }
 
 napi_value fill_matrix(Call& call) {
-  const auto operand = find_to_fill(call, false);
-  const ArrayView<float> values = call.floats();
-  const UploadTime time = slice_of(call.number());
+  SharedOperand* const operand = find_to_fill(call, 0, OperandKind::matrix);
+  const ArrayView<float> values = call.floats(1);
+  const UploadTime time = slice_of(call.number(2));
   if (call.failed()) return nullptr;
   bool finished = false;
   const Outcome outcome = operand->advance_matrix(values.data, values.length, time, &finished);
@@ -118,11 +116,11 @@ napi_value fill_matrix(Call& call) {
 }
 
 napi_value fill_graph(Call& call) {
-  const auto operand = find_to_fill(call, true);
-  const ArrayView<uint32_t> row_pointers = call.uints();
-  const ArrayView<uint32_t> columns = call.uints();
-  const ArrayView<float> weights = call.floats();
-  const UploadTime time = slice_of(call.number());
+  SharedOperand* const operand = find_to_fill(call, 0, OperandKind::graph);
+  const ArrayView<uint32_t> row_pointers = call.uints(1);
+  const ArrayView<uint32_t> columns = call.uints(2);
+  const ArrayView<float> weights = call.floats(3);
+  const UploadTime time = slice_of(call.number(4));
   if (call.failed()) return nullptr;
   const auto& [nodes, edges] = operand->key().shape;
   if (row_pointers.length != nodes + 1 || columns.length != edges || weights.length != edges) {
@@ -134,15 +132,16 @@ napi_value fill_graph(Call& call) {
 }
 
 napi_value matches_matrix(Call& call) {
-  const auto operand = find_operand(call, call.integer());
-  const ArrayView<float> values = call.floats();
-  if (!call.failed() && !operand->is_ready()) call.fail("handle: it names no matrix that is ready");
+  SharedOperand* const operand = find_operand(call, 0);
+  const ArrayView<float> values = call.floats(1);
+  if (!call.failed() && !operand->is_ready()) call.fail(ErrorType::type, "handle: it names no matrix that is ready");
   return call.failed() ? nullptr : call.give_bool(operand->holds_sample_of(values.data, values.length));
 }
 
 napi_value release(Call& call) {
-  const int64_t handle = call.integer();
-  if (!call.failed()) call.state().remove_operand(handle);
+  const int64_t handle = call.integer(0);
+  const kit::Ref<SharedOperand> operand = call.state().operands().remove(handle);
+  if (operand != nullptr) OperandRegistry::give_up(*operand, {&call.state(), handle});
   return nullptr;
 }
 

@@ -1,25 +1,33 @@
+#include <memory>
 #include <new>
 
 #include "binding/entries.h"
-#include "binding/owned_array.h"
 #include "binding/report.h"
+#include "kit/binding/copy_out.h"
+#include "kit/owned_array.h"
 
 namespace gearshift::cuda::binding {
 namespace {
+
+/** Copies an output into the caller's array. */
+template <typename T>
+Outcome deliver_array(napi_env env, napi_value array, napi_typedarray_type wanted, const kit::OwnedArray<T>& values) noexcept {
+  return {static_cast<Failure>(kit::copy_out(env, array, wanted, values))};
+}
 
 /** What scores and top-k have in common. */
 class ScanJob : public Job {
  public:
   using Job::Job;
 
-  /** Reads: query, metric, start, end, candidates or undefined. */
+  /** Reads arguments 1 to 5: query, metric, start, end, candidates or undefined. */
   bool read(Call& call) noexcept {
-    const ArrayView<float> query = call.floats();
-    const size_t metric = call.count();
-    scan_.start = call.count();
-    scan_.end = call.count();
-    const bool has_candidates = !call.skip_undefined();
-    const ArrayView<uint32_t> candidates = has_candidates ? call.uints() : ArrayView<uint32_t>{};
+    const ArrayView<float> query = call.floats(1);
+    const size_t metric = call.count(2);
+    scan_.start = call.count(3);
+    scan_.end = call.count(4);
+    const bool has_candidates = !call.is_undefined(5);
+    const ArrayView<uint32_t> candidates = has_candidates ? call.uints(5) : ArrayView<uint32_t>{};
     if (call.failed()) return false;
     const SharedOperand& own = operand();
     scan_.matrix = &own.matrix;
@@ -27,18 +35,18 @@ class ScanJob : public Job {
     scan_.metric = static_cast<Metric>(metric);
     scan_.query_count = query.length / own.matrix.dimensions;
     const size_t rows = own.matrix.rows;
-    const bool is_gathered = !own.gathered.empty();
+    const bool is_gathered = !own.gathered.is_empty();
     const bool fits = metric <= kEuclidean && scan_.start <= scan_.end && own.is_ready() &&
                       (has_candidates ? is_gathered || own.first_row == 0
                                       : !is_gathered && scan_.start >= own.first_row && scan_.end - own.first_row <= rows);
     if (!fits || scan_.query_count == 0 || query.length % own.matrix.dimensions != 0) {
-      call.fail("request: it does not fit the operand", true);
+      call.fail(ErrorType::range, "request: it does not fit the operand");
       return false;
     }
     for (size_t i = 0; i < candidates.length && !is_gathered; ++i) {
-      if (candidates.data[i] >= rows) call.fail("candidates: expected rows of the matrix", true);
+      if (candidates.data[i] >= rows) call.fail(ErrorType::range, "candidates: expected rows of the matrix");
     }
-    if (is_gathered && candidates.length != own.gathered.size()) call.fail("candidates: expected those of the copy", true);
+    if (is_gathered && candidates.length != own.gathered.length()) call.fail(ErrorType::range, "candidates: expected those of the copy");
     if (call.failed()) return false;
     has_memory_ = queries_.copy_from(query.data, query.length) &&
                   (!has_candidates || candidates_.copy_from(candidates.data, candidates.length));
@@ -55,48 +63,51 @@ class ScanJob : public Job {
 
  private:
   Scan scan_{};
-  OwnedArray<float> queries_;
-  OwnedArray<uint32_t> candidates_;
+  kit::OwnedArray<float> queries_;
+  kit::OwnedArray<uint32_t> candidates_;
 };
 
 class ScoreJob final : public ScanJob {
  public:
   using ScanJob::ScanJob;
 
+  static constexpr size_t kCallback = 7;
+
   /** Reads besides: output. */
   bool read(Call& call) noexcept {
     if (!ScanJob::read(call)) return false;
-    const ArrayView<float> output = call.floats();
+    const ArrayView<float> output = call.floats(6);
     const size_t length = scan().query_count * scan().row_count();
-    if (!call.failed() && output.length < length) call.fail("output: it is too short", true);
-    if (call.failed() || !keep(call.env(), call.last(), 0)) return false;
+    if (!call.failed() && output.length < length) call.fail(ErrorType::range, "output: it is too short");
+    if (call.failed() || !keep(call.env(), call.raw(6), 0)) return false;
     has_memory_ = has_memory_ && scores_.allocate(length);
     return true;
   }
   Outcome execute(Run& run) noexcept override {
     return has_memory_ ? score(run, scan(), scores_.data()) : Outcome{Failure::no_host_memory};
   }
-  Outcome deliver(napi_env env) noexcept override { return scores_.copy_to(env, kept(env, 0), napi_float32_array); }
+  Outcome deliver(napi_env env) noexcept override { return deliver_array(env, kept(env, 0), napi_float32_array, scores_); }
 
  private:
-  OwnedArray<float> scores_;
+  kit::OwnedArray<float> scores_;
 };
 
 class TopKJob final : public ScanJob {
  public:
   using ScanJob::ScanJob;
 
+  static constexpr size_t kCallback = 9;
+
   /** Reads besides: k, indices, scores. */
   bool read(Call& call) noexcept {
     if (!ScanJob::read(call)) return false;
-    k_ = call.count();
-    if (!call.failed() && (k_ == 0 || k_ > scan().row_count())) call.fail("k: expected 1 to the number of rows", true);
-    const ArrayView<uint32_t> indices = call.uints();
-    if (call.failed() || !keep(call.env(), call.last(), 0)) return false;
-    const ArrayView<float> scores = call.floats();
+    k_ = call.count(6);
+    if (!call.failed() && (k_ == 0 || k_ > scan().row_count())) call.fail(ErrorType::range, "k: expected 1 to the number of rows");
+    const ArrayView<uint32_t> indices = call.uints(7);
+    const ArrayView<float> scores = call.floats(8);
     const size_t length = scan().query_count * k_;
-    if (!call.failed() && (indices.length < length || scores.length < length)) call.fail("output: it is too short", true);
-    if (call.failed() || !keep(call.env(), call.last(), 1)) return false;
+    if (!call.failed() && (indices.length < length || scores.length < length)) call.fail(ErrorType::range, "output: it is too short");
+    if (call.failed() || !keep(call.env(), call.raw(7), 0) || !keep(call.env(), call.raw(8), 1)) return false;
     has_memory_ = has_memory_ && indices_.allocate(length) && scores_.allocate(length);
     return true;
   }
@@ -104,37 +115,39 @@ class TopKJob final : public ScanJob {
     return has_memory_ ? top_k(run, scan(), k_, indices_.data(), scores_.data()) : Outcome{Failure::no_host_memory};
   }
   Outcome deliver(napi_env env) noexcept override {
-    const Outcome outcome = indices_.copy_to(env, kept(env, 0), napi_uint32_array);
-    return outcome.ok() ? scores_.copy_to(env, kept(env, 1), napi_float32_array) : outcome;
+    const Outcome outcome = deliver_array(env, kept(env, 0), napi_uint32_array, indices_);
+    return outcome.ok() ? deliver_array(env, kept(env, 1), napi_float32_array, scores_) : outcome;
   }
 
  private:
   size_t k_ = 0;
-  OwnedArray<uint32_t> indices_;
-  OwnedArray<float> scores_;
+  kit::OwnedArray<uint32_t> indices_;
+  kit::OwnedArray<float> scores_;
 };
 
 class SpreadJob final : public Job {
  public:
   using Job::Job;
 
-  /** Reads: activations, start, end, hops, decay, retention, threshold, output. */
+  static constexpr size_t kCallback = 9;
+
+  /** Reads arguments 1 to 8: activations, start, end, hops, decay, retention, threshold, output. */
   bool read(Call& call) noexcept {
-    const ArrayView<float> activations = call.floats();
-    request_.start = call.count();
-    request_.end = call.count();
-    request_.hops = call.count();
-    request_.decay = static_cast<float>(call.number());
-    request_.retention = static_cast<float>(call.number());
-    request_.threshold = static_cast<float>(call.number());
-    const ArrayView<float> output = call.floats();
-    if (call.failed() || !keep(call.env(), call.last(), 0)) return false;
+    const ArrayView<float> activations = call.floats(1);
+    request_.start = call.count(2);
+    request_.end = call.count(3);
+    request_.hops = call.count(4);
+    request_.decay = static_cast<float>(call.number(5));
+    request_.retention = static_cast<float>(call.number(6));
+    request_.threshold = static_cast<float>(call.number(7));
+    const ArrayView<float> output = call.floats(8);
+    if (call.failed() || !keep(call.env(), call.raw(8), 0)) return false;
     request_.graph = &operand().graph;
     const size_t nodes = request_.graph->nodes;
     const bool is_whole = request_.start == 0 && request_.end == nodes;
     if (!operand().is_ready() || activations.length < nodes || request_.start > request_.end || request_.end > nodes ||
         request_.hops == 0 || (request_.hops > 1 && !is_whole) || output.length < request_.end - request_.start) {
-      call.fail("request: it does not fit the operand", true);
+      call.fail(ErrorType::range, "request: it does not fit the operand");
       return false;
     }
     has_memory_ = activations_.copy_from(activations.data, nodes) && output_.allocate(request_.end - request_.start);
@@ -144,34 +157,36 @@ class SpreadJob final : public Job {
   Outcome execute(Run& run) noexcept override {
     return has_memory_ ? spread(run, request_, output_.data()) : Outcome{Failure::no_host_memory};
   }
-  Outcome deliver(napi_env env) noexcept override { return output_.copy_to(env, kept(env, 0), napi_float32_array); }
+  Outcome deliver(napi_env env) noexcept override { return deliver_array(env, kept(env, 0), napi_float32_array, output_); }
 
  private:
   Spread request_{};
   bool has_memory_ = false;
-  OwnedArray<float> activations_;
-  OwnedArray<float> output_;
+  kit::OwnedArray<float> activations_;
+  kit::OwnedArray<float> output_;
 };
 
 /** Runs the request at once, or starts it where a callback is given. */
 template <typename SomeJob>
-napi_value run_or_start(Call& call, bool is_graph) {
-  const auto operand = call.state().find_operand(call.integer());
-  if (!call.failed() && (operand == nullptr || operand->key().is_graph != is_graph)) call.fail("handle: it names nothing");
+napi_value run_or_start(Call& call, OperandKind kind) noexcept {
+  SharedOperand* const operand = call.state().operands().find(call.integer(0));
+  if (operand == nullptr || operand->key().kind != kind) call.fail(ErrorType::type, "handle: it names nothing");
   if (call.failed()) return nullptr;
-  std::unique_ptr<SomeJob> job(new (std::nothrow) SomeJob(operand));
+  std::unique_ptr<SomeJob> job(new (std::nothrow) SomeJob(kit::Ref<SharedOperand>::retain(operand)));
   if (job == nullptr) return give_outcome(call, {Failure::no_host_memory});
   const bool is_read = job->read(call);
-  const bool is_async = !call.skip_undefined();
-  if (is_read && is_async && !job->keep_callback(call.env(), call.value())) call.fail("done: expected a function");
+  const bool is_async = !call.is_undefined(SomeJob::kCallback);
+  if (is_read && is_async && !job->keep_callback(call.env(), call.raw(SomeJob::kCallback))) {
+    call.fail(ErrorType::type, "done: expected a function");
+  }
   if (!is_read || call.failed()) {
     job->drop_references(call.env());
-    if (!call.failed()) call.fail("the request could not be read");
+    if (!call.failed()) call.fail(ErrorType::type, "the request could not be read");
     return nullptr;
   }
   if (is_async) {
     const int64_t number = call.state().start(call.env(), std::move(job));
-    return number > 0 ? call.give(static_cast<double>(number)) : give_outcome(call, {Failure::no_thread});
+    return number > 0 ? call.give_integer(number) : give_outcome(call, {Failure::no_thread});
   }
   job->perform();
   const Outcome outcome = job->outcome().ok() ? job->deliver(call.env()) : job->outcome();
@@ -182,12 +197,12 @@ napi_value run_or_start(Call& call, bool is_graph) {
 
 }  // namespace
 
-napi_value score_entry(Call& call) { return run_or_start<ScoreJob>(call, false); }
-napi_value top_k_entry(Call& call) { return run_or_start<TopKJob>(call, false); }
-napi_value spread_entry(Call& call) { return run_or_start<SpreadJob>(call, true); }
+napi_value score_entry(Call& call) { return run_or_start<ScoreJob>(call, OperandKind::matrix); }
+napi_value top_k_entry(Call& call) { return run_or_start<TopKJob>(call, OperandKind::matrix); }
+napi_value spread_entry(Call& call) { return run_or_start<SpreadJob>(call, OperandKind::graph); }
 
 napi_value cancel(Call& call) {
-  const int64_t number = call.integer();
+  const int64_t number = call.integer(0);
   if (!call.failed()) call.state().cancel(number);
   return nullptr;
 }

@@ -1,6 +1,6 @@
 #include "device/device.h"
 
-#include <cstring>
+#include <new>
 
 #include "device/lane_store.h"
 #include "device/memory_pool.h"
@@ -19,34 +19,42 @@ std::mutex devices_mutex;
 Device* devices[kMostDevices] = {};
 std::atomic<uint64_t> failed_clean_up_count{0};
 
-std::string explain(const Driver& driver, const char* what, CUresult code) {
-  return std::string(what) + ": " + name_of_code(&driver, code);
+Reason explain(const Driver& driver, const char* what, CUresult code) noexcept {
+  return Reason::of("%s: %s", what, name_of_code(&driver, code).c_str());
 }
 
-std::string version_text(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
+const char* const kNoHostMemory = "the host does not have enough memory";
 
 }  // namespace
 
-Device::Opened Device::open(const Driver& driver, int ordinal, double hang_ms) {
-  if (ordinal < 0 || ordinal >= kMostDevices) return {nullptr, {Failure::fault}, "device: there is none with this number"};
+Device::Opened Device::open(const Driver& driver, int ordinal, double hang_ms) noexcept {
+  if (ordinal < 0 || ordinal >= kMostDevices) {
+    return {nullptr, {Failure::fault}, Reason::of("device: there is none with this number")};
+  }
   std::lock_guard<std::mutex> lock(devices_mutex);
   if (Device* device = devices[ordinal]; device != nullptr) {
     if (device->is_lost()) {
       return {nullptr, device->lost_outcome(),
-              "the device was lost before in this process, and its context cannot be made again: restart the process"};
+              Reason::of("the device was lost before in this process, and its context cannot be made again: restart the process")};
     }
     ++device->references_;
-    return {device, {}, ""};
+    return {DeviceRef::adopt(device), {}, {}};
   }
-  std::unique_ptr<Device> device(new Device(driver, ordinal, static_cast<int64_t>(hang_ms * 1e6)));
-  std::string reason;
+  std::unique_ptr<Device> device(new (std::nothrow) Device(driver, ordinal, static_cast<int64_t>(hang_ms * 1e6)));
+  if (device == nullptr) return {nullptr, {Failure::no_host_memory}, Reason::of("%s", kNoHostMemory)};
+  Reason reason;
   const Outcome outcome = device->set_up(&reason);
   if (!outcome.ok()) return {nullptr, outcome, reason};
   devices[ordinal] = device.get();
-  return {device.release(), {}, ""};
+  return {DeviceRef::adopt(device.release()), {}, {}};
 }
 
-void Device::close(Device* device) noexcept {
+void Device::retain(Device* device) noexcept {
+  std::lock_guard<std::mutex> lock(devices_mutex);
+  ++device->references_;
+}
+
+void Device::release(Device* device) noexcept {
   std::lock_guard<std::mutex> lock(devices_mutex);
   if (--device->references_ > 0) return;
   // A lost device stays on record: there is no second context to be had.
@@ -67,20 +75,21 @@ void Device::forget_lost() noexcept {
   }
 }
 
-Outcome Device::set_up(std::string* reason) {
+Outcome Device::set_up(Reason* reason) noexcept {
   int count = 0;
   const auto failed = [&](const Outcome& outcome, const char* what) {
     *reason = explain(driver_, what, outcome.code);
     return outcome;
   };
   if (driver_.version < kLeastDriverVersion) {
-    *reason = "the NVIDIA driver supports CUDA " + version_text(driver_.version) + ", this build needs " +
-              version_text(kLeastDriverVersion) + " or newer: update the driver";
+    *reason = Reason::of("the NVIDIA driver supports CUDA %d.%d, this build needs %d.%d or newer: update the driver",
+                         driver_.version / 1000, driver_.version % 1000 / 10, kLeastDriverVersion / 1000,
+                         kLeastDriverVersion % 1000 / 10);
     return {Failure::fault};
   }
   if (auto outcome = GEARSHIFT_CU(*this, cuDeviceGetCount, &count); !outcome.ok()) return failed(outcome, "no devices");
   if (ordinal_ >= count) {
-    *reason = "there is no device " + std::to_string(ordinal_) + ": the driver knows " + std::to_string(count);
+    *reason = Reason::of("there is no device %d: the driver knows %d", ordinal_, count);
     return {Failure::fault};
   }
   if (auto outcome = GEARSHIFT_CU(*this, cuDeviceGet, &handle_, ordinal_); !outcome.ok()) return failed(outcome, "no device");
@@ -93,7 +102,7 @@ Outcome Device::set_up(std::string* reason) {
   ask(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, &facts_.compute_minor);
   if (outcome.ok()) outcome = GEARSHIFT_CU(*this, cuDeviceTotalMem, &facts_.total_bytes, handle_);
   if (!outcome.ok()) return failed(outcome, "the device does not describe itself");
-  facts_.name = name;
+  facts_.name = kit::Text<256>::of("%s", name);
 
   outcome = GEARSHIFT_CU(*this, cuDevicePrimaryCtxRetain, &context_, handle_);
   if (!outcome.ok()) {
@@ -114,10 +123,12 @@ Outcome Device::set_up(std::string* reason) {
   if (!outcome.ok()) return failed(outcome, "the kernel " #name " is not there");
   GEARSHIFT_CUDA_KERNELS(GEARSHIFT_FIND)
 #undef GEARSHIFT_FIND
-  memory_ = std::make_unique<MemoryPool>(*this);
-  lanes_ = std::make_unique<LaneStore>(*this);
-  workers_ = std::make_unique<Workers>();
-  return {};
+  memory_.reset(new (std::nothrow) MemoryPool(*this));
+  lanes_.reset(new (std::nothrow) LaneStore(*this));
+  workers_.reset(new (std::nothrow) Workers());
+  if (memory_ != nullptr && lanes_ != nullptr && workers_ != nullptr) return {};
+  *reason = Reason::of("%s", kNoHostMemory);
+  return {Failure::no_host_memory};
 }
 
 Device::~Device() {
@@ -167,8 +178,8 @@ Outcome Device::note_hang() noexcept {
 
 void Device::lose(CUresult code, const char* call) noexcept {
   int alive = 0;
-  const char* nobody = nullptr;
-  lost_by_.compare_exchange_strong(nobody, call, std::memory_order_relaxed);
+  const char* none = nullptr;
+  lost_by_.compare_exchange_strong(none, call, std::memory_order_relaxed);
   lost_.compare_exchange_strong(alive, code == 0 ? -1 : code, std::memory_order_release);
 }
 

@@ -3,12 +3,12 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <string>
 
 #include "device/kernels.h"
 #include "device/pace.h"
 #include "driver/driver.h"
 #include "driver/driver_error.h"
+#include "kit/ref.h"
 
 namespace gearshift::cuda {
 
@@ -16,19 +16,19 @@ class MemoryPool;
 class LaneStore;
 class Workers;
 
-/** Calls a driver entry point and has the device judge the answer: GEARSHIFT_CU(device, cuMemFree, address). */
+/** Calls a driver entry point and has the device judge the result: GEARSHIFT_CU(device, cuMemFree, address). */
 #define GEARSHIFT_CU(device, entry, ...) (device).note((device).driver().entry(__VA_ARGS__), #entry)
 
 struct DeviceFacts {
-  std::string name;
+  kit::Text<256> name;
   int compute_major = 0;
   int compute_minor = 0;
   size_t total_bytes = 0;
 };
 
 /**
- * One GPU, for the whole process: its primary context, our kernels and memory. Counted by reference; the last one to let go
- * gives everything back. Every method may be called from any thread.
+ * One GPU, for the whole process: its primary context, our kernels and memory. It counts its references; when the last one
+ * is released, everything is given back. Every method may be called from any thread.
  *
  * A fatal error of the driver makes the device lost for the life of the process: its context cannot be made anew here. From
  * then on nothing is asked of the driver any more.
@@ -36,15 +36,16 @@ struct DeviceFacts {
 class Device {
  public:
   struct Opened {
-    Device* device;  // null: see outcome and reason
+    kit::Ref<Device> device;  // null: see outcome and reason
     Outcome outcome;
-    std::string reason;
+    Reason reason;
   };
   /** Opens the device with this number, or takes one more reference to it. `hang_ms`: see hang_ns(). */
-  static Opened open(const Driver& driver, int ordinal, double hang_ms);
-  /** Drops a reference. */
-  static void close(Device* device) noexcept;
-  /** For tests that play one process after the other: forgets devices that were lost, which nobody may hold any more. */
+  static Opened open(const Driver& driver, int ordinal, double hang_ms) noexcept;
+  static void retain(Device* device) noexcept;
+  /** On threads of JavaScript only: the last one waits for the workers. */
+  static void release(Device* device) noexcept;
+  /** For tests that simulate several processes: forgets devices that were lost, to which no reference may be left. */
   static void forget_lost() noexcept;
 
   const Driver& driver() const noexcept { return driver_; }
@@ -69,7 +70,7 @@ class Device {
   /** The same before something is given back: where it fails, that counts as a clean-up that failed. */
   bool make_current_to_clean_up() noexcept;
 
-  /** Judges the answer of a driver call; a fatal one makes the device lost. */
+  /** Judges the result of a driver call; a fatal one makes the device lost. */
   Outcome note(CUresult code, const char* call) noexcept;
   /** The same for a call that gives something back: when that fails, what the device still holds is not known any more. */
   void note_clean_up(CUresult code, const char* call) noexcept;
@@ -88,7 +89,7 @@ class Device {
 
  private:
   Device(const Driver& driver, int ordinal, int64_t hang_ns) noexcept;
-  Outcome set_up(std::string* reason);
+  Outcome set_up(Reason* reason) noexcept;
   void tear_down() noexcept;
   void lose(CUresult code, const char* call) noexcept;
 
@@ -110,6 +111,8 @@ class Device {
   std::atomic<int> lost_{0};  // the code, or -1 after a hang or a failed clean-up
   std::atomic<const char*> lost_by_{nullptr};
 };
+
+using DeviceRef = kit::Ref<Device>;
 
 /** The machine code of the kernels, for every architecture of this build. */
 const void* kernel_image() noexcept;

@@ -3,7 +3,7 @@
 #include <new>
 #include <thread>
 
-#include "device/clock.h"
+#include "kit/clock.h"
 
 namespace gearshift::cuda {
 namespace {
@@ -61,13 +61,13 @@ Lane::~Lane() {
 }
 
 Outcome Lane::wait(CUevent event) noexcept {
-  const int64_t begun_ns = now_ns();
+  const int64_t begun_ns = kit::now_ns();
   int64_t nap_ns = kNapNs;
   for (;;) {
     const CUresult code = device_.driver().cuEventQuery(event);
     if (code == CUDA_SUCCESS) return {};
     if (code != CUDA_ERROR_NOT_READY) return device_.note(code, "cuEventQuery");
-    const int64_t waited_ns = now_ns() - begun_ns;
+    const int64_t waited_ns = kit::now_ns() - begun_ns;
     if (waited_ns < kSpinNs) continue;
     if (waited_ns > device_.hang_ns()) return device_.note_hang();
     std::this_thread::sleep_for(std::chrono::nanoseconds(nap_ns));

@@ -7,11 +7,7 @@ std::unique_ptr<Lane> LaneStore::borrow(Outcome* outcome) noexcept {
   if (!outcome->ok()) return nullptr;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!idle_.empty()) {
-      std::unique_ptr<Lane> lane = std::move(idle_.back());
-      idle_.pop_back();
-      return lane;
-    }
+    if (idle_count_ > 0) return std::move(idle_[--idle_count_]);
   }
   return Lane::create(device_, outcome);
 }
@@ -19,12 +15,12 @@ std::unique_ptr<Lane> LaneStore::borrow(Outcome* outcome) noexcept {
 void LaneStore::give_back(std::unique_ptr<Lane> lane) noexcept {
   lane->release_memory();
   std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.size() < kMostIdle && !device_.is_lost()) idle_.push_back(std::move(lane));
+  if (idle_count_ < kMostIdle && !device_.is_lost()) idle_[idle_count_++] = std::move(lane);
 }
 
 void LaneStore::clear() noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
-  idle_.clear();
+  while (idle_count_ > 0) idle_[--idle_count_].reset();
 }
 
 }  // namespace gearshift::cuda

@@ -2,13 +2,12 @@
 
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "device/lane.h"
 
 namespace gearshift::cuda {
 
-/** Lanes that nobody uses: making one takes milliseconds, most of it for page-locked memory. */
+/** Lanes that no request uses: making one takes milliseconds, most of it for page-locked memory. */
 class LaneStore {
  public:
   explicit LaneStore(Device& device) noexcept : device_(device) {}
@@ -24,7 +23,8 @@ class LaneStore {
 
   Device& device_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Lane>> idle_;
+  std::unique_ptr<Lane> idle_[kMostIdle];
+  size_t idle_count_ = 0;
 };
 
 /** A lane for as long as one request takes. */

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "device/clock.h"
+#include "kit/clock.h"
 
 namespace gearshift::cuda {
 namespace {
@@ -11,7 +11,6 @@ constexpr size_t kSmallestBytes = 4096;
 /** Larger blocks go straight back to the driver: operands, which come and go rarely. */
 constexpr size_t kMostKeptBlockBytes = size_t{32} << 20;
 constexpr size_t kMostKeptBytes = size_t{128} << 20;
-constexpr size_t kMostKeptBlocks = 64;
 constexpr int64_t kReadingNs = 10'000'000;
 
 /** Powers of two, so that what one request gives back fits the next; large blocks as they are. */
@@ -28,10 +27,10 @@ Outcome MemoryPool::allocate(size_t bytes, CUdeviceptr* address, size_t* granted
   size_t wanted = size_class(bytes);
   std::lock_guard<std::mutex> lock(mutex_);
   const auto same_size = [wanted](const Kept& kept) { return kept.bytes == wanted; };
-  if (const auto found = std::find_if(kept_.begin(), kept_.end(), same_size); found != kept_.end()) {
+  Kept* const kept_end = kept_ + kept_count_;
+  if (Kept* const found = std::find_if(kept_, kept_end, same_size); found != kept_end) {
     *address = found->address;
-    *found = kept_.back();
-    kept_.pop_back();
+    *found = kept_[--kept_count_];
     kept_bytes_ -= wanted;
     used_bytes_ += wanted;
     *granted_bytes = wanted;
@@ -63,8 +62,8 @@ void MemoryPool::give_back(CUdeviceptr address, size_t granted_bytes) noexcept {
   used_bytes_ -= granted_bytes;
   if (device_.is_lost()) return;  // it went with the context
   const bool is_class = granted_bytes <= kMostKeptBlockBytes && size_class(granted_bytes) == granted_bytes;
-  if (is_class && kept_bytes_ + granted_bytes <= kMostKeptBytes && kept_.size() < kMostKeptBlocks) {
-    kept_.push_back({address, granted_bytes});
+  if (is_class && kept_bytes_ + granted_bytes <= kMostKeptBytes && kept_count_ < kMostKeptBlocks) {
+    kept_[kept_count_++] = {address, granted_bytes};
     kept_bytes_ += granted_bytes;
     return;
   }
@@ -78,18 +77,17 @@ void MemoryPool::trim() noexcept {
 }
 
 void MemoryPool::trim_locked() noexcept {
-  for (const Kept& kept : kept_) {
-    if (device_.is_lost()) break;
-    device_.note_clean_up(device_.driver().cuMemFree(kept.address), "cuMemFree");
+  for (size_t i = 0; i < kept_count_ && !device_.is_lost(); ++i) {
+    device_.note_clean_up(device_.driver().cuMemFree(kept_[i].address), "cuMemFree");
   }
-  kept_.clear();
+  kept_count_ = 0;
   kept_bytes_ = 0;
 }
 
 Outcome MemoryPool::read(MemoryNumbers* numbers) noexcept {
   if (auto outcome = device_.make_current(); !outcome.ok()) return outcome;
   std::lock_guard<std::mutex> lock(mutex_);
-  const int64_t now = now_ns();
+  const int64_t now = kit::now_ns();
   const size_t held = used_bytes_ + kept_bytes_;
   if (read_at_ns_ == 0 || now - read_at_ns_ > kReadingNs) {
     if (auto outcome = GEARSHIFT_CU(device_, cuMemGetInfo, &last_reading_.free_bytes, &last_reading_.total_bytes);
@@ -129,7 +127,7 @@ Outcome PinnedBuffer::reserve(Device& device, size_t bytes) noexcept {
 }
 
 void PinnedBuffer::reset() noexcept {
-  // Of a lost device nobody knows what it may still write: the memory is left to the end of the process.
+  // What a lost device may still write is not known: the memory is left to the end of the process.
   if (memory_ != nullptr && !device_->is_lost()) {
     device_->note_clean_up(device_->driver().cuMemFreeHost(memory_), "cuMemFreeHost");
   }

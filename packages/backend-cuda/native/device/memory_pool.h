@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <mutex>
-#include <vector>
 
 #include "device/device.h"
 
@@ -17,7 +16,7 @@ struct MemoryNumbers {
  * Device memory. Asking the driver takes tens of microseconds and may wait for the device, so what was given back is kept
  * for the next one of its size class, up to a limit, and goes back to the driver when an allocation fails.
  *
- * Whoever gives memory back has waited for the work that used it: the next owner may be on another stream.
+ * Memory is given back only after the work that used it was waited for: the next owner may be on another stream.
  */
 class MemoryPool {
  public:
@@ -26,10 +25,10 @@ class MemoryPool {
   /** `granted_bytes`: what is to be given back, at least `bytes`. */
   Outcome allocate(size_t bytes, CUdeviceptr* address, size_t* granted_bytes) noexcept;
   void give_back(CUdeviceptr address, size_t granted_bytes) noexcept;
-  /** Returns everything that nobody uses to the driver. */
+  /** Returns everything that is not in use to the driver. */
   void trim() noexcept;
 
-  /** What may still be allocated, counting what is kept here. Asks the driver only when the last answer is old. */
+  /** What may still be allocated, counting what is kept here. Asks the driver only when the last reading is old. */
   Outcome read(MemoryNumbers* numbers) noexcept;
   size_t used_bytes() const noexcept;
 
@@ -41,9 +40,12 @@ class MemoryPool {
   Outcome allocate_new(size_t bytes, CUdeviceptr* address) noexcept;
   void trim_locked() noexcept;
 
+  static constexpr size_t kMostKeptBlocks = 64;
+
   Device& device_;
   mutable std::mutex mutex_;
-  std::vector<Kept> kept_;
+  Kept kept_[kMostKeptBlocks];
+  size_t kept_count_ = 0;
   size_t kept_bytes_ = 0;
   size_t used_bytes_ = 0;
   MemoryNumbers last_reading_;

@@ -1,13 +1,13 @@
 #include "device/workers.h"
 
-#include <pthread.h>
+#include <utility>
 
 namespace gearshift::cuda {
 
 bool Workers::submit(DeviceTask* task) noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
   const size_t others = busy_.load(std::memory_order_relaxed);
-  if (others >= threads_.size() && threads_.size() < kMostThreads && !start_thread() && threads_.empty()) return false;
+  if (others >= thread_count_ && thread_count_ < kMostThreads && !start_thread() && thread_count_ == 0) return false;
   task->next_ = nullptr;
   *last_link_ = task;
   last_link_ = &task->next_;
@@ -17,12 +17,10 @@ bool Workers::submit(DeviceTask* task) noexcept {
 }
 
 bool Workers::start_thread() noexcept {
-  // std::thread reports a refusal by an exception, and there are none here: so the system is asked first.
-  pthread_t probe;
-  if (pthread_create(&probe, nullptr, [](void*) -> void* { return nullptr; }, nullptr) != 0) return false;
-  pthread_join(probe, nullptr);
-  threads_.emplace_back([this] { serve(); });
-  return true;
+  const bool is_started =
+      threads_[thread_count_].start([](void* workers) { static_cast<Workers*>(workers)->serve(); }, this);
+  if (is_started) ++thread_count_;
+  return is_started;
 }
 
 bool Workers::withdraw(DeviceTask* task) noexcept {
@@ -53,14 +51,14 @@ void Workers::serve() noexcept {
 }
 
 void Workers::stop() noexcept {
-  std::vector<std::thread> threads;
+  size_t count = 0;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
-    threads.swap(threads_);
+    count = std::exchange(thread_count_, 0);
     work_.notify_all();
   }
-  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < count; ++i) threads_[i].join();
 }
 
 }  // namespace gearshift::cuda

@@ -3,9 +3,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
-#include <vector>
 
+#include "kit/native_thread.h"
 
 namespace gearshift::cuda {
 
@@ -45,7 +44,8 @@ class Workers {
   std::condition_variable work_;
   DeviceTask* first_ = nullptr;
   DeviceTask** last_link_ = &first_;
-  std::vector<std::thread> threads_;
+  kit::NativeThread threads_[kMostThreads];
+  size_t thread_count_ = 0;
   bool stopping_ = false;
   std::atomic<size_t> busy_{0};  // queued or running
 };

@@ -17,51 +17,51 @@ constexpr const char* kLibrary = "libcuda.so.1";
 #endif
 constexpr const char* kDeviceNode = "/dev/nvidiactl";
 
-DriverLookup missing(std::string reason, CUresult code = CUDA_SUCCESS) { return {nullptr, code, std::move(reason)}; }
+DriverLookup missing(const Reason& reason, CUresult code = CUDA_SUCCESS) noexcept { return {nullptr, code, reason}; }
 
-/** The codes of cuInit that a person can do something about. */
-DriverLookup explain_init_failure(CUresult code) {
+/** Explains the codes of cuInit that a person can do something about. */
+Reason explain_init_failure(CUresult code) noexcept {
   // The driver says "no device" as well where it may not open the ones there are.
   if (access(kDeviceNode, F_OK) == 0 && access(kDeviceNode, R_OK | W_OK) != 0) {
-    return missing(std::string("this process has no permission to use the GPU (") + kDeviceNode + ")", code);
+    return Reason::of("this process has no permission to use the GPU (%s)", kDeviceNode);
   }
   switch (code) {
-    case CUDA_ERROR_NO_DEVICE: return missing("the driver found no CUDA device", code);
+    case CUDA_ERROR_NO_DEVICE: return Reason::of("the driver found no CUDA device");
     case CUDA_ERROR_SYSTEM_DRIVER_MISMATCH:
-      return missing("the driver's library and its kernel module have different versions: restart the machine", code);
+      return Reason::of("the driver's library and its kernel module have different versions: restart the machine");
     case CUDA_ERROR_SYSTEM_NOT_READY:
-      return missing("the system that the GPU is part of is not ready: are its services running?", code);
-    default: return missing("the driver did not start: " + name_of_code(nullptr, code), code);
+      return Reason::of("the system that the GPU is part of is not ready: are its services running?");
+    default: return Reason::of("the driver did not start: %s", name_of_code(nullptr, code).c_str());
   }
 }
 
-DriverLookup load(Driver& driver) {
+DriverLookup load(Driver& driver) noexcept {
   void* library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     const char* cause = dlerror();
-    return missing(std::string("no NVIDIA driver: ") + (cause == nullptr ? kLibrary : cause));
+    return missing(Reason::of("no NVIDIA driver: %s", cause == nullptr ? kLibrary : cause));
   }
-#define GEARSHIFT_FIND(name, symbol, parameters)                                                                          \
-  driver.name = reinterpret_cast<decltype(driver.name)>(dlsym(library, symbol));                                          \
-  if (driver.name == nullptr) return missing("the NVIDIA driver is too old: it has no " symbol);
+#define GEARSHIFT_FIND(name, symbol, parameters)                                \
+  driver.name = reinterpret_cast<decltype(driver.name)>(dlsym(library, symbol)); \
+  if (driver.name == nullptr) return missing(Reason::of("the NVIDIA driver is too old: it has no %s", symbol));
   GEARSHIFT_CUDA_ENTRY_POINTS(GEARSHIFT_FIND)
 #undef GEARSHIFT_FIND
-  if (const CUresult code = driver.cuInit(0); code != CUDA_SUCCESS) return explain_init_failure(code);
+  if (const CUresult code = driver.cuInit(0); code != CUDA_SUCCESS) return missing(explain_init_failure(code), code);
   if (const CUresult code = driver.cuDriverGetVersion(&driver.version); code != CUDA_SUCCESS) {
-    return missing("the driver did not tell its version: " + name_of_code(&driver, code), code);
+    return missing(Reason::of("the driver did not report its version: %s", name_of_code(&driver, code).c_str()), code);
   }
-  return {&driver, CUDA_SUCCESS, ""};
+  return {&driver, CUDA_SUCCESS, {}};
 }
 
 }  // namespace
 
-DriverLookup find_driver() {
+DriverLookup find_driver() noexcept {
   // Process-wide by nature, like the driver itself; never unloaded, because its threads may run until the very end.
   static std::mutex mutex;
   static Driver driver;
   static bool is_loaded = false;
   std::lock_guard<std::mutex> lock(mutex);
-  if (is_loaded) return {&driver, CUDA_SUCCESS, ""};
+  if (is_loaded) return {&driver, CUDA_SUCCESS, {}};
   DriverLookup lookup = load(driver);
   is_loaded = lookup.driver != nullptr;
   return lookup;

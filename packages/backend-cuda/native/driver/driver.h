@@ -1,8 +1,7 @@
 #pragma once
 
-#include <string>
-
 #include "driver/driver_api.h"
+#include "kit/text.h"
 
 namespace gearshift::cuda {
 
@@ -16,17 +15,20 @@ struct Driver {
   int version = 0;
 };
 
+/** One sentence for people: why there is no driver, or no device. */
+using Reason = kit::Text<512>;
+
 /** A driver that is loaded and initialised, or why there is none. */
 struct DriverLookup {
   const Driver* driver;  // null: see `code` and `reason`
   CUresult code;         // of the driver's own call that failed, else 0
-  std::string reason;    // one sentence for people
+  Reason reason;
 };
 
 /**
- * Loads the driver of this machine and initialises it, once per process; later calls are free. A library that was not there
+ * Loads the driver of this machine and initialises it, once per process; later calls are free. A library that was missing
  * is looked for again: a program may outlive the installation of its driver.
  */
-DriverLookup find_driver();
+DriverLookup find_driver() noexcept;
 
 }  // namespace gearshift::cuda

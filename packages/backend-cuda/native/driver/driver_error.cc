@@ -34,13 +34,12 @@ Failure classify(CUresult code) noexcept {
   return is_fatal(code) ? Failure::device_lost : Failure::fault;
 }
 
-std::string name_of_code(const Driver* driver, CUresult code) {
+kit::Text<128> name_of_code(const Driver* driver, CUresult code) noexcept {
   const char* name = nullptr;
-  const std::string number = std::to_string(code);
-  if (driver == nullptr || driver->cuGetErrorName == nullptr) return "code " + number;
-  // Of an unknown code the driver says so by its answer and leaves the name null.
-  const CUresult answer = driver->cuGetErrorName(code, &name);
-  return answer != CUDA_SUCCESS || name == nullptr ? "code " + number : std::string(name) + " (" + number + ")";
+  // For an unknown code the driver returns an error and leaves the name null.
+  const bool has_name = driver != nullptr && driver->cuGetErrorName != nullptr &&
+                        driver->cuGetErrorName(code, &name) == CUDA_SUCCESS && name != nullptr;
+  return has_name ? kit::Text<128>::of("%s (%d)", name, code) : kit::Text<128>::of("code %d", code);
 }
 
 }  // namespace gearshift::cuda

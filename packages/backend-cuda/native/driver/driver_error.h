@@ -1,32 +1,27 @@
 #pragma once
 
-#include <string>
-
 #include "driver/driver.h"
+#include "kit/status.h"
+#include "kit/text.h"
 
 namespace gearshift::cuda {
 
-/** Why a request ended without a result. The same numbers, negated, as ADDON_STATUS in src/addon.ts. */
+/** Why a request ended without a result: statuses of the addon. */
 enum class Failure : int {
-  none = 0,
-  out_of_memory = 1,
-  cancelled = 2,
-  fault = 3,
-  timeout = 4,
-  device_lost = 5,
-  /** The arrays of the caller lost their memory or shrank. */
-  input_gone = 6,
-  output_gone = 7,
-  /** The id and version belong to an operand of another shape. */
-  shape_conflict = 8,
-  /** The arrays of a graph changed since they were checked. */
-  invalid_graph = 9,
-  /** Memory of the host, pinned or plain. */
-  no_host_memory = 10,
-  /** The device answered with something that cannot be. */
-  invalid_result = 11,
-  /** The system gave no thread to wait on. */
-  no_thread = 12,
+  none = kit::kDone,
+  out_of_memory = kit::kOutOfMemory,
+  cancelled = kit::kCancelled,
+  fault = kit::kFault,
+  timeout = kit::kTimeout,
+  device_lost = kit::kDeviceLost,
+  input_gone = kit::kInputGone,
+  output_gone = kit::kOutputGone,
+  shape_conflict = kit::kShapeConflict,
+  invalid_graph = kit::kInvalidGraph,
+  /** Pinned or plain. */
+  no_host_memory = kit::kNoHostMemory,
+  invalid_result = kit::kInvalidResult,
+  no_thread = kit::kNoThread,
 };
 
 /** How a step went. What failed first is what is reported. */
@@ -46,6 +41,6 @@ bool is_fatal(CUresult code) noexcept;
 Failure classify(CUresult code) noexcept;
 
 /** "CUDA_ERROR_OUT_OF_MEMORY (2)"; without a driver the number alone. */
-std::string name_of_code(const Driver* driver, CUresult code);
+kit::Text<128> name_of_code(const Driver* driver, CUresult code) noexcept;
 
 }  // namespace gearshift::cuda

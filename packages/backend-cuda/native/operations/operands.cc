@@ -2,11 +2,10 @@
 
 #include <new>
 
+#include "kit/checked_math.h"
+
 namespace gearshift::cuda {
 namespace {
-
-/** False when the product does not fit. */
-bool multiply(size_t a, size_t b, size_t* product) noexcept { return !__builtin_mul_overflow(a, b, product); }
 
 /** An empty buffer still has an address, so that kernels get no null. */
 size_t at_least_some(size_t bytes) noexcept { return bytes == 0 ? sizeof(float) : bytes; }
@@ -18,7 +17,7 @@ Outcome DeviceMatrix::allocate(Device& device, size_t row_count, size_t dimensio
   dimensions = dimension_count;
   stride = (dimension_count + kRowAlignmentFloats - 1) / kRowAlignmentFloats * kRowAlignmentFloats;
   size_t floats = 0;
-  if (stride > UINT32_MAX / 2 || !multiply(rows, stride, &floats) || floats > SIZE_MAX / sizeof(float)) {
+  if (stride > UINT32_MAX / 2 || !kit::multiply(rows, stride, &floats) || floats > SIZE_MAX / sizeof(float)) {
     return {Failure::out_of_memory, CUDA_SUCCESS, nullptr, SIZE_MAX};
   }
   Outcome outcome = values.reserve(device, at_least_some(floats * sizeof(float)));

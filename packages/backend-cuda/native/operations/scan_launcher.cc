@@ -5,7 +5,7 @@
 #include <cstring>
 #include <limits>
 
-#include "device/clock.h"
+#include "kit/clock.h"
 #include "operations/transfer.h"
 
 namespace gearshift::cuda {
@@ -40,7 +40,7 @@ Outcome ScanLauncher::prepare() noexcept {
 }
 
 Outcome ScanLauncher::load_queries(size_t first, size_t count) noexcept {
-  const int64_t begun_ns = now_ns();
+  const int64_t begun_ns = kit::now_ns();
   Lane& lane = run_.lane;
   const size_t stride = scan_.matrix->stride;
   const size_t dimensions = scan_.matrix->dimensions;
@@ -59,7 +59,7 @@ Outcome ScanLauncher::load_queries(size_t first, size_t count) noexcept {
   }
   loaded_ = count;
   outcome = lane.upload(lane.operands.address(), staged, bytes);
-  run_.phases.upload_ms += static_cast<double>(now_ns() - begun_ns) * 1e-6;
+  run_.phases.upload_ms += static_cast<double>(kit::now_ns() - begun_ns) * 1e-6;
   return outcome;
 }
 

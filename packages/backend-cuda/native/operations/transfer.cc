@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "device/clock.h"
+#include "kit/clock.h"
 
 namespace gearshift::cuda {
 namespace {
@@ -22,7 +22,7 @@ size_t piece_at(size_t offset, size_t bytes) noexcept { return std::min(Lane::kP
 
 Outcome upload_all(Run& run, CUdeviceptr to, const void* from, size_t bytes) noexcept {
   Lane& lane = run.lane;
-  const int64_t begun_ns = now_ns();
+  const int64_t begun_ns = kit::now_ns();
   size_t index = 0;
   for (size_t offset = 0; offset < bytes; offset += Lane::kPieceBytes) {
     if (run.is_cancelled()) return {Failure::cancelled};
@@ -40,13 +40,13 @@ Outcome upload_all(Run& run, CUdeviceptr to, const void* from, size_t bytes) noe
   for (size_t i = 0; i < Lane::kSlots; ++i) {
     if (auto outcome = settle(lane, lane.slot(i)); !outcome.ok()) return outcome;
   }
-  run.phases.upload_ms += static_cast<double>(now_ns() - begun_ns) * 1e-6;
+  run.phases.upload_ms += static_cast<double>(kit::now_ns() - begun_ns) * 1e-6;
   return {};
 }
 
 Outcome download_all(Run& run, void* to, CUdeviceptr from, size_t bytes) noexcept {
   Lane& lane = run.lane;
-  const int64_t begun_ns = now_ns();
+  const int64_t begun_ns = kit::now_ns();
   size_t sent = 0;
   size_t taken = 0;
   size_t index = 0;
@@ -71,7 +71,7 @@ Outcome download_all(Run& run, void* to, CUdeviceptr from, size_t bytes) noexcep
     std::memcpy(static_cast<char*>(to) + taken, slot.landing.as<char>(), piece);
     taken += piece;
   }
-  run.phases.download_ms += static_cast<double>(now_ns() - begun_ns) * 1e-6;
+  run.phases.download_ms += static_cast<double>(kit::now_ns() - begun_ns) * 1e-6;
   return {};
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "device/clock.h"
+#include "kit/clock.h"
 
 namespace gearshift::cuda {
 namespace {
@@ -12,9 +12,9 @@ constexpr size_t kPieceElements = Lane::kPieceBytes / sizeof(uint32_t);
 
 }  // namespace
 
-Upload::~Upload() { let_go(); }
+Upload::~Upload() { finish_lane(); }
 
-void Upload::let_go() noexcept {
+void Upload::finish_lane() noexcept {
   if (lane_ == nullptr) return;
   if (device_.make_current_to_clean_up()) lane_->drain();
   device_.lanes().give_back(std::move(lane_));
@@ -31,7 +31,7 @@ Outcome Upload::wait_for(size_t index, const UploadTime& time, bool* has_passed)
     waiting_since_ns_ = 0;
     return {};
   }
-  const int64_t now = now_ns();
+  const int64_t now = kit::now_ns();
   if (waiting_since_ns_ == 0) waiting_since_ns_ = now;
   return now - waiting_since_ns_ > device_.hang_ns() ? device_.note_hang() : Outcome{};
 }
@@ -55,7 +55,7 @@ Outcome Upload::next_piece(const UploadTime& time, char** memory) noexcept {
 Outcome Upload::send(CUdeviceptr to, size_t bytes) noexcept {
   Lane::Slot& slot = lane_->slot(next_slot_++);
   if (bytes == 0) return {};
-  // Under way from here on, whatever the driver answers: only an event that passed says otherwise.
+  // Under way from here on, whatever the driver returns: only an event that passed says otherwise.
   slot.is_under_way = true;
   Outcome outcome = lane_->upload(to, slot.landing.as<char>(), bytes);
   if (outcome.ok()) outcome = lane_->record(slot.copied);
@@ -75,11 +75,11 @@ Outcome MatrixUpload::advance(const float* values, size_t value_count, const Upl
   const size_t dimensions = matrix_.dimensions;
   const size_t row_bytes = matrix_.stride * sizeof(float);
   const size_t source_rows = value_count / dimensions;
-  const size_t last_needed = gathered_.empty() ? first_source_ + (end_ - begin_)
+  const size_t last_needed = gathered_.is_empty() ? first_source_ + (end_ - begin_)
                                                : size_t{*std::max_element(gathered_.begin(), gathered_.end())} + 1;
   if (end_ > begin_ && source_rows < last_needed) return {Failure::input_gone};
   const size_t rows_per_piece = std::max<size_t>(1, Lane::kPieceBytes / row_bytes);
-  if (row_bytes > Lane::kPieceBytes) return {Failure::fault};  // over a million dimensions: supports() says so
+  if (row_bytes > Lane::kPieceBytes) return {Failure::fault};  // over a million dimensions: supports() refuses them
 
   while (next_ < end_) {
     if (time.is_cancelled()) return {Failure::cancelled};
@@ -88,14 +88,14 @@ Outcome MatrixUpload::advance(const float* values, size_t value_count, const Upl
     const size_t count = std::min(rows_per_piece, end_ - next_);
     for (size_t i = 0; i < count; ++i) {
       const size_t nth = next_ - begin_ + i;
-      const float* source = values + (gathered_.empty() ? first_source_ + nth : gathered_[nth]) * dimensions;
+      const float* source = values + (gathered_.is_empty() ? first_source_ + nth : gathered_[nth]) * dimensions;
       char* target = piece + i * row_bytes;
       std::memcpy(target, source, dimensions * sizeof(float));
       std::memset(target + dimensions * sizeof(float), 0, row_bytes - dimensions * sizeof(float));
     }
     if (auto outcome = send(matrix_.values.address() + next_ * row_bytes, count * row_bytes); !outcome.ok()) return outcome;
     next_ += count;
-    if (time.deadline_ns != 0 && now_ns() >= time.deadline_ns) return {};
+    if (time.deadline_ns != 0 && kit::now_ns() >= time.deadline_ns) return {};
   }
   if (!has_norms_ && end_ > begin_) {
     if (auto outcome = device().make_current(); !outcome.ok()) return outcome;
@@ -107,7 +107,7 @@ Outcome MatrixUpload::advance(const float* values, size_t value_count, const Upl
     uint64_t count = end_ - begin_;
     void* parameters[] = {&rows, &stride, &dimension_count, &first, &count, &norms};
     const auto blocks = static_cast<unsigned>((count + kScanWarps - 1) / kScanWarps);
-    // On the same stream, so after every piece; the last slot's event comes to stand for it too.
+    // On the same stream, so after every piece; the event of the last slot covers it too.
     Lane::Slot& last = lane().slot(0);
     bool is_free = false;
     if (auto outcome = finish(time, &is_free); !outcome.ok() || !is_free) return outcome;
@@ -126,7 +126,7 @@ Outcome MatrixUpload::advance(const float* values, size_t value_count, const Upl
   }
   if (auto outcome = device().make_current(); !outcome.ok()) return outcome;
   if (auto outcome = finish(time, finished); !outcome.ok()) return outcome;
-  if (*finished) let_go();
+  if (*finished) finish_lane();
   return {};
 }
 
@@ -137,7 +137,7 @@ Outcome GraphUpload::advance(const uint32_t* row_pointers, const uint32_t* colum
   const size_t columns_end = pointers + graph_.edges;
   const size_t weights_end = columns_end + graph_.edges;
   for (;;) {
-    const size_t end = weights_end + long_rows_.size();
+    const size_t end = weights_end + long_rows_.length();
     if (position_ >= end) break;
     if (time.is_cancelled()) return {Failure::cancelled};
     char* piece = nullptr;
@@ -147,11 +147,11 @@ Outcome GraphUpload::advance(const uint32_t* row_pointers, const uint32_t* colum
                             : position_ < weights_end ? send_weights(weights, piece)
                                                       : send_long_rows(piece);
     if (!outcome.ok()) return outcome;
-    if (time.deadline_ns != 0 && now_ns() >= time.deadline_ns) return {};
+    if (time.deadline_ns != 0 && kit::now_ns() >= time.deadline_ns) return {};
   }
   if (auto outcome = device().make_current(); !outcome.ok()) return outcome;
   if (auto outcome = finish(time, finished); !outcome.ok()) return outcome;
-  if (*finished) let_go();
+  if (*finished) finish_lane();
   return {};
 }
 
@@ -163,14 +163,16 @@ Outcome GraphUpload::send_row_pointers(const uint32_t* row_pointers, char* piece
   for (size_t i = 0; i < count; ++i) {
     const size_t node = position_ + i;
     if (node == 0 ? staged[i] != 0 : staged[i] < last_pointer_) return {Failure::invalid_graph};
-    if (node > 0 && staged[i] - last_pointer_ > kLongRowEdges) long_rows_.push_back(static_cast<uint32_t>(node - 1));
+    if (node > 0 && staged[i] - last_pointer_ > kLongRowEdges && !long_rows_.push(static_cast<uint32_t>(node - 1))) {
+      return {Failure::no_host_memory};
+    }
     last_pointer_ = staged[i];
   }
   if (position_ + count == graph_.nodes + 1) {
     if (last_pointer_ != graph_.edges) return {Failure::invalid_graph};
-    graph_.long_row_count = long_rows_.size();
-    if (!long_rows_.empty()) {
-      if (auto outcome = graph_.long_rows.reserve(device(), long_rows_.size() * sizeof(uint32_t)); !outcome.ok()) {
+    graph_.long_row_count = long_rows_.length();
+    if (!long_rows_.is_empty()) {
+      if (auto outcome = graph_.long_rows.reserve(device(), long_rows_.length() * sizeof(uint32_t)); !outcome.ok()) {
         return outcome;
       }
     }
@@ -204,7 +206,7 @@ Outcome GraphUpload::send_weights(const float* weights, char* piece) noexcept {
 
 Outcome GraphUpload::send_long_rows(char* piece) noexcept {
   const size_t first = position_ - (graph_.nodes + 1) - 2 * graph_.edges;
-  const size_t count = std::min(kPieceElements, long_rows_.size() - first);
+  const size_t count = std::min(kPieceElements, long_rows_.length() - first);
   std::memcpy(piece, long_rows_.data() + first, count * sizeof(uint32_t));
   const Outcome outcome = send(graph_.long_rows.address() + first * sizeof(uint32_t), count * sizeof(uint32_t));
   position_ += count;

@@ -2,9 +2,9 @@
 
 #include <atomic>
 #include <memory>
-#include <vector>
 
 #include "device/lane_store.h"
+#include "kit/owned_array.h"
 #include "operations/operands.h"
 
 namespace gearshift::cuda {
@@ -43,7 +43,7 @@ class Upload {
 
   Lane& lane() noexcept { return *lane_; }
   Device& device() noexcept { return device_; }
-  void let_go() noexcept;
+  void finish_lane() noexcept;
 
  private:
   Outcome wait_for(size_t slot, const UploadTime& time, bool* has_passed) noexcept;
@@ -59,17 +59,17 @@ class MatrixUpload : public Upload {
  public:
   /**
    * @param first_source row of the source that goes to device row `begin`
-   * @param gathered     the source rows one by one, `end - begin` of them, or empty
+   * @param gathered     the source rows one by one, `end - begin` of them, or empty; must outlive the upload
    */
   MatrixUpload(Device& device, DeviceMatrix& matrix, size_t begin, size_t end, size_t first_source,
-               std::vector<uint32_t> gathered) noexcept
+               const kit::OwnedArray<uint32_t>& gathered) noexcept
       : Upload(device),
         matrix_(matrix),
         begin_(begin),
         end_(end),
         next_(begin),
         first_source_(first_source),
-        gathered_(std::move(gathered)) {}
+        gathered_(gathered) {}
 
   /** @param values  the whole source, `value_count` floats */
   Outcome advance(const float* values, size_t value_count, const UploadTime& time, bool* finished) noexcept;
@@ -80,7 +80,7 @@ class MatrixUpload : public Upload {
   const size_t end_;
   size_t next_;
   const size_t first_source_;
-  const std::vector<uint32_t> gathered_;
+  const kit::OwnedArray<uint32_t>& gathered_;
   bool has_norms_ = false;
 };
 
@@ -101,7 +101,7 @@ class GraphUpload : public Upload {
   DeviceGraph& graph_;
   size_t position_ = 0;  // row pointers, then columns, then weights, then long rows
   uint32_t last_pointer_ = 0;
-  std::vector<uint32_t> long_rows_;
+  kit::OwnedArray<uint32_t> long_rows_;
 };
 
 }  // namespace gearshift::cuda

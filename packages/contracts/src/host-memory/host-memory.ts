@@ -8,7 +8,7 @@ export interface HostMemory {
 }
 
 export interface HostMemoryFiles {
-  /** Reads the kernel's files about control groups; a test may hand in its own. */
+  /** Reads the kernel's files about control groups; a test may pass its own. */
   readonly readTextFile?: ReadTextFile | undefined;
   /** What the machine has, without regard to control groups; default `os.freemem` and `os.totalmem`. */
   readonly machine?: (() => HostMemory) | undefined;

@@ -94,7 +94,7 @@ std::string try_round(const DeviceRef& device, Random& random, const Round& roun
     for (size_t i = 0; i < round.dimensions; ++i) queries[q * round.dimensions + i] = is_row ? row[i] : normal(random);
   }
   const auto companion = round.form == kFloat16 ? Companion::float16 : round.form == kInt8 ? Companion::int8 : Companion::none;
-  SharedOperand matrix(device, OperandKey{0, false, 1, 1, {round.rows, round.dimensions}, companion});
+  SharedOperand matrix(device, OperandKey{OperandKind::matrix, 1, 1, {round.rows, round.dimensions}}, companion);
   UploadTime to_the_end;
   to_the_end.may_wait = true;
   bool finished = false;
@@ -131,12 +131,12 @@ int main(int count, char** arguments) {
   Random random(seed);
   Counts counts[kForms][kKinds];
   long different = 0;
-  const auto opened = Device::open(*find_driver().driver, 0, 30'000);
+  auto opened = Device::open(*find_driver().driver, 0, 30'000);
   if (opened.device == nullptr) {
     std::fprintf(stderr, "no device: %s\n", opened.reason.c_str());
     return 2;
   }
-  const DeviceRef device = hold(opened.device);
+  const DeviceRef device = std::move(opened.device);
   for (long i = 0; i < std::atol(arguments[1]); ++i) {
     Round round{};
     round.kind = static_cast<Kind>(i / kForms % kKinds);

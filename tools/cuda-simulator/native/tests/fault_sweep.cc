@@ -1,5 +1,6 @@
 // fault_sweep RUNS SEED: scenarios on the simulated driver, each under another schedule and with a fault at another place.
 // fault_sweep positions SEED: two scenarios, with every code at every driver call and every allocation, once and from there on.
+// fault_sweep host-memory SEED: the same two, with every allocation in host memory failing, once and from there on.
 //
 // Whatever happens, a result that counts as a success must be right, a device that is not lost must have given everything
 // back, and nothing may end the process. Prints one line of JSON; the exit status is 1 when anything was found.
@@ -7,8 +8,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "control.h"
+#include "failing_allocations.h"
 #include "scenario.h"
 
 namespace cuda_tests {
@@ -30,16 +33,25 @@ struct Totals {
   long violations() const { return silently_wrong + leaks + misuses + undefined + wrong_kinds; }
 };
 
+/** Not a setting of the simulator: an allocation of the core in host memory. */
+constexpr const char* kHostAllocation = "host allocation";
+
 struct Fault {
   const char* setting = nullptr;
   long position = 0;
   int code = 0;
   bool from_there_on = false;
   bool before_opening = false;
+
+  bool is_of_host() const { return setting == kHostAllocation; }
 };
 
 void arm(const Fault& fault) {
   if (fault.setting == nullptr) return;
+  if (fault.is_of_host()) {
+    gearshift::tests::fail_allocation(fault.position, fault.from_there_on);
+    return;
+  }
   cuda_simulator_set("fail_code", fault.code);
   cuda_simulator_set("fail_from_there_on", fault.from_there_on ? 1 : 0);
   cuda_simulator_set(fault.setting, fault.position);
@@ -50,8 +62,9 @@ void complain(const Fault& fault, uint64_t seed, const std::string& what) {
               fault.code, fault.from_there_on ? " from there on" : "", what.c_str());
 }
 
-/** A code that kills a context must be told as such; one that does not, must not. */
-bool has_right_kind(const Outcome& outcome) {
+/** A code that kills a context must be reported as such; one that does not, must not. */
+bool has_right_kind(const Fault& fault, const Outcome& outcome) {
+  if (fault.is_of_host()) return outcome.failure == Failure::no_host_memory;
   if (outcome.code <= 0) return true;
   switch (outcome.failure) {
     case Failure::device_lost: return true;  // also what comes after
@@ -66,6 +79,7 @@ bool has_right_kind(const Outcome& outcome) {
 void run(const Scenario& scenario, const Fault& fault, uint64_t seed, Totals* totals) {
   ++totals->runs;
   cuda_simulator_reset();
+  gearshift::tests::fail_allocation(0, false);
   cuda_simulator_set("seed", static_cast<int64_t>(seed));
   const DriverLookup lookup = find_driver();
   if (lookup.driver == nullptr) {
@@ -76,16 +90,21 @@ void run(const Scenario& scenario, const Fault& fault, uint64_t seed, Totals* to
   if (fault.before_opening) arm(fault);
   constexpr double kHangMs = 3;
   const bool may_hang = fault.setting != nullptr && std::strcmp(fault.setting, "hang_operation") == 0;
-  const Device::Opened opened = Device::open(*lookup.driver, 0, may_hang ? kHangMs : 60'000);
+  Device::Opened opened = Device::open(*lookup.driver, 0, may_hang ? kHangMs : 60'000);
   bool is_lost = opened.outcome.failure == Failure::device_lost;
   bool has_failed = opened.device == nullptr;
-  if (opened.device != nullptr) {
-    const DeviceRef device = hold(opened.device);
+  if (has_failed && !has_right_kind(fault, opened.outcome)) {
+    ++totals->wrong_kinds;
+    complain(fault, seed, "a failure to open of kind " + std::to_string(static_cast<int>(opened.outcome.failure)));
+  }
+  if (!has_failed) {
+    // The only reference, so that the device is closed before what it left behind is counted.
+    const DeviceRef device = std::move(opened.device);
     if (!fault.before_opening) arm(fault);
     const Trial trial = run_scenario(scenario, device);
     has_failed = !trial.failures.empty();
     for (const Outcome& outcome : trial.failures) {
-      if (has_right_kind(outcome)) continue;
+      if (has_right_kind(fault, outcome)) continue;
       ++totals->wrong_kinds;
       complain(fault, seed, "a failure of kind " + std::to_string(static_cast<int>(outcome.failure)) + " for code " + std::to_string(outcome.code));
     }
@@ -158,20 +177,31 @@ void try_positions(const Scenario& scenario, uint64_t seed, Totals* totals) {
   }
 }
 
+void fail_host_memory(const Scenario& scenario, uint64_t seed, Totals* totals) {
+  run(scenario, {}, seed, totals);
+  const long count = gearshift::tests::allocation_count();
+  for (long position = 1; position <= count; ++position) {
+    for (const bool from_there_on : {false, true}) run(scenario, {kHostAllocation, position, 0, from_there_on, true}, seed, totals);
+  }
+}
+
 }  // namespace
 }  // namespace cuda_tests
 
 int main(int count, char** arguments) {
   using namespace cuda_tests;
   if (count != 3) {
-    std::fprintf(stderr, "usage: fault_sweep RUNS|positions SEED\n");
+    std::fprintf(stderr, "usage: fault_sweep RUNS|positions|host-memory SEED\n");
     return 2;
   }
   Totals totals;
   const uint64_t seed = std::strtoull(arguments[2], nullptr, 10);
-  if (std::strcmp(arguments[1], "positions") == 0) {
+  const bool fails_positions = std::strcmp(arguments[1], "positions") == 0;
+  const bool fails_host_memory = std::strcmp(arguments[1], "host-memory") == 0;
+  if (fails_positions || fails_host_memory) {
     for (const auto extent : {Scenario::Extent::every_operation, Scenario::Extent::bounded_ranking}) {
-      try_positions(Scenario(seed, extent), seed, &totals);
+      if (fails_positions) try_positions(Scenario(seed, extent), seed, &totals);
+      else fail_host_memory(Scenario(seed, extent), seed, &totals);
     }
   } else {
     sweep(std::atol(arguments[1]), seed, &totals);

@@ -152,8 +152,8 @@ Scenario::Scenario(uint64_t seed, Extent extent) {
 
 Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   Trial trial;
-  // Another request, with another answer, on another lane: what a failed one left under way would write into its memory.
-  std::unique_ptr<SharedOperand> matrix;
+  // Another request, with another result, on another lane: what a failed one left under way would write into its memory.
+  kit::Ref<SharedOperand> matrix;
   const std::vector<float> other_queries(scenario.queries * scenario.dimensions, 1.0f);
   Steps steps(trial, [&] {
     if (matrix == nullptr || !matrix->is_ready() || trial.wrong.size() > 0) return;
@@ -173,9 +173,10 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
 
   const bool has_matrix = (scenario.scores || scenario.ranks || scenario.ranks_candidates) && steps.step(
       [&] {
-        matrix = std::make_unique<SharedOperand>(
-            device, OperandKey{0, false, 1, 1, {scenario.rows, scenario.dimensions}, scenario.companion});
-        Outcome outcome = matrix->allocate();
+        matrix = nullptr;
+        const OperandKey key{OperandKind::matrix, 1, 1, {scenario.rows, scenario.dimensions}};
+        auto [operand, outcome] = open_operand(device, key, scenario.companion);
+        matrix = std::move(operand);
         bool finished = false;
         if (outcome.ok()) outcome = matrix->advance_matrix(scenario.values.data(), scenario.values.size(), to_the_end, &finished);
         return outcome;
@@ -205,11 +206,13 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
     if (scenario.ranks_candidates) rank(std::min(scenario.k, scenario.candidates.size()));
   }
 
-  std::unique_ptr<SharedOperand> graph;
+  kit::Ref<SharedOperand> graph;
   const bool has_graph = scenario.spreads && steps.step(
       [&] {
-        graph = std::make_unique<SharedOperand>(device, OperandKey{0, true, 2, 1, {scenario.nodes, scenario.columns.size()}});
-        Outcome outcome = graph->allocate();
+        graph = nullptr;
+        const OperandKey key{OperandKind::graph, 2, 1, {scenario.nodes, scenario.columns.size()}};
+        auto [operand, outcome] = open_operand(device, key, Companion::none);
+        graph = std::move(operand);
         bool finished = false;
         if (outcome.ok()) {
           outcome = graph->advance_graph(scenario.row_pointers.data(), scenario.columns.data(), scenario.weights.data(), to_the_end,

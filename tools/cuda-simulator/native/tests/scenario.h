@@ -9,6 +9,7 @@
 namespace cuda_tests {
 
 using namespace gearshift::cuda;
+namespace kit = gearshift::kit;
 
 /** Small numbers in a fixed sequence. */
 class Random {
