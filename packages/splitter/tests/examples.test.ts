@@ -8,12 +8,12 @@ import { expect, it } from 'vitest';
 const BUILD = fileURLToPath(new URL('../build', import.meta.url));
 
 /** Lines that an example of the documentation prints. */
-function runExample(name: string): string[] {
+function runExample(example: URL): string[] {
   mkdirSync(BUILD, { recursive: true });
   const folder = mkdtempSync(join(BUILD, 'example-'));
   try {
     const program = join(folder, 'example.mjs');
-    copyFileSync(fileURLToPath(new URL(`../../../docs/examples/${name}`, import.meta.url)), program);
+    copyFileSync(fileURLToPath(example), program);
     const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 60_000 });
     expect(stderr).toBe('');
     expect(status).toBe(0);
@@ -24,7 +24,7 @@ function runExample(name: string): string[] {
 }
 
 it('runs docs/examples/resume-a-failed-batch.mjs, which fails half-way and is resumed', () => {
-  expect(runExample('resume-a-failed-batch.mjs')).toEqual([
+  expect(runExample(new URL('../../../docs/examples/resume-a-failed-batch.mjs', import.meta.url))).toEqual([
     'call 1: text 0 to text 2',
     'call 2: text 3 to text 5',
     'call 3: text 6 to text 7',
@@ -37,7 +37,7 @@ it('runs docs/examples/resume-a-failed-batch.mjs, which fails half-way and is re
 });
 
 it('runs docs/examples/embed-through-an-api.mjs, which crashes, and sends no finished text again', () => {
-  const lines = runExample('embed-through-an-api.mjs');
+  const lines = runExample(new URL('../../../docs/examples/embed-through-an-api.mjs', import.meta.url));
   const progress = (from: number, to: number) =>
     Array.from({ length: (to - from) / 4 + 1 }, (_, index) => `${from + 4 * index} of 40 texts`);
   expect(lines.slice(0, -1)).toEqual([

@@ -167,8 +167,8 @@ describe('a lane that settles when it is aborted', () => {
     const controller = new AbortController();
     const run = new LaneRun()
       .add(async (_start, _end, signal) => {
-        void (await atAbort(signal, ok(null)));
-        return answer();
+        const aborted = await atAbort(signal, ok(null));
+        return aborted.ok ? answer() : aborted;
       }, settling)
       .add(ok);
     setImmediate(() => controller.abort());
