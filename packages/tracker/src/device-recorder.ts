@@ -19,31 +19,29 @@ export class DeviceRecorder {
   }
 
   success(latencyMs: number, atMs: number): void {
-    if (this.#latencies.add(latencyMs, atMs)) this.settle();
+    if (this.#latencies.add(latencyMs, atMs)) this.#settleSuccesses();
   }
 
   /** @param latencyMs what the attempt took; 0 if that is not known. */
   failure(latencyMs: number, isOutOfMemory: boolean): void {
     // The window keeps outcomes in order, so the successes before this failure go first.
-    this.settle();
+    this.#settleSuccesses();
     const figures = this.#figures;
     figures[DEVICE.failures]++;
     if (isOutOfMemory) figures[DEVICE.outOfMemory]++;
     figures[DEVICE.lostNs] += Math.round(latencyMs * 1e6);
     this.#outcomes.addFailure();
-    this.#writeOutcomes();
   }
 
-  /** Brings the figures up to date with the successes recorded. */
+  /** Brings the figures up to date with the attempts recorded. */
   settle(): void {
-    const successes = this.#latencies.settle();
-    if (successes === 0) return;
-    this.#outcomes.addSuccesses(successes);
-    this.#writeOutcomes();
-  }
-
-  #writeOutcomes(): void {
+    this.#settleSuccesses();
     this.#figures[DEVICE.outcomeCount] = this.#outcomes.count;
     this.#figures[DEVICE.outcomeSuccesses] = this.#outcomes.successes;
+  }
+
+  #settleSuccesses(): void {
+    const successes = this.#latencies.settle();
+    if (successes > 0) this.#outcomes.addSuccesses(successes);
   }
 }
