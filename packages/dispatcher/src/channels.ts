@@ -15,7 +15,5 @@ export const uploadChannel = tracingChannel<unknown, UploadEvent>(TRACING_CHANNE
 export const breakerChannel = channel(CHANNELS.breaker);
 export const decisionChannel = channel(CHANNELS.decision);
 export const deviceChannel = channel(CHANNELS.device);
-/** Whole requests that ran out of memory; of pieces, the splitter tells. */
-export const outOfMemoryChannel = channel(CHANNELS.oom);
 export const residencyChannel = channel(CHANNELS.residency);
 export const verifyChannel = channel(CHANNELS.verify);

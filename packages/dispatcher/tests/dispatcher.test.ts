@@ -33,7 +33,7 @@ describe('a request that succeeds', () => {
         output: SCORES,
         decision: { backend: 'cuda:0', device: 'gpu', reason: 'calibrating', policy: 'threshold' },
         attempts: [attempt],
-        latencyMs: 13,
+        latencyMs: 15,
         phases: PHASES,
       }),
     );

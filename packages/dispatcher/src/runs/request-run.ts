@@ -234,8 +234,8 @@ export class RequestRun {
       try {
         const report = await this.#context.attempts.run(device, job, { fallback: !isChosen, last, probe, predictedMs });
         this.reports.push(report);
-        if (report.outcome === 'success') return ok(isAll ? null : job.output);
-        const error = report.error as BackendError;
+        const { error } = report;
+        if (error === undefined) return ok(isAll ? null : job.output);
         // The whole request needs what it could not have; for chunks, all that is idle gives way.
         bytesToFree = isAll ? Math.max(1, stage.job.work.rangeBytes, error.requestedBytes ?? 0) : Infinity;
         return err(error);
@@ -298,7 +298,7 @@ export class RequestRun {
   }
 
   /** Out of memory leads to smaller chunks as long as there are any, so a device that gave up had no memory for the smallest. */
-  #blameForMemory(devices: readonly Device[], result: Result<unknown, ChunkError<unknown>>): void {
+  #blameForMemory(devices: readonly Device[], result: Result<unknown, ChunkError>): void {
     for (const { backend, guard } of devices) {
       const at = this.reports.findLastIndex((report) => report.backend === backend.id);
       if (guard === undefined || at === -1 || this.reports[at].outcome !== 'out-of-memory') continue;
