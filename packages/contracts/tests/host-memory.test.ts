@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readHostMemory } from '../src/index.js';
+import { readHostMemory } from '../src/internal.js';
 
 const machine = () => ({ freeBytes: 600, totalBytes: 1000 });
 
