@@ -1,6 +1,7 @@
 import { err, ok, unwrap, type Result } from '@gearshift/contracts';
 import { describe, expect, it } from 'vitest';
-import { checkLimits, checkRunOptions, runOnLanes, type ChunkWork, type LaneOptions } from '../src/engine/index.js';
+import { checkRunOptions } from '../src/engine/check-run-options.js';
+import { checkLimits, runOnLanes, type ChunkWork, type LaneOptions } from '../src/engine/index.js';
 import { processInChunks, resume, runRanges, type ChunkErrorKind, type RangeOptions } from '../src/index.js';
 import { expectError } from './expect-error.js';
 import { VirtualTime } from './virtual-time.js';
