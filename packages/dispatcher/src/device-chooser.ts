@@ -167,7 +167,11 @@ export class DeviceChooser {
     return cpuAvgMs > 0 && gpuAvgMs > 0 ? cpuAvgMs - gpuAvgMs : NaN;
   }
 
-  #choice({ device: index, reason, predictedMs, alternativeMs, keep }: DecisionSlot, work: Work, probe: boolean): Choice {
+  #choice(
+    { device: index, reason, predictedMs, alternativeMs, keep }: DecisionSlot,
+    work: Work,
+    probe: boolean,
+  ): Choice {
     const device = this.#devices[index];
     const shown = Number.isNaN(predictedMs) ? undefined : predictedMs;
     return {
