@@ -1,9 +1,11 @@
 // node tools/reliability/src/write-docs.mjs [--check]: docs/reliability.md from docs/reliability.json, which
-// `npm run reliability -- --json docs/reliability.json` writes. With --check it writes nothing and exits with 1 when the page is stale.
+// `npm run reliability -- --json docs/reliability.json` writes, and from docs/mutation/*.json of `npm run mutation`. With --check it writes
+// nothing and exits with 1 when the page is stale.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { GOALS } from './goals.mjs';
+import { mutationSection, readMutationReports } from './mutation-section.mjs';
 
 const PAGE = fileURLToPath(new URL('../../../docs/reliability.md', import.meta.url));
 const RESULTS = fileURLToPath(new URL('../../../docs/reliability.json', import.meta.url));
@@ -49,12 +51,15 @@ R7 is for WebGPU, which has no backend yet; R12, fuzzing of the native core, is 
 - **The benchmark of telemetry**: instrumentation for spans that had been taken back went on slowing every promise of the process down.
 `;
 
-const page = await format(`${INTRODUCTION}\n${LAST_RUN}`, { ...(await resolveConfig(PAGE)), parser: 'markdown' });
+const page = await format(`${INTRODUCTION}\n${LAST_RUN}\n${mutationSection(readMutationReports())}`, {
+  ...(await resolveConfig(PAGE)),
+  parser: 'markdown',
+});
 if (!process.argv.includes('--check')) {
   writeFileSync(PAGE, page);
 } else if (readPage() !== page) {
   console.error(
-    'docs/reliability.md is not what docs/reliability.json says: run node tools/reliability/src/write-docs.mjs',
+    'docs/reliability.md is not what docs/reliability.json and docs/mutation say: run node tools/reliability/src/write-docs.mjs',
   );
   process.exitCode = 1;
 }

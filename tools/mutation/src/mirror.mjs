@@ -1,0 +1,52 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const CONFIG = 'vitest.mutation.config.mjs';
+const SEQUENCER = new URL('shortest-first.mjs', import.meta.url).href;
+
+/**
+ * A copy of one package in a copy of the repository in which everything else is a link. Stryker changes the sources where they are, so it
+ * gets this copy; paths from the package to anything in the repository stay what they are.
+ *
+ * @param {string} root of the repository
+ * @param {string} name of the folder in `packages/`
+ * @param {readonly string[]} leftOut test files that are not run
+ * @returns {{ folder: string, config: string, remove: () => void }} `folder` is that of the package, `config` a file in it
+ */
+export function createMirror(root, name, leftOut) {
+  const mirror = mkdtempSync(join(tmpdir(), `gearshift-mutation-${name}-`));
+  linkAllBut(root, mirror, ['packages', '.git', '.nx']);
+  mkdirSync(join(mirror, 'packages'));
+  linkAllBut(join(root, 'packages'), join(mirror, 'packages'), [name]);
+  const folder = join(mirror, 'packages', name);
+  // Links inside node_modules are relative and lead to the links beside the copy.
+  cpSync(join(root, 'packages', name), folder, { recursive: true, verbatimSymlinks: true });
+  writeFileSync(
+    join(folder, CONFIG),
+    `import { mergeConfig } from 'vitest/config';
+import { ShortestFirst } from ${JSON.stringify(SEQUENCER)};
+import config from './vitest.config.ts';
+
+const merged = mergeConfig(config, { test: { exclude: ${JSON.stringify(leftOut)}, maxWorkers: 1 } });
+merged.test.typecheck = { enabled: false };
+merged.test.sequence = { sequencer: ShortestFirst };
+merged.test.reporters = [{}];
+delete merged.test.outputFile;
+export default merged;
+`,
+  );
+  return {
+    folder,
+    config: CONFIG,
+    remove() {
+      rmSync(mirror, { recursive: true, force: true });
+    },
+  };
+}
+
+function linkAllBut(from, to, names) {
+  for (const entry of readdirSync(from)) {
+    if (!names.includes(entry)) symlinkSync(join(from, entry), join(to, entry), 'junction');
+  }
+}
