@@ -122,6 +122,8 @@ describe('the manifests', () => {
   const FURTHER_ENTRIES: Record<string, string[]> = {
     // What the packages share among themselves.
     '@gearshift/contracts': ['./internal'],
+    // The engine of runs, for packages that bring lanes of their own.
+    '@gearshift/splitter': ['./engine'],
     // The main entry works without vitest.
     '@gearshift/testing': ['./simulated-device', './vitest'],
   };
