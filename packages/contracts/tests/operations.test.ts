@@ -10,6 +10,7 @@ import {
   prepareTopK,
   type OperationRequest,
   type PreparedRequest,
+  type VectorMatrix,
 } from '../src/index.js';
 import { operationOf } from '../src/internal.js';
 import { PreparedTopK } from '../src/operations/top-k.js';
@@ -208,4 +209,10 @@ describe('a matrix that was checked before', () => {
 test('an object that only inherits from a prepared request is checked', () => {
   const forged = Object.assign(Object.create(PreparedTopK.prototype) as object, copyOf(topK(), { k: 0 }));
   expect(() => prepareTopK(forged as never)).toThrow('k: expected an integer of at least 1, got 0');
+});
+
+test('refuses a matrix without an id by name, and does not fail inside', () => {
+  const matrix = { rows: 1, dimensions: 2, values: new Float32Array(2) } as unknown as VectorMatrix;
+  const request = { operation: 'top-k', query: new Float32Array(2), matrix, k: 1 } as const;
+  expect(() => prepareTopK(request)).toThrow('matrix.id: expected an integer of at least 0, got undefined');
 });

@@ -52,7 +52,8 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
   const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
   const checked = checkedMatrices.get(values);
   const isUnchanged =
-    checked?.id === id &&
+    checked !== undefined &&
+    checked.id === id &&
     checked.version === version &&
     checked.rows === rows &&
     checked.dimensions === dimensions &&
