@@ -51,8 +51,9 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireObject('matrix', value);
   const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
   const checked = checkedMatrices.get(values);
+  if (checked === undefined)
+    return checkedMatrix({ id, version, rows, dimensions, values, expectedUses, companion, changes });
   const isUnchanged =
-    checked !== undefined &&
     checked.id === id &&
     checked.version === version &&
     checked.rows === rows &&
