@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMatrix, DECISION_REASONS, graphFromEdges } from '@gearshift/contracts';
+import { createMatrix, DECISION_REASONS, graphFromEdges, type PartialAnswer } from '@gearshift/contracts';
+import { createFakeGpuBackend } from '@gearshift/testing';
 import { createExecutor, createTracker, pinnedPolicy, thresholdPolicy, type Executor } from '../src/index.js';
 
 const ROWS = [
@@ -210,6 +211,29 @@ describe('close', () => {
     await executor.close().then(() => ended.push('close'));
     await running;
     expect(ended).toEqual(['request 0', 'close']);
+  });
+
+  it('waits for a resume() under way', async () => {
+    const gpu = createFakeGpuBackend({ latencyMs: 30 });
+    const executor = await createExecutor({ backends: [gpu], policy: thresholdPolicy({ gpuMinBatchSize: 0 }) });
+    const matrix = await executor.matrix(ROWS);
+    const request = { operation: 'cosine-similarity', query: Float32Array.of(1, 0), matrix } as const;
+    const partial: PartialAnswer = {
+      output: Float32Array.of(1, Math.fround(0.6), 0, 0),
+      done: [{ start: 0, end: 2 }],
+      remaining: [{ start: 2, end: 4 }],
+      attempts: [],
+      operation: 'cosine-similarity',
+      operand: { id: matrix.id, version: matrix.version },
+    };
+    const ended: string[] = [];
+    const resuming = executor.resume(request, partial).then((result) => {
+      ended.push(`resume ${result.ok}`);
+    });
+    await executor.close().then(() => ended.push('close'));
+    await resuming;
+    expect(ended).toEqual(['resume true', 'close']);
+    expect(gpu.calls.map(({ start, end }) => [start, end])).toEqual([[2, 4]]);
   });
 
   it('is what disposal does', async () => {

@@ -1,6 +1,7 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { markChanged } from '@gearshift/contracts';
+import { err, markChanged, unwrap, type Operand } from '@gearshift/contracts';
+import { createFakeGpuBackend, createOracleBackend } from '@gearshift/testing';
 import { createExecutor, type Executor } from '../src/index.js';
 
 let executor: Executor;
@@ -95,6 +96,39 @@ describe('matrix', () => {
     const made = executor.matrix(values as never, options as never);
     await expect(made).rejects.toThrow(type);
     await expect(made).rejects.toThrow(message);
+  });
+});
+
+describe('an abort while the resident copy is made', () => {
+  /** A CPU backend that finishes the copy and reports the abort afterwards. */
+  function abortingBackend(controller: AbortController, reason: unknown) {
+    const { makeResident, residency, release } = createFakeGpuBackend();
+    const copied: Operand[] = [];
+    const backend = {
+      ...createOracleBackend('cpu'),
+      residency,
+      release,
+      async makeResident(operand: Operand) {
+        unwrap(await makeResident(operand));
+        copied.push(operand);
+        controller.abort(reason);
+        return err({ kind: 'aborted', message: 'the copy was aborted', backend: 'cpu' } as const);
+      },
+    };
+    const keptBytes = () => copied.map((operand) => residency(operand).residentBytes);
+    return { backend, keptBytes };
+  }
+
+  it.each([
+    ['matrix', (on: Executor, signal: AbortSignal) => on.matrix(FLAT, { dimensions: 2, signal })],
+    ['graph', (on: Executor, signal: AbortSignal) => on.graph({ nodes: 2, edges: [[0, 1]] }, { signal })],
+  ])('%s() throws the reason of the signal and releases the copy', async (_name, make) => {
+    const controller = new AbortController();
+    const reason = new Error('no longer needed');
+    const { backend, keptBytes } = abortingBackend(controller, reason);
+    await using aborting = await createExecutor({ backends: [backend] });
+    await expect(make(aborting, controller.signal)).rejects.toBe(reason);
+    expect(keptBytes()).toEqual([0]);
   });
 });
 
