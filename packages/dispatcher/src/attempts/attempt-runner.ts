@@ -1,7 +1,6 @@
 import type { AttemptReport, DispatchPolicy, SyncBackend, Work } from '@gearshift/contracts';
 import { attemptChannel } from '../channels.js';
-import type { Device, DeviceGuard } from '../devices/device.js';
-import { bytesToUpload } from '../devices/missing-bytes.js';
+import { missingBytes, type Device, type DeviceGuard } from '../devices/device.js';
 import type { AttemptTracker } from '../dispatcher.js';
 import type { BackendAnswer } from '../operations/dispatch-operation.js';
 import { checkAnswer, isCallersMistake, thrownAnswer } from './check-answer.js';
@@ -76,12 +75,13 @@ export class AttemptRunner {
   }
 
   async #runGuarded(device: Device, guard: DeviceGuard, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
-    const uploadedBytes = bytesToUpload(device.backend, job.request, job.work);
+    const { request, work } = job;
+    const uploadedBytes = work.requestBytes + Math.min(missingBytes(device.backend, request, work), work.rangeBytes);
     const queued = device.attemptsUnderWay > 0;
     device.attemptsUnderWay += 1;
     try {
       const { answer, startedAtMs, endedAtMs } = await this.#guarded.run(device, guard, job, plan);
-      return this.#record(device, job.work, answer, startedAtMs, endedAtMs, plan.fallback, uploadedBytes, queued);
+      return this.#record(device, work, answer, startedAtMs, endedAtMs, plan.fallback, uploadedBytes, queued);
     } finally {
       device.attemptsUnderWay -= 1;
     }
