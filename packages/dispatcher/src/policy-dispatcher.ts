@@ -34,8 +34,8 @@ import { checkPartial } from './runs/check-partial.js';
 import { fallbackOrder } from './runs/fallback-order.js';
 import { limitOf } from './runs/limit-of.js';
 import type { RunEnd, UnfinishedRun } from './runs/chunked-run.js';
-import { RequestRun } from './runs/request-run.js';
-import type { RunContext } from './runs/run-attempts.js';
+import { runRequest } from './runs/request-run.js';
+import { RunAttempts, type RunContext } from './runs/run-attempts.js';
 import { runFailure } from './runs/run-failure.js';
 
 type Outcome = Result<Completed, RunError>;
@@ -219,8 +219,7 @@ export class PolicyDispatcher implements Dispatcher {
     if (devices.length === 1 && choice.device.guard === undefined && earlier === undefined) {
       return runAlone(choice, job, limit, startedAtMs, context, this.#devices.length > 1);
     }
-    const run = new RequestRun(choice, job, devices, context, limit);
-    return runOnDevices(run, choice, job, limit, startedAtMs, context, earlier);
+    return runOnDevices(choice, devices, job, limit, startedAtMs, context, earlier);
   }
 
   #runSync(request: OperationRequest, output: OperationOutput | undefined): Outcome {
@@ -280,16 +279,18 @@ async function runAlone(
 
 /** On the chosen device and its fallbacks. */
 async function runOnDevices(
-  run: RequestRun,
-  { decision }: Choice,
+  choice: Choice,
+  devices: readonly Device[],
   job: Job,
   limit: RunLimit | undefined,
   startedAtMs: number,
-  { clock }: RunContext,
+  context: RunContext,
   earlier: EarlierRun | undefined,
 ): Promise<Outcome> {
-  const end = await run.run(earlier?.unfinished);
-  const latencyMs = clock() - startedAtMs;
+  const { decision } = choice;
+  const run = new RunAttempts(choice, job, context);
+  const end = await runRequest(job, devices, run, limit, earlier?.unfinished);
+  const latencyMs = context.clock() - startedAtMs;
   // Copied: a chunk that was given up may yet end, and is recorded then, but not in what was returned.
   const reports = [...run.reports];
   if (end.ok) return completed(job.output, decision, reports, latencyMs);

@@ -50,6 +50,7 @@ const DEAD: Condition = { state: 'dead' };
 
 /** The one implementation of {@link CircuitBreaker}. */
 export class SavingsBreaker implements CircuitBreaker {
+  state: BreakerState = 'closed';
   readonly #device: string;
   readonly #clock: () => number;
   readonly #leaseMs: number;
@@ -81,10 +82,6 @@ export class SavingsBreaker implements CircuitBreaker {
     this.#clock = clock;
     this.#leaseMs = leaseMs;
     this.#sinceMs = clock();
-  }
-
-  get state(): BreakerState {
-    return this.#condition.state;
   }
 
   admit(missedSavingMs: number): Admission {
@@ -272,6 +269,7 @@ export class SavingsBreaker implements CircuitBreaker {
   #go(to: Condition, cause: BreakerCause): void {
     const from = this.#condition.state;
     this.#condition = to;
+    this.state = to.state;
     this.#cause = cause;
     this.#sinceMs = this.#clock();
     if (!breakerChannel.hasSubscribers) return;

@@ -1,6 +1,6 @@
 export { ChunkRun, type EarlierRun, type FirstCall } from './chunk-run.js';
 export type { ChunkCall, ChunkWork, Rejection, RunSummary } from './chunk-work.js';
-export { guardedCall, type CallEnd, type CallLimits } from './guarded-call.js';
+export { guardedCall, raceAgainst, type CallEnd, type CallLimits } from './guarded-call.js';
 export type { LaneOptions } from './lane.js';
 export { runOnLanes } from './run-on-lanes.js';
 export { RunLimit, type StopKind } from './run-limit.js';

@@ -81,7 +81,7 @@ export class LedgerBudget implements MemoryBudget {
 
   trackDeallocation(bytes: number): number {
     const subtracted = this.#ledger.subtract(TRACKED, requireBytes(bytes));
-    if (subtracted > 0) this.#callListeners();
+    if (subtracted > 0 && this.#listeners.size > 0) this.#callListeners();
     return subtracted;
   }
 
@@ -139,7 +139,7 @@ export class LedgerBudget implements MemoryBudget {
   giveBack(reservation: LedgerReservation): void {
     this.#abandoned.delete(reservation);
     this.#ledger.subtract(RESERVED, reservation.bytes);
-    this.#callListeners();
+    if (this.#listeners.size > 0) this.#callListeners();
   }
 
   /** Called by reservations only. */
@@ -175,7 +175,6 @@ export class LedgerBudget implements MemoryBudget {
   }
 
   #callListeners(): void {
-    if (this.#listeners.size === 0) return;
     for (const listener of [...this.#listeners]) {
       try {
         listener();

@@ -65,10 +65,10 @@ export class MemoryGauge {
 
   /** Usable bytes by the last reading, before reservations are subtracted; Infinity where they are unknown. */
   usableBytes(): number {
-    const { floorBytes } = this.#settings;
+    const { floorBytes, usableFraction, reserveBytes } = this.#settings;
     const known = this.freeBytes ?? this.totalBytes;
     if (known === null) return this.failing && this.#goodAtMs === -Infinity ? floorBytes : Infinity;
-    const usable = this.#usable(known);
+    const usable = Math.max(0, Math.floor(known * usableFraction - reserveBytes));
     if (!this.failing || usable <= floorBytes) return usable;
     const ageMs = this.#settings.clock() - this.#goodAtMs;
     return Math.floor(floorBytes + (usable - floorBytes) * 0.5 ** (ageMs / DECAY_HALF_LIFE_MS));
@@ -76,12 +76,8 @@ export class MemoryGauge {
 
   /** Usable bytes of an empty device; Infinity where they are unknown. */
   capacityBytes(): number {
-    return this.#largestBytes === 0 && this.totalBytes === null
-      ? Infinity
-      : this.#usable(this.totalBytes ?? this.#largestBytes);
-  }
-
-  #usable(bytes: number): number {
-    return Math.max(0, Math.floor(bytes * this.#settings.usableFraction - this.#settings.reserveBytes));
+    if (this.#largestBytes === 0 && this.totalBytes === null) return Infinity;
+    const { usableFraction, reserveBytes } = this.#settings;
+    return Math.max(0, Math.floor((this.totalBytes ?? this.#largestBytes) * usableFraction - reserveBytes));
   }
 }
