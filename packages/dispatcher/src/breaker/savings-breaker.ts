@@ -188,7 +188,10 @@ export class SavingsBreaker implements CircuitBreaker {
         this.#consecutiveFaults += 1;
         this.#addToWindow(1);
         if (this.#consecutiveFaults >= MAX_CONSECUTIVE_FAULTS) this.#open('consecutive-faults');
-        else if (this.#windowAttempts >= MIN_WINDOW_ATTEMPTS && this.#windowFaults >= MAX_FAULT_RATE * this.#windowAttempts) {
+        else if (
+          this.#windowAttempts >= MIN_WINDOW_ATTEMPTS &&
+          this.#windowFaults >= MAX_FAULT_RATE * this.#windowAttempts
+        ) {
           this.#open('fault-rate');
         }
         return;

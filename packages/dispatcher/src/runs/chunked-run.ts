@@ -2,19 +2,21 @@ import type { BackendError, ItemRange, Result } from '@gearshift/contracts';
 import type { OperationOutput } from '@gearshift/contracts/internal';
 import type { ChunkError } from '@gearshift/splitter';
 import {
+  checkLimits,
   checkPartial,
   chunkCount,
   ChunkRun,
   RUN_DEFAULTS,
   type ChunkWork,
   type FirstCall,
+  type CheckedLimits,
   type LaneOptions,
   type RunLimit,
 } from '@gearshift/splitter/engine';
 import type { Job } from '../attempts/job.js';
 import { missingBytes, type Device } from '../devices/device.js';
-import { deviceLane, type ChunkAnswer } from './device-lane.js';
-import type { RunAttempts } from './run-attempts.js';
+import { MOST_CHUNKS } from '../devices/gpu-memory.js';
+import type { ChunkAnswer, RunAttempts } from './run-attempts.js';
 
 /** What is done of a request, in items: rows from its first, candidates in their order, or nodes. */
 export interface UnfinishedRun {
@@ -98,7 +100,8 @@ export class ChunkedRun {
     for (const [index, device] of this.#devices.entries()) {
       const isFirst = index === 0;
       const rest = this.#devices.slice(index);
-      if (!this.#fitsWhole(device)) return this.#runStageByStage(rest, undefined);
+      if (chunkCount(this.#job.work.batchSize, limitsOf(device, this.#job, false)) !== 1)
+        return this.#runStageByStage(rest, undefined);
       const before = isFirst ? 0 : reports.length;
       const predictedMs = isFirst ? choice.serviceMs : NaN;
       const stage = { job: this.#job, isWhole: true, isNeverCut: true, predictedMs, unfinished };
@@ -109,13 +112,6 @@ export class ChunkedRun {
       }
     }
     return NOTHING_DONE;
-  }
-
-  #fitsWhole({ backend, guard }: Device): boolean {
-    const { request, work } = this.#job;
-    if (guard === undefined) return true;
-    const limits = guard.memory.limitsFor(work, missingBytes(backend, request, work) === 0);
-    return chunkCount(work.batchSize, limits) === 1;
   }
 
   async #runStageByStage(devices: readonly Device[], unfinished: UnfinishedRun | undefined): Promise<RunEnd> {
@@ -157,32 +153,39 @@ export class ChunkedRun {
     };
   }
 
+  /** A device as the engine of the splitter sees it. */
   #laneOf(
     device: Device,
     index: number,
     deviceCount: number,
-    { job: stageJob, isWhole, isNeverCut, predictedMs, unfinished }: Stage,
+    { job, isWhole, isNeverCut, predictedMs, unfinished }: Stage,
   ): LaneOptions<ChunkAnswer, BackendError> {
+    const { guard } = device;
     const attempts = this.#attempts;
+    const total = job.work.batchSize;
+    const isAllOf = (start: number, end: number) => isWhole && start === 0 && end === total && unfinished === undefined;
     attempts.use(device);
-    const total = stageJob.work.batchSize;
-    const isAll = (start: number, end: number) =>
-      isWhole && start === 0 && end === total && unfinished === undefined;
-    return deviceLane(device, {
-      job: stageJob,
-      call: (start, end, signal) =>
-        attempts.run(device, isAll(start, end) ? stageJob : partOf(stageJob, start, end, signal), {
-          isAll: isAll(start, end),
-          last: index === deviceCount - 1,
-          share: (end - start) / total,
-          predictedMs,
-        }),
-      isWhole: isNeverCut,
-      writesInPlace: isAll,
+    return {
+      name: device.backend.id,
+      call(start, end, signal) {
+        const isAll = isAllOf(start, end);
+        const options = { isAll, last: index === deviceCount - 1, share: (end - start) / total, predictedMs };
+        return attempts.run(device, isAll ? job : partOf(job, start, end, signal), options);
+      },
+      limits: limitsOf(device, job, isNeverCut),
+      classifyError(error) {
+        if (attempts.mistake !== undefined) return 'invalid-input';
+        // What one device calls invalid or unsupported, another may well do: the request itself was checked.
+        const { kind } = error as BackendError;
+        return kind === 'invalid-input' || kind === 'unsupported' ? 'chunk-failed' : undefined;
+      },
+      // Each attempt has a limit of its own, made from its prediction.
+      chunkTimeoutMs: Infinity,
+      // A call for all of it writes into the request's own output; others have memory of their own, and may be given up.
+      settlesWhenAborted: isAllOf,
+      freeIdleMemory: guard === undefined ? undefined : () => guard.residents.makeRoom(attempts.bytesToFree(device)),
       isOpen: () => attempts.isOpen(device, deviceCount === 1),
-      isCallersMistake: () => attempts.mistake !== undefined,
-      bytesToFree: () => attempts.bytesToFree(device),
-    });
+    };
   }
 
   /** Out of memory leads to smaller chunks as long as there are any, so a device that gave up had no memory for the smallest. */
@@ -195,6 +198,12 @@ export class ChunkedRun {
       if (gaveUp) guard.breaker.smallestChunkFailed(reports[at].latencyMs);
     }
   }
+}
+
+function limitsOf({ backend, guard }: Device, { request, work }: Job, isNeverCut: boolean): CheckedLimits {
+  const minChunkItems = isNeverCut ? work.batchSize : Math.ceil(work.batchSize / MOST_CHUNKS);
+  if (guard === undefined) return checkLimits({ minChunkItems });
+  return { ...guard.memory.limitsFor(work, missingBytes(backend, request, work) === 0), minChunkItems };
 }
 
 /** Merges the answers of chunks into the output of the job. */

@@ -46,11 +46,7 @@ export async function runRequest(
 }
 
 /** Most requests fit the chosen device as a whole, and succeed there: nothing has to be cut then. */
-async function tryWhole(
-  job: Job,
-  isOnly: boolean,
-  attempts: RunAttempts,
-): Promise<WholeAttempt | 'done' | undefined> {
+async function tryWhole(job: Job, isOnly: boolean, attempts: RunAttempts): Promise<WholeAttempt | 'done' | undefined> {
   const { device, serviceMs: predictedMs } = attempts.choice;
   const { request, work } = job;
   const total = work.batchSize;

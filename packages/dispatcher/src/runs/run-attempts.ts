@@ -1,4 +1,5 @@
-import { err, ok, type AttemptReport, type BackendError, type DispatchPolicy, type Result } from '@gearshift/contracts';
+import { err, type AttemptReport, type BackendError, type DispatchPolicy, type Result } from '@gearshift/contracts';
+import type { OperationOutput } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import type { AttemptRunner } from '../attempts/attempt-runner.js';
 import { isCallersMistake } from '../attempts/check-answer.js';
@@ -7,7 +8,9 @@ import type { Job } from '../attempts/job.js';
 import type { Choice } from '../device-chooser.js';
 import type { Device } from '../devices/device.js';
 import type { QueuedRun } from '../devices/device-queue.js';
-import type { ChunkAnswer } from './device-lane.js';
+
+/** The answer of a chunk: its output, or null where it wrote into the request's own. */
+export type ChunkAnswer = OperationOutput | null;
 
 /** What all runs of a dispatcher have in common. */
 export interface RunContext {
@@ -62,7 +65,7 @@ export class RunAttempts {
       const report = await this.context.attempts.run(device, job, { fallback: !isChosen, last, probe, predictedMs });
       this.reports.push(report);
       const { error } = report;
-      if (error === undefined) return ok(isAll ? null : job.output);
+      if (error === undefined) return { ok: true, value: isAll ? null : job.output };
       // The whole request needs what it could not have; for chunks, all that is idle gives way.
       const bytes = isAll ? Math.max(1, job.work.rangeBytes, error.requestedBytes ?? 0) : Infinity;
       this.#bytesToFree.set(device, bytes);

@@ -1,4 +1,4 @@
-import { err, ok, type MemoryBudgetSnapshot, type MemoryReading, type Result } from '@gearshift/contracts';
+import { err, type MemoryBudgetSnapshot, type MemoryReading, type Result } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 import type { Clock } from '../timers.js';
 import { memoryChannel } from '../channels.js';
@@ -59,7 +59,7 @@ export class LedgerBudget implements MemoryBudget {
     // Added first, so that another thread that reserves at the same moment sees it and cannot get the same bytes.
     this.#ledger.add(RESERVED, bytes);
     const leftBytes = this.#leftBytes();
-    if (leftBytes >= 0 || bytes === 0) return ok(new LedgerReservation(this, bytes));
+    if (leftBytes >= 0 || bytes === 0) return { ok: true, value: new LedgerReservation(this, bytes) };
     this.#ledger.subtract(RESERVED, bytes);
     const availableBytes = Math.max(0, leftBytes + bytes);
     const message = `${this.#settings.name}: ${bytes} bytes wanted, ${availableBytes} available`;
