@@ -88,10 +88,7 @@ export class ChunkRun<V, E, O> {
    * @param pending what is to be done, ascending.
    * @param first of the first lane, for all that is pending.
    */
-  async start(
-    pending: readonly Range[],
-    first?: FirstCall<V, E>,
-  ): Promise<Result<RunSummary, ChunkError<E, O>>> {
+  async start(pending: readonly Range[], first?: FirstCall<V, E>): Promise<Result<RunSummary, ChunkError<E, O>>> {
     for (const { start, end } of pending) if (start < end) this.#queue.add({ start, end });
     if (first !== undefined) await this.#goOnAfter(first);
     while (this.#failure === null) {
