@@ -17,5 +17,5 @@ export function measuredSince(
 ): { readonly ok: true; readonly value: PhaseTimes } {
   const totalMs = performance.now() - startedAtMs;
   const kernelMs = Math.max(0, totalMs - queueMs - uploadMs);
-  return ok({ queueMs, uploadMs, kernelMs, downloadMs: 0, totalMs, fused: uploadMs === 0 });
+  return { ok: true, value: { queueMs, uploadMs, kernelMs, downloadMs: 0, totalMs, fused: uploadMs === 0 } };
 }

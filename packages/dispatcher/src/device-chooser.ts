@@ -14,12 +14,11 @@ import {
   type Work,
 } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
+import { chunkCount } from '@gearshift/splitter/engine';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import { decisionChannel } from './channels.js';
 import { type DecisionCounter } from './decision-counts.js';
-import { acceptsRequest } from './devices/accepts-request.js';
-import type { Device, DeviceGuard } from './devices/device.js';
-import { missingBytes } from './devices/missing-bytes.js';
+import { acceptsRequest, missingBytes, type Device, type DeviceGuard } from './devices/device.js';
 import type { AttemptTracker } from './dispatcher.js';
 
 /** Takes the place of the policy's name where a synchronous call left no choice. */
@@ -253,7 +252,7 @@ function viewGuarded(
   const missing = missingBytes(backend, request, work);
   view.holdsOperand = missing === 0;
   view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
-  view.chunks = memory.chunksOf(work, view.holdsOperand);
+  view.chunks = chunkCount(work.batchSize, memory.limitsFor(work, view.holdsOperand));
   const mayKeep =
     residents.isSending(work.operandId, work.operandVersion) ||
     // There is room, when copies that are not pinned give way.

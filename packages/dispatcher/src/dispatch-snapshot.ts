@@ -2,7 +2,7 @@ import type { DeviceKind, DispatchPolicy, OperationForecast } from '@gearshift/c
 import type { MemoryBudgetSnapshot } from '@gearshift/splitter';
 import type { DeviceMetrics, MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
-import type { BreakerSnapshot } from './failures/breaker-snapshot.js';
+import type { BreakerSnapshot } from './breaker/breaker-snapshot.js';
 import type { Device } from './devices/device.js';
 
 /** Raised when a field changes its meaning or goes away. */

@@ -2,7 +2,7 @@ import type { Backend, DispatchPolicy } from '@gearshift/contracts';
 import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatcher.js';
 import { checkHangLimits } from './attempts/hang-limit.js';
-import { VERIFICATION_DEFAULTS } from './failures/sampled-verification.js';
+import { VERIFICATION_DEFAULTS } from './verification/sampled-verification.js';
 import type { Timers } from '@gearshift/splitter';
 import { NODE_TIMERS } from '@gearshift/splitter/engine';
 import type { MemoryLimits } from './devices/gpu-memory.js';

@@ -30,14 +30,14 @@ export type {
   FallbackMode,
   RunOptions,
 } from './dispatcher.js';
-export type { BreakerSnapshot, OpenCause } from './failures/breaker-snapshot.js';
+export type { BreakerSnapshot, OpenCause } from './breaker/breaker-snapshot.js';
 export {
   BREAKER_DEFAULTS,
-  createCircuitBreaker,
   type Admission,
   type CircuitBreaker,
   type CircuitBreakerOptions,
-} from './failures/circuit-breaker.js';
+} from './breaker/circuit-breaker.js';
+export { createCircuitBreaker } from './breaker/create-circuit-breaker.js';
 export type { HangLimits } from './attempts/hang-limit.js';
 export type { Timers } from '@gearshift/splitter';
 export { describeWork } from './operations/dispatch-operations.js';

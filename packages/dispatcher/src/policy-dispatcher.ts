@@ -17,7 +17,7 @@ import {
   type SyncBackend,
 } from '@gearshift/contracts';
 import type { OperationOutput } from '@gearshift/contracts/internal';
-import { RunLimit } from '@gearshift/splitter/engine';
+import type { RunLimit } from '@gearshift/splitter/engine';
 import { AttemptRunner } from './attempts/attempt-runner.js';
 import { ONLY_ATTEMPT, type Job } from './attempts/job.js';
 import { runChannel } from './channels.js';
@@ -27,13 +27,15 @@ import { createDevices, type Device } from './devices/device.js';
 import { dispatchSnapshot, type DispatchSnapshot } from './dispatch-snapshot.js';
 import type { ChangeableOptions, Dispatcher, FallbackMode, RunOptions } from './dispatcher.js';
 import { checkDispatcherOptions, type CheckedDispatcherOptions } from './dispatcher-options.js';
-import type { CircuitBreaker } from './failures/circuit-breaker.js';
-import { SampledVerification } from './failures/sampled-verification.js';
+import type { CircuitBreaker } from './breaker/circuit-breaker.js';
+import { SampledVerification } from './verification/sampled-verification.js';
 import { dispatchOperationOf, type AnyDispatchOperation } from './operations/dispatch-operations.js';
 import { checkPartial } from './runs/check-partial.js';
 import { fallbackOrder } from './runs/fallback-order.js';
 import { limitOf } from './runs/limit-of.js';
-import { RequestRun, type RunContext, type RunEnd, type UnfinishedRun } from './runs/request-run.js';
+import type { RunEnd, UnfinishedRun } from './runs/chunked-run.js';
+import { runRequest } from './runs/request-run.js';
+import { RunAttempts, type RunContext } from './runs/run-attempts.js';
 import { runFailure } from './runs/run-failure.js';
 
 type Outcome = Result<Completed, RunError>;
@@ -217,9 +219,7 @@ export class PolicyDispatcher implements Dispatcher {
     if (devices.length === 1 && choice.device.guard === undefined && earlier === undefined) {
       return runAlone(choice, job, limit, startedAtMs, context, this.#devices.length > 1);
     }
-    const runLimit = limit ?? new RunLimit(undefined, Infinity, options.clock, options.timers);
-    const run = new RequestRun(choice, job, devices, context, runLimit);
-    return runOnDevices(run, choice, job, runLimit, startedAtMs, context, earlier);
+    return runOnDevices(choice, devices, job, limit, startedAtMs, context, earlier);
   }
 
   #runSync(request: OperationRequest, output: OperationOutput | undefined): Outcome {
@@ -279,20 +279,22 @@ async function runAlone(
 
 /** On the chosen device and its fallbacks. */
 async function runOnDevices(
-  run: RequestRun,
-  { decision }: Choice,
+  choice: Choice,
+  devices: readonly Device[],
   job: Job,
-  limit: RunLimit,
+  limit: RunLimit | undefined,
   startedAtMs: number,
-  { clock }: RunContext,
+  context: RunContext,
   earlier: EarlierRun | undefined,
 ): Promise<Outcome> {
-  const end = await run.run(earlier?.unfinished);
-  const latencyMs = clock() - startedAtMs;
+  const { decision } = choice;
+  const run = new RunAttempts(choice, job, context);
+  const end = await runRequest(job, devices, run, limit, earlier?.unfinished);
+  const latencyMs = context.clock() - startedAtMs;
   // Copied: a chunk that was given up may yet end, and is recorded then, but not in what was returned.
   const reports = [...run.reports];
   if (end.ok) return completed(job.output, decision, reports, latencyMs);
-  const kind = limit.reasonToStop() ?? (end.isShortOfMemory ? 'out-of-memory' : failureOf(reports));
+  const kind = limit?.reasonToStop() ?? (end.isShortOfMemory ? 'out-of-memory' : failureOf(reports));
   return runFailure(kind, decision, reports, latencyMs, partialOf(end, job, reports, earlier));
 }
 

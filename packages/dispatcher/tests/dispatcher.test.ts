@@ -33,7 +33,7 @@ describe('a request that succeeds', () => {
         output: SCORES,
         decision: { backend: 'cuda:0', device: 'gpu', reason: 'calibrating', policy: 'threshold' },
         attempts: [attempt],
-        latencyMs: 15,
+        latencyMs: 12,
         phases: PHASES,
       }),
     );

@@ -20,7 +20,7 @@ import { AttemptRunner } from '../src/attempts/attempt-runner.js';
 import { checkHangLimits, hangLimitMs } from '../src/attempts/hang-limit.js';
 import type { AttemptPlan, Job } from '../src/attempts/job.js';
 import { createDevices } from '../src/devices/device.js';
-import { SampledVerification } from '../src/failures/sampled-verification.js';
+import { SampledVerification } from '../src/verification/sampled-verification.js';
 import { dispatchOperationOf } from '../src/operations/dispatch-operations.js';
 import { manualTimers } from './manual-timers.js';
 import { PHASES, scriptedBackend, type Act } from './scripted-backend.js';

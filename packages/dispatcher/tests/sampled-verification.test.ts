@@ -13,10 +13,10 @@ import {
   type TopKOutput,
 } from '@gearshift/contracts';
 import { createOracleBackend, powerLawGraph, randomValues, specialRows } from '@gearshift/testing';
-import { describeMismatch } from '../src/failures/describe-mismatch.js';
-import { SampledVerification } from '../src/failures/sampled-verification.js';
+import { describeMismatch } from '../src/verification/describe-mismatch.js';
+import { SampledVerification } from '../src/verification/sampled-verification.js';
 import { dispatchOperationOf } from '../src/operations/dispatch-operations.js';
-import { SampleSequence } from '../src/operations/sample-sequence.js';
+import { SampleSequence } from '../src/verification/sample-sequence.js';
 
 const oracle = createOracleBackend();
 const DIMENSIONS = 16;

@@ -206,7 +206,8 @@ export function shapeOf(operand: Operand): OperandShape {
   return isMatrix(operand) ? [operand.rows, operand.dimensions] : [operand.nodes, operand.columns.length];
 }
 
-function hasShapeOf(resident: Resident, operand: Operand): boolean {
-  const [first, second] = shapeOf(operand);
-  return resident.shape[0] === first && resident.shape[1] === second;
+function hasShapeOf({ shape: [first, second] }: Resident, operand: Operand): boolean {
+  return 'values' in operand
+    ? operand.rows === first && operand.dimensions === second
+    : operand.nodes === first && operand.columns.length === second;
 }

@@ -98,6 +98,7 @@ async function runGroup(name, mirror, group, { force, concurrency, testsHash }) 
   const code = await new Promise((resolve) => {
     const child = spawn(process.execPath, [RUN_GROUP, optionsFile, resultsFile], {
       cwd: mirror.folder,
+      env: { ...process.env, GEARSHIFT_TEST_EFFORT: 'mutation' },
       stdio: ['ignore', 2, 2],
     });
     const stop = () => child.kill();

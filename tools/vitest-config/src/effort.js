@@ -1,20 +1,23 @@
 import { appendFileSync } from 'node:fs';
 
+/** A mutation run repeats each test for every mutant that it reaches. */
+const SHARE_FOR_MUTATION = 1 / 50;
+
 /**
  * How much a test that counts does: `GEARSHIFT_TEST_EFFORT` is `test` (or not set: what a test run has time for), `ci` (the figures of
- * the reliability goals) or `nightly`.
+ * the reliability goals), `nightly`, or `mutation` (a fiftieth of `test`).
  *
  * @param {{ test: number, ci: number, nightly?: number }} counts
  */
 export function effort({ test, ci, nightly = ci }) {
-  return { test, ci, nightly }[tier()];
+  return { mutation: Math.ceil(test * SHARE_FOR_MUTATION), test, ci, nightly }[tier()];
 }
 
-/** @returns {'test' | 'ci' | 'nightly'} */
+/** @returns {'mutation' | 'test' | 'ci' | 'nightly'} */
 export function tier() {
   const asked = process.env['GEARSHIFT_TEST_EFFORT'] ?? 'test';
-  if (asked === 'test' || asked === 'ci' || asked === 'nightly') return asked;
-  throw new RangeError(`GEARSHIFT_TEST_EFFORT: expected test, ci or nightly, got ${asked}`);
+  if (asked === 'mutation' || asked === 'test' || asked === 'ci' || asked === 'nightly') return asked;
+  throw new RangeError(`GEARSHIFT_TEST_EFFORT: expected mutation, test, ci or nightly, got ${asked}`);
 }
 
 /** The seed of a test that draws: `GEARSHIFT_SEED`, or the test's own. */

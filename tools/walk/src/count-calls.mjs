@@ -90,7 +90,7 @@ function withBody(factory, node, body) {
   }
 }
 
-function isFunction(node) {
+export function isFunction(node) {
   return (
     ts.isFunctionDeclaration(node) ||
     ts.isFunctionExpression(node) ||
@@ -102,7 +102,7 @@ function isFunction(node) {
 }
 
 /** What a reader would look for: `Class.method`, the variable or property that a function is assigned to, or whom a callback belongs to. */
-function nameOf(node, around) {
+export function nameOf(node, around) {
   if (ts.isClassLike(node)) return node.name?.text ?? 'class';
   if (!isFunction(node)) return undefined;
   const { parent } = node;

@@ -3,8 +3,8 @@ import { goalFor } from './goals.mjs';
 import { openScenario } from './scenario.mjs';
 import { startSteadyTime } from './steady-time.mjs';
 
-/** Requests before the one that counts. After them, the operand is resident and the policy knows the speed of both devices. */
-export const WARM_UP_REQUESTS = 20;
+/** Requests before the one that counts. After them, the operand is resident, and the policy learns from a few runs only where there is no choice. */
+export const WARM_UP_REQUESTS = 100;
 /** Some work is only done in one of many requests, so several are recorded and the most frequent way counts. */
 export const RECORDED_REQUESTS = 9;
 

@@ -17,13 +17,8 @@ it.each(ways)('the walk of a topK ($way) has the functions that the precise cove
   const requests: { file: string; name: string }[][] = JSON.parse(
     execFileSync(process.execPath, [COVERED, what], { encoding: 'utf8' }),
   );
-  const ours = walk.functions.map(({ file, name }) => `${file} ${nameInV8(name)}`).sort();
-  const covered = requests.map((functions) =>
-    functions
-      .filter(({ name }) => !isGenerated(name))
-      .map(({ file, name }) => `${file} ${name.split('.').at(-1)}`)
-      .sort(),
-  );
+  const ours = walk.functions.map(({ file, name }) => `${file} ${name}`).sort();
+  const covered = requests.map((functions) => functions.map(({ file, name }) => `${file} ${name}`).sort());
   const differences = covered.map((each) => [
     ...each.filter((line) => !ours.includes(line)).map((line) => `only V8: ${line}`),
     ...ours.filter((line) => !each.includes(line)).map((line) => `only the walk: ${line}`),
@@ -76,15 +71,3 @@ it.each([[[]], [['sort']], [['topK', '--device', 'tpu']], [['topK', '--policy', 
     expect(stderr).toContain('npm run walk -- OPERATION');
   },
 );
-
-/** V8 names constructors for their class, and functions without a name not at all. */
-function nameInV8(name: string): string {
-  if (name.endsWith('(callback)')) return '';
-  const parts = name.split('.');
-  return (parts.at(-1) === 'constructor' ? parts.at(-2) : parts.at(-1)) ?? name;
-}
-
-/** The fields of a class count with its constructor, and helpers of the compiler are in no source. */
-function isGenerated(name: string): boolean {
-  return /^<(instance|static)_|^__/.test(name);
-}

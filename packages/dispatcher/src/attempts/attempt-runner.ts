@@ -1,43 +1,51 @@
-import type { AttemptReport, DispatchPolicy, SyncBackend, Work } from '@gearshift/contracts';
+import { err, type AttemptReport, type DispatchPolicy, type SyncBackend, type Work } from '@gearshift/contracts';
+import type { OperationOutput } from '@gearshift/contracts/internal';
+import type { Timers } from '@gearshift/splitter';
+import { raceAgainst, type CallEnd } from '@gearshift/splitter/engine';
 import { attemptChannel } from '../channels.js';
-import type { Device, DeviceGuard } from '../devices/device.js';
-import { bytesToUpload } from '../devices/missing-bytes.js';
+import { missingBytes, type Device, type DeviceGuard } from '../devices/device.js';
 import type { AttemptTracker } from '../dispatcher.js';
 import type { BackendAnswer } from '../operations/dispatch-operation.js';
+import { describeMismatch } from '../verification/describe-mismatch.js';
+import type { SampledVerification } from '../verification/sampled-verification.js';
 import { checkAnswer, isCallersMistake, thrownAnswer } from './check-answer.js';
-import { GuardedAttempts, type GuardedAttemptsOptions } from './guarded-attempts.js';
+import { hangLimitMs, type checkHangLimits } from './hang-limit.js';
 import type { AttemptPlan, Job } from './job.js';
+import { SharedTimer } from './shared-timer.js';
 
-export interface AttemptRunnerOptions extends GuardedAttemptsOptions {
+export interface AttemptRunnerOptions {
   readonly tracker: AttemptTracker;
   readonly policy: DispatchPolicy;
+  readonly clock: () => number;
+  readonly timers: Timers;
+  readonly hangLimits: ReturnType<typeof checkHangLimits>;
+  readonly verification: SampledVerification;
 }
 
+/** How long a backend may take to notice an abort. */
+const ABORT_GRACE_MS = 250;
+
 /**
- * Runs single attempts. Whatever a backend does, an attempt ends in one report, recorded once under the device that ran it:
- * a GPU that does not answer is given up in time, what it writes later is never seen, and a sample of its answers is verified.
+ * Runs single attempts. Whatever a backend does, an attempt ends in one report, recorded once under the device that ran it.
  * The only thing thrown is a TypeError or RangeError of the last device: these are a caller's mistake by the contract of
  * backends (a buffer detached half-way, say), and no attempt is recorded then.
  */
 export class AttemptRunner {
-  readonly #tracker: AttemptTracker;
-  readonly #policy: DispatchPolicy;
+  readonly #options: AttemptRunnerOptions;
   readonly #clock: () => number;
-  readonly #guarded: GuardedAttempts;
+  readonly #timers: Timers;
 
   constructor(options: AttemptRunnerOptions) {
-    this.#tracker = options.tracker;
-    this.#policy = options.policy;
+    this.#options = options;
     this.#clock = options.clock;
-    this.#guarded = new GuardedAttempts(options);
+    this.#timers = new SharedTimer(options.timers, options.clock);
   }
 
   run(device: Device, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
-    if (attemptChannel.hasSubscribers) {
-      const event = { operation: job.work.operation, backend: device.backend.id, fallback: plan.fallback };
-      return attemptChannel.tracePromise(() => this.#run(device, job, plan), event);
-    }
-    return this.#run(device, job, plan);
+    if (attemptChannel.hasSubscribers) return this.#runTraced(device, job, plan);
+    return device.guard === undefined
+      ? this.#runPlain(device, job, plan)
+      : this.#runGuarded(device, device.guard, job, plan);
   }
 
   /** The same at once, on the only device there is for it. */
@@ -49,10 +57,13 @@ export class AttemptRunner {
     return this.#runSync(device, backend, job);
   }
 
-  #run(device: Device, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
-    return device.guard === undefined
-      ? this.#runPlain(device, job, plan)
-      : this.#runGuarded(device, device.guard, job, plan);
+  #runTraced(device: Device, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
+    const { guard } = device;
+    const event = { operation: job.work.operation, backend: device.backend.id, fallback: plan.fallback };
+    return attemptChannel.tracePromise(
+      () => (guard === undefined ? this.#runPlain(device, job, plan) : this.#runGuarded(device, guard, job, plan)),
+      event,
+    );
   }
 
   /** Without a guard: a CPU shares the fate of the program. So no timer, and no memory but the output's. */
@@ -75,13 +86,45 @@ export class AttemptRunner {
     return this.#record(device, job.work, answer, startedAtMs, this.#clock(), plan.fallback, 0, queued);
   }
 
-  async #runGuarded(device: Device, guard: DeviceGuard, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
-    const uploadedBytes = bytesToUpload(device.backend, job.request, job.work);
+  /**
+   * On a device that may hang, lie or disappear. It writes only into memory that no other code can see: an output that is the
+   * job's own, or else a scratch one, which is copied when the attempt has succeeded. When it does not answer in time the
+   * attempt is abandoned: its signal fires, its outcome is ignored, and the memory is never used again, because the device may
+   * write into it at any later time. A sample of the answers is verified.
+   */
+  async #runGuarded(device: Device, { breaker }: DeviceGuard, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
+    const { hangLimits, verification } = this.#options;
+    const { backend } = device;
+    const { operation, request, work } = job;
+    const uploadedBytes = work.requestBytes + Math.min(missingBytes(backend, request, work), work.rangeBytes);
     const queued = device.attemptsUnderWay > 0;
     device.attemptsUnderWay += 1;
     try {
-      const { answer, startedAtMs, endedAtMs } = await this.#guarded.run(device, guard, job, plan);
-      return this.#record(device, job.work, answer, startedAtMs, endedAtMs, plan.fallback, uploadedBytes, queued);
+      const limitMs = hangLimitMs(plan.predictedMs, hangLimits);
+      const ticket = breaker.begin(plan.probe, limitMs);
+      const output = job.ownsOutput ? job.output : operation.outputLike(job.output);
+      operation.clearOutput(output);
+      const startedAtMs = this.#clock();
+      const end = await raceAgainst((signal) => operation.run(backend, request, output, signal), {
+        signal: job.signal,
+        limitMs,
+        abortGraceMs: ABORT_GRACE_MS,
+        timers: this.#timers,
+      });
+      const endedAtMs = this.#clock();
+      if (plan.last && end.how === 'threw' && isCallersMistake(end.error)) {
+        breaker.record('invalid-input', endedAtMs - startedAtMs, plan.probe, ticket);
+        throw end.error;
+      }
+      if (end.how === 'given-up' && job.ownsOutput) job.output = operation.outputLike(output);
+      let answer = answerOf(end, backend.id, job, output, limitMs);
+      if (answer.ok && verification.isDue(request, plan.probe)) {
+        const mismatch = await verification.verify(backend, request, output, plan.probe);
+        if (mismatch !== null) answer = wrongAnswer(backend.id, describeMismatch(mismatch));
+      }
+      breaker.record(answer.ok ? 'success' : answer.error.kind, endedAtMs - startedAtMs, plan.probe, ticket);
+      if (answer.ok && output !== job.output) operation.copyOutput(request, output, job.output);
+      return this.#record(device, work, answer, startedAtMs, endedAtMs, plan.fallback, uploadedBytes, queued);
     } finally {
       device.attemptsUnderWay -= 1;
     }
@@ -122,8 +165,32 @@ export class AttemptRunner {
       phases: answer.ok ? answer.value : undefined,
       error: answer.ok ? undefined : answer.error,
     };
-    this.#tracker.record(attempt);
-    this.#policy.observe({ work, attempt, uploadedBytes, queued, nowMs });
+    this.#options.tracker.record(attempt);
+    this.#options.policy.observe({ work, attempt, uploadedBytes, queued, nowMs });
     return attempt;
   }
+}
+
+function answerOf(
+  end: CallEnd<BackendAnswer>,
+  backend: string,
+  job: Job,
+  output: OperationOutput,
+  limitMs: number,
+): BackendAnswer {
+  if (end.how === 'given-up') {
+    const message = end.kind === 'aborted' ? 'it did not answer an abort' : `it did not answer within ${limitMs} ms`;
+    return err({ kind: end.kind, message: `${backend}: ${message}`, backend });
+  }
+  if (end.how === 'threw') return thrownAnswer(backend, end.error);
+  try {
+    return checkAnswer(backend, job, output, end.value);
+  } catch (thrown) {
+    // Even reading the answer may throw.
+    return thrownAnswer(backend, thrown);
+  }
+}
+
+function wrongAnswer(backend: string, mismatch: string): BackendAnswer {
+  return err({ kind: 'invalid-result', message: `${backend}: ${mismatch}`, backend });
 }

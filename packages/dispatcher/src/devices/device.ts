@@ -1,7 +1,9 @@
-import type { Backend } from '@gearshift/contracts';
+import type { Backend, OperationRequest, PreparedRequest, Work } from '@gearshift/contracts';
 import { isGuarded } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
-import { createCircuitBreaker, type CircuitBreaker } from '../failures/circuit-breaker.js';
+import type { CircuitBreaker } from '../breaker/circuit-breaker.js';
+import { createCircuitBreaker } from '../breaker/create-circuit-breaker.js';
+import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 import { DeviceQueue } from './device-queue.js';
 import { GpuMemory, type MemoryLimits } from './gpu-memory.js';
 import { ResidentSet } from './resident-set.js';
@@ -44,4 +46,26 @@ function createGuard(backend: Backend, limits: MemoryLimits, clock: () => number
     memory,
     residents: new ResidentSet(backend, memory.budget, clock, timers),
   };
+}
+
+/**
+ * Whether the device accepts the request; one that throws does not. A CPU is not asked: it is the last resort, and a program
+ * without a GPU pays nothing.
+ */
+export function acceptsRequest({ backend, guard }: Device, request: OperationRequest): boolean {
+  if (guard === undefined) return true;
+  try {
+    return backend.supports(request) === true;
+  } catch {
+    return false;
+  }
+}
+
+/** Bytes of the operand that the backend does not hold: all of them, where it keeps nothing or cannot tell. */
+export function missingBytes(backend: Backend, request: PreparedRequest, work: Work): number {
+  try {
+    return backend.residency?.(dispatchOperationOf(request).operandOf(request)).bytesToUpload ?? work.operandBytes;
+  } catch {
+    return work.operandBytes;
+  }
 }

@@ -1,12 +1,6 @@
 import type { Backend, OperationName, Work } from '@gearshift/contracts';
-import {
-  createChunkSizer,
-  createMemoryBudget,
-  planChunks,
-  type ChunkLimits,
-  type ChunkSizer,
-  type MemoryBudget,
-} from '@gearshift/splitter';
+import { createChunkSizer, createMemoryBudget, type ChunkSizer, type MemoryBudget } from '@gearshift/splitter';
+import type { CheckedLimits } from '@gearshift/splitter/engine';
 import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 
 /** How much of a GPU's memory the requests and resident copies of a dispatcher may take. */
@@ -36,27 +30,21 @@ export class GpuMemory {
   }
 
   /** @param holdsOperand nothing of it has to be sent along. */
-  limitsFor(work: Work, holdsOperand: boolean): ChunkLimits {
+  limitsFor(work: Work, holdsOperand: boolean): CheckedLimits {
+    const { operation, batchSize, requestBytes, outputBytes } = work;
     const { outputGrowsWithItems } = dispatchOperationOf(work);
-    const perItem = (holdsOperand ? 0 : work.rangeBytes) + (outputGrowsWithItems ? work.outputBytes : 0);
-    return {
-      budget: this.budget,
-      bytesPerItem: perItem / work.batchSize,
-      fixedBytes: work.requestBytes + (outputGrowsWithItems ? 0 : work.outputBytes),
-      minChunkItems: Math.ceil(work.batchSize / MOST_CHUNKS),
-      sizer: this.#sizerOf(work.operation, holdsOperand),
-    };
-  }
-
-  /** Pieces that the request would be cut into now; Infinity when not even one item fits. */
-  chunksOf(work: Work, holdsOperand: boolean): number {
-    return planChunks(work.batchSize, this.limitsFor(work, holdsOperand));
-  }
-
-  #sizerOf(operation: OperationName, holdsOperand: boolean): ChunkSizer {
+    const bytes = (holdsOperand ? 0 : work.rangeBytes) + (outputGrowsWithItems ? outputBytes : 0);
     const sizers = holdsOperand ? this.#sizersOfHeld : this.#sizersOfSent;
     let sizer = sizers.get(operation);
     if (sizer === undefined) sizers.set(operation, (sizer = createChunkSizer({ clock: this.#clock })));
-    return sizer;
+    return {
+      budget: this.budget,
+      bytesPerItem: bytes / batchSize,
+      unitBytes: bytes === 0 ? 1 : bytes / batchSize,
+      fixedBytes: requestBytes + (outputGrowsWithItems ? 0 : outputBytes),
+      maxChunkItems: Infinity,
+      minChunkItems: Math.ceil(batchSize / MOST_CHUNKS),
+      sizer,
+    };
   }
 }

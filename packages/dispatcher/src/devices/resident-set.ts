@@ -46,6 +46,8 @@ const LEAST_SAVING_MS = 1e-3;
  * those of least use when memory is short: most bytes, longest unused, least saved per use. Pinned ones stay.
  */
 export class ResidentSet {
+  /** Bytes that could be had by giving up whatever is not pinned, besides what the budget has. */
+  evictableBytes = 0;
   readonly #backend: Backend;
   readonly #budget: MemoryBudget;
   readonly #clock: () => number;
@@ -54,7 +56,6 @@ export class ResidentSet {
   readonly #uploads = new Map<string, SharedUpload>();
   /** Uploads under way whose operand was given up meanwhile. */
   readonly #unwanted = new Set<string>();
-  #evictableBytes = 0;
 
   constructor(backend: Backend, budget: MemoryBudget, clock: () => number, timers: Timers) {
     this.#backend = backend;
@@ -82,11 +83,6 @@ export class ResidentSet {
   /** It is on its way already, and has its room: who keeps it as well waits for it, and takes no more. */
   isSending(id: number, version: number): boolean {
     return this.#uploads.size > 0 && this.#uploads.has(keyOf({ id, version }));
-  }
-
-  /** Bytes that could be had by giving up whatever is not pinned, besides what the budget has. */
-  get evictableBytes(): number {
-    return this.#evictableBytes;
   }
 
   /** A request is about to use the operand; call what comes back when it has ended. */
@@ -195,7 +191,7 @@ export class ResidentSet {
 
   #add(resident: Resident): void {
     this.#residents.set(resident.operand.id, resident);
-    if (!resident.isPinned) this.#evictableBytes += resident.bytes;
+    if (!resident.isPinned) this.evictableBytes += resident.bytes;
     this.#tell('kept', resident);
   }
 
@@ -208,7 +204,7 @@ export class ResidentSet {
   #drop({ operand, bytes, isPinned }: Resident): void {
     this.#residents.delete(operand.id);
     this.#budget.trackDeallocation(bytes);
-    if (!isPinned) this.#evictableBytes -= bytes;
+    if (!isPinned) this.evictableBytes -= bytes;
   }
 
   #giveBack(operand: Operand): void {

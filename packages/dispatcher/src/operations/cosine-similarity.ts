@@ -1,8 +1,8 @@
 import type { CosineSimilarityRequest, Mismatch, PreparedCosineSimilarity } from '@gearshift/contracts';
 import { cosineSimilarity } from '@gearshift/contracts/internal';
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
-import { isWithin, referenceScore, type ReferenceScore } from './reference-score.js';
-import type { SampleSequence } from './sample-sequence.js';
+import { isWithin, referenceScore, type ReferenceScore } from '../verification/reference-score.js';
+import type { SampleSequence } from '../verification/sample-sequence.js';
 import { scanWork } from './scan-work.js';
 
 export const cosineSimilarityDispatch: DispatchOperation<

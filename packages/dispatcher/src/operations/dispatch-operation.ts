@@ -1,6 +1,6 @@
 import type { Backend, BackendError, Mismatch, PhaseTimes, Result, SyncBackend, Work } from '@gearshift/contracts';
 import type { Operation } from '@gearshift/contracts/internal';
-import type { SampleSequence } from './sample-sequence.js';
+import type { SampleSequence } from '../verification/sample-sequence.js';
 
 /** What a backend answers with when it keeps its contract. */
 export type BackendAnswer = Result<PhaseTimes, BackendError>;

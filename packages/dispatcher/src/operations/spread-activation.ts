@@ -1,7 +1,7 @@
 import type { PreparedSpreadActivation as Prepared, SpreadActivationRequest, Work } from '@gearshift/contracts';
 import { PreparedSpreadActivation, spreadActivation } from '@gearshift/contracts/internal';
 import type { DispatchOperation } from './dispatch-operation.js';
-import { verifySpreadSamples, verifySpreadWholly } from './verify-spread.js';
+import { verifySpreadSamples, verifySpreadWholly } from '../verification/verify-spread.js';
 
 const FLOAT32_BYTES = 4;
 const UINT32_BYTES = 4;

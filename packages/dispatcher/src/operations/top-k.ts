@@ -8,7 +8,7 @@ import {
 import { topK } from '@gearshift/contracts/internal';
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
 import { scanWork } from './scan-work.js';
-import { verifyRanking } from './verify-ranking.js';
+import { verifyRanking } from '../verification/verify-ranking.js';
 
 /** A row number and a score. */
 const ENTRY_BYTES = Uint32Array.BYTES_PER_ELEMENT + Float32Array.BYTES_PER_ELEMENT;

@@ -1,7 +1,7 @@
 import type { AttemptReport, PartialAnswer, PreparedRequest, Work } from '@gearshift/contracts';
 import { expected, requireObject, type OperationOutput } from '@gearshift/contracts/internal';
 import { dispatchOperationOf } from '../operations/dispatch-operations.js';
-import type { UnfinishedRun } from './request-run.js';
+import type { UnfinishedRun } from './chunked-run.js';
 
 /** An unfinished answer, as what is left to do of a request. */
 export interface CheckedPartial {

@@ -1,9 +1,11 @@
 import { err, ok, type ChunkAttempt, type Result } from '@gearshift/contracts';
+import { chunkChannel } from '../channels.js';
 import { DoneRanges, type Range } from '../done-ranges.js';
 import type { ChunkError, OperandVersion, PartialRun } from '../errors/chunk-error.js';
 import { AttemptLog } from './attempt-log.js';
 import type { EngineOptions } from './check-run-options.js';
 import type { ChunkFailure, ChunkWork, Rejection, RunSummary } from './chunk-work.js';
+import type { CallEnd } from './guarded-call.js';
 import { judgeAnswer, stopped, type CallFailure } from './judge-answer.js';
 import { Lane, type LaneOptions, type ReservedChunk } from './lane.js';
 import { afterOutOfMemory, waitForMemory } from './memory-wait.js';
@@ -19,8 +21,20 @@ export interface EarlierRun {
   readonly attemptCount: number;
 }
 
-/** A chunk whose number is known. */
+/** A call for all the items, made before the run because most succeed: the run then begins with what came of it. */
+export interface FirstCall<V, E> {
+  readonly chunk: ReservedChunk;
+  readonly startedMs: number;
+  readonly end: CallEnd<Result<V, E>>;
+}
+
+/** A chunk with its number. */
 type Chunk = QueuedRange & { readonly chunkIndex: number };
+
+interface JudgedCall {
+  readonly attempt: ChunkAttempt;
+  readonly failure: CallFailure | null;
+}
 
 /**
  * One run: cuts the work into chunks that fit, in ascending order, and does each on the first lane that takes it. At the end
@@ -70,9 +84,13 @@ export class ChunkRun<V, E, O> {
       run.operands.length === 0 ? run.operands : run.operands.map(({ id, version }) => ({ id, version }));
   }
 
-  /** @param pending what is to be done, ascending. */
-  async start(pending: readonly Range[]): Promise<Result<RunSummary, ChunkError<E, O>>> {
+  /**
+   * @param pending what is to be done, ascending.
+   * @param first of the first lane, for all that is pending.
+   */
+  async start(pending: readonly Range[], first?: FirstCall<V, E>): Promise<Result<RunSummary, ChunkError<E, O>>> {
     for (const { start, end } of pending) if (start < end) this.#queue.add({ start, end });
+    if (first !== undefined) await this.#goOnAfter(first);
     while (this.#failure === null) {
       const range = this.#underWay.size < this.#run.concurrency ? this.#queue.take() : undefined;
       if (range !== undefined) await this.#begin(range);
@@ -117,30 +135,53 @@ export class ChunkRun<V, E, O> {
     this.#underWay.add(call);
   }
 
+  async #goOnAfter({ chunk: reserved, startedMs, end }: FirstCall<V, E>): Promise<void> {
+    const range = this.#queue.take();
+    if (range === undefined) return;
+    const chunk = { ...range, chunkIndex: this.#queue.nextChunkIndex() };
+    const [lane] = this.#lanes;
+    const { failure } = this.#judge(lane, reserved, chunk.chunkIndex, startedMs, end);
+    await this.#settle(chunk, lane, reserved, reserved.end, failure);
+  }
+
   /** @param laneEnd how far the chunk could have reached. */
   async #do(chunk: Chunk, lane: Lane<V, E>, reserved: ReservedChunk, laneEnd: number): Promise<void> {
     const { chunkIndex } = chunk;
-    const { failure } = await this.#events.traceCall(lane, reserved, chunkIndex, () =>
-      this.#call(lane, reserved, chunkIndex),
-    );
+    const { failure } = chunkChannel.hasSubscribers
+      ? await this.#events.traceCall(lane, reserved, chunkIndex, () => this.#call(lane, reserved, chunkIndex))
+      : await this.#call(lane, reserved, chunkIndex);
+    await this.#settle(chunk, lane, reserved, laneEnd, failure);
+  }
+
+  async #settle(
+    chunk: Chunk,
+    lane: Lane<V, E>,
+    reserved: ReservedChunk,
+    laneEnd: number,
+    failure: CallFailure | null,
+  ): Promise<void> {
     if (failure === null) this.#finish(lane, reserved);
     else if (!(await this.#tryAgain(chunk, lane, reserved, laneEnd, failure))) {
       this.#recover(chunk, lane, this.#failed(failure, chunk, lane));
     }
   }
 
-  async #call(
+  async #call(lane: Lane<V, E>, chunk: ReservedChunk, chunkIndex: number): Promise<JudgedCall> {
+    const startedMs = this.#run.clock();
+    return this.#judge(lane, chunk, chunkIndex, startedMs, await lane.call(chunk, this.#limit.signal));
+  }
+
+  #judge(
     lane: Lane<V, E>,
-    chunk: ReservedChunk,
+    { start, end }: ReservedChunk,
     chunkIndex: number,
-  ): Promise<{ readonly attempt: ChunkAttempt; readonly failure: CallFailure | null }> {
-    const { start, end } = chunk;
-    const { clock } = this.#run;
-    const startedMs = clock();
-    const settled = await lane.call(chunk, this.#limit.signal);
+    startedMs: number,
+    settled: CallEnd<Result<V, E>>,
+  ): JudgedCall {
     const { classifyError } = lane.options;
     const failure = judgeAnswer(settled, this.#limit.reasonToStop(), this.#work, start, end, classifyError);
-    const call = { chunkIndex, start, end, latencyMs: clock() - startedMs, fallback: lane.isFallback };
+    const latencyMs = this.#run.clock() - startedMs;
+    const call = { chunkIndex, start, end, latencyMs, fallback: lane.isFallback };
     const attempt: ChunkAttempt =
       failure === null
         ? { ...call, outcome: 'success' }
@@ -166,7 +207,8 @@ export class ChunkRun<V, E, O> {
 
   /** The first lane that may do it and takes work now; undefined when there is none. */
   #laneFor(range: QueuedRange): Lane<V, E> | undefined {
-    return this.#lanes.find((lane) => lane.index >= range.lane && lane.isOpen);
+    for (let i = range.lane; i < this.#lanes.length; i++) if (this.#lanes[i].isOpen) return this.#lanes[i];
+    return undefined;
   }
 
   /** Puts the chunk back for the same lane, as it is or to be made smaller; false when it failed for good there. */

@@ -38,7 +38,8 @@ export async function guardedCall<V>(
   }
 }
 
-function raceAgainst<V>(
+/** The same where the call has a limit of time, or may be given up after an abort. */
+export function raceAgainst<V>(
   begin: (signal: AbortSignal) => PromiseLike<V> | V,
   { signal, limitMs, abortGraceMs, timers }: CallLimits,
 ): Promise<CallEnd<V>> {

@@ -1,6 +1,6 @@
-export { ChunkRun, type EarlierRun } from './chunk-run.js';
+export { ChunkRun, type EarlierRun, type FirstCall } from './chunk-run.js';
 export type { ChunkCall, ChunkWork, Rejection, RunSummary } from './chunk-work.js';
-export { guardedCall, type CallEnd, type CallLimits } from './guarded-call.js';
+export { guardedCall, raceAgainst, type CallEnd, type CallLimits } from './guarded-call.js';
 export type { LaneOptions } from './lane.js';
 export { runOnLanes } from './run-on-lanes.js';
 export { RunLimit, type StopKind } from './run-limit.js';
@@ -8,4 +8,5 @@ export { RUN_DEFAULTS } from './chunk-options.js';
 export type { CheckedRun, EngineOptions } from './check-run-options.js';
 export { checkPartial } from '../errors/check-partial.js';
 export { checkLimits, type CheckedLimits } from '../sizing/chunk-limits.js';
+export { chunkCount, reserveAll } from '../sizing/chunk-size.js';
 export { isTimeable, NODE_TIMERS } from '../timers.js';

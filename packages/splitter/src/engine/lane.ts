@@ -2,9 +2,9 @@ import type { Result } from '@gearshift/contracts';
 import type { ClassifyError } from '../errors/classify-failure.js';
 import type { MemoryBudget } from '../memory/memory-budget.js';
 import type { Reservation } from '../memory/reservation.js';
-import { bytesOf, type CheckedLimits } from '../sizing/chunk-limits.js';
+import type { CheckedLimits } from '../sizing/chunk-limits.js';
+import { bytesOf, isTiny, nextChunkItems } from '../sizing/chunk-size.js';
 import { createChunkSizer, type ChunkSizer } from '../sizing/chunk-sizer.js';
-import { freeBytesOf, isTiny, nextChunkItems, unitOf } from '../sizing/next-chunk.js';
 import type { EngineOptions } from './check-run-options.js';
 import type { ChunkCall } from './chunk-work.js';
 import { guardedCall, type CallEnd } from './guarded-call.js';
@@ -44,9 +44,12 @@ export class Lane<V, E> {
   readonly options: LaneOptions<V, E>;
   /** Position in the order of preference. */
   readonly index: number;
-  readonly #run: EngineOptions;
+  readonly isFallback: boolean;
+  readonly limits: CheckedLimits;
+  readonly budget: MemoryBudget | undefined;
   /** Made when there is something to remember: most runs never run out of memory. */
-  #sizer: ChunkSizer | undefined;
+  sizer: ChunkSizer | undefined;
+  readonly #run: EngineOptions;
   #takesTiny = false;
   #isClosed = false;
   #faultsInARow = 0;
@@ -59,24 +62,11 @@ export class Lane<V, E> {
   constructor(options: LaneOptions<V, E>, index: number, run: EngineOptions) {
     this.options = options;
     this.index = index;
+    this.isFallback = index > 0;
+    this.limits = options.limits;
+    this.budget = options.limits.budget;
+    this.sizer = options.limits.sizer;
     this.#run = run;
-    this.#sizer = options.limits.sizer;
-  }
-
-  get limits(): CheckedLimits {
-    return this.options.limits;
-  }
-
-  get budget(): MemoryBudget | undefined {
-    return this.options.limits.budget;
-  }
-
-  get sizer(): ChunkSizer | undefined {
-    return this.#sizer;
-  }
-
-  get isFallback(): boolean {
-    return this.index > 0;
   }
 
   /** It takes chunks now. */
@@ -109,12 +99,11 @@ export class Lane<V, E> {
    * only, because of others. Chunks that are under way together share the memory evenly.
    */
   take(start: number, end: number, mostItems: number): ReservedChunk | null {
-    const { limits } = this.options;
+    const { limits, budget } = this;
     const share = Math.max(1, this.#run.concurrency - this.#underWay);
-    let items = Math.min(mostItems, nextChunkItems(end - start, limits, this.#sizer, share));
+    let items = Math.min(mostItems, nextChunkItems(end - start, limits, this.sizer, share));
     if (items === 0) return null;
     if (!this.#takesTiny && isTiny(items, Math.min(mostItems, end - start), limits, this.#ownBytes)) return null;
-    const { budget } = limits;
     if (budget === undefined) return { start, end: start + items, reservation: null };
     let reserved = budget.reserve(bytesOf(limits, items));
     // Other threads may have reserved meanwhile, and fractions of bytes add up.
@@ -150,7 +139,7 @@ export class Lane<V, E> {
 
   succeeded(items: number): void {
     this.#faultsInARow = 0;
-    this.#sizer?.succeeded(items, unitOf(this.limits));
+    this.sizer?.succeeded(items, this.limits.unitBytes);
   }
 
   /** @param isForGood the next chunk would fail here as well. */
@@ -160,7 +149,7 @@ export class Lane<V, E> {
   }
 
   ranOutOfMemory(items: number): void {
-    this.#sizer ??= createChunkSizer({ clock: this.#run.clock });
-    this.#sizer.ranOutOfMemory(items, unitOf(this.limits), freeBytesOf(this.limits));
+    this.sizer ??= createChunkSizer({ clock: this.#run.clock });
+    this.sizer.ranOutOfMemory(items, this.limits.unitBytes, this.budget?.lastFreeBytes() ?? null);
   }
 }

@@ -1,5 +1,5 @@
 import type { OutOfMemoryEvent } from '@gearshift/contracts';
-import { bytesOf, canEverFit } from '../sizing/chunk-limits.js';
+import { bytesOf, canEverFit } from '../sizing/chunk-size.js';
 import type { EngineOptions } from './check-run-options.js';
 import type { Rejection } from './chunk-work.js';
 import { guardedCall } from './guarded-call.js';

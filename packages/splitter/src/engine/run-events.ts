@@ -1,6 +1,6 @@
 import type { ChunkAttempt, OutOfMemoryEvent } from '@gearshift/contracts';
 import { chunkChannel, oomChannel, splitChannel } from '../channels.js';
-import { splitReason } from '../sizing/next-chunk.js';
+import { splitReason } from '../sizing/chunk-size.js';
 import type { RunProgress } from './chunk-options.js';
 import type { EngineOptions } from './check-run-options.js';
 import type { Lane, ReservedChunk } from './lane.js';
@@ -23,7 +23,6 @@ export class RunEvents {
     chunkIndex: number,
     call: () => Promise<T>,
   ): Promise<T> {
-    if (!chunkChannel.hasSubscribers) return call();
     const outcomes: T[] = [];
     const event = { name, chunkIndex, start, end, fallback };
     await chunkChannel.tracePromise(async () => {

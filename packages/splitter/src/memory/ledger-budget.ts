@@ -1,8 +1,7 @@
-import { err, ok, type MemoryBudgetSnapshot, type MemoryReading, type Result } from '@gearshift/contracts';
+import { err, type MemoryBudgetSnapshot, type MemoryReading, type Result } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 import type { Clock } from '../timers.js';
 import { memoryChannel } from '../channels.js';
-import { Inflation } from './inflation.js';
 import { RESERVED, TRACKED, type Ledger } from './ledger.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { MemoryGauge, type GaugeSettings } from './memory-gauge.js';
@@ -17,22 +16,30 @@ export interface BudgetSettings extends GaugeSettings {
   readonly clock: Clock;
 }
 
+/** An out-of-memory error that contradicts the caller's model of its memory raises the inflation by a quarter. */
+const INFLATION_STEP = 1.25;
+/** A model that is wrong by more than this is useless; smaller chunks have to do. */
+const LARGEST_INFLATION = 8;
+/** The excess over 1 halves every minute, so that one failure has no lasting effect. */
+const INFLATION_HALF_LIFE_MS = 60_000;
+
 /** The budget that keeps its sums in a {@link Ledger} and reads the device through a {@link MemoryGauge}. */
 export class LedgerBudget implements MemoryBudget {
   readonly #settings: BudgetSettings;
   readonly #ledger: Ledger;
   readonly #gauge: MemoryGauge;
-  readonly #inflation: Inflation;
   readonly #listeners = new Set<() => void>();
   /** Reservations of work that was given up, with the time at which they are released at the latest. */
   readonly #abandoned = new Map<LedgerReservation, number>();
   /** Tracked bytes that the last reading already counts as used. */
   #trackedAtReading = 0;
+  /** How much more memory work needs than the model says, as a share, and since when. */
+  #inflationExcess = 0;
+  #inflatedAtMs = 0;
 
   constructor(read: () => MemoryReading, settings: BudgetSettings) {
     this.#settings = settings;
     this.#ledger = settings.ledger;
-    this.#inflation = new Inflation(settings.clock);
     this.#gauge = new MemoryGauge(read, settings, () => this.#noteReading());
   }
 
@@ -52,7 +59,7 @@ export class LedgerBudget implements MemoryBudget {
     // Added first, so that another thread that reserves at the same moment sees it and cannot get the same bytes.
     this.#ledger.add(RESERVED, bytes);
     const leftBytes = this.#leftBytes();
-    if (leftBytes >= 0 || bytes === 0) return ok(new LedgerReservation(this, bytes));
+    if (leftBytes >= 0 || bytes === 0) return { ok: true, value: new LedgerReservation(this, bytes) };
     this.#ledger.subtract(RESERVED, bytes);
     const availableBytes = Math.max(0, leftBytes + bytes);
     const message = `${this.#settings.name}: ${bytes} bytes wanted, ${availableBytes} available`;
@@ -74,7 +81,7 @@ export class LedgerBudget implements MemoryBudget {
 
   trackDeallocation(bytes: number): number {
     const subtracted = this.#ledger.subtract(TRACKED, requireBytes(bytes));
-    if (subtracted > 0) this.#callListeners();
+    if (subtracted > 0 && this.#listeners.size > 0) this.#callListeners();
     return subtracted;
   }
 
@@ -92,13 +99,20 @@ export class LedgerBudget implements MemoryBudget {
   }
 
   inflation(): number {
-    return this.#inflation.factor();
+    if (this.#inflationExcess === 0) return 1;
+    const ageMs = this.#settings.clock() - this.#inflatedAtMs;
+    const excess = this.#inflationExcess * 0.5 ** (ageMs / INFLATION_HALF_LIFE_MS);
+    // Below a thousandth it no longer changes any chunk.
+    if (excess < 1e-3) this.#inflationExcess = 0;
+    return 1 + excess;
   }
 
   recordOutOfMemory(bytes: number): void {
     this.refresh();
     // Where the free memory is unknown, the cap may be wrong instead of the model.
-    if (this.#gauge.freeBytes !== null && !this.#gauge.failing && this.#leftBytes() >= bytes) this.#inflation.raise();
+    if (this.#gauge.freeBytes === null || this.#gauge.failing || this.#leftBytes() < bytes) return;
+    this.#inflationExcess = Math.min(LARGEST_INFLATION, this.inflation() * INFLATION_STEP) - 1;
+    this.#inflatedAtMs = this.#settings.clock();
   }
 
   refresh(): void {
@@ -125,7 +139,7 @@ export class LedgerBudget implements MemoryBudget {
   giveBack(reservation: LedgerReservation): void {
     this.#abandoned.delete(reservation);
     this.#ledger.subtract(RESERVED, reservation.bytes);
-    this.#callListeners();
+    if (this.#listeners.size > 0) this.#callListeners();
   }
 
   /** Called by reservations only. */
@@ -161,7 +175,6 @@ export class LedgerBudget implements MemoryBudget {
   }
 
   #callListeners(): void {
-    if (this.#listeners.size === 0) return;
     for (const listener of [...this.#listeners]) {
       try {
         listener();
@@ -189,7 +202,7 @@ export class LedgerBudget implements MemoryBudget {
       reservedBytes: this.#ledger.total(RESERVED),
       trackedBytes: this.#ledger.total(TRACKED),
       pressureRatio: this.#pressureRatio(),
-      inflation: this.#inflation.factor(),
+      inflation: this.inflation(),
       readingFailed: this.#gauge.failing,
     });
   }

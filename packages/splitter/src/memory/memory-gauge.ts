@@ -19,16 +19,17 @@ const DECAY_HALF_LIFE_MS = 1000;
  * good reading decays towards the floor, because others may have taken memory since.
  */
 export class MemoryGauge {
+  /** Free bytes at the last reading; null where the source does not know them, or was never read. */
+  freeBytes: number | null = null;
+  totalBytes: number | null = null;
+  failing = false;
   readonly #read: () => MemoryReading;
   readonly #settings: GaugeSettings;
   readonly #onReading: () => void;
   #triedAtMs = -Infinity;
   #goodAtMs = -Infinity;
-  #freeBytes: number | null = null;
-  #totalBytes: number | null = null;
   /** Largest amount, free or in all, that a reading had. */
   #largestBytes = 0;
-  #failing = false;
   #isReading = false;
 
   /** @param onReading called after each new reading, good or not. */
@@ -36,19 +37,6 @@ export class MemoryGauge {
     this.#read = read;
     this.#settings = settings;
     this.#onReading = onReading;
-  }
-
-  /** Free bytes at the last reading; null where the source does not know them, or was never read. */
-  get freeBytes(): number | null {
-    return this.#freeBytes;
-  }
-
-  get totalBytes(): number | null {
-    return this.#totalBytes;
-  }
-
-  get failing(): boolean {
-    return this.#failing;
   }
 
   /** Reads the source again if the last reading is too old. */
@@ -65,11 +53,11 @@ export class MemoryGauge {
     this.#isReading = true;
     const reading = tryRead(this.#read);
     this.#isReading = false;
-    this.#failing = reading === null;
+    this.failing = reading === null;
     if (reading !== null) {
       this.#goodAtMs = clock();
-      this.#freeBytes = reading.freeBytes;
-      this.#totalBytes = reading.totalBytes;
+      this.freeBytes = reading.freeBytes;
+      this.totalBytes = reading.totalBytes;
       this.#largestBytes = Math.max(this.#largestBytes, reading.totalBytes ?? 0, reading.freeBytes ?? 0);
     }
     this.#onReading();
@@ -77,23 +65,19 @@ export class MemoryGauge {
 
   /** Usable bytes by the last reading, before reservations are subtracted; Infinity where they are unknown. */
   usableBytes(): number {
-    const { floorBytes } = this.#settings;
-    const known = this.#freeBytes ?? this.#totalBytes;
-    if (known === null) return this.#failing && this.#goodAtMs === -Infinity ? floorBytes : Infinity;
-    const usable = this.#usable(known);
-    if (!this.#failing || usable <= floorBytes) return usable;
+    const { floorBytes, usableFraction, reserveBytes } = this.#settings;
+    const known = this.freeBytes ?? this.totalBytes;
+    if (known === null) return this.failing && this.#goodAtMs === -Infinity ? floorBytes : Infinity;
+    const usable = Math.max(0, Math.floor(known * usableFraction - reserveBytes));
+    if (!this.failing || usable <= floorBytes) return usable;
     const ageMs = this.#settings.clock() - this.#goodAtMs;
     return Math.floor(floorBytes + (usable - floorBytes) * 0.5 ** (ageMs / DECAY_HALF_LIFE_MS));
   }
 
   /** Usable bytes of an empty device; Infinity where they are unknown. */
   capacityBytes(): number {
-    return this.#largestBytes === 0 && this.#totalBytes === null
-      ? Infinity
-      : this.#usable(this.#totalBytes ?? this.#largestBytes);
-  }
-
-  #usable(bytes: number): number {
-    return Math.max(0, Math.floor(bytes * this.#settings.usableFraction - this.#settings.reserveBytes));
+    if (this.#largestBytes === 0 && this.totalBytes === null) return Infinity;
+    const { usableFraction, reserveBytes } = this.#settings;
+    return Math.max(0, Math.floor((this.totalBytes ?? this.#largestBytes) * usableFraction - reserveBytes));
   }
 }

@@ -29,6 +29,8 @@ export interface ChunkLimits {
 export interface CheckedLimits {
   readonly budget: MemoryBudget | undefined;
   readonly bytesPerItem: number;
+  /** The size of an item for the sizer: 1 where it is unknown. */
+  readonly unitBytes: number;
   readonly fixedBytes: number;
   readonly maxChunkItems: number;
   readonly minChunkItems: number;
@@ -50,35 +52,6 @@ export function checkLimits(limits: ChunkLimits): CheckedLimits {
   if (minChunkItems > maxChunkItems) {
     throw new RangeError(`minChunkItems: expected at most maxChunkItems (${maxChunkItems}), got ${minChunkItems}`);
   }
-  return { budget, bytesPerItem, fixedBytes, maxChunkItems, minChunkItems, sizer };
-}
-
-/** Bytes to reserve for a chunk of so many items: those of the model, times the inflation learned from out-of-memory errors. */
-export function bytesOf(limits: CheckedLimits, items: number): number {
-  const inflation = limits.budget === undefined ? 1 : limits.budget.inflation();
-  const bytes = Math.ceil((limits.fixedBytes + limits.bytesPerItem * items) * inflation);
-  return Math.min(bytes, Number.MAX_SAFE_INTEGER);
-}
-
-/**
- * How many items fit the memory that is available now; may be more than there are, or negative.
- *
- * @param share how many chunks it is meant for.
- */
-export function itemsThatFit(limits: CheckedLimits, share = 1): number {
-  const { budget, fixedBytes, bytesPerItem } = limits;
-  if (budget === undefined) return Infinity;
-  const available = budget.availableBytes() / share;
-  if (available === Infinity) return Infinity;
-  const inflation = budget.inflation();
-  // Slightly less, so that rounding up the inflated bytes never asks for more than there is.
-  const left = (inflation === 1 ? available : Math.floor((available / inflation) * (1 - 1e-9))) - fixedBytes;
-  if (bytesPerItem === 0) return left >= 0 ? Infinity : 0;
-  return Math.floor(left / bytesPerItem);
-}
-
-/** Whether a chunk of so many items would fit if all memory of the device were free. */
-export function canEverFit(limits: CheckedLimits, items: number): boolean {
-  const { budget, fixedBytes, bytesPerItem } = limits;
-  return budget === undefined || fixedBytes + bytesPerItem * items <= budget.capacityBytes();
+  const unitBytes = bytesPerItem === 0 ? 1 : bytesPerItem;
+  return { budget, bytesPerItem, unitBytes, fixedBytes, maxChunkItems, minChunkItems, sizer };
 }

@@ -1,6 +1,6 @@
 import { requireInteger } from '@gearshift/contracts/internal';
 import { checkLimits, type ChunkLimits } from './chunk-limits.js';
-import { nextChunkItems } from './next-chunk.js';
+import { chunkCount } from './chunk-size.js';
 
 /**
  * Number of chunks that `total` items would be cut into now; 0 for no items, Infinity when not even the smallest chunk fits.
@@ -12,7 +12,5 @@ import { nextChunkItems } from './next-chunk.js';
 export function planChunks(total: number, limits: ChunkLimits = {}): number {
   requireInteger('total', total, 0);
   const checked = checkLimits(limits);
-  if (total === 0) return 0;
-  const items = nextChunkItems(total, checked, checked.sizer);
-  return items === 0 ? Infinity : Math.ceil(total / items);
+  return total === 0 ? 0 : chunkCount(total, checked);
 }

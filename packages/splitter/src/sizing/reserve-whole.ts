@@ -1,7 +1,7 @@
 import { requireInteger } from '@gearshift/contracts/internal';
 import type { Reservation } from '../memory/reservation.js';
-import { bytesOf, checkLimits, type ChunkLimits } from './chunk-limits.js';
-import { nextChunkItems } from './next-chunk.js';
+import { checkLimits, type ChunkLimits } from './chunk-limits.js';
+import { reserveAll } from './chunk-size.js';
 
 const NOTHING_RESERVED: Reservation = Object.freeze({
   bytes: 0,
@@ -28,9 +28,6 @@ const NOTHING_RESERVED: Reservation = Object.freeze({
  */
 export function reserveWhole(total: number, limits: ChunkLimits = {}): Reservation | null {
   requireInteger('total', total, 0);
-  const checked = checkLimits(limits);
-  if (nextChunkItems(total, checked, checked.sizer) < total) return null;
-  if (checked.budget === undefined) return NOTHING_RESERVED;
-  const reserved = checked.budget.reserve(bytesOf(checked, total));
-  return reserved.ok ? reserved.value : null;
+  const reservation = reserveAll(total, checkLimits(limits));
+  return reservation === undefined ? null : (reservation ?? NOTHING_RESERVED);
 }

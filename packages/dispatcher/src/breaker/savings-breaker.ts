@@ -1,72 +1,8 @@
 import type { AttemptOutcome, BreakerCause, BreakerEvent, BreakerState, DeviceEvent } from '@gearshift/contracts';
-import { expected, requireFinite, requireObject } from '@gearshift/contracts/internal';
 import { breakerChannel, deviceChannel } from '../channels.js';
 import type { BreakerSnapshot, OpenCause } from './breaker-snapshot.js';
+import type { Admission, CircuitBreaker } from './circuit-breaker.js';
 import { MissedSavings } from './missed-savings.js';
-import { classOf, type OutcomeClass } from './outcome-class.js';
-import { OutcomeWindow } from './outcome-window.js';
-
-/** What a request may do with the device; `'probe'` hands out the one lease. */
-export type Admission = 'pass' | 'probe' | 'block';
-
-/**
- * Keeps requests from a device that fails, and finds out when it works again.
- *
- * It asks what is lost rather than how late it is: while it is open it adds up what its callers expect to lose, and lets
- * one of them probe when that sum reaches `kappa` times the cost of a failed attempt. So a device that saves a lot is
- * tried soon, one that saves little late, and one that keeps failing costs a small share of what it could save.
- *
- * Belongs to one thread. No method throws, and the ways of `admit` and `record` through a closed breaker allocate
- * nothing and look at no clock.
- */
-export interface CircuitBreaker {
-  readonly state: BreakerState;
-  /**
-   * Whether a request may go to the device now. After `'probe'` or `'pass'`, {@link record} what came of it.
-   *
-   * @param missedSavingMs what the caller expects to lose if not, added up while open. NaN where it cannot tell. As the
-   * caller wants the device all the same, a saving of nothing or less still counts a little, so that no device is
-   * forgotten.
-   */
-  admit(missedSavingMs: number): Admission;
-  /**
-   * Right before an attempt that was let through. Optional, but without it an attempt that outlived its lease or its
-   * device cannot be told from those that came after it.
-   *
-   * @param limitMs the attempt will be given up after this time; a probe's lease is renewed to twice that, at least as
-   * long as `leaseMs`.
-   * @returns the ticket for {@link record}.
-   */
-  begin(probe: boolean, limitMs: number): number;
-  /**
-   * Once per attempt that was let through.
-   *
-   * @param latencyMs what the attempt took.
-   * @param probe the attempt held the lease. Then `'success'` means: verified against the CPU.
-   * @param ticket from {@link begin}. What an older lease or an older device reports is ignored.
-   */
-  record(outcome: AttemptOutcome, latencyMs: number, probe: boolean, ticket?: number): void;
-  /** Even the smallest chunk ran out of memory: counts as a fault, which running out of memory by itself does not. */
-  smallestChunkFailed(latencyMs: number): void;
-  /** By a person: nothing passes until {@link restore}. */
-  isolate(): void;
-  /** By a person: ends the isolation; the device starts with a clean record, unless it has died. */
-  restore(): void;
-  /** A new device took the place of the lost one. It has to pass a probe first; does nothing unless the device is dead. */
-  renew(): void;
-  snapshot(): BreakerSnapshot;
-}
-
-export interface CircuitBreakerOptions {
-  /** Id of the backend, for snapshots and events. */
-  readonly device: string;
-  /** Monotonic, in milliseconds; default `performance.now()`. */
-  readonly clock?: (() => number) | undefined;
-  /** After this time a probe that never returned counts as failed; default 10,000. */
-  readonly leaseMs?: number | undefined;
-}
-
-export const BREAKER_DEFAULTS = { leaseMs: 10_000 } as const;
 
 /** Opens after so many faults in a row... */
 const MAX_CONSECUTIVE_FAULTS = 4;
@@ -75,21 +11,31 @@ const MAX_FAULT_RATE = 0.6;
 const MIN_WINDOW_ATTEMPTS = 10;
 const NO_LEASE = 0;
 
+/** The window is the last outcomes that count, as the bits of a number: nothing is allocated and nothing shifted. */
+const WINDOW_ATTEMPTS = 20;
+const WINDOW_MASK = 2 ** WINDOW_ATTEMPTS - 1;
+
 /**
- * @throws TypeError or RangeError naming the option that cannot work.
- *
- * @example
- * const breaker = createCircuitBreaker({ device: 'cuda:0' });
- * const admission = breaker.admit(cpuMs - gpuMs);
- * if (admission !== 'block') breaker.record((await attempt()).outcome, latencyMs, admission === 'probe');
+ * What an outcome says about the device. `'ignored'` says nothing: the caller erred or gave up, or the request was too
+ * large, which another request need not be.
  */
-export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  requireObject('options', options);
-  const { device, clock = () => performance.now(), leaseMs = BREAKER_DEFAULTS.leaseMs } = options;
-  if (typeof device !== 'string') throw new TypeError(expected('device', 'a string', device));
-  if (typeof clock !== 'function') throw new TypeError(expected('clock', 'a function', clock));
-  return new SavingsBreaker(device, clock, requireFinite('leaseMs', leaseMs, 0));
-}
+type OutcomeClass = 'success' | 'ignored' | 'fault' | 'hang' | 'wrong-result' | 'fatal';
+
+const CLASSES: Readonly<Record<AttemptOutcome, OutcomeClass>> = {
+  success: 'success',
+  'invalid-input': 'ignored',
+  unsupported: 'ignored',
+  aborted: 'ignored',
+  // Until even the smallest chunk does not fit: `smallestChunkFailed`.
+  'out-of-memory': 'ignored',
+  fault: 'fault',
+  // The device may be well: both end when the network is back, or the new version has arrived.
+  unreachable: 'fault',
+  stale: 'fault',
+  timeout: 'hang',
+  'invalid-result': 'wrong-result',
+  'device-lost': 'fatal',
+};
 
 /** A state with what belongs to it alone. */
 type Condition =
@@ -102,7 +48,9 @@ const CLOSED: Condition = { state: 'closed' };
 const OPEN: Condition = { state: 'open' };
 const DEAD: Condition = { state: 'dead' };
 
-class SavingsBreaker implements CircuitBreaker {
+/** The one implementation of {@link CircuitBreaker}. */
+export class SavingsBreaker implements CircuitBreaker {
+  state: BreakerState = 'closed';
   readonly #device: string;
   readonly #clock: () => number;
   readonly #leaseMs: number;
@@ -112,7 +60,10 @@ class SavingsBreaker implements CircuitBreaker {
   #sinceMs: number;
   #epoch = 0;
 
-  readonly #window = new OutcomeWindow();
+  /** Successes and faults in the window, and its bits. */
+  #windowAttempts = 0;
+  #windowFaults = 0;
+  #windowBits = 0;
   #consecutiveFaults = 0;
 
   readonly #missed = new MissedSavings();
@@ -131,10 +82,6 @@ class SavingsBreaker implements CircuitBreaker {
     this.#clock = clock;
     this.#leaseMs = leaseMs;
     this.#sinceMs = clock();
-  }
-
-  get state(): BreakerState {
-    return this.#condition.state;
   }
 
   admit(missedSavingMs: number): Admission {
@@ -164,7 +111,7 @@ class SavingsBreaker implements CircuitBreaker {
     const lease = this.#condition.state === 'half-open' ? this.#condition.lease : NO_LEASE;
     ticket ??= probe ? lease : this.#epoch;
     const isOfThisDevice = probe ? ticket > this.#leasesBeforeEpoch : ticket === this.#epoch;
-    const came = classOf(outcome);
+    const came = CLASSES[outcome];
     if (came === 'fatal') {
       if (isOfThisDevice) this.#die(latencyMs);
     } else if (probe) {
@@ -201,7 +148,8 @@ class SavingsBreaker implements CircuitBreaker {
 
   snapshot(): BreakerSnapshot {
     this.#expireLease();
-    const { attempts, faults } = this.#window;
+    const windowAttempts = this.#windowAttempts;
+    const windowFaults = this.#windowFaults;
     return Object.freeze({
       device: this.#device,
       state: this.#condition.state,
@@ -209,9 +157,9 @@ class SavingsBreaker implements CircuitBreaker {
       sinceMs: this.#sinceMs,
       epoch: this.#epoch,
       consecutiveFaults: this.#consecutiveFaults,
-      windowAttempts: attempts,
-      windowFaults: faults,
-      faultRate: attempts === 0 ? 0 : faults / attempts,
+      windowAttempts,
+      windowFaults,
+      faultRate: windowAttempts === 0 ? 0 : windowFaults / windowAttempts,
       missedSavingsMs: this.#missed.sumMs,
       probeAtMs: this.#missed.probeAtMs,
       kappa: this.#missed.kappa,
@@ -233,14 +181,19 @@ class SavingsBreaker implements CircuitBreaker {
         return;
       case 'success':
         this.#consecutiveFaults = 0;
-        this.#window.add(false);
+        this.#addToWindow(0);
         return;
       case 'fault':
         this.#missed.learnCost(latencyMs);
         this.#consecutiveFaults += 1;
-        this.#window.add(true);
+        this.#addToWindow(1);
         if (this.#consecutiveFaults >= MAX_CONSECUTIVE_FAULTS) this.#open('consecutive-faults');
-        else if (this.#isFaultRateTooHigh()) this.#open('fault-rate');
+        else if (
+          this.#windowAttempts >= MIN_WINDOW_ATTEMPTS &&
+          this.#windowFaults >= MAX_FAULT_RATE * this.#windowAttempts
+        ) {
+          this.#open('fault-rate');
+        }
         return;
       case 'hang':
       case 'wrong-result':
@@ -249,9 +202,11 @@ class SavingsBreaker implements CircuitBreaker {
     }
   }
 
-  #isFaultRateTooHigh(): boolean {
-    const { attempts, faults } = this.#window;
-    return attempts >= MIN_WINDOW_ATTEMPTS && faults >= MAX_FAULT_RATE * attempts;
+  #addToWindow(fault: 0 | 1): void {
+    if (this.#windowAttempts < WINDOW_ATTEMPTS) this.#windowAttempts += 1;
+    else this.#windowFaults -= (this.#windowBits >>> (WINDOW_ATTEMPTS - 1)) & 1;
+    this.#windowBits = ((this.#windowBits << 1) | fault) & WINDOW_MASK;
+    this.#windowFaults += fault;
   }
 
   #endProbe(came: Exclude<OutcomeClass, 'fatal'>, latencyMs: number): void {
@@ -297,7 +252,9 @@ class SavingsBreaker implements CircuitBreaker {
   #close(cause: BreakerCause): void {
     this.#missed.clear();
     this.#consecutiveFaults = 0;
-    this.#window.clear();
+    this.#windowAttempts = 0;
+    this.#windowFaults = 0;
+    this.#windowBits = 0;
     this.#go(CLOSED, cause);
   }
 
@@ -315,6 +272,7 @@ class SavingsBreaker implements CircuitBreaker {
   #go(to: Condition, cause: BreakerCause): void {
     const from = this.#condition.state;
     this.#condition = to;
+    this.state = to.state;
     this.#cause = cause;
     this.#sinceMs = this.#clock();
     if (!breakerChannel.hasSubscribers) return;

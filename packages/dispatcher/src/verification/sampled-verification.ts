@@ -4,7 +4,7 @@ import { requireInteger, type OperationOutput } from '@gearshift/contracts/inter
 import { verifyChannel } from '../channels.js';
 import type { TimeSlices } from '../operations/dispatch-operation.js';
 import { dispatchOperationOf } from '../operations/dispatch-operations.js';
-import { SampleSequence } from '../operations/sample-sequence.js';
+import { SampleSequence } from './sample-sequence.js';
 
 export const VERIFICATION_DEFAULTS = { everyNth: 1000 } as const;
 

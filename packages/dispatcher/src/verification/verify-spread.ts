@@ -1,5 +1,5 @@
 import type { Mismatch, PreparedSpreadActivation } from '@gearshift/contracts';
-import type { TimeSlices } from './dispatch-operation.js';
+import type { TimeSlices } from '../operations/dispatch-operation.js';
 import type { SampleSequence } from './sample-sequence.js';
 
 const UNIT_ROUNDOFF = 2 ** -24;
