@@ -106,13 +106,13 @@ describe('matrix', () => {
 
 describe('an abort while the resident copy is made', () => {
   /** A CPU backend that finishes the copy and reports the abort afterwards. */
-  function abortingBackend(controller: AbortController, reason: unknown) {
+  function createAbortingBackend(controller: AbortController, reason: unknown, releases = true) {
     const { makeResident, residency, release } = createFakeGpuBackend();
     const copied: Operand[] = [];
     const backend = {
       ...createOracleBackend('cpu'),
       residency,
-      release,
+      ...(releases ? { release } : {}),
       async makeResident(operand: Operand) {
         unwrap(await makeResident(operand));
         copied.push(operand);
@@ -130,10 +130,43 @@ describe('an abort while the resident copy is made', () => {
   ])('%s() throws the reason of the signal and releases the copy', async (_name, make) => {
     const controller = new AbortController();
     const reason = new Error('no longer needed');
-    const { backend, keptBytes } = abortingBackend(controller, reason);
+    const { backend, keptBytes } = createAbortingBackend(controller, reason);
     await using aborting = await createExecutor({ backends: [backend] });
     await expect(make(aborting, controller.signal)).rejects.toBe(reason);
     expect(keptBytes()).toEqual([0]);
+  });
+
+  it('throws an AbortError with the message of the backend if there is no signal', async () => {
+    const { backend, keptBytes } = createAbortingBackend(new AbortController(), undefined);
+    await using aborting = await createExecutor({ backends: [backend] });
+    const made = aborting.matrix([[1, 0]]);
+    await expect(made).rejects.toBeInstanceOf(DOMException);
+    await expect(made).rejects.toMatchObject({ name: 'AbortError', message: 'the copy was aborted' });
+    expect(keptBytes()).toEqual([0]);
+  });
+
+  it('throws the reason of the signal if the backend has no release() either', async () => {
+    const controller = new AbortController();
+    const reason = new Error('no longer needed');
+    const { backend } = createAbortingBackend(controller, reason, false);
+    await using aborting = await createExecutor({ backends: [backend] });
+    await expect(aborting.matrix([[1, 0]], { signal: controller.signal })).rejects.toBe(reason);
+  });
+});
+
+describe('a CPU backend', () => {
+  it('may lack resident copies', async () => {
+    await using oracle = await createExecutor({ backends: [createOracleBackend('cpu')] });
+    const matrix = await oracle.matrix([[1, 0]]);
+    expect([...(await oracle.cosineSimilarity([1, 0], matrix))]).toEqual([1]);
+  });
+
+  it('may run out of memory for the resident copy of a matrix', async () => {
+    const error = { kind: 'out-of-memory', message: 'no memory for the copy', backend: 'cpu' } as const;
+    const backend = { ...createOracleBackend('cpu'), makeResident: () => Promise.resolve(err(error)) };
+    await using full = await createExecutor({ backends: [backend] });
+    const matrix = await full.matrix([[1, 0]], { signal: new AbortController().signal });
+    expect([...(await full.cosineSimilarity([1, 0], matrix))]).toEqual([1]);
   });
 });
 
@@ -207,6 +240,8 @@ describe('disposal of an operand', () => {
     await expect(executor.topK([1, 0], matrix, { k: 1 })).rejects.toThrow(new TypeError('matrix is disposed'));
     expect(() => executor.topKSync([1, 0], matrix, { k: 1 })).toThrow(new TypeError('matrix is disposed'));
     await expect(executor.spreadActivation(graph, [1, 0])).rejects.toThrow(new TypeError('graph is disposed'));
+    expect(() => ({ ...matrix })).toThrow('matrix is disposed');
+    expect(() => structuredClone({ ...graph })).toThrow('graph is disposed');
   });
 
   it('does not affect requests under way', async () => {

@@ -290,6 +290,8 @@ describe('spans', () => {
   });
 
   test('are not made for a run that began before the instrumentation', async () => {
+    const uncaught = vi.fn(); // a listener of a channel that throws causes an uncaught exception
+    process.on('uncaughtException', uncaught);
     let finish: (result: object) => void = () => {};
     const running = traced(
       runChannel,
@@ -299,6 +301,9 @@ describe('spans', () => {
     using _instrumentation = instrument();
     finish({ ok: true, value: { decision: null, attempts: [] } });
     await running;
+    await new Promise(setImmediate);
+    process.off('uncaughtException', uncaught);
+    expect(uncaught).not.toHaveBeenCalled();
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
 

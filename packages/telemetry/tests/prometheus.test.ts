@@ -50,6 +50,21 @@ describe('a scrape', () => {
     }
   });
 
+  test('reads the executor again', async () => {
+    const { source, tracker, counts } = createSource();
+    const registry = new Registry();
+    using _instrumentation = instrumentPrometheus(source, { registry });
+    const fallbacks = async () =>
+      valuesIn(await registry.metrics()).filter((line) => line.startsWith('gearshift_fallbacks'));
+    expect(await fallbacks()).toEqual(['gearshift_fallbacks_total{operation="top-k"} 0']);
+    tracker.record({
+      ...{ operation: OPERATION, backend: 'cpu', device: 'cpu', outcome: 'success', fallback: true },
+      latencyMs: 1,
+    });
+    expect(await fallbacks()).toEqual(['gearshift_fallbacks_total{operation="top-k"} 1']);
+    expect(counts.snapshots).toBe(2);
+  });
+
   test('takes one snapshot per operation', async () => {
     const { counts } = await scrape();
     expect(counts.snapshots).toBe(1);
@@ -150,12 +165,27 @@ describe('a scrape', () => {
     ]);
   });
 
+  test('exports attempts on the CPU and the GPU before there are any, as far as the tracker counts them', async () => {
+    const attemptsOf = async (devices: string[]) => {
+      const { source } = createSource(createTracker({ operations: [OPERATION], devices }));
+      const registry = new Registry();
+      using _instrumentation = instrumentPrometheus(source, { registry });
+      return valuesIn(await registry.metrics()).filter((line) => line.startsWith('gearshift_attempts'));
+    };
+    const noneOn = (device: string) =>
+      ['success', 'failure'].map(
+        (outcome) => `gearshift_attempts_total{operation="top-k",device="${device}",outcome="${outcome}"} 0`,
+      );
+    expect(await attemptsOf(['cpu', 'gpu', 'remote'])).toEqual([...noneOn('cpu'), ...noneOn('gpu')]);
+    expect(await attemptsOf(['cpu'])).toEqual(noneOn('cpu'));
+  });
+
   test('exports attempts on remote devices once there are any', async () => {
     const remote = /^gearshift_.*device="remote"/;
     const attempt = { operation: OPERATION, backend: 'far', device: 'remote', fallback: false, latencyMs: 40 } as const;
-    const remoteLines = async (outcome?: 'success' | 'fault') => {
+    const remoteLines = async (...outcomes: ('success' | 'fault')[]) => {
       const tracker = createTracker({ operations: [OPERATION], devices: ['cpu', 'gpu', 'remote'] });
-      if (outcome !== undefined) tracker.record({ ...attempt, outcome });
+      for (const outcome of outcomes) tracker.record({ ...attempt, outcome });
       const { source } = createSource(tracker);
       const registry = new Registry();
       using _instrumentation = instrumentPrometheus(source, { registry });
@@ -168,8 +198,8 @@ describe('a scrape', () => {
       `${attempts},outcome="failure"} 0`,
       'gearshift_retry_lost_time_seconds_total{operation="top-k",device="remote"} 0',
     ]);
-    expect(await remoteLines('fault')).toEqual([
-      `${attempts},outcome="success"} 0`,
+    expect(await remoteLines('success', 'fault')).toEqual([
+      `${attempts},outcome="success"} 1`,
       `${attempts},outcome="failure"} 1`,
       'gearshift_retry_lost_time_seconds_total{operation="top-k",device="remote"} 0.04',
     ]);
@@ -185,7 +215,7 @@ describe('a scrape', () => {
       channel(CHANNELS.residency).publish({ device: 'cuda:0', kind: 'evicted' });
       for (let i = 0; i < 3; i++) channel(CHANNELS.residency).publish({ device: 'cuda:0', kind: 'kept' });
       channel(CHANNELS.device).publish({ device: 'cuda:0', kind: 'lost' });
-      channel(CHANNELS.device).publish({ device: 'cuda:0', kind: 'renewed' });
+      for (let i = 0; i < 3; i++) channel(CHANNELS.device).publish({ device: 'cuda:0', kind: 'renewed' });
       channel(CHANNELS.verify).publish({ device: 'cuda:0', mismatch: null });
       channel(CHANNELS.verify).publish({ device: 'cuda:0', mismatch: null });
       channel(CHANNELS.verify).publish({ device: 'cuda:0', mismatch: {} });
