@@ -48,14 +48,14 @@ import { ownOperand } from './own-operand.js';
 import { answerOrThrow } from './run-errors.js';
 import { toIndices, toVector } from './to-vector.js';
 
-/** The one implementation of {@link Executor}: turns arguments into requests and hands them to the dispatcher. */
+/** Implements {@link Executor}: makes requests from the arguments and passes them to the dispatcher. */
 export class DispatchingExecutor implements Executor {
   readonly tracker: Tracker;
   readonly #dispatcher: Dispatcher;
   readonly #opened: readonly Backend[];
   readonly #statuses: readonly BackendStatus[];
   readonly #calibrated: Result<CalibrationImport, CalibrationError> | null;
-  /** Requests that have not ended, on whichever device. */
+  /** Number of requests that have not ended. */
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -171,7 +171,7 @@ export class DispatchingExecutor implements Executor {
     return this.close();
   }
 
-  /** @param makeRequest what it throws rejects the promise, as everything else does. */
+  /** @param makeRequest called inside the promise, so that its errors reject it like all others */
   async #answer<R extends OperationRequest, A, B, O extends LimitOptions>(
     makeRequest: (first: A, second: B, options: O) => R,
     first: A,
@@ -216,7 +216,7 @@ function closedError(): TypeError {
   return new TypeError('executor is closed');
 }
 
-/** Requests have theirs checked by the dispatcher; making an operand has nobody else to do it. */
+/** The dispatcher checks the signals of requests, but not those of `matrix()` and `graph()`. */
 function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(expected('signal', 'an AbortSignal', signal));
