@@ -1,8 +1,7 @@
 import { OPERATIONS } from '@gearshift/contracts';
 import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { LAYOUT_VERSION } from './memory-layout.js';
-import { monotonicMs } from './monotonic-clock.js';
-import { byteLengthOf, ThreadTracker, type TrackerSetup } from './thread-tracker.js';
+import { byteLengthOf, monotonicMs, ThreadTracker, type TrackerSetup } from './thread-tracker.js';
 import type { Tracker, TrackerHandle } from './tracker.js';
 import { TRACKER_DEFAULTS, type TrackerOptions } from './tracker-options.js';
 

@@ -40,7 +40,8 @@ export class OperationRecorder {
     const figures = this.#figures;
     if (figures[COMMON.records] === this.#records) return figures;
     figures[COMMON.records] = this.#records;
-    for (const device of this.#devices) device?.settle();
+    const devices = this.#devices;
+    for (let i = 0; i < devices.length; i++) devices[i]?.settle();
     return figures;
   }
 
@@ -58,6 +59,13 @@ export class OperationRecorder {
       addDoublings(figures, inherited, device, 1);
     }
     this.#records = figures[COMMON.records];
+  }
+
+  /** Forgets everything that was recorded. */
+  reset(): void {
+    this.#figures.fill(0);
+    this.#devices.fill(undefined);
+    this.#records = 0;
   }
 
   /** @param device the index of its name. */

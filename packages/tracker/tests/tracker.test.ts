@@ -177,6 +177,8 @@ describe('a tracker', () => {
     [`${LATENCY} undefined`, TypeError, (t) => t.recordCpuLatency(OPERATION, undefined as never)],
     [LATENCY, TypeError, (t) => t.recordCpuLatency(OPERATION, 1n as never)],
     ['attempt: expected an object, got undefined', TypeError, (t) => t.record(undefined as never)],
+    ['attempt: expected an object, got null', TypeError, (t) => t.record(null as never)],
+    ['attempt: expected an object, got 7', TypeError, (t) => t.record(7 as never)],
     ['operation: expected one of', RangeError, (t) => t.record(attempt({ operation: 'nothing' }))],
     [
       "attempt.device: expected one of cpu, gpu, remote, got 'tpu'",
