@@ -144,7 +144,7 @@ describe('dispatcher with a dead GPU', () => {
     expect(await run()).toBe('fake:0 forced: fake:0 device-lost');
     expect(await dispatcher.run(REQUEST)).toMatchObject({
       ok: false,
-      error: { kind: 'device-lost', decision: null, attempts: [], message: 'the only device allowed is lost' },
+      error: { kind: 'device-lost', decision: null, attempts: [], message: 'the only allowed device is lost' },
     });
     expect(dispatcher.decisions('top-k')).toMatchObject({ 'device-dead': 1, forced: 1 });
   });
