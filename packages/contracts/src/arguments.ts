@@ -1,6 +1,6 @@
 import { describeValue } from './describe-value.js';
 
-/** A caller's mistake, named: the argument, what was expected, what came. */
+/** Error message for a wrong argument: its name, the expected and the actual value. */
 export function expected(name: string, expectation: string, value: unknown): string {
   return `${name}: expected ${expectation}, got ${describeValue(value)}`;
 }
@@ -31,14 +31,14 @@ export function requireFinite(name: string, value: unknown, minimum = -Infinity)
   return value;
 }
 
-/** `value` as a Float32Array whose memory is still there. */
+/** `value` as a Float32Array with a buffer that is not detached. */
 export function requireFloat32Array(name: string, value: unknown): Float32Array {
   if (!(value instanceof Float32Array)) throw new TypeError(expected(name, 'a Float32Array', value));
   requireAttached(name, value);
   return value;
 }
 
-/** `value` as a Uint32Array whose memory is still there. */
+/** `value` as a Uint32Array with a buffer that is not detached. */
 export function requireUint32Array(name: string, value: unknown): Uint32Array {
   if (!(value instanceof Uint32Array)) throw new TypeError(expected(name, 'a Uint32Array', value));
   requireAttached(name, value);
@@ -66,14 +66,14 @@ function requireAttached(name: string, view: Float32Array | Uint32Array): void {
   }
 }
 
-/** One of some words, or nothing. */
+/** `value` as one of `words`, or undefined. */
 export function requireOneOf<T extends string>(name: string, words: readonly T[], value: unknown): T | undefined {
   if (value === undefined || words.includes(value as T)) return value as T | undefined;
   const message = expected(name, `one of ${words.join(', ')}`, value);
   throw typeof value === 'string' ? new RangeError(message) : new TypeError(message);
 }
 
-/** A count of uses: a number from 0 up, Infinity included, or nothing said. */
+/** `value` as a number of uses, from 0 to Infinity, or undefined. */
 export function requireExpectedUses(name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'number') throw new TypeError(expected(name, 'a number of uses', value));

@@ -6,26 +6,26 @@ import type { TopKOutput, TopKRequest } from './operations/top-k.js';
 import type { Result } from './result.js';
 
 /**
- * A device that can run the operations. Methods never throw for the world's failures: these come back as a
- * {@link BackendError}. They throw TypeError or RangeError for a caller's mistake, before touching the device.
+ * A device that can run the operations. Methods return failures of the device as a {@link BackendError}. They throw TypeError or
+ * RangeError only for wrong arguments, before they use the device.
  */
 export interface Backend {
   /** `'cpu'`, `'cuda:0'`, `'webgpu:0'`. */
   readonly id: string;
   readonly kind: DeviceKind;
   /**
-   * Its calls may hang, its device may vanish, and its answers may be wrong, so that attempts need a limit on time, a circuit
-   * breaker and verification. Default: true for every kind but `'cpu'`.
+   * True if calls may hang, the device may be lost, and results may be wrong, so that attempts need a time limit, a circuit
+   * breaker and verification. Default: true for every kind except `'cpu'`.
    */
   readonly isGuarded?: boolean | undefined;
   describe(): BackendDescription;
   memory(): MemoryReading;
   supports(request: OperationRequest): true | UnsupportedReason;
-  /** Makes the device's own copy of an operand, so that later requests move no data. */
+  /** Makes a copy of an operand on the device, so that later requests do not upload it. */
   makeResident?(operand: Operand, signal?: AbortSignal): Promise<Result<PhaseTimes, BackendError>>;
-  /** Looks at the operand's id and version, and at its arrays for their length alone. */
+  /** Reads only the id and version of the operand, and the lengths of its arrays. */
   residency?(operand: Operand): Residency;
-  /** Drops the device's copy; requests under way keep it until they end. Looks at the operand's id alone. */
+  /** Drops the copy on the device; requests under way keep it until they end. Reads only the id of the operand. */
   release?(operand: Operand): void;
   /** Writes `queries x (end - start)` scores. */
   cosineSimilarity(
@@ -44,7 +44,7 @@ export interface Backend {
   close(): Promise<void>;
 }
 
-/** What a backend on the caller's own thread offers besides: the same operations without a promise. */
+/** A backend that also runs the operations synchronously, on the calling thread. */
 export interface SyncBackend extends Backend {
   cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Result<PhaseTimes, BackendError>;
   topKSync(request: TopKRequest, output: TopKOutput): Result<PhaseTimes, BackendError>;
@@ -58,7 +58,7 @@ export type DeviceKind = (typeof DEVICE_KINDS)[number];
 export interface BackendDescription {
   readonly id: string;
   readonly kind: DeviceKind;
-  /** What a person calls the device, such as a CPU or GPU model. */
+  /** Name of the device, such as a CPU or GPU model. */
   readonly device: string;
   /** Version of the package that drives it. */
   readonly version: string;
@@ -70,12 +70,12 @@ export interface BackendDescription {
   readonly driver?: string | undefined;
   /** Threads a CPU backend may use for one request. */
   readonly threads?: number | undefined;
-  /** Why nothing better is in use, one line each; empty when this is the best there is. */
+  /** Why no better level is in use, one line for each reason; empty if this is the best one. */
   readonly limitations: readonly string[];
 }
 
 export interface MemoryReading {
-  /** `null` where the device does not tell. */
+  /** `null` if unknown. */
   readonly freeBytes: number | null;
   readonly totalBytes: number | null;
   /** Monotonic clock (`performance.now()`) at the reading. */
@@ -84,7 +84,7 @@ export interface MemoryReading {
 
 export interface Residency {
   readonly residentBytes: number;
-  /** Bytes that a request naming the operand would have to move first; 0 when the copy is there. */
+  /** Bytes that a request would have to upload first; 0 with a resident copy. */
   readonly bytesToUpload: number;
 }
 
@@ -92,13 +92,13 @@ export interface UnsupportedReason {
   readonly reason: string;
 }
 
-/** How long the phases of a request took. */
+/** Durations of the phases of a request. */
 export interface PhaseTimes {
   readonly queueMs: number;
   readonly uploadMs: number;
   readonly kernelMs: number;
   readonly downloadMs: number;
-  /** On the way to another machine and back; absent where there is no network between. */
+  /** Time on the network; absent for a device of this machine. */
   readonly networkMs?: number | undefined;
   readonly totalMs: number;
   /** The backend cannot tell phases apart: everything is in `kernelMs`. */
@@ -114,14 +114,14 @@ export const BACKEND_ERROR_KINDS = [
   'invalid-result',
   'aborted',
   'unsupported',
-  /** The network between does not carry the request or its answer; another time it may. */
+  /** The network failed; a later request may succeed. */
   'unreachable',
-  /** The device holds another version of the operand than the request names, and gives no answer from it. */
+  /** The device has another version of the operand than the request. */
   'stale',
 ] as const;
 export type BackendErrorKind = (typeof BACKEND_ERROR_KINDS)[number];
 
-/** Why a device did not do the work. `kind` decides everything downstream; `message` is for people only. */
+/** Why a device failed. Only `kind` decides what happens next; `message` is for people. */
 export interface BackendError {
   readonly kind: BackendErrorKind;
   readonly message: string;

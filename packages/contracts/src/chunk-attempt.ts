@@ -1,10 +1,10 @@
-/** Why a run ended before everything was done: a closed set, safe as a label of a metric. */
+/** Why a run ended early: a closed set, safe as a label of a metric. */
 export const CHUNK_ERROR_KINDS = [
-  /** The function said that its input is wrong, the items changed under way, or an operand is not what it was. */
+  /** The function rejected its input, or the items or an operand changed during the run. */
   'invalid-input',
-  /** The smallest piece needs more memory than there will ever be. */
+  /** The smallest chunk needs more memory than the device has. */
   'item-too-large',
-  /** The function ran out of memory even with the smallest piece. */
+  /** The function ran out of memory even with the smallest chunk. */
   'out-of-memory',
   /** The function returned too few or too many results. */
   'length-mismatch',
@@ -12,13 +12,13 @@ export const CHUNK_ERROR_KINDS = [
   'device-lost',
   /** The function did not settle in time. */
   'timeout',
-  /** The function answered with something that is no result, or said that its result is wrong. */
+  /** The function returned something that is not a result, or reported that its result is wrong. */
   'invalid-result',
   /** The function threw, rejected, or reported an error of its own kind. */
   'chunk-failed',
   'aborted',
   'deadline-exceeded',
-  /** Memory for the smallest piece could not be reserved in time. */
+  /** Memory for the smallest chunk could not be reserved in time. */
   'overloaded',
 ] as const;
 export type ChunkErrorKind = (typeof CHUNK_ERROR_KINDS)[number];
@@ -30,10 +30,10 @@ export interface ChunkAttempt {
   readonly end: number;
   readonly outcome: 'success' | ChunkErrorKind;
   readonly latencyMs: number;
-  /** It was the stand-in's call. */
+  /** True for a call of a fallback function. */
   readonly fallback: boolean;
-  /** What went wrong, in words; absent after a success. */
+  /** Description of the failure; absent after a success. */
   readonly message?: string | undefined;
-  /** What the function reported or threw, as plain data. */
+  /** The error that the function reported or threw, as plain data. */
   readonly cause?: unknown;
 }

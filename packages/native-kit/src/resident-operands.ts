@@ -42,21 +42,21 @@ export abstract class ResidentOperands {
     this.#failures = failures;
   }
 
-  /** A handle to the process's copy, which is made where there is none, or why there can be none. */
+  /** Returns a handle to the copy of the process, which is created if there is none, or the failure. */
   protected abstract open(operand: Operand): number | Failure;
 
-  /** Fills a copy that is this thread's to fill, with turns of the event loop in between. */
+  /** Fills a copy that this thread has created, with turns of the event loop in between. */
   abstract fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined>;
 
   /**
-   * Makes a ready copy one of another version whose `rows` are still to be filled. False where that cannot be. A backend
+   * Changes the version of a finished copy, and marks `rows` as not filled yet. Returns false if that is not possible. A backend
    * without this method drops copies of earlier versions.
    */
   protected updateCopy?(handle: number, version: number, rows: Rows): boolean;
 
   /**
-   * Handle of the copy of exactly this version, where there is one. A copy of another version is dropped, unless it can be
-   * brought up to date.
+   * Handle of the copy of exactly this version, if there is one. A copy of another version is dropped, unless it can be
+   * updated.
    */
   handleOf(operand: Operand): number | undefined {
     const resident = this.#residents.get(operand.id);
@@ -68,7 +68,7 @@ export abstract class ResidentOperands {
     return hasShapeOf(resident, operand) ? resident.handle : undefined;
   }
 
-  /** The same for a request: the copy counts as used. */
+  /** Like `handleOf`, for a request: marks the copy as used. */
   use(operand: Operand): number | undefined {
     const handle = this.handleOf(operand);
     const resident = this.#residents.get(operand.id);

@@ -41,11 +41,11 @@ test.skipIf(process.platform !== 'linux').for([
   ['/lib/ld-musl-x86_64.so.1', 'musl'],
   ['/lib/ld-musl-aarch64.so.1', 'musl'],
   [null, 'gnu'],
-] as const)('a program whose dynamic loader is %s runs on %s', ([loader, libc]) => {
+] as const)('detectLibc finds the C library from the dynamic loader of a program: %s means %s', ([loader, libc]) => {
   expect(detectLibc(writeProgram('program', loader))).toBe(libc);
 });
 
-test.skipIf(process.platform !== 'linux')('glibc is assumed where the program cannot be read', () => {
+test.skipIf(process.platform !== 'linux')('detectLibc assumes glibc if the program cannot be read', () => {
   expect(detectLibc('/nowhere/node')).toBe('gnu');
   const text = join(folder, 'text');
   writeFileSync(text, '#!/bin/sh /lib/ld-musl-x86_64.so.1');

@@ -1,35 +1,35 @@
 import type { OperationName } from '../operations/operation.js';
 
 /**
- * What a request costs, in terms that hold on every device: policies choose by this and by nothing else of the request.
- * Counts are of the row range that is asked for, not of the whole operand.
+ * The cost of a request in terms that hold on every device: the only part of the request that policies use. Counts are for the
+ * requested range of rows, not for the whole operand.
  */
 export interface Work {
   readonly operation: OperationName;
-  /** Requests of one shape differ in size alone: time over size is one curve per operation, shape and device. */
+  /** Requests with the same shape differ only in size, so each operation, shape and device has one curve of time over size. */
   readonly shape: WorkShape;
-  /** Items to work through: rows, candidates, or receiving nodes. */
+  /** Number of items: rows, candidates, or receiving nodes. */
   readonly batchSize: number;
   /** Query vectors that share one pass over the rows; 1 for spreading. */
   readonly queries: number;
-  /** Elements of a row; 1 for spreading, whose items are single activations. */
+  /** Elements of a row; 1 for spreading, where an item is a single activation. */
   readonly dimensions: number;
   /** Multiplications and additions. */
   readonly flops: number;
   /** Bytes a device reads and writes when each operand is read once, per hop for spreading. */
   readonly bytes: number;
-  /** Bytes that every device of its own memory must be sent with each such request: queries, candidates, activations. */
+  /** Bytes to send with each request to a device with its own memory: queries, candidates, activations. */
   readonly requestBytes: number;
   /** Id and version of the matrix or graph. */
   readonly operandId: number;
   readonly operandVersion: number;
-  /** How often requests are going to use it, as its owner said: 0 where nothing was said, Infinity where it is to stay. */
+  /** Expected number of requests that use it, given by its owner: 0 if unknown, Infinity if it should stay. */
   readonly expectedUses: number;
-  /** Bytes of the part of it that the request reads, which travel only to a device that does not hold it. */
+  /** Bytes of the part that the request reads; uploaded only to a device without a copy. */
   readonly rangeBytes: number;
   /** Bytes of the matrix or graph as a whole. */
   readonly operandBytes: number;
-  /** Bytes that come back. */
+  /** Bytes of the output. */
   readonly outputBytes: number;
 }
 
