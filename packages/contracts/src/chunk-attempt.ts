@@ -1,8 +1,8 @@
-/** Why a run ended before everything was done: a closed set, safe as a label of a metric. */
+/** Why a run ended early: a closed set, safe as a label of a metric. */
 export const CHUNK_ERROR_KINDS = [
-  /** The function said that its input is wrong, the items changed under way, or an operand is not what it was. */
+  /** The function reported invalid input, the items changed during the run, or an operand has changed. */
   'invalid-input',
-  /** The smallest piece needs more memory than there will ever be. */
+  /** The smallest piece needs more memory than the budget can ever have. */
   'item-too-large',
   /** The function ran out of memory even with the smallest piece. */
   'out-of-memory',
@@ -12,9 +12,9 @@ export const CHUNK_ERROR_KINDS = [
   'device-lost',
   /** The function did not settle in time. */
   'timeout',
-  /** The function answered with something that is no result, or said that its result is wrong. */
+  /** The function returned a value that is not a Result, or reported that its result is wrong. */
   'invalid-result',
-  /** The function threw, rejected, or reported an error of its own kind. */
+  /** The function threw, rejected, or reported another error. */
   'chunk-failed',
   'aborted',
   'deadline-exceeded',
@@ -30,10 +30,10 @@ export interface ChunkAttempt {
   readonly end: number;
   readonly outcome: 'success' | ChunkErrorKind;
   readonly latencyMs: number;
-  /** It was the stand-in's call. */
+  /** The call was made by a fallback. */
   readonly fallback: boolean;
-  /** What went wrong, in words; absent after a success. */
+  /** The error message; absent after a success. */
   readonly message?: string | undefined;
-  /** What the function reported or threw, as plain data. */
+  /** The error that the function reported or threw, as plain data. */
   readonly cause?: unknown;
 }

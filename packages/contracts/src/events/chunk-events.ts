@@ -1,6 +1,6 @@
 import type { ChunkAttempt } from '../chunk-attempt.js';
 
-/** Context of the tracing channel `gearshift:chunk`: one call of the caller's function. `result` is there at `asyncEnd`. */
+/** Context of the tracing channel `gearshift:chunk`: one call of the caller's function. `result` is set at `asyncEnd`. */
 export interface ChunkEvent {
   /** The run's `name`. */
   readonly name: string;
@@ -20,7 +20,7 @@ export interface OutOfMemoryEvent {
   readonly fallback: boolean;
   /** Bytes that were reserved for it; 0 without a budget. */
   readonly bytes: number;
-  /** What is done about it: the same again after caches were freed, a smaller chunk, or nothing, at the smallest. */
+  /** The reaction: the same chunk again after caches were freed, a smaller chunk, or none for the smallest chunk. */
   readonly action: 'retry' | 'shrink' | 'give-up';
 }
 
@@ -30,7 +30,7 @@ export interface SplitEvent {
   /** Items in all, and how many of them the first piece has. */
   readonly total: number;
   readonly chunkItems: number;
-  /** What decided the size of the first piece, or that a piece ran out of memory. */
+  /** The limit that set the size of the first piece, or that a piece ran out of memory. */
   readonly reason: SplitReason;
 }
 

@@ -40,12 +40,12 @@ export function requireScanInputs(request: ScanRequest): ScanInputs {
   return { matrix, query, start: range.start, end: range.end };
 }
 
-/** By the memory of the values: a matrix whose fields are those that were checked needs no other look at them. */
+/** Checked copies by the memory of the values. A matrix with unchanged fields needs no further check. */
 const checkedMatrices = new WeakMap<Float32Array, VectorMatrix>();
 
 /**
- * A checked copy, so that nothing the caller does later to the matrix reaches a request that was already checked. It is the
- * same copy until the matrix changes.
+ * A checked copy, so that later changes of the matrix by the caller do not affect a checked request. It is the same copy
+ * until the matrix changes.
  */
 export function requireMatrix(value: VectorMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireObject('matrix', value);
@@ -98,7 +98,7 @@ function requireQueryCount(queries: number, count: number): void {
   }
 }
 
-/** An option of the types that no backend honours yet: ignoring it would answer another question. */
+/** Refuses an option that no backend supports yet, because ignoring it would give a wrong answer. */
 export function refuseUnsupported(name: string, value: unknown): never {
   throw new RangeError(expected(name, 'none, because it is not supported yet', value));
 }
