@@ -1,19 +1,19 @@
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 
-/** The machine, as far as it matters for what can be run on it. */
+/** The facts of a machine that decide what can run on it. */
 export interface HostFacts {
   readonly node: string;
   readonly platform: string;
   readonly arch: string;
   readonly osRelease: string;
-  /** `glibc 2.36`, `musl`; null elsewhere than on Linux. */
+  /** `glibc 2.36` or `musl`; null on systems other than Linux. */
   readonly libc: string | null;
   readonly cpu: string;
   readonly cpus: number;
   /** CPUs that this process may use. */
   readonly usableCpus: number;
   readonly totalBytes: number;
-  /** What a container or a service manager allows the process; null where nothing does. */
+  /** Memory limit of the process, set by a container or a service manager; null without one. */
   readonly limitBytes: number | null;
 }
 
@@ -31,7 +31,7 @@ export function readHostFacts(): HostFacts {
     cpus: all.length,
     usableCpus: availableParallelism(),
     totalBytes,
-    // No limit is told as none, as 0, or as more than there is.
+    // Without a limit the value is undefined, 0, or more than the memory of the machine.
     limitBytes: limit > 0 && limit < totalBytes ? limit : null,
   };
 }

@@ -8,12 +8,12 @@ const terminal: Terminal = {
   progressStream: process.stderr.isTTY ? process.stderr : undefined,
 };
 
-// The reader went away, as in `gearshift search ... | head -1`: nothing is wrong and nobody listens.
+// The reader has closed the pipe, as in `gearshift search ... | head -1`. That is not an error.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
 }
 
-// Not process.exit(): what was written to a pipe must still get out.
+// Not process.exit(), which would lose output that is still in a pipe.
 process.exitCode = await runCli(process.argv.slice(2), terminal);

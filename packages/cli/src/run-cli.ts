@@ -8,13 +8,13 @@ import { packageVersion } from './package-version.js';
 import type { Terminal } from './terminal.js';
 import { UserError } from './user-error.js';
 
-/** What the process exits with. */
+/** Exit codes of the process. */
 export const EXIT_CODES = { success: 0, internalFailure: 1, badInput: 2 } as const;
 
 /**
  * Runs the `gearshift` command.
  *
- * @param args what follows the command's name.
+ * @param args arguments after the name of the command
  * @returns the exit code; never throws. A failure is one line on standard error.
  */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -33,14 +33,14 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
 
 function createProgram(terminal: Terminal): Command {
   const program = new Command('gearshift')
-    .description('Vector compute on whichever device finishes sooner.')
+    .description('Vector compute on the fastest device for each request.')
     .version(packageVersion())
     .showSuggestionAfterError(false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.writeOut(text),
       writeErr: (text) => terminal.writeError(text),
-      // Reported in runCli, where every failure gets the same form.
+      // runCli reports every failure in the same form.
       outputError: () => undefined,
     })
     .argument('[command]')

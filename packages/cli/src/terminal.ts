@@ -1,9 +1,9 @@
-/** Where a command prints. The one place that knows about `process` is main.ts, so that tests can listen in. */
+/** The output of a command. Only main.ts uses `process`, so that tests can pass an output of their own. */
 export interface Terminal {
-  /** Results. With `--json` one object and nothing else. */
+  /** Prints results. With `--json` one object and nothing else. */
   writeOut(text: string): void;
-  /** Notices, progress and errors. */
+  /** Prints notices, progress and errors. */
   writeError(text: string): void;
-  /** The stream a progress bar may draw on; undefined when nobody watches. */
+  /** The stream for a progress bar; undefined if standard error is not a terminal. */
   readonly progressStream?: NodeJS.WritableStream | undefined;
 }

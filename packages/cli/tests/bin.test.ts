@@ -13,7 +13,7 @@ const FILES = { 'bread.md': BREAD, 'notes/breaker.md': BREAKER, 'stars.txt': `\n
 const BINARY = new Uint8Array([1, 0, 2, 0]);
 
 describe('search over text', () => {
-  test('prints the passage that answers the query first, and where it stands', async () => {
+  test('prints the best passage first, with its file and line', async () => {
     const folder = await temporaryFolder(FILES);
     const { status, stdout, stderr } = runBin(
       ['search', '--dir', '.', '--query', 'red supergiant', '--k', '2'],
@@ -31,7 +31,7 @@ describe('search over text', () => {
     expect(stdout).toMatch(/^Snapshot {3}.*cpuAvgMs/m);
   });
 
-  test('--json prints one object and nothing else', async () => {
+  test('prints one JSON object and nothing else with --json', async () => {
     const folder = await temporaryFolder({ ...FILES, 'picture.png': BINARY });
     const { status, stdout, stderr } = runBin([
       'search',
@@ -66,7 +66,7 @@ describe('search over text', () => {
     expect(report.snapshot).toMatchObject({ speedup: 0, successRate: 1, oomCount: 0 });
   });
 
-  test('gives the same results every time', async () => {
+  test('gives the same results in every run', async () => {
     const folder = await temporaryFolder(FILES);
     const results = [1, 2].map(
       () => JSON.parse(runBin(['search', '-d', folder, '-q', 'salt', '-k', '3', '--json']).stdout).results,
@@ -74,16 +74,16 @@ describe('search over text', () => {
     expect(results[1]).toEqual(results[0]);
   });
 
-  test('a heading above a passage counts for it', async () => {
+  test('ranks a passage by the heading above it too', async () => {
     const filler = 'Dough rests on the table. '.repeat(30).trim();
     const section = (heading: string): string => `## ${heading}\n\n${filler}\n\nThen ${filler}\n`;
     const folder = await temporaryFolder({ 'a.md': `${section('Proving')}\n${section('Kneading')}` });
     const { results } = JSON.parse(runBin(['search', '-d', folder, '-q', 'kneading', '--json']).stdout);
-    // The second passage of that section does not hold the word, and still ranks before the section without it.
+    // The second passage of that section does not contain the word, but still ranks before the other section.
     expect(results.map(({ line }: { line: number }) => line).slice(0, 2)).toEqual([7, 11]);
   });
 
-  test('names what it skipped on standard error and answers all the same', async () => {
+  test('names skipped files on standard error and still prints results', async () => {
     const folder = await temporaryFolder({ ...FILES, 'huge.log': 'x'.repeat(5 * 2 ** 20) });
     const { status, stdout, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
     expect(stderr).toBe(`gearshift: skipped ${join(folder, 'huge.log')}: 5.0 MiB, the limit is 4.0 MiB\n`);
@@ -91,7 +91,7 @@ describe('search over text', () => {
     expect(JSON.parse(stdout).results).toHaveLength(3);
   });
 
-  test('shows no escape sequence of a file to the terminal', async () => {
+  test('removes escape sequences of files from the output', async () => {
     const folder = await temporaryFolder({ 'a.txt': 'evil \u001b]0;title\u0007 salt' });
     const { stdout } = runBin(['search', '-d', folder, '-q', 'salt']);
     expect(stdout).toContain('evil');
@@ -102,7 +102,7 @@ describe('search over text', () => {
 describe('search over vectors', () => {
   const corpus = npyBytes({ shape: '(3, 2)', data: new Float32Array([1, 0, 0, 1, 3, 3]) });
 
-  test('finds rows for each query', async () => {
+  test('prints the best rows for each query', async () => {
     const queries = npyBytes({ descr: "'<f8'", shape: '(2, 2)', data: new Float64Array([0, 2, 5, 0]) });
     const folder = await temporaryFolder({ 'c.npy': corpus, 'q.npy': queries });
     const args = ['search', '--vectors', 'c.npy', '--query-vectors', 'q.npy', '--k', '2'];
@@ -125,7 +125,7 @@ describe('search over vectors', () => {
     );
   });
 
-  test('takes a single vector, and more results than rows', async () => {
+  test('accepts a one-dimensional query file, and a k larger than the number of rows', async () => {
     const query = npyBytes({ shape: '(2,)', data: new Float32Array([0, 1]) });
     const folder = await temporaryFolder({ 'c.npy': corpus, 'q.npy': query });
     const { stdout } = runBin(
@@ -135,7 +135,7 @@ describe('search over vectors', () => {
     expect(JSON.parse(stdout).results.map(({ row }: { row: number }) => row)).toEqual([1, 2, 0]);
   });
 
-  test('says which values did not fit, and writes NaN as null', async () => {
+  test('reports values that overflow float32, and writes a NaN score as null', async () => {
     const query = npyBytes({ descr: "'<f8'", shape: '(2,)', data: new Float64Array([1e300, 1]) });
     const folder = await temporaryFolder({ 'c.npy': corpus, 'q.npy': query });
     const { stdout, stderr } = runBin(['search', '--vectors', 'c.npy', '--query-vectors', 'q.npy', '--json'], folder);
@@ -144,7 +144,7 @@ describe('search over vectors', () => {
   });
 });
 
-describe('bad input gets one line on standard error and exit code 2', () => {
+describe('bad input', () => {
   const vector = (dimensions: number): Uint8Array =>
     npyBytes({ shape: `(1, ${dimensions})`, data: new Float32Array(dimensions).fill(1) });
   const files = {
@@ -166,7 +166,7 @@ describe('bad input gets one line on standard error and exit code 2', () => {
     ['an option without its value', ['search', '--dir'], "option '-d, --dir <folder>' argument missing"],
     ['an argument too many', [...text, 'more'], 'too many arguments'],
     ['no folder', ['search', '--query', 'words'], '--dir FOLDER is missing'],
-    ['no query', ['search', '--dir', 'text'], '--query "words" is missing'],
+    ['no query', ['search', '--dir', 'text'], '--query "words" is missing; see gearshift search --help'],
     ['nothing at all', ['search'], '--dir FOLDER is missing'],
     ['an empty query', ['search', '--dir', 'text', '--query', ' '], '--query: expected words, got an empty text'],
     ['a query without words', ['search', '--dir', 'text', '--query', '?!'], "--query: expected words, got '?!'"],
@@ -182,11 +182,19 @@ describe('bad input gets one line on standard error and exit code 2', () => {
       ['search', '--dir', 'v2.npy', '--query', 'x'],
       '--dir v2.npy: expected a folder, got a file',
     ],
-    ['only binary files', ['search', '--dir', 'binary', '--query', 'x'], 'the folder holds only binary files'],
+    ['only binary files', ['search', '--dir', 'binary', '--query', 'x'], 'the folder contains only binary files'],
     ['a name with a line break', ['search', '--dir', 'line\nbreak', '--query', 'x'], '--dir line break: '],
     ['both ways to search', [...text, '--vectors', 'v2.npy'], 'cannot be combined'],
-    ['vectors without queries', ['search', '--vectors', 'v2.npy'], '--query-vectors FILE.npy is missing'],
-    ['queries without vectors', ['search', '--query-vectors', 'v2.npy'], '--vectors FILE.npy is missing'],
+    [
+      'vectors without queries',
+      ['search', '--vectors', 'v2.npy'],
+      '--query-vectors FILE.npy is missing; see gearshift search --help',
+    ],
+    [
+      'queries without vectors',
+      ['search', '--query-vectors', 'v2.npy'],
+      '--vectors FILE.npy is missing; see gearshift search --help',
+    ],
     ['missing vectors', ['search', '--vectors', 'gone.npy', '--query-vectors', 'v2.npy'], 'gone.npy: cannot read'],
     [
       'dimensions that differ',
@@ -195,7 +203,7 @@ describe('bad input gets one line on standard error and exit code 2', () => {
     ],
     ['a wrong dtype', ['search', '--vectors', 'v2.npy', '--query-vectors', 'i8.npy'], 'i8.npy: dtype <i8'],
     ['a truncated file', ['search', '--vectors', 'cut.npy', '--query-vectors', 'v3.npy'], 'cut.npy: truncated'],
-  ])('%s', async (_name, args, message) => {
+  ])('prints one line on standard error and exits with code 2: %s', async (_name, args, message) => {
     const folder = await temporaryFolder(files);
     for (const all of [args, [...args, '--json']]) {
       const { status, stdout, stderr } = runBin(all, folder);
@@ -207,13 +215,13 @@ describe('bad input gets one line on standard error and exit code 2', () => {
   });
 });
 
-describe('the rest of the command', () => {
-  test('--version is that of the package', async () => {
+describe('the gearshift command', () => {
+  test('prints the version of the package with --version', async () => {
     const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
     expect(runBin(['--version'])).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
   });
 
-  test('--help explains commands and options', () => {
+  test('lists commands and options with --help', () => {
     expect(runBin(['--help'])).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('search') });
     const { status, stdout, stderr } = runBin(['search', '--help']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -222,7 +230,7 @@ describe('the rest of the command', () => {
     }
   });
 
-  test('a reader that goes away ends it quietly', async () => {
+  test('exits without an error when the reader closes the pipe', async () => {
     const files = Object.fromEntries(
       Array.from({ length: 300 }, (_value, index) => [`${index}.txt`, `salt ${'pepper '.repeat(100)}`]),
     );
@@ -236,27 +244,30 @@ describe('the rest of the command', () => {
     expect(status).toBe(0);
   });
 
-  test.skipIf(process.platform === 'win32')('an internal failure is one line and exit code 1', async () => {
-    const folder = await temporaryFolder(FILES);
-    const preload = join(
-      await temporaryFolder({
-        'break.cjs': 'Float32Array.prototype.subarray = () => { throw new Error("broken\\nplatform"); };',
-      }),
-      'break.cjs',
-    );
-    const args = ['--require', preload, BIN, 'search', '-d', folder, '-q', 'salt'];
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-    expect(stderr).toBe('gearshift: broken platform\n');
-    expect(stdout).toBe('');
-    expect(status).toBe(1);
-  });
+  test.skipIf(process.platform === 'win32')(
+    'prints one line and exits with code 1 after an internal failure',
+    async () => {
+      const folder = await temporaryFolder(FILES);
+      const preload = join(
+        await temporaryFolder({
+          'break.cjs': 'Float32Array.prototype.subarray = () => { throw new Error("broken\\nplatform"); };',
+        }),
+        'break.cjs',
+      );
+      const args = ['--require', preload, BIN, 'search', '-d', folder, '-q', 'salt'];
+      const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+      expect(stderr).toBe('gearshift: broken platform\n');
+      expect(stdout).toBe('');
+      expect(status).toBe(1);
+    },
+  );
 
-  test('the built file can be run by itself', async () => {
+  test('is built as an executable file with a shebang line', async () => {
     expect((await readFile(BIN, 'utf8')).startsWith('#!/usr/bin/env node\n')).toBe(true);
   });
 
   test.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
-    'a file that may not be read is skipped with a notice (not as root)',
+    'skips an unreadable file with a notice (cannot be tested as root)',
     async () => {
       const folder = await temporaryFolder({ ...FILES, 'secret.txt': 'x' });
       await chmod(join(folder, 'secret.txt'), 0);

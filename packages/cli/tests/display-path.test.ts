@@ -10,6 +10,6 @@ test.each([
   [HERE, '.'],
   [resolve('/home/user/other/a.md'), resolve('/home/user/other/a.md')],
   [resolve('/home/user'), resolve('/home/user')],
-])('%s', (path, shown) => {
+])('displayPath shows %s as %s', (path, shown) => {
   expect(displayPath(path, HERE)).toBe(shown);
 });

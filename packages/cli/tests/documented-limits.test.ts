@@ -7,7 +7,7 @@ import { EMBEDDING_DIMENSIONS } from '../src/embedding/hashed-embedder.js';
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
-test('the limits that the documentation names are those of the code', () => {
+test('the documentation states the same limits as the code', () => {
   const page = read('docs/search-example.md');
   expect(page).toContain(`A file above ${MAX_FILE_BYTES / 2 ** 20} MiB`);
   expect(page).toContain(`at most ${MAX_PASSAGE_CHARACTERS.toLocaleString('en')} characters`);

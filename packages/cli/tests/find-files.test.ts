@@ -10,7 +10,7 @@ async function found(folder: string): Promise<string[]> {
 }
 
 describe('findFiles', () => {
-  test('finds files in every folder, in one order', async () => {
+  test('finds files in every folder, in a fixed order', async () => {
     const folder = await temporaryFolder({
       'b.md': 'b',
       'a/z.txt': 'z',
@@ -21,7 +21,7 @@ describe('findFiles', () => {
     expect(await found(folder)).toEqual(['B.md', 'b.md', 'a/z.txt', 'a/c/d.txt', 'e/f.txt']);
   });
 
-  test('leaves out hidden files and folders and node_modules', async () => {
+  test('ignores hidden files and folders and node_modules', async () => {
     const folder = await temporaryFolder({
       '.git/config': 'x',
       '.env': 'x',
@@ -32,19 +32,19 @@ describe('findFiles', () => {
     expect(await found(folder)).toEqual(['seen.txt']);
   });
 
-  test('searches a hidden folder that was asked for by name', async () => {
+  test('searches a hidden folder that is given as the argument', async () => {
     const folder = await temporaryFolder({ '.notes/a.txt': 'x' });
     expect(await found(join(folder, '.notes'))).toEqual(['a.txt']);
   });
 
-  test('ends in a loop of links and names files by their place in the tree', async () => {
+  test('ends despite a loop of links, and reports files by their path in the tree', async () => {
     const folder = await temporaryFolder({ 'z/real.txt': 'x' });
     await symlink(folder, join(folder, 'z', 'loop'));
     await symlink(join(folder, 'z'), join(folder, 'a-link'));
     expect(await found(folder)).toEqual(['z/real.txt']);
   });
 
-  test('follows a link out of the folder, once', async () => {
+  test('follows a link out of the folder once', async () => {
     const outside = await temporaryFolder({ 'o.txt': 'x' });
     const folder = await temporaryFolder();
     await symlink(outside, join(folder, 'one'));
@@ -58,7 +58,7 @@ describe('findFiles', () => {
     expect(await found(folder)).toEqual(['a.txt']);
   });
 
-  test('reports a link to nowhere and goes on', async () => {
+  test('reports a broken link and continues', async () => {
     const folder = await temporaryFolder({ 'a.txt': 'x' });
     await symlink(join(folder, 'gone'), join(folder, 'broken'));
     const { files, unreadable } = await findFiles(folder);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { hashText } from '../src/embedding/hash-text.js';
 
-test('hashes of short strings spread over buckets and signs', () => {
+test('hashText spreads short strings evenly over buckets and signs', () => {
   const buckets = new Uint32Array(64);
   let negative = 0;
   for (let i = 0; i < 6400; i++) {
@@ -16,7 +16,7 @@ test('hashes of short strings spread over buckets and signs', () => {
   expect(negative).toBeLessThan(3400);
 });
 
-test('seeds and all 16 bits of a character matter', () => {
+test('hashText depends on the seed and on all 16 bits of a character', () => {
   expect(hashText('cat', 1)).not.toBe(hashText('cat', 2));
   expect(hashText('\u0141', 1)).not.toBe(hashText('\u0041', 1));
 });

@@ -30,7 +30,7 @@ function ranking(query: string): number[] {
   return CORPUS.map((_text, index) => index).sort((a, b) => scores[b] - scores[a]);
 }
 
-describe('relevance', () => {
+describe('ranking by hashed embeddings', () => {
   test.each([
     ['when does the circuit breaker open?', 0],
     ['how is text cut into passages', 1],
@@ -39,17 +39,17 @@ describe('relevance', () => {
     ['which index wins a tie', 4],
     ['building without a compiler', 5],
     ['baking bread', 6],
-  ])('%s', (query, expected) => {
+  ])('finds the passage for the query "%s"', (query, expected) => {
     expect(ranking(query)[0]).toBe(expected);
   });
 
-  test('other forms of a word are found by their letters', () => {
-    // None of these words stands in the corpus.
+  test('finds other forms of a word by their n-grams', () => {
+    // The corpus contains none of these words.
     expect(ranking('uploading matrices')[0]).toBe(3);
     expect(ranking('rankings')[0]).toBe(4);
   });
 
-  test('a rare word outweighs a common one', () => {
+  test('weighs a rare word more than a common one', () => {
     const corpus = ['common common alpha', 'common beta', 'common gamma', 'common delta'];
     const embedder = fitEmbedder(corpus);
     const query = embed(embedder, 'common delta');
@@ -58,8 +58,8 @@ describe('relevance', () => {
   });
 });
 
-describe('vectors', () => {
-  test('have length 1, or are zero where there is no word', () => {
+describe('hashed embeddings', () => {
+  test('have length 1, or are zero for a text without words', () => {
     const embedder = fitEmbedder(CORPUS);
     for (const text of [...CORPUS, 'unseen words']) {
       const vector = embed(embedder, text);
@@ -71,16 +71,16 @@ describe('vectors', () => {
     expect(reused.every((value) => value === 0)).toBe(true);
   });
 
-  test('are the same bits whenever they are made', () => {
+  test('have the same bits in every run', () => {
     const first = CORPUS.map((text) => embed(fitEmbedder(CORPUS), text));
     const second = CORPUS.map((text) => embed(fitEmbedder([...CORPUS].reverse()), text));
     expect(second).toEqual(first);
-    // The golden value notices a change that makes saved vectors incomparable; rounded, as Math.log may differ by an ulp.
+    // A change of the hash would make saved vectors incomparable. Rounded, because Math.log may differ by an ulp.
     const rounded = Int16Array.from(first[0], (value) => Math.round(value * 1e4));
     expect(createHash('sha256').update(rounded).digest('hex').slice(0, 16)).toBe('5ce04bafe5afc2bb');
   });
 
-  test('depend on the corpus through the document frequencies only', () => {
+  test('depend on the document frequencies of the corpus', () => {
     const text = 'worker threads';
     expect(embed(fitEmbedder([text]), text)).not.toEqual(embed(fitEmbedder(CORPUS), text));
   });

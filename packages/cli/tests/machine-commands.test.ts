@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { runBin } from './run-bin.js';
 import { temporaryFolder } from './temporary-folder.js';
 
-/** What a command printed, which has to be one JSON object and nothing else. */
+/** Runs a command; its output must be one JSON object and nothing else. */
 function runJson(...args: string[]): Record<string, unknown> {
   const { status, stdout, stderr } = runBin([...args, '--json']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -14,7 +14,7 @@ function runJson(...args: string[]): Record<string, unknown> {
 }
 
 describe('doctor', () => {
-  test('tells the machine, every backend with its reason, what is chosen and what would help', () => {
+  test('reports the machine, every backend with its reason, the decisions and the advice', () => {
     const { host, backends, choices, advice } = runJson('doctor');
     expect(host).toMatchObject({ node: process.version, platform: process.platform, cpus: expect.any(Number) });
     expect(backends).toEqual(
@@ -37,7 +37,7 @@ describe('doctor', () => {
     expect(advice).toBeInstanceOf(Array);
   });
 
-  test('for a person it says the same in words', () => {
+  test('prints a report in plain text without --json', () => {
     const { status, stdout, stderr } = runBin(['doctor']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^gearshift \S+, Node v/);
@@ -45,7 +45,7 @@ describe('doctor', () => {
     expect(stdout).toContain('10000 rows, 64 queries');
   });
 
-  test('asked for the CPU alone, it looks for nothing else', () => {
+  test('looks for no other backend with --backends cpu', () => {
     const { backends, choices } = runJson('doctor', '--backends', 'cpu');
     expect((backends as { name: string }[]).map(({ name }) => name)).toEqual(['cpu']);
     for (const { decision } of choices as { decision: { backend: string } }[]) expect(decision.backend).toBe('cpu');
@@ -53,7 +53,7 @@ describe('doctor', () => {
 });
 
 describe('calibrate', () => {
-  test('writes what an executor can begin with', { timeout: 120_000 }, async () => {
+  test('writes a file that createExecutor accepts as calibration', { timeout: 120_000 }, async () => {
     const file = join(await temporaryFolder(), 'calibration.json');
     const { devices, runs } = runJson('calibrate', '--backends', 'cpu', '--output', file);
     expect(devices).toEqual(['cpu']);
@@ -67,7 +67,7 @@ describe('calibrate', () => {
     expect(executor.snapshot('top-k').forecast?.shapes.length).toBeGreaterThan(0);
   });
 
-  test('a file that cannot be written is told before anything is measured', () => {
+  test('fails before the measurement if the file cannot be written', () => {
     const { status, stderr } = runBin(['calibrate', '--backends', 'cpu', '--output', '/nowhere/at/all.json']);
     expect(status).toBe(2);
     expect(stderr).toMatch(/^gearshift: --output: .*\/nowhere\/at\/all\.json/);
@@ -86,7 +86,7 @@ describe('bench', () => {
   });
 });
 
-test.for(['doctor', 'calibrate', 'bench'])('%s has help, and refuses a backend that is not known', (command) => {
+test.for(['doctor', 'calibrate', 'bench'])('%s has a help text and rejects an unknown backend', (command) => {
   expect(runBin([command, '--help'])).toMatchObject({
     status: 0,
     stderr: '',

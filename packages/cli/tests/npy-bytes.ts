@@ -1,4 +1,4 @@
-/** Bytes of an `.npy` file, written as numpy.lib.format describes it and independently of the reader. */
+/** Makes the bytes of an `.npy` file as specified by numpy.lib.format, independently of the reader. */
 export interface NpyParts {
   readonly version?: 1 | 2 | 3 | undefined;
   readonly descr?: string | undefined;

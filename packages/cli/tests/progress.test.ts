@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createProgress } from '../src/output/progress.js';
 
-/** A terminal as far as cli-progress looks. */
+/** As much of a terminal as cli-progress uses. */
 function recordingStream(): { stream: NodeJS.WritableStream; written: () => string } {
   let written = '';
   const stream = new Writable({
@@ -22,7 +22,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a bar appears once the work turns out to be long', () => {
+test('a progress bar appears during long work', () => {
   const { stream, written } = recordingStream();
   const progress = createProgress('Reading', stream);
   progress.update(0, 100);
@@ -41,7 +41,7 @@ test('a bar appears once the work turns out to be long', () => {
   expect(written()).toBe(atStop);
 });
 
-test('short work shows nothing, and neither does any without a terminal', () => {
+test('no progress bar appears during short work or without a terminal', () => {
   const { stream, written } = recordingStream();
   const progress = createProgress('Reading', stream);
   progress.update(0, 1);

@@ -8,7 +8,7 @@ import { temporaryFolder } from './temporary-folder.js';
 const binary = new Uint8Array([1, 0, 2, 0]);
 
 describe('readCorpus', () => {
-  test('gives passages with file and line, and reports how far it is', async () => {
+  test('returns passages with file and line, and reports its progress', async () => {
     const folder = await temporaryFolder({ 'a.md': '# A\n\ntext', 'b.bin': binary, 'c.unknown': 'plain', 'd.txt': '' });
     const progress: [number, number][] = [];
     const corpus = await readCorpus(folder, { onProgress: (done, total) => void progress.push([done, total]) });
@@ -21,7 +21,7 @@ describe('readCorpus', () => {
     expect(progress.at(-1)).toEqual([4, 4]);
   });
 
-  test('says what it left out for its length', async () => {
+  test('reports files that are too large', async () => {
     const folder = await temporaryFolder({ 'a.txt': 'text', 'big.txt': 'x'.repeat(MAX_FILE_BYTES + 1) });
     const { notices, passages } = await readCorpus(folder);
     expect(notices).toEqual([`skipped ${join(folder, 'big.txt')}: 4.0 MiB, the limit is 4.0 MiB`]);
@@ -29,20 +29,20 @@ describe('readCorpus', () => {
   });
 
   test.each([
-    ['no files', {}, 'the folder holds no files'],
-    ['only binary files', { 'a.bin': binary, 'b/c.bin': binary }, 'the folder holds only binary files'],
-    ['nothing but white space', { 'a.txt': '  \n', 'b.bin': binary }, 'no text to search (1 empty and 1 binary files)'],
-  ])('refuses a folder with %s', async (_name, files, message) => {
+    ['no files', {}, 'the folder contains no files'],
+    ['only binary files', { 'a.bin': binary, 'b/c.bin': binary }, 'the folder contains only binary files'],
+    ['only white space', { 'a.txt': '  \n', 'b.bin': binary }, 'no text to search (1 empty and 1 binary files)'],
+  ])('rejects a folder with %s', async (_name, files, message) => {
     const folder = await temporaryFolder(files);
     await expect(readCorpus(folder)).rejects.toEqual(new UserError(`--dir ${folder}: ${message}`));
   });
 
-  test('refuses a folder whose text is all too long, and says so', async () => {
+  test('rejects a folder in which every text is too large', async () => {
     const folder = await temporaryFolder({ 'big.txt': 'x'.repeat(MAX_FILE_BYTES + 1) });
     await expect(readCorpus(folder)).rejects.toThrow(`no text to search (skipped ${join(folder, 'big.txt')}: 4.0 MiB`);
   });
 
-  test('refuses a missing folder and a file', async () => {
+  test('rejects a missing folder, and a file', async () => {
     const folder = await temporaryFolder({ 'a.txt': 'x' });
     const missing = join(folder, 'missing');
     await expect(readCorpus(missing)).rejects.toEqual(

@@ -18,7 +18,7 @@ describe('readNpy', () => {
     expect(await readNpy(path)).toEqual({ rows: 2, dimensions: 3, values: SIX, overflowCount: 0 });
   });
 
-  test('rounds float64 to float32 and counts what overflows', async () => {
+  test('rounds float64 to float32 and counts overflows', async () => {
     const data = new Float64Array([0.1, 1e300, Infinity, NaN]);
     const path = await write(npyBytes({ descr: "'<f8'", shape: '(2, 2)', data }));
     const { values, overflowCount } = await readNpy(path);
@@ -26,24 +26,24 @@ describe('readNpy', () => {
     expect(overflowCount).toBe(1);
   });
 
-  test('takes one dimension for a single vector where that is allowed', async () => {
+  test('reads a one-dimensional array as a single vector with allowSingle', async () => {
     const path = await write(npyBytes({ shape: '(6,)', data: SIX }));
     expect(await readNpy(path, { allowSingle: true })).toMatchObject({ rows: 1, dimensions: 6 });
     await expect(readNpy(path)).rejects.toThrow('shape (6,), expected rows x dimensions');
   });
 
-  test('accepts Fortran order where it says nothing: a single vector', async () => {
+  test('accepts Fortran order for a single vector', async () => {
     const path = await write(npyBytes({ shape: '(6,)', data: SIX, fortranOrder: true }));
     expect(await readNpy(path, { allowSingle: true })).toMatchObject({ rows: 1 });
   });
 
-  test('reads the keys in any order, and long integers of Python 2', async () => {
+  test('reads header keys in any order, and long integers of Python 2', async () => {
     const header = "{'shape': (2L, 3L), 'fortran_order': False, 'descr': '<f4'}";
     expect(await readNpy(await write(npyBytes({ header, shape: '', data: SIX })))).toMatchObject({ rows: 2 });
   });
 
-  test('reads a file of more than one piece', async () => {
-    // 16 MiB a piece: the second begins inside the file, the third is short.
+  test('reads a file larger than one read', async () => {
+    // Each read is 16 MiB; the third is shorter.
     const data = new Float64Array(5 * 2 ** 20 + 3).map((_value, index) => index);
     const path = await write(npyBytes({ descr: "'<f8'", shape: `(${data.length}, 1)`, data }));
     const progress: number[] = [];
@@ -59,12 +59,12 @@ describe('readNpy', () => {
     ["'<i8'", 'dtype <i8, expected <f4 or <f8'],
     ["'|O'", 'dtype |O, expected <f4 or <f8'],
     ["[('x', '<f4'), ('y', '<f4')]", 'records of several fields'],
-  ])('refuses dtype %s', async (descr, message) => {
+  ])('rejects the dtype %s', async (descr, message) => {
     await expect(readNpy(await write(npyBytes({ descr, shape: '(2, 3)', data: SIX })))).rejects.toThrow(message);
   });
 
   test.each([
-    ['no .npy file', Buffer.from('{"some": "json, rather longer than a header"}'), 'not an .npy file'],
+    ['a file in another format', Buffer.from('{"some": "json, rather longer than a header"}'), 'not an .npy file'],
     ['an empty file', Buffer.alloc(0), 'not an .npy file'],
     ['a later format', Buffer.from('\x93NUMPY\x04\x00\x10\x00\x00\x00', 'latin1'), '.npy format 4.0 is not supported'],
     [
@@ -92,7 +92,7 @@ describe('readNpy', () => {
     ['an odd header', npyBytes({ header: 'os.system("x")', shape: '', data: SIX }), 'the .npy header cannot be read'],
     ['a negative shape', npyBytes({ shape: '(-2, -3)', data: SIX }), 'the .npy header cannot be read'],
     ['a huge header', npyBytes({ header: ' '.repeat(20_000), shape: '', data: SIX }), 'expected at most 10000'],
-  ])('refuses %s', async (_name, bytes, message) => {
+  ])('rejects %s', async (_name, bytes, message) => {
     const path = await write(bytes);
     const failure = readNpy(path);
     await expect(failure).rejects.toBeInstanceOf(UserError);
@@ -100,7 +100,7 @@ describe('readNpy', () => {
     await expect(failure).rejects.toThrow(message);
   });
 
-  test('refuses a missing file and a folder', async () => {
+  test('rejects a missing file, and a folder', async () => {
     const folder = await temporaryFolder();
     await expect(readNpy(join(folder, 'x'))).rejects.toThrow('cannot read the file (ENOENT)');
     await expect(readNpy(folder)).rejects.toThrow(UserError);
@@ -119,8 +119,8 @@ with open(sys.argv[1] + '/v3.npy', 'wb') as file: np.lib.format.write_array(file
 `;
 const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
 
-describe.skipIf(!hasNumpy)('files that numpy wrote (needs python3 with numpy)', () => {
-  test('are read, or refused for what they are', async () => {
+describe.skipIf(!hasNumpy)('readNpy on files written by numpy (needs python3 with numpy)', () => {
+  test('reads supported files and rejects the others', async () => {
     const folder = await temporaryFolder();
     expect(spawnSync('python3', ['-c', NUMPY_SCRIPT, folder])).toMatchObject({ status: 0 });
     const values = Float32Array.from({ length: 24 }, (_value, index) => index / 7);

@@ -15,25 +15,25 @@ describe('readText', () => {
     expect(await read(new Uint8Array([0x41, 0x42, 0x43, 0x44, 0xe9]))).toEqual({ kind: 'text', text: 'ABCDé' });
   });
 
-  test('knows a binary file, whatever its name', async () => {
+  test('recognises a binary file with any name', async () => {
     expect(await read(new Uint8Array(20_000))).toEqual({ kind: 'binary' });
   });
 
-  test('reads a long text whose sample ends inside a character', async () => {
+  test('reads a long text if the sample ends inside a character', async () => {
     const text = 'a' + '語'.repeat(5000);
     expect(await read(text)).toEqual({ kind: 'text', text });
   });
 
-  test('keeps to the limit exactly', async () => {
+  test('reads a file of exactly the largest size, and no larger one', async () => {
     expect(await read('12345', 5)).toEqual({ kind: 'text', text: '12345' });
     expect(await read('123456', 5)).toEqual({ kind: 'too-large', fileBytes: 6 });
   });
 
-  test('says binary rather than too large', async () => {
+  test('reports a large binary file as binary', async () => {
     expect(await read(new Uint8Array(20), 5)).toEqual({ kind: 'binary' });
   });
 
-  test('rejects with the reason of the file system', async () => {
+  test('rejects with the error of the file system', async () => {
     await expect(readText('/no/such/file')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

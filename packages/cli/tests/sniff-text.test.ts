@@ -12,21 +12,21 @@ describe('sniffText', () => {
     ['UTF-16, big-endian', new Uint8Array([0xfe, 0xff, 0x00, 0x41]), 'utf-16be'],
     ['Latin-1', new Uint8Array([...utf8('caf'), 0xe9, ...utf8(' au lait')]), 'windows-1252'],
     ['terminal colours', utf8('\u001b[1mbold\u001b[0m'), 'utf-8'],
-  ])('takes %s for text', (_name, bytes, encoding) => {
+  ])('recognises text: %s', (_name, bytes, encoding) => {
     expect(sniffText(bytes)).toBe(encoding);
   });
 
   test.each([
     ['a NUL byte', new Uint8Array([0x41, 0x00, 0x42])],
     ['a PNG', new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])],
-    ['a PDF that begins like text', utf8('%PDF-1.7\n1 0 obj')],
-    ['bytes above 0x7f that are no UTF-8', new Uint8Array(100).fill(0xc3)],
-  ])('takes %s for binary', (_name, bytes) => {
+    ['a PDF that begins with text', utf8('%PDF-1.7\n1 0 obj')],
+    ['bytes above 0x7f that are not UTF-8', new Uint8Array(100).fill(0xc3)],
+  ])('recognises a binary file: %s', (_name, bytes) => {
     expect(sniffText(bytes)).toBeUndefined();
   });
 
-  test('forgives a character cut by the end of the sample, not one cut by the end of the file', () => {
-    // Three bytes each, so byte 8192 falls inside a character.
+  test('accepts a character cut by the end of the sample, but not one cut by the end of the file', () => {
+    // Each character has three bytes, so byte 8192 is inside a character.
     const japanese = utf8('語'.repeat(4000));
     expect(sniffText(japanese)).toBe('utf-8');
     expect(sniffText(japanese.subarray(0, 8191))).toBeUndefined();

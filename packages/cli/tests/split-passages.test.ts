@@ -7,19 +7,19 @@ const plain = (text: string): ReturnType<typeof splitPassages> => splitPassages(
 const paragraph = (word: string): string => `${word} `.repeat(90).trim();
 
 describe('splitPassages', () => {
-  test('nothing gives nothing', () => {
+  test('returns no passages for an empty text', () => {
     expect(plain('')).toEqual([]);
     expect(plain('\n \n\t\n')).toEqual([]);
   });
 
-  test('joins short paragraphs and begins anew after enough', () => {
+  test('joins short paragraphs up to the target length', () => {
     expect(plain('one\n\ntwo')).toEqual([{ line: 1, text: 'one\n\ntwo', headings: [] }]);
     const passages = plain(`\n${paragraph('alpha')}\n\n${paragraph('beta')}\n`);
     expect(passages.map(({ line }) => line)).toEqual([2, 4]);
     expect(passages[1].text).toBe(paragraph('beta'));
   });
 
-  test('a short end joins what comes before it, under the same heading and within the bound', () => {
+  test('joins a short end to the passage before it, under the same heading and within the limit', () => {
     const joined = `${paragraph('alpha')}\n\n\nend`;
     expect(plain(joined)).toEqual([{ line: 1, text: joined, headings: [] }]);
     expect(markdown(`# A\n${paragraph('alpha')}\n\n# B\nend`)).toHaveLength(2);
@@ -27,7 +27,7 @@ describe('splitPassages', () => {
     expect(plain(`${full}\nend`).map(({ text }) => text.length)).toEqual([1199, 3]);
   });
 
-  test('every heading begins a passage and passages know what they are under', () => {
+  test('begins a passage at every heading and records the headings above', () => {
     const passages = markdown('# Top\nintro\n\n## First\none\n### Deep ###\ntwo\n## Second\nthree');
     expect(passages).toEqual([
       { line: 1, text: '# Top\nintro', headings: ['Top'] },
@@ -37,39 +37,39 @@ describe('splitPassages', () => {
     ]);
   });
 
-  test('a level left out leaves no gap in the headings', () => {
+  test('ignores a skipped heading level', () => {
     expect(markdown('## Second\n#### Fourth\nx')[0].headings).toEqual(['Second', 'Fourth']);
   });
 
-  test('a heading with nothing under it is no passage, unless there is nothing else', () => {
+  test('drops a heading without text, unless the text has nothing else', () => {
     expect(markdown('# Top\n\n## Sub\ntext').map(({ text }) => text)).toEqual(['## Sub\ntext']);
     expect(markdown('# Alone')).toHaveLength(1);
   });
 
-  test('a comment in a code block is no heading, and its blank lines do not split it', () => {
+  test('treats neither comments nor blank lines in a code block as boundaries', () => {
     const code = `${'make\n'.repeat(100)}\n# not a heading\n${'end\n'.repeat(100)}`;
     const passages = markdown(`# Real\n\`\`\`sh\n${code}\n\`\`\`\n`);
     expect(passages).toHaveLength(1);
     expect(passages[0].headings).toEqual(['Real']);
   });
 
-  test('# is no heading outside Markdown', () => {
+  test('treats # as a heading only in Markdown', () => {
     expect(plain('# comment\ncode')).toEqual([{ line: 1, text: '# comment\ncode', headings: [] }]);
   });
 
-  test('counts lines after any kind of line end', () => {
+  test('counts lines with any kind of line ending', () => {
     const long = paragraph('word');
     expect(plain(`a\r\nb\rc\n${long}\n\n\n${long}`).map(({ line }) => line)).toEqual([1, 7]);
   });
 
-  test('cuts an endless line between words, and without words anywhere but inside a character', () => {
+  test('cuts a very long line between words, or between characters if it has no spaces', () => {
     const passages = plain(`first\n${'lorem ipsum '.repeat(500)}`);
     expect(passages.length).toBeGreaterThan(4);
     expect(passages.slice(1).every(({ line, text }) => line === 2 && /^(lorem|ipsum)/.test(text))).toBe(true);
     for (const { text } of plain(`x${'😀'.repeat(2000)}`)) expect(text).not.toMatch(/\p{Surrogate}/u);
   });
 
-  test('loses no word, keeps the bound and points at the right line', () => {
+  test('keeps every word, the length limit and the right line numbers', () => {
     const line = fc.oneof(
       fc.constantFrom('', '  ', '# h', '## h2', '```'),
       fc.array(fc.constantFrom('alpha', 'beta', 'gamma'), { maxLength: 600 }).map((words) => words.join(' ')),

@@ -10,13 +10,13 @@ describe('tokenize', () => {
     ['ﬁle № 42', ['file', 'no', '42']],
     ['Привет, 世界', ['привет', '世界']],
     ['?! --', []],
-  ])('%s', (text, words) => {
+  ])('splits "%s" into words', (text, words) => {
     expect(tokenize(text)).toEqual(words);
   });
 });
 
 describe('meaningfulWords', () => {
-  test('leaves grammar out unless there is nothing else', () => {
+  test('removes function words, unless the text has no others', () => {
     expect(meaningfulWords('How does the breaker open?')).toEqual(['breaker', 'open']);
     expect(meaningfulWords('to be or not to be')).toEqual(['to', 'be', 'or', 'not', 'to', 'be']);
   });

@@ -20,23 +20,23 @@ const OPTION_NAMES: readonly (keyof ExecutorOptions)[] = [
   'threads',
 ];
 
-/** @param from where the packages of GPU backends are looked up, as a file URL. */
+/** @param from file URL from which the packages of GPU backends are resolved */
 export async function assembleExecutor(options: ExecutorOptions, from: string): Promise<Executor> {
   requireObject('options', options);
   for (const name of Object.keys(options)) {
-    // A misspelt option, or one of another version, would otherwise be silently without effect.
+    // Otherwise a misspelt option, or one of another version, would silently have no effect.
     if (!OPTION_NAMES.some((known) => known === name)) {
       throw new TypeError(expected('options', `only ${OPTION_NAMES.join(', ')}`, name));
     }
   }
-  const { policy = adaptivePolicy(), tracker = createTracker({ operations: OPERATIONS }), calibration } = options;
+  const { policy = adaptivePolicy(), tracker = createTracker(), calibration } = options;
   const { fallback, memory, verifyEveryNth, hangLimits } = options;
   if (calibration !== undefined) requireObject('calibration', calibration);
   const { backends, opened, statuses } = await openBackends(options.backends, options.threads, from);
   if (backends.length === 0) throw new NoBackendError(statuses);
   try {
     const dispatcher = createDispatcher({ backends, policy, tracker, fallback, memory, verifyEveryNth, hangLimits });
-    // A tracker that lacks an operation or a device should say so here, not after the first answer.
+    // Fails here, not after the first request, if the tracker lacks an operation or a device.
     for (const operation of OPERATIONS) tracker.snapshot(operation);
     for (const backend of backends) requireDevice(tracker, backend);
     const calibrated = calibration === undefined ? null : importCalibration(dispatcher, calibration);

@@ -2,9 +2,9 @@ import { assembleExecutor } from './assemble-executor.js';
 import type { Executor, ExecutorOptions } from './executor.js';
 
 /**
- * Finds the devices and puts an executor together. See {@link Executor}.
+ * Finds the devices and creates an {@link Executor} for them.
  *
- * @throws TypeError or RangeError naming the option that cannot work; {@link NoBackendError} when there is no device.
+ * @throws TypeError or RangeError that names a wrong option; {@link NoBackendError} if no backend can be used.
  *
  * @example
  * await using executor = await createExecutor();

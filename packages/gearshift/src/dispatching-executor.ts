@@ -45,17 +45,17 @@ import type {
 import { graphFromSource } from './graph-from-source.js';
 import { matrixFromValues } from './matrix-from-values.js';
 import { ownOperand } from './own-operand.js';
-import { answerOrThrow } from './run-errors.js';
+import { throwRunError } from './run-errors.js';
 import { toIndices, toVector } from './to-vector.js';
 
-/** The one implementation of {@link Executor}: turns arguments into requests and hands them to the dispatcher. */
+/** Implements {@link Executor}: makes requests from the arguments and passes them to the dispatcher. */
 export class DispatchingExecutor implements Executor {
   readonly tracker: Tracker;
   readonly #dispatcher: Dispatcher;
   readonly #opened: readonly Backend[];
   readonly #statuses: readonly BackendStatus[];
   readonly #calibrated: Result<CalibrationImport, CalibrationError> | null;
-  /** Requests that have not ended, on whichever device. */
+  /** Number of requests that have not ended. */
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -106,12 +106,14 @@ export class DispatchingExecutor implements Executor {
     options: Omit<CosineSimilarityOptions, keyof LimitOptions> = {},
   ): Float32Array {
     this.#requireOpen();
-    return answerOrThrow(this.#dispatcher.runSync(cosineRequest(query, matrix, options)));
+    const result = this.#dispatcher.runSync(cosineRequest(query, matrix, options));
+    return result.ok ? result.value.output : throwRunError(result.error);
   }
 
   topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKOutput {
     this.#requireOpen();
-    return answerOrThrow(this.#dispatcher.runSync(topKRequest(query, matrix, options)));
+    const result = this.#dispatcher.runSync(topKRequest(query, matrix, options));
+    return result.ok ? result.value.output : throwRunError(result.error);
   }
 
   spreadActivationSync(
@@ -120,7 +122,8 @@ export class DispatchingExecutor implements Executor {
     options: Omit<SpreadActivationOptions, keyof LimitOptions> = {},
   ): Float32Array {
     this.#requireOpen();
-    return answerOrThrow(this.#dispatcher.runSync(spreadRequest(graph, activations, options)));
+    const result = this.#dispatcher.runSync(spreadRequest(graph, activations, options));
+    return result.ok ? result.value.output : throwRunError(result.error);
   }
 
   async run<R extends OperationRequest>(
@@ -171,7 +174,7 @@ export class DispatchingExecutor implements Executor {
     return this.close();
   }
 
-  /** @param makeRequest what it throws rejects the promise, as everything else does. */
+  /** @param makeRequest called inside the promise, so that its errors reject it like all others */
   async #answer<R extends OperationRequest, A, B, O extends LimitOptions>(
     makeRequest: (first: A, second: B, options: O) => R,
     first: A,
@@ -184,7 +187,8 @@ export class DispatchingExecutor implements Executor {
     const limits = signal === undefined && deadlineMs === undefined ? undefined : options;
     this.#underWay += 1;
     try {
-      return answerOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), signal);
+      const result = await this.#dispatcher.run(request, undefined, limits);
+      return result.ok ? result.value.output : throwRunError(result.error, signal);
     } finally {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();
@@ -216,7 +220,7 @@ function closedError(): TypeError {
   return new TypeError('executor is closed');
 }
 
-/** Requests have theirs checked by the dispatcher; making an operand has nobody else to do it. */
+/** The dispatcher checks the signals of requests, but not those of `matrix()` and `graph()`. */
 function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(expected('signal', 'an AbortSignal', signal));

@@ -31,31 +31,31 @@ import type { Calibration, CalibrationError, CalibrationImport } from '@gearshif
 import type { Tracker } from '@gearshift/tracker';
 
 /**
- * Answers requests about vectors and graphs on the device that suits each.
+ * Runs each request about vectors or a graph on the device that suits it.
  *
  * Belongs to one thread; any number of requests may be under way. The methods named after operations return the bare
- * answer, and throw
- * - TypeError or RangeError for a mistake of the caller, before any device is touched,
- * - the signal's reason (an `AbortError` unless you gave another) after an abort,
- * - {@link DeadlineExceededError} when the time allowed was over,
+ * output, and throw
+ * - TypeError or RangeError for wrong arguments, before any device is used,
+ * - the signal's reason (an `AbortError` unless you gave another one) after an abort,
+ * - {@link DeadlineExceededError} after the deadline,
  * - {@link AllDevicesFailedError} when every allowed device failed.
  *
- * {@link run} throws for the caller's mistakes alone, and tells everything else in its result.
+ * {@link run} throws only for wrong arguments; its result contains every other failure.
  */
 export interface Executor extends AsyncDisposable {
   /**
    * Makes a matrix of float32 vectors that belongs to this executor until it is disposed.
    *
-   * The values are copied once into shared memory, and once more into the CPU's resident copy with the norms of all rows,
-   * here rather than at the first query. When there is no memory for the resident copy, requests go without.
+   * Copies the values into shared memory, and at once into the CPU's resident copy, with the norms of all rows, so that the
+   * first query does not pay for it. Without memory for the resident copy, requests run on the shared values.
    *
-   * @param values rows one after the other, with `dimensions`; or an array of equally long rows of numbers.
-   * @returns plain data besides its disposal: `postMessage` carries it to another thread, without copying the values.
+   * @param values all rows one after the other, with `dimensions`; or an array of equally long rows of numbers
+   * @returns plain data apart from its disposal: `postMessage` sends it to another thread without copying the values.
    * Disposing it releases the copies on every device; any later use throws TypeError.
    */
   matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options?: MatrixOptions): Promise<OwnedMatrix>;
 
-  /** Makes a graph that belongs to this executor until it is disposed, with its own copy of the edges. */
+  /** Makes a graph, with its own copy of the edges, that belongs to this executor until it is disposed. */
   graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph>;
 
   /** One score per row; `queries x rows`, row-major, for several queries. */
@@ -67,30 +67,30 @@ export interface Executor extends AsyncDisposable {
   /** The activation of every node after spreading. */
   spreadActivation(graph: CsrGraph, activations: Vector, options?: SpreadActivationOptions): Promise<Float32Array>;
 
-  /** The twin of {@link cosineSimilarity} on the CPU; blocks the event loop for as long as the work takes. */
+  /** {@link cosineSimilarity} on the CPU, synchronously: blocks the event loop until it is done. */
   cosineSimilaritySync(
     query: Vector,
     matrix: VectorMatrix,
     options?: Omit<CosineSimilarityOptions, keyof LimitOptions>,
   ): Float32Array;
-  /** The twin of {@link topK} on the CPU; blocks the event loop for as long as the work takes. */
+  /** {@link topK} on the CPU, synchronously: blocks the event loop until it is done. */
   topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKOutput;
-  /** The twin of {@link spreadActivation} on the CPU; blocks the event loop for as long as the work takes. */
+  /** {@link spreadActivation} on the CPU, synchronously: blocks the event loop until it is done. */
   spreadActivationSync(
     graph: CsrGraph,
     activations: Vector,
     options?: Omit<SpreadActivationOptions, keyof LimitOptions>,
   ): Float32Array;
 
-  /** Any operation, with the whole story: output, decision, every attempt and the times, or why there is no answer. */
+  /** Runs any operation and returns the output, the decision, every attempt and the times, or the error. */
   run<R extends OperationRequest>(
     request: R,
     options?: RunOptions<R>,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
 
   /**
-   * Goes on with a request that ended early, from the `partial` of its error: does what remains and nothing else. What was
-   * finished stays as it is, bit for bit; refused with kind `'invalid-input'` when the operand has changed since.
+   * Continues a request that ended early, from the `partial` of its error: computes only the remaining items. Finished
+   * items stay the same, bit for bit. Fails with kind `'invalid-input'` if the operand has changed since.
    */
   resume<R extends OperationRequest>(
     request: R,
@@ -98,77 +98,77 @@ export interface Executor extends AsyncDisposable {
     options?: LimitOptions,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
 
-  /** Changes options for the requests to come; those under way go on as they began. */
+  /** Changes options for later requests. Requests under way keep the options they began with. */
   updateOptions(options: ChangeableOptions): void;
 
   /**
-   * Everything about an operation as of one instant: what was measured, how often was decided for which reason, what is
-   * predicted, and the state of every device (breaker, memory, resident copies, queue).
+   * The state of an operation at one instant: measurements, number of decisions by reason, predictions, and the state of
+   * every device (breaker, memory, resident copies, queue).
    */
   snapshot(operation: OperationName): ExecutorSnapshot;
-  /** What was learned about the devices, as plain data for {@link ExecutorOptions.calibration} of another process. */
+  /** The learned speeds of the devices, as plain data for {@link ExecutorOptions.calibration} of another process. */
   exportCalibration(): Calibration;
-  /** Takes over what was learned on the same devices; tells what was left out, and why. */
+  /** Imports speeds that were learned on the same devices; the result names the parts left out, and why. */
   importCalibration(calibration: Calibration): Result<CalibrationImport, CalibrationError>;
   /** The devices in use, in order of preference. */
   backends(): BackendDescription[];
-  /** How this executor is set up: every backend it looked for, and why those that are missing are. */
+  /** The configuration: every backend that was looked for, and why one is missing. */
   describe(): ExecutorDescription;
   readonly tracker: Tracker;
 
   /**
-   * Waits for requests under way, then closes the backends that this executor opened; backends that were handed in stay
-   * open. Later requests throw TypeError. Closing again waits for the same end.
+   * Waits for requests under way, then closes the backends that this executor opened. Backends passed to it stay open.
+   * Later requests throw TypeError. Further calls return the same promise.
    */
   close(): Promise<void>;
 }
 
-/** A query or activations; several queries are one Float32Array of `queries x dimensions`. */
+/** A query or activations. Several queries are one Float32Array of `queries x dimensions`. */
 export type Vector = Float32Array | readonly number[];
 
-/** Backends that {@link createExecutor} finds by name; those of a GPU are packages to be installed besides. */
+/** Backends that {@link createExecutor} finds by name. GPU backends are separate packages. */
 export type BackendName = 'cpu' | 'cuda' | 'webgpu';
 
 export interface ExecutorOptions {
   /**
-   * In order of preference: names, or backends of your own making, which stay yours to close. Default: the GPU backends
-   * that are installed, and the CPU. No name, no probing: `['cpu']` touches nothing but the CPU.
+   * Names, or backends of your own, which you close yourself, in order of preference. Default: the installed GPU backends,
+   * then the CPU. Only the named backends are looked for: `['cpu']` does not look for a GPU.
    */
   readonly backends?: readonly (Backend | BackendName)[] | undefined;
   /** Default `adaptivePolicy()`. */
   readonly policy?: DispatchPolicy | undefined;
-  /** `'never'` fails a request with the device that was chosen for it. Default `'cpu'`. */
+  /** With `'never'`, a request fails if the device chosen for it fails. Default `'cpu'`. */
   readonly fallback?: FallbackMode | undefined;
-  /** How much of each GPU's memory may be taken. Default: 80 % of what is free. */
+  /** Limits on the memory of each GPU. Default: 80 % of the free memory. */
   readonly memory?: MemoryLimits | undefined;
-  /** One in so many results of a GPU is verified on the CPU; 0 for none. Default 1000. */
+  /** Verifies one in this many GPU results on the CPU; 0 for none. Default 1000. */
   readonly verifyEveryNth?: number | undefined;
-  /** When an attempt on a GPU is given up. */
+  /** Time after which an attempt on a GPU counts as hung and is abandoned. */
   readonly hangLimits?: HangLimits | undefined;
   /**
-   * What another process learned about the devices, from {@link Executor.exportCalibration}. What does not fit is left out;
+   * Speeds that another process learned, from {@link Executor.exportCalibration}. Parts for other devices are left out;
    * {@link Executor.describe} says why.
    */
   readonly calibration?: Calibration | undefined;
-  /** One that knows all operations of `OPERATIONS`, perhaps shared with other threads. Default: a new one. */
+  /** Must know all operations of `OPERATIONS`; may be shared with other threads. Default: a new one. */
   readonly tracker?: Tracker | undefined;
-  /** Threads that the CPU may use for one request. Default: the CPUs this process may really use. */
+  /** Threads that the CPU backend may use for one request. Default: the number of CPUs available to the process. */
   readonly threads?: number | undefined;
 }
 
 export interface MatrixOptions {
-  /** Elements per row; needed with a Float32Array, and with an array of no rows. */
+  /** Elements per row. Required with a Float32Array and with an empty array. */
   readonly dimensions?: number | undefined;
   /**
-   * Use the Float32Array itself instead of a copy. Its contents must not change until the matrix is disposed. Put it in a
-   * SharedArrayBuffer to have it carried to other threads without copying. Default false.
+   * Use the Float32Array itself instead of a copy. Its contents must not change until the matrix is disposed. In a
+   * SharedArrayBuffer, it can be sent to other threads without copying. Default false.
    */
   readonly adopt?: boolean | undefined;
-  /** How many requests are going to use it: a hint when sending it to a GPU pays. Default: nobody knows. */
+  /** Expected number of requests: helps the policy to decide on an upload to a GPU. Default: unknown. */
   readonly expectedUses?: number | undefined;
-  /** Keep it on the GPU that suits it, and never give it up to make room. Default false. */
+  /** Keep it on the GPU that suits it, and never evict it. Default false. */
   readonly pin?: boolean | undefined;
-  /** A smaller copy that a GPU keeps besides, so that top-k is faster with the same result. Default: none. */
+  /** A smaller copy that a GPU also keeps, which makes top-k faster with the same result. Default: none. */
   readonly companion?: Companion | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -182,22 +182,22 @@ export type GraphSource = { readonly nodes: number; readonly edges: Iterable<Edg
 export interface GraphOptions {
   /** Use the arrays in compressed-row form themselves instead of copies. Default false. */
   readonly adopt?: boolean | undefined;
-  /** How many requests are going to use it: a hint when sending it to a GPU pays. Default: nobody knows. */
+  /** Expected number of requests: helps the policy to decide on an upload to a GPU. Default: unknown. */
   readonly expectedUses?: number | undefined;
-  /** Keep it on the GPU that suits it, and never give it up to make room. Default false. */
+  /** Keep it on the GPU that suits it, and never evict it. Default false. */
   readonly pin?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** When a request has to end. */
+/** Limits on the time of a request. */
 export interface LimitOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Time for the whole request from now on, in milliseconds; counts in the choice of the device. Default Infinity. */
+  /** Time for the whole request in milliseconds, from the call on. Taken into account in the decision. Default Infinity. */
   readonly deadlineMs?: number | undefined;
 }
 
 export interface CosineSimilarityOptions extends RowRange, LimitOptions {
-  /** Number of query vectors, for a check: a RangeError unless the query holds exactly so many. */
+  /** Expected number of query vectors; RangeError if the query has another number. */
   readonly queries?: number | undefined;
   /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
   readonly where?: RowSet | undefined;
@@ -210,7 +210,7 @@ export interface TopKOptions extends RowRange, LimitOptions {
   readonly metric?: Metric | undefined;
   /** Only these rows are considered, without duplicates. */
   readonly candidates?: Uint32Array | readonly number[] | undefined;
-  /** Number of query vectors, for a check: a RangeError unless the query holds exactly so many. */
+  /** Expected number of query vectors; RangeError if the query has another number. */
   readonly queries?: number | undefined;
   /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
   readonly where?: RowSet | undefined;
@@ -230,7 +230,7 @@ export interface SpreadActivationOptions extends LimitOptions {
 }
 
 export interface RunOptions<R extends OperationRequest> extends LimitOptions {
-  /** Receives the answer; made for you when left out. */
+  /** Receives the output. Default: a new one. */
   readonly output?: OutputOf<R> | undefined;
 }
 
@@ -240,17 +240,17 @@ export interface ExecutorDescription {
   readonly backends: readonly BackendStatus[];
   readonly policy: PolicySnapshot;
   readonly fallback: FallbackMode;
-  /** What came of the calibration that was handed in at the start; `null` when none was. */
+  /** Result of importing {@link ExecutorOptions.calibration}; `null` without one. */
   readonly calibration: Result<CalibrationImport, CalibrationError> | null;
 }
 
-/** What became of one backend that was asked for, or looked for. */
+/** State of one backend that was requested or looked for. */
 export interface BackendStatus {
-  /** The name it was asked for by, or the id of a backend that was handed in. */
+  /** The name in {@link ExecutorOptions.backends}, or the id of a backend passed there. */
   readonly name: string;
   readonly status: 'ready' | 'not-installed' | 'failed';
-  /** Why it is not ready and what would help; `null` when it is. */
+  /** Why it is not ready, and how to fix that; `null` if it is ready. */
   readonly reason: string | null;
-  /** `null` unless it is ready. */
+  /** `null` if it is not ready. */
   readonly description: BackendDescription | null;
 }

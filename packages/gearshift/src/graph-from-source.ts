@@ -4,7 +4,7 @@ import type { GraphOptions, GraphSource } from './executor.js';
 import { usesOf } from './expected-uses.js';
 import { sharedFloat32Copy, sharedUint32Copy } from './shared-copy.js';
 
-/** Puts the edges of {@link Executor.graph} into memory that the graph may keep. */
+/** Makes the graph of {@link Executor.graph}, from a copy of the edges unless they are adopted. */
 export function graphFromSource(source: GraphSource, options: GraphOptions): CsrGraph {
   const expectedUses = usesOf(options);
   const graph = graphOf(source, options);
@@ -15,7 +15,10 @@ function graphOf(source: GraphSource, { adopt = false }: GraphOptions): CsrGraph
   requireObject('source', source);
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
   if (!('edges' in source)) return adopt ? createGraph(source) : shared(createGraph(source));
-  if (adopt) throw new TypeError('adopt: expected arrays in compressed-row form to adopt, got a list of edges');
+  if (adopt)
+    throw new TypeError(
+      'adopt: expected arrays in compressed-row form, got a list of edges; to fix it: leave out adopt',
+    );
   if (typeof source.edges?.[Symbol.iterator] !== 'function') {
     throw new TypeError(expected('edges', 'an iterable of [from, to, weight]', source.edges));
   }

@@ -20,7 +20,7 @@ export type {
 } from './executor.js';
 export { AllDevicesFailedError, DeadlineExceededError, NoBackendError } from './run-errors.js';
 
-// What the answers and options of an executor are made of, so that most programs need no other package.
+// The types of options and results, so that most programs need no other package.
 export type {
   AttemptReport,
   Backend,

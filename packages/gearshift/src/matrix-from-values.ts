@@ -5,7 +5,7 @@ import { usesOf } from './expected-uses.js';
 import { sharedFloat32, sharedFloat32Copy } from './shared-copy.js';
 import { copyNumbers } from './to-vector.js';
 
-/** Puts the values of {@link Executor.matrix} into memory that the matrix may keep. */
+/** Makes the matrix of {@link Executor.matrix}, from a copy of the values unless they are adopted. */
 export function matrixFromValues(
   values: Float32Array | ArrayLike<ArrayLike<number>>,
   options: MatrixOptions,
@@ -14,7 +14,7 @@ export function matrixFromValues(
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
   if (values instanceof Float32Array)
     return matrixFromFlat(values, adopt, { dimensions, companion, expectedUses: usesOf(options) });
-  if (adopt) throw new TypeError(expected('values', 'a Float32Array where adopt is set', values));
+  if (adopt) throw new TypeError(expected('values', 'a Float32Array, because adopt is true', values));
   return matrixFromRows(values, { dimensions, companion, expectedUses: usesOf(options) });
 }
 
@@ -37,7 +37,7 @@ function matrixFromRows(
     throw new TypeError(expected('values', 'a Float32Array or an array of rows', rows));
   }
   if (rows.length === 0 && given === undefined) {
-    throw new RangeError('dimensions: expected the number of elements per row, since there is no row to count');
+    throw new RangeError('dimensions: expected the number of elements per row, because values is empty');
   }
   if (rows.length > 0 && !isListLike(rows[0])) throw notARow(0, rows[0]);
   const dimensions = requireInteger('dimensions', given ?? rows[0].length, 1);

@@ -4,24 +4,24 @@ import { expected } from '@gearshift/contracts/internal';
 import type { BackendName, BackendStatus } from './executor.js';
 import { openOptionalBackend, OPTIONAL_PACKAGES, type OpenedBackend } from './optional-backend.js';
 
-/** GPUs first: those that are not installed cost one look into `node_modules` each, once. */
+/** GPUs first. One that is not installed costs a single failed resolution. */
 const DEFAULT_BACKENDS: readonly BackendName[] = ['cuda', 'webgpu', 'cpu'];
 const BACKEND_NAMES = ['cpu', ...Object.keys(OPTIONAL_PACKAGES)];
 
 export interface BackendSet {
   /** In order of preference. */
   readonly backends: readonly Backend[];
-  /** Those that were opened here and are to be closed again. */
+  /** The backends opened here, which the executor has to close. */
   readonly opened: readonly Backend[];
   readonly statuses: readonly BackendStatus[];
 }
 
 /**
- * Opens the backends that are asked for by name, and takes those that are handed in. A name that cannot be had is no
- * failure here, but stands in the statuses with the reason.
+ * Opens the backends given by name, and takes over the others as they are. A backend that cannot be opened is not an
+ * error here: its status contains the reason.
  *
- * @param from where packages are looked up, as a file URL.
- * @throws TypeError or RangeError for an entry that is neither.
+ * @param from file URL from which packages are resolved
+ * @throws TypeError or RangeError for an entry that is neither a known name nor a backend
  */
 export async function openBackends(
   wanted: readonly (Backend | BackendName)[] = DEFAULT_BACKENDS,
@@ -62,18 +62,20 @@ function ready(name: string, description: BackendDescription): BackendStatus {
 function checkWanted(wanted: readonly (Backend | BackendName)[]): void {
   if (!Array.isArray(wanted)) throw new TypeError(expected('backends', 'an array of names or backends', wanted));
   if (wanted.length === 0) throw new RangeError('backends: expected at least one, got none');
-  const names = new Set<unknown>();
+  const entries = new Set<unknown>();
   for (const [index, entry] of (wanted as readonly unknown[]).entries()) {
     if (typeof entry === 'string' ? !BACKEND_NAMES.includes(entry) : !isBackend(entry)) {
       const error = typeof entry === 'string' ? RangeError : TypeError;
       throw new error(expected(`backends[${index}]`, `one of ${BACKEND_NAMES.join(', ')}, or a backend`, entry));
     }
-    if (names.has(entry)) throw new RangeError(`backends[${index}]: expected each once, got it twice`);
-    names.add(entry);
+    if (entries.has(entry)) {
+      throw new RangeError(`backends[${index}]: '${isBackend(entry) ? entry.id : String(entry)}' is listed twice`);
+    }
+    entries.add(entry);
   }
 }
 
-/** Enough to tell that a backend is meant; the dispatcher checks the rest. */
+/** Only tells a backend from other values; the dispatcher checks the rest. */
 function isBackend(entry: unknown): entry is Backend {
   return typeof entry === 'object' && entry !== null && 'describe' in entry && typeof entry.describe === 'function';
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import type { Backend, BackendError, Result } from '@gearshift/contracts';
 
-/** Packages that a user installs by choice, and the function of each that makes the backend. */
+/** Packages that users may install, and the function in each that creates the backend. */
 export const OPTIONAL_PACKAGES = {
   cuda: { packageName: '@gearshift/backend-cuda', factory: 'createCudaBackend', isPlanned: false },
   webgpu: { packageName: '@gearshift/backend-webgpu', factory: 'createWebGpuBackend', isPlanned: true },
@@ -15,10 +15,10 @@ export type OpenedBackend =
   | { readonly backend: null; readonly status: 'not-installed' | 'failed'; readonly reason: string };
 
 /**
- * Opens a GPU backend where its package is installed. Looking it up loads nothing; the package is imported only when it
- * is there, so that a program without it pays for one failed look-up.
+ * Opens a GPU backend if its package is installed. Resolving the package loads nothing, so a program without it pays only
+ * for one failed resolution.
  *
- * @param from where the package is looked up, as a file URL.
+ * @param from file URL from which the package is resolved
  */
 export async function openOptionalBackend(name: keyof typeof OPTIONAL_PACKAGES, from: string): Promise<OpenedBackend> {
   const { packageName, factory, isPlanned } = OPTIONAL_PACKAGES[name];

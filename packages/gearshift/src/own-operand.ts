@@ -3,10 +3,10 @@ import type { Dispatcher } from '@gearshift/dispatcher';
 import { throwAbort } from './run-errors.js';
 
 /**
- * Makes the operand resident on the CPU, and disposable. The disposal is keyed by a symbol, which `postMessage` leaves
- * out: what arrives in another thread is the plain operand.
+ * Makes the operand resident on the CPU, and disposable. The disposal has a symbol as its key, which `postMessage` leaves
+ * out, so another thread receives the plain operand.
  *
- * Lack of memory for the resident copy is no failure: whatever request comes later goes without, or says why it cannot.
+ * Running out of memory for the resident copy is not an error: later requests run without it, or report why they cannot.
  */
 export async function ownOperand<O extends Operand>(
   operand: O,
@@ -34,7 +34,7 @@ export async function ownOperand<O extends Operand>(
   return owned;
 }
 
-/** Frees the memory, and lets any later request name the mistake; requests under way hold what they need. */
+/** Drops the references to the memory, and makes later requests throw. Requests under way keep their own references. */
 function forbidUse(operand: Operand): void {
   const memory = 'rowPointers' in operand ? (['rowPointers', 'columns', 'weights'] as const) : (['values'] as const);
   const what = 'rowPointers' in operand ? 'graph' : 'matrix';
@@ -42,7 +42,7 @@ function forbidUse(operand: Operand): void {
     Object.defineProperty(operand, name, {
       enumerable: true,
       get: () => {
-        throw new TypeError(`${what}: expected one that is in use, got one that was disposed`);
+        throw new TypeError(`${what} is disposed`);
       },
     });
   }

@@ -1,10 +1,10 @@
-import type { AttemptReport, BackendErrorKind, Completed, Result, RunError, TopKOutput } from '@gearshift/contracts';
+import type { AttemptReport, BackendErrorKind, RunError } from '@gearshift/contracts';
 import type { BackendStatus } from './executor.js';
 
-/** Every device that was allowed to answer a request failed. `cause` tells it all as plain data. */
+/** Every device allowed for a request failed. `cause` has the details as plain data. */
 export class AllDevicesFailedError extends Error {
   override readonly name = 'AllDevicesFailedError';
-  /** Of the last attempt. */
+  /** The kind of the last failure. */
   readonly kind: BackendErrorKind;
   readonly attempts: readonly AttemptReport[];
   override readonly cause: RunError;
@@ -17,7 +17,7 @@ export class AllDevicesFailedError extends Error {
   }
 }
 
-/** The time that was allowed for a request was over. `cause` tells it all as plain data, what was finished included. */
+/** A request missed its deadline. `cause` has the details as plain data, with the finished part in `partial`. */
 export class DeadlineExceededError extends Error {
   override readonly name = 'DeadlineExceededError';
   readonly kind = 'deadline-exceeded';
@@ -31,7 +31,7 @@ export class DeadlineExceededError extends Error {
   }
 }
 
-/** None of the backends that were asked for can be used. */
+/** None of the requested backends can be used. */
 export class NoBackendError extends Error {
   override readonly name = 'NoBackendError';
   readonly backends: readonly BackendStatus[];
@@ -42,21 +42,16 @@ export class NoBackendError extends Error {
   }
 }
 
-/** The bare answer of a run, or what the methods that return it throw. */
-export function answerOrThrow<Output extends Float32Array | TopKOutput>(
-  result: Result<Completed<Output>, RunError>,
-  signal?: AbortSignal,
-): Output {
-  if (result.ok) return result.value.output;
-  const { error } = result;
-  if (error.kind === 'aborted') throwAbort(error.message, signal);
-  if (error.kind === 'invalid-input') throw new TypeError(error.message, { cause: error });
-  const { kind } = error;
+/** Throws the error of a run as the methods named after operations do. */
+export function throwRunError(error: RunError, signal?: AbortSignal): never {
+  const { kind, message } = error;
+  if (kind === 'aborted') throwAbort(message, signal);
+  if (kind === 'invalid-input') throw new TypeError(message, { cause: error });
   if (kind === 'deadline-exceeded') throw new DeadlineExceededError(error);
   throw new AllDevicesFailedError({ ...error, kind });
 }
 
-/** Throws what the web platform's own functions throw: the signal's reason. */
+/** Throws the signal's reason, as the functions of the web platform do. */
 export function throwAbort(message: string, signal: AbortSignal | undefined): never {
   signal?.throwIfAborted();
   throw new DOMException(message, 'AbortError');

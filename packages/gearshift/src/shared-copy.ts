@@ -1,6 +1,6 @@
 /*
- * The executor's own copies live in shared memory: requests that run on other threads read them without another copy, and
- * nobody can detach or resize them while one does.
+ * The executor's own copies are in shared memory: other threads read them without a further copy, and shared memory cannot
+ * be detached or resized during a request.
  */
 
 /** A zeroed array in shared memory. */

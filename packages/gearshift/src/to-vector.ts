@@ -1,7 +1,7 @@
 import { expected } from '@gearshift/contracts/internal';
 import type { Vector } from './executor.js';
 
-/** A Float32Array as it is, an array of numbers as one; anything else is for the checks of the request to name. */
+/** Returns a Float32Array as it is, and an array of numbers as a new Float32Array. */
 export function toVector(name: string, vector: Vector): Float32Array {
   if (vector instanceof Float32Array) return vector;
   if (!Array.isArray(vector)) throw new TypeError(expected(name, 'a Float32Array or an array of numbers', vector));
@@ -10,7 +10,7 @@ export function toVector(name: string, vector: Vector): Float32Array {
   return copy;
 }
 
-/** Row numbers as they are, or an array of them as a Uint32Array, which would wrap a wrong number silently. */
+/** Returns a Uint32Array as it is, and an array of row numbers as a new one; checked, because a Uint32Array wraps wrong numbers. */
 export function toIndices(name: string, indices: Uint32Array | readonly number[]): Uint32Array {
   if (indices instanceof Uint32Array) return indices;
   if (!Array.isArray(indices)) throw new TypeError(expected(name, 'a Uint32Array or an array of row numbers', indices));
@@ -21,7 +21,7 @@ export function toIndices(name: string, indices: Uint32Array | readonly number[]
   return copy;
 }
 
-/** Copies numbers to `target` from `offset` on; TypeError names the first element that is none. */
+/** Copies numbers to `target` from `offset` on; TypeError for the first element that is not a number. */
 export function copyNumbers(name: string, source: ArrayLike<number>, target: Float32Array, offset: number): void {
   for (let i = 0; i < source.length; i++) {
     if (typeof source[i] !== 'number') throw new TypeError(expected(`${name}[${i}]`, 'a number', source[i]));

@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { err } from '@gearshift/contracts';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { createFakeGpuBackend } from '@gearshift/testing';
 import { createExecutor, NoBackendError } from '../src/index.js';
 import { assembleExecutor } from '../src/assemble-executor.js';
 import { openBackends } from '../src/open-backends.js';
@@ -12,7 +14,7 @@ const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
 
-/** A place where `@gearshift/backend-cuda` is installed with this code; its file URL is where to look from. */
+/** Installs `@gearshift/backend-cuda` with this code in a new folder; returns the file URL from which to resolve it. */
 function installed(code: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'gearshift-'));
   folders.push(folder);
@@ -27,8 +29,14 @@ function installed(code: string): string {
 const WORKING = `export const createCudaBackend = async () => ({ ok: true, value: {
   id: 'cuda:0', kind: 'gpu', describe: () => ({ id: 'cuda:0', kind: 'gpu' }), close: async () => {} } });`;
 
+/** As much of a backend as the dispatcher requires. It counts how often it is closed. */
+const COMPLETE = `export const createCudaBackend = async () => ({ ok: true, value: {
+  id: 'cuda:0', kind: 'gpu', describe: () => ({ id: 'cuda:0', kind: 'gpu' }), supports: () => true,
+  memory: () => ({ freeBytes: null, totalBytes: null, readAtMs: 0 }), cosineSimilarity() {}, topK() {}, spreadActivation() {},
+  close: async () => { globalThis.closedBackends = (globalThis.closedBackends ?? 0) + 1 } } });`;
+
 describe('backends by name', () => {
-  it('finds an installed GPU package, in the order that was asked for', async () => {
+  it('are opened in the given order, an installed GPU package included', async () => {
     const { backends, opened, statuses } = await openBackends(['cuda', 'cpu'], undefined, installed(WORKING));
     expect(backends.map(({ id }) => id)).toEqual(['cuda:0', 'cpu']);
     expect(opened).toEqual(backends);
@@ -40,7 +48,7 @@ describe('backends by name', () => {
     });
   });
 
-  it('looks for every GPU package by default, and puts the CPU last', async () => {
+  it('are by default those of every GPU package, then the CPU', async () => {
     const { backends, statuses } = await openBackends(undefined, undefined, installed(WORKING));
     expect(backends.map(({ id }) => id)).toEqual(['cuda:0', 'cpu']);
     expect(statuses.map(({ name, status }) => [name, status])).toEqual([
@@ -51,25 +59,25 @@ describe('backends by name', () => {
   });
 
   it.each([
-    ['that breaks while loading', 'throw new Error("no driver")', '@gearshift/backend-cuda did not load: no driver'],
-    ['without its factory', 'export {}', '@gearshift/backend-cuda has no function createCudaBackend'],
+    ['throws while it loads', 'throw new Error("no driver")', '@gearshift/backend-cuda did not load: no driver'],
+    ['lacks its factory', 'export {}', '@gearshift/backend-cuda has no function createCudaBackend'],
     [
-      'that finds no device',
+      'finds no device',
       'export const createCudaBackend = async () => ({ ok: false, error: { kind: "unsupported", message: "no GPU" } })',
       'no GPU',
     ],
     [
-      'that throws',
+      'throws in its factory',
       'export const createCudaBackend = () => { throw 1 }',
       '@gearshift/backend-cuda did not load: number',
     ],
-  ])('says why it cannot use a package %s', async (_name, code, reason) => {
+  ])('have a status with the reason if a package %s', async (_name, code, reason) => {
     const { backends, statuses } = await openBackends(['cuda', 'cpu'], undefined, installed(code));
     expect(backends.map(({ id }) => id)).toEqual(['cpu']);
     expect(statuses[0]).toEqual({ name: 'cuda', status: 'failed', reason, description: null });
   });
 
-  it('says how to install what is missing', async () => {
+  it('have a status that says how to install a missing package', async () => {
     await using executor = await createExecutor({ backends: ['cuda', 'webgpu', 'cpu'] });
     const missing = { status: 'not-installed', description: null };
     expect(executor.describe().backends.slice(0, 2)).toEqual([
@@ -87,7 +95,20 @@ describe('backends by name', () => {
     expect(executor.backends().map(({ id }) => id)).toEqual(['cpu']);
   });
 
-  it('cannot make an executor without any device', async () => {
+  it('have a status with the reason if the CPU backend cannot be used', async () => {
+    const error = { kind: 'unsupported', message: 'no addon', backend: 'cpu' } as const;
+    vi.doMock('@gearshift/backend-cpu', () => ({ createCpuBackend: () => Promise.resolve(err(error)) }));
+    vi.resetModules();
+    const { openBackends: openWithoutCpu } = await import('../src/open-backends.js');
+    vi.doUnmock('@gearshift/backend-cpu');
+    expect(await openWithoutCpu(['cpu'], undefined, import.meta.url)).toEqual({
+      backends: [],
+      opened: [],
+      statuses: [{ name: 'cpu', status: 'failed', reason: 'no addon', description: null }],
+    });
+  });
+
+  it('cannot make an executor if none of them can be used', async () => {
     const made = createExecutor({ backends: ['cuda', 'webgpu'] });
     await expect(made).rejects.toThrow(NoBackendError);
     await expect(made).rejects.toMatchObject({
@@ -97,7 +118,7 @@ describe('backends by name', () => {
     });
   });
 
-  it('closes what it opened when the rest cannot work', async () => {
+  it('are closed again if another option is wrong', async () => {
     const closing = WORKING.replace('close: async () => {}', 'close: async () => { globalThis.closedBackends = 1 }');
     const options = { backends: ['cuda'], policy: {} } as never;
     await expect(assembleExecutor(options, installed(closing))).rejects.toThrow('backends[0].supports');
@@ -106,8 +127,21 @@ describe('backends by name', () => {
   });
 });
 
-describe('the built package, in a process of its own', () => {
-  /** Runs a program and tells what it printed last, after the names of all packages that were looked up. */
+describe('close', () => {
+  it('closes the backends that the executor opened by name, and no other', async () => {
+    const mine = createFakeGpuBackend();
+    const executor = await assembleExecutor({ backends: ['cuda', mine, 'cpu'] }, installed(COMPLETE));
+    expect(Reflect.get(globalThis, 'closedBackends')).toBeUndefined();
+    await executor.close();
+    expect(Reflect.get(globalThis, 'closedBackends')).toBe(1);
+    Reflect.deleteProperty(globalThis, 'closedBackends');
+    expect(mine.supports({} as never)).toBe(true);
+    await mine.close();
+  });
+});
+
+describe('the built package, in a process of its own,', () => {
+  /** Runs a program in a process of its own. */
   function run(kind: 'module' | 'commonjs', program: string) {
     const { stdout, stderr, status } = spawnSync(process.execPath, [`--input-type=${kind}`, '--eval', program], {
       cwd: PACKAGE_FOLDER,
@@ -129,16 +163,16 @@ describe('the built package, in a process of its own', () => {
     await executor.close();
     process.stdout.write(JSON.stringify(asked.filter((name) => /cuda|webgpu/.test(name))));`;
 
-  it('asks for no GPU and prints nothing when only the CPU is wanted', () => {
+  it('looks for no GPU package and prints nothing with only the CPU', () => {
     expect(run('module', PROBE(`{ backends: ['cpu'] }`))).toEqual({ stdout: '[]', stderr: '', status: 0 });
   });
 
-  it('asks once for each GPU package by default', () => {
+  it('looks for each GPU package once by default', () => {
     const stdout = '["@gearshift/backend-cuda","@gearshift/backend-webgpu"]';
     expect(run('module', PROBE(''))).toEqual({ stdout, stderr: '', status: 0 });
   });
 
-  it('can be imported and required, and is the same module either way', () => {
+  it('is the same module when imported and when required', () => {
     const program = `
       const required = require('gearshift');
       import('gearshift').then(async (imported) => {

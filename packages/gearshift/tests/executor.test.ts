@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMatrix, DECISION_REASONS, graphFromEdges } from '@gearshift/contracts';
+import {
+  createMatrix,
+  DECISION_REASONS,
+  graphFromEdges,
+  type PartialAnswer,
+  type VectorMatrix,
+} from '@gearshift/contracts';
+import { createFakeGpuBackend } from '@gearshift/testing';
 import { createExecutor, createTracker, pinnedPolicy, thresholdPolicy, type Executor } from '../src/index.js';
 
 const ROWS = [
@@ -21,8 +28,8 @@ async function cpuExecutor(options = {}) {
 
 const rounded = (scores: Float32Array) => Array.from(scores, (score) => Math.round(score * 1e4) / 1e4);
 
-describe('answers', () => {
-  it('scores every row, for a query in either form', async () => {
+describe('the methods named after operations', () => {
+  it('score every row, for a query as an array or a Float32Array', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
     const expected = [0.6, 1, 0.8, -0.6];
@@ -31,7 +38,7 @@ describe('answers', () => {
     expect(rounded(executor.cosineSimilaritySync([3, 4], matrix))).toEqual(expected);
   });
 
-  it('takes several queries as one array, and a range of rows', async () => {
+  it('take several queries in one array, and a range of rows', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
     const queries = Float32Array.of(1, 0, 0, 1);
@@ -41,7 +48,7 @@ describe('answers', () => {
     expect(top).toEqual({ indices: Uint32Array.of(0, 2), scores: Float32Array.of(1, 1), count: 1 });
   });
 
-  it('checks the number of queries, and refuses what is not supported yet instead of ignoring it', async () => {
+  it('check the number of queries, and throw for options that are not supported yet', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
     const query = Float32Array.of(1, 0, 0, 1);
@@ -62,7 +69,7 @@ describe('answers', () => {
     expect(() => executor.topKSync(query, matrix, byScore)).toThrow(RangeError);
   });
 
-  it('ranks by any metric, among candidates in either form', async () => {
+  it('rank by any metric, among candidates as an array or a Uint32Array', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
     for (const [options, indices] of [
@@ -78,7 +85,7 @@ describe('answers', () => {
     }
   });
 
-  it('spreads, with the options given', async () => {
+  it('spread activation with the given options', async () => {
     const executor = await cpuExecutor();
     const edges = [
       [0, 1],
@@ -95,13 +102,13 @@ describe('answers', () => {
     ]);
   });
 
-  it('takes operands that others made', async () => {
+  it('take a matrix that another function made', async () => {
     const executor = await cpuExecutor();
     const matrix = createMatrix(Float32Array.of(1, 0, 0, 1), { dimensions: 2 });
     expect([...(await executor.cosineSimilarity([0, 2], matrix))]).toEqual([0, 1]);
   });
 
-  it('has no rows to answer from in an empty matrix', async () => {
+  it('return nothing for an empty matrix', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix([], { dimensions: 2 });
     expect(await executor.cosineSimilarity([1, 0], matrix)).toEqual(new Float32Array(0));
@@ -113,7 +120,7 @@ describe('answers', () => {
     expect(executor.snapshot('top-k').cpuCount).toBe(0);
   });
 
-  it('keeps many requests at once apart, by value', async () => {
+  it('return the right answer to each of 500 concurrent requests', async () => {
     const executor = await cpuExecutor();
     const rows = Array.from({ length: 500 }, (_, i) => [Math.cos(i), Math.sin(i), 1]);
     const matrix = await executor.matrix(rows);
@@ -123,7 +130,7 @@ describe('answers', () => {
 });
 
 describe('run', () => {
-  it('tells the whole story, and writes into an output of the caller', async () => {
+  it('returns the decision and the attempts, and writes into the output of the caller', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
     const output = new Float32Array(4);
@@ -143,8 +150,47 @@ describe('run', () => {
   });
 });
 
-describe('what an executor tells of itself', () => {
-  it('snapshot: what was measured and decided, frozen', async () => {
+describe('calibration', () => {
+  async function calibrated() {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    for (let i = 0; i < 5; i++) await executor.topK([1, 0], matrix, { k: 1 });
+    return executor.exportCalibration();
+  }
+
+  it('is exported as plain data and imported by a running executor', async () => {
+    const calibration = await calibrated();
+    expect(JSON.parse(JSON.stringify(calibration))).toEqual(calibration);
+    expect(calibration.devices.map(({ id }) => id)).toEqual(['cpu']);
+    const executor = await cpuExecutor();
+    expect(executor.describe().calibration).toBeNull();
+    expect(executor.importCalibration(calibration)).toEqual({ ok: true, value: { taken: ['cpu'], refused: [] } });
+    expect(executor.describe().calibration).toBeNull();
+  });
+
+  it('is imported at the start, and describe() returns the result', async () => {
+    const executor = await cpuExecutor({ calibration: await calibrated() });
+    expect(executor.describe().calibration).toEqual({ ok: true, value: { taken: ['cpu'], refused: [] } });
+  });
+});
+
+describe('updateOptions', () => {
+  it('changes the policy for later requests', async () => {
+    const gpu = createFakeGpuBackend();
+    const executor = await createExecutor({ backends: [gpu, 'cpu'], policy: thresholdPolicy({ forceCpu: true }) });
+    open.push(executor);
+    const matrix = await executor.matrix(ROWS);
+    await executor.topK([1, 0], matrix, { k: 1 });
+    expect(gpu.calls).toHaveLength(0);
+    executor.updateOptions({ policy: thresholdPolicy({ gpuMinBatchSize: 0 }), fallback: 'never' });
+    await executor.topK([1, 0], matrix, { k: 1 });
+    expect(gpu.calls).toHaveLength(1);
+    expect(executor.describe().fallback).toBe('never');
+  });
+});
+
+describe('the state of an executor', () => {
+  it('snapshot() is a frozen object with measurements and decisions', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
     await executor.cosineSimilarity([1, 0], matrix);
@@ -160,7 +206,7 @@ describe('what an executor tells of itself', () => {
     expect(executor.snapshot('top-k').cpuCount).toBe(0);
   });
 
-  it('backends and describe: the devices, the policy and the mode', async () => {
+  it('backends() and describe() return the devices, the policy and the fallback mode', async () => {
     const executor = await cpuExecutor({ threads: 1, policy: thresholdPolicy({ forceCpu: true }), fallback: 'never' });
     const [cpu] = executor.backends();
     expect(cpu).toMatchObject({ id: 'cpu', kind: 'cpu' });
@@ -172,7 +218,7 @@ describe('what an executor tells of itself', () => {
     });
   });
 
-  it('tracker: the one that was handed in, perhaps shared', async () => {
+  it('tracker is the one passed in, which executors may share', async () => {
     const tracker = createTracker({ operations: ['cosine-similarity', 'top-k', 'spread-activation'] });
     const [one, two] = [await cpuExecutor({ tracker }), await cpuExecutor({ tracker })];
     const matrix = await one.matrix(ROWS);
@@ -185,7 +231,7 @@ describe('what an executor tells of itself', () => {
 });
 
 describe('close', () => {
-  it('ends every later use, and may be asked for again', async () => {
+  it('makes later calls throw, and returns the same promise again', async () => {
     const executor = await createExecutor({ backends: ['cpu'] });
     const matrix = await executor.matrix(ROWS);
     const closing = executor.close();
@@ -200,7 +246,7 @@ describe('close', () => {
     await matrix[Symbol.asyncDispose]();
   });
 
-  it('waits for requests under way', async () => {
+  it('waits for a request under way', async () => {
     const executor = await createExecutor({ backends: ['cpu'] });
     const matrix = await executor.matrix(new Float32Array(2000 * 512).fill(1), { dimensions: 512 });
     const ended: string[] = [];
@@ -212,12 +258,56 @@ describe('close', () => {
     expect(ended).toEqual(['request 0', 'close']);
   });
 
-  it('is what disposal does', async () => {
+  it('waits for a resume() under way', async () => {
+    const gpu = createFakeGpuBackend({ latencyMs: 30 });
+    const executor = await createExecutor({ backends: [gpu], policy: thresholdPolicy({ gpuMinBatchSize: 0 }) });
+    const matrix = await executor.matrix(ROWS);
+    const request = { operation: 'cosine-similarity', query: Float32Array.of(1, 0), matrix } as const;
+    const partial: PartialAnswer = {
+      output: Float32Array.of(1, Math.fround(0.6), 0, 0),
+      done: [{ start: 0, end: 2 }],
+      remaining: [{ start: 2, end: 4 }],
+      attempts: [],
+      operation: 'cosine-similarity',
+      operand: { id: matrix.id, version: matrix.version },
+    };
+    const ended: string[] = [];
+    const resuming = executor.resume(request, partial).then((result) => {
+      ended.push(`resume ${result.ok}`);
+    });
+    await executor.close().then(() => ended.push('close'));
+    await resuming;
+    expect(ended).toEqual(['resume true', 'close']);
+    expect(gpu.calls.map(({ start, end }) => [start, end])).toEqual([[2, 4]]);
+  });
+
+  it.each([
+    ['topK()', (executor: Executor, matrix: VectorMatrix) => executor.topK([1, 0], matrix, { k: 1 })],
+    [
+      'run()',
+      (executor: Executor, matrix: VectorMatrix) =>
+        executor.run({ operation: 'top-k', query: Float32Array.of(1, 0), matrix, k: 1 }),
+    ],
+  ])('waits for the slowest of several %s', async (_name, ask) => {
+    const latencies = [5, 60, 20];
+    const gpu = createFakeGpuBackend({ latencyMs: ({ number }) => latencies[number] });
+    const executor = await createExecutor({ backends: [gpu], policy: thresholdPolicy({ gpuMinBatchSize: 0 }) });
+    const matrix = await executor.matrix(ROWS);
+    const ended: string[] = [];
+    const running = latencies.map((ms) => ask(executor, matrix).then(() => ended.push(`request of ${ms} ms`)));
+    await executor.close().then(() => ended.push('close'));
+    await Promise.all(running);
+    expect(ended).toEqual(['request of 5 ms', 'request of 20 ms', 'request of 60 ms', 'close']);
+  });
+
+  it('is called by disposal', async () => {
     const executor = await createExecutor({ backends: ['cpu'] });
     await executor[Symbol.asyncDispose]();
     await expect(executor.matrix(ROWS)).rejects.toThrow(TypeError);
   });
 });
+
+const TWICE = createFakeGpuBackend();
 
 describe('options', () => {
   it.each([
@@ -228,7 +318,19 @@ describe('options', () => {
     [{ backends: [] }, RangeError, 'backends: expected at least one, got none'],
     [{ backends: 'cpu' }, TypeError, "backends: expected an array of names or backends, got 'cpu'"],
     [{ backends: ['tpu'] }, RangeError, "backends[0]: expected one of cpu, cuda, webgpu, or a backend, got 'tpu'"],
-    [{ backends: ['cpu', 'cpu'] }, RangeError, 'backends[1]: expected each once'],
+    [{ backends: ['cpu', 'cpu'] }, RangeError, "backends[1]: 'cpu' is listed twice"],
+    [{ backends: [TWICE, 'cpu', TWICE] }, RangeError, "backends[2]: 'fake:0' is listed twice"],
+    [{ backends: ['cpu', null] }, TypeError, 'backends[1]: expected one of cpu, cuda, webgpu, or a backend, got null'],
+    [
+      { backends: ['cpu', {}] },
+      TypeError,
+      'backends[1]: expected one of cpu, cuda, webgpu, or a backend, got an object',
+    ],
+    [
+      { backends: ['cpu', { describe: 5 }] },
+      TypeError,
+      'backends[1]: expected one of cpu, cuda, webgpu, or a backend, got an object',
+    ],
     [{ backends: ['cpu', 7] }, TypeError, 'backends[1]: expected one of cpu, cuda, webgpu, or a backend, got 7'],
     [{ backends: ['cpu'], threads: 0 }, RangeError, 'threads: expected an integer of at least 1, got 0'],
     [{ backends: ['cpu'], fallback: 'gpu' }, RangeError, "fallback: expected one of cpu, never, got 'gpu'"],
@@ -240,13 +342,13 @@ describe('options', () => {
       RangeError,
       "tracker.devices: expected 'cpu' among them, for the backend 'cpu', got primary, replica",
     ],
-  ])('refuses %o', async (options, type, message) => {
+  ])('%o are refused with a message that names the wrong one', async (options, type, message) => {
     const created = createExecutor(options as never);
     await expect(created).rejects.toThrow(type);
     await expect(created).rejects.toThrow(message);
   });
 
-  it('pins a device that is not there to the CPU, and says so', async () => {
+  it('pinned to a device that does not exist use the CPU, with the reason no-device', async () => {
     const executor = await cpuExecutor({ policy: pinnedPolicy('cuda:0') });
     const matrix = await executor.matrix(ROWS);
     const result = await executor.run({ operation: 'top-k', query: Float32Array.of(1, 0), matrix, k: 1 });

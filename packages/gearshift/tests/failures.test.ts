@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { BACKEND_ERROR_KINDS, type BackendErrorKind, type Operand } from '@gearshift/contracts';
 import { createFakeGpuBackend, type FakeGpuBackend } from '@gearshift/testing';
-import { AllDevicesFailedError, createExecutor, thresholdPolicy, type Executor } from '../src/index.js';
+import {
+  AllDevicesFailedError,
+  createExecutor,
+  DeadlineExceededError,
+  thresholdPolicy,
+  type Executor,
+} from '../src/index.js';
 
 const ROWS = [
   [1, 0],
@@ -11,7 +17,7 @@ const fakeGpu = (kind?: BackendErrorKind) => createFakeGpuBackend({ script: () =
 const operations = (gpu: FakeGpuBackend) => gpu.calls.map(({ operation }) => operation);
 const eager = () => thresholdPolicy({ gpuMinBatchSize: 0 });
 
-/** What a call throws, or nothing. */
+/** The value that a call throws, or undefined. */
 async function thrownBy(call: Promise<unknown>): Promise<unknown> {
   return call.then(
     () => undefined,
@@ -19,20 +25,20 @@ async function thrownBy(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe('a GPU that fails', () => {
-  it('is stood in for by the CPU, and counted once as itself', async () => {
+describe('a GPU backend', () => {
+  it('that runs out of memory is replaced by the CPU, and its failures count as its own', async () => {
     const gpu = fakeGpu('out-of-memory');
     await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
     const matrix = await executor.matrix(ROWS);
     expect((await executor.topK([0, 1], matrix, { k: 1 })).indices[0]).toBe(1);
-    // Both rows, then one of them, and no more of them after that.
+    // First both rows, then one of them; a chunk of one row cannot be halved.
     expect(operations(gpu)).toEqual(['top-k', 'top-k']);
     const { cpuCount, successRate, oomCount, decisions } = executor.snapshot('top-k');
     expect({ cpuCount, successRate, oomCount }).toEqual({ cpuCount: 1, successRate: 0, oomCount: 2 });
     expect(decisions.calibrating).toBe(1);
   });
 
-  it('works as well as the CPU while it does not fail', async () => {
+  it('that works gives the same answers as the CPU', async () => {
     const gpu = fakeGpu();
     await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
     const matrix = await executor.matrix(ROWS);
@@ -43,7 +49,7 @@ describe('a GPU that fails', () => {
     expect(executor.backends().map(({ id }) => id)).toEqual(['fake:0', 'cpu']);
   });
 
-  it('is told of disposals, and stays open: it belongs to whoever made it', async () => {
+  it('releases a disposed matrix once, and stays open when the executor is closed', async () => {
     const gpu = fakeGpu();
     const released: number[] = [];
     const release = (operand: Operand) => {
@@ -63,7 +69,7 @@ describe('a GPU that fails', () => {
     expect((await gpu.makeResident(operand)).ok).toBe(true);
   });
 
-  it('may hang until the caller loses patience', async () => {
+  it('that hangs does not outlast the signal of the caller', async () => {
     const gpu = createFakeGpuBackend({ script: ['hang'] });
     await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
     const matrix = await executor.matrix(ROWS);
@@ -75,40 +81,43 @@ describe('a GPU that fails', () => {
 
 describe('when every allowed device fails', () => {
   const kinds = BACKEND_ERROR_KINDS.filter((kind) => kind !== 'aborted' && kind !== 'invalid-input');
-  it.each(kinds)('%s: the bare methods throw, with the story as plain data', async (kind) => {
-    await using executor = await createExecutor({
-      backends: [fakeGpu(kind), 'cpu'],
-      policy: eager(),
-      fallback: 'never',
-    });
-    const matrix = await executor.matrix(ROWS);
-    const graph = await executor.graph({ nodes: 2, edges: [] });
-    const errors = await Promise.all(
-      [
-        executor.topK([0, 1], matrix, { k: 1 }),
-        executor.cosineSimilarity([0, 1], matrix),
-        executor.spreadActivation(graph, [0, 1]),
-      ].map(thrownBy),
-    );
-    const failure = `fake:0: ${kind} (scripted)`;
-    for (const error of errors) {
-      if (!(error instanceof AllDevicesFailedError)) throw new Error('expected an AllDevicesFailedError');
-      expect(error).toMatchObject({
-        name: 'AllDevicesFailedError',
-        kind,
-        // What is short of memory is tried once more, with half of the rows.
-        message: `no device succeeded after ${kind === 'out-of-memory' ? `${failure}; ${failure}` : failure}`,
-        attempts: Array.from({ length: kind === 'out-of-memory' ? 2 : 1 }, () => ({
-          backend: 'fake:0',
-          outcome: kind,
-        })),
-        cause: { kind, decision: { backend: 'fake:0' }, cause: { kind, backend: 'fake:0' } },
+  it.each(kinds)(
+    'with %s, the methods named after operations throw an error with the attempts as plain data',
+    async (kind) => {
+      await using executor = await createExecutor({
+        backends: [fakeGpu(kind), 'cpu'],
+        policy: eager(),
+        fallback: 'never',
       });
-      expect(structuredClone(error.cause)).toEqual(error.cause);
-    }
-  });
+      const matrix = await executor.matrix(ROWS);
+      const graph = await executor.graph({ nodes: 2, edges: [] });
+      const errors = await Promise.all(
+        [
+          executor.topK([0, 1], matrix, { k: 1 }),
+          executor.cosineSimilarity([0, 1], matrix),
+          executor.spreadActivation(graph, [0, 1]),
+        ].map(thrownBy),
+      );
+      const failure = `fake:0: ${kind} (scripted)`;
+      for (const error of errors) {
+        if (!(error instanceof AllDevicesFailedError)) throw new Error('expected an AllDevicesFailedError');
+        expect(error).toMatchObject({
+          name: 'AllDevicesFailedError',
+          kind,
+          // After running out of memory, the device is tried once more with half of the rows.
+          message: `no device succeeded after ${kind === 'out-of-memory' ? `${failure}; ${failure}` : failure}`,
+          attempts: Array.from({ length: kind === 'out-of-memory' ? 2 : 1 }, () => ({
+            backend: 'fake:0',
+            outcome: kind,
+          })),
+          cause: { kind, decision: { backend: 'fake:0' }, cause: { kind, backend: 'fake:0' } },
+        });
+        expect(structuredClone(error.cause)).toEqual(error.cause);
+      }
+    },
+  );
 
-  it('run does not throw', async () => {
+  it('run() returns the error', async () => {
     await using executor = await createExecutor({
       backends: [fakeGpu('fault')],
       policy: eager(),
@@ -118,18 +127,35 @@ describe('when every allowed device fails', () => {
     expect(result).toMatchObject({ ok: false, error: { kind: 'fault', attempts: [{ backend: 'fake:0' }] } });
   });
 
-  it('without a CPU there are no synchronous calls', async () => {
+  it('because there is no CPU backend, synchronous calls throw', async () => {
     await using executor = await createExecutor({ backends: [fakeGpu()] });
     const matrix = await executor.matrix(ROWS);
     expect(() => executor.topKSync([0, 1], matrix, { k: 1 })).toThrow(AllDevicesFailedError);
   });
 
-  it('an input that the last device calls invalid is a mistake of the caller', async () => {
+  it('with invalid-input, the caller gets a TypeError', async () => {
     await using executor = await createExecutor({ backends: [fakeGpu('invalid-input')], policy: eager() });
     const matrix = await executor.matrix(ROWS);
     const error = await thrownBy(executor.cosineSimilarity([0, 1], matrix));
     expect(error).toBeInstanceOf(TypeError);
     expect(error).toMatchObject({ cause: { kind: 'invalid-input' } });
+  });
+});
+
+describe('a deadline', () => {
+  it('that passes throws a DeadlineExceededError with the attempts', async () => {
+    const gpu = createFakeGpuBackend({ script: ['hang'] });
+    await using executor = await createExecutor({ backends: [gpu, 'cpu'], policy: eager() });
+    const matrix = await executor.matrix(ROWS);
+    const error = await thrownBy(executor.topK([0, 1], matrix, { k: 1, deadlineMs: 20 }));
+    if (!(error instanceof DeadlineExceededError)) throw new Error('expected a DeadlineExceededError');
+    expect(error).toMatchObject({
+      name: 'DeadlineExceededError',
+      kind: 'deadline-exceeded',
+      attempts: [{ backend: 'fake:0' }],
+      cause: { kind: 'deadline-exceeded' },
+    });
+    expect(error.message).toBe(error.cause.message);
   });
 });
 
@@ -146,7 +172,7 @@ describe('abort', () => {
     ];
   }
 
-  it('throws an AbortError', async () => {
+  it('without a reason throws an AbortError', async () => {
     await using executor = await createExecutor({ backends: ['cpu'] });
     for (const thrown of await abortEach(executor, AbortSignal.abort())) {
       expect(thrown).toBeInstanceOf(DOMException);
@@ -154,7 +180,7 @@ describe('abort', () => {
     }
   });
 
-  it('throws the reason that was given', async () => {
+  it('with a reason throws the reason', async () => {
     const reason = new Error('changed my mind');
     for (const backend of ['cpu', fakeGpu()] as const) {
       await using executor = await createExecutor({ backends: [backend] });
@@ -162,7 +188,7 @@ describe('abort', () => {
     }
   });
 
-  it('in the middle of a request ends it', async () => {
+  it('during a request ends it', async () => {
     await using executor = await createExecutor({ backends: ['cpu'] });
     const matrix = await executor.matrix(new Float32Array(40_000 * 512).fill(1), { dimensions: 512 });
     const controller = new AbortController();

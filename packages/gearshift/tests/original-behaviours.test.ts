@@ -5,8 +5,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createExecutor, thresholdPolicy, type Executor, type ThresholdPolicyOptions } from '../src/index.js';
 
 /*
- * The eleven behaviours that the hybrid executor this project descends from was tested for, by the names they had, with
- * a CPU and a GPU to choose from. The GPU is a fake: it works numbers out rightly and has no speed.
+ * The eleven tested behaviours of the hybrid executor that this project descends from, under their original names, with
+ * a CPU and a GPU. The GPU is a fake: it computes right answers and takes no time.
  */
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -26,7 +26,7 @@ async function rowsOf(executor: Executor, rows: number, dimensions = 8) {
   return executor.matrix(randomValues(rows * dimensions, rows), { dimensions });
 }
 
-/** Asks once, and tells which device answered and why. */
+/** Runs one request; returns its device and the reason. */
 async function decide(executor: Executor, rows: number): Promise<{ device: string; reason: string }> {
   const matrix = await rowsOf(executor, rows);
   const request = { operation: 'cosine-similarity', query: randomValues(8, 1), matrix } as const;
@@ -37,7 +37,7 @@ async function decide(executor: Executor, rows: number): Promise<{ device: strin
   return { device, reason };
 }
 
-test('capabilities: the executor says which devices it has', async () => {
+test('capabilities: backends() lists the devices', async () => {
   const { executor } = await hybrid();
   expect(executor.backends().map(({ id, kind }) => [id, kind])).toEqual([
     ['fake:0', 'gpu'],
@@ -48,7 +48,7 @@ test('capabilities: the executor says which devices it has', async () => {
 describe.each([
   ['the CPU', { forceCpu: true }],
   ['the GPU', { gpuMinBatchSize: 1 }],
-])('on %s', (device, rules) => {
+])('cosine similarity on %s', (device, rules) => {
   async function similarities(query: number[], rows: number[][]): Promise<Float32Array> {
     const { executor, gpu } = await hybrid(rules);
     const answer = await executor.cosineSimilarity(query, await executor.matrix(rows));
@@ -58,7 +58,7 @@ describe.each([
     return answer;
   }
 
-  test('basic', async () => {
+  test('basic: is 1 for parallel rows and the cosine for others', async () => {
     const scores = await similarities(
       [1, 0, 0],
       [
@@ -71,7 +71,7 @@ describe.each([
     expect(scores[2]).toBeCloseTo(Math.SQRT1_2, 6);
   });
 
-  test('zero query vector', async () => {
+  test('zero query vector: is 0 for every row', async () => {
     expect([
       ...(await similarities(
         [0, 0],
@@ -84,7 +84,7 @@ describe.each([
     ]).toEqual([0, 0, 0]);
   });
 
-  test('orthogonal', async () => {
+  test('orthogonal: is 0 for orthogonal rows', async () => {
     expect([
       ...(await similarities(
         [1, 0],
@@ -96,7 +96,7 @@ describe.each([
     ]).toEqual([0, 0]);
   });
 
-  test('negative', async () => {
+  test('negative: is -1 for opposite rows', async () => {
     expect([
       ...(await similarities(
         [1, 0],
@@ -108,7 +108,7 @@ describe.each([
     ]).toEqual([-1, -1]);
   });
 
-  test('random', async () => {
+  test('random: agrees with the oracle for random rows', async () => {
     const { executor } = await hybrid(rules);
     const values = randomValues(500 * 96, 3);
     const query = randomValues(96, 4);
@@ -128,7 +128,7 @@ test('small batch on CPU: fewer rows than the threshold never reach the GPU', as
   expect(await decide(executor, 64)).toMatchObject({ device: 'gpu' });
 });
 
-test('threshold configuration: batch size, speedup and success rate are what the caller says', async () => {
+test('threshold configuration: the policy uses the given batch size, speedup and success rate', async () => {
   const { executor: eager } = await hybrid({ gpuMinBatchSize: 2 });
   expect(await decide(eager, 2)).toMatchObject({ device: 'gpu', reason: 'calibrating' });
 
@@ -145,7 +145,7 @@ test('threshold configuration: batch size, speedup and success rate are what the
   expect(await decide(patient, 100)).toMatchObject({ device: 'gpu' });
 });
 
-test('force CPU: the GPU is never asked', async () => {
+test('force CPU: no request runs on the GPU', async () => {
   const { executor, gpu } = await hybrid({ forceCpu: true });
   for (const rows of [1, 64, 1000]) expect(await decide(executor, rows)).toEqual({ device: 'cpu', reason: 'forced' });
   expect(gpu.calls).toHaveLength(0);
@@ -160,7 +160,7 @@ test('performance tracking: each attempt counts once, under the device that ran 
   expect(executor.snapshot('cosine-similarity')).toMatchObject({ cpuCount: 1, gpuCount: 0 });
   await decide(executor, 100);
   expect(executor.snapshot('cosine-similarity')).toMatchObject({ cpuCount: 1, gpuCount: 1, successRate: 1 });
-  // Fails on the GPU, so the CPU answers: one failure there, one success here.
+  // Fails on the GPU, so the CPU answers: one failure of the GPU and one success of the CPU.
   const matrix = await rowsOf(executor, 100);
   expect(await executor.cosineSimilarity(randomValues(8, 5), matrix)).toHaveLength(100);
   const after = executor.snapshot('cosine-similarity');
@@ -169,7 +169,7 @@ test('performance tracking: each attempt counts once, under the device that ran 
   expect(executor.snapshot('top-k')).toMatchObject({ cpuCount: 0, gpuCount: 0, oomCount: 0 });
 });
 
-test('mixed batch sizes: each is decided by its own size and answered rightly', async () => {
+test('mixed batch sizes: each request is decided by its own size and answered correctly', async () => {
   const { executor } = await hybrid({ gpuSpeedupThreshold: 0 });
   for (const rows of [1, 5000, 10, 63, 64, 700, 65, 2]) {
     const matrix = await rowsOf(executor, rows);

@@ -8,7 +8,7 @@ const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/own-policy.mjs', i
 /** Inside the package, so that all names resolve, and in a folder that git, Nx and formatters leave alone. */
 const BUILD = fileURLToPath(new URL('../build', import.meta.url));
 
-it('docs/examples/own-policy.mjs chooses by a policy of its own', () => {
+it('the example docs/examples/own-policy.mjs runs and prints the decisions of its policy', () => {
   mkdirSync(BUILD, { recursive: true });
   const folder = mkdtempSync(join(BUILD, 'example-'));
   try {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-/** From here every package that an example names can be found, this one by its own name. */
+/** Examples run from here, where every package resolves, this one by its own name. */
 const RUN_FROM = fileURLToPath(new URL('..', import.meta.url));
 /** Inside a package, so that its own name resolves, and in a folder that git, Nx and formatters leave alone. */
 const EXAMPLES = 'build';
@@ -23,13 +23,13 @@ interface Example {
   readonly name: string;
   readonly code: string;
   readonly kind: 'module' | 'vitest';
-  /** What the page shows it printing, where it shows that. */
+  /** The output that the page shows, if any. */
   readonly output: string | undefined;
 }
 
 const pages = documentation();
 
-test('there are pages and they hold examples', () => {
+test('the documentation has pages with examples', () => {
   expect(pages).toContain('README.md');
   expect(pages.flatMap(examplesOf).length).toBeGreaterThan(8);
 });
@@ -45,22 +45,22 @@ for (const page of pages) {
     });
   });
 
-  test(`${page}: every JavaScript or TypeScript block is run`, () => {
+  test(`${page}: the tests run every JavaScript or TypeScript block`, () => {
     const idle = fencesOf(page).filter(
       ({ info }) => /^(js|javascript|mjs|ts|typescript)\b/.test(info) && !isRunnable(info),
     );
     expect(idle.map(({ line }) => `${page}:${line}`)).toEqual([]);
   });
 
-  test(`${page}: every link to a file leads somewhere`, () => {
+  test(`${page}: every link to a file or heading has a target`, () => {
     const text = readFileSync(join(ROOT, page), 'utf8').replace(/^ *```[\s\S]*?^ *```/gm, '');
     const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target);
-    const broken = targets.filter((target) => !/^[a-z]+:/.test(target) && !leadsSomewhere(page, target));
+    const broken = targets.filter((target) => !/^[a-z]+:/.test(target) && !hasTarget(page, target));
     expect(broken).toEqual([]);
   });
 }
 
-/** From a file, as a reader would run it: what `--eval` needs on the command line, worker threads would inherit. */
+/** From a file, as a reader would run it: worker threads would inherit the arguments that `--eval` needs. */
 function runExample(code: string, kind: Example['kind'], from: string): SpawnSyncReturns<string> {
   mkdirSync(join(from, EXAMPLES), { recursive: true });
   const folder = mkdtempSync(join(from, EXAMPLES, 'example-'));
@@ -69,7 +69,7 @@ function runExample(code: string, kind: Example['kind'], from: string): SpawnSyn
   try {
     writeFileSync(file, code);
     writeFileSync(join(folder, 'vitest.config.mjs'), 'export default {};\n'); // or that of this package would be found
-    // A run of vitest inside another must not take itself for a part of it.
+    // Otherwise the inner run of vitest would act as a worker of the outer one.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')));
     return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: TIMEOUT_MS, env });
   } finally {
@@ -77,7 +77,7 @@ function runExample(code: string, kind: Example['kind'], from: string): SpawnSyn
   }
 }
 
-/** Packages that users of this one install by choice are not to be found from here: their examples run from their own folder. */
+/** Optional packages do not resolve from this package, so their examples run from their own folder. */
 function folderFor(page: string): string {
   const name = /^packages\/([^/]+)\//.exec(page)?.[1];
   const isAtHand =
@@ -125,7 +125,7 @@ function examplesOf(page: string): Example[] {
   });
 }
 
-function leadsSomewhere(page: string, target: string): boolean {
+function hasTarget(page: string, target: string): boolean {
   const [path, anchor] = target.split('#');
   const file = path === '' ? page : relative(ROOT, resolve(ROOT, dirname(page), path));
   if (!existsSync(join(ROOT, file))) return false;

@@ -18,26 +18,26 @@ declare const executor: Executor;
 declare const matrix: VectorMatrix;
 declare const request: TopKRequest;
 
-it('answers with bare outputs', () => {
+it('the methods named after operations return bare outputs', () => {
   expectTypeOf(executor.topK([1], matrix, { k: 1 })).resolves.toEqualTypeOf<TopKOutput>();
   expectTypeOf(executor.cosineSimilarity([1], matrix)).resolves.toEqualTypeOf<Float32Array>();
   expectTypeOf(executor.topKSync([1], matrix, { k: 1 })).toEqualTypeOf<TopKOutput>();
 });
 
-it('runs a request of any operation, with the output that belongs to it', () => {
+it('run() accepts a request of any operation and returns the matching output', () => {
   expectTypeOf(executor.run(request)).resolves.toEqualTypeOf<Result<Completed<TopKOutput>, RunError>>();
   // @ts-expect-error a top-k does not write into a plain array
   void executor.run(request, { output: new Float32Array(1) });
 });
 
-it('owns matrices that are matrices', () => {
+it('matrices and snapshots have the types of the contracts', () => {
   expectTypeOf(executor.matrix([[1]])).resolves.toExtend<VectorMatrix & AsyncDisposable>();
   expectTypeOf(executor.snapshot('top-k')).toExtend<Omit<MetricsSnapshot, 'devices'>>();
   expectTypeOf(executor.snapshot('top-k').devices[0].metrics).toEqualTypeOf<DeviceMetrics | null>();
   expectTypeOf<NonNullable<Completed['decision']>>().toEqualTypeOf<Decision>();
 });
 
-it('has no option that it does not honour', () => {
+it('the options are exactly those that the executor implements', () => {
   expectTypeOf<keyof ExecutorOptions>().toEqualTypeOf<
     | 'backends'
     | 'policy'

@@ -21,7 +21,7 @@ interface Report {
 let executor: Executor;
 afterEach(() => executor.close());
 
-test('many workers share one matrix, one tracker and one calibration, and nobody gets the answer of another', async () => {
+test('workers that share a matrix, a tracker and a calibration each get the answers to their own requests', async () => {
   executor = await createExecutor({ backends: ['cpu'] });
   const values = randomValues(ROWS * DIMENSIONS, 1);
   const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
@@ -54,12 +54,12 @@ test('many workers share one matrix, one tracker and one calibration, and nobody
       for (const [place, score] of scores.entries()) {
         const { score: right, bound } = expected.get(indices?.[place] ?? place) ?? { score: NaN, bound: 0 };
         expect(Math.abs(score - right)).toBeLessThanOrEqual(bound);
-        // Of these rows no two are so close that rounding could swap them.
+        // No two of these rows are so close that rounding could swap them.
         if (indices !== undefined) expect(indices[place]).toBe(ranking[place].index);
       }
     }
   }
-  // Two questions in three are for the best rows, the others for scores; nobody's record is lost.
+  // Two questions in three are for the best rows, the others for scores. No record is lost.
   expect(executor.tracker.snapshot('top-k').cpuCount - before).toBe((WORKERS * QUESTIONS * 2) / 3);
   expect(executor.tracker.snapshot('cosine-similarity').cpuCount).toBe((WORKERS * QUESTIONS) / 3);
 });

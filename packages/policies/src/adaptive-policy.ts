@@ -45,17 +45,15 @@ export function adaptivePolicy(options: AdaptivePolicyOptions = {}): DispatchPol
   return {
     name: 'adaptive',
     decide: (work, devices, context, out) => {
-      choice.decide(work, devices, context, out);
+      if (devices.length === 1 && devices[0].kind === 'cpu') {
+        knowledge.expectOnlyCpu(work, devices[0], context.nowMs, out);
+      } else {
+        choice.decide(work, devices, context, out);
+      }
     },
-    observe: (sample) => {
-      knowledge.observe(sample);
-    },
-    observeUpload: (sample) => {
-      knowledge.observeUpload(sample);
-    },
-    share: (learning) => {
-      knowledge.share(learning);
-    },
+    observe: (sample) => knowledge.observe(sample),
+    observeUpload: (sample) => knowledge.observeUpload(sample),
+    share: (learning) => knowledge.share(learning),
     snapshot: () => ({ policy: 'adaptive', options: checked, learned: learnedSnapshot(knowledge, tokens) }),
     forecast: (operation) => forecastOf(knowledge, operation),
     export: () => exportKnowledge('adaptive', knowledge),

@@ -1,6 +1,8 @@
 import { NO_DEVICE, type DecisionSlot, type DispatchPolicy } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 
+const EMPTY = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false } as const;
+
 /**
  * Runs one policy and asks another what it would have done: `acting` decides, `watching` sees the same requests and
  * measurements and changes nothing. The snapshot's `learned` says how often they agreed and what the other's choices would
@@ -20,13 +22,7 @@ import { expected } from '@gearshift/contracts/internal';
 export function shadowPolicy(acting: DispatchPolicy, watching: DispatchPolicy): DispatchPolicy {
   requirePolicy('acting', acting);
   requirePolicy('watching', watching);
-  const slot: DecisionSlot = {
-    device: NO_DEVICE,
-    reason: 'no-device',
-    predictedMs: NaN,
-    alternativeMs: NaN,
-    keep: false,
-  };
+  const slot: DecisionSlot = { ...EMPTY };
   let decisions = 0;
   let agreed = 0;
   let scored = 0;
@@ -37,11 +33,7 @@ export function shadowPolicy(acting: DispatchPolicy, watching: DispatchPolicy): 
 
     decide(work, devices, context, out) {
       acting.decide(work, devices, context, out);
-      slot.device = NO_DEVICE;
-      slot.reason = 'no-device';
-      slot.predictedMs = NaN;
-      slot.alternativeMs = NaN;
-      slot.keep = false;
+      Object.assign(slot, EMPTY);
       watching.decide(work, devices, context, slot);
       decisions += 1;
       if (slot.device === out.device) {

@@ -1,15 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
 import fc from 'fast-check';
-import { CostLine } from '../src/adaptive/cost-line.js';
-import { DeviceSpeed } from '../src/adaptive/device-speed.js';
-import { genericCost } from '../src/adaptive/generic-cost.js';
-import { opportunityLossMs } from '../src/adaptive/opportunity-loss.js';
+import { BUCKET_COUNT, bucketAt, BUCKETS_AT, CostLine, genericCost } from '../src/adaptive/cost-line.js';
+import { DeviceSpeed, SpikeRule } from '../src/adaptive/device-speed.js';
+import { DeviceKnowledge } from '../src/adaptive/knowledge.js';
 import { ledgerKey, ResidencyLedger } from '../src/adaptive/residency-ledger.js';
-import { addResidual, bucketAt, BUCKET_COUNT, BUCKETS_AT, residualOf } from '../src/adaptive/residual-buckets.js';
-import { SpikeRule } from '../src/adaptive/spike-rule.js';
 import { TokenBucket } from '../src/adaptive/token-bucket.js';
-import { TransferLine } from '../src/adaptive/transfer-line.js';
-import { grown } from '../src/adaptive/uncertainty.js';
+import { grown, opportunityLossMs } from '../src/adaptive/uncertainty.js';
 import { scanOf } from './policy-inputs.js';
 
 const SEED = 20_261_123;
@@ -127,18 +123,24 @@ describe('residual buckets', () => {
     );
   });
 
+  const residualOf = (line: CostLine, size: number): number =>
+    Math.log(line.predict(size) / (line.fixedMs + line.msPerUnit * size));
+
   it('learns a step that a line cannot follow, and nothing beside it', () => {
-    const sums = new Float64Array(256);
-    const at = bucketAt(1e6);
-    for (let i = 0; i < 100; i++) addResidual(sums, at, Math.log(1.6));
-    expect(Math.exp(residualOf(sums, at))).toBeCloseTo(1.6, 1);
-    expect(residualOf(sums, bucketAt(2e6))).toBe(0);
+    const sizes = [1e4, 1e5, 1e6, 1e7, 1e8];
+    const usual = (size: number): number => 1 + size * 1e-6;
+    const time = (size: number): number => usual(size) * (size === 1e6 ? 1.6 : 1);
+    const line = fitted(Array.from({ length: 500 }, (_, i) => [sizes[i % 5], time(sizes[i % 5])] as const));
+    expect(line.predict(1e6) / usual(1e6)).toBeCloseTo(1.6, 1);
+    expect(residualOf(line, 1e6)).toBeGreaterThan(0.2);
+    expect(residualOf(line, 2e6)).toBe(0);
   });
 
   it('hardly believes a single run', () => {
-    const sums = new Float64Array(256);
-    addResidual(sums, bucketAt(1e6), 100);
-    expect(residualOf(sums, bucketAt(1e6))).toBeLessThanOrEqual(0.5);
+    const line = fitted(Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? [1e6, 1] : [1e9, 1000])));
+    line.fit(3e7, 3e7, Math.log(1e6));
+    expect(residualOf(line, 3e7)).toBeGreaterThan(0.4);
+    expect(residualOf(line, 3e7)).toBeLessThanOrEqual(0.5 + 1e-9);
   });
 });
 
@@ -357,30 +359,23 @@ describe('the ledger of residency', () => {
 
 describe('the line of transfers', () => {
   it('learns latency and bandwidth, and that nothing takes no time', () => {
-    const transfer = new TransferLine('gpu');
+    const gpu = new DeviceKnowledge('gpu', 'gpu', 0);
     for (let i = 0; i < 40; i++) {
-      transfer.refresh(0, i);
       const bytes = 1e4 * 3 ** (i % 8);
-      transfer.observe(bytes, 0.01 + bytes / 1.2e7);
+      gpu.observeUpload(bytes, 0.01 + bytes / 1.2e7, 0, i);
     }
-    transfer.refresh(0, 40);
-    expect(transfer.predict(0)).toBe(0);
-    expect(transfer.predict(1e6) / (0.01 + 1e6 / 1.2e7)).toBeCloseTo(1, 1);
+    expect(gpu.uploadMs(0)).toBe(0);
+    expect(gpu.uploadMs(1e6) / (0.01 + 1e6 / 1.2e7)).toBeCloseTo(1, 1);
   });
 
   it('is not moved by the first transfer, nor by a lone spike', () => {
-    const transfer = new TransferLine('gpu');
-    const untouched = transfer.predict(1e6);
-    transfer.observe(1e6, 1000);
-    transfer.refresh(0, 0);
-    expect(transfer.predict(1e6)).toBe(untouched);
-    for (let i = 0; i < 20; i++) {
-      transfer.observe(1e6, 0.1);
-      transfer.refresh(0, i);
-    }
-    transfer.observe(1e6, 10);
-    transfer.refresh(0, 20);
-    expect(transfer.predict(1e6)).toBeCloseTo(0.1, 2);
+    const gpu = new DeviceKnowledge('gpu', 'gpu', 0);
+    const untouched = gpu.uploadMs(1e6);
+    gpu.observeUpload(1e6, 1000, 0, 0);
+    expect(gpu.uploadMs(1e6)).toBe(untouched);
+    for (let i = 0; i < 20; i++) gpu.observeUpload(1e6, 0.1, 0, i);
+    gpu.observeUpload(1e6, 10, 0, 20);
+    expect(gpu.uploadMs(1e6)).toBeCloseTo(0.1, 2);
   });
 });
 

@@ -1,12 +1,12 @@
 import { listen, listenToEnd } from './listen.js';
 
-/** Counts by the values of the labels of one metric, joined by a character that no value contains. */
+/** Counts by label values. The values are joined by a character that none of them contains. */
 type Counts = Map<string, number>;
 const SEPARATOR = '\u0000';
 
 /**
- * What no snapshot holds: events that are rare by nature, counted as they come. Channels are those of the whole thread, so are
- * the counts.
+ * Counts rare events, which no snapshot contains, when they are published. A diagnostics channel belongs to a thread, so the
+ * counts cover every executor of the thread.
  */
 export class EventCounts {
   readonly chunks: Counts = new Map();
@@ -34,7 +34,7 @@ export class EventCounts {
     ];
   }
 
-  /** Ends the counting. */
+  /** Unsubscribes from all channels. */
   end(): void {
     for (const unsubscribe of this.#subscriptions) unsubscribe();
   }

@@ -1,10 +1,10 @@
-/** What an instrumentation took hold of. */
+/** Handle for removing an instrumentation. */
 export interface Instrumentation extends Disposable {
-  /** Takes the metrics out of where they were put, and ends every subscription. Calling it again does nothing. */
+  /** Removes the metrics from the registry or meter, and ends every subscription. Further calls do nothing. */
   dispose(): void;
 }
 
-/** Runs each step once, all of them at the first call. */
+/** Runs all steps at the first `dispose()`, and none at later ones. */
 export function instrumentationOf(steps: readonly (() => void)[]): Instrumentation {
   let left = steps;
   const dispose = () => {

@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { CHANNELS, TRACING_CHANNELS, type ChannelMessages, type TracingContexts } from '@gearshift/contracts';
 
-// The only casts: Node types every message as unknown, the contracts say what each channel carries.
+// The only casts: Node types every message as unknown, and the contracts define the message of each channel.
 
-/** Listens to a plain channel; returns what ends it. */
+/** Listens to a plain channel; returns a function that unsubscribes. */
 export function listen<Name extends keyof ChannelMessages>(
   name: Name,
   listener: (message: ChannelMessages[Name]) => void,
@@ -11,7 +11,7 @@ export function listen<Name extends keyof ChannelMessages>(
   return listenTo(CHANNELS[name], (message) => listener(message as ChannelMessages[Name]));
 }
 
-/** Listens to one event of a tracing channel; returns what ends it. */
+/** Listens to one event of a tracing channel; returns a function that unsubscribes. */
 export function listenToEnd<Name extends keyof TracingContexts>(
   name: Name,
   event: 'end' | 'asyncEnd',

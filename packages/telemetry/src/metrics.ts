@@ -1,33 +1,33 @@
-/** `counter` only grows while the process lives, `gauge` is as of now. */
+/** A `counter` only grows while the process runs; a `gauge` is a current value. */
 export type MetricType = 'counter' | 'gauge' | 'histogram';
-/** In the notation of OpenTelemetry (UCUM): seconds, bytes, a ratio, or things that are counted. */
+/** In OpenTelemetry's notation (UCUM): seconds, bytes, a ratio, or counted things. */
 export type MetricUnit = 's' | 'By' | '1' | `{${string}}`;
 
 export interface MetricDefinition {
-  /** What OpenTelemetry calls it; see {@link prometheusName} for the other name. */
+  /** Name in OpenTelemetry; {@link prometheusName} gives the one in Prometheus. */
   readonly name: string;
   readonly type: MetricType;
   readonly unit: MetricUnit;
   readonly help: string;
-  /** Values of every label come from a closed set: operations, devices, and words of the contracts. */
+  /** The values of every label come from a closed set: operations, devices, and unions of `@gearshift/contracts`. */
   readonly labels: readonly string[];
 }
 
-/** Every metric there is, in the order in which they are shown. */
+/** All metrics, in the order in which they are exported. */
 export const METRICS = {
   duration: define('operation.duration', 'histogram', 's', ['operation', 'device'], 'Time of successful attempts'),
   attempts: define('attempts', 'counter', '{attempt}', ['operation', 'device', 'outcome'], 'Attempts that ended'),
   lostTime: define('retry.lost_time', 'counter', 's', ['operation', 'device'], 'Time of attempts that failed'),
-  decisions: define('decisions', 'counter', '{decision}', ['operation', 'reason'], 'Choices of a device, by reason'),
-  fallbacks: define('fallbacks', 'counter', '{attempt}', ['operation'], 'Attempts that ran because another failed'),
-  outOfMemory: define('ooms', 'counter', '{attempt}', ['operation'], 'Attempts of a GPU that ran out of memory'),
-  speedup: define(
-    'gpu.speedup',
-    'gauge',
-    '1',
+  decisions: define('decisions', 'counter', '{decision}', ['operation', 'reason'], 'Device decisions, by reason'),
+  fallbacks: define(
+    'fallbacks',
+    'counter',
+    '{attempt}',
     ['operation'],
-    'Mean time on the CPU over that on the GPU; 0 where unknown',
+    'Attempts that ran because another attempt had failed',
   ),
+  outOfMemory: define('ooms', 'counter', '{attempt}', ['operation'], 'GPU attempts that ran out of memory'),
+  speedup: define('gpu.speedup', 'gauge', '1', ['operation'], 'Mean CPU time divided by mean GPU time; 0 if unknown'),
   successRate: define('gpu.success_rate', 'gauge', '1', ['operation'], 'Share of recent GPU attempts that succeeded'),
 
   predictionError: define(
@@ -35,25 +35,37 @@ export const METRICS = {
     'gauge',
     '1',
     ['operation', 'shape'],
-    'Mean relative error of predictions over recent runs',
+    'Mean relative error of recent latency predictions',
   ),
-  regret: define('regret', 'gauge', 's', ['operation', 'shape'], 'Time that choices are expected to have lost'),
+  regret: define(
+    'regret',
+    'gauge',
+    's',
+    ['operation', 'shape'],
+    'Estimated time lost to decisions that were not the fastest',
+  ),
   explorations: define(
     'explorations',
     'counter',
     '{decision}',
     ['operation', 'shape'],
-    'Tries of a device that looked slower',
+    'Requests sent to a device that was predicted slower',
   ),
   breakEven: define(
     'break_even',
     'gauge',
     '{item}',
     ['operation', 'shape', 'residency'],
-    'Items from which on the GPU is expected to be faster',
+    'Number of items from which the GPU is predicted to be faster',
   ),
 
-  breakerState: define('breaker.state', 'gauge', '1', ['device', 'state'], '1 for the state that the breaker is in'),
+  breakerState: define(
+    'breaker.state',
+    'gauge',
+    '1',
+    ['device', 'state'],
+    '1 for the current state of the breaker, 0 for the others',
+  ),
   breakerOpens: define('breaker.opens', 'counter', '{change}', ['device', 'cause'], 'Times the breaker opened'),
   breakerProbes: define('breaker.probes', 'counter', '{attempt}', ['device', 'result'], 'Probes of an open breaker'),
   missedSavings: define(
@@ -61,28 +73,40 @@ export const METRICS = {
     'gauge',
     's',
     ['device'],
-    'What not using the device is believed to cost',
+    'Estimated cost of not using the device while its breaker is open',
   ),
 
-  memoryUsage: define('memory.usage', 'gauge', 'By', ['device'], 'Memory that the executor holds on the device'),
-  memoryAvailable: define('memory.available', 'gauge', 'By', ['device'], 'Memory that it may take yet'),
-  memoryTotal: define('memory.total', 'gauge', 'By', ['device'], 'Memory of the device, where it tells'),
-  memoryPressure: define('memory.pressure', 'gauge', '1', ['device'], 'Share of what may be taken that is taken'),
+  memoryUsage: define('memory.usage', 'gauge', 'By', ['device'], 'Device memory held by the executor'),
+  memoryAvailable: define(
+    'memory.available',
+    'gauge',
+    'By',
+    ['device'],
+    'Device memory that the executor may still take; left out if unknown',
+  ),
+  memoryTotal: define('memory.total', 'gauge', 'By', ['device'], 'Total memory of the device; left out if unknown'),
+  memoryPressure: define('memory.pressure', 'gauge', '1', ['device'], 'Share of the memory budget in use'),
   residencyBytes: define('residency.usage', 'gauge', 'By', ['device'], 'Bytes of operands kept on the device'),
   residencyOperands: define('residency.operands', 'gauge', '{operand}', ['device'], 'Operands kept on the device'),
   queueLength: define('queue.length', 'gauge', '{request}', ['device'], 'Requests under way on the device'),
-  queueTime: define('queue.time', 'gauge', 's', ['device'], 'How long these are expected to take yet'),
+  queueTime: define('queue.time', 'gauge', 's', ['device'], 'Predicted time until these requests finish'),
 
-  chunks: define('chunks', 'counter', '{chunk}', ['outcome'], 'Pieces of split requests that ended, in this thread'),
+  chunks: define('chunks', 'counter', '{chunk}', ['outcome'], 'Chunks of split requests that ended, in this thread'),
   splits: define('splits', 'counter', '{request}', ['reason'], 'Requests that were split, in this thread'),
-  evictions: define('evictions', 'counter', '{operand}', ['device'], 'Operands that made room, in this thread'),
-  lostDevices: define('devices.lost', 'counter', '{device}', ['device'], 'Devices lost for good, in this thread'),
+  evictions: define(
+    'evictions',
+    'counter',
+    '{operand}',
+    ['device'],
+    'Operands evicted from the device, in this thread',
+  ),
+  lostDevices: define('devices.lost', 'counter', '{device}', ['device'], 'Devices lost permanently, in this thread'),
   verifications: define(
     'verifications',
     'counter',
     '{result}',
     ['device', 'result'],
-    'Results of GPUs recomputed on the CPU, in this thread',
+    'GPU results recomputed on the CPU, in this thread',
   ),
 } as const;
 
@@ -98,7 +122,7 @@ function define(
   return { name: `gearshift.${name}`, type, unit, labels, help };
 }
 
-/** `gearshift.retry.lost_time` in seconds, a counter, is `gearshift_retry_lost_time_seconds_total`. */
+/** The counter `gearshift.retry.lost_time` in seconds becomes `gearshift_retry_lost_time_seconds_total`. */
 export function prometheusName({ name, type, unit }: MetricDefinition): string {
   const base = name.replaceAll('.', '_');
   const suffix =

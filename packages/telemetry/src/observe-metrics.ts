@@ -7,7 +7,7 @@ import { METRICS, type MetricDefinition, type MetricName } from './metrics.js';
 import { readMetrics } from './read-metrics.js';
 import type { TelemetrySource } from './telemetry-source.js';
 
-/** Makes an instrument for every metric; returns what ends it. */
+/** Creates an instrument for every metric; returns a function that removes them. */
 export function observeMetrics(meter: Meter, source: TelemetrySource, events: EventCounts): () => void {
   const instruments = new Map<MetricName, Observable>();
   for (const [name, definition] of Object.entries(METRICS) as [MetricName, MetricDefinition][]) {
@@ -16,7 +16,7 @@ export function observeMetrics(meter: Meter, source: TelemetrySource, events: Ev
   const observe = (result: BatchObservableResult) => {
     const { values } = readMetrics(source, events);
     for (const [name, instrument] of instruments) {
-      for (const { labels, value } of values.get(name) ?? []) result.observe(instrument, value, { ...labels });
+      for (const { labels, value } of values[name]) result.observe(instrument, value, { ...labels });
     }
   };
   const observables = [...instruments.values()];
@@ -42,7 +42,7 @@ function recordDurations(meter: Meter): () => void {
     if (result?.outcome !== 'success') return;
     histogram.record(result.latencyMs / 1000, { operation: result.operation, device: result.device });
   };
-  // An attempt that has not ended yet has no result at `end`.
+  // `end` of an asynchronous attempt comes before its result; `asyncEnd` brings the result.
   const unsubscribe = (['end', 'asyncEnd'] as const).map((event) => listenToEnd('attempt', event, record));
   return () => {
     for (const step of unsubscribe) step();

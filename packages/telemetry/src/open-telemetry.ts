@@ -7,18 +7,18 @@ import { requireSource, type TelemetrySource } from './telemetry-source.js';
 import { traceSpans } from './trace-spans.js';
 
 export interface OpenTelemetryOptions {
-  /** Where metrics go; none without it. */
+  /** Receives the metrics; without it none are recorded. */
   readonly meterProvider?: MeterProvider | undefined;
-  /** Where spans go; none without it. */
+  /** Receives the spans; without it none are made. */
   readonly tracerProvider?: TracerProvider | undefined;
 }
 
 /**
- * Tells OpenTelemetry of an executor. Metrics are observed when they are collected, but for durations: OpenTelemetry has no
- * histogram that is observed, so each attempt is recorded as it ends. Spans of runs, attempts, chunks and uploads are children
- * of the span that is active where a run begins. Durations and spans are those of the whole thread, whichever executor ran.
+ * Exports metrics and spans of an executor to OpenTelemetry. Metrics are read when they are collected, except durations:
+ * OpenTelemetry has no observable histogram, so each attempt is recorded when it ends. Spans of runs, attempts, chunks and
+ * uploads are children of the span that is active when a run begins. Durations and spans cover all executors of the thread.
  *
- * @throws TypeError for what is no executor or no provider
+ * @throws TypeError if `executor` is not an executor, or a provider is not a provider
  */
 export function instrumentOpenTelemetry(executor: TelemetrySource, options: OpenTelemetryOptions): Instrumentation {
   requireSource(executor);

@@ -8,17 +8,17 @@ import { readMetrics, type HistogramSample, type Reading, type Sample } from './
 import { requireSource, type TelemetrySource } from './telemetry-source.js';
 
 export interface PrometheusOptions {
-  /** Of prom-client, version 15: where the metrics are put, under names that begin with `gearshift_`. */
+  /** A registry of prom-client 15. The names of the metrics begin with `gearshift_`. */
   readonly registry: Registry;
 }
 
 /**
- * Puts the metrics of an executor into a registry of prom-client. They are read when the registry is: an executor that is not
- * scraped pays nothing, and one that is pays for the scrape alone. Counts are those of all threads that share the executor's
- * tracker, but for decisions and devices, which are the executor's own, and for events, which are its thread's.
+ * Registers the metrics of an executor with a registry of prom-client. They are read at each scrape and cost nothing between
+ * scrapes. Attempts are counted over all threads that share the executor's tracker, decisions and devices for this executor,
+ * and events for its thread.
  *
- * @throws TypeError for what is no executor or no registry, and when the registry has metrics of these names already: one
- * executor for each registry.
+ * @throws TypeError if `executor` is not an executor, if `registry` is not a registry, or if the registry already has metrics
+ * with these names: use one registry per executor.
  *
  * @example
  * const registry = new Registry();
@@ -35,15 +35,17 @@ export function instrumentPrometheus(executor: TelemetrySource, options: Prometh
   const names = (Object.keys(METRICS) as MetricName[]).map((name) => [name, prometheusName(METRICS[name])] as const);
   const taken = names.find(([, name]) => registry.getSingleMetric(name) !== undefined);
   if (taken !== undefined) {
-    throw new TypeError(`options.registry: expected one without metrics of Gearshift, got one that has ${taken[1]}`);
+    throw new TypeError(
+      `options.registry: ${taken[1]} is already registered; to fix it: pass a registry of its own for each executor`,
+    );
   }
   const events = new EventCounts();
   const read = onceATurn(() => readMetrics(executor, events));
   for (const [name, prometheus] of names) {
     const metric = new SnapshotMetric(prometheus, METRICS[name], () =>
-      name === 'duration' ? read().durations.flatMap(histogramValues) : (read().values.get(name) ?? []).map(plainValue),
+      name === 'duration' ? read().durations.flatMap(histogramValues) : read().values[name].map(plainValue),
     );
-    // A registry asks its metrics for their values and their type, and knows no more of them.
+    // A registry uses the members of SnapshotMetric and no others of Metric.
     registry.registerMetric(metric as unknown as Metric);
   }
   return instrumentationOf([
@@ -54,7 +56,7 @@ export function instrumentPrometheus(executor: TelemetrySource, options: Prometh
   ]);
 }
 
-/** A scrape asks every metric in one turn: all of them answer from one reading. */
+/** A scrape calls every metric in the same turn, so one reading serves them all. */
 function onceATurn(read: () => Reading): () => Reading {
   let reading: Reading | undefined;
   return () => {
@@ -69,13 +71,13 @@ function onceATurn(read: () => Reading): () => Reading {
 interface Value {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
-  /** Where it is not that of the metric. */
+  /** Appended to the name of the metric. */
   readonly suffix?: string;
 }
 
-/** A metric that holds no value of its own. */
+/** A metric that reads its values when the registry asks for them. */
 class SnapshotMetric {
-  /** A registry that speaks OpenMetrics changes it. */
+  /** Not readonly: a registry with the content type of OpenMetrics changes it. */
   name: string;
   readonly help: string;
   readonly type: MetricDefinition['type'];
@@ -99,7 +101,7 @@ class SnapshotMetric {
     return Promise.resolve({ name, help, type, aggregator, values });
   }
 
-  /** The registry's `resetMetrics()`: there is nothing here to be reset. */
+  /** For the registry's `resetMetrics()`. There is no state to reset. */
   reset(): void {}
 }
 

@@ -9,7 +9,7 @@ export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
-/** One histogram of a metric: its counts are not cumulative. */
+/** One histogram of a metric. Its counts are not cumulative. */
 export interface HistogramSample {
   readonly labels: Readonly<Record<string, string>>;
   readonly counts: readonly number[];
@@ -18,23 +18,23 @@ export interface HistogramSample {
 
 const DEVICE_KINDS = ['cpu', 'gpu', 'remote'] as const;
 
-type Values = Map<MetricName, Sample[]>;
+type Values = Record<MetricName, Sample[]>;
 
-/** Everything there is to tell, as of one instant. */
+/** The values of all metrics at one instant. */
 export interface Reading {
-  readonly values: ReadonlyMap<MetricName, readonly Sample[]>;
+  readonly values: Readonly<Record<MetricName, readonly Sample[]>>;
   readonly durations: readonly HistogramSample[];
 }
 
-/** Reads all metrics of an executor: this is what a scrape costs, and nothing else costs anything. */
+/** Reads all metrics of an executor: the whole cost of a scrape. */
 export function readMetrics(source: TelemetrySource, events: EventCounts): Reading {
-  const values: Values = new Map((Object.keys(METRICS) as MetricName[]).map((name) => [name, []]));
+  const values = Object.fromEntries(Object.keys(METRICS).map((name): [string, Sample[]] => [name, []])) as Values;
   const durations: HistogramSample[] = [];
   const devices = new Map<string, DeviceReading>();
   for (const operation of source.tracker.operations) {
     const totals = source.tracker.totals(operation).devices;
     for (const device of DEVICE_KINDS) {
-      // A tracker may count attempts by the ids of backends, too: kinds count each attempt once.
+      // A tracker may also count attempts by backend id. Reading only the kinds counts each attempt once.
       const own = totals[device];
       if (own === undefined || (device === 'remote' && own.successes + own.failures === 0)) continue;
       readTotals(values, operation, device, own);
@@ -90,6 +90,7 @@ function readDevice(values: Values, { id, queueLength, queueMs, breaker, memory,
   }
   if (memory !== null) {
     add(values, 'memoryUsage', [id], memory.trackedBytes);
+    // Infinite without a limit. Left out, because `+Inf` would spoil every sum and average over devices.
     if (Number.isFinite(memory.availableBytes)) add(values, 'memoryAvailable', [id], memory.availableBytes);
     if (memory.totalBytes !== null) add(values, 'memoryTotal', [id], memory.totalBytes);
     add(values, 'memoryPressure', [id], memory.pressureRatio);
@@ -102,5 +103,5 @@ function readDevice(values: Values, { id, queueLength, queueMs, breaker, memory,
 
 function add(values: Values, name: MetricName, labelValues: readonly string[], value: number): void {
   const { labels }: MetricDefinition = METRICS[name];
-  values.get(name)?.push({ labels: Object.fromEntries(labels.map((label, i) => [label, labelValues[i]])), value });
+  values[name].push({ labels: Object.fromEntries(labels.map((label, i) => [label, labelValues[i]])), value });
 }

@@ -2,7 +2,7 @@ import type { BreakerState, DecisionReason, MemoryBudgetSnapshot, OperationName 
 import { expected } from '@gearshift/contracts/internal';
 import type { MetricsSnapshot, OperationTotals } from '@gearshift/tracker';
 
-/** What is instrumented: an executor of `gearshift`, or anything that answers the same. */
+/** An executor of `gearshift`, or any object with the same two members. */
 export interface TelemetrySource {
   readonly tracker: {
     readonly operations: readonly OperationName[];
@@ -11,7 +11,7 @@ export interface TelemetrySource {
   snapshot(operation: OperationName): OperationReading;
 }
 
-/** As much of an executor's snapshot as is made into metrics. */
+/** The part of an executor's snapshot that becomes metrics. */
 export interface OperationReading extends Pick<
   MetricsSnapshot,
   'speedup' | 'successRate' | 'oomCount' | 'fallbackCount'

@@ -4,11 +4,11 @@ import { TRACING_CHANNELS, type TracingContexts } from '@gearshift/contracts';
 import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
 import { loadApi, type OpenTelemetryApi } from './load-api.js';
 
-/** What a span of one tracing channel is called, and what it says at its start and at its end. */
+/** Name and attributes of the spans of one tracing channel. */
 interface SpanKind<Event extends { readonly result?: unknown }> {
   readonly name: (event: Event) => string;
   readonly attributes: (event: Event) => Attributes;
-  /** Of the result: attributes, and the kind of the error where there was one. */
+  /** Attributes taken from the result, and the kind of its error, if any. */
   readonly outcome: (result: NonNullable<Event['result']>) => SpanOutcome;
 }
 interface SpanOutcome {
@@ -69,9 +69,9 @@ const SPANS: { readonly [Name in keyof TracingContexts]: SpanKind<TracingContext
   },
 };
 
-/** Makes spans of everything that the tracing channels tell of; returns what ends it. */
+/** Makes spans from the events of the tracing channels; returns a function that stops it. */
 export function traceSpans(tracer: Tracer): () => void {
-  /** The span that what begins now is part of: ours, because the context of OpenTelemetry cannot be bound to a channel. */
+  /** The current parent span. A store of our own, because the context of OpenTelemetry cannot be bound to a channel. */
   const parents = new AsyncLocalStorage<Context>();
   const api = loadApi();
   const undo = [
@@ -82,7 +82,7 @@ export function traceSpans(tracer: Tracer): () => void {
   ];
   return () => {
     for (const step of undo) step();
-    // Or every promise of the process would carry it on for ever.
+    // Otherwise every later promise of the process would keep carrying it.
     parents.disable();
   };
 }
@@ -97,7 +97,7 @@ function traceChannel<Event extends { readonly result?: unknown }>(
   const spans = new WeakMap<Event, Span>();
   const channel = tracingChannel<Context, Event>(name);
 
-  // Node adds `error` to the context where something was thrown.
+  // Node adds `error` to the context when the traced function throws.
   const finish = (event: Event & { readonly error?: unknown }) => {
     const span = spans.get(event);
     const { result, error } = event;
@@ -107,10 +107,12 @@ function traceChannel<Event extends { readonly result?: unknown }>(
       span.setAttributes(outcome.attributes);
       if (outcome.error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.error });
     } else if (error !== undefined) {
-      span.recordException(error instanceof Error ? error : { message: 'something was thrown that is no error' });
+      span.recordException(
+        error instanceof Error ? error : { message: `expected an Error to be thrown, got ${typeof error}` },
+      );
       span.setStatus({ code: SpanStatusCode.ERROR });
     } else {
-      return; // the end of the first turn of what goes on
+      return; // `end` of an asynchronous call, which comes before its result
     }
     spans.delete(event);
     span.end();

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { tracingChannel } from 'node:diagnostics_channel';
-import { TRACING_CHANNELS } from '@gearshift/contracts';
+import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { CHANNELS, TRACING_CHANNELS } from '@gearshift/contracts';
+import { expected } from '@gearshift/contracts/internal';
 import { LATENCY_BOUNDS_MS } from '@gearshift/tracker';
-import { context, SpanStatusCode } from '@opentelemetry/api';
+import { context, SpanStatusCode, type Meter } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
   AggregationTemporality,
@@ -49,7 +50,7 @@ describe('metrics', () => {
   const valueOf = (metric: MetricData | undefined, attributes: Record<string, string>) =>
     metric?.dataPoints.find((point) => JSON.stringify(point.attributes) === JSON.stringify(attributes))?.value;
 
-  test('are observed from the executor', async () => {
+  test('read the executor when they are collected', async () => {
     const metrics = await collect((tracker) => tracker.recordGpuFailure(OPERATION));
     expect(
       valueOf(metrics.get('gearshift.attempts'), { operation: OPERATION, device: 'gpu', outcome: 'failure' }),
@@ -60,7 +61,7 @@ describe('metrics', () => {
     for (const name of metrics.keys()) expect(known).toContain(name);
   });
 
-  test('durations are recorded as attempts succeed, sync and async, with our bounds', async () => {
+  test('record the durations of successful attempts, synchronous and asynchronous, with the bounds of the tracker', async () => {
     const metrics = await collect(async () => {
       await traced(attemptChannel, {}, async () => ATTEMPT);
       await traced(attemptChannel, {}, async () => ({ ...ATTEMPT, outcome: 'fault' }));
@@ -75,6 +76,62 @@ describe('metrics', () => {
   });
 });
 
+describe('instruments', () => {
+  /** Remembers what is created, and the callback that reads the executor. */
+  function createRecordingMeter() {
+    const created: unknown[] = [];
+    const callbacks: unknown[] = [];
+    const create = (type: string) => (name: string, options: object) => {
+      const instrument = { type, name, ...options };
+      created.push(instrument);
+      return { ...instrument, record: () => {} };
+    };
+    const meter = {
+      createObservableCounter: create('counter'),
+      createObservableGauge: create('gauge'),
+      createHistogram: create('histogram'),
+      addBatchObservableCallback: (...callback: unknown[]) => callbacks.push(callback),
+      removeBatchObservableCallback: (...callback: unknown[]) => callbacks.push(['removed', ...callback]),
+    };
+    return { meterProvider: { getMeter: () => meter as unknown as Meter }, created, callbacks };
+  }
+
+  test('have the type, unit and description of their metric, one for each', () => {
+    const { meterProvider, created } = createRecordingMeter();
+    using _instrumentation = instrumentOpenTelemetry(createSource().source, { meterProvider });
+    const { duration, ...observed } = METRICS;
+    const instruments = [...Object.values(observed), duration].map(({ type, name, unit, help }) => ({
+      ...{ type, name, unit, description: help },
+      ...(type === 'histogram'
+        ? { advice: { explicitBucketBoundaries: LATENCY_BOUNDS_MS.map((ms) => Number((ms / 1000).toPrecision(12))) } }
+        : {}),
+    }));
+    expect(created).toEqual(instruments);
+  });
+
+  test('are no longer read or recorded after dispose()', () => {
+    const { meterProvider, callbacks } = createRecordingMeter();
+    const instrumentation = instrumentOpenTelemetry(createSource().source, { meterProvider });
+    expect(callbacks).toHaveLength(1);
+    expect([attemptChannel.end.hasSubscribers, attemptChannel.asyncEnd.hasSubscribers]).toEqual([true, true]);
+    expect([channel(CHANNELS.split).hasSubscribers, chunkChannel.asyncEnd.hasSubscribers]).toEqual([true, true]);
+    instrumentation.dispose();
+    const [added, removed] = callbacks as [unknown[], unknown[]];
+    expect(removed[0]).toBe('removed');
+    expect(removed[1]).toBe(added[0]);
+    expect(removed[2]).toBe(added[1]);
+    expect([attemptChannel.end.hasSubscribers, attemptChannel.asyncEnd.hasSubscribers]).toEqual([false, false]);
+    expect([channel(CHANNELS.split).hasSubscribers, chunkChannel.asyncEnd.hasSubscribers]).toEqual([false, false]);
+  });
+
+  test('of the durations ignore an attempt that throws', async () => {
+    const { meterProvider } = createRecordingMeter();
+    using _instrumentation = instrumentOpenTelemetry(createSource().source, { meterProvider });
+    const thrown = new Error('thrown by the device');
+    await expect(traced(attemptChannel, {}, () => Promise.reject(thrown))).rejects.toBe(thrown);
+  });
+});
+
 describe('spans', () => {
   const exporter = new InMemorySpanExporter();
   const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
@@ -86,12 +143,12 @@ describe('spans', () => {
     return span;
   };
 
-  test('of attempts, chunks and uploads are children of that of their run', async () => {
+  test('of attempts, chunks and uploads are children of the span of their run', async () => {
     using _instrumentation = instrument();
     const decision = { backend: 'cuda:0', reason: 'predicted-faster' };
     await traced(runChannel, { operation: OPERATION, sync: false }, async () => {
       await traced(uploadChannel, { backend: 'cuda:0', bytes: 100 }, async () => ({ ok: true }));
-      await traced(chunkChannel, { name: 'pieces', start: 0, end: 5, fallback: false }, async () => {
+      await traced(chunkChannel, { name: 'pieces', start: 2, end: 5, fallback: true }, async () => {
         await traced(attemptChannel, { operation: OPERATION, backend: 'cuda:0', fallback: false }, async () => ({
           ...ATTEMPT,
           phases: { queueMs: 1, uploadMs: 2, kernelMs: 3, downloadMs: 4, totalMs: 10, fused: false },
@@ -106,17 +163,90 @@ describe('spans', () => {
     expect(chunk.parentSpanContext?.spanId).toBe(run.spanContext().spanId);
     const attempt = spanOf('gearshift attempt cuda:0');
     expect(attempt.parentSpanContext?.spanId).toBe(chunk.spanContext().spanId);
-    expect(attempt.attributes).toMatchObject({ 'gearshift.kernel_ms': 3, 'gearshift.outcome': 'success' });
     expect(run.parentSpanContext).toBeUndefined();
-    expect(run.attributes).toMatchObject({
+    expect(attempt.attributes).toEqual({
+      'gearshift.operation': OPERATION,
+      'gearshift.device': 'cuda:0',
+      'gearshift.fallback': false,
+      'gearshift.outcome': 'success',
+      'gearshift.queue_ms': 1,
+      'gearshift.upload_ms': 2,
+      'gearshift.kernel_ms': 3,
+      'gearshift.download_ms': 4,
+    });
+    expect(chunk.attributes).toEqual({
+      'gearshift.run': 'pieces',
+      'gearshift.start': 2,
+      'gearshift.end': 5,
+      'gearshift.fallback': true,
+      'gearshift.outcome': 'success',
+    });
+    expect(spanOf('gearshift upload cuda:0').attributes).toEqual({
+      'gearshift.device': 'cuda:0',
+      'gearshift.bytes': 100,
+    });
+    expect(run.attributes).toEqual({
+      'gearshift.operation': OPERATION,
+      'gearshift.sync': false,
       'gearshift.device': 'cuda:0',
       'gearshift.reason': 'predicted-faster',
       'gearshift.attempts': 1,
     });
-    expect(run.status.code).toBe(SpanStatusCode.UNSET);
+    for (const span of exporter.getFinishedSpans()) expect(span.status).toEqual({ code: SpanStatusCode.UNSET });
+    expect(exporter.getFinishedSpans()).toHaveLength(4);
   });
 
-  test('of runs at the same time do not mix', async () => {
+  test('carry the kind of the error when a run, an attempt, a chunk or an upload fails', async () => {
+    using _instrumentation = instrument();
+    await traced(runChannel, { operation: OPERATION, sync: true }, async () => {
+      await traced(uploadChannel, { backend: 'cuda:0', bytes: 100 }, async () => ({
+        ok: false,
+        error: { kind: 'out-of-memory' },
+      }));
+      await traced(chunkChannel, { name: 'pieces', start: 0, end: 5, fallback: false }, async () => ({
+        outcome: 'deadline',
+      }));
+      await traced(attemptChannel, { operation: OPERATION, backend: 'cuda:0', fallback: true }, async () => ({
+        ...ATTEMPT,
+        outcome: 'fault',
+      }));
+      return { ok: false, error: { kind: 'device-lost', decision: null, attempts: [ATTEMPT, ATTEMPT] } };
+    });
+    const failed = (message: string) => ({ code: SpanStatusCode.ERROR, message });
+    expect(spanOf('gearshift upload cuda:0').status).toEqual(failed('out-of-memory'));
+    expect(spanOf('gearshift chunk').status).toEqual(failed('deadline'));
+    expect(spanOf('gearshift attempt cuda:0').status).toEqual(failed('fault'));
+    expect(spanOf('gearshift attempt cuda:0').attributes).toEqual({
+      'gearshift.operation': OPERATION,
+      'gearshift.device': 'cuda:0',
+      'gearshift.fallback': true,
+      'gearshift.outcome': 'fault',
+    });
+    expect(spanOf('gearshift top-k').status).toEqual(failed('device-lost'));
+    expect(spanOf('gearshift top-k').attributes).toEqual({
+      'gearshift.operation': OPERATION,
+      'gearshift.sync': true,
+      'gearshift.attempts': 2,
+    });
+  });
+
+  test('of attempts carry the time on the network, and no phases if these cannot be told apart', async () => {
+    using _instrumentation = instrument();
+    const times = { queueMs: 1, uploadMs: 2, kernelMs: 3, downloadMs: 4, totalMs: 10 };
+    const attempt = (backend: string, phases: object) =>
+      traced(attemptChannel, { operation: OPERATION, backend, fallback: false }, async () => ({ ...ATTEMPT, phases }));
+    await attempt('far', { ...times, fused: false, networkMs: 5 });
+    await attempt('fused', { ...times, fused: true, networkMs: 5 });
+    expect(spanOf('gearshift attempt far').attributes).toMatchObject({ 'gearshift.network_ms': 5 });
+    expect(Object.keys(spanOf('gearshift attempt fused').attributes)).toEqual([
+      'gearshift.operation',
+      'gearshift.device',
+      'gearshift.fallback',
+      'gearshift.outcome',
+    ]);
+  });
+
+  test('of concurrent runs are not mixed up', async () => {
     using _instrumentation = instrument();
     const run = (name: string) =>
       traced(runChannel, { operation: name, sync: false }, async () => {
@@ -131,7 +261,7 @@ describe('spans', () => {
     }
   });
 
-  test('say what went wrong', async () => {
+  test('carry the error that a run returns or throws', async () => {
     using _instrumentation = instrument();
     await traced(runChannel, { operation: OPERATION }, async () => ({
       ok: false,
@@ -147,9 +277,37 @@ describe('spans', () => {
     const thrown = spanOf('gearshift sync');
     expect(thrown.status.code).toBe(SpanStatusCode.ERROR);
     expect(thrown.events[0].attributes?.['exception.message']).toBe('k: expected more');
+    expect(() =>
+      runChannel.traceSync(
+        () => {
+          throw 'a string'; // eslint-disable-line @typescript-eslint/only-throw-error
+        },
+        { operation: 'careless', sync: true },
+      ),
+    ).toThrow('a string');
+    const [{ attributes }] = spanOf('gearshift careless').events;
+    expect(attributes?.['exception.message']).toBe('expected an Error to be thrown, got string');
   });
 
-  test('are children of the span that is active', async () => {
+  test('are not made for a run that began before the instrumentation', async () => {
+    const uncaught = vi.fn(); // a listener of a channel that throws causes an uncaught exception
+    process.on('uncaughtException', uncaught);
+    let finish: (result: object) => void = () => {};
+    const running = traced(
+      runChannel,
+      { operation: OPERATION, sync: false },
+      () => new Promise((resolve) => (finish = resolve)),
+    );
+    using _instrumentation = instrument();
+    finish({ ok: true, value: { decision: null, attempts: [] } });
+    await running;
+    await new Promise(setImmediate);
+    process.off('uncaughtException', uncaught);
+    expect(uncaught).not.toHaveBeenCalled();
+    expect(exporter.getFinishedSpans()).toEqual([]);
+  });
+
+  test('of runs are children of the active span', async () => {
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     using _instrumentation = instrument();
     const tracer = tracerProvider.getTracer('test');
@@ -164,14 +322,14 @@ describe('spans', () => {
     expect(spanOf('gearshift top-k').parentSpanContext?.spanId).toBe(spanOf('outer').spanContext().spanId);
   });
 
-  test('leave nothing behind that every later promise would carry', () => {
+  test('free the async context at dispose(), so that later promises do not carry it', () => {
     const disable = vi.spyOn(AsyncLocalStorage.prototype, 'disable');
     instrument().dispose();
     expect(disable).toHaveBeenCalledOnce();
     disable.mockRestore();
   });
 
-  test('end with the instrumentation', async () => {
+  test('are no longer made after dispose()', async () => {
     instrument().dispose();
     await traced(runChannel, { operation: OPERATION }, async () => ({
       ok: true,
@@ -184,9 +342,37 @@ describe('spans', () => {
   });
 });
 
-test('misuse names the argument', () => {
+describe('a wrong argument of instrumentOpenTelemetry', () => {
   const { source } = createSource();
-  expect(() => instrumentOpenTelemetry(null as never, {})).toThrow(/^executor: expected/);
-  expect(() => instrumentOpenTelemetry(source, { meterProvider: {} as never })).toThrow(/^options\.meterProvider: /);
-  expect(() => instrumentOpenTelemetry(source, { tracerProvider: 1 as never })).toThrow(/^options\.tracerProvider: /);
+
+  test('is named when it is not an executor or not options', () => {
+    expect(() => instrumentOpenTelemetry(null as never, {})).toThrow(/^executor: expected an executor, .*, got null/);
+    expect(() => instrumentOpenTelemetry(source, null as never)).toThrow('options: expected an object, got null');
+  });
+
+  test.each([
+    ['meterProvider', 'a MeterProvider'],
+    ['tracerProvider', 'a TracerProvider'],
+  ])('is named when %s is not %s', (name, what) => {
+    for (const provider of [{}, 1, null]) {
+      expect(() => instrumentOpenTelemetry(source, { [name]: provider })).toThrow(
+        new TypeError(expected(`options.${name}`, what, provider)),
+      );
+    }
+  });
+});
+
+test('says how to install @opentelemetry/api when it is missing', async () => {
+  const missing = new Error("Cannot find module '@opentelemetry/api'");
+  vi.doMock('node:module', () => ({
+    createRequire: () => () => {
+      throw missing;
+    },
+  }));
+  vi.resetModules();
+  const { loadApi } = await import('../src/load-api.js');
+  vi.doUnmock('node:module');
+  expect(loadApi).toThrow(
+    new Error('@opentelemetry/api is not installed; to fix it: npm install @opentelemetry/api', { cause: missing }),
+  );
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { METRICS, prometheusName } from '../src/index.js';
 
-test('the README lists every metric as it is', () => {
+test('the README lists every metric with its type, labels and description', () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const table = readme.slice(readme.indexOf('<!-- metrics -->'), readme.indexOf('<!-- /metrics -->'));
   const rows = table

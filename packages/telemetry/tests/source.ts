@@ -9,7 +9,7 @@ const decisions = Object.fromEntries(DECISION_REASONS.map((reason, i) => [reason
   number
 >;
 
-const GPU: DeviceReading = {
+export const GPU: DeviceReading = {
   id: 'cuda:0',
   queueLength: 2,
   queueMs: 7,
@@ -31,8 +31,23 @@ const CPU: DeviceReading = {
   residency: null,
 };
 
-/** A real tracker, and around it what an executor would say. */
-export function createSource(tracker: Tracker = createTracker({ operations: [OPERATION] })) {
+export const FORECAST: OperationReading['forecast'] = {
+  shapes: [
+    {
+      shape: 'scan',
+      breakEven: { cold: null, resident: { items: 5000 } },
+      predictionError: 0.25,
+      explorations: 4,
+      estimatedRegretMs: 1500,
+    },
+  ],
+};
+
+/** A real tracker inside an executor with fixed decisions, forecast and devices, any of which `changes` replaces. */
+export function createSource(
+  tracker: Tracker = createTracker({ operations: [OPERATION] }),
+  changes: Partial<OperationReading> = {},
+) {
   const counts = { snapshots: 0 };
   const source: TelemetrySource = {
     tracker,
@@ -41,18 +56,9 @@ export function createSource(tracker: Tracker = createTracker({ operations: [OPE
       return {
         ...tracker.snapshot(operation),
         decisions,
-        forecast: {
-          shapes: [
-            {
-              shape: 'scan',
-              breakEven: { cold: null, resident: { items: 5000 } },
-              predictionError: 0.25,
-              explorations: 4,
-              estimatedRegretMs: 1500,
-            },
-          ],
-        },
+        forecast: FORECAST,
         devices: [GPU, CPU],
+        ...changes,
       };
     },
   };

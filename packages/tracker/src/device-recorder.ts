@@ -2,19 +2,19 @@ import { DEVICE as DEVICE_FIELDS, DEVICE_LENGTH, type DeviceFigures } from './fi
 import { BUCKET_COUNT, bucketOf, DOUBLING_COUNT, doublingOf } from './log-buckets.js';
 import { SuccessWindow } from './success-window.js';
 
-/** A constant to the compiler; an import is looked up again at each use. */
+/** Local, because V8 loads an imported binding again at each use. */
 const DEVICE = DEVICE_FIELDS;
 
-/** As many as a writer records between two publications. */
+/** The most latencies that wait to be settled: as many as a writer records between two publications. */
 const MOST_UNSETTLED = 32;
 
 /** Which of the two halves of a floating-point number in memory is the more significant one. */
 const UPPER_HALF = new Int32Array(Float64Array.of(1).buffer)[0] === 0 ? 1 : 0;
 
 /**
- * What one writer records about one operation on one device: the most recent latencies, the most recent outcomes, and the
- * device's part of the writer's figures, which sum them up, so that no window is ever scanned. Whole nanoseconds add and
- * subtract exactly; sums of milliseconds would drift.
+ * What one writer records about one operation on one device: the windows of the most recent latencies and outcomes, and the
+ * figures that sum them up, so that no window is ever scanned. Sums are in whole nanoseconds, which add and subtract
+ * exactly; sums of milliseconds would drift.
  *
  * New latencies are settled when the figures are read, usually 32 at a time: one loop over them keeps in registers what
  * would otherwise go through memory for each.
@@ -24,7 +24,7 @@ export class DeviceRecorder {
   readonly #figures: Float64Array;
   readonly #buckets: Float64Array;
   readonly #doublings: Float64Array;
-  /** A ring that holds the window, and what may enter before what leaves is settled. */
+  /** A ring that holds the window and the latencies that are not settled. */
   readonly #latenciesNs: Float64Array;
   readonly #halves: Int32Array;
   readonly #windowSize: number;
@@ -47,14 +47,14 @@ export class DeviceRecorder {
   success(latencyMs: number, atMs: number): void {
     const latenciesNs = this.#latenciesNs;
     const next = this.#next;
-    // Not `Math.round`, which branches on the fraction: the processor would guess wrong half the time.
+    // Not `Math.round`: it branches on the fraction, which the processor mispredicts half the time.
     latenciesNs[next] = Math.floor(latencyMs * 1e6 + 0.5);
     this.#next = next + 1 === latenciesNs.length ? 0 : next + 1;
     this.#lastAtMs = atMs;
     if (++this.#unsettled === MOST_UNSETTLED) this.#settleLatencies();
   }
 
-  /** @param latencyMs what the attempt took; 0 if that is not known. */
+  /** @param latencyMs how long the attempt took; 0 if that is not known. */
   failure(latencyMs: number, isOutOfMemory: boolean): void {
     // The window keeps outcomes in order, so the successes before this failure go first.
     if (this.#unsettled > 0) this.#settleLatencies();
@@ -72,7 +72,7 @@ export class DeviceRecorder {
     this.#figures[DEVICE.outcomeSuccesses] = this.#outcomes.successes;
   }
 
-  /** Moves what is not settled into the window, and what it pushes out of it. */
+  /** Adds the latencies that are not settled to the figures, and subtracts those that leave the window. */
   #settleLatencies(): void {
     const figures = this.#figures;
     const buckets = this.#buckets;
@@ -81,7 +81,7 @@ export class DeviceRecorder {
     const halves = this.#halves;
     const ringSize = latenciesNs.length;
     const entering = this.#unsettled;
-    // To whole numbers of the processor: loops that count with floating-point ones take twice as long.
+    // As integers: loops that count with floating-point numbers take twice as long.
     const before = figures[DEVICE.windowCount] | 0;
     const leaving = Math.max(before + entering - this.#windowSize, 0);
     let windowSumNs = figures[DEVICE.windowSumNs];
@@ -111,7 +111,7 @@ export class DeviceRecorder {
       buckets[bucketOf(halves[2 * at + UPPER_HALF])]--;
       if (++at === ringSize) at = 0;
     }
-    // Without the empty buckets at both ends: the cost of publications and snapshots grows with the length of the range.
+    // Drops the empty buckets at both ends: the cost of publications and snapshots grows with the length of the range.
     while (buckets[low] === 0) low++;
     while (buckets[end - 1] === 0) end--;
 

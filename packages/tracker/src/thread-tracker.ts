@@ -12,10 +12,10 @@ import { claimSlot, releaseOwner, releaseSlot } from './protocol/ownership.js';
 import { TrackedOperation } from './tracked-operation.js';
 import type { EndingWorker, TrackedAttempt, Tracker, TrackerHandle } from './tracker.js';
 
-/** A publication costs about as much as 32 records, and a writer that published each would slow its readers fivefold. */
+/** A publication takes several times as long as a record, and publishing each record would slow readers down fivefold. */
 const PUBLISH_EVERY = 32;
 
-/** Eleven days. More is a wrong unit, and sums of nanoseconds would no longer be exact. */
+/** Eleven days. A longer latency has a wrong unit, and would make sums of nanoseconds inexact. */
 const MAX_LATENCY_MS = 1e9;
 
 /** What a tracker is made of, with everything checked. */
@@ -38,13 +38,13 @@ export class ThreadTracker implements Tracker {
   readonly #sums: NamedSums;
   readonly #endTurn: () => void;
   #shared: SharedPart | undefined;
-  /** The one asked for last: most callers ask for the same again, and comparing is faster than looking up. */
+  /** The operation of the last call: most calls name the same one again, and comparing is faster than looking up. */
   #last: TrackedOperation;
   #lastName: OperationName;
   #slot: number | undefined;
   #unpublished = false;
   #recordsInBatch = 0;
-  /** When the first record of the batch came. */
+  /** When the first record of the batch was made. */
   #batchAtMs = 0;
   #turnIsWatched = false;
 
@@ -66,7 +66,7 @@ export class ThreadTracker implements Tracker {
     };
     this.#sums = new NamedSums(maxSums, () => {
       this.#unpublished = true;
-      // Before the tracker is shared there is nothing to publish, and sums have no time.
+      // Before the tracker is shared there is nothing to publish.
       if (this.#shared !== undefined) this.#watchTurn();
     });
     if (buffer !== undefined) this.#join(buffer);
@@ -85,7 +85,7 @@ export class ThreadTracker implements Tracker {
   }
 
   record(attempt: TrackedAttempt): void {
-    // Checked in full only when wrong: the message costs more than the rest.
+    // The full check, which builds a message, runs only for a wrong argument.
     if (typeof attempt !== 'object' || (attempt as unknown) === null) requireObject('attempt', attempt);
     const { operation, outcome, latencyMs } = attempt;
     const { recorder } = this.#track(operation);
@@ -167,7 +167,7 @@ export class ThreadTracker implements Tracker {
 
   flush(): boolean {
     this.#recordsInBatch = 0;
-    // What is not shared stays unpublished, so that `share` knows that there is something to publish.
+    // Before the tracker is shared, everything stays unpublished, and `share()` publishes it.
     if (!this.#unpublished || this.#shared === undefined) return true;
     if (this.#slot === undefined && !this.#claim(this.#shared)) return false;
     this.#unpublished = false;
@@ -179,7 +179,7 @@ export class ThreadTracker implements Tracker {
   share(): TrackerHandle {
     if (this.#shared !== undefined) return this.#shared.handle;
     const { handle } = this.#join(new SharedArrayBuffer(byteLengthOf(this.#setup)));
-    // What `flush()` said to be published has to be there for the first tracker that is attached.
+    // The first tracker that is attached must find what was recorded so far.
     this.flush();
     return handle;
   }
@@ -192,14 +192,14 @@ export class ThreadTracker implements Tracker {
     if (this.#shared === undefined) return 0;
     const { memory, layout } = this.#shared;
     const released = releaseOwner(memory, layout.ownership, tokenOf(threadId));
-    // It may have ended between publishing and announcing.
+    // The thread may have ended between publishing and announcing.
     if (released > 0) for (const tracked of this.#tracked) tracked.announce();
     return released;
   }
 
   releaseOnExit(worker: EndingWorker): void {
     requireObject('worker', worker);
-    // Read now: the id of a worker that has ended is -1.
+    // Read now, because the id of a worker that has ended is -1.
     const { threadId } = worker;
     requireInteger('worker.threadId', threadId, 0);
     worker.once('exit', () => this.release(threadId));
@@ -263,7 +263,7 @@ export class ThreadTracker implements Tracker {
     return tracked;
   }
 
-  /** Returns the time of a record: one look at the clock for a whole batch, as it would cost more than the record itself. */
+  /** Returns the time of a record. The clock is read once for a whole batch, because reading it costs more than the record. */
   #begin(): number {
     if (this.#recordsInBatch++ === 0) {
       this.#batchAtMs = monotonicMs() - this.#setup.originMs;
@@ -273,7 +273,7 @@ export class ThreadTracker implements Tracker {
     return this.#batchAtMs;
   }
 
-  /** Ends the batch with the turn, by a microtask: it runs before the thread can end in good order, and keeps no process alive. */
+  /** Ends the batch with the turn of the event loop. A microtask runs before the thread can exit, and keeps no process alive. */
   #watchTurn(): void {
     if (this.#turnIsWatched) return;
     this.#turnIsWatched = true;
@@ -295,7 +295,7 @@ function layoutOf({ maxWriters, operations, devices, maxSums }: TrackerSetup): M
   });
 }
 
-/** Node never gives the id of a thread to another one. The main thread's is 0, which means a free slot here. */
+/** Node never reuses the id of a thread. The main thread has 0, which means a free slot here. */
 function tokenOf(threadId: number): number {
   return threadId + 1;
 }

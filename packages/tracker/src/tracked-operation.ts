@@ -10,13 +10,13 @@ import { publishBlock, readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
 import { TRACKER_DEFAULTS } from './tracker-options.js';
 
-/** A constant to the compiler; an import is looked up again at each use. */
+/** Local, because V8 loads an imported binding again at each use. */
 const COMMON = COMMON_FIELDS;
 
-/** Not a number of records: there may be something to read although no count has changed. */
+/** In place of a number of records: there may be something to read although no count has changed. */
 const LOOK_AGAIN = -1;
 
-/** What an operation of any tracker needs to know. */
+/** What all operations of a tracker have in common. */
 export interface OperationSetup {
   readonly windowSize: number;
   /** Names of the devices, in the order of the figures. */
@@ -69,18 +69,18 @@ export class TrackedOperation {
 
   /**
    * What this thread recorded, published or not, and what the others published. While nothing was recorded or published, one
-   * load from shared memory shows it, and the answer is the previous snapshot: it is frozen, so it cannot be told from a new
-   * one. Otherwise only blocks that have changed are read again.
+   * load from shared memory shows it, and the result is the previous snapshot, which is frozen. Otherwise only blocks that
+   * have changed are read again.
    */
   snapshot(): MetricsSnapshot {
     const shared = this.#shared;
-    // First: what is published while the blocks are read must be news the next time.
+    // Read before the blocks: whatever is published while they are read must count as news the next time.
     const news = shared === undefined ? 0 : shared.memory.load(shared.newsCell);
     if (news === this.#news && this.recorder.records === this.#records) return this.#snapshot;
     return this.#readAgain(news);
   }
 
-  /** What was counted for life, as of the same instant as `snapshot()`. */
+  /** The lifetime counts, as of the same instant as `snapshot()`. */
   totals(): OperationTotals {
     this.snapshot();
     const { devices, figures, nothing } = this.#setup;
@@ -88,8 +88,8 @@ export class TrackedOperation {
   }
 
   /**
-   * From now on the operation is shared with other threads. What was recorded stays with this thread. What others have
-   * published already shows in their count of publications.
+   * From now on the operation is shared with other threads. What was recorded stays with this thread. If others have already
+   * published something, their count of publications shows it.
    */
   join(memory: SharedMemory, layout: MemoryLayout): void {
     const others = new OtherWriters(memory, layout, this.#index);
@@ -112,7 +112,7 @@ export class TrackedOperation {
     others.exclude(slot);
   }
 
-  /** Call it before the slot is given back, with everything published: from now on it is read from there. */
+  /** Call it before the slot is given back, with everything published: from now on this thread reads it from there. */
   leaveSlot(): void {
     this.#block = undefined;
     this.recorder.reset();
@@ -127,11 +127,11 @@ export class TrackedOperation {
     this.#publishedRecords = records;
     const { memory, layout, newsCell } = this.#shared;
     publishBlock(memory, layout.figures.shape, this.#block, this.recorder.readFigures());
-    // What this thread publishes is not new to it.
+    // Its own publication is no news to this thread.
     if (memory.add(newsCell, 1) === this.#news) this.#news = (this.#news + 1) | 0;
   }
 
-  /** Makes every reader look for what has changed; a publication without it may go unnoticed until the next one. */
+  /** Makes every reader read the blocks that have changed. Without it a publication may go unnoticed until the next one. */
   announce(): void {
     this.#shared?.memory.add(this.#shared.newsCell, 1);
   }

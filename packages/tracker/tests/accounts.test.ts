@@ -233,11 +233,11 @@ describe('three trackers of one memory with two slots', () => {
     played.expectAllSnapshots();
   }
 
-  it('give the same figures as an account kept sample by sample, in any history', () => {
+  it('three trackers give the same figures as an account kept sample by sample, in any history', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), together, replay), { seed: 20261123, numRuns: 400 });
   });
 
-  it('give the same figures when the first tracker is shared at any time of its history', () => {
+  it('three trackers give the same figures when the first one is shared at any time of its history', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), history, replay), { seed: 20261124, numRuns: 400 });
   });
 });

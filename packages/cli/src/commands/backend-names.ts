@@ -3,7 +3,7 @@ import type { BackendName } from 'gearshift';
 
 const NAMES: readonly BackendName[] = ['cpu', 'cuda', 'webgpu'];
 
-/** `cpu` or `cuda,cpu`: no backend that is not named is looked for. */
+/** Parses `cpu` or `cuda,cpu`. */
 export function parseBackends(text: string): readonly BackendName[] {
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !NAMES.includes(name as BackendName));

@@ -35,7 +35,7 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .command('bench')
     .description('time top-k of 384 dimensions on every device of this machine')
     .allowExcessArguments(false)
-    .option('--backends <names>', 'look for these alone, such as cuda,cpu', parseBackends)
+    .option('--backends <names>', 'use only these backends, such as cuda,cpu', parseBackends)
     .option('--json', 'print one JSON object on standard output and nothing else')
     .addHelpText('after', '\nExit codes: 0 success, 1 internal failure, 2 bad input.')
     .action(async ({ backends, json }: BenchOptions) => {
@@ -62,7 +62,7 @@ async function timeAll(
       const query = sampleVectors(queries * DIMENSIONS);
       const times: number[] = [];
       const endsAtMs = performance.now() + MS_PER_SIZE;
-      // The first runs upload and compile, and do not count.
+      // Not timed: the first runs include uploads and compilation.
       for (let run = 0; run < 5 || performance.now() < endsAtMs; run++) {
         const startedAtMs = performance.now();
         await executor.topK(query, matrix, { k: 10 });

@@ -8,7 +8,7 @@ import { parseBackends } from './backend-names.js';
 import { sampleVectors } from './sample-matrix.js';
 
 const DEFAULT_FILE = 'gearshift-calibration.json';
-/** For each size; all of them together stay under 20 seconds. */
+/** Time for each size. All of them together take less than 20 seconds. */
 const MS_PER_SIZE = 900;
 const DIMENSIONS = 384;
 const ROWS = [100, 1000, 5000, 20_000] as const;
@@ -20,14 +20,14 @@ interface CalibrateOptions {
   readonly json?: boolean | undefined;
 }
 
-/** Adds `gearshift calibrate`: learns how fast the devices of this machine are, for other processes to begin with. */
+/** Adds `gearshift calibrate`: measures the devices of this machine and saves the learned speeds for other processes. */
 export function addCalibrateCommand(program: Command, terminal: Terminal): void {
   program
     .command('calibrate')
-    .description('measure the devices of this machine and write what was learned to a file, in under 20 seconds')
+    .description('measure the devices of this machine and save their speeds to a file, in under 20 seconds')
     .allowExcessArguments(false)
-    .option('-o, --output <file>', 'where to write it', DEFAULT_FILE)
-    .option('--backends <names>', 'look for these alone, such as cuda,cpu', parseBackends)
+    .option('-o, --output <file>', 'file to write', DEFAULT_FILE)
+    .option('--backends <names>', 'use only these backends, such as cuda,cpu', parseBackends)
     .option('--json', 'print one JSON object on standard output and nothing else')
     .addHelpText(
       'after',
@@ -43,11 +43,12 @@ Exit codes: 0 success, 1 internal failure, 2 bad input.`,
       await writeFile(output, `${JSON.stringify(executor.exportCalibration(), null, 2)}\n`);
       const devices = executor.backends().map(({ id }) => id);
       if (json === true) terminal.writeOut(`${JSON.stringify({ file: output, devices, runs })}\n`);
-      else terminal.writeOut(`${output}: what ${runs} requests told about ${devices.join(', ')}\n`);
+      else
+        terminal.writeOut(`wrote ${output}: ${devices.join(', ')}, ${runs.toLocaleString('en-US')} timed requests\n`);
     });
 }
 
-/** Asked before the measuring, which would be in vain. */
+/** Fails before the measurement if the file cannot be written. */
 async function requireWritable(path: string): Promise<void> {
   try {
     await (await open(path, 'a')).close();
@@ -56,7 +57,7 @@ async function requireWritable(path: string): Promise<void> {
   }
 }
 
-/** Requests of every size, again and again for a while, each on whichever device the executor tries; how many there were. */
+/** Repeats requests of every size for a while, on the devices that the executor chooses; returns their number. */
 async function measureAll(executor: Executor, report: (done: number, total: number) => void): Promise<number> {
   const sizes = ROWS.flatMap((rows) => QUERIES.map((queries) => ({ rows, queries })));
   let runs = 0;

@@ -8,14 +8,14 @@ import type { Terminal } from '../terminal.js';
 import { parseBackends } from './backend-names.js';
 import { sampleVectors } from './sample-matrix.js';
 
-/** What `gearshift doctor --json` prints. */
+/** The output of `gearshift doctor --json`. */
 export interface DoctorReport {
   readonly version: string;
   readonly host: HostFacts;
   readonly backends: readonly BackendStatus[];
-  /** What was chosen for requests of some typical sizes, by making them. */
+  /** The decisions for requests of typical sizes, which were run. */
   readonly choices: readonly Choice[];
-  /** Why nothing better is in use, and what would help, with the command where there is one. */
+  /** Limitations of the backends in use, and how to fix them, with a command if there is one. */
   readonly advice: readonly string[];
 }
 
@@ -32,13 +32,13 @@ interface DoctorOptions {
   readonly json?: boolean | undefined;
 }
 
-/** Adds `gearshift doctor`: what there is on this machine, what is used, why, and what would help. */
+/** Adds `gearshift doctor`: reports the machine, the backends, what runs where and why, and how to fix problems. */
 export function addDoctorCommand(program: Command, terminal: Terminal): void {
   program
     .command('doctor')
-    .description('say what this machine has, what would be used and why, and how to fix what is missing')
+    .description('report the machine, its backends, what runs where and why, and how to fix problems')
     .allowExcessArguments(false)
-    .option('--backends <names>', 'look for these alone, such as cpu: nothing else is touched', parseBackends)
+    .option('--backends <names>', 'look for only these backends, such as cpu', parseBackends)
     .option('--json', 'print one JSON object on standard output and nothing else')
     .addHelpText('after', '\nExit codes: 0 success, 1 no backend can be used, 2 bad input.')
     .action(async ({ backends, json }: DoctorOptions) => {
@@ -74,7 +74,7 @@ async function choose(executor: Executor, { rows, queries }: (typeof TYPICAL)[nu
   const run = await executor.run({ operation: 'top-k', query: sampleVectors(queries * DIMENSIONS), matrix, k: 10 });
   if (!run.ok) throw new Error(run.error.message, { cause: run.error });
   const { decision, latencyMs } = run.value;
-  if (decision === null) throw new Error('the executor answered without saying what it chose');
+  if (decision === null) throw new Error('expected a decision in the result, got null');
   return { rows, dimensions: DIMENSIONS, queries, decision, latencyMs };
 }
 
@@ -85,9 +85,11 @@ function adviceFor(statuses: readonly BackendStatus[], mayProbe: boolean): strin
       advice.push(...(description?.limitations ?? []).map((limitation) => `${name}: ${limitation}`));
   }
   const hasCuda = statuses.some(({ name, status }) => name === 'cuda' && status !== 'not-installed');
-  // The driver's own file: looking for it starts nothing.
+  // A file of the driver. Checking that it exists does not start the driver.
   if (mayProbe && !hasCuda && existsSync('/proc/driver/nvidia/version')) {
-    advice.push('There is an NVIDIA driver, and no backend for it. To fix it: npm install @gearshift/backend-cuda');
+    advice.push(
+      'This machine has an NVIDIA driver, but no backend for it. To fix it: npm install @gearshift/backend-cuda',
+    );
   }
   return advice;
 }

@@ -2,7 +2,7 @@ import { createExecutor, type BackendDescription } from 'gearshift';
 import type { RunFacts, VectorMatch } from '../output/search-report.js';
 
 export interface RankRowsOptions {
-  /** `rows x dimensions`, row-major, at least one row; handed over. */
+  /** `rows x dimensions`, row-major, at least one row. Used without a copy. */
   readonly values: Float32Array;
   readonly dimensions: number;
   /** `queries x dimensions`. */
@@ -14,11 +14,11 @@ export interface RankedRows {
   /** All matches of the first query, best first, then those of the second, and so on. */
   readonly matches: readonly VectorMatch[];
   readonly facts: RunFacts;
-  /** What the backend that answered says about itself. */
+  /** Description of the backend that answered. */
   readonly device: BackendDescription;
 }
 
-/** The k rows most similar to each query, by cosine, on whichever backend the executor chooses. */
+/** Finds the k rows most similar to each query, by cosine, on the backend that the executor chooses. */
 export async function rankRows({ values, dimensions, query, k }: RankRowsOptions): Promise<RankedRows> {
   await using executor = await createExecutor();
   await using matrix = await executor.matrix(values, { dimensions, adopt: true });
@@ -29,7 +29,7 @@ export async function rankRows({ values, dimensions, query, k }: RankRowsOptions
   const backend = attempts.at(-1)?.backend;
   const device = executor.backends().find(({ id }) => id === backend);
   if (backend === undefined || decision === null || device === undefined) {
-    throw new Error('the executor answered without saying which backend did');
+    throw new Error('expected a decision in the result, got null');
   }
   const matches = Array.from(output.indices, (row, index) => ({
     query: Math.floor(index / output.count),

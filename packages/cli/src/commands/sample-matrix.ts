@@ -1,4 +1,4 @@
-/** Numbers between -1 and 1 that are the same in every run. */
+/** Pseudorandom numbers between -1 and 1, the same in every run. */
 export function sampleVectors(length: number): Float32Array {
   const values = new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
   let state = 12345;

@@ -17,7 +17,7 @@ export interface SearchTextOptions {
   readonly json: boolean;
 }
 
-/** More notices than this are counted instead of printed. */
+/** Further notices are counted instead of printed. */
 const MAX_NOTICES = 5;
 /** Passages between two updates of the progress bar. */
 const PROGRESS_STEP = 256;
@@ -35,7 +35,7 @@ export async function searchText(options: SearchTextOptions, terminal: Terminal)
 
   const texts = corpus.passages.map(({ headings, text }) => `${headings.join('\n')}\n${text}`);
   const embedding = createProgress('Embedding', stream);
-  // Every text is looked at twice: for the document frequencies, and for its vector.
+  // Every text is processed twice: for the document frequencies, and for its vector.
   const embedder = fitEmbedder(watched(texts, (done) => embedding.update(done, 2 * texts.length)));
   const values = new Float32Array(texts.length * EMBEDDING_DIMENSIONS);
   let offset = 0;
@@ -63,7 +63,7 @@ export async function searchText(options: SearchTextOptions, terminal: Terminal)
   }
 }
 
-/** The items, with a report of how many were taken every now and then. */
+/** Yields the items and reports the progress from time to time. */
 function* watched<T>(items: readonly T[], report: (done: number) => void): Generator<T> {
   for (const [index, item] of items.entries()) {
     if (index % PROGRESS_STEP === 0) report(index);

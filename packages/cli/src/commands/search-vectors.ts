@@ -19,7 +19,7 @@ export interface SearchVectorsOptions {
 /** Reads rows and queries from `.npy` files and prints the rows most similar to each query. */
 export async function searchVectors(options: SearchVectorsOptions, terminal: Terminal): Promise<void> {
   const { vectors, queryVectors, k, json } = options;
-  // The small file first: most mistakes show before the long read.
+  // The small file first, so that most mistakes are found before the long read.
   const queries = await readNpy(queryVectors, { allowSingle: true });
   const reading = createProgress('Reading', json ? undefined : terminal.progressStream);
   const corpus = await readNpy(vectors, { onProgress: reading.update }).finally(reading.stop);

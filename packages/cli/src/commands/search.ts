@@ -15,17 +15,17 @@ interface SearchOptions {
   readonly json?: boolean | undefined;
 }
 
-/** Adds `gearshift search`: over a folder of text, or over vectors from files. */
+/** Adds `gearshift search`: searches a folder of text, or vectors from files. */
 export function addSearchCommand(program: Command, terminal: Terminal): void {
   program
     .command('search')
     .description('find the passages of a folder, or the rows of a file, that are most similar to a query')
     .allowExcessArguments(false)
     .option('-d, --dir <folder>', 'text files to search')
-    .option('-q, --query <words>', 'what to look for')
+    .option('-q, --query <words>', 'words to search for')
     .option('--vectors <file.npy>', 'rows to search: float32 or float64, rows x dimensions')
     .option('--query-vectors <file.npy>', 'one query vector, or queries x dimensions')
-    .option('-k, --k <count>', 'how many results', parseK, DEFAULT_K)
+    .option('-k, --k <count>', 'number of results', parseK, DEFAULT_K)
     .option('--json', 'print one JSON object on standard output and nothing else')
     .addHelpText(
       'after',
@@ -46,13 +46,14 @@ Exit codes: 0 success, 1 internal failure, 2 bad input.`,
         throw new UserError('--dir and --query cannot be combined with --vectors and --query-vectors');
       }
       if (isVectors) {
-        if (vectors === undefined) throw new UserError('--vectors FILE.npy is missing');
-        if (queryVectors === undefined) throw new UserError('--query-vectors FILE.npy is missing');
+        if (vectors === undefined) throw new UserError('--vectors FILE.npy is missing; see gearshift search --help');
+        if (queryVectors === undefined)
+          throw new UserError('--query-vectors FILE.npy is missing; see gearshift search --help');
         await searchVectors({ vectors, queryVectors, ...output }, terminal);
         return;
       }
       if (dir === undefined) throw new UserError('--dir FOLDER is missing; see gearshift search --help');
-      if (query === undefined) throw new UserError('--query "words" is missing');
+      if (query === undefined) throw new UserError('--query "words" is missing; see gearshift search --help');
       await searchText({ dir, query, ...output }, terminal);
     });
 }

@@ -2,9 +2,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface FoundFiles {
-  /** Paths that start with the folder as it was given, sorted within each folder. */
+  /** Paths that start with the given folder, sorted within each folder. */
   readonly files: readonly string[];
-  /** Folders and links that could not be read, with the reason: the rest of the tree is still searched. */
+  /** Folders and links that could not be read, with the reason. The rest of the tree is still searched. */
   readonly unreadable: readonly Unreadable[];
 }
 
@@ -16,10 +16,10 @@ export interface Unreadable {
 const SKIPPED_FOLDERS = new Set(['node_modules']);
 
 /**
- * All regular files under `folder`, without hidden files and folders and without `node_modules`.
+ * Finds all regular files under `folder`, except hidden files and folders and `node_modules`.
  *
- * Symbolic links are followed after everything else, and each folder and file is visited once however it is reached: a
- * loop of links ends, and what the tree itself contains keeps its own name.
+ * Follows symbolic links last, and visits each folder and file once. So loops of links end, and files inside the tree keep
+ * their own path.
  */
 export async function findFiles(folder: string): Promise<FoundFiles> {
   const files: string[] = [];
@@ -59,12 +59,12 @@ export async function findFiles(folder: string): Promise<FoundFiles> {
   return { files, unreadable };
 }
 
-/** By code unit: the same order on every machine, whatever its locale. */
+/** Compares code units, for the same order in every locale. */
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** The system's short name of a failure (`ENOENT`, `EACCES`), or the message where there is none. */
+/** The error code of the system (`ENOENT`, `EACCES`), or the message if there is none. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
   return error instanceof Error ? error.message : String(error);

@@ -5,17 +5,17 @@ import { findFiles, reasonOf } from './find-files.js';
 import { MAX_FILE_BYTES, readText } from './read-text.js';
 import { splitPassages, type Passage } from './split-passages.js';
 
-/** A passage and the file it stands in. */
+/** A passage and its file. */
 export interface CorpusPassage extends Passage {
-  /** Begins with the folder as the user gave it. */
+  /** Begins with the folder given by the user. */
   readonly file: string;
 }
 
 export interface Corpus {
   readonly passages: readonly CorpusPassage[];
-  /** Files that gave at least one passage. */
+  /** Number of files with at least one passage. */
   readonly fileCount: number;
-  /** Files and folders that were left out and why, a line each; binary files are left out without a word. */
+  /** One line for each skipped file or folder, with the reason. Binary files are skipped without a line. */
   readonly notices: readonly string[];
 }
 
@@ -23,14 +23,14 @@ export interface ReadCorpusOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** At 768 float32 each, the vectors of this many passages take 0.6 GB. */
+/** The vectors of this many passages, of 768 float32 each, take 0.6 GB. */
 export const MAX_PASSAGES = 200_000;
 const MARKDOWN_EXTENSIONS = new Set(['.md', '.markdown', '.mdx']);
 
 /**
  * Reads every text file under `folder` and splits it into passages.
  *
- * @throws UserError when there is no such folder, it is none, or it holds no text.
+ * @throws UserError if the folder does not exist, is not a folder, or contains no text
  */
 export async function readCorpus(folder: string, options: ReadCorpusOptions = {}): Promise<Corpus> {
   const { onProgress } = options;
@@ -87,7 +87,7 @@ function whyEmpty(
   notices: readonly string[],
 ): string {
   if (notices.length > 0) return `no text to search (${notices[0]})`;
-  if (fileCount === 0) return 'the folder holds no files';
-  if (counts.binary === fileCount) return 'the folder holds only binary files';
+  if (fileCount === 0) return 'the folder contains no files';
+  if (counts.binary === fileCount) return 'the folder contains only binary files';
   return `no text to search (${counts.text} empty and ${counts.binary} binary files)`;
 }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { SNIFF_BYTES, sniffText } from './sniff-text.js';
 
-/** Larger files are data more often than prose, and one of them would drown the rest. */
+/** Larger files usually contain data, and the passages of one of them would outnumber all others. */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 export type TextFile =
@@ -10,15 +10,15 @@ export type TextFile =
   | { readonly kind: 'too-large'; readonly fileBytes: number };
 
 /**
- * A file's text, decoded and without a byte order mark. Binary files are recognised by their first block, so that a
- * folder full of pictures costs one short read each.
+ * Reads and decodes a text file, without its byte order mark. Binary files are recognised by their first block, so each
+ * costs only one short read.
  *
- * @throws the file system's error when the file cannot be read.
+ * @throws the error of the file system if the file cannot be read
  */
 export async function readText(path: string, maxFileBytes = MAX_FILE_BYTES): Promise<TextFile> {
   const file = await open(path);
   try {
-    // A little more than the sniffer looks at, so that it sees whether the sample ends in the middle of the file.
+    // A little more than the sample, so that the end of the sample differs from the end of the file.
     const head = new Uint8Array(SNIFF_BYTES + 8);
     const { bytesRead } = await file.read(head, 0, head.length, 0);
     if (sniffText(head.subarray(0, bytesRead)) === undefined) return { kind: 'binary' };

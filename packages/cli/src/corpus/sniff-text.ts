@@ -1,16 +1,16 @@
 /** Encodings a text file may have; the names are TextDecoder labels. */
 export type TextEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 
-/** How much of a file decides. */
+/** Only this much of a file is examined. */
 export const SNIFF_BYTES = 8192;
-/** Bytes above 0x7f that a Western text in a single-byte encoding may have, as a share of all. */
+/** Largest share of bytes above 0x7f in a Western text in a single-byte encoding. */
 const MAX_HIGH_SHARE = 0.3;
 
 /**
- * The encoding of a text file, or undefined for a binary one, from its first bytes: file names lie, contents do not.
+ * Detects the encoding of a text file from its first bytes; undefined for a binary file. File names are not reliable.
  *
- * A NUL or another control character that no editor writes means binary, as in git and grep. What is not UTF-8 but
- * has no such character and few high bytes is taken for an old Western text.
+ * A NUL or another control character that editors do not write means binary, as in git and grep. Other bytes that are not
+ * UTF-8 count as an old Western text if few of them are above 0x7f.
  */
 export function sniffText(bytes: Uint8Array): TextEncoding | undefined {
   const sample = bytes.subarray(0, SNIFF_BYTES);
@@ -32,14 +32,14 @@ function isBinaryControl(byte: number): boolean {
   return byte < 7 || (byte > 13 && byte < 32 && byte !== 27) || byte === 127;
 }
 
-/** A PDF may pass for text in its first kilobytes. */
+/** The first kilobytes of a PDF may look like text. */
 function isPdf(sample: Uint8Array): boolean {
   return sample[0] === 0x25 && sample[1] === 0x50 && sample[2] === 0x44 && sample[3] === 0x46 && sample[4] === 0x2d;
 }
 
 function isUtf8(sample: Uint8Array, wasCut: boolean): boolean {
   try {
-    // `stream` forgives a character that the end of the sample cuts in two.
+    // With `stream`, a character cut by the end of the sample is not an error.
     new TextDecoder('utf-8', { fatal: true }).decode(sample, { stream: wasCut });
     return true;
   } catch {

@@ -1,8 +1,8 @@
-/** A piece of a text that is searched and shown as one. */
+/** A part of a text that is searched and shown as one. */
 export interface Passage {
-  /** 1-based line where the passage begins. */
+  /** 1-based line of the beginning. */
   readonly line: number;
-  /** At most {@link MAX_PASSAGE_CHARACTERS} characters, as they stand in the file, without blank lines at the ends. */
+  /** At most {@link MAX_PASSAGE_CHARACTERS} characters, as in the file, without blank lines at the ends. */
   readonly text: string;
   /** The headings above it, outermost first: context for the embedding, not part of `text`. */
   readonly headings: readonly string[];
@@ -13,11 +13,11 @@ export interface SplitOptions {
   readonly markdown: boolean;
 }
 
-/** About what fits on half a screen: enough to stand alone, little enough to be about one thing. */
+/** About half a screen: enough to be understood alone, and little enough to have one subject. */
 export const MAX_PASSAGE_CHARACTERS = 1200;
 /** Paragraphs under one heading are joined until a passage has this many characters. */
 const ENOUGH_CHARACTERS = 400;
-/** A last piece under a heading that is shorter than this joins the one before it, where it fits. */
+/** If the last passage under a heading is shorter, it is joined to the one before, if both fit. */
 const TOO_FEW_CHARACTERS = 200;
 
 interface Line {
@@ -39,12 +39,12 @@ export function splitPassages(text: string, { markdown }: SplitOptions): Passage
   const passages = sections(text, markdown)
     .flatMap(splitSection)
     .map(({ headings, lines }) => ({ line: lines[0].number, text: textOf(lines), headings }));
-  // A heading with nothing under it says too little to be an answer; its words reach the passages below it anyway.
+  // A heading without text is not useful as a result, and its words are also part of the passages below it.
   const answers = passages.filter((passage) => !markdown || !/^#{1,6}\s.*$/.test(passage.text));
   return answers.length > 0 ? answers : passages;
 }
 
-/** What stands under each heading, the heading included.  */
+/** Splits the lines at headings. Each section begins with its heading. */
 function sections(text: string, markdown: boolean): Piece[] {
   const path: string[] = [];
   let section: Piece = { headings: [], lines: [] };
@@ -59,7 +59,7 @@ function sections(text: string, markdown: boolean): Piece[] {
       if (heading !== null) {
         path.length = Math.min(path.length, heading[1].length - 1);
         path[heading[1].length - 1] = heading[2];
-        // A level that a document leaves out is a hole in the array; flat() drops holes.
+        // A skipped heading level leaves a hole in the array; flat() removes holes.
         section = { headings: path.flat(), lines: [] };
         all.push(section);
       }
@@ -69,7 +69,7 @@ function sections(text: string, markdown: boolean): Piece[] {
   return all;
 }
 
-/** The pieces of a section, each short enough for a passage and without blank lines at its ends. */
+/** Splits a section into passages, without blank lines at their ends. */
 function splitSection({ headings, lines }: Piece): Piece[] {
   const pieces: Piece[] = [];
   let current: Line[] = [];
@@ -94,7 +94,7 @@ function splitSection({ headings, lines }: Piece): Piece[] {
   return joinShortEnd(pieces, lines);
 }
 
-/** Without this the output of an example, say, would be a passage of two words under a telling heading. */
+/** Joins a short end to the passage before it. Otherwise the output of an example could be a passage of two words. */
 function joinShortEnd(pieces: Piece[], section: readonly Line[]): Piece[] {
   const [before, last] = pieces.slice(-2);
   if (last === undefined || textOf(last.lines).length >= TOO_FEW_CHARACTERS) return pieces;
@@ -114,7 +114,7 @@ function withoutBlankEnds(lines: readonly Line[]): Line[] {
   return first === -1 ? [] : lines.slice(first, lines.findLastIndex(isText) + 1);
 }
 
-/** The lines of a text with their numbers; a line too long for a passage comes in pieces under the same number. */
+/** The lines of a text with their numbers. A line too long for a passage is split into several with the same number. */
 function* boundedLines(text: string): Generator<Line> {
   let number = 0;
   for (const line of text.split(/\r\n|\n|\r/)) {
@@ -130,7 +130,7 @@ function* boundedLines(text: string): Generator<Line> {
   }
 }
 
-/** `length`, or one less where it would cut a character of two code units in half. */
+/** `length`, or one less if it would split a surrogate pair. */
 function wholeCharacters(text: string, length: number): number {
   const last = text.charCodeAt(length - 1);
   return last >= 0xd800 && last <= 0xdbff ? length - 1 : length;

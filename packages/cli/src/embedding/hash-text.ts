@@ -1,8 +1,8 @@
 /**
- * 32-bit FNV-1a over UTF-16 code units, with {@link mixBits} at the end: FNV alone leaves the low bits of short
- * strings related, and the bucket and the sign are taken from different bits of one hash.
+ * 32-bit FNV-1a over UTF-16 code units, with {@link mixBits} at the end: with FNV alone the low bits of short strings are
+ * correlated, and the bucket and the sign use different bits of one hash.
  *
- * Signed, because V8 keeps signed 32-bit numbers out of the heap, and a map of millions of them feels it.
+ * Signed, because V8 stores small signed integers without a heap object, which matters in a map of millions of them.
  */
 export function hashText(text: string, seed: number): number {
   let hash = 0x811c9dc5 ^ seed;

@@ -5,27 +5,26 @@ import { FeatureExtractor, type TextFeatures } from './text-features.js';
 export const EMBEDDING_DIMENSIONS = 768;
 
 /**
- * Each feature goes to several buckets, as in the sparse Johnson-Lindenstrauss transform (Kane and Nelson, 2014): two
- * words that share one bucket are then still far apart, which a query of two words notices.
+ * Each feature is added to several buckets, as in the sparse Johnson-Lindenstrauss transform (Kane and Nelson, 2014). Two
+ * words that share one bucket are then still far apart, which matters for a query of two words.
  */
 const BUCKETS_PER_FEATURE = 4;
 /** 2^32 / golden ratio: consecutive multiples are far from each other. */
 const COPY_STEP = 0x9e37_79b9;
 
-/** Turns texts into vectors; made by {@link fitEmbedder} for one corpus. */
+/** Converts texts to vectors. {@link fitEmbedder} makes one for a corpus. */
 export interface HashedEmbedder {
   /**
-   * Writes the l2-normalised embedding of `text` to `output`, {@link EMBEDDING_DIMENSIONS} elements; all zeros when the
-   * text holds no word.
+   * Writes the l2-normalised embedding of `text` to `output`, {@link EMBEDDING_DIMENSIONS} elements; all zeros if the text
+   * contains no word.
    */
   embedInto(text: string, output: Float32Array): void;
 }
 
 /**
  * An embedding without a model: signed feature hashing (Weinberger et al., 2009) of {@link FeatureExtractor}, weighted by
- * (1 + ln tf) * idf with the smoothed inverse document frequency of the corpus. It knows spelling, not meaning; it is
- * here so that the example needs no download. The same corpus and text give the same bits on every machine with the
- * same logarithm.
+ * (1 + ln tf) * idf with the smoothed inverse document frequency of the corpus. It compares spelling, not meaning, and needs
+ * no download. The same corpus and text give the same bits on every machine with the same `Math.log`.
  */
 export function fitEmbedder(corpus: Iterable<string>): HashedEmbedder {
   const extractor = new FeatureExtractor();

@@ -1,7 +1,7 @@
 import { hashText, mixBits } from './hash-text.js';
 import { meaningfulWords } from './tokenize.js';
 
-/** Features of a text: 32-bit hash of the feature to how strongly it occurs. */
+/** Features of a text: maps the 32-bit hash of a feature to its weight. */
 export type TextFeatures = Map<number, number>;
 
 /** Each kind of feature hashes with its own seed, so that the word "cat" and the trigram "cat" differ. */
@@ -16,7 +16,7 @@ const CHARACTERS_WEIGHT = 0.8;
 const SHORTEST_GRAM = 3;
 const LONGEST_GRAM = 5;
 
-/** Words whose hashes are remembered; a corpus of any language has most of its text in fewer. */
+/** Size of the cache of word hashes. Fewer words make up most of any corpus. */
 const MAX_KNOWN_WORDS = 200_000;
 
 interface WordFeatures {
@@ -25,13 +25,13 @@ interface WordFeatures {
   readonly gramWeight: number;
 }
 
-/** Extracts features; remembers the words it met, as most of a text is words met before. */
+/** Extracts features. Caches the hashes of words, because most words of a text occur again. */
 export class FeatureExtractor {
   readonly #known = new Map<string, WordFeatures>();
 
   /**
-   * Counts the words, pairs of neighbouring words, and character n-grams of a text. Words carry what it is about, pairs a
-   * little of the order, n-grams the likeness of "upload", "uploads" and "uploading".
+   * Counts the words, pairs of neighbouring words, and character n-grams of a text. Words represent its subject, pairs some
+   * of its order, and n-grams the similarity of "upload", "uploads" and "uploading".
    */
   extract(text: string): TextFeatures {
     const features: TextFeatures = new Map();

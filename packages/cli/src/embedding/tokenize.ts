@@ -1,6 +1,6 @@
 /**
- * English words that carry grammar rather than meaning. In a small corpus they are too rare for the inverse document
- * frequency to find them out, and a question is full of them.
+ * English function words. In a small corpus the inverse document frequency does not reduce their weight enough, and
+ * questions contain many of them.
  */
 const STOP_WORDS = new Set(
   (
@@ -13,8 +13,8 @@ const STOP_WORDS = new Set(
 );
 
 /**
- * The words of a text, lower case, without accents, in order. Names written in camelCase, snake_case or with dots come
- * apart, as people ask about their parts.
+ * The words of a text in order, in lower case and without accents. Names in camelCase, in snake_case or with dots are split,
+ * so that a query can contain one of their parts.
  */
 export function tokenize(text: string): string[] {
   const plain = text
@@ -25,7 +25,7 @@ export function tokenize(text: string): string[] {
   return plain.match(/[\p{L}\p{N}]+/gu) ?? [];
 }
 
-/** The words without grammar, unless nothing else is left. */
+/** The words without function words, or all words if no other is left. */
 export function meaningfulWords(text: string): string[] {
   const words = tokenize(text);
   const meaningful = words.filter((word) => !STOP_WORDS.has(word));

@@ -1,6 +1,6 @@
 import { UserError } from '../user-error.js';
 
-/** What an `.npy` header says. */
+/** The contents of an `.npy` header. */
 export interface NpyHeader {
   /** numpy's name of the element type, such as `<f4`. */
   readonly descr: string;
@@ -14,7 +14,7 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 /** numpy itself refuses to parse longer headers. */
 const MAX_HEADER_BYTES = 10_000;
 
-/** Where the header of an `.npy` file lies. */
+/** The position of the header in an `.npy` file. */
 export interface HeaderPlace {
   readonly start: number;
   readonly end: number;
@@ -24,7 +24,7 @@ export interface HeaderPlace {
  * Finds the header from the first twelve bytes: format versions 1.0 to 3.0 of numpy.lib.format, which differ in the
  * width of its length and in its encoding.
  *
- * @throws UserError when the bytes are no `.npy` file of a known version.
+ * @throws UserError if the bytes are not an `.npy` file of a known version
  */
 export function locateHeader(first: Uint8Array): HeaderPlace {
   if (first.length < PREAMBLE_BYTES || MAGIC.some((byte, index) => first[index] !== byte)) {
@@ -48,7 +48,7 @@ export function locateHeader(first: Uint8Array): HeaderPlace {
 /**
  * Parses the header: a Python dictionary with the keys `descr`, `fortran_order` and `shape`.
  *
- * @throws UserError when it is anything else.
+ * @throws UserError if it is anything else
  */
 export function parseHeader(header: string): NpyHeader {
   const descr = /'descr'\s*:\s*(?:'([^']*)'|([[(]))/.exec(header);

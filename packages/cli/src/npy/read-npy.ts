@@ -7,7 +7,7 @@ import { locateHeader, parseHeader, PREAMBLE_BYTES, type NpyHeader } from './npy
 export interface NpyVectors {
   readonly rows: number;
   readonly dimensions: number;
-  /** The caller's own; float64 files are rounded to float32. */
+  /** float64 files are rounded to float32. */
   readonly values: Float32Array;
   /** Finite float64 values too large for float32, which became infinite. */
   readonly overflowCount: number;
@@ -20,13 +20,13 @@ export interface ReadNpyOptions {
 }
 
 const ELEMENT_BYTES: Readonly<Record<string, 4 | 8>> = { '<f4': 4, '<f8': 8 };
-/** Read in pieces: Node refuses single reads beyond 2 GiB, and a progress bar wants to move. */
+/** Read in parts: Node does not allow single reads beyond 2 GiB, and the progress bar needs updates. */
 const PIECE_BYTES = 16 * 2 ** 20;
 
 /**
  * Reads vectors from an `.npy` file: format 1.0 to 3.0, float32 or float64, little-endian, C order, at least one row.
  *
- * @throws UserError that names the file and says what is wrong with it.
+ * @throws UserError with the name of the file and the problem
  */
 export async function readNpy(path: string, options: ReadNpyOptions = {}): Promise<NpyVectors> {
   let file: FileHandle | undefined;
@@ -96,12 +96,12 @@ function requireVectors(
   return { elementBytes: ELEMENT_BYTES[descr], rows, dimensions };
 }
 
-/** As Python writes a tuple. */
+/** In the notation of a Python tuple. */
 function describeShape(shape: readonly number[]): string {
   return shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
 }
 
-/** Up to `length` bytes from `position`; fewer only where the file ends. */
+/** Reads `length` bytes from `position`, or fewer at the end of the file. */
 async function readUpTo(file: FileHandle, position: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
   let filled = 0;
@@ -113,7 +113,7 @@ async function readUpTo(file: FileHandle, position: number, length: number): Pro
   return bytes.subarray(0, filled);
 }
 
-/** Little-endian elements to float32, as on every machine that Gearshift runs on; the number that overflowed. */
+/** Converts little-endian elements to float32; returns the number that overflowed. Every supported machine is little-endian. */
 function copyElements(piece: Uint8Array<ArrayBuffer>, elementBytes: 4 | 8, output: Float32Array): number {
   if (elementBytes === 4) {
     output.set(new Float32Array(piece.buffer, piece.byteOffset, piece.byteLength / 4));

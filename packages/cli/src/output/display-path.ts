@@ -1,6 +1,6 @@
 import { isAbsolute, relative, sep } from 'node:path';
 
-/** `path` relative to the working directory where it lies inside it, else as it is: short, and valid to open. */
+/** `path` relative to the working directory if it is inside it, otherwise unchanged. Can be opened in both cases. */
 export function displayPath(path: string, workingDirectory = process.cwd()): string {
   const short = relative(workingDirectory, path);
   if (short === '') return '.';

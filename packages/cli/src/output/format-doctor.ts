@@ -18,13 +18,13 @@ export function formatDoctorReport({ version, host, backends, choices, advice }:
     'Backends',
     ...backends.flatMap(describeBackend),
     '',
-    'What is chosen, for top-k of 384 dimensions',
+    'Decisions for top-k of 384 dimensions',
     ...choices.map(({ rows, queries, decision, latencyMs }) => {
       const what = `${rows} rows, ${queries} ${queries === 1 ? 'query' : 'queries'}`;
-      return `  ${what.padEnd(24)} ${decision.backend}: ${REASONS[decision.reason]} (${latencyMs.toFixed(2)} ms at the first time)`;
+      return `  ${what.padEnd(24)} ${decision.backend}: ${REASONS[decision.reason]} (${latencyMs.toFixed(2)} ms, first run)`;
     }),
     '',
-    ...(advice.length === 0 ? ['Nothing is amiss.'] : ['Notes', ...advice.map((line) => `  ${indent(line)}`)]),
+    ...(advice.length === 0 ? ['No problems found.'] : ['Notes', ...advice.map((line) => `  ${indent(line)}`)]),
   ];
   return `${printable(lines.join('\n'))}\n`;
 }

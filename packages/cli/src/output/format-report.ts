@@ -2,22 +2,22 @@ import type { BackendDescription, DecisionReason } from 'gearshift';
 import { oneLine, printable } from './one-line.js';
 import type { RunFacts, TextSearchReport, VectorSearchReport } from './search-report.js';
 
-/** A passage longer than this is cut in the terminal; `--json` has all of it. */
+/** Longer passages are cut in the terminal; `--json` has all lines. */
 const MAX_SHOWN_LINES = 8;
 
 export const REASONS: Readonly<Record<DecisionReason, string>> = {
-  forced: 'it was asked for',
+  forced: 'it was requested, or is the only device',
   unsupported: 'no other device supports the request',
-  'too-small': 'too small for a GPU to pay',
+  'too-small': 'the request is too small for a GPU',
   'no-device': 'there is no GPU backend',
-  'device-dead': 'the GPU is lost',
+  'device-dead': 'the GPU was lost',
   'breaker-open': 'the GPU failed too often',
   probe: 'a failed GPU is tried again',
-  'predicted-faster': 'it is expected to finish sooner',
-  resident: 'it holds the data already',
-  'invest-upload': 'uploading the data pays from now on',
-  explore: 'to learn how fast it is',
-  calibrating: 'nothing is known yet',
+  'predicted-faster': 'it is predicted to finish first',
+  resident: 'it already has the data',
+  'invest-upload': 'uploading the data pays off over several requests',
+  explore: 'to measure its speed again',
+  calibrating: 'its speed is not known yet',
   memory: 'the GPU has too little memory',
   queue: 'the other device is busy',
   deadline: 'only it can meet the deadline',

@@ -1,4 +1,4 @@
-// Text from files may hold escape sequences that would drive the user's terminal.
+// Text from files may contain escape sequences that would control the terminal.
 // eslint-disable-next-line no-control-regex -- finding control characters is the point
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 

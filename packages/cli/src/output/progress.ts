@@ -1,15 +1,15 @@
 import { Presets, SingleBar } from 'cli-progress';
 
-/** Work that ends sooner shows no bar: a flash tells nobody anything. */
+/** Shorter work shows no bar. */
 const SHOW_AFTER_MS = 300;
 
-/** A progress bar that appears when the work turns out to be long. */
+/** A progress bar that appears only during long work. */
 export interface Progress {
   update(done: number, total: number): void;
   stop(): void;
 }
 
-/** Draws on `stream`; without one, as when standard error is no terminal, it does nothing. */
+/** Draws on `stream`. Does nothing without one, which means that standard error is not a terminal. */
 export function createProgress(label: string, stream: NodeJS.WritableStream | undefined): Progress {
   if (stream === undefined) return { update() {}, stop() {} };
   const startedAtMs = performance.now();

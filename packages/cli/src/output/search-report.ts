@@ -1,18 +1,18 @@
 import type { Decision, ExecutorSnapshot } from 'gearshift';
 
-/** How the answer came about: the part that every report shares. */
+/** How the answer was computed: the part that all reports have in common. */
 export interface RunFacts {
   /** Id of the backend that answered. */
   readonly backend: string;
-  /** What the policy chose, and why. */
+  /** The decision of the policy, with the reason. */
   readonly decision: Decision;
-  /** Of the top-k request alone, as the caller saw it. */
+  /** Latency of the top-k request alone. */
   readonly latencyMs: number;
-  /** What was measured for top-k, this request included, and the decisions by reason. */
+  /** Measurements for top-k, including this request, and the number of decisions by reason. */
   readonly snapshot: ExecutorSnapshot;
 }
 
-/** What `gearshift search --dir --query --json` prints. */
+/** The output of `gearshift search --dir --query --json`. */
 export interface TextSearchReport extends RunFacts {
   readonly query: string;
   /** Best first. */
@@ -23,12 +23,12 @@ export interface TextMatch {
   /** Cosine similarity. */
   readonly score: number;
   readonly file: string;
-  /** 1-based line where the passage begins. */
+  /** 1-based line of the beginning of the passage. */
   readonly line: number;
   readonly text: string;
 }
 
-/** What `gearshift search --vectors --query-vectors --json` prints. */
+/** The output of `gearshift search --vectors --query-vectors --json`. */
 export interface VectorSearchReport extends RunFacts {
   /** The file of the query vectors. */
   readonly query: string;
@@ -41,6 +41,6 @@ export interface VectorMatch {
   readonly query: number;
   /** 0-based row of the vectors. */
   readonly row: number;
-  /** Cosine similarity; NaN, which JSON writes as null, where the row or the query holds a NaN. */
+  /** Cosine similarity. NaN if the row or the query contains a NaN; JSON writes it as null. */
   readonly score: number;
 }

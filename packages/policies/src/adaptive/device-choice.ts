@@ -1,12 +1,9 @@
 import type { DecisionContext, DecisionReason, DecisionSlot, DeviceView, Work } from '@gearshift/contracts';
-import { DeviceEstimate } from './device-estimate.js';
-import { unitsOf } from './generic-cost.js';
-import type { Knowledge } from './knowledge.js';
-import { opportunityLossMs } from './opportunity-loss.js';
-import { bucketAt } from './residual-buckets.js';
+import { bucketAt, LINE, unitsOf, type CostLine } from './cost-line.js';
+import type { DeviceKnowledge, Knowledge } from './knowledge.js';
 import { ledgerKey, ResidencyLedger } from './residency-ledger.js';
-import { remember } from './task.js';
 import type { TokenBucket } from './token-bucket.js';
+import { grown, opportunityLossMs } from './uncertainty.js';
 
 /** Operands that are followed at once. */
 const LEDGER_CAPACITY = 1024;
@@ -14,16 +11,89 @@ const LEDGER_CAPACITY = 1024;
 const DECISIONS_BETWEEN_EXPLORATIONS = 16;
 /** Sending a whole operand to stay may cost this much more than sending the part that is needed anyway. */
 const KEEP_MARGIN = 1.1;
-
 /** The regret is estimated at one decision in so many: it costs as much as half a decision. */
 const DECISIONS_PER_REGRET = 8;
 /** A device that is so many times slower is not in the running. */
 const HOPELESS = 16;
 
-interface LonePrediction extends Pick<Work, 'operation' | 'shape' | 'flops' | 'bytes'> {
-  readonly runMs: number;
-  /** What had been learned when it was made. */
-  readonly lessons: number;
+/** What one request would cost on one device: allocated once, filled anew for each decision. */
+class DeviceEstimate {
+  /** Index into the devices that the policy was shown. */
+  index = 0;
+  view: DeviceView;
+  device: DeviceKnowledge;
+  line: CostLine;
+  /** Too little was measured there: the figures are generic, or as good as that. */
+  isUnknown = true;
+  /** The data need not travel. */
+  holdsData = false;
+  /** It may be used for more than this request needs: not while it is out of order, nor where its memory is short. */
+  mayTry = false;
+  /** Expected latency; its parts are the wait, the run and the upload. */
+  totalMs = NaN;
+  runMs = NaN;
+  uploadMs = NaN;
+  /** What `totalMs` would be if the device held the operand already. */
+  residentMs = NaN;
+  /** What it would be if the request fitted the device's memory as a whole. */
+  wholeMs = NaN;
+  #units = NaN;
+  #bucket = 0;
+  #uploadBytes = NaN;
+
+  constructor(view: DeviceView, device: DeviceKnowledge, line: CostLine) {
+    this.view = view;
+    this.device = device;
+    this.line = line;
+  }
+
+  /** @param requestBytes what travels with each request; it counts as part of the run. */
+  fill(units: number, bucket: number, requestBytes: number): void {
+    const { view, device, line } = this;
+    const { chunks, queueMs } = view;
+    this.isUnknown = !line.isKnown;
+    this.holdsData = device.kind === 'cpu' || view.holdsOperand;
+    this.mayTry = !view.blocked && chunks === 1;
+    const uploadBytes = this.holdsData ? 0 : Math.max(0, view.bytesToUpload - requestBytes);
+    const wholeUploadMs = this.holdsData ? 0 : device.uploadMs(uploadBytes);
+    const wholeRunMs = line.predict(units, bucket, device.speed.logFactor);
+    this.#units = units;
+    this.#bucket = bucket;
+    this.#uploadBytes = uploadBytes;
+    this.wholeMs = queueMs + wholeRunMs + wholeUploadMs;
+    this.runMs = chunks > 1 ? line.predict(units / chunks) * device.speed.factor * chunks : wholeRunMs;
+    this.uploadMs = chunks > 1 ? device.uploadMs(uploadBytes / chunks) * chunks : wholeUploadMs;
+    this.residentMs = queueMs + this.runMs;
+    this.totalMs = this.residentMs + this.uploadMs;
+  }
+
+  /** The expectation, or that of a usual device: the only run that was measured may have been a spike. */
+  hopedMs(): number {
+    const { fixedMs, msPerUnit } = this.line.prior;
+    return Math.min(this.totalMs, this.totalMs - this.runMs + (fixedMs + msPerUnit * this.#units));
+  }
+
+  /** How far the expected run may be off, as a logarithm, the scatter from run to run left out. */
+  runUncertainty(decisions: number): number {
+    const { line, device } = this;
+    const variance = line.variance(this.#units, this.#bucket) + device.speed.variance;
+    return grown(variance, decisions - device.speed.sums.lastRunAt);
+  }
+
+  /** The expectation with all uncertainty on the bright side. */
+  optimisticMs(decisions: number): number {
+    const runMs = this.runMs * Math.exp(-2 * this.runUncertainty(decisions));
+    if (this.uploadMs === 0) return this.view.queueMs + runMs;
+    const { transfer } = this.device;
+    const doubt = grown(transfer.variance(this.#uploadBytes), decisions - transfer.sums.lastRunAt);
+    return this.view.queueMs + runMs + this.uploadMs * Math.exp(-2 * doubt);
+  }
+
+  /** The expectation with all uncertainty about the run on the dark side, the scatter included. */
+  pessimisticMs(decisions: number): number {
+    const doubt = Math.hypot(this.runUncertainty(decisions), Math.sqrt(this.line.noise));
+    return this.totalMs - this.runMs + this.runMs * Math.exp(2 * doubt);
+  }
 }
 
 /** Chooses a device for one request by what is known of them all. */
@@ -35,8 +105,6 @@ export class DeviceChoice {
   /** Those that may run the request are the first `#count` of them. */
   readonly #estimates: DeviceEstimate[] = [];
   #count = 0;
-  /** The last prediction for the only device. */
-  #lone: LonePrediction = { operation: '', shape: 'scan', flops: NaN, bytes: NaN, runMs: NaN, lessons: -1 };
 
   constructor(knowledge: Knowledge, tokens: TokenBucket, tieShare: number) {
     this.#knowledge = knowledge;
@@ -46,35 +114,21 @@ export class DeviceChoice {
 
   decide(work: Work, views: readonly DeviceView[], context: DecisionContext, out: DecisionSlot): void {
     this.#knowledge.decisions += 1;
-    if (views.length === 1 && views[0].kind === 'cpu') {
-      const last = this.#lone;
-      if (last.lessons === this.#knowledge.lessons && last.flops === work.flops && last.bytes === work.bytes) {
-        // The same again, and nothing was learned since: the prediction stands.
-        if (last.operation === work.operation && last.shape === work.shape && views[0].supported) {
-          out.device = 0;
-          out.reason = 'no-device';
-          out.predictedMs = views[0].queueMs + last.runMs;
-          return;
-        }
-      }
-      this.#chooseCpu(work, views[0], context.nowMs, out);
-      return;
-    }
     this.#knowledge.isForChoosing = true;
-    this.#estimate(work, views, context.nowMs);
-    if (this.#count === 0) {
+    const fastest = this.#estimate(work, views, context.nowMs);
+    if (fastest === undefined) {
       out.reason = views.length === 0 ? 'no-device' : 'unsupported';
       return;
     }
-    const fastest = this.#fastest();
     if (this.#count === 1) {
-      write(out, fastest, undefined, fastest.device.kind === 'cpu' ? reasonToBeAlone(views) : 'forced');
+      const reason = views.some(isNoCpu) ? 'unsupported' : 'no-device';
+      write(out, fastest.device.kind === 'cpu' ? reason : 'forced', fastest);
       return;
     }
     const mayExplore = !context.strict && context.remainingMs === Infinity && !fastest.view.blocked;
     if (mayExplore && this.#calibrate(fastest, out)) return;
     if (fastest.isUnknown) {
-      write(out, fastest, this.#nextBest(fastest), 'calibrating');
+      write(out, 'calibrating', fastest, this.#nextBest(fastest));
       return;
     }
     const chosen = this.#breakTie(fastest);
@@ -82,30 +136,23 @@ export class DeviceChoice {
     if (context.remainingMs < Infinity && this.#save(chosen, context.remainingMs, out)) return;
     if (this.#invest(work, chosen, context.remainingMs, out)) return;
     const next = this.#nextBest(chosen);
-    write(out, chosen, next, this.#reason(chosen));
-    if (next !== undefined && !chosen.view.blocked) this.#countRegret(chosen, next);
+    write(out, this.#reason(chosen), chosen, next);
+    if (next !== undefined && !chosen.view.blocked && this.#knowledge.decisions % DECISIONS_PER_REGRET === 0) {
+      this.#countRegret(chosen, next);
+    }
   }
 
-  /** Says what it expects of the only device, and no more than that: a program without a GPU does not pay for choosing. */
-  #chooseCpu(work: Work, { id, kind, supported, queueMs }: DeviceView, nowMs: number, out: DecisionSlot): void {
-    out.reason = supported ? 'no-device' : 'unsupported';
-    if (!supported) return;
-    out.device = 0;
-    const { tasks, decisions } = this.#knowledge;
-    const line = this.#knowledge.device(id, kind).line(tasks.of(work), work);
-    line.refresh(nowMs, decisions);
-    const runMs = line.isKnown ? line.predict(unitsOf(work)) : NaN;
-    out.predictedMs = queueMs + runMs;
-    const { operation, shape, flops, bytes } = work;
-    this.#lone = { operation, shape, flops, bytes, runMs, lessons: this.#knowledge.lessons };
-  }
-
-  #estimate(work: Work, views: readonly DeviceView[], nowMs: number): void {
-    const { tasks, decisions } = this.#knowledge;
-    const task = tasks.of(work);
-    remember(task, work);
+  /** @returns the fastest of those that may run the request. */
+  #estimate(work: Work, views: readonly DeviceView[], nowMs: number): DeviceEstimate | undefined {
+    const { decisions } = this.#knowledge;
+    const task = this.#knowledge.task(work);
+    task.batchSize = work.batchSize;
+    task.flops = work.flops;
+    task.bytes = work.bytes;
+    task.rangeBytes = work.rangeBytes;
     const units = unitsOf(work);
     const bucket = bucketAt(units);
+    let fastest: DeviceEstimate | undefined;
     this.#count = 0;
     for (let i = 0; i < views.length; i++) {
       const view = views[i];
@@ -121,14 +168,8 @@ export class DeviceChoice {
       estimate.device = device;
       estimate.line = line;
       estimate.fill(units, bucket, work.requestBytes);
+      if (fastest === undefined || estimate.totalMs < fastest.totalMs) fastest = estimate;
       this.#count += 1;
-    }
-  }
-
-  #fastest(): DeviceEstimate {
-    let fastest = this.#estimates[0];
-    for (let i = 1; i < this.#count; i++) {
-      if (this.#estimates[i].totalMs < fastest.totalMs) fastest = this.#estimates[i];
     }
     return fastest;
   }
@@ -146,13 +187,11 @@ export class DeviceChoice {
   #calibrate(fastest: DeviceEstimate, out: DecisionSlot): boolean {
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
-      if (other === fastest || !other.isUnknown || !mayTry(other)) continue;
-      // What a single run said may have been a spike.
-      const hopedMs = Math.min(other.totalMs, other.totalMs - other.runMs + other.genericRunMs());
-      const extraMs = hopedMs - fastest.totalMs;
+      if (other === fastest || !other.isUnknown || !other.mayTry) continue;
+      const extraMs = other.hopedMs() - fastest.totalMs;
       if (!this.#tokens.canAfford(extraMs)) continue;
       this.#tokens.spend(extraMs);
-      write(out, other, fastest, 'calibrating');
+      write(out, 'calibrating', other, fastest);
       return true;
     }
     return false;
@@ -165,7 +204,8 @@ export class DeviceChoice {
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
       if (other === chosen || other.isUnknown || !(other.totalMs <= limitMs)) continue;
-      if (other.holdsData !== chosen.holdsData ? other.holdsData : other.queueMs < chosen.queueMs) chosen = other;
+      if (other.holdsData !== chosen.holdsData ? other.holdsData : other.view.queueMs < chosen.view.queueMs)
+        chosen = other;
     }
     return chosen;
   }
@@ -177,8 +217,8 @@ export class DeviceChoice {
     let brightestMs = chosen.totalMs;
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
-      if (other === chosen || other.isUnknown || !mayTry(other)) continue;
-      if (decisions - other.line.lastRunAt <= DECISIONS_BETWEEN_EXPLORATIONS) continue;
+      if (other === chosen || other.isUnknown || !other.mayTry) continue;
+      if (decisions - other.line.sums.lastRunAt <= DECISIONS_BETWEEN_EXPLORATIONS) continue;
       if (!this.#tokens.canAffordTrial(other.totalMs - chosen.totalMs)) continue;
       const ms = other.optimisticMs(decisions);
       if (ms < brightestMs) {
@@ -191,9 +231,9 @@ export class DeviceChoice {
     const extraMs = Math.max(0, brightest.totalMs - chosen.totalMs);
     this.#tokens.spend(extraMs);
     line.exploredUpToMs = chosen.totalMs + extraMs;
-    line.addExploration();
-    line.addRegret(extraMs);
-    write(out, brightest, chosen, 'explore');
+    line.sums.add(LINE.explorations, 1);
+    line.sums.add(LINE.regretMs, extraMs);
+    write(out, 'explore', brightest, chosen);
     return true;
   }
 
@@ -211,7 +251,7 @@ export class DeviceChoice {
       }
     }
     if (surest === chosen) return false;
-    write(out, surest, chosen, 'deadline');
+    write(out, 'deadline', surest, chosen);
     return true;
   }
 
@@ -222,18 +262,18 @@ export class DeviceChoice {
   #invest(work: Work, chosen: DeviceEstimate, remainingMs: number, out: DecisionSlot): boolean {
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
-      const { view, device } = other;
-      if (other.holdsData || other.isUnknown || !mayTry(other)) continue;
-      if (!(view.bytesToKeep > 0 && view.bytesToKeep < Infinity)) continue;
+      if (other.holdsData || other.isUnknown || !other.mayTry) continue;
+      const { bytesToKeep } = other.view;
+      if (!(bytesToKeep > 0 && bytesToKeep < Infinity)) continue;
       const lostMs = chosen.totalMs - other.residentMs;
-      const priceMs = device.transfer.predict(view.bytesToKeep);
+      const priceMs = other.device.uploadMs(bytesToKeep);
       const keptMs = other.residentMs + priceMs;
       if (!(lostMs > 0) || keptMs > remainingMs) continue;
       const isFree = other === chosen && priceMs <= lostMs * KEEP_MARGIN;
       const key = ledgerKey(work.operandId, work.operandVersion);
       const expectedLossMs = lostMs * Math.max(1, work.expectedUses);
-      if (!isFree && !this.#ledger.charge(key, device.number, expectedLossMs, priceMs)) continue;
-      write(out, other, this.#nextBest(other), isFree ? 'predicted-faster' : 'invest-upload');
+      if (!isFree && !this.#ledger.charge(key, other.device.number, expectedLossMs, priceMs)) continue;
+      write(out, isFree ? 'predicted-faster' : 'invest-upload', other, this.#nextBest(other));
       out.predictedMs = keptMs;
       out.keep = true;
       return true;
@@ -243,43 +283,30 @@ export class DeviceChoice {
 
   /** What decided, for the choice that no special rule has made. */
   #reason(chosen: DeviceEstimate): DecisionReason {
-    let isFastestIdle = true;
+    let isOtherBusy = false;
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
       if (other === chosen) continue;
       if (other.view.chunks > 1 && other.wholeMs < chosen.totalMs) return 'memory';
-      if (other.totalMs > chosen.totalMs && other.totalMs - other.queueMs < chosen.totalMs - chosen.queueMs) {
-        isFastestIdle = false;
-      }
+      const isFasterIdle = other.totalMs - other.view.queueMs < chosen.totalMs - chosen.view.queueMs;
+      isOtherBusy ||= isFasterIdle && other.totalMs > chosen.totalMs;
     }
-    if (!isFastestIdle) return 'queue';
+    if (isOtherBusy) return 'queue';
     return chosen.device.kind !== 'cpu' && chosen.view.holdsOperand ? 'resident' : 'predicted-faster';
   }
 
   #countRegret(chosen: DeviceEstimate, other: DeviceEstimate): void {
+    if (other.totalMs > HOPELESS * chosen.totalMs) return;
     const { decisions } = this.#knowledge;
-    if (decisions % DECISIONS_PER_REGRET !== 0 || other.totalMs > HOPELESS * chosen.totalMs) return;
     const deviation = Math.hypot(chosen.runUncertainty(decisions), other.runUncertainty(decisions));
-    chosen.line.addRegret(DECISIONS_PER_REGRET * opportunityLossMs(chosen.totalMs, other.totalMs, deviation));
+    const lossMs = opportunityLossMs(chosen.totalMs, other.totalMs, deviation);
+    chosen.line.sums.add(LINE.regretMs, DECISIONS_PER_REGRET * lossMs);
   }
 }
 
-/** Nothing is spent on a device that is out of order, nor where its memory is short. */
-function mayTry({ view }: DeviceEstimate): boolean {
-  return !view.blocked && view.chunks === 1;
-}
+const isNoCpu = ({ kind }: DeviceView): boolean => kind !== 'cpu';
 
-function reasonToBeAlone(views: readonly DeviceView[]): DecisionReason {
-  for (let i = 0; i < views.length; i++) if (views[i].kind !== 'cpu') return 'unsupported';
-  return 'no-device';
-}
-
-function write(
-  out: DecisionSlot,
-  chosen: DeviceEstimate,
-  other: DeviceEstimate | undefined,
-  reason: DecisionReason,
-): void {
+function write(out: DecisionSlot, reason: DecisionReason, chosen: DeviceEstimate, other?: DeviceEstimate): void {
   out.device = chosen.index;
   out.reason = reason;
   out.predictedMs = chosen.isUnknown ? NaN : chosen.totalMs;
