@@ -1,11 +1,11 @@
 import { describeValue } from './describe-value.js';
 
-/** Error message for a wrong argument: its name, the expected and the actual value. */
+/** The message for a caller's mistake: the argument, the expected value and the given value. */
 export function expected(name: string, expectation: string, value: unknown): string {
   return `${name}: expected ${expectation}, got ${describeValue(value)}`;
 }
 
-/** `value` as an integer of at least `minimum`; TypeError when it is no number, RangeError when it is out of range. */
+/** `value` as an integer of at least `minimum`; TypeError when it is not a number, RangeError when it is out of range. */
 export function requireInteger(
   name: string,
   value: unknown,
@@ -31,14 +31,14 @@ export function requireFinite(name: string, value: unknown, minimum = -Infinity)
   return value;
 }
 
-/** `value` as a Float32Array with a buffer that is not detached. */
+/** `value` as a Float32Array with memory that is not detached. */
 export function requireFloat32Array(name: string, value: unknown): Float32Array {
   if (!(value instanceof Float32Array)) throw new TypeError(expected(name, 'a Float32Array', value));
   requireAttached(name, value);
   return value;
 }
 
-/** `value` as a Uint32Array with a buffer that is not detached. */
+/** `value` as a Uint32Array with memory that is not detached. */
 export function requireUint32Array(name: string, value: unknown): Uint32Array {
   if (!(value instanceof Uint32Array)) throw new TypeError(expected(name, 'a Uint32Array', value));
   requireAttached(name, value);
@@ -53,9 +53,9 @@ export function requireObject(name: string, value: unknown): object {
 
 /**
  * A view of a transferred buffer, or of a resizable one that shrank below the view, is empty. Node 20 has no `detached`
- * property, and nothing tells that a view is out of bounds; but the methods of a typed array refuse to run on either.
- * (Constructing a view on the buffer notices only transferred ones.) It asks for `byteLength` because V8 11.3 gets
- * `length` wrong: in optimized code that has met a resizable buffer, a detached view keeps the length it had.
+ * property and no check for a view out of bounds, but the methods of a typed array throw for both. (Constructing a view on the
+ * buffer detects only transferred ones.) The check reads `byteLength` because `length` is wrong in V8 11.3: in optimized code
+ * that has handled a resizable buffer, a detached view keeps its old length.
  */
 function requireAttached(name: string, view: Float32Array | Uint32Array): void {
   if (view.byteLength !== 0) return;
@@ -73,7 +73,7 @@ export function requireOneOf<T extends string>(name: string, words: readonly T[]
   throw typeof value === 'string' ? new RangeError(message) : new TypeError(message);
 }
 
-/** `value` as a number of uses, from 0 to Infinity, or undefined. */
+/** `value` as a count of uses: a number from 0 to Infinity, or undefined. */
 export function requireExpectedUses(name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'number') throw new TypeError(expected(name, 'a number of uses', value));

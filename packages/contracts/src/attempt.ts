@@ -4,14 +4,14 @@ import type { OperationName } from './operations/operation.js';
 /** `'success'`, or the kind of the error that ended the attempt. */
 export type AttemptOutcome = 'success' | BackendErrorKind;
 
-/** One try of one request, or of one chunk of it, on one device. Recorded once, under the device that ran it. */
+/** One attempt at a request, or at one chunk of it, on one device. Recorded once, under the device that ran it. */
 export interface AttemptReport {
   readonly operation: OperationName;
   /** Id of the backend that ran it. */
   readonly backend: string;
   readonly device: DeviceKind;
   readonly outcome: AttemptOutcome;
-  /** From handing the work to the backend until it answered. */
+  /** Time from the call of the backend until its answer. */
   readonly latencyMs: number;
   /** It ran because an earlier attempt at the same work failed. */
   readonly fallback: boolean;
@@ -41,7 +41,7 @@ export const DECISION_REASONS = [
 ] as const;
 export type DecisionReason = (typeof DECISION_REASONS)[number];
 
-/** What was chosen for one request, and why. */
+/** The choice for one request, and its reason. */
 export interface Decision {
   /** Id of the chosen backend. */
   readonly backend: string;
@@ -49,6 +49,6 @@ export interface Decision {
   readonly reason: DecisionReason;
   /** Name of the policy that decided. */
   readonly policy: string;
-  /** Expected latency on the chosen backend, where the policy predicts one. */
+  /** Expected latency on the chosen backend, if the policy predicts one. */
   readonly predictedMs?: number | undefined;
 }

@@ -6,26 +6,26 @@ import type { TopKOutput, TopKRequest } from './operations/top-k.js';
 import type { Result } from './result.js';
 
 /**
- * A device that can run the operations. Methods return failures of the device as a {@link BackendError}. They throw TypeError or
- * RangeError only for wrong arguments, before they use the device.
+ * A device that can run the operations. Methods never throw for failures of the device or the system: these are returned as a
+ * {@link BackendError}. They throw a TypeError or RangeError for a caller's mistake, before using the device.
  */
 export interface Backend {
   /** `'cpu'`, `'cuda:0'`, `'webgpu:0'`. */
   readonly id: string;
   readonly kind: DeviceKind;
   /**
-   * True if calls may hang, the device may be lost, and results may be wrong, so that attempts need a time limit, a circuit
+   * Its calls may hang, its device may disappear, and its answers may be wrong, so attempts need a time limit, a circuit
    * breaker and verification. Default: true for every kind except `'cpu'`.
    */
   readonly isGuarded?: boolean | undefined;
   describe(): BackendDescription;
   memory(): MemoryReading;
   supports(request: OperationRequest): true | UnsupportedReason;
-  /** Makes a copy of an operand on the device, so that later requests do not upload it. */
+  /** Creates the device's own copy of an operand, so that later requests upload no operand data. */
   makeResident?(operand: Operand, signal?: AbortSignal): Promise<Result<PhaseTimes, BackendError>>;
-  /** Reads only the id and version of the operand, and the lengths of its arrays. */
+  /** Reads the operand's id and version, and only the lengths of its arrays. */
   residency?(operand: Operand): Residency;
-  /** Drops the copy on the device; requests under way keep it until they end. Reads only the id of the operand. */
+  /** Drops the device's copy; requests under way keep it until they end. Reads only the operand's id. */
   release?(operand: Operand): void;
   /** Writes `queries x (end - start)` scores. */
   cosineSimilarity(
@@ -44,7 +44,7 @@ export interface Backend {
   close(): Promise<void>;
 }
 
-/** A backend that also runs the operations synchronously, on the calling thread. */
+/** A backend that can also run the operations synchronously on the caller's thread. */
 export interface SyncBackend extends Backend {
   cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Result<PhaseTimes, BackendError>;
   topKSync(request: TopKRequest, output: TopKOutput): Result<PhaseTimes, BackendError>;
@@ -58,11 +58,11 @@ export type DeviceKind = (typeof DEVICE_KINDS)[number];
 export interface BackendDescription {
   readonly id: string;
   readonly kind: DeviceKind;
-  /** Name of the device, such as a CPU or GPU model. */
+  /** The model name of the device, such as that of a CPU or GPU. */
   readonly device: string;
-  /** Version of the package that drives it. */
+  /** Version of the backend package. */
   readonly version: string;
-  /** Where the code came from: a published binary, one built on this machine, or plain TypeScript. */
+  /** The origin of the code: a published binary, one built on this machine, or plain TypeScript. */
   readonly source: 'prebuilt' | 'local' | 'portable';
   /** Instruction-set level of a CPU, such as `'avx2'`. */
   readonly level?: string | undefined;
@@ -70,12 +70,12 @@ export interface BackendDescription {
   readonly driver?: string | undefined;
   /** Threads a CPU backend may use for one request. */
   readonly threads?: number | undefined;
-  /** Why no better level is in use, one line for each reason; empty if this is the best one. */
+  /** Why no better variant is in use, one line each; empty when this is the best one. */
   readonly limitations: readonly string[];
 }
 
 export interface MemoryReading {
-  /** `null` if unknown. */
+  /** `null` when the device does not report it. */
   readonly freeBytes: number | null;
   readonly totalBytes: number | null;
   /** Monotonic clock (`performance.now()`) at the reading. */
@@ -84,7 +84,7 @@ export interface MemoryReading {
 
 export interface Residency {
   readonly residentBytes: number;
-  /** Bytes that a request would have to upload first; 0 with a resident copy. */
+  /** Bytes that a request with this operand would have to upload first; 0 when the copy is complete. */
   readonly bytesToUpload: number;
 }
 
@@ -98,10 +98,10 @@ export interface PhaseTimes {
   readonly uploadMs: number;
   readonly kernelMs: number;
   readonly downloadMs: number;
-  /** Time on the network; absent for a device of this machine. */
+  /** Time on the network to another machine and back; absent without a network. */
   readonly networkMs?: number | undefined;
   readonly totalMs: number;
-  /** The backend cannot tell phases apart: everything is in `kernelMs`. */
+  /** The backend cannot measure phases separately: everything is in `kernelMs`. */
   readonly fused: boolean;
 }
 
@@ -114,14 +114,14 @@ export const BACKEND_ERROR_KINDS = [
   'invalid-result',
   'aborted',
   'unsupported',
-  /** The network failed; a later request may succeed. */
+  /** The network did not transmit the request or its answer; a later request may succeed. */
   'unreachable',
-  /** The device has another version of the operand than the request. */
+  /** The device holds another version of the operand than the request names, and does not use it. */
   'stale',
 ] as const;
 export type BackendErrorKind = (typeof BACKEND_ERROR_KINDS)[number];
 
-/** Why a device failed. Only `kind` decides what happens next; `message` is for people. */
+/** Why a device did not do the work. Code decides by `kind` alone; `message` is for people only. */
 export interface BackendError {
   readonly kind: BackendErrorKind;
   readonly message: string;

@@ -31,7 +31,7 @@ export const CHANNELS = {
   verify: 'gearshift:verify',
 } as const;
 
-/** What is published on each plain channel. */
+/** The message of each plain channel. */
 export interface ChannelMessages {
   readonly decision: DecisionEvent;
   readonly breaker: BreakerEvent;
@@ -43,7 +43,7 @@ export interface ChannelMessages {
   readonly verify: VerifyEvent;
 }
 
-/** The context that each tracing channel publishes; its `result` is there at `end` or `asyncEnd`. */
+/** The context that each tracing channel publishes; `result` is set at `end` or `asyncEnd`. */
 export interface TracingContexts {
   readonly run: RunEvent;
   readonly attempt: AttemptEvent;

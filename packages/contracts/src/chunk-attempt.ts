@@ -1,8 +1,8 @@
 /** Why a run ended early: a closed set, safe as a label of a metric. */
 export const CHUNK_ERROR_KINDS = [
-  /** The function rejected its input, or the items or an operand changed during the run. */
+  /** The function reported invalid input, the items changed during the run, or an operand has changed. */
   'invalid-input',
-  /** The smallest chunk needs more memory than the device has. */
+  /** The smallest piece needs more memory than the budget can ever have. */
   'item-too-large',
   /** The function ran out of memory even with the smallest chunk. */
   'out-of-memory',
@@ -12,9 +12,9 @@ export const CHUNK_ERROR_KINDS = [
   'device-lost',
   /** The function did not settle in time. */
   'timeout',
-  /** The function returned something that is not a result, or reported that its result is wrong. */
+  /** The function returned a value that is not a Result, or reported that its result is wrong. */
   'invalid-result',
-  /** The function threw, rejected, or reported an error of its own kind. */
+  /** The function threw, rejected, or reported another error. */
   'chunk-failed',
   'aborted',
   'deadline-exceeded',
@@ -30,9 +30,9 @@ export interface ChunkAttempt {
   readonly end: number;
   readonly outcome: 'success' | ChunkErrorKind;
   readonly latencyMs: number;
-  /** True for a call of a fallback function. */
+  /** The call was made by a fallback. */
   readonly fallback: boolean;
-  /** Description of the failure; absent after a success. */
+  /** The error message; absent after a success. */
   readonly message?: string | undefined;
   /** The error that the function reported or threw, as plain data. */
   readonly cause?: unknown;

@@ -1,4 +1,4 @@
-/** What came, in a few words, for the messages of argument errors: never a dump of the value. */
+/** Describes a value in a few words for the messages of argument errors, without its contents. */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);

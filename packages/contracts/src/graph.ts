@@ -21,11 +21,11 @@ export interface CsrGraph {
   /** Sending node of each edge, below `nodes`. */
   readonly columns: Uint32Array;
   readonly weights: Float32Array;
-  /** How many requests are going to use it, Infinity to keep it on the device that suits it; a hint for dispatchers. */
+  /** Expected number of requests that use the graph, Infinity to keep it on a device; a hint for dispatchers. */
   readonly expectedUses?: number | undefined;
 }
 
-/** `[from, to, weight]`; weight 1 when left out. */
+/** `[from, to, weight]`; weight 1 when omitted. */
 export type Edge = readonly [from: number, to: number, weight?: number];
 
 export interface CsrParts {
@@ -40,8 +40,8 @@ export interface CsrParts {
 /**
  * Wraps arrays that are already in compressed-row form, without copying them.
  *
- * @throws TypeError or RangeError when lengths disagree, offsets descend or a column is not a node: checked once here,
- * in O(edges), so that no kernel ever reads out of bounds.
+ * @throws TypeError or RangeError when lengths do not match, offsets descend or a column is not a node: checked once here, in
+ * O(edges), so that no kernel reads out of bounds.
  */
 export function createGraph(parts: CsrParts): CsrGraph {
   const nodes = requireInteger('nodes', parts?.nodes, 0, 0xffff_fffe);
@@ -55,8 +55,8 @@ export function createGraph(parts: CsrParts): CsrGraph {
 }
 
 /**
- * Builds a graph from a list of edges; edges that repeat stay separate and their weights add up when spreading. The
- * order of a node's incoming edges is the order of the list.
+ * Builds a graph from a list of edges. Repeated edges stay separate and their weights add up when spreading. The order of a
+ * node's incoming edges is the order of the list.
  *
  * @throws RangeError when an edge names a node outside `[0, nodes)`.
  *
@@ -85,12 +85,12 @@ export function graphFromEdges(nodes: number, edges: Iterable<Edge>): CsrGraph {
   return { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
 }
 
-/** By the memory of the row pointers: the check reads every edge, so it happens once for each version. */
+/** Checked graphs by the memory of their row pointers. The check reads every edge, so it runs once per version. */
 const checkedGraphs = new WeakMap<Uint32Array, CsrGraph>();
 
 /**
- * A checked copy of a graph, also of one written by hand or received from another thread: nothing the caller does later to the
- * graph reaches a request that was already checked.
+ * A checked copy of a graph, including graphs written by hand or received from another thread. Later changes of the graph by
+ * the caller do not affect a checked request.
  */
 export function requireGraph(value: CsrGraph): CsrGraph {
   requireObject('graph', value);

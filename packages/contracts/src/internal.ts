@@ -1,4 +1,4 @@
-// What the packages of Gearshift share besides the contracts: not for users, and free to change with any release.
+// Shared by the packages of Gearshift besides the contracts: not for users, and may change with any release.
 export {
   expected,
   requireExpectedUses,

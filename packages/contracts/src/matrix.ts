@@ -4,8 +4,8 @@ import type { RowRange } from './row-range.js';
 
 export const COMPANIONS = ['float16', 'int8'] as const;
 /**
- * A second copy in fewer bits that a device may keep beside the float32 one. Top-k reads it first and looks up in float32 what it
- * cannot tell, so that rows and scores stay exactly the same.
+ * A second copy in fewer bits that a device may keep beside the float32 one. Top-k reads it first and checks the undecided rows
+ * in float32, so that rows and scores stay exactly the same.
  */
 export type Companion = (typeof COMPANIONS)[number];
 
@@ -13,7 +13,7 @@ export type Companion = (typeof COMPANIONS)[number];
  * A matrix of float32 vectors, row-major, `rows x dimensions`.
  *
  * Plain data: it may be written by hand and posted to a worker thread. A backend finds its own resident copy by `id`
- * and `version`, so whoever changes `values` must change `version` too ({@link markChanged}).
+ * and `version`, so code that changes `values` must change `version` too ({@link markChanged}).
  */
 export interface VectorMatrix {
   /** Unique among the operands of this process; {@link createMatrix} issues it. */
@@ -24,25 +24,25 @@ export interface VectorMatrix {
   readonly dimensions: number;
   /** Exactly `rows * dimensions` elements, borrowed from the caller; may live in a SharedArrayBuffer. */
   readonly values: Float32Array;
-  /** How many requests are going to use it, Infinity to keep it on the device that suits it; a hint for dispatchers. */
+  /** Expected number of requests that use the matrix, Infinity to keep it on a device; a hint for dispatchers. */
   readonly expectedUses?: number | undefined;
-  /** What devices that can make use of it keep besides: see {@link Companion}. */
+  /** A second copy that devices may keep: see {@link Companion}. */
   readonly companion?: Companion | undefined;
-  /** What the last versions changed, oldest first, where that is known: see {@link markChanged}. */
+  /** The changes of the last versions, oldest first, if known: see {@link markChanged}. */
   readonly changes?: readonly MatrixChange[] | undefined;
 }
 
 /**
- * A matrix with rows that are not in this process: a backend that can reach them runs requests on it, every other says
- * `'unsupported'`. No operation takes one yet.
+ * A matrix with rows that are not in this process: a backend that can reach them runs requests on it, every other backend
+ * answers `'unsupported'`. No operation accepts one yet.
  */
 export interface PlacedMatrix extends Pick<VectorMatrix, 'id' | 'version' | 'rows' | 'dimensions'> {
-  /** The name under which the backend that can reach the rows knows where they are. */
+  /** Tells the backend that can reach the rows where they are. */
   readonly placement: string;
   readonly values?: undefined;
 }
 
-/** Rows `[start, end)` are all that this version changed. */
+/** This version changed only rows `[start, end)`. */
 export interface MatrixChange {
   readonly version: number;
   readonly start: number;
@@ -88,14 +88,14 @@ export function createMatrix(values: Float32Array, options: MatrixOptions): Vect
   };
 }
 
-/** How many changes a matrix remembers: a copy that is further behind is made anew. */
+/** The number of changes that a matrix keeps. A copy that is further behind is replaced completely. */
 const REMEMBERED_CHANGES = 16;
 
 /**
- * Says that the contents of an operand made by this package changed: every backend drops its resident copy at the next
- * use. Copies of the operand that were posted to other threads keep their old version.
+ * Call it after a change of the contents of an operand: every backend drops its resident copy at the next use. Copies of the
+ * operand that were posted to other threads keep their old version.
  *
- * @param rows of a matrix: nothing but these rows changed, so that a backend may bring its copy up to date with them alone
+ * @param rows of a matrix: only these rows changed, so that a backend may update its copy with them alone
  * @throws RangeError when `rows` are not rows of the matrix, TypeError for rows of a graph
  */
 export function markChanged(operand: { readonly version: number }, rows?: RowRange): void {
@@ -105,7 +105,7 @@ export function markChanged(operand: { readonly version: number }, rows?: RowRan
     if (changed.changes !== undefined) changed.changes = [];
     return;
   }
-  if (changed.rows === undefined) throw new TypeError('rows: expected none, because the operand is no matrix');
+  if (changed.rows === undefined) throw new TypeError('rows: expected none, because the operand is not a matrix');
   const start = requireInteger('rows.start', rows.start ?? 0, 0, changed.rows);
   const end = requireInteger('rows.end', rows.end ?? changed.rows, start, changed.rows);
   changed.version += 1;
@@ -113,8 +113,8 @@ export function markChanged(operand: { readonly version: number }, rows?: RowRan
 }
 
 /**
- * The rows that a copy of an earlier version has to take over to be up to date; undefined where that is not known, and the
- * copy has to be made anew.
+ * The rows to update in a copy of an earlier version; undefined if they are unknown, in which case the whole copy has to be
+ * replaced.
  */
 export function rowsChangedSince(
   matrix: Pick<VectorMatrix, 'version' | 'changes'>,

@@ -3,10 +3,10 @@ import { requireGraph, type CsrGraph } from './graph.js';
 import { requireMatrix } from './operations/scan-inputs.js';
 import type { VectorMatrix } from './matrix.js';
 
-/** What a request reads and a device may keep. */
+/** Data that a request reads and a device may keep. */
 export type Operand = VectorMatrix | CsrGraph;
 
-/** A checked copy of an operand, as prepared requests hold one: for what a backend does with an operand alone. */
+/** A checked copy of an operand, as in prepared requests, for backend methods that take an operand without a request. */
 export function prepareOperand(operand: Operand): Operand {
   requireObject('operand', operand);
   return 'rowPointers' in operand ? requireGraph(operand) : requireMatrix(operand);

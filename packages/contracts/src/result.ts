@@ -1,6 +1,6 @@
 /**
- * The outcome of a call that may fail: a value, or an error as plain data. `postMessage` sends results unchanged, unlike class
- * instances and thrown errors.
+ * The outcome of an operation that may fail for external reasons: a value, or an error as plain data. Results survive
+ * `postMessage` unchanged, unlike class instances and thrown errors.
  */
 export type Result<T, E> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 
@@ -17,7 +17,7 @@ export function err<E>(error: E): { readonly ok: false; readonly error: E } {
 /**
  * Returns the value of a successful result.
  *
- * @throws Error for a failed result, with the `message` of its error, and the error as `cause`
+ * @throws Error with the `message` of the error, and the error as its `cause`, when the result failed.
  */
 export function unwrap<T, E>(result: Result<T, E>): T {
   if (result.ok) return result.value;

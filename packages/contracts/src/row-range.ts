@@ -1,12 +1,12 @@
 import { requireInteger } from './arguments.js';
 
-/** Rows `[start, end)` of the operand that the request covers; all of them when left out. */
+/** Rows `[start, end)` of the operand that the request covers; all of them when omitted. */
 export interface RowRange {
   readonly start?: number | undefined;
   readonly end?: number | undefined;
 }
 
-/** The range of a request, from which `start` and `end` were read and are not both left out. */
+/** The range of a request with at least one of `start` and `end`. */
 export function requireRange(
   request: RowRange,
   start: unknown,

@@ -4,26 +4,26 @@ import type { OperationName } from './operations/operation.js';
 import type { OperationRequest } from './operations/operations.js';
 import type { TopKOutput } from './operations/top-k.js';
 
-/** What an operation writes into. */
+/** The output of an operation. */
 export type OutputOf<R extends OperationRequest> = R extends { readonly operation: 'top-k' }
   ? TopKOutput
   : Float32Array;
 
 /** A request that was answered. Plain data: it survives `postMessage`. */
 export interface Completed<Output extends Float32Array | TopKOutput = Float32Array | TopKOutput> {
-  /** The caller's own output where one was handed in. */
+  /** The caller's own output, if one was given. */
   readonly output: Output;
-  /** What was chosen and why; `null` when there was nothing to compute, so that nothing was chosen. */
+  /** The chosen device and the reason; `null` when there was nothing to compute. */
   readonly decision: Decision | null;
-  /** Every try in order, the last of which succeeded; empty when there was nothing to compute. */
+  /** Every attempt in order; the last one succeeded. Empty when there was nothing to compute. */
   readonly attempts: readonly AttemptReport[];
-  /** From the checked request to the answer: deciding, every attempt, and waiting. */
+  /** Time from the checked request to the answer: decision, every attempt, and waits. */
   readonly latencyMs: number;
-  /** Of the attempt that succeeded; `null` when there was nothing to compute. */
+  /** Phases of the successful attempt; `null` when there was nothing to compute. */
   readonly phases: PhaseTimes | null;
 }
 
-/** `'deadline-exceeded'`: the time that the caller allowed was over. */
+/** `'deadline-exceeded'`: the caller's deadline passed. */
 export type RunErrorKind = BackendErrorKind | 'deadline-exceeded';
 
 /** A request that no allowed device answered. Plain data: it survives `postMessage`. */
@@ -34,29 +34,29 @@ export interface RunError {
   /** `null` when the run ended before a device was chosen. */
   readonly decision: Decision | null;
   /**
-   * Every try that had ended, in order; empty when none was made. A piece that was given up by an abort may end later: it
-   * is recorded in the tracker then.
+   * Every ended attempt in order; empty without one. A piece that was given up after an abort may end later and is then
+   * recorded in the tracker.
    */
   readonly attempts: readonly AttemptReport[];
   readonly latencyMs: number;
   /** The last attempt's error; `null` when no attempt was made. */
   readonly cause: BackendError | null;
-  /** What was finished all the same, for `dispatcher.resume`; `null` when nothing was. */
+  /** The finished part, for `dispatcher.resume`; `null` when nothing was finished. */
   readonly partial: PartialAnswer | null;
 }
 
 /**
- * The finished part of a request that was done in pieces. Ranges are of its items: rows from its first row, candidates
- * in their order, or nodes; every item is in exactly one of them. Plain data.
+ * The finished part of a request in pieces. Ranges count its items: rows from its first row, candidates in their order, or
+ * nodes; every item is in exactly one range. Plain data.
  */
 export interface PartialAnswer<Output extends Float32Array | TopKOutput = Float32Array | TopKOutput> {
   /** Holds the answers of the finished items; of a ranking, the best of them. */
   readonly output: Output;
   readonly done: readonly ItemRange[];
   readonly remaining: readonly ItemRange[];
-  /** Every try in order, those of earlier runs that this one resumed included. */
+  /** Every attempt in order, including those of resumed runs. */
   readonly attempts: readonly AttemptReport[];
-  /** What the finished part was computed with. */
+  /** The operand that the finished part was computed with. */
   readonly operation: OperationName;
   readonly operand: { readonly id: number; readonly version: number };
 }

@@ -25,9 +25,9 @@ import {
   type VectorMatrix,
 } from '../src/index.js';
 
-test('a result has a value or an error, never both', () => {
+test('a result has either a value or an error', () => {
   const result = ok(1) as Result<number, 'broken'>;
-  // @ts-expect-error: only after asking whether it succeeded
+  // @ts-expect-error: only after a check of `ok`
   expectTypeOf(result.value).toEqualTypeOf<number>();
   if (result.ok) expectTypeOf(result.value).toEqualTypeOf<number>();
   else expectTypeOf(result.error).toEqualTypeOf<'broken'>();
@@ -35,13 +35,13 @@ test('a result has a value or an error, never both', () => {
   expectTypeOf(err('x' as const)).toExtend<Result<number, 'x'>>();
 });
 
-test('operation names are suggested, and others allowed', () => {
+test('OperationName suggests known names and allows others', () => {
   expectTypeOf<'top-k'>().toExtend<OperationName>();
   expectTypeOf<'my-own'>().toExtend<OperationName>();
   expectTypeOf<number>().not.toExtend<OperationName>();
 });
 
-test('requests are told apart by their operation', () => {
+test('the operation of a request narrows its type', () => {
   const request = {} as OperationRequest;
   if (request.operation === 'top-k') expectTypeOf(request).toEqualTypeOf<TopKRequest>();
   expectTypeOf<Omit<TopKRequest, 'k'>>().not.toExtend<TopKRequest>();
@@ -52,14 +52,14 @@ test('requests are told apart by their operation', () => {
   }>().not.toExtend<CosineSimilarityRequest>();
 });
 
-test('a backend answers with results, and a synchronous one is a backend', () => {
+test('backend methods return results, and a SyncBackend is a Backend', () => {
   expectTypeOf<SyncBackend>().toExtend<Backend>();
   expectTypeOf<ReturnType<Backend['cosineSimilarity']>>().toEqualTypeOf<Promise<Result<PhaseTimes, BackendError>>>();
   expectTypeOf<ReturnType<SyncBackend['topKSync']>>().toEqualTypeOf<Result<PhaseTimes, BackendError>>();
   expectTypeOf<undefined>().toExtend<Backend['makeResident']>();
 });
 
-test('operands are read-only, and reasons a closed set', () => {
+test('operands are read-only, and decision reasons are a closed set', () => {
   const matrix = {} as VectorMatrix;
   // @ts-expect-error: markChanged does that
   matrix.version = 2;
@@ -67,14 +67,14 @@ test('operands are read-only, and reasons a closed set', () => {
   expectTypeOf<'because'>().not.toExtend<DecisionReason>();
 });
 
-test('a device may be remote, and its errors say so', () => {
+test('device kinds, error kinds and phase times cover remote devices', () => {
   expectTypeOf<DeviceKind>().toEqualTypeOf<'cpu' | 'gpu' | 'remote'>();
   expectTypeOf<'unreachable' | 'stale'>().toExtend<BackendErrorKind>();
   expectTypeOf<PhaseTimes['networkMs']>().toEqualTypeOf<number | undefined>();
   expectTypeOf<Backend['isGuarded']>().toEqualTypeOf<boolean | undefined>();
 });
 
-test('a placed matrix has no values, and is no matrix for a request', () => {
+test('a placed matrix has no values and is not accepted as a matrix', () => {
   expectTypeOf<PlacedMatrix['values']>().toEqualTypeOf<undefined>();
   expectTypeOf<Pick<VectorMatrix, 'id' | 'version' | 'rows' | 'dimensions'>>().toEqualTypeOf<
     Pick<PlacedMatrix, 'id' | 'version' | 'rows' | 'dimensions'>
@@ -82,7 +82,7 @@ test('a placed matrix has no values, and is no matrix for a request', () => {
   expectTypeOf<PlacedMatrix>().not.toExtend<VectorMatrix>();
 });
 
-test('requests that score rows may name a set of rows and the number of queries, and a ranking a least score', () => {
+test('requests that score rows may have where and queries, and a top-k also minScore', () => {
   expectTypeOf<TopKRequest['where']>().toEqualTypeOf<RowSet | undefined>();
   expectTypeOf<CosineSimilarityRequest['where']>().toEqualTypeOf<RowSet | undefined>();
   expectTypeOf<TopKRequest['queries']>().toEqualTypeOf<number | undefined>();
@@ -92,7 +92,7 @@ test('requests that score rows may name a set of rows and the number of queries,
   expectTypeOf<PreparedTopK>().toExtend<TopKRequest>();
 });
 
-test('what each channel carries is known', () => {
+test('every channel has a message type', () => {
   expectTypeOf<keyof ChannelMessages>().toEqualTypeOf<keyof typeof CHANNELS>();
   expectTypeOf<keyof TracingContexts>().toEqualTypeOf<keyof typeof TRACING_CHANNELS>();
 });

@@ -28,6 +28,6 @@ test.each([
   [new Corpus(), 'an object of type Corpus'],
   [{ password: 'secret' }, 'an object of type Object'],
   [Object.create(null), 'an object'],
-])('%o is described as "%s"', (value, description) => {
+])('describes %o as "%s"', (value, description) => {
   expect(expected('name', 'something else', value)).toBe(`name: expected something else, got ${description}`);
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createGraph, graphFromEdges, type CsrParts, type Edge } from '../src/index.js';
 
 describe('graphFromEdges', () => {
-  test('sorts edges by receiver and keeps the order of each', () => {
+  test('sorts edges by receiver and keeps their order per receiver', () => {
     const graph = graphFromEdges(4, [
       [0, 2, 0.5],
       [1, 0],
@@ -15,7 +15,7 @@ describe('graphFromEdges', () => {
     expect(graph).toMatchObject({ nodes: 4, version: 1 });
   });
 
-  test('takes any iterable, no edges and no nodes', () => {
+  test('accepts any iterable, no edges and no nodes', () => {
     const edges = function* (): Generator<Edge> {
       yield [0, 1];
     };

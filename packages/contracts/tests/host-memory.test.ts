@@ -3,7 +3,7 @@ import { readHostMemory } from '../src/internal.js';
 
 const machine = () => ({ freeBytes: 600, totalBytes: 1000 });
 
-it('reads what the machine has where no control group limits the process', () => {
+it('reads the memory of the machine when no control group limits the process', () => {
   const readTextFile = (path: string): string => {
     throw new Error(`no ${path}`);
   };
@@ -22,7 +22,7 @@ it('counts reclaimable file cache as free and applies the limit of an outer cont
   expect(readHostMemory({ machine, readTextFile: (path) => files[path] })).toEqual({ freeBytes: 350, totalBytes: 500 });
 });
 
-it('reads this machine', () => {
+it('reads the memory of this machine', () => {
   const { freeBytes, totalBytes } = readHostMemory();
   expect(freeBytes).toBeGreaterThan(0);
   expect(freeBytes).toBeLessThanOrEqual(totalBytes);

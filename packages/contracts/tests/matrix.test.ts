@@ -9,13 +9,13 @@ describe('createMatrix', () => {
     expect(matrix.values).toBe(values);
   });
 
-  test('takes shared memory, parts of a buffer, and no rows at all', () => {
+  test('accepts shared memory, parts of a buffer, and no rows', () => {
     const shared = new Float32Array(new SharedArrayBuffer(32)).subarray(1, 7);
     expect(createMatrix(shared, { dimensions: 2 }).rows).toBe(3);
     expect(createMatrix(new Float32Array(0), { dimensions: 768 }).rows).toBe(0);
   });
 
-  test('gives each matrix an id of its own', () => {
+  test('gives each matrix a unique id', () => {
     const values = new Float32Array(4);
     const ids = new Set(Array.from({ length: 100 }, () => createMatrix(values, { dimensions: 2 }).id));
     expect(ids.size).toBe(100);
@@ -44,7 +44,7 @@ describe('createMatrix', () => {
   });
 });
 
-test('markChanged raises the version, and leaves copies alone', () => {
+test('markChanged raises the version and does not change copies', () => {
   const matrix = createMatrix(new Float32Array(2), { dimensions: 1 });
   const copy = structuredClone(matrix);
   markChanged(matrix);
@@ -53,7 +53,7 @@ test('markChanged raises the version, and leaves copies alone', () => {
   expect(copy.version).toBe(1);
 });
 
-test('rows that changed are remembered, until there are too many changes or one that names no rows', () => {
+test('rowsChangedSince returns the changed rows until there are too many changes or one without rows', () => {
   const matrix = createMatrix(new Float32Array(20), { dimensions: 2 });
   expect(rowsChangedSince(matrix, 1)).toEqual({ start: 0, end: 0 });
   markChanged(matrix, { start: 3, end: 4 });
@@ -69,7 +69,7 @@ test('rows that changed are remembered, until there are too many changes or one 
   expect(rowsChangedSince(matrix, matrix.version - 16)).toEqual({ start: 0, end: 10 });
 });
 
-test('rows that changed have to be rows of a matrix', () => {
+test('markChanged refuses rows that are not rows of a matrix', () => {
   const matrix = createMatrix(new Float32Array(20), { dimensions: 2 });
   expect(() => markChanged(matrix, { start: -1 })).toThrow(/rows\.start/);
   expect(() => markChanged(matrix, { start: 4, end: 3 })).toThrow(/rows\.end/);

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { nextOperandId } from '../src/operand-id.js';
 
-test('ids are unique across the threads of a process, without anything shared', async () => {
+test('operand ids are unique across the threads of a process without shared memory', async () => {
   const workers = Array.from({ length: 4 }, () => new Worker(new URL('operand-id-worker.mjs', import.meta.url)));
   const answers = await Promise.all(workers.map(async (worker) => (await once(worker, 'message')) as [number[]]));
   const ids = [...answers.flatMap(([issued]) => issued), ...Array.from({ length: 1000 }, nextOperandId)];

@@ -30,7 +30,7 @@ const spread = () =>
     threshold: 0.25,
   });
 
-/** Not prepared. */
+/** A copy that is not prepared. */
 const copyOf = <T extends object, C extends object>(request: T, changes: C): T & C =>
   Object.assign({}, request, changes);
 
@@ -39,11 +39,11 @@ function detach(view: Float32Array | Uint32Array): void {
 }
 
 describe('operationOf', () => {
-  test('knows each of OPERATIONS under its own name', () => {
+  test('returns each of OPERATIONS under its own name', () => {
     expect(OPERATIONS.map((operation) => operationOf({ operation }).name)).toEqual([...OPERATIONS]);
   });
 
-  test('refuses names that only Object.prototype knows', () => {
+  test('refuses property names of Object.prototype', () => {
     for (const operation of ['toString', '__proto__', 'constructor']) {
       expect(() => operationOf({ operation })).toThrow(
         new RangeError(`operation: expected cosine-similarity, top-k or spread-activation, got '${operation}'`),
@@ -51,7 +51,7 @@ describe('operationOf', () => {
     }
   });
 
-  test('names the operand and counts the items of a request', () => {
+  test('returns the operand and the number of items of a request', () => {
     const candidates = Uint32Array.of(2, 0);
     const requests = [cosine(), topK(), topK({ candidates }), topK({ start: 1 }), spread()];
     expect(requests.map((request) => operationOf(request).itemsOf(request))).toEqual([3, 3, 2, 2, 3]);
@@ -62,8 +62,8 @@ describe('operationOf', () => {
   });
 });
 
-describe('part', () => {
-  test('is the request that a caller would have made for these items', () => {
+describe('operation.part()', () => {
+  test('returns the request that a caller would have made for these items', () => {
     const { graph, activations, hops, decay, retention, threshold } = spread();
     const whole = topK({ start: 1 });
     const pairs: [OperationRequest, number, number, OperationRequest][] = [
@@ -98,12 +98,12 @@ describe('part', () => {
       const operands = { matrix: expect.anything(), graph: expect.anything() };
       expect(copyOf(part, operands)).toEqual(copyOf(prepareRequest(expectedRequest), operands));
       expect(operationOf(part).operandOf(part)).toBe(operationOf(prepared).operandOf(prepared));
-      // A backend does not check it again.
+      // A backend does not check the part again.
       expect(prepareRequest(part)).toBe(part);
     }
   });
 
-  test('is refused when a buffer was detached since the request was checked', () => {
+  test('throws when a buffer was detached since the request was checked', () => {
     const pairs: [PreparedRequest, string][] = [
       [cosine(), 'query'],
       [cosine(), 'matrix.values'],
@@ -126,8 +126,8 @@ describe('part', () => {
   });
 });
 
-describe('outputs', () => {
-  test('createOutput makes what requireOutput accepts and outputLike repeats', () => {
+describe('operation outputs', () => {
+  test('createOutput and outputLike create outputs that requireOutput accepts', () => {
     for (const request of [cosine(), topK(), spread()]) {
       const operation = operationOf(request);
       const output = operation.createOutput(request);
@@ -138,7 +138,7 @@ describe('outputs', () => {
     }
   });
 
-  test('copyOutput copies what the request writes and nothing behind it', () => {
+  test('copyOutput copies the written elements and nothing behind them', () => {
     const scores = cosine();
     const target = new Float32Array(6);
     operationOf(scores).copyOutput(scores, Float32Array.of(1, 2, 3, 4, 5, 6), target);
@@ -151,7 +151,7 @@ describe('outputs', () => {
     expect(to).toEqual({ indices: Uint32Array.of(1, 2, 3, 4, 0), scores: Float32Array.of(5, 6, 7, 8), count: 2 });
   });
 
-  test('an output that was cleared and not written is missing what the backend has to set', () => {
+  test('missingIn reports the entries of a cleared output that was not written', () => {
     const request = topK();
     const operation = operationOf(request);
     const output = operation.createOutput(request);
@@ -166,11 +166,11 @@ describe('outputs', () => {
   });
 });
 
-describe('a matrix that was checked before', () => {
+describe('preparing a matrix that was checked before', () => {
   const prepare = (given: ReturnType<typeof matrix>) =>
     prepareCosineSimilarity({ operation: 'cosine-similarity', query: query(), matrix: given });
 
-  test('is not copied again until it changes', () => {
+  test('does not copy the matrix again until it changes', () => {
     const given = matrix();
     const first = prepare(given).matrix;
     expect(prepare(given).matrix).toBe(first);
@@ -188,30 +188,30 @@ describe('a matrix that was checked before', () => {
     [{ rows: 6, dimensions: 0 }, 'matrix.dimensions: expected an integer of at least 1, got 0'],
     [{ expectedUses: -1 }, 'matrix.expectedUses: expected a number of uses from 0 up, got -1'],
     [{ companion: 'int4' }, "matrix.companion: expected one of float16, int8, got 'int4'"],
-  ])('is checked again with %o', (changes, message) => {
+  ])('checks the matrix again with %o', (changes, message) => {
     const given = matrix();
     prepare(given);
     expect(() => prepare({ ...given, ...(changes as object) })).toThrow(message);
   });
 
-  test('is refused once its buffer is detached', () => {
+  test('refuses the matrix once its buffer is detached', () => {
     const given = matrix();
     prepare(given);
     detach(given.values);
     expect(() => prepare(given)).toThrow(new TypeError('matrix.values: its buffer was detached or shrank below it'));
   });
 
-  test('cannot be changed through the checked copy', () => {
+  test('returns a checked copy that cannot be changed', () => {
     expect(() => Object.assign(prepare(matrix()).matrix, { rows: 9 })).toThrow(TypeError);
   });
 });
 
-test('an object that only inherits from a prepared request is checked', () => {
+test('checks an object that only inherits from a prepared request', () => {
   const forged = Object.assign(Object.create(PreparedTopK.prototype) as object, copyOf(topK(), { k: 0 }));
   expect(() => prepareTopK(forged as never)).toThrow('k: expected an integer of at least 1, got 0');
 });
 
-test('refuses a matrix without an id by name, and does not fail inside', () => {
+test('refuses a matrix without an id with an error that names it', () => {
   const matrix = { rows: 1, dimensions: 2, values: new Float32Array(2) } as unknown as VectorMatrix;
   const request = { operation: 'top-k', query: new Float32Array(2), matrix, k: 1 } as const;
   expect(() => prepareTopK(request)).toThrow('matrix.id: expected an integer of at least 0, got undefined');

@@ -20,7 +20,7 @@ const activations = shared.subarray(10, 13);
 const spread = prepareSpreadActivation({ operation: 'spread-activation', graph: graphFromEdges(3, []), activations });
 
 describe('requireOutput', () => {
-  test('gives the output back when it fits, also beside an input in the same buffer', () => {
+  test('returns an output that fits, even next to an input in the same buffer', () => {
     const output = shared.subarray(10, 14);
     expect(requireOutput(cosine, output)).toBe(output);
     expect(requireOutput(spread, new Float32Array(3))).toHaveLength(3);
@@ -34,14 +34,14 @@ describe('requireOutput', () => {
     [cosine, shared.subarray(9, 13), RangeError, 'output: expected memory of its own'],
     [cosine, shared.subarray(3, 7), RangeError, 'output: expected memory of its own'],
     [spread, shared.subarray(12, 15), RangeError, 'output: expected memory of its own'],
-  ])('for %o refuses %o', (request, output, error, message) => {
+  ])('refuses for %o the output %o', (request, output, error, message) => {
     expect(() => requireOutput(request, output as never)).toThrow(error);
     expect(() => requireOutput(request, output as never)).toThrow(message);
   });
 });
 
 describe('requireTopKOutput', () => {
-  test('takes what createTopKOutput makes, and more room than needed', () => {
+  test('accepts an output of createTopKOutput, and one that is larger than needed', () => {
     const output = createTopKOutput(topK);
     expect(output).toEqual({ indices: new Uint32Array(4), scores: new Float32Array(4), count: 2 });
     expect(requireTopKOutput(topK, output)).toBe(output);

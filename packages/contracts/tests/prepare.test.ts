@@ -15,7 +15,7 @@ import {
 } from '../src/index.js';
 import { Prepared } from '../src/operations/prepared.js';
 
-// What bad arguments are answered with is checked for every backend by the contract suite; here is the rest.
+// The contract suite checks the errors for bad arguments on every backend; these tests cover the rest.
 const matrix = () => createMatrix(Float32Array.of(1, 2, 3, 4, 5, 6), { dimensions: 2 });
 const cosine = (): CosineSimilarityRequest => ({
   operation: 'cosine-similarity',
@@ -30,7 +30,7 @@ const spread = (): SpreadActivationRequest => ({
 });
 
 describe('defaults and lengths', () => {
-  test('cosine similarity', () => {
+  test('fills in the range and the output length of a cosine-similarity request', () => {
     expect(prepareCosineSimilarity(cosine())).toMatchObject({ queries: 2, start: 0, end: 3, outputLength: 6 });
     expect(prepareCosineSimilarity({ ...cosine(), start: 1, end: 2 })).toMatchObject({
       start: 1,
@@ -39,7 +39,7 @@ describe('defaults and lengths', () => {
     });
   });
 
-  test('top-k', () => {
+  test('fills in the defaults, the count and the output length of a top-k request', () => {
     expect(prepareTopK(topK())).toMatchObject({
       metric: 'cosine',
       k: 5,
@@ -53,7 +53,7 @@ describe('defaults and lengths', () => {
     expect(prepareTopK({ ...topK(), start: 2 }).count).toBe(1);
   });
 
-  test('spreading', () => {
+  test('fills in the defaults and the output length of a spread-activation request', () => {
     expect(prepareSpreadActivation(spread())).toMatchObject({ ...SPREAD_DEFAULTS, start: 0, end: 3, outputLength: 3 });
     const part = prepareSpreadActivation({
       ...spread(),
@@ -68,8 +68,8 @@ describe('defaults and lengths', () => {
   });
 });
 
-describe('prepared once', () => {
-  test('what is prepared is given back as it is, by its own function and by prepareRequest', () => {
+describe('prepared requests', () => {
+  test('returns a prepared request unchanged, from its own function and from prepareRequest', () => {
     for (const request of [cosine(), topK(), spread()]) {
       const prepared = prepareRequest(request);
       expect(Prepared.is(prepared)).toBe(true);
@@ -79,21 +79,21 @@ describe('prepared once', () => {
     expect(prepareTopK(prepared)).toBe(prepared);
   });
 
-  test('a changed copy of a prepared request is checked again', () => {
+  test('checks a changed copy of a prepared request again', () => {
     const copy = Object.assign({}, prepareTopK(topK()), { k: 0 }) as TopKRequest;
     expect(Prepared.is(copy)).toBe(false);
     expect(() => prepareTopK(copy)).toThrow('k: expected an integer of at least 1, got 0');
     for (const value of [null, undefined, 1, 'prepared', {}]) expect(Prepared.is(value)).toBe(false);
   });
 
-  test('a request prepared for another operation is refused', () => {
+  test('refuses a request prepared for another operation', () => {
     const prepared = prepareTopK(topK());
     expect(() => prepareCosineSimilarity(prepared as never)).toThrow(
       "operation: expected 'cosine-similarity', got 'top-k'",
     );
   });
 
-  test('later changes of the operand do not reach it', () => {
+  test('does not apply later changes of the operand to a prepared request', () => {
     const request = cosine();
     const prepared = prepareCosineSimilarity(request);
     Object.assign(request.matrix, { rows: 1_000_000, version: 9 });
@@ -110,7 +110,7 @@ describe('hostile callers', () => {
     ['end', 3],
     ['queries', 1],
     ['query', Float32Array.of(1, 2)],
-  ])('the getter of %s is read once', (name, value) => {
+  ])('reads the getter of %s once', (name, value) => {
     let reads = 0;
     const request = Object.defineProperty(topK(), name, {
       get: () => (reads++ === 0 ? value : -1),
@@ -119,13 +119,13 @@ describe('hostile callers', () => {
     expect(reads).toBe(1);
   });
 
-  test.each(['where', 'minScore'])('%s is refused also when a getter gives it once', (name) => {
+  test.each(['where', 'minScore'])('refuses %s even if a getter returns it only once', (name) => {
     let reads = 0;
     const request = Object.defineProperty(topK(), name, { get: () => (reads++ === 0 ? 1 : undefined) });
     expect(() => prepareTopK(request)).toThrow(`${name}: expected none, because it is not supported yet, got 1`);
   });
 
-  test('a polluted Object.prototype changes nothing', () => {
+  test('ignores properties of a polluted Object.prototype', () => {
     const pollution = {
       start: 2,
       end: 2,
@@ -158,13 +158,13 @@ describe('hostile callers', () => {
       "operation: expected cosine-similarity, top-k or spread-activation, got 'sort'",
     ],
     [
-      'an id that is none',
+      'an invalid id',
       () => prepareCosineSimilarity({ ...cosine(), matrix: { ...matrix(), id: 1.5 } }),
       RangeError,
       'matrix.id: expected an integer of at least 0, got 1.5',
     ],
     [
-      'a version that is none',
+      'an invalid version',
       () => prepareCosineSimilarity({ ...cosine(), matrix: { ...matrix(), version: -1 } }),
       RangeError,
       'matrix.version: expected an integer of at least 0, got -1',
@@ -175,18 +175,18 @@ describe('hostile callers', () => {
       RangeError,
       'matrix.values: expected 4294967296 elements (2147483648 rows of 2), got 6',
     ],
-  ])('%s is refused', (_, prepare, error, message) => {
+  ])('refuses %s', (_, prepare, error, message) => {
     expect(prepare).toThrow(error);
     expect(prepare).toThrow(message);
   });
 });
 
-describe('graphs', () => {
-  test('edges are checked again when the version, or an array, is another', () => {
+describe('preparing a graph', () => {
+  test('checks the edges again when the version or an array has changed', () => {
     const { graph, activations } = spread();
     prepareSpreadActivation({ operation: 'spread-activation', graph, activations });
     graph.columns[0] = 99;
-    // Changed without a word: the check is not repeated for each request.
+    // Changed without a new version: the check is not repeated for each request.
     prepareSpreadActivation({ operation: 'spread-activation', graph, activations });
     const changed = { ...graph, version: graph.version + 1 };
     const prepare = (given: typeof graph) => () =>
@@ -197,7 +197,7 @@ describe('graphs', () => {
 });
 
 describe('prepareOperand', () => {
-  test('checks either kind, and gives a copy that does not change', () => {
+  test('checks matrices and graphs and returns a copy that does not change', () => {
     const given = matrix();
     const prepared = prepareOperand(given);
     expect(prepared).toEqual(given);
@@ -213,7 +213,7 @@ describe('queries, where and minScore', () => {
     ({ operation: 'top-k', query: Float32Array.of(1, 0, 0, 1), matrix: matrix(), k: 1, ...changes }) as TopKRequest;
   const twoQueries = (changes: object) => ({ ...cosine(), query: Float32Array.of(1, 0, 0, 1), ...changes });
 
-  test('queries that fit the query change nothing', () => {
+  test('accepts queries that match the query', () => {
     expect(prepareTopK(topK({ queries: 2 }))).toMatchObject({ queries: 2, k: 1, outputLength: 2 });
     expect(prepareCosineSimilarity(twoQueries({ queries: 2 })).queries).toBe(2);
     expect(prepareCosineSimilarity(twoQueries({ queries: undefined })).queries).toBe(2);
@@ -224,7 +224,7 @@ describe('queries, where and minScore', () => {
     [3, RangeError, 'queries: expected 2, the number of vectors in query, got 3'],
     [0, RangeError, 'queries: expected an integer of at least 1, got 0'],
     ['2', TypeError, "queries: expected an integer of at least 1, got '2'"],
-  ])('queries: %o is refused where the query holds two vectors', (queries, error, message) => {
+  ])('refuses queries: %o when the query holds two vectors', (queries, error, message) => {
     for (const prepare of [
       () => prepareTopK(topK({ queries })),
       () => prepareCosineSimilarity(twoQueries({ queries })),
@@ -234,12 +234,12 @@ describe('queries, where and minScore', () => {
     }
   });
 
-  test('a changed copy of a checked request may not hold another number of queries than it says', () => {
+  test('refuses a changed copy of a checked request when queries does not match the query', () => {
     const copy = Object.assign({}, prepareTopK(topK({})), { query: Float32Array.of(1, 0) });
     expect(() => prepareTopK(copy)).toThrow('queries: expected 1, the number of vectors in query, got 2');
   });
 
-  test('where and minScore are refused, not ignored, until a backend honours them', () => {
+  test('refuses where and minScore instead of ignoring them, until a backend supports them', () => {
     const where = { rowCount: 3, words: Uint32Array.of(0b101) };
     const message = 'where: expected none, because it is not supported yet, got an object of type Object';
     expect(() => prepareTopK(topK({ where }))).toThrow(new RangeError(message));
@@ -251,7 +251,7 @@ describe('queries, where and minScore', () => {
   });
 });
 
-test('a matrix with rows elsewhere is refused, because no operation takes one yet', () => {
+test('refuses a placed matrix, because no operation supports one yet', () => {
   const placed: PlacedMatrix = { id: 1, version: 1, rows: 3, dimensions: 2, placement: 'corpus' };
   expect(() => prepareCosineSimilarity({ ...cosine(), matrix: placed as never })).toThrow(
     new TypeError('matrix.values: expected a Float32Array, got undefined'),

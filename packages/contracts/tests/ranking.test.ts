@@ -28,7 +28,7 @@ function sortedByDefinition(metric: Metric, list: readonly Entry[]): Entry[] {
 }
 
 describe('compareRanked', () => {
-  test('sorts as the definition says', () => {
+  test('sorts by score, with NaN last and ties by lower index', () => {
     fc.assert(
       fc.property(metrics, entries, (metric, list) => {
         const sorted = [...list].sort((a, b) => compareRanked(metric, a.score, a.index, b.score, b.index));
@@ -38,7 +38,7 @@ describe('compareRanked', () => {
     );
   });
 
-  test('0 and -0 tie', () => {
+  test('treats 0 and -0 as a tie', () => {
     for (const metric of METRICS) {
       expect(compareRanked(metric, -0, 1, 0, 2)).toBeLessThan(0);
       expect(compareRanked(metric, 0, 2, -0, 1)).toBeGreaterThan(0);
@@ -52,7 +52,7 @@ describe('mergeRanked', () => {
     scores: Float32Array.from(list, ({ score }) => score),
   });
 
-  test('is a sort of everything, cut at the room there is', () => {
+  test('equals a sort of all entries, cut at the length of the output', () => {
     fc.assert(
       fc.property(metrics, entries, fc.nat(70), fc.integer({ min: 1, max: 6 }), (metric, list, room, parts) => {
         // Scores as float32, as they are in the lists.
@@ -71,7 +71,7 @@ describe('mergeRanked', () => {
     );
   });
 
-  test('leaves what it does not fill', () => {
+  test('does not change the entries that it does not fill', () => {
     const output = { indices: new Uint32Array(3).fill(9), scores: new Float32Array(3).fill(9) };
     expect(mergeRanked('dot', [columns([{ index: 4, score: 2 }]), columns([])], output)).toBe(1);
     expect([...output.indices]).toEqual([4, 9, 9]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { err, ok, unwrap, type Result } from '../src/index.js';
 
 describe('unwrap', () => {
-  test('gives the value, also one that is falsy', () => {
+  test('returns the value, even a falsy one', () => {
     expect(unwrap(ok(0))).toBe(0);
     expect(unwrap(ok(null))).toBeNull();
   });

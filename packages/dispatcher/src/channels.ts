@@ -2,11 +2,11 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { CHANNELS, TRACING_CHANNELS, type AttemptEvent, type RunEvent, type UploadEvent } from '@gearshift/contracts';
 
 /*
- * Channels are Node's own registry, shared by whoever names them. Building a message costs more than deciding, so each is built only where
- * `hasSubscribers` says that somebody will read it.
+ * Node registers channels by name for the whole process. Building a message costs more than deciding, so a message is built only when
+ * `hasSubscribers` is true.
  *
- * What is said on them is in files of its own: the types of channels differ from one release of Node's type definitions to the next, and what
- * users compile must not name them.
+ * The message types are in separate files without channel types: the latter differ between releases of Node's type definitions, so the
+ * declarations that users compile must not name them.
  */
 
 export const attemptChannel = tracingChannel<unknown, AttemptEvent>(TRACING_CHANNELS.attempt);

@@ -3,9 +3,9 @@ import { checkDispatcherOptions } from './dispatcher-options.js';
 import { PolicyDispatcher } from './policy-dispatcher.js';
 
 /**
- * Puts a policy, a tracker and backends together. See {@link Dispatcher}.
+ * Creates a dispatcher from a policy, a tracker and backends. See {@link Dispatcher}.
  *
- * @throws TypeError or RangeError naming the option that cannot work.
+ * @throws TypeError or RangeError that names the invalid option.
  *
  * @example
  * const dispatcher = createDispatcher({ backends: [gpu, cpu], policy: thresholdPolicy(), tracker });

@@ -1,12 +1,12 @@
 import { DECISION_REASONS, type DecisionReason, type OperationName } from '@gearshift/contracts';
 
-/** How many decisions had which reason; every reason is there, most of them 0. */
+/** The number of decisions per reason. Every reason is present, most of them with 0. */
 export type DecisionCounts = Readonly<Record<DecisionReason, number>>;
 
 /** Counts decisions by operation and reason. */
 export class DecisionCounter {
   readonly #byOperation = new Map<OperationName, Record<DecisionReason, number>>();
-  /** The one counted last: most programs ask for the same again, and comparing beats looking up. */
+  /** The counts used last. Most programs repeat one operation, and comparing is faster than a lookup. */
   #last: Record<DecisionReason, number> | undefined;
   #lastOperation: OperationName | undefined;
 
@@ -18,7 +18,7 @@ export class DecisionCounter {
     this.#last[reason] += 1;
   }
 
-  /** A copy that later decisions leave alone. */
+  /** A copy that later decisions do not change. */
   of(operation: OperationName): DecisionCounts {
     return Object.freeze({ ...(this.#byOperation.get(operation) ?? noDecisions()) });
   }

@@ -21,13 +21,13 @@ import { type DecisionCounter } from './decision-counts.js';
 import { acceptsRequest, missingBytes, type Device, type DeviceGuard } from './devices/device.js';
 import type { AttemptTracker } from './dispatcher.js';
 
-/** Takes the place of the policy's name where a synchronous call left no choice. */
+/** The policy name in the decision of a synchronous call, which leaves no choice. */
 const FORCED_BY_CALL = 'sync';
 
 export interface Choice {
   readonly device: Device;
   readonly decision: Decision;
-  /** Send the operand there first, to stay. */
+  /** Upload the operand to the device first and keep it there. */
   readonly keep: boolean;
   /** The attempt holds the lease of the device's breaker. */
   readonly probe: boolean;
@@ -35,7 +35,7 @@ export interface Choice {
   readonly serviceMs: number;
   /** Expected latency on the next best device; NaN where there is no prediction. */
   readonly alternativeMs: number;
-  /** What the choice is believed to save against the next best device; NaN where that is unknown. */
+  /** Expected saving against the next best device; NaN where it is unknown. */
   readonly savingMs: number;
 }
 
@@ -48,8 +48,8 @@ export interface DeviceChooserOptions {
 }
 
 /**
- * Shows the policy the devices and one snapshot, asks the breaker of the device that it chose, and makes a decision of both.
- * What the policy sees is allocated once and filled for each request, which is safe because deciding is synchronous.
+ * Passes the devices and one snapshot to the policy, checks the breaker of the chosen device, and makes a decision from both.
+ * The views for the policy are allocated once and filled for each request, which is safe because deciding is synchronous.
  */
 export class DeviceChooser {
   readonly #devices: readonly Device[];
@@ -68,12 +68,12 @@ export class DeviceChooser {
   }
 
   /**
-   * @param nowMs when the request came, on the dispatcher's clock.
+   * @param nowMs when the request arrived, on the dispatcher's clock.
    * @returns the choice, or why no device is allowed.
    */
   choose(request: PreparedRequest, work: Work, nowMs: number, remainingMs: number): Choice | DecisionReason {
     this.#context.begin(work.operation, nowMs, remainingMs);
-    /** Why GPUs that are there may not be used, which policies do not know. */
+    /** Why a configured GPU may not be used. Policies do not have this information. */
     let absence: DecisionReason | undefined;
     if (this.#devices.length > 1 || this.#devices[0].guard !== undefined) {
       absence = this.#look(request, work, nowMs);
@@ -92,7 +92,7 @@ export class DeviceChooser {
       }
       const admission = guard.breaker.admit(this.#missedMs(slot));
       if (admission === 'probe') slot.reason = 'probe';
-      // In strict mode no other device may do it, and being refused helps no more than failing.
+      // In strict mode no other device may run the request, and a refusal is no better than a failure.
       if (admission !== 'block' || this.#context.strict) return this.#choice(slot, work, admission === 'probe');
       const cpu = this.#otherThanGpus(slot.device);
       if (cpu !== NO_DEVICE) return this.#divert(slot, cpu, work);
@@ -101,13 +101,13 @@ export class DeviceChooser {
     }
   }
 
-  /** The decision of a call that leaves no choice. */
+  /** The decision for a call that allows only one device. */
   force(device: Device, work: Work): Decision {
     this.#context.begin(work.operation, 0, Infinity);
     return this.#decision(device, 'forced', FORCED_BY_CALL, undefined, work);
   }
 
-  /** Fills the views; returns why a GPU that is there may not be used. */
+  /** Fills the views; returns why a configured GPU may not be used. */
   #look(request: PreparedRequest, work: Work, nowMs: number): DecisionReason | undefined {
     let absence: DecisionReason | undefined;
     for (let i = 0; i < this.#devices.length; i++) {
@@ -138,7 +138,7 @@ export class DeviceChooser {
     return slot;
   }
 
-  /** Where a blocked GPU was chosen: the CPU, unless another GPU might do, which only the policy can tell. */
+  /** The CPU to use instead of a blocked GPU; none while another GPU is supported, because the policy has to choose then. */
   #otherThanGpus(blocked: number): number {
     let cpu = NO_DEVICE;
     for (let i = 0; i < this.#views.length; i++) {
@@ -158,7 +158,7 @@ export class DeviceChooser {
     return this.#choice(slot, work, false);
   }
 
-  /** What is lost by not using the device: by prediction, else by the averages of the operation. */
+  /** The expected cost of not using the device: from the prediction, or else from the averages of the operation. */
   #missedMs({ predictedMs, alternativeMs }: DecisionSlot): number {
     const predicted = alternativeMs - predictedMs;
     if (!Number.isNaN(predicted)) return predicted;
@@ -212,7 +212,7 @@ interface MutableDeviceView extends DeviceView {
   blocked: boolean;
 }
 
-/** As a CPU stays: it shares the caller's memory. */
+/** The initial values. Those of a CPU never change, because it shares the caller's memory. */
 function viewOf({ backend: { id, kind } }: Device): MutableDeviceView {
   return {
     id,
@@ -255,7 +255,7 @@ function viewGuarded(
   view.chunks = chunkCount(work.batchSize, memory.limitsFor(work, view.holdsOperand));
   const mayKeep =
     residents.isSending(work.operandId, work.operandVersion) ||
-    // There is room, when copies that are not pinned give way.
+    // The operand fits once copies that are not pinned are evicted.
     (backend.makeResident !== undefined && missing <= memory.budget.availableBytes() + residents.evictableBytes);
   view.bytesToKeep = view.holdsOperand ? 0 : mayKeep ? missing : Infinity;
 }
@@ -264,7 +264,7 @@ function isAboutGpus(reason: DecisionReason): boolean {
   return reason === 'no-device' || reason === 'unsupported';
 }
 
-/** Takes the snapshot when the policy first reads it: many decisions need none, and then none is taken. */
+/** Takes the snapshot when the policy first reads it, because many decisions do not need one. */
 class LazyContext implements DecisionContext {
   readonly strict: boolean;
   nowMs = 0;

@@ -5,13 +5,13 @@ import type { DecisionCounts } from './decision-counts.js';
 import type { BreakerSnapshot } from './breaker/breaker-snapshot.js';
 import type { Device } from './devices/device.js';
 
-/** Raised when a field changes its meaning or goes away. */
+/** Incremented when a field changes its meaning or is removed. */
 const SNAPSHOT_VERSION = 1;
 
 /** An operation, and the devices that may run it, at one instant: frozen plain data. */
 export interface DispatchSnapshot extends Omit<MetricsSnapshot, 'devices'> {
   readonly snapshotVersion: number;
-  /** How many decisions had which reason, in this dispatcher. */
+  /** The number of decisions per reason in this dispatcher. */
   readonly decisions: DecisionCounts;
   /** Predictions, break-even sizes, prediction error, explorations and estimated regret; `null` where the policy makes none. */
   readonly forecast: OperationForecast | null;
@@ -22,7 +22,7 @@ export interface DispatchSnapshot extends Omit<MetricsSnapshot, 'devices'> {
 export interface DeviceSnapshot {
   readonly id: string;
   readonly kind: DeviceKind;
-  /** Requests of this dispatcher that are under way there, and how long they are expected to take yet. */
+  /** Running requests of this dispatcher on the device, and how long they are still expected to take. */
   readonly queueLength: number;
   readonly queueMs: number;
   /**
@@ -33,7 +33,7 @@ export interface DeviceSnapshot {
   /** `null` for a CPU, which has none, shares the caller's memory, and needs no copies. */
   readonly breaker: BreakerSnapshot | null;
   readonly memory: MemoryBudgetSnapshot | null;
-  /** What this dispatcher made the device keep. */
+  /** The operands that this dispatcher keeps on the device. */
   readonly residency: { readonly operands: number; readonly bytes: number } | null;
 }
 

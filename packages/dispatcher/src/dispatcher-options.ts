@@ -21,7 +21,7 @@ export interface CheckedDispatcherOptions {
   readonly timers: Timers;
 }
 
-/** Fills in defaults; TypeError or RangeError for what cannot work, at creation rather than at the first request. */
+/** Fills in defaults. Throws a TypeError or RangeError for invalid options at creation rather than at the first request. */
 export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispatcherOptions {
   requireObject('options', options);
   const { backends, policy, tracker, fallback = 'cpu', verifyEveryNth, hangLimits = {} } = options;

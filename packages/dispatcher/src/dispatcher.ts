@@ -30,11 +30,11 @@ import type { MemoryLimits } from './devices/gpu-memory.js';
 export interface Dispatcher {
   /**
    * @param output receives the answer; must have the request's exact size, share no memory with its inputs, and stay
-   * untouched until the promise settles. Made here when left out. After a failed run its contents mean nothing.
-   * @returns the answer with how it came about, or why no allowed device gave one:
-   * `'aborted'` when the signal fired, `'deadline-exceeded'` when the time was over, otherwise the kind of the last
-   * attempt's error; without one `'unsupported'` when the policy allowed no device, `'device-lost'` when the only one
-   * allowed is lost, or `'out-of-memory'` when it had no room for even the smallest piece.
+   * untouched until the promise settles. Created when omitted. After a failed run its contents are undefined.
+   * @returns the output with the decision and the attempts, or the reason why no allowed device succeeded:
+   * `'aborted'` when the signal fired, `'deadline-exceeded'` when the deadline passed, otherwise the kind of the last
+   * attempt's error; without an attempt `'unsupported'` when the policy allowed no device, `'device-lost'` when the only
+   * allowed one is lost, or `'out-of-memory'` when not even the smallest piece fits in its memory.
    */
   run<R extends OperationRequest>(
     request: R,
@@ -43,14 +43,14 @@ export interface Dispatcher {
   ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
 
   /**
-   * The same at once, on the first CPU backend that has synchronous operations; `'unsupported'` where none has. Blocks
-   * the event loop for as long as the work takes.
+   * Runs the request synchronously on the first CPU backend with synchronous operations; `'unsupported'` when there is
+   * none. Blocks the event loop until the work is done.
    */
   runSync<R extends OperationRequest>(request: R, output?: OutputOf<R>): Result<Completed<OutputOf<R>>, RunError>;
 
   /**
-   * Goes on with a request that ended early: does what remains and nothing else, on the devices that suit it now. The
-   * finished part stays as it is, bit for bit; fails with kind `'invalid-input'` when the operand's version has changed.
+   * Continues a request that ended early: computes only the remaining items, on the devices that suit them now. The
+   * finished part does not change, bit for bit. Fails with kind `'invalid-input'` when the operand's version has changed.
    *
    * @param request the same as before.
    * @param partial of the error. Its output is written into.
@@ -61,19 +61,19 @@ export interface Dispatcher {
     options?: RunOptions,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
 
-  /** Changes options for the requests to come; those under way go on as they began. */
+  /** Changes options for later requests. Running requests keep the options they started with. */
   updateOptions(options: ChangeableOptions): void;
 
-  /** Everything about an operation as of one instant: what was measured, decided, predicted, and the state of the devices. */
+  /** The state of an operation at one instant: measurements, decisions, predictions and the state of the devices. */
   snapshot(operation: OperationName): DispatchSnapshot;
 
-  /** How many decisions of this operation had which reason, since this dispatcher was made. */
+  /** The number of decisions per reason for this operation, since the dispatcher was created. */
   decisions(operation: OperationName): DecisionCounts;
 
-  /** The breaker of a GPU, to take it out by hand or put it back; undefined for a CPU and for ids that are not there. */
+  /** The breaker of a GPU, to isolate or restore it manually; undefined for a CPU and for unknown ids. */
   breaker(deviceId: string): CircuitBreaker | undefined;
 
-  /** Drops the copies of an operand on all devices: its owner has no more use for it. */
+  /** Drops the copies of an operand on all devices. Call it when the operand is no longer needed. */
   release(operand: Operand): void;
 
   readonly policy: DispatchPolicy;
@@ -84,7 +84,7 @@ export interface Dispatcher {
 export interface RunOptions {
   /** Checked before each attempt, and handed to the backend, which checks it between slices of its work. */
   readonly signal?: AbortSignal | undefined;
-  /** Time for the whole run from now on, in milliseconds; counts in the choice of the device. Default Infinity. */
+  /** Time for the whole run from now on, in milliseconds. The policy takes it into account. Default Infinity. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -103,10 +103,10 @@ export interface ChangeableOptions {
 export type FallbackMode = 'cpu' | 'never';
 
 export interface DispatcherOptions {
-  /** At least one, each with an id of its own, in order of preference. They stay the caller's to close. */
+  /** At least one, each with a unique id, in order of preference. The caller closes them. */
   readonly backends: readonly Backend[];
   readonly policy: DispatchPolicy;
-  /** A tracker of `@gearshift/tracker`, or anything that answers the same two calls. */
+  /** A tracker of `@gearshift/tracker`, or any object with the same two methods. */
   readonly tracker: AttemptTracker;
   /** Default `'cpu'`. */
   readonly fallback?: FallbackMode | undefined;
@@ -118,16 +118,16 @@ export interface DispatcherOptions {
   readonly memory?: MemoryLimits | undefined;
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: (() => number) | undefined;
-  /** What limits on time are made of; default Node's own timers. */
+  /** Timers for every time limit; default Node's own timers. */
   readonly timers?: Timers | undefined;
 }
 
-/** What the dispatcher asks of a tracker. */
+/** The methods that the dispatcher calls on a tracker. */
 export interface AttemptTracker {
   /** One consistent view of the operation's metrics; taken at most once per decision. */
   snapshot(operation: OperationName): MetricsSnapshot;
   /** Called exactly once per attempt, under the device that ran it. */
   record(attempt: AttemptReport): void;
-  /** Where policies keep what they learn, if it is to be shared by threads. */
+  /** Where policies store what they learn when threads share it. */
   sums?(name: string): SharedSums | undefined;
 }

@@ -40,7 +40,7 @@ import { runFailure } from './runs/run-failure.js';
 
 type Outcome = Result<Completed, RunError>;
 
-/** What depends on the options, made anew when they change. State (devices, sampling, counts) is not part of it. */
+/** Everything derived from the options, rebuilt when they change. State (devices, sampling, counts) is not part of it. */
 interface RunConfig {
   readonly options: CheckedDispatcherOptions;
   readonly chooser: DeviceChooser;
@@ -49,7 +49,7 @@ interface RunConfig {
   readonly orders: ReadonlyMap<Device, readonly Device[]>;
 }
 
-/** What a run that is resumed has done before. */
+/** The results of the earlier run that a resumed run continues. */
 interface EarlierRun {
   readonly unfinished: UnfinishedRun;
   readonly attempts: readonly AttemptReport[];
@@ -83,8 +83,8 @@ export class PolicyDispatcher implements Dispatcher {
     return this.#config.options.fallback;
   }
 
-  // Inside, all operations share one path, which does not know the exact type of the output. The casts of these three
-  // give it back: an output always has the type that belongs to its request.
+  // All operations share one code path without the exact type of the output. The casts of these three methods restore
+  // it: an output always has the type that belongs to its request.
   run<R extends OperationRequest>(request: R, output?: OutputOf<R>, options?: RunOptions) {
     const run = () => this.#run(request, output, options);
     const outcome = runChannel.hasSubscribers ? traced(request, run) : this.#run(request, output, options);
@@ -197,8 +197,8 @@ export class PolicyDispatcher implements Dispatcher {
     }
   }
 
-  // Not async itself, nor anything between the caller and the CPU that need not be: each such step costs as much as a
-  // tenth of a small request.
+  // Not async, like everything between the caller and the CPU that need not be: each async step costs a tenth of a small
+  // request.
   #choose(
     job: Job,
     limit: RunLimit | undefined,
@@ -242,7 +242,7 @@ export class PolicyDispatcher implements Dispatcher {
       signal: undefined,
     };
     const attempt = context.attempts.runSync(device, backend, job);
-    // No decision and no wait, so the attempt is the run; each look at a clock costs as much as a short scan.
+    // Without a decision and a wait the attempt is the whole run. Each clock reading costs as much as a short scan.
     const { latencyMs } = attempt;
     if (attempt.outcome === 'success') return completed(target, decision, [attempt], latencyMs);
     return runFailure(attempt.outcome, decision, [attempt], latencyMs);
@@ -257,7 +257,7 @@ function traced(request: OperationRequest, run: () => Promise<Outcome>): Promise
   return runChannel.tracePromise(run, { operation: nameOf(request), sync: false });
 }
 
-/** On a CPU without a fallback: a program without a GPU pays for nothing that only GPUs need. */
+/** Runs a request on a CPU without a fallback, without the cost of anything that only GPUs need. */
 async function runAlone(
   { device, decision, serviceMs }: Choice,
   job: Job,
@@ -277,7 +277,7 @@ async function runAlone(
   }
 }
 
-/** On the chosen device and its fallbacks. */
+/** Runs a request on the chosen device and its fallbacks. */
 async function runOnDevices(
   choice: Choice,
   devices: readonly Device[],
@@ -291,7 +291,7 @@ async function runOnDevices(
   const run = new RunAttempts(choice, job, context);
   const end = await runRequest(job, devices, run, limit, earlier?.unfinished);
   const latencyMs = context.clock() - startedAtMs;
-  // Copied: a chunk that was given up may yet end, and is recorded then, but not in what was returned.
+  // Copied because a chunk that was given up may still end. It is recorded then, but not in the returned list.
   const reports = [...run.reports];
   if (end.ok) return completed(job.output, decision, reports, latencyMs);
   const kind = limit?.reasonToStop() ?? (end.isShortOfMemory ? 'out-of-memory' : failureOf(reports));
@@ -322,7 +322,7 @@ function failureOf(reports: readonly AttemptReport[]): RunErrorKind {
   return outcome === 'success' ? 'unsupported' : outcome;
 }
 
-/** What a resumed run has done at its end, or what the run before had done, if this one added nothing. */
+/** The partial answer at the end of the run; that of the earlier run if this one added nothing. */
 function partialOf(
   end: Extract<RunEnd, { ok: false }>,
   { output, request, work }: Job,
@@ -345,7 +345,7 @@ function isSyncCpu(backend: Backend): backend is SyncBackend {
   return backend.kind === 'cpu' && 'topKSync' in backend && typeof backend.topKSync === 'function';
 }
 
-/** For the trace only: what is no request at all is refused right after. */
+/** For the trace only; an invalid request is refused right after. */
 function nameOf(request: OperationRequest): OperationName {
   return String(request?.operation);
 }

@@ -12,7 +12,7 @@ const matrix = createMatrix(
 );
 const REQUEST = { operation: 'top-k', query: Float32Array.of(1, 1), matrix, k: 1 } as const;
 
-/** Fails as long as it is told to. */
+/** A GPU that ends each call with the outcome set last. */
 function gpu(id = 'fake:0') {
   let outcome: FakeOutcome = 'success';
   const backend = createFakeGpuBackend({ id, script: () => outcome });
@@ -47,8 +47,8 @@ function setUp(
   return { ...scripted, dispatcher, run };
 }
 
-describe('a GPU that keeps failing', () => {
-  it('is left alone after four times, probed when that has cost enough, and used again when the probe went well', async () => {
+describe('dispatcher with a GPU that keeps failing', () => {
+  it('skips the GPU after four faults, probes it once skipping has cost enough, and uses it again after a successful probe', async () => {
     const device = gpu();
     device.is('fault');
     const { run, dispatcher, shown } = setUp([device.backend]);
@@ -70,7 +70,7 @@ describe('a GPU that keeps failing', () => {
     expect(dispatcher.decisions('top-k')['breaker-open']).toBe(seen.length + until.length - 2);
   });
 
-  it('asks what not using it cost: by the averages of the operation where the policy predicts nothing', async () => {
+  it('estimates the cost of skipping a GPU from the averages of the operation when the policy predicts nothing', async () => {
     const device = gpu();
     const policy = thresholdPolicy({ gpuMinBatchSize: 0 });
     const dispatcher = createDispatcher({
@@ -88,7 +88,7 @@ describe('a GPU that keeps failing', () => {
     expect(dispatcher.breaker('fake:0')?.state).toBe('closed');
   });
 
-  it('makes room for another GPU, which the policy chooses without it', async () => {
+  it('lets the policy choose another GPU while the breaker of the first one is open', async () => {
     const [first, second] = [gpu('fake:0'), gpu('fake:1')];
     first.is('invalid-result');
     const { run, shown } = setUp([first.backend, second.backend], {
@@ -105,7 +105,7 @@ describe('a GPU that keeps failing', () => {
     expect(await run()).toMatch(/^cpu breaker-open: cpu success$|^fake:\d probe/);
   });
 
-  it('stands in for nobody either', async () => {
+  it('does not fall back to a GPU with an open breaker', async () => {
     const [first, second] = [gpu('fake:0'), gpu('fake:1')];
     second.is('timeout');
     const { run } = setUp([first.backend, second.backend], {
@@ -120,8 +120,8 @@ describe('a GPU that keeps failing', () => {
   });
 });
 
-describe('a GPU that is dead', () => {
-  it('is unsupported, and the reason says why', async () => {
+describe('dispatcher with a dead GPU', () => {
+  it('shows a dead GPU to the policy as unsupported and decides with the reason device-dead', async () => {
     const device = gpu();
     device.is('device-lost');
     const { run, shown } = setUp([device.backend], { write: (out) => void (out.reason = 'no-device') });
@@ -131,7 +131,7 @@ describe('a GPU that is dead', () => {
     expect(device.calls()).toBe(1);
   });
 
-  it('leaves strict mode without a device: a typed failure, at once', async () => {
+  it('fails with device-lost and without an attempt when strict mode allows only a dead GPU', async () => {
     const device = gpu();
     device.is('device-lost');
     const { run, dispatcher } = setUp([device.backend], {
@@ -144,12 +144,12 @@ describe('a GPU that is dead', () => {
     expect(await run()).toBe('fake:0 forced: fake:0 device-lost');
     expect(await dispatcher.run(REQUEST)).toMatchObject({
       ok: false,
-      error: { kind: 'device-lost', decision: null, attempts: [], message: 'the only device allowed is lost' },
+      error: { kind: 'device-lost', decision: null, attempts: [], message: 'the only allowed device is lost' },
     });
     expect(dispatcher.decisions('top-k')).toMatchObject({ 'device-dead': 1, forced: 1 });
   });
 
-  it('comes back when it is renewed, after a probe', async () => {
+  it('uses a renewed GPU again after a successful probe', async () => {
     const device = gpu();
     device.is('device-lost');
     const { run, dispatcher } = setUp([device.backend]);
@@ -163,8 +163,8 @@ describe('a GPU that is dead', () => {
   });
 });
 
-describe('a GPU that a person took out', () => {
-  it('is unsupported until it is put back', async () => {
+describe('dispatcher with an isolated GPU', () => {
+  it('does not use an isolated GPU until it is restored', async () => {
     const device = gpu();
     const { run, dispatcher } = setUp([device.backend], { write: (out) => void (out.reason = 'no-device') });
     dispatcher.breaker('fake:0')?.isolate();
@@ -176,8 +176,8 @@ describe('a GPU that a person took out', () => {
   });
 });
 
-describe('strict mode', () => {
-  it('goes on asking the chosen device, and nobody else, whatever its breaker says', async () => {
+describe('dispatcher in strict mode', () => {
+  it('keeps sending requests to the chosen device alone, even while its breaker is open', async () => {
     const device = gpu();
     device.is('fault');
     const { run, dispatcher } = setUp([device.backend], { fallback: 'never' });

@@ -18,12 +18,12 @@ const requestOf = (rows: number) => ({ operation: 'top-k', query, matrix, k: 1, 
 /** The GPU overtakes the CPU at about a hundred rows. */
 const SIZES = [1, 5, 20, 50, 80, 130, 200, 500, 1000, 4000];
 
-type Told = Partial<Record<'cpu' | 'gpu', Partial<BackendDescription>>>;
+type Overrides = Partial<Record<'cpu' | 'gpu', Partial<BackendDescription>>>;
 
-/** The same two devices as ever, as another process finds them. */
+/** The same two devices, as a new process finds them. */
 function machine(
   policy: DispatchPolicy = adaptivePolicy({ explorationShare: 0, explorationStartMs: 0 }),
-  told: Told = {},
+  overrides: Overrides = {},
 ) {
   const scheduler = createVirtualScheduler();
   const deviceOf = (id: string, kind: 'cpu' | 'gpu', fixedMs: number, msPerRow: number): Backend => {
@@ -42,7 +42,7 @@ function machine(
       ...device.describe(),
       driver: '550.54',
       threads: kind === 'cpu' ? 4 : undefined,
-      ...told[kind],
+      ...overrides[kind],
     };
     return { ...device, describe: () => described };
   };
@@ -78,15 +78,15 @@ async function choicesOf({ run }: Machine): Promise<string[]> {
 
 const RIGHT = SIZES.map((rows) => `${rows}: ${rows > 100 ? 'gpu:0 resident' : 'cpu predicted-faster'}`);
 
-async function taught(told?: Told): Promise<{ calibration: Calibration; choices: string[] }> {
-  const teacher = machine(undefined, told);
+async function taught(overrides?: Overrides): Promise<{ calibration: Calibration; choices: string[] }> {
+  const teacher = machine(undefined, overrides);
   await teach(teacher);
   const calibration = throughJson(exportCalibration(teacher.dispatcher));
   return { calibration, choices: await choicesOf(teacher) };
 }
 
 describe('a calibration', () => {
-  it('lets another process choose from its first request on as the one that learned it', async () => {
+  it('lets another process choose correctly from its first request', async () => {
     const { calibration, choices } = await taught();
     expect(choices).toEqual(RIGHT);
     const fresh = machine();
@@ -99,7 +99,7 @@ describe('a calibration', () => {
     expect(await machine().run(1000)).toMatchObject({ reason: 'calibrating' });
   });
 
-  it('says what it was measured on', async () => {
+  it('names the devices, drivers and builds that it was measured on', async () => {
     const { dispatcher } = machine(undefined, { cpu: { level: 'avx2' } });
     const cpuModel = cpus()[0]?.model.trim();
     expect(exportCalibration(dispatcher)).toMatchObject({
@@ -120,7 +120,7 @@ describe('a calibration', () => {
     });
   });
 
-  it('taken over and handed on is as good', async () => {
+  it('works as well after an import and a second export', async () => {
     const { calibration } = await taught();
     const [second, third] = [machine(), machine()];
     expect(importCalibration(second.dispatcher, calibration).ok).toBe(true);
@@ -129,11 +129,11 @@ describe('a calibration', () => {
   });
 });
 
-describe('what was measured on something else is left out, and said so', () => {
-  it.each<[string, Told, string, RegExp]>([
+describe('importCalibration on changed hardware', () => {
+  it.each<[string, Overrides, string, RegExp]>([
     ['another GPU', { gpu: { device: 'H200' } }, 'gpu:0', /^the device was 'simulated', is 'H200'$/],
     ['another driver', { gpu: { driver: '560.28' } }, 'gpu:0', /^its driver was '550.54', is '560.28'$/],
-    ['a driver that does not tell any longer', { gpu: { driver: undefined } }, 'gpu:0', /is 'unknown'$/],
+    ['a driver without a version', { gpu: { driver: undefined } }, 'gpu:0', /is 'unknown'$/],
     [
       'another version of its backend',
       { gpu: { version: '0.1.0' } },
@@ -143,9 +143,9 @@ describe('what was measured on something else is left out, and said so', () => {
     ['another build of its backend', { gpu: { source: 'prebuilt' } }, 'gpu:0', /is '0.0.0 prebuilt'$/],
     ['other instructions', { cpu: { level: 'avx512' } }, 'cpu', /is '0.0.0 local avx512'$/],
     ['another number of threads', { cpu: { threads: 8 } }, 'cpu', /^its number of threads was '4', is '8'$/],
-  ])('%s', async (_name, told, id, reason) => {
+  ])('refuses only the part of the changed device and says why: %s', async (_name, overrides, id, reason) => {
     const { calibration } = await taught();
-    const fresh = machine(undefined, told);
+    const fresh = machine(undefined, overrides);
     const imported = unwrap(importCalibration(fresh.dispatcher, calibration));
     expect(imported.taken).toEqual(['gpu:0', 'cpu'].filter((device) => device !== id));
     expect(imported.refused).toEqual([{ device: id, reason: expect.stringMatching(reason) as string }]);
@@ -154,7 +154,7 @@ describe('what was measured on something else is left out, and said so', () => {
     expect(devices.map((device) => device.id)).toEqual(imported.taken);
   });
 
-  it('another model of the CPU: nothing is taken', async () => {
+  it('refuses every part when the CPU model differs', async () => {
     const { calibration } = await taught();
     const devices = calibration.devices.map((device) => ({ ...device, cpuModel: 'Z80' }));
     const fresh = machine();
@@ -166,7 +166,7 @@ describe('what was measured on something else is left out, and said so', () => {
     expect(await fresh.run(1000)).toMatchObject({ reason: 'calibrating' });
   });
 
-  it('a device that is not here', async () => {
+  it('refuses the part of a device that does not exist here', async () => {
     const { calibration } = await taught();
     const devices = calibration.devices.map((device) => (device.id === 'cpu' ? device : { ...device, id: 'gpu:7' }));
     const { taken, refused } = unwrap(importCalibration(machine().dispatcher, { ...calibration, devices }));
@@ -174,7 +174,7 @@ describe('what was measured on something else is left out, and said so', () => {
     expect(refused).toContainEqual({ device: 'gpu:7', reason: 'there is no such device' });
   });
 
-  it('a part that does not say what it was measured on', async () => {
+  it('refuses a part that does not say what it was measured on', async () => {
     const { calibration } = await taught();
     const devices = calibration.devices.filter(({ id }) => id === 'cpu');
     const { taken, refused } = unwrap(importCalibration(machine().dispatcher, { ...calibration, devices }));
@@ -183,7 +183,7 @@ describe('what was measured on something else is left out, and said so', () => {
   });
 });
 
-describe('what is no calibration is refused, and nothing is taken over', () => {
+describe('importCalibration of invalid input', () => {
   type Edit = (calibration: Calibration) => unknown;
   it.each<[string, Edit, string, RegExp]>([
     ['nothing', () => undefined, 'malformed', /object/],
@@ -215,7 +215,7 @@ describe('what is no calibration is refused, and nothing is taken over', () => {
       'malformed',
       /./,
     ],
-  ])('%s', async (_name, edit, kind, message) => {
+  ])('refuses %s with a typed error and changes nothing', async (_name, edit, kind, message) => {
     const { calibration } = await taught();
     const fresh = machine();
     const before = exportCalibration(fresh.dispatcher);
@@ -224,7 +224,7 @@ describe('what is no calibration is refused, and nothing is taken over', () => {
     expect(exportCalibration(fresh.dispatcher)).toEqual(before);
   });
 
-  it('a policy that learns nothing takes what it gave, and refuses what another learned', async () => {
+  it('lets a policy that learns nothing import its own calibration, and refuses that of another policy', async () => {
     const { calibration } = await taught();
     const { dispatcher } = machine(thresholdPolicy());
     expect(importCalibration(dispatcher, throughJson(exportCalibration(dispatcher)))).toMatchObject({ ok: true });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createGraph } from '@gearshift/contracts';
 import { pinnedPolicy } from '@gearshift/policies';
-import { matrix, REQUEST, SCORES, gpu, cpu, setUp, told } from './dispatch-setup.js';
+import { matrix, REQUEST, SCORES, gpu, cpu, setUp, outcomesOf } from './dispatch-setup.js';
 
-describe('the mistakes of a caller', () => {
+describe('dispatcher with a mistake of the caller', () => {
   const mistakes: [string, unknown, unknown, unknown, string][] = [
     ['no request', null, undefined, undefined, 'request: expected an object, got null'],
     [
@@ -30,7 +30,7 @@ describe('the mistakes of a caller', () => {
       'signal: expected an AbortSignal, got an object of type Object',
     ],
   ];
-  it.each(mistakes)('%s: refused before any device is touched', async (_name, request, output, options, message) => {
+  it.each(mistakes)('throws for %s before any device is used', async (_name, request, output, options, message) => {
     const backends = [gpu(), cpu()];
     const { dispatcher, tracker } = setUp(backends);
     await expect(dispatcher.run(request as never, output as never, options as never)).rejects.toThrow(message);
@@ -41,24 +41,24 @@ describe('the mistakes of a caller', () => {
     expect(tracker.attempts).toEqual([]);
   });
 
-  it('that every device refuses by TypeError are thrown, and only the attempt of the GPU is on record', async () => {
+  it('throws the TypeError that every device throws, and records only the attempt on the GPU', async () => {
     const detached = () => {
       throw new TypeError('query: its buffer was detached');
     };
     const { dispatcher, tracker } = setUp([gpu(detached), cpu(detached)]);
     await expect(dispatcher.run(REQUEST)).rejects.toThrow(new TypeError('query: its buffer was detached'));
-    expect(told(tracker.attempts)).toEqual(['cuda:0 fault']);
+    expect(outcomesOf(tracker.attempts)).toEqual(['cuda:0 fault']);
     expect(() => dispatcher.runSync(REQUEST)).toThrow(TypeError);
   });
 
-  it('do not hide behind the order of a list without any CPU', async () => {
+  it('treats a TypeError of the pinned GPU as a fault when another GPU succeeds', async () => {
     const broken = gpu(() => Promise.reject(new TypeError('boom')), 'cuda:1');
     const { dispatcher } = setUp([gpu(), broken], { policy: pinnedPolicy('cuda:1') });
     expect(await dispatcher.run(REQUEST)).toMatchObject({ ok: true, value: { output: SCORES } });
   });
 });
 
-it('rejects a graph that lies, like any backend would', async () => {
+it('rejects a graph with too few row pointers for its nodes', async () => {
   const graph = createGraph({
     nodes: 1,
     rowPointers: Uint32Array.of(0, 0),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BACKEND_ERROR_KINDS, type AttemptOutcome, type BreakerState } from '@gearshift/contracts';
 import { LEASE_MS, setUp } from './breaker-setup.js';
 
-/** One step of a random life. */
+/** One step of a random sequence. */
 type Step =
   | { readonly do: 'admit'; readonly savingMs: number }
   /** Of the attempts under way, the one of this number (modulo) ends. */
@@ -34,8 +34,8 @@ interface UnderWay {
   readonly ticket: number;
 }
 
-/** Lives through the steps and checks at each that there is one valid lease at most. */
-function live(steps: readonly Step[], withTickets: boolean) {
+/** Runs the steps and checks after each that there is at most one valid lease. */
+function runSteps(steps: readonly Step[], withTickets: boolean) {
   const { breaker, time } = setUp();
   const underWay: UnderWay[] = [];
   const states = new Set<BreakerState>();
@@ -79,14 +79,14 @@ function live(steps: readonly Step[], withTickets: boolean) {
   return { breaker, time, states };
 }
 
-describe('random lives', () => {
-  it('never has two leases, and is never wedged: every state has an exit', () => {
+describe('circuit breaker under random steps', () => {
+  it('never has two probe leases at once, and can always close again', () => {
     const everSeen = new Set<BreakerState>();
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), fc.constantFrom(NaN, 0, -3, 0.01, 2), (steps, savingMs) => {
-        const { breaker, time, states } = live(steps, true);
+        const { breaker, time, states } = runSteps(steps, true);
         for (const state of states) everSeen.add(state);
-        // What people and new devices have to do. The rest it does by itself.
+        // Only an operator restores and only a new device renews; every other transition happens without help.
         if (breaker.state === 'isolated') breaker.restore();
         if (breaker.state === 'dead') breaker.renew();
         time.nowMs += LEASE_MS;
@@ -103,10 +103,10 @@ describe('random lives', () => {
     expect([...everSeen].sort()).toEqual(['closed', 'dead', 'half-open', 'isolated', 'open']);
   });
 
-  it('keeps its books: every probe ends once at most, and none passes an open breaker', () => {
+  it('counts every probe as ended at most once and keeps missed savings below the probe threshold', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), fc.boolean(), (steps, withTickets) => {
-        const { probes, kappa, windowAttempts, windowFaults, missedSavingsMs, probeAtMs, state } = live(
+        const { probes, kappa, windowAttempts, windowFaults, missedSavingsMs, probeAtMs, state } = runSteps(
           steps,
           withTickets,
         ).breaker.snapshot();

@@ -9,7 +9,7 @@ const record = (breaker: CircuitBreaker, outcomes: readonly AttemptOutcome[], la
 };
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
-/** Open, and a failed attempt costs 1 ms. */
+/** An open breaker with a failed attempt that cost 1 ms. */
 function opened() {
   const made = setUp();
   record(made.breaker, times(4, 'fault'));
@@ -17,14 +17,14 @@ function opened() {
   return made;
 }
 
-/** One probe, ended with `outcome`. */
+/** Runs one probe that ends with `outcome`. */
 function probe(breaker: CircuitBreaker, outcome: AttemptOutcome) {
   expect(breaker.admit(1e9)).toBe('probe');
   breaker.record(outcome, 1, true);
 }
 
-describe('what opens it', () => {
-  it('lets everything pass while closed, whatever is missed', () => {
+describe('circuit breaker that is closed', () => {
+  it('lets every request pass while closed, whatever saving it expects', () => {
     const { breaker } = setUp();
     for (const saving of [0, -1, 1e9, NaN, Infinity]) expect(breaker.admit(saving)).toBe('pass');
     expect(breaker.snapshot().missedSavingsMs).toBe(0);
@@ -41,7 +41,7 @@ describe('what opens it', () => {
     expect(breaker.snapshot()).toMatchObject({ cause: 'consecutive-faults', opens: { 'consecutive-faults': 1 } });
   });
 
-  it('opens when 60 % of at least ten attempts were faults', () => {
+  it('opens at a fault once at least 60 % of ten or more attempts were faults', () => {
     const { breaker } = setUp();
     // Two in three, never four in a row: six of nine is too few attempts, the tenth decides.
     record(breaker, ['fault', 'fault', 'success', 'fault', 'fault', 'success', 'fault', 'fault', 'success']);
@@ -58,7 +58,7 @@ describe('what opens it', () => {
     });
   });
 
-  it('needs ten attempts for that: six faults of nine are not enough', () => {
+  it('needs ten attempts for the fault rate: six faults of nine do not open it', () => {
     const { breaker } = setUp();
     record(breaker, ['fault', 'fault', 'success', 'fault', 'fault', 'success', 'success', 'fault', 'fault']);
     expect(breaker.snapshot()).toMatchObject({ state: 'closed', windowAttempts: 9, windowFaults: 6 });
@@ -67,7 +67,7 @@ describe('what opens it', () => {
     expect(other.snapshot()).toMatchObject({ state: 'open', cause: 'fault-rate', windowAttempts: 10, windowFaults: 6 });
   });
 
-  it('stays closed just below 60 %, and forgets what is older than twenty attempts', () => {
+  it('stays closed below 60 % faults, and forgets attempts older than the last twenty', () => {
     const { breaker } = setUp();
     const elevenOf20: AttemptOutcome[] = [];
     for (let i = 0; i < 9; i++) elevenOf20.push('fault', 'success');
@@ -88,13 +88,13 @@ describe('what opens it', () => {
     ['timeout', 'open', 'hang'],
     ['invalid-result', 'open', 'wrong-result'],
     ['device-lost', 'dead', 'device-lost'],
-  ] as const)('%s: %s at once', (outcome, state, cause) => {
+  ] as const)('after one %s it is %s at once', (outcome, state, cause) => {
     const { breaker } = setUp();
     record(breaker, [outcome]);
     expect(breaker.snapshot()).toMatchObject({ state, cause });
   });
 
-  it.each(['unreachable', 'stale'] as const)('%s counts as a fault, and never as the loss of the device', (outcome) => {
+  it.each(['unreachable', 'stale'] as const)('counts %s as a fault, and never as the loss of the device', (outcome) => {
     const { breaker } = setUp();
     record(breaker, times(3, outcome));
     expect(breaker.snapshot()).toMatchObject({ state: 'closed', consecutiveFaults: 3 });
@@ -102,13 +102,13 @@ describe('what opens it', () => {
     expect(breaker.snapshot()).toMatchObject({ state: 'open', cause: 'consecutive-faults' });
   });
 
-  it.each(['out-of-memory', 'aborted', 'invalid-input', 'unsupported'] as const)('%s is ignored', (outcome) => {
+  it.each(['out-of-memory', 'aborted', 'invalid-input', 'unsupported'] as const)('ignores %s', (outcome) => {
     const { breaker } = setUp();
     record(breaker, ['fault', 'fault', 'fault', ...times(100, outcome)]);
     expect(breaker.snapshot()).toMatchObject({ state: 'closed', consecutiveFaults: 3, windowAttempts: 3 });
   });
 
-  it('counts running out of memory once even the smallest chunk failed', () => {
+  it('counts running out of memory as a fault only when the smallest chunk failed', () => {
     const { breaker } = setUp();
     for (let i = 0; i < 3; i++) breaker.smallestChunkFailed(1);
     expect(breaker.state).toBe('closed');
@@ -116,14 +116,14 @@ describe('what opens it', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it('has a class for every outcome there is', () => {
+  it('has a test for every error kind', () => {
     const known = ['timeout', 'invalid-result', 'device-lost', 'fault', 'out-of-memory', 'aborted', 'invalid-input'];
     expect([...BACKEND_ERROR_KINDS].sort()).toEqual([...known, 'unsupported', 'unreachable', 'stale'].sort());
   });
 });
 
-describe('probing', () => {
-  it('blocks until the missed savings reach the cost of a failed attempt', () => {
+describe('circuit breaker that probes', () => {
+  it('blocks requests until the missed savings reach the cost of a failed attempt', () => {
     const { breaker } = opened();
     expect(breaker.admit(0.5)).toBe('block');
     expect(breaker.admit(0.25)).toBe('block');
@@ -132,19 +132,19 @@ describe('probing', () => {
     expect(breaker.state).toBe('half-open');
   });
 
-  it('never looks at how much time went by', () => {
+  it('does not probe just because time has passed', () => {
     const { breaker, time } = opened();
     time.nowMs = 1e12;
     expect(breaker.admit(0.5)).toBe('block');
   });
 
-  it('hands out one probe at a time', () => {
+  it('allows one probe at a time', () => {
     const { breaker } = opened();
     expect(breaker.admit(1)).toBe('probe');
     for (let i = 0; i < 1000; i++) expect(breaker.admit(1e9)).toBe('block');
   });
 
-  it('closes with a clean record when the probe succeeds', () => {
+  it('closes and clears its record when a probe succeeds', () => {
     const { breaker } = opened();
     probe(breaker, 'fault');
     probe(breaker, 'success');
@@ -161,7 +161,7 @@ describe('probing', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('asks for twice as much after each failed probe, up to 32 times the cost', () => {
+  it('doubles the missed savings needed after each failed probe, up to 32 times the cost', () => {
     const { breaker } = opened();
     const kappas: number[] = [];
     for (const outcome of ['fault', 'timeout', 'invalid-result', 'fault', 'fault', 'fault', 'fault'] as const) {
@@ -175,7 +175,7 @@ describe('probing', () => {
   });
 
   it.each(['out-of-memory', 'aborted', 'unsupported'] as const)(
-    'takes the lease back after %s, which decides nothing',
+    'stays open and frees the lease when a probe ends with %s',
     (outcome) => {
       const { breaker } = opened();
       probe(breaker, outcome);
@@ -189,7 +189,7 @@ describe('probing', () => {
     },
   );
 
-  it('learns what a failed attempt costs', () => {
+  it('estimates the cost of a failed attempt from measured latencies', () => {
     const { breaker } = setUp();
     record(breaker, ['timeout'], 50);
     expect(breaker.snapshot().probeAtMs).toBe(50);
@@ -199,7 +199,7 @@ describe('probing', () => {
     expect(breaker.snapshot().probeAtMs).toBe(2 * 40);
   });
 
-  it('counts a little for callers who cannot tell or expect to lose: no device is forgotten', () => {
+  it('counts a minimum saving per request when the expected saving is unknown or negative, so that every device is probed', () => {
     for (const [saving, most] of [
       [NaN, 64],
       [0, 1024],
@@ -212,21 +212,21 @@ describe('probing', () => {
     }
   });
 
-  it('does not probe at each request a device whose failures take no time', () => {
+  it('does not probe at every request when failures take no time', () => {
     const { breaker } = setUp();
     record(breaker, times(4, 'fault'), 0);
     expect(breaker.admit(0.05)).toBe('block');
   });
 
-  it('learns nothing from attempts that began before it opened', () => {
+  it('ignores attempts that began before it opened', () => {
     const { breaker } = opened();
     record(breaker, ['success', 'fault', 'timeout', 'success']);
     expect(breaker.snapshot()).toMatchObject({ state: 'open', opens: { 'consecutive-faults': 1, hang: 0 } });
   });
 });
 
-describe('a probe that never returns', () => {
-  it('counts as failed when its lease ends', () => {
+describe('circuit breaker with a probe that does not return', () => {
+  it('counts the probe as failed when its lease ends', () => {
     const { breaker, time } = opened();
     expect(breaker.admit(1)).toBe('probe');
     time.nowMs = LEASE_MS - 1;
@@ -237,7 +237,7 @@ describe('a probe that never returns', () => {
     expect(breaker.admit(1)).toBe('probe');
   });
 
-  it('is ignored when it returns after all, also while another probe is under way', () => {
+  it('ignores a probe that returns after its lease, even while another probe is running', () => {
     const { breaker, time } = opened();
     expect(breaker.admit(1)).toBe('probe');
     const late = breaker.begin(true, 10);
@@ -253,7 +253,7 @@ describe('a probe that never returns', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('keeps its lease for twice the time after which the attempt is given up', () => {
+  it('keeps the lease of a probe for twice the hang limit of its attempt', () => {
     const { breaker, time } = opened();
     breaker.admit(1);
     breaker.begin(true, 5 * LEASE_MS);
@@ -264,8 +264,8 @@ describe('a probe that never returns', () => {
   });
 });
 
-describe('a dead device', () => {
-  it('stays dead, whatever is recorded or missed', () => {
+describe('circuit breaker of a dead device', () => {
+  it('stays dead after successes, missed savings and restore()', () => {
     const { breaker, time } = setUp();
     record(breaker, ['device-lost', 'success', 'success']);
     time.nowMs = 1e12;
@@ -274,13 +274,13 @@ describe('a dead device', () => {
     expect(breaker.state).toBe('dead');
   });
 
-  it('dies as a probe too', () => {
+  it('becomes dead when a probe loses the device', () => {
     const { breaker } = opened();
     probe(breaker, 'device-lost');
     expect(breaker.snapshot()).toMatchObject({ state: 'dead', probes: { failed: 1 } });
   });
 
-  it('gives way to a new device, which has to pass a probe', () => {
+  it('opens after renew() and closes once the new device passes a probe', () => {
     const { breaker } = setUp();
     record(breaker, ['device-lost']);
     breaker.renew();
@@ -291,7 +291,7 @@ describe('a dead device', () => {
     expect(breaker.snapshot().epoch).toBe(1);
   });
 
-  it('cannot take its successor with it: what it reports late is ignored', () => {
+  it('ignores late reports of the old device after renew()', () => {
     const { breaker } = setUp();
     const ofTheOld = breaker.begin(false, 10);
     record(breaker, ['device-lost']);
@@ -308,8 +308,8 @@ describe('a dead device', () => {
   });
 });
 
-describe('isolation', () => {
-  it('blocks everything until restored, then starts clean', () => {
+describe('circuit breaker that is isolated', () => {
+  it('blocks every request until restore(), then starts with a clean record', () => {
     const { breaker, time } = opened();
     breaker.admit(1);
     breaker.isolate();
@@ -321,7 +321,7 @@ describe('isolation', () => {
     expect(breaker.snapshot()).toMatchObject({ state: 'closed', cause: 'restored', kappa: 1, windowAttempts: 0 });
   });
 
-  it('does not bring the dead back', () => {
+  it('stays dead after restore() when the device was lost during isolation', () => {
     const { breaker } = setUp();
     breaker.isolate();
     record(breaker, ['device-lost']);
@@ -330,7 +330,7 @@ describe('isolation', () => {
     expect(breaker.state).toBe('dead');
   });
 
-  it('outlasts a new device', () => {
+  it('stays isolated after renew()', () => {
     const { breaker } = setUp();
     record(breaker, ['device-lost']);
     breaker.isolate();
@@ -341,16 +341,16 @@ describe('isolation', () => {
   });
 });
 
-describe('what it tells', () => {
-  it('has a frozen snapshot of plain data', () => {
+describe('circuit breaker reports', () => {
+  it('returns a frozen snapshot of plain data', () => {
     const snapshot = opened().breaker.snapshot();
     expect(structuredClone(snapshot)).toEqual(snapshot);
     expect([snapshot, snapshot.probes, snapshot.opens].every(Object.isFrozen)).toBe(true);
   });
 
-  it('publishes each change of state once, and the loss of a device', () => {
-    const heard: unknown[] = [];
-    const listen = (message: unknown) => void heard.push(structuredClone(message));
+  it('publishes each state change once, and the loss and renewal of a device', () => {
+    const events: unknown[] = [];
+    const listen = (message: unknown) => void events.push(structuredClone(message));
     const channels = [CHANNELS.breaker, CHANNELS.device];
     for (const each of channels) subscribe(each, listen);
     try {
@@ -363,7 +363,7 @@ describe('what it tells', () => {
       for (const each of channels) unsubscribe(each, listen);
     }
     const device = 'cuda:0';
-    expect(heard).toEqual([
+    expect(events).toEqual([
       { device, from: 'closed', to: 'open', cause: 'consecutive-faults', atMs: 0 },
       { device, from: 'open', to: 'half-open', cause: 'probe-due', atMs: 7 },
       { device, from: 'half-open', to: 'closed', cause: 'probe-succeeded', atMs: 7 },

@@ -21,10 +21,10 @@ const SCRIPTS = effort({ test: 2000, ci: 5000, nightly: 200_000 });
 const SEED = seedOr(20_261_123);
 /** Scripts that found something once. */
 const REMEMBERED = [20_263_447];
-/** Long after the last limit on anything. */
+/** Longer than every limit. */
 const ALL_OVER_MS = 100_000;
 
-/** On a device of its own that nothing happens to. */
+/** Runs the request on a separate device without faults. */
 async function run(request: OperationRequest, partial?: PartialAnswer) {
   const scheduler = createVirtualScheduler();
   const cpu = createSimulatedDevice({ id: 'cpu', kind: 'cpu', scheduler, kernelMs: () => 1 });
@@ -36,7 +36,7 @@ async function run(request: OperationRequest, partial?: PartialAnswer) {
   return result.value.output;
 }
 
-/** `expect` takes longer than a whole script. */
+/** Used instead of `expect`, one call of which takes longer than a whole script. */
 function check(isTrue: boolean, otherwise: string): void {
   if (!isTrue) throw new Error(otherwise);
 }
@@ -63,7 +63,7 @@ async function checkResult(request: OperationRequest, result: Result<Completed, 
   check(isDeepStrictEqual(await run(request, copy), expected), 'another answer after resuming');
 }
 
-/** Each item was done by one device, once, where it is said to be done, and by none where it is not. */
+/** Every item reported as done was done once by one device, and every other item by none. */
 function checkOnce(request: OperationRequest, result: Result<Completed, RunError>, doneItems: DoneItems): void {
   const isSpreading = request.operation === 'spread-activation';
   // Of several hops each does every item.
@@ -92,7 +92,7 @@ function checkPartition({ done, remaining }: PartialAnswer, total: number): void
   check(position === total, 'the ranges end early');
 }
 
-/** What is said to be done holds its final value; of a ranking the best of what is done, which only resuming can tell. */
+/** Done items hold their final values. A ranking holds the best of the done items, which only resuming can check. */
 function checkDone(request: OperationRequest, { done, output }: PartialAnswer, expected: Completed['output']): void {
   if ('count' in output || 'count' in expected) return;
   const items = itemsOf(request);
@@ -102,7 +102,7 @@ function checkDone(request: OperationRequest, { done, output }: PartialAnswer, e
   }
 }
 
-/** However a GPU was left, it is in use again once it works, or lost for good and left alone. */
+/** Afterwards a working GPU is in use again, and a lost one gets no more calls. */
 async function checkBreakers({ scheduler, dispatcher, gpus }: Script): Promise<void> {
   const request: OperationRequest = { operation: 'cosine-similarity', query: randomValues(4, 1), matrix: matrices[0] };
   for (const gpu of gpus) {
@@ -110,7 +110,7 @@ async function checkBreakers({ scheduler, dispatcher, gpus }: Script): Promise<v
     const breaker = dispatcher.breaker(gpu.id);
     note(`left ${breaker?.state}`);
     const isDead = () => dispatcher.breaker(gpu.id)?.state === 'dead';
-    // It may have been lost when nobody waited for it any more, after an abort: the next request finds out.
+    // The GPU may have been lost after an abort, when no request waited for it: the next request finds out.
     for (let i = 0; gpu.isLost && !isDead() && i < 300; i++) {
       note('lost unnoticed');
       const { ok } = await scheduler.run(() => dispatcher.run(request));
@@ -146,7 +146,7 @@ async function checkNothingLeft({ scheduler, dispatcher, gpus, backends }: Scrip
   for (const operand of [...matrices, graph]) dispatcher.release(operand);
   const { devices } = dispatcher.snapshot('top-k');
   for (const { id, memory, residency, queueLength, queueMs } of devices) {
-    check(queueLength === 0 && queueMs === 0, `somebody still waits for ${id}`);
+    check(queueLength === 0 && queueMs === 0, `a request still waits for ${id}`);
     check((memory?.reservedBytes ?? 0) === 0 && (memory?.trackedBytes ?? 0) === 0, `promises of ${id} are left`);
     check((residency?.operands ?? 0) === 0, `copies on ${id} are left`);
   }
@@ -181,8 +181,8 @@ async function play(seed: number): Promise<void> {
   await checkNothingLeft(script);
 }
 
-describe('whatever happens to devices, memory and callers', () => {
-  it(`each item is done once or remains, in ${SCRIPTS} random scripts (seed ${SEED})`, async () => {
+describe('dispatcher under random failures of devices, memory and callers', () => {
+  it(`does each item once or reports it as remaining, in ${SCRIPTS} random scripts (seed ${SEED})`, async () => {
     for (const seed of [...REMEMBERED, ...Array.from({ length: SCRIPTS }, (_, i) => SEED + i)]) {
       try {
         await play(seed);

@@ -4,7 +4,7 @@ import type { SimulatedDeviceOptions } from '@gearshift/testing/simulated-device
 import { createFakeGpuBackend, createOracleBackend, randomValues } from '@gearshift/testing';
 import { NO_METRICS } from '@gearshift/tracker';
 import { createDispatcher, type Dispatcher, type DispatcherOptions, type RunOptions } from '../src/index.js';
-import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
+import { inVirtualTime, scriptedPolicy, outcomesOf, twoDevices } from './placement-setup.js';
 
 const ROWS = 40;
 const matrix = createMatrix(randomValues(ROWS * 2, 1), { dimensions: 2 });
@@ -36,7 +36,7 @@ function setUp(
 
 type Ready = ReturnType<typeof setUp>;
 
-/** Once the device has done what it had begun, nothing is left of it: neither memory, nor promises of any, nor a queue. */
+/** Once the device has finished its started work, it holds no memory, no reservation and no queue. */
 async function expectNothingLeft({ scheduler, dispatcher, gpu }: Ready): Promise<void> {
   await scheduler.run(() => scheduler.sleep(60_000));
   dispatcher.release(matrix);
@@ -78,8 +78,8 @@ const ENDINGS: readonly [string, (ready: Ready, ms: number) => RunOptions, strin
   ],
 ];
 
-describe.each(ENDINGS)('%s', (_name, ending, kind) => {
-  it('while the request waits in the queue of the device', async () => {
+describe.each(ENDINGS)('dispatcher with %s', (_name, ending, kind) => {
+  it('ends the run in time while the request waits in the queue of the device', async () => {
     const ready = setUp({ kernelMs: () => 10 });
     const { scheduler, dispatcher, gpu } = ready;
     await scheduler.run(async () => {
@@ -93,7 +93,7 @@ describe.each(ENDINGS)('%s', (_name, ending, kind) => {
     await expectNothingLeft(ready);
   });
 
-  it('while the operand is on its way', async () => {
+  it('ends the run in time while the operand is being uploaded', async () => {
     const ready = setUp({}, {}, true);
     const { scheduler, dispatcher, attempts } = ready;
     const result = await scheduler.run(() => dispatcher.run(REQUEST, undefined, ending(ready, 0.1)));
@@ -102,26 +102,26 @@ describe.each(ENDINGS)('%s', (_name, ending, kind) => {
     await expectNothingLeft(ready);
   });
 
-  it('while the device computes: nobody stands in', async () => {
+  it('ends the run in time while the device computes, without a fallback', async () => {
     const ready = setUp({ kernelMs: () => 100 });
     const { scheduler, dispatcher, attempts } = ready;
     const result = await scheduler.run(() => dispatcher.run(REQUEST, undefined, ending(ready, 50)));
     expect(result).toMatchObject({ ok: false, error: { kind, partial: null, latencyMs: 50 } });
-    expect(told(attempts)).toEqual(['gpu:0 aborted']);
+    expect(outcomesOf(attempts)).toEqual(['gpu:0 aborted']);
     expect(dispatcher.breaker('gpu:0')?.snapshot().windowFaults).toBe(0);
     await expectNothingLeft(ready);
   });
 
-  it('while the CPU stands in for the GPU', async () => {
+  it('ends the run in time while the CPU does the fallback attempt', async () => {
     const ready = setUp({ fault: () => ({ kind: 'transient', afterMs: 1 }) });
     const { scheduler, dispatcher, attempts } = ready;
     const result = await scheduler.run(() => dispatcher.run(REQUEST, undefined, ending(ready, 5)));
     expect(result).toMatchObject({ ok: false, error: { kind, latencyMs: 5 } });
-    expect(told(attempts)).toEqual(['gpu:0 fault', '+cpu aborted']);
+    expect(outcomesOf(attempts)).toEqual(['gpu:0 fault', '+cpu aborted']);
     await expectNothingLeft(ready);
   });
 
-  it('between the pieces of a request: what was finished can be resumed', async () => {
+  it('ends the run between two pieces and returns the finished ones, so that the run can be resumed', async () => {
     const ready = setUp({ memory: FOR_EIGHT_ROWS, uploadMs: () => 1 });
     const { scheduler, dispatcher, gpu, attempts } = ready;
     const result = await scheduler.run(() => dispatcher.run(REQUEST, undefined, ending(ready, 4.5)));
@@ -133,7 +133,7 @@ describe.each(ENDINGS)('%s', (_name, ending, kind) => {
     const before = structuredClone(result.error);
     await expectNothingLeft(ready);
     expect(result.error).toEqual(before);
-    expect(told(attempts)).toEqual(['gpu:0 success', 'gpu:0 success', 'gpu:0 aborted']);
+    expect(outcomesOf(attempts)).toEqual(['gpu:0 success', 'gpu:0 success', 'gpu:0 aborted']);
 
     if (partial === null) return;
     const calls = gpu.counts.calls;
@@ -144,11 +144,11 @@ describe.each(ENDINGS)('%s', (_name, ending, kind) => {
     await expectNothingLeft(ready);
   });
 
-  it('while a device that hears of no abort does a piece: the run ends at once, and what comes later adds nothing', async () => {
+  it('ends the run at once while a device that ignores the signal does a piece, and ignores its late answer', async () => {
     const ready = setUp({ memory: FOR_EIGHT_ROWS, uploadMs: () => 1 });
     const { scheduler, gpu, cpu, policy } = ready;
-    const deaf: Backend = { ...gpu, cosineSimilarity: (request, output) => gpu.cosineSimilarity(request, output) };
-    const { attempts, dispatcher: make } = inVirtualTime([deaf, cpu], { policy });
+    const ignoring: Backend = { ...gpu, cosineSimilarity: (request, output) => gpu.cosineSimilarity(request, output) };
+    const { attempts, dispatcher: make } = inVirtualTime([ignoring, cpu], { policy });
     const dispatcher = make(scheduler);
     const result = await scheduler.run(() => dispatcher.run(REQUEST, undefined, ending(ready, 4.5)));
     if (result.ok) throw new Error('expected it to be too late');
@@ -157,10 +157,10 @@ describe.each(ENDINGS)('%s', (_name, ending, kind) => {
     await expectNothingLeft({ ...ready, dispatcher });
     expect(result.error).toEqual(before);
     // It is on record all the same, in the tracker.
-    expect(told(attempts)).toHaveLength(3);
+    expect(outcomesOf(attempts)).toHaveLength(3);
   });
 
-  it('while the next piece waits for memory that others hold', async () => {
+  it('ends the run in time while the next piece waits for memory that other requests hold', async () => {
     const ready = setUp({ memory: FOR_EIGHT_ROWS, kernelMs: () => 100 });
     const { scheduler, dispatcher, gpu } = ready;
     await scheduler.run(async () => {
@@ -173,7 +173,7 @@ describe.each(ENDINGS)('%s', (_name, ending, kind) => {
     await expectNothingLeft(ready);
   });
 
-  it('after the answer changes nothing', async () => {
+  it('changes nothing when it ends after the answer', async () => {
     const ready = setUp();
     const { scheduler, dispatcher } = ready;
     const result = await scheduler.run(() => dispatcher.run(REQUEST, undefined, ending(ready, 50)));
@@ -182,8 +182,8 @@ describe.each(ENDINGS)('%s', (_name, ending, kind) => {
   });
 });
 
-describe('a deadline', () => {
-  it('is over before the start when there is no time at all: no device hears of it', async () => {
+describe('deadlineMs', () => {
+  it('of 0 fails with deadline-exceeded before any device is used', async () => {
     const { scheduler, dispatcher, gpu, shown } = setUp();
     const result = await scheduler.run(() => dispatcher.run(REQUEST, undefined, { deadlineMs: 0 }));
     expect(result).toMatchObject({
@@ -193,7 +193,7 @@ describe('a deadline', () => {
     expect([gpu.counts.calls, shown.length]).toEqual([0, 0]);
   });
 
-  it('is told to the policy, and Infinity where there is none', async () => {
+  it('is given to the policy as remainingMs, which is Infinity without a deadline', async () => {
     const { scheduler, dispatcher, remaining } = setUp();
     await scheduler.run(async () => {
       unwrap(await dispatcher.run(REQUEST, undefined, { deadlineMs: 5000 }));
@@ -202,7 +202,7 @@ describe('a deadline', () => {
     expect(remaining).toEqual([5000, Infinity]);
   });
 
-  it('leaves no timer behind when the answer came in time', async () => {
+  it('leaves no timer behind when the answer comes in time', async () => {
     const { scheduler, gpu, cpu } = twoDevices();
     const left = new Map<unknown, number>();
     const timers = {
@@ -229,7 +229,7 @@ describe('a deadline', () => {
     [null, TypeError],
     [-1, RangeError],
     [NaN, RangeError],
-  ])('of %o is refused', async (deadlineMs, type) => {
+  ])('of %o is refused with an error that names the option', async (deadlineMs, type) => {
     const { dispatcher, gpu } = setUp();
     const run = dispatcher.run(REQUEST, undefined, { deadlineMs: deadlineMs as number });
     await expect(run).rejects.toThrow(type);
@@ -237,7 +237,7 @@ describe('a deadline', () => {
     expect(gpu.counts.calls).toBe(0);
   });
 
-  it('that is further away than a timer of Node reaches is not over at once', async () => {
+  it('longer than the maximum delay of a Node.js timer does not expire at once', async () => {
     const gpu = createFakeGpuBackend({ latencyMs: 20 });
     const dispatcher: Dispatcher = createDispatcher({
       backends: [gpu, createOracleBackend('cpu')],
@@ -252,9 +252,9 @@ describe('a deadline', () => {
   });
 });
 
-describe('one signal for many requests', () => {
+describe('an AbortSignal that many requests share', () => {
   it.each([undefined, 1000])(
-    'ends them all, without a warning and without a listener left (deadline %s)',
+    'ends all of them without a warning and without a remaining listener (deadline %s)',
     async (deadlineMs) => {
       const ready = setUp({ memory: { totalBytes: 4000 } }, {}, true);
       const { scheduler, dispatcher } = ready;

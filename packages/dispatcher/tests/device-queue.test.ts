@@ -3,8 +3,8 @@ import { createMatrix, unwrap } from '@gearshift/contracts';
 import { DeviceQueue } from '../src/devices/device-queue.js';
 import { inVirtualTime, scriptedPolicy, twoDevices } from './placement-setup.js';
 
-describe('the queue of a device', () => {
-  it('is empty at first and in the end, whatever was believed', () => {
+describe('DeviceQueue', () => {
+  it('expects no wait before the first run and after the last one, whatever was predicted', () => {
     const queue = new DeviceQueue();
     expect(queue.waitMs(5)).toBe(0);
     const runs = [queue.begin(0.1, 0), queue.begin(0.2, 0), queue.begin(NaN, 0)];
@@ -13,7 +13,7 @@ describe('the queue of a device', () => {
     expect([queue.length, queue.waitMs(1), queue.waitMs(100)]).toEqual([0, 0, 0]);
   });
 
-  it('waits for what is left of the first run, and for all of the others', () => {
+  it('expects to wait for the rest of the first run and for all of the others', () => {
     const queue = new DeviceQueue();
     const first = queue.begin(10, 0);
     const second = queue.begin(5, 2);
@@ -25,7 +25,7 @@ describe('the queue of a device', () => {
     expect(queue.waitMs(16)).toBe(0);
   });
 
-  it('takes nothing off the others while one takes longer than predicted, and the longer it takes expects the more', () => {
+  it('expects a growing wait while the first run takes longer than predicted', () => {
     const queue = new DeviceQueue();
     queue.begin(10, 0);
     queue.begin(5, 0);
@@ -33,7 +33,7 @@ describe('the queue of a device', () => {
     expect(queue.waitMs(100)).toBeCloseTo(5 + 30);
   });
 
-  it('counts an unpredicted run for nothing', () => {
+  it('counts a run without a prediction as 0 ms', () => {
     const queue = new DeviceQueue();
     queue.begin(NaN, 0);
     queue.begin(-1, 0);
@@ -41,8 +41,8 @@ describe('the queue of a device', () => {
   });
 });
 
-describe('requests at the same time', () => {
-  it('see what those before them are expected to take yet, and say that they waited', async () => {
+describe('dispatcher with concurrent requests', () => {
+  it('shows the policy the expected wait and marks the samples of requests that waited', async () => {
     const { scheduler, gpu, cpu } = twoDevices();
     const { policy, shown, samples } = scriptedPolicy((out, views) => {
       out.predictedMs = views[0].queueMs + 4;
@@ -62,7 +62,7 @@ describe('requests at the same time', () => {
     expect(dispatcher.snapshot('top-k').devices.map(({ queueMs }) => queueMs)).toEqual([0, 0]);
   });
 
-  it('stand in the queue of the device that took over', async () => {
+  it('counts a fallback attempt in the queue of the fallback device', async () => {
     const { scheduler, gpu, cpu } = twoDevices({ fault: () => ({ kind: 'transient', afterMs: 3 }) });
     const { policy, shown } = scriptedPolicy((out) => {
       out.predictedMs = 2;

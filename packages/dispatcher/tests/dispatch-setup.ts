@@ -21,9 +21,9 @@ export const SCORES = Float32Array.of(1, 0, 0.6);
 
 export const gpu = (act?: Act, id = 'cuda:0') => scriptedBackend({ id, kind: 'gpu', act });
 export const cpu = (act?: Act) => scriptedBackend({ id: 'cpu', kind: 'cpu', act });
-export const fail = (kind: BackendErrorKind) => () => err({ kind, message: `scripted ${kind}`, backend: 'whoever' });
+export const fail = (kind: BackendErrorKind) => () => err({ kind, message: `scripted ${kind}`, backend: 'any' });
 
-/** A tracker that keeps what it is told and says that nothing is known. */
+/** A tracker that lists the recorded attempts and has no metrics. */
 export function listTracker() {
   const attempts: AttemptReport[] = [];
   const snapshots: string[] = [];
@@ -38,7 +38,7 @@ export function listTracker() {
   };
 }
 
-/** A dispatcher whose clock ticks once per look, so that every latency is known. */
+/** A dispatcher with a clock that advances 1 ms per reading, so that every latency is known. */
 export function setUp(backends: readonly Backend[], options: Partial<DispatcherOptions> = {}) {
   const tracker = listTracker();
   let nowMs = 0;
@@ -48,5 +48,5 @@ export function setUp(backends: readonly Backend[], options: Partial<DispatcherO
 }
 
 /** Each attempt as `backend outcome`, with a `+` where it was a fallback. */
-export const told = (attempts: readonly AttemptReport[]) =>
+export const outcomesOf = (attempts: readonly AttemptReport[]) =>
   attempts.map(({ backend, outcome, fallback }) => `${fallback ? '+' : ''}${backend} ${outcome}`);

@@ -4,20 +4,20 @@ import { adaptivePolicy, pinnedPolicy, thresholdPolicy } from '@gearshift/polici
 import { randomValues } from '@gearshift/testing';
 import { createTracker } from '@gearshift/tracker';
 import { createDispatcher } from '../src/index.js';
-import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
+import { inVirtualTime, scriptedPolicy, outcomesOf, twoDevices } from './placement-setup.js';
 
 const matrix = createMatrix(randomValues(20 * 4, 1), { dimensions: 4 });
 const REQUEST = { operation: 'cosine-similarity', query: randomValues(4, 2), matrix } as const;
 
-/** Objects in it that somebody could still change, by their path. */
+/** The paths of the objects that are not frozen. */
 function thawed(value: unknown, path = 'snapshot'): string[] {
   if (typeof value !== 'object' || value === null) return [];
   const inside = Object.entries(value).flatMap(([name, part]) => thawed(part, `${path}.${name}`));
   return Object.isFrozen(value) ? inside : [path, ...inside];
 }
 
-describe('a snapshot', () => {
-  it('is plain frozen data that tells of every device', async () => {
+describe('snapshot()', () => {
+  it('returns plain frozen data about every device', async () => {
     const { scheduler, gpu, cpu } = twoDevices();
     const { policy } = scriptedPolicy((out, views) => {
       out.keep = views[0].bytesToKeep > 0;
@@ -54,7 +54,7 @@ describe('a snapshot', () => {
     ]);
   });
 
-  it('has the forecast of a policy that makes one', async () => {
+  it('includes the forecast of a policy that makes one', async () => {
     const { scheduler, gpu, cpu } = twoDevices();
     const dispatcher = inVirtualTime([gpu, cpu], { policy: adaptivePolicy() }).dispatcher(scheduler);
     for (let i = 0; i < 20; i++) unwrap(await scheduler.run(() => dispatcher.run(REQUEST)));
@@ -64,8 +64,8 @@ describe('a snapshot', () => {
   });
 });
 
-describe('options', () => {
-  it('change for the requests to come, and not for those under way', async () => {
+describe('updateOptions()', () => {
+  it('changes the options for later requests, and not for running ones', async () => {
     const { scheduler, gpu, cpu } = twoDevices({ fault: () => ({ kind: 'transient', afterMs: 5 }) });
     const { dispatcher: make } = inVirtualTime([gpu, cpu], { policy: pinnedPolicy('gpu:0') });
     const dispatcher = make(scheduler);
@@ -75,7 +75,7 @@ describe('options', () => {
       expect(dispatcher.fallback).toBe('never');
       const after = await dispatcher.run(REQUEST);
       expect(after).toMatchObject({ ok: false, error: { kind: 'fault' } });
-      expect(told(unwrap(await before).attempts)).toEqual(['gpu:0 fault', '+cpu success']);
+      expect(outcomesOf(unwrap(await before).attempts)).toEqual(['gpu:0 fault', '+cpu success']);
 
       const policy = thresholdPolicy({ forceCpu: true });
       dispatcher.updateOptions({ policy });
@@ -84,13 +84,13 @@ describe('options', () => {
     });
   });
 
-  it('keep what is known of the devices', async () => {
+  it('keeps the state of the devices', async () => {
     const { scheduler, gpu, cpu } = twoDevices({ fault: () => ({ kind: 'fatal', afterMs: 1 }) });
     const dispatcher = inVirtualTime([gpu, cpu]).dispatcher(scheduler);
     unwrap(await scheduler.run(() => dispatcher.run(REQUEST)));
     dispatcher.updateOptions({ policy: scriptedPolicy().policy, verifyEveryNth: 5, hangLimits: { floorMs: 1 } });
     expect(dispatcher.breaker('gpu:0')?.state).toBe('dead');
-    expect(told(unwrap(await scheduler.run(() => dispatcher.run(REQUEST))).attempts)).toEqual(['cpu success']);
+    expect(outcomesOf(unwrap(await scheduler.run(() => dispatcher.run(REQUEST))).attempts)).toEqual(['cpu success']);
   });
 
   it.each<[object, typeof TypeError | typeof RangeError, RegExp]>([
@@ -98,7 +98,7 @@ describe('options', () => {
     [{ policy: {} }, TypeError, /policy/],
     [{ verifyEveryNth: -1 }, RangeError, /verifyEveryNth/],
     [{ hangLimits: { floorMs: NaN } }, RangeError, /floorMs/],
-  ])('that cannot work change nothing: %o', (options, type, message) => {
+  ])('throws for invalid options and changes nothing: %o', (options, type, message) => {
     const { scheduler, gpu, cpu } = twoDevices();
     const dispatcher = inVirtualTime([gpu, cpu]).dispatcher(scheduler);
     const { policy } = dispatcher;

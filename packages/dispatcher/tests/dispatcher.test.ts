@@ -12,11 +12,11 @@ import {
 } from '@gearshift/contracts';
 import { thresholdPolicy } from '@gearshift/policies';
 import { createDispatcher } from '../src/index.js';
-import { matrix, REQUEST, SCORES, gpu, cpu, fail, listTracker, setUp, told } from './dispatch-setup.js';
+import { matrix, REQUEST, SCORES, gpu, cpu, fail, listTracker, setUp, outcomesOf } from './dispatch-setup.js';
 import { PHASES, type Act } from './scripted-backend.js';
 
-describe('a request that succeeds', () => {
-  it('is answered by the chosen device, with decision, attempts and times', async () => {
+describe('run() with a request that succeeds', () => {
+  it('returns the output of the chosen device with the decision, the attempts and the times', async () => {
     const { dispatcher, tracker } = setUp([gpu(), cpu()]);
     const attempt = {
       operation: 'cosine-similarity',
@@ -40,7 +40,7 @@ describe('a request that succeeds', () => {
     expect(tracker.attempts).toEqual([attempt]);
   });
 
-  it('writes into the output of the caller', async () => {
+  it('writes into the given output', async () => {
     const { dispatcher } = setUp([cpu()]);
     const output = new Float32Array(3);
     const result = await dispatcher.run(REQUEST, output);
@@ -48,7 +48,7 @@ describe('a request that succeeds', () => {
     expect(output).toEqual(SCORES);
   });
 
-  it('may be any of the operations', async () => {
+  it('runs top-k and spread-activation too', async () => {
     const { dispatcher } = setUp([gpu(), cpu()]);
     const top = await dispatcher.run({ operation: 'top-k', query: REQUEST.query, matrix, k: 2 });
     expect(top.ok && top.value.output).toMatchObject({ indices: Uint32Array.of(0, 2), count: 2 });
@@ -62,14 +62,14 @@ describe('a request that succeeds', () => {
     expect(spread.ok && spread.value.output).toEqual(Float32Array.of(0, 0.5));
   });
 
-  it('survives postMessage unchanged, as does one that failed', async () => {
+  it('returns results and errors that structuredClone copies unchanged', async () => {
     const good = await setUp([gpu(fail('fault')), cpu()]).dispatcher.run(REQUEST);
     const bad = await setUp([cpu(fail('fault'))]).dispatcher.run(REQUEST);
     expect(structuredClone(good)).toEqual(good);
     expect(structuredClone(bad)).toEqual(bad);
   });
 
-  it('keeps concurrent requests apart, by value', async () => {
+  it('gives each of 40 concurrent requests its own answer', async () => {
     const slow: Act = async (call, compute) => {
       await new Promise((resolve) => setTimeout(resolve, (7 * call) % 5));
       return call % 3 === 0 ? fail('fault')() : compute();
@@ -89,7 +89,7 @@ describe('a request that succeeds', () => {
   });
 });
 
-describe('nothing to compute', () => {
+describe('dispatcher with nothing to compute', () => {
   const empty = createMatrix(new Float32Array(0), { dimensions: 2 });
   it.each<OperationRequest>([
     { ...REQUEST, matrix: empty },
@@ -97,7 +97,7 @@ describe('nothing to compute', () => {
     { operation: 'top-k', query: REQUEST.query, matrix: empty, k: 3 },
     { operation: 'top-k', query: REQUEST.query, matrix, k: 3, candidates: new Uint32Array(0) },
     { operation: 'spread-activation', graph: graphFromEdges(0, []), activations: new Float32Array(0) },
-  ])('touches no device: %o', async (request) => {
+  ])('answers an empty request without a device: %o', async (request) => {
     const backends = [gpu(), cpu()];
     const { dispatcher, tracker } = setUp(backends);
     for (const result of [await dispatcher.run(request), dispatcher.runSync(request)]) {
@@ -107,7 +107,7 @@ describe('nothing to compute', () => {
     expect(tracker.attempts).toEqual([]);
   });
 
-  it('says a count of 0 in an output that held an older answer', async () => {
+  it('sets count to 0 in an output that held an older answer', async () => {
     const output: TopKOutput = { indices: new Uint32Array(3), scores: new Float32Array(3), count: 3 };
     unwrap(
       await setUp([cpu()]).dispatcher.run({ operation: 'top-k', query: REQUEST.query, matrix: empty, k: 3 }, output),
@@ -116,8 +116,8 @@ describe('nothing to compute', () => {
   });
 });
 
-describe('runSync', () => {
-  it('runs on the CPU whatever the policy would choose, recorded once', () => {
+describe('runSync()', () => {
+  it('runs on the CPU whatever the policy would choose, and records one attempt', () => {
     const backends = [gpu(), cpu()];
     const { dispatcher, tracker } = setUp(backends);
     expect(dispatcher.runSync(REQUEST)).toMatchObject({
@@ -129,11 +129,11 @@ describe('runSync', () => {
         phases: PHASES,
       },
     });
-    expect(told(tracker.attempts)).toEqual(['cpu success']);
+    expect(outcomesOf(tracker.attempts)).toEqual(['cpu success']);
     expect(backends[0].calls).toEqual([]);
   });
 
-  it('has nobody to fall back to', () => {
+  it('fails without a fallback when the CPU fails', () => {
     const crash = () => {
       throw new Error('boom');
     };
@@ -142,10 +142,10 @@ describe('runSync', () => {
       ok: false,
       error: { kind: 'fault', cause: { message: 'cpu: it threw Error: boom' } },
     });
-    expect(told(tracker.attempts)).toEqual(['cpu fault']);
+    expect(outcomesOf(tracker.attempts)).toEqual(['cpu fault']);
   });
 
-  it('is unsupported without a synchronous CPU backend', () => {
+  it('fails with unsupported when there is no synchronous CPU backend', () => {
     const { topKSync: _gone, ...asyncOnly } = cpu();
     for (const backends of [[gpu()], [asyncOnly]]) {
       expect(setUp(backends).dispatcher.runSync(REQUEST)).toMatchObject({
@@ -156,8 +156,8 @@ describe('runSync', () => {
   });
 });
 
-describe('deciding', () => {
-  it('takes one snapshot at most, and none where the policy needs none', async () => {
+describe('dispatcher that decides', () => {
+  it('reads the metrics at most once per request, and never when the policy does not need them', async () => {
     const { dispatcher, tracker } = setUp([gpu(), cpu()]);
     unwrap(await dispatcher.run(REQUEST));
     expect(tracker.snapshots).toEqual(['cosine-similarity']);
@@ -183,7 +183,7 @@ describe('deciding', () => {
     expect(Object.values(dispatcher.decisions('top-k')).every((count) => count === 0)).toBe(true);
   });
 
-  it('shows the policy the devices as they are for this request, and each attempt once', async () => {
+  it('gives the policy a view of every device for the request, and each attempt once', async () => {
     const seen: unknown[] = [];
     const samples: DispatchSample[] = [];
     const policy: DispatchPolicy = {
@@ -213,10 +213,10 @@ describe('deciding', () => {
     ]);
     expect(result.ok && result.value.decision).toMatchObject({ reason: 'explore', predictedMs: 7 });
     expect(samples.map(({ attempt }) => attempt)).toEqual(tracker.attempts);
-    expect(told(tracker.attempts)).toEqual(['cuda:0 fault', '+cuda:1 success']);
+    expect(outcomesOf(tracker.attempts)).toEqual(['cuda:0 fault', '+cuda:1 success']);
   });
 
-  it('refuses a policy that points at no device', async () => {
+  it('throws when the policy chooses a device index that does not exist', async () => {
     const lost: DispatchPolicy = {
       ...thresholdPolicy(),
       decide: (_work, _devices, _context, out) => void (out.device = 2),
@@ -227,8 +227,8 @@ describe('deciding', () => {
   });
 });
 
-describe('a policy that says nothing', () => {
-  it('has chosen no device, also after a request for which it had chosen one', async () => {
+describe('dispatcher with a policy that chooses no device', () => {
+  it('fails with unsupported, even after a request for which the policy had chosen a device', async () => {
     let decided = 0;
     const once: DispatchPolicy = {
       ...thresholdPolicy(),
@@ -241,7 +241,7 @@ describe('a policy that says nothing', () => {
   });
 });
 
-describe('options', () => {
+describe('createDispatcher()', () => {
   const good = { backends: [cpu()], policy: thresholdPolicy(), tracker: listTracker() };
   it.each([
     [{ backends: [] }, 'backends: expected at least one, got none'],
@@ -256,11 +256,11 @@ describe('options', () => {
     [{ tracker: { snapshot() {} } }, 'tracker.record: expected a function, got undefined'],
     [{ fallback: 'gpu' }, "fallback: expected one of cpu, never, got 'gpu'"],
     [{ clock: 5 }, 'clock: expected a function, got 5'],
-  ])('refuses %o', (wrong, message) => {
+  ])('refuses the options %o', (wrong, message) => {
     expect(() => createDispatcher({ ...good, ...wrong } as never)).toThrow(message);
   });
 
-  it('guards a backend that says so itself, and no other', () => {
+  it('creates a breaker only for a backend with isGuarded', () => {
     const careful = { ...cpu(), isGuarded: true };
     const trusted = { ...gpu(), isGuarded: false };
     const dispatcher = createDispatcher({ ...good, backends: [trusted, careful] });
@@ -268,7 +268,7 @@ describe('options', () => {
     expect(dispatcher.breaker('cuda:0')).toBeUndefined();
   });
 
-  it('reads the clock of the process by default', async () => {
+  it('measures with the clock of the process by default', async () => {
     const result = await createDispatcher(good).run({ ...REQUEST });
     expect(result.ok && Number.isFinite(result.value.latencyMs)).toBe(true);
   });

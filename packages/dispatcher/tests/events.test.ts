@@ -23,19 +23,19 @@ function dispatcher() {
   });
 }
 
-/** Hears every event while `action` runs, as `name step`, with the message as it was at that step. */
+/** Collects every event while `action` runs, as `name step`, with a copy of the message at that step. */
 async function listen(action: () => unknown) {
-  const heard: [string, Record<string, unknown>][] = [];
-  const onDecision = (message: unknown) => heard.push(['decision', message as Record<string, unknown>]);
+  const events: [string, Record<string, unknown>][] = [];
+  const onDecision = (message: unknown) => events.push(['decision', message as Record<string, unknown>]);
   const subscriptions = (['run', 'attempt'] as const).map((name) => {
     const traced = tracingChannel<unknown, Record<string, unknown>>(TRACING_CHANNELS[name]);
-    const hear = (step: string) => (message: object) => void heard.push([`${name} ${step}`, { ...message }]);
+    const push = (step: string) => (message: object) => void events.push([`${name} ${step}`, { ...message }]);
     const handlers = {
-      start: hear('start'),
-      end: hear('end'),
-      asyncStart: hear('asyncStart'),
-      asyncEnd: hear('asyncEnd'),
-      error: hear('error'),
+      start: push('start'),
+      end: push('end'),
+      asyncStart: push('asyncStart'),
+      asyncEnd: push('asyncEnd'),
+      error: push('error'),
     };
     traced.subscribe(handlers);
     return () => traced.unsubscribe(handlers);
@@ -47,13 +47,13 @@ async function listen(action: () => unknown) {
     unsubscribe(CHANNELS.decision, onDecision);
     for (const stop of subscriptions) stop();
   }
-  return heard;
+  return events;
 }
 
 describe('diagnostics channels', () => {
-  it('tell the whole story of a run that fell back', async () => {
-    const heard = await listen(() => dispatcher().run(REQUEST));
-    expect(heard.filter(([name]) => / start$|asyncEnd$|decision/.test(name))).toEqual([
+  it('report every step of a run that fell back', async () => {
+    const events = await listen(() => dispatcher().run(REQUEST));
+    expect(events.filter(([name]) => / start$|asyncEnd$|decision/.test(name))).toEqual([
       ['run start', { operation: 'cosine-similarity', sync: false }],
       [
         'decision',
@@ -71,25 +71,25 @@ describe('diagnostics channels', () => {
     ]);
   });
 
-  it('tell of a synchronous run at its end', async () => {
-    const heard = await listen(() => dispatcher().runSync(REQUEST));
-    expect(heard.map(([name]) => name)).toEqual(['run start', 'decision', 'attempt start', 'attempt end', 'run end']);
-    expect(heard[4][1]).toMatchObject({ sync: true, result: { ok: true } });
-    expect(heard[3][1]).toMatchObject({ backend: 'cpu', result: { outcome: 'success' } });
+  it('report every step of a synchronous run', async () => {
+    const events = await listen(() => dispatcher().runSync(REQUEST));
+    expect(events.map(([name]) => name)).toEqual(['run start', 'decision', 'attempt start', 'attempt end', 'run end']);
+    expect(events[4][1]).toMatchObject({ sync: true, result: { ok: true } });
+    expect(events[3][1]).toMatchObject({ backend: 'cpu', result: { outcome: 'success' } });
   });
 
-  it('report a mistake of the caller as an error of the run', async () => {
-    const heard = await listen(() =>
+  it('report a mistake of the caller as a run error', async () => {
+    const events = await listen(() =>
       dispatcher()
         .run(null as never)
         .catch(() => {}),
     );
-    expect(heard.map(([name]) => name)).toContain('run error');
-    expect(heard.map(([name]) => name)).not.toContain('decision');
+    expect(events.map(([name]) => name)).toContain('run error');
+    expect(events.map(([name]) => name)).not.toContain('decision');
   });
 
-  it('are left alone when nobody listens', async () => {
-    // Whoever published without a subscriber would have to get the channel's message past this.
+  it('get no messages without subscribers', async () => {
+    // This replacement of publish() would catch a message that is published without a subscriber.
     const published: unknown[] = [];
     const names = [CHANNELS.decision, ...[TRACING_CHANNELS.run, TRACING_CHANNELS.attempt].flatMap(steps)];
     const channels = names.map((name) => channel(name));

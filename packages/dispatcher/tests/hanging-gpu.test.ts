@@ -62,7 +62,7 @@ function setUp(gpu: (clock: ReturnType<typeof createManualClock>) => Backend) {
       return attemptRunner.run(target, job, plan);
     },
   };
-  /** Lets time go by in small steps, so that everything happens in its turn. */
+  /** Advances the clock in steps of 1 ms and runs the event loop after each. */
   const pass = async (durationMs: number) => {
     for (let i = 0; i < durationMs; i++) {
       await setImmediate();
@@ -86,24 +86,29 @@ function jobOf(request: OperationRequest, output: Float32Array | TopKOutput, own
   };
 }
 
-/** A GPU that answers when it is told to, whatever anybody aborts. */
+/** A GPU that ignores aborts and answers when `answerNow` is called. */
 function stubbornGpu() {
-  let letGo: (() => void) | undefined;
+  let answerNow: (() => void) | undefined;
   const signals: (AbortSignal | undefined)[] = [];
   const outputs: (Float32Array | TopKOutput)[] = [];
   const act: Act = async (_call, compute, signal, output) => {
     signals.push(signal);
     outputs.push(output);
-    await new Promise<void>((resolve) => (letGo = resolve));
+    await new Promise<void>((resolve) => (answerNow = resolve));
     if ('count' in output) output.count = 77;
     const scores = 'count' in output ? output.scores : output;
     scores.fill(-77);
     return compute === undefined ? undefined : ok(PHASES);
   };
-  return { backend: scriptedBackend({ id: 'fake:0', kind: 'gpu', act }), signals, outputs, letGo: () => letGo?.() };
+  return {
+    backend: scriptedBackend({ id: 'fake:0', kind: 'gpu', act }),
+    signals,
+    outputs,
+    answerNow: () => answerNow?.(),
+  };
 }
 
-describe('how long is too long', () => {
+describe('hangLimitMs', () => {
   const limits = checkHangLimits({});
   it.each([
     [100, 1000],
@@ -113,18 +118,18 @@ describe('how long is too long', () => {
     [NaN, 10_000],
     [1e9, 3_600_000],
     [Infinity, 3_600_000],
-  ])('predicted %d ms: given up after %d', (predictedMs, limitMs) => {
+  ])('gives up an attempt predicted to take %d ms after %d ms', (predictedMs, limitMs) => {
     expect(hangLimitMs(predictedMs, limits)).toBe(limitMs);
   });
 
-  it('refuses limits that cannot work', () => {
+  it('refuses negative limits and limits that are not numbers', () => {
     expect(() => checkHangLimits({ floorMs: -1 })).toThrow(RangeError);
     expect(() => checkHangLimits({ unpredictedMs: NaN })).toThrow(RangeError);
   });
 });
 
-describe('a GPU that hangs', () => {
-  it('is forgotten once it answered: nothing is aborted afterwards', async () => {
+describe('attempt on a GPU that hangs', () => {
+  it('is not aborted after the GPU has answered', async () => {
     let signal: AbortSignal | undefined;
     const act: Act = (_call, compute, given) => {
       signal = given;
@@ -136,7 +141,7 @@ describe('a GPU that hangs', () => {
     expect(signal?.aborted).toBe(false);
   });
 
-  it('is given up after its limit: timeout, its signal fires, the breaker opens', async () => {
+  it('ends with timeout after the limit and opens the breaker', async () => {
     const { runner, pass, breaker, attempts, backend } = setUp((clock) =>
       createFakeGpuBackend({ script: ['hang'], clock }),
     );
@@ -145,21 +150,21 @@ describe('a GPU that hangs', () => {
     expect(attempts).toEqual([]);
     await pass(8);
     const attempt = await running;
-    // One turn more than the 30 ms, for answers that wait in line behind the timer.
+    // One turn more than the 30 ms, for answers that are queued behind the timer.
     expect(attempt).toMatchObject({ outcome: 'timeout', error: { kind: 'timeout', backend: 'fake:0' } });
     expect(attempt.latencyMs).toBe(35);
     expect(attempts).toEqual([attempt]);
     expect(breaker.snapshot()).toMatchObject({ state: 'open', cause: 'hang', failedAttemptMs: 35 });
   });
 
-  it('has longer when nobody predicted', async () => {
+  it('gets the longer unpredicted limit when there is no prediction', async () => {
     const { runner, pass, backend } = setUp((clock) => createFakeGpuBackend({ script: ['hang'], clock }));
     const running = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
     await pass(110);
     expect((await running).latencyMs).toBe(105);
   });
 
-  it('is not one that is only slow', async () => {
+  it('succeeds when the GPU is slow but within the limit', async () => {
     const { runner, pass, backend, breaker } = setUp((clock) => createFakeGpuBackend({ latencyMs: 60, clock }));
     const running = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
     await pass(120);
@@ -170,7 +175,7 @@ describe('a GPU that hangs', () => {
   it.each([
     ['cosine', COSINE, () => new Float32Array(3)],
     ['top-k', TOP_2, () => createTopKOutput(prepareTopK(TOP_2))],
-  ] as const)('cannot write into the answer afterwards: %s', async (_name, request, makeOutput) => {
+  ] as const)('cannot write into the answer after the timeout: %s', async (_name, request, makeOutput) => {
     for (const ownsOutput of [true, false]) {
       const gpu = stubbornGpu();
       const { runner, pass, backend, attempts, samples } = setUp(() => gpu.backend);
@@ -180,23 +185,23 @@ describe('a GPU that hangs', () => {
       await pass(110);
       expect((await running).outcome).toBe('timeout');
       expect(gpu.signals[0]?.aborted).toBe(true);
-      // What was the job's own is given up; what is somebody else's was never handed out.
+      // A job replaces its own output after a timeout. A backend never gets an output of the caller.
       expect(job.output === given).toBe(!ownsOutput);
       const cpu = createOracleBackend('cpu');
       expect((await runner.run(cpu, job, { ...PLAN, fallback: true, last: true })).outcome).toBe('success');
       const answer = structuredClone(job.output);
-      gpu.letGo();
+      gpu.answerNow();
       await pass(5);
       expect(job.output).toEqual(answer);
       if (!ownsOutput) expect(given).toEqual(answer);
       expect(gpu.outputs[0]).not.toBe(job.output);
-      // Nor does its late answer count.
+      // Its late answer does not count.
       expect(attempts.map(({ outcome }) => outcome)).toEqual(['timeout', 'success']);
       expect(samples).toHaveLength(2);
     }
   });
 
-  it('may reject late, or answer that it was aborted: nobody minds', async () => {
+  it('ends with timeout without an unhandled rejection when the GPU rejects late or answers that it was aborted', async () => {
     let rejectLate: (reason: Error) => void = () => {};
     const act: Act = (call, _compute, signal) => {
       if (call === 0) return new Promise((_resolve, reject) => (rejectLate = reject));
@@ -215,7 +220,7 @@ describe('a GPU that hangs', () => {
     await pass(2);
   });
 
-  it('holds nobody up who gave up, and then it is no hang', async () => {
+  it('ends as aborted, and not as a hang, when the caller aborts first', async () => {
     const gpu = stubbornGpu();
     const { runner, pass, backend, breaker } = setUp(() => gpu.backend);
     const caller = new AbortController();
@@ -227,10 +232,10 @@ describe('a GPU that hangs', () => {
     await pass(300);
     expect(await running).toMatchObject({ outcome: 'aborted' });
     expect(breaker.state).toBe('closed');
-    gpu.letGo();
+    gpu.answerNow();
   });
 
-  it('is a fault where even looking at the answer throws', async () => {
+  it('ends with a fault when reading the answer throws', async () => {
     const answer = Object.defineProperty({}, 'ok', {
       get: () => {
         throw new Error('boo');
@@ -244,15 +249,15 @@ describe('a GPU that hangs', () => {
     expect(breaker.snapshot().consecutiveFaults).toBe(1);
   });
 
-  it('hears of an abort that came before', async () => {
+  it('ends as aborted when the signal was aborted before the attempt', async () => {
     const { runner, backend } = setUp((clock) => createFakeGpuBackend({ clock }));
     const job = { ...jobOf(COSINE, new Float32Array(3), true), signal: AbortSignal.abort() };
     expect(await runner.run(backend, job, PLAN)).toMatchObject({ outcome: 'aborted' });
   });
 });
 
-describe('a probe', () => {
-  it('that hangs gives its lease back as a failure', async () => {
+describe('probe attempt', () => {
+  it('returns its lease as failed when the GPU hangs', async () => {
     const { runner, pass, backend, breaker } = setUp((clock) =>
       createFakeGpuBackend({ script: ['hang', 'hang', 'success'], clock }),
     );
@@ -270,7 +275,7 @@ describe('a probe', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('that ends in a mistake of the caller gives its lease back', async () => {
+  it('returns its lease as undecided when the call throws for a mistake of the caller', async () => {
     const act: Act = () => {
       throw new TypeError('query: its buffer was detached');
     };
@@ -282,7 +287,7 @@ describe('a probe', () => {
     expect(breaker.snapshot()).toMatchObject({ state: 'open', kappa: 1, cause: 'probe-undecided' });
   });
 
-  it('with a wrong result fails, is not seen by the caller, and the verdict is told', async () => {
+  it('ends with invalid-result and leaves the output of the caller unchanged when the result is wrong', async () => {
     const { runner, backend, breaker, attempts } = setUp((clock) =>
       createFakeGpuBackend({ script: ['wrong-numbers'], clock }),
     );
@@ -297,8 +302,8 @@ describe('a probe', () => {
   });
 });
 
-describe('samples for the policy', () => {
-  it('tell bytes sent, and whether others were under way', async () => {
+describe('samples that the policy gets', () => {
+  it('contain the uploaded bytes and whether other work was running', async () => {
     const { runner, pass, backend, samples } = setUp((clock) => createFakeGpuBackend({ latencyMs: 2, clock }));
     const first = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
     const second = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
@@ -310,8 +315,8 @@ describe('samples for the policy', () => {
     const third = runner.run(backend, jobOf(COSINE, new Float32Array(3), true), PLAN);
     await pass(5);
     await third;
-    const told = samples.map(({ uploadedBytes, queued }) => ({ uploadedBytes, queued }));
-    expect(told).toEqual([
+    const summaries = samples.map(({ uploadedBytes, queued }) => ({ uploadedBytes, queued }));
+    expect(summaries).toEqual([
       { uploadedBytes: 8 + 24, queued: false },
       { uploadedBytes: 8 + 24, queued: true },
       { uploadedBytes: 8, queued: false },

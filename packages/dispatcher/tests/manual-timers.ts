@@ -1,7 +1,7 @@
 import type { ManualClock } from '@gearshift/testing';
 import type { Timers } from '@gearshift/splitter';
 
-/** Timers that go off when the clock is told to go on. */
+/** Timers that fire when the clock is advanced. */
 export function manualTimers(clock: ManualClock): Timers & {
   readonly pending: () => number;
   /** How many were ever set. */

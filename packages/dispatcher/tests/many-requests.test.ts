@@ -4,7 +4,7 @@ import { adaptivePolicy } from '@gearshift/policies';
 import { createOracleBackend, createRandom, randomValues } from '@gearshift/testing';
 import type { SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
 import type { DispatcherOptions } from '../src/index.js';
-import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
+import { inVirtualTime, scriptedPolicy, outcomesOf, twoDevices } from './placement-setup.js';
 
 const ROWS = 60;
 const DIMENSIONS = 4;
@@ -12,7 +12,7 @@ const OPERAND_BYTES = ROWS * DIMENSIONS * 4;
 const matrixOf = (seed: number) => createMatrix(randomValues(ROWS * DIMENSIONS, seed), { dimensions: DIMENSIONS });
 const oracle = createOracleBackend();
 
-/** One that nobody else has asked: of a kind, size and place of its own. */
+/** Request number `i`, with its own operation, size and range. */
 function requestOf(matrix: VectorMatrix, i: number): OperationRequest {
   const query = randomValues(DIMENSIONS * (1 + (i % 3)), 1000 + i);
   const start = i % 7;
@@ -53,15 +53,15 @@ function expectNothingLeft({ dispatcher, gpu }: Ready, matrices: readonly Vector
   expect(device.memory).toMatchObject({ reservedBytes: 0, trackedBytes: 0 });
 }
 
-describe('fifty different queries at once', () => {
+describe('dispatcher with fifty different concurrent queries', () => {
   const matrix = matrixOf(1);
   const requests = Array.from({ length: 50 }, (_, i) => requestOf(matrix, i));
 
   it.each([
-    ['as much memory as anybody wants', 1e9],
+    ['plenty of memory', 1e9],
     ['memory for the operand and some of the requests', (OPERAND_BYTES + 2000) / 0.8],
     ['memory for the operand and one request at a time', (OPERAND_BYTES + 900) / 0.8],
-  ])('with %s: one upload, and each gets the answer to its own', async (_name, capacity) => {
+  ])('uploads the operand once and answers each query correctly, with %s', async (_name, capacity) => {
     const totalBytes = Math.ceil(capacity);
     const ready = setUp({ memory: { totalBytes } });
     const completed = await runAll(ready, requests);
@@ -72,7 +72,7 @@ describe('fifty different queries at once', () => {
     expectNothingLeft(ready, [matrix]);
   });
 
-  it('with memory for some rows at a time: all in pieces, none of them mixed up', async () => {
+  it('runs all requests in pieces and answers each correctly when only some rows fit in memory', async () => {
     const totalBytes = 700;
     const ready = setUp({ memory: { totalBytes } });
     const completed = await runAll(ready, requests);
@@ -83,7 +83,7 @@ describe('fifty different queries at once', () => {
     expectNothingLeft(ready, [matrix]);
   });
 
-  it('while the GPU runs out of memory, fails and gets lost among them: each is still answered once', async () => {
+  it('answers each query correctly while the GPU runs out of memory, fails and is lost', async () => {
     const random = createRandom(5);
     const ready = setUp({
       memory: { totalBytes: 2500, outsideBytes: () => random.integer(1500), reportedOutsideBytes: () => 0 },
@@ -95,11 +95,11 @@ describe('fifty different queries at once', () => {
     const completed = await runAll(ready, requests);
     for (const [i, { output }] of completed.entries()) expectAnswer(requests[i], output);
     expect(ready.dispatcher.breaker('gpu:0')?.state).toBe('dead');
-    expect(new Set(told(ready.attempts))).toContain('gpu:0 device-lost');
+    expect(new Set(outcomesOf(ready.attempts))).toContain('gpu:0 device-lost');
     expectNothingLeft(ready, [matrix]);
   });
 
-  it('by the adaptive policy, wave after wave: from unknown to one copy that serves all', async () => {
+  it('ends with one resident copy that serves all requests when the adaptive policy runs them in waves', async () => {
     const ready = setUp(
       { kernelMs: ({ rows }) => 0.01 + rows * 1e-4, uploadMs: (bytes) => bytes / 1000 },
       { policy: adaptivePolicy() },
@@ -114,7 +114,7 @@ describe('fifty different queries at once', () => {
   });
 });
 
-describe('more operands than there is room for', () => {
+describe('dispatcher with more operands than fit in GPU memory', () => {
   const matrices = Array.from({ length: 6 }, (_, i) => matrixOf(10 + i));
   const requests = Array.from({ length: 60 }, (_, i) => requestOf(matrices[(i * i) % 6], i));
 
@@ -122,7 +122,7 @@ describe('more operands than there is room for', () => {
     ['one', 1],
     ['two', 2],
     ['four', 4],
-  ])('at once, with room for %s: every answer right, the cap never passed', async (_name, operands) => {
+  ])('answers every request correctly and stays below the cap with room for %s', async (_name, operands) => {
     const capBytes = operands * OPERAND_BYTES + 1200;
     const ready = setUp({}, { memory: { capBytes } });
     for (let wave = 0; wave < 3; wave++) {
@@ -131,12 +131,12 @@ describe('more operands than there is room for', () => {
     }
     expect(ready.gpu.simulatedMemory.peakBytes).toBeLessThanOrEqual(capBytes);
     expect(ready.gpu.simulatedMemory.peakBytes).toBeGreaterThan(operands * OPERAND_BYTES);
-    // Who waits too long for memory that others hold goes to the CPU. Nobody fails.
+    // A request that waits too long for memory that others hold runs on the CPU. None fails.
     expect(ready.attempts.every(({ outcome }) => outcome === 'success')).toBe(true);
     expectNothingLeft(ready, matrices);
   });
 
-  it('as many small ones go as a large one needs, of whose room only a part may be used', async () => {
+  it('evicts as many small operands as a large one needs within the usable part of free memory', async () => {
     const ready = setUp({ memory: { totalBytes: 4000 } });
     const ofRows = (rows: number) => createMatrix(new Float32Array(rows * DIMENSIONS), { dimensions: DIMENSIONS });
     const small = Array.from({ length: 9 }, () => ofRows(25));
@@ -144,14 +144,14 @@ describe('more operands than there is room for', () => {
     for (const matrix of small) await runAll(ready, [requestOf(matrix, 0)]);
     expect(ready.dispatcher.snapshot('top-k').devices[0].residency).toEqual({ operands: 9, bytes: 3600 });
     await runAll(ready, [requestOf(large, 1)]);
-    // Five of them are as large as it is, but of what five leave free 80 % are less.
+    // Five small operands are as large as the large one, but only 80 % of the memory that they free is usable.
     expect(ready.gpu.residency(large).residentBytes).toBe(2000);
     expect(ready.dispatcher.snapshot('top-k').devices[0].residency).toEqual({ operands: 4, bytes: 3200 });
     expectNothingLeft(ready, [...small, large]);
   });
 });
 
-it('an operand that is given up while it is on its way does not stay', async () => {
+it('does not keep an operand that is released while it is being uploaded', async () => {
   const ready = setUp();
   const matrix = createMatrix(randomValues(ROWS * DIMENSIONS, 3), { dimensions: DIMENSIONS, expectedUses: Infinity });
   const request = requestOf(matrix, 3);

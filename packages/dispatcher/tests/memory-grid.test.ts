@@ -8,7 +8,7 @@ import {
   type SimulatedDeviceOptions,
 } from '@gearshift/testing/simulated-device';
 import type { DispatcherOptions } from '../src/index.js';
-import { inVirtualTime, scriptedPolicy, told } from './placement-setup.js';
+import { inVirtualTime, scriptedPolicy, outcomesOf } from './placement-setup.js';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -18,10 +18,10 @@ const DIMENSIONS = 300;
 const QUERY_BYTES = DIMENSIONS * 4;
 /** A row, and its score. */
 const ITEM_BYTES = DIMENSIONS * 4 + 4;
-/** A request of more pieces has no business on a GPU. */
+/** A request that needs more pieces runs on the CPU. */
 const MOST_PIECES = 1024;
 
-/** A gigabyte of addresses: nobody ever touches the values, so that no memory stands behind them. */
+/** A gigabyte of addresses without physical memory, because no test reads or writes the values. */
 const addresses = new Float32Array(1_000_000 * DIMENSIONS);
 const matrixOf = (rows: number) => createMatrix(addresses.subarray(0, rows * DIMENSIONS), { dimensions: DIMENSIONS });
 const query = new Float32Array(DIMENSIONS);
@@ -30,7 +30,7 @@ const requestFor = (rows: number, matrix = matrixOf(rows)) =>
 
 const scoreOf = (row: number) => (row % 8191) + 1;
 
-/** Devices know the score of each row without looking at it. */
+/** Writes the score of each row without reading the row. */
 function answer(request: PreparedRequest, output: Float32Array | TopKOutput): void {
   if ('count' in output) throw new Error('expected scores to be wanted');
   for (let row = request.start; row < request.end; row++) output[row - request.start] = scoreOf(row);
@@ -81,30 +81,27 @@ afterEach(({ task }) => {
   if (task.result?.state !== 'fail') tellCount('R9', 1);
 });
 
-describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
-  it.each(BATCHES)(
-    '%i rows: as few pieces as can be, none of them above it, every score in its place',
-    async (rows) => {
-      const { scheduler, gpu, cpu, dispatcher, attempts, peaks, expectNothingHeld } = setUp(capBytes);
-      const { output } = unwrap(await scheduler.run(() => dispatcher.run(requestFor(rows))));
-      expectScores(output, rows);
-      const pieces = Math.ceil(rows / Math.floor((capBytes - QUERY_BYTES) / ITEM_BYTES));
-      expect([gpu.counts.calls, cpu.counts.calls]).toEqual(pieces > MOST_PIECES ? [0, 1] : [pieces, 0]);
-      expect(attempts).toHaveLength(gpu.counts.calls + cpu.counts.calls);
-      for (const peak of peaks()) expect(peak).toBeLessThanOrEqual(capBytes);
-      // What was promised is what was taken.
-      expect(peaks()[0]).toBe(peaks()[1]);
-      expect(gpu.simulatedMemory.ownBytes).toBe(0);
-      expectNothingHeld();
-    },
-  );
+describe.each(CAPS)('dispatcher with a memory cap of %i bytes', (capBytes) => {
+  it.each(BATCHES)('scores %i rows correctly in as few pieces as possible without exceeding the cap', async (rows) => {
+    const { scheduler, gpu, cpu, dispatcher, attempts, peaks, expectNothingHeld } = setUp(capBytes);
+    const { output } = unwrap(await scheduler.run(() => dispatcher.run(requestFor(rows))));
+    expectScores(output, rows);
+    const pieces = Math.ceil(rows / Math.floor((capBytes - QUERY_BYTES) / ITEM_BYTES));
+    expect([gpu.counts.calls, cpu.counts.calls]).toEqual(pieces > MOST_PIECES ? [0, 1] : [pieces, 0]);
+    expect(attempts).toHaveLength(gpu.counts.calls + cpu.counts.calls);
+    for (const peak of peaks()) expect(peak).toBeLessThanOrEqual(capBytes);
+    // Exactly the reserved bytes were used.
+    expect(peaks()[0]).toBe(peaks()[1]);
+    expect(gpu.simulatedMemory.ownBytes).toBe(0);
+    expectNothingHeld();
+  });
 
-  it.each(BATCHES)('%i rows that the policy wants kept: copies count too', async (rows) => {
+  it.each(BATCHES)('counts resident copies within the cap when the policy keeps %i rows', async (rows) => {
     const { scheduler, gpu, dispatcher, peaks, expectNothingHeld } = setUp(capBytes, {}, true);
     await scheduler.run(async () => {
       const matrix = matrixOf(rows);
       for (let i = 0; i < 2; i++) expectScores(unwrap(await dispatcher.run(requestFor(rows, matrix))).output, rows);
-      // Another one, for which the first may have to go.
+      // A second matrix, for which the first may be evicted.
       expectScores(unwrap(await dispatcher.run(requestFor(rows))).output, rows);
     });
     for (const peak of peaks()) expect(peak).toBeLessThanOrEqual(capBytes);
@@ -114,39 +111,45 @@ describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
     expectNothingHeld();
   });
 
-  it.each(BATCHES)('%i rows while somebody outside takes all but a seventh of it: smaller pieces', async (rows) => {
-    const sizes: number[] = [];
-    const fault = ({ load }: DeviceCall) => void sizes.push(load?.rows ?? 0);
-    const memory = { totalBytes: capBytes / 7, reportedOutsideBytes: () => -8 * GIB };
-    const { scheduler, gpu, cpu, dispatcher, attempts, peaks, expectNothingHeld } = setUp(capBytes, { memory, fault });
-    expectScores(unwrap(await scheduler.run(() => dispatcher.run(requestFor(rows)))).output, rows);
-    for (const peak of peaks()) expect(peak).toBeLessThanOrEqual(capBytes);
-    const piecesAtLeast = Math.ceil(rows / Math.floor((capBytes / 7 - QUERY_BYTES) / ITEM_BYTES));
-    // One ceiling, met by halving: nine tenths of it may still be too much a few times more.
-    expect(gpu.counts.outOfMemory).toBeLessThanOrEqual(Math.ceil(Math.log2(7)) + 8);
-    expect(gpu.counts.calls + cpu.counts.calls).toBeLessThanOrEqual(gpu.counts.outOfMemory + 2 + 2 * piecesAtLeast);
-    // What ran out of memory is not tried again as it is.
-    if (gpu.counts.outOfMemory > 0) expect(sizes[1]).toBeLessThanOrEqual(sizes[0] / 2);
-    if (2 * piecesAtLeast < MOST_PIECES) expect(told(attempts)).not.toContain('+cpu success');
-    expect(gpu.simulatedMemory.ownBytes).toBe(0);
-    expectNothingHeld();
-  });
+  it.each(BATCHES)(
+    'scores %i rows in smaller pieces while another process takes all but a seventh of the cap',
+    async (rows) => {
+      const sizes: number[] = [];
+      const fault = ({ load }: DeviceCall) => void sizes.push(load?.rows ?? 0);
+      const memory = { totalBytes: capBytes / 7, reportedOutsideBytes: () => -8 * GIB };
+      const { scheduler, gpu, cpu, dispatcher, attempts, peaks, expectNothingHeld } = setUp(capBytes, {
+        memory,
+        fault,
+      });
+      expectScores(unwrap(await scheduler.run(() => dispatcher.run(requestFor(rows)))).output, rows);
+      for (const peak of peaks()) expect(peak).toBeLessThanOrEqual(capBytes);
+      const piecesAtLeast = Math.ceil(rows / Math.floor((capBytes / 7 - QUERY_BYTES) / ITEM_BYTES));
+      // Halving finds one ceiling; nine tenths of it may still be too much a few more times.
+      expect(gpu.counts.outOfMemory).toBeLessThanOrEqual(Math.ceil(Math.log2(7)) + 8);
+      expect(gpu.counts.calls + cpu.counts.calls).toBeLessThanOrEqual(gpu.counts.outOfMemory + 2 + 2 * piecesAtLeast);
+      // A piece that ran out of memory is not tried again at the same size.
+      if (gpu.counts.outOfMemory > 0) expect(sizes[1]).toBeLessThanOrEqual(sizes[0] / 2);
+      if (2 * piecesAtLeast < MOST_PIECES) expect(outcomesOf(attempts)).not.toContain('+cpu success');
+      expect(gpu.simulatedMemory.ownBytes).toBe(0);
+      expectNothingHeld();
+    },
+  );
 
   it.each(BATCHES)(
-    '%i rows while somebody outside takes more and more, and then all: the CPU does the rest',
+    'finishes %i rows on the CPU while another process takes more and more GPU memory until none is free',
     async (rows) => {
       let left = capBytes;
       const outside = { totalBytes: GIB, outsideBytes: () => GIB - left, reportedOutsideBytes: () => 0 };
       const { scheduler, gpu, dispatcher, attempts, peaks, expectNothingHeld } = setUp(capBytes, {
         memory: outside,
-        // With each piece a third of what was left is gone.
+        // Each piece leaves a third less than before.
         fault: () => void (left = left < QUERY_BYTES ? 0 : Math.floor(left / 1.5)),
       });
       const { output } = unwrap(await scheduler.run(() => dispatcher.run(requestFor(rows))));
       expectScores(output, rows);
       for (const peak of peaks()) expect(peak).toBeLessThanOrEqual(capBytes);
       expect(gpu.counts.calls).toBeLessThanOrEqual(4 * Math.log2(GIB));
-      const sizes = told(attempts);
+      const sizes = outcomesOf(attempts);
       if (gpu.counts.outOfMemory > 0) expect(sizes.at(-1)).toBe('+cpu success');
       expect(gpu.simulatedMemory.ownBytes).toBe(0);
       expectNothingHeld();
@@ -154,11 +157,11 @@ describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
   );
 });
 
-it('a large copy is counted although it was read as taken before it was counted, so that the cap holds', async () => {
+it('stays below the cap when the memory reading already includes a copy that is counted afterwards', async () => {
   const rows = 10_000;
   const bytes = rows * QUERY_BYTES;
   const capBytes = 1.1 * bytes;
-  // So slow an upload that the memory is read anew at its end: what is free is then free of the copy already.
+  // The upload is so slow that the memory is read again at its end: free memory then already excludes the copy.
   const { scheduler, gpu, dispatcher, peaks } = setUp(
     capBytes,
     { memory: { totalBytes: 2 * bytes }, uploadMs: () => 1000 },

@@ -31,20 +31,20 @@ function answer(request: PreparedRequest) {
 }
 
 describe('dispatchOperationOf', () => {
-  it('knows exactly the operations of the contracts, each with everything that they say of it', () => {
+  it('returns an object with every member of the contract for each operation', () => {
     for (const operation of OPERATIONS) {
       expect(dispatchOperationOf({ operation })).toMatchObject(operationOf({ operation }));
     }
   });
 
-  it('refuses other names in the words of the contracts', () => {
+  it('refuses unknown operations with the message of the contracts package', () => {
     const message = "operation: expected cosine-similarity, top-k or spread-activation, got 'sort'";
     expect(() => dispatchOperationOf({ operation: 'sort' })).toThrow(new RangeError(message));
     expect(() => dispatchOperationOf(null as never)).toThrow('request: expected an object, got null');
   });
 });
 
-describe('a request in parts', () => {
+describe('dispatch operation cut into parts', () => {
   const requests: [string, PreparedRequest][] = [
     ['cosine similarity of several queries', cosine()],
     ['cosine similarity of some rows', cosine({ start: 5, end: 48 })],
@@ -53,7 +53,7 @@ describe('a request in parts', () => {
     ['top-k of candidates', topK({ candidates: Uint32Array.of(50, 3, 4, 17, 30, 8, 9, 21), k: 5 })],
     ['a hop of spreading', spread()],
   ];
-  it.each(requests)('gives the answer of the whole, in whatever order the parts come: %s', (_name, request) => {
+  it.each(requests)('merges parts in any order to the answer of the whole request: %s', (_name, request) => {
     const operation = dispatchOperationOf(request);
     const items = operation.itemsOf(request);
     const output = operation.createOutput(request);
@@ -66,14 +66,14 @@ describe('a request in parts', () => {
     expect(output).toEqual(answer(request));
   });
 
-  it('counts as many items as its description of the work', () => {
+  it('counts as many items as describeWork()', () => {
     for (const [, request] of requests) {
       const operation = dispatchOperationOf(request);
       expect(operation.describeWork(request).batchSize).toBe(operation.itemsOf(request));
     }
   });
 
-  it('has a smaller output than the whole where the operation says that the output grows with the items', () => {
+  it('has a smaller output for a part exactly when outputGrowsWithItems is true', () => {
     for (const request of [cosine(), topK(), spread()]) {
       const operation = dispatchOperationOf(request);
       const part = operation.part(request, 0, 30);
@@ -82,8 +82,8 @@ describe('a request in parts', () => {
   });
 });
 
-describe('a request in stages', () => {
-  it('is one stage, the request itself, unless it spreads over several hops', () => {
+describe('dispatch operation in stages', () => {
+  it('has one stage, the request itself, for cosine-similarity and top-k', () => {
     for (const request of [cosine(), topK()]) {
       const operation = dispatchOperationOf(request);
       expect(operation.stagesOf(request)).toBe(1);
@@ -91,7 +91,7 @@ describe('a request in stages', () => {
     }
   });
 
-  it('gives the answer of all hops when each hop starts from the one before', () => {
+  it('gives the answer of all hops when each stage starts from the output of the one before', () => {
     const request = spread({ hops: 3, threshold: 0.01 });
     const operation = dispatchOperationOf(request);
     expect(operation.stagesOf(request)).toBe(3);
@@ -100,7 +100,7 @@ describe('a request in stages', () => {
     expect(output).toEqual(answer(request));
   });
 
-  it('has an answer without any hop', () => {
+  it('returns the activations unchanged for a spread-activation with no hops', () => {
     const request = spread({ hops: 0 });
     const operation = dispatchOperationOf(request);
     const output = operation.createOutput(request);
@@ -110,7 +110,7 @@ describe('a request in stages', () => {
   });
 });
 
-it('has a page in the documentation that names every member of an operation', async () => {
+it('has every member of an operation named in docs/adding-an-operation.md', async () => {
   const page = await readFile(new URL('../../../docs/adding-an-operation.md', import.meta.url), 'utf8');
   for (const member of Object.keys(dispatchOperationOf(topK()))) expect(page).toMatch(new RegExp(`\\b${member}\\b`));
 });

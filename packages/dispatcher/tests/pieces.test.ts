@@ -14,13 +14,13 @@ import {
 import { createRandom, randomValues } from '@gearshift/testing';
 import { createSimulatedDevice, type SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
 import { describeWork, type FallbackMode } from '../src/index.js';
-import { inVirtualTime, told, twoDevices } from './placement-setup.js';
+import { inVirtualTime, outcomesOf, twoDevices } from './placement-setup.js';
 
 const ROWS = 37;
 const DIMENSIONS = 8;
 const matrix = createMatrix(randomValues(ROWS * DIMENSIONS, 1), { dimensions: DIMENSIONS });
 const random = createRandom(7);
-/** As many edges to and from each node: pieces of as many nodes are of one size. */
+/** Every node has the same number of edges, so that pieces of equally many nodes have equal sizes. */
 const edges = [1, 5, 11, 26].flatMap((step) =>
   Array.from({ length: ROWS }, (_, node) => [node, (node + step) % ROWS, random.integer(100) / 100] as const),
 );
@@ -45,12 +45,12 @@ const REQUESTS: readonly [string, OperationRequest][] = [
   ['spreading over three hops', { operation: 'spread-activation', graph, activations, hops: 3, decay: 0.9 }],
 ];
 
-/** Memory of which so many items of the request may be done at once: 80 % of it may be used. */
+/** Memory for so many items of the request at once: 80 % of it is usable. */
 function roomFor(items: number, request: OperationRequest) {
   const { batchSize, requestBytes, rangeBytes, outputBytes, operation } = describeWork(prepareRequest(request));
   const wholeBytes = requestBytes + (operation === 'top-k' ? outputBytes : 0);
   const itemBytes = (rangeBytes + (operation === 'top-k' ? 0 : outputBytes)) / batchSize;
-  // Of a graph a piece has the end of its last node besides.
+  // A piece of a graph also has the end pointer of its last node.
   const endBytes = operation === 'spread-activation' ? 4 : 0;
   return { totalBytes: Math.ceil((wholeBytes + Math.ceil(items * itemBytes) + endBytes) / 0.8) };
 }
@@ -64,10 +64,10 @@ function setUp(gpuOptions: Partial<SimulatedDeviceOptions> = {}, fallback: Fallb
 async function run(request: OperationRequest, gpuOptions?: Partial<SimulatedDeviceOptions>, fallback?: FallbackMode) {
   const { scheduler, dispatcher, attempts } = setUp(gpuOptions, fallback);
   const result = await scheduler.run(() => dispatcher.run(request));
-  return { result, attempts: told(attempts) };
+  return { result, attempts: outcomesOf(attempts) };
 }
 
-/** Of a device that has memory enough. */
+/** The answer of a device with enough memory. */
 const answerOf = async (request: OperationRequest) => unwrap((await run(request)).result).output;
 
 function partialOf(result: Result<Completed, RunError>): PartialAnswer {
@@ -79,22 +79,22 @@ const itemsIn = (ranges: readonly ItemRange[]) => ranges.reduce((sum, { start, e
 
 const isOneHop = (request: OperationRequest) => request.operation !== 'spread-activation' || request.hops === undefined;
 
-/** What is said to be done and what remains: each item once. */
+/** Every item is in exactly one range, done or remaining. */
 function expectPartition({ done, remaining }: PartialAnswer, total: number): void {
   const all = [...done, ...remaining].sort((a, b) => a.start - b.start);
   expect(all.map(({ start }) => start)).toEqual([0, ...all.slice(0, -1).map(({ end }) => end)]);
   expect(all.at(-1)?.end).toBe(total);
 }
 
-describe.each(REQUESTS)('%s', (_name, request) => {
-  it.each([1, 3, 10])('is the same, bit for bit, in pieces of at most %i items', async (items) => {
+describe.each(REQUESTS)('request in pieces: %s', (_name, request) => {
+  it.each([1, 3, 10])('gives the same answer bit for bit in pieces of at most %i items', async (items) => {
     const { result, attempts } = await run(request, { memory: roomFor(items, request) }, 'never');
     expect(unwrap(result).output).toEqual(await answerOf(request));
     expect(attempts.length).toBeGreaterThan(1);
     expect(new Set(attempts)).toEqual(new Set(['gpu:0 success']));
   });
 
-  it('is the same in smaller and smaller pieces, where the device has less than it says', async () => {
+  it('gives the same answer in smaller and smaller pieces when the device has less memory than it reports', async () => {
     const memory = { ...roomFor(2, request), reportedOutsideBytes: () => -1e9 };
     const { result, attempts } = await run(request, { memory }, 'never');
     expect(unwrap(result).output).toEqual(await answerOf(request));
@@ -102,7 +102,7 @@ describe.each(REQUESTS)('%s', (_name, request) => {
     expect(new Set(attempts)).toEqual(new Set(['gpu:0 success', 'gpu:0 out-of-memory']));
   });
 
-  it('is finished by the CPU where the GPU fails half-way, and only what the GPU did not do', async () => {
+  it('has only the unfinished pieces done by the CPU when the GPU fails half-way', async () => {
     let calls = 0;
     const fault = () => (calls++ < 1 ? undefined : ({ kind: 'transient', afterMs: 1 } as const));
     const { result, attempts } = await run(request, { memory: roomFor(5, request), fault });
@@ -111,7 +111,7 @@ describe.each(REQUESTS)('%s', (_name, request) => {
     expect(attempts.filter((attempt) => attempt === 'gpu:0 success')).toHaveLength(1);
   });
 
-  it('is finished by the CPU at once where the GPU is lost half-way', async () => {
+  it('is finished by the CPU without another GPU attempt when the GPU is lost half-way', async () => {
     let calls = 0;
     const fault = () => (calls++ < 1 ? undefined : ({ kind: 'fatal', afterMs: 1 } as const));
     const { result, attempts } = await run(request, { memory: roomFor(5, request), fault });
@@ -121,8 +121,8 @@ describe.each(REQUESTS)('%s', (_name, request) => {
   });
 });
 
-describe.each(REQUESTS)('%s, resumed', (_name, request) => {
-  it('after any number of pieces, by another device, is what it would have been', async () => {
+describe.each(REQUESTS)('resume(): %s', (_name, request) => {
+  it('gives the same answer on another device after any number of finished pieces', async () => {
     const expected = await answerOf(request);
     let resumed = 0;
     for (let finished = 1; ; finished++) {
@@ -131,7 +131,7 @@ describe.each(REQUESTS)('%s, resumed', (_name, request) => {
       const { result } = await run(request, { memory: roomFor(1, request), fault }, 'never');
       if (result.ok) break;
       expect(result.error.kind).toBe('fault');
-      // Hops before the last leave nothing that is worth keeping.
+      // A failure before the last hop leaves no partial answer.
       if (result.error.partial === null && !isOneHop(request)) continue;
       const partial = partialOf(result);
       const before = structuredClone(partial);
@@ -141,7 +141,7 @@ describe.each(REQUESTS)('%s, resumed', (_name, request) => {
       const { output, attempts } = unwrap(await other.scheduler.run(() => other.dispatcher.resume(request, partial)));
       expect(output).toEqual(expected);
       expect(output).toBe(partial.output);
-      if (isOneHop(request)) expect(told(attempts).every((attempt) => attempt === 'gpu:0 success')).toBe(true);
+      if (isOneHop(request)) expect(outcomesOf(attempts).every((attempt) => attempt === 'gpu:0 success')).toBe(true);
       expect({ ...partial, output: null }).toEqual({ ...before, output: null });
       resumed += 1;
     }
@@ -149,8 +149,8 @@ describe.each(REQUESTS)('%s, resumed', (_name, request) => {
   });
 });
 
-describe.each(REQUESTS.filter(([, request]) => isOneHop(request)))('%s, resumed', (_name, request) => {
-  it('more than once, and at last by a CPU, is what it would have been', async () => {
+describe.each(REQUESTS.filter(([, request]) => isOneHop(request)))('resume() repeatedly: %s', (_name, request) => {
+  it('gives the same answer after several resumes, the last one on the CPU', async () => {
     const expected = await answerOf(request);
     let calls = 0;
     const fault = () => (calls++ % 3 < 2 ? undefined : ({ kind: 'transient', afterMs: 1 } as const));
@@ -166,13 +166,13 @@ describe.each(REQUESTS.filter(([, request]) => isOneHop(request)))('%s, resumed'
       }
       const alone = inVirtualTime([cpu]).dispatcher(scheduler);
       const { output, attempts } = unwrap(await alone.resume(request, partial));
-      expect(told(attempts)).toEqual(['cpu success']);
+      expect(outcomesOf(attempts)).toEqual(['cpu success']);
       expect(output).toEqual(expected);
     });
   });
 });
 
-it('too little memory for any of it is an error of memory, where nobody stands in', async () => {
+it('fails with out-of-memory when not even one item fits and there is no fallback', async () => {
   const request = { operation: 'cosine-similarity', query, matrix } as const;
   const memory = roomFor(0.9, request);
   const { result } = await run(request, { memory }, 'never');
@@ -182,7 +182,7 @@ it('too little memory for any of it is an error of memory, where nobody stands i
   expect(attempts).toEqual(['+cpu success']);
 });
 
-describe('what is resumed', () => {
+describe('resume()', () => {
   const request = { operation: 'cosine-similarity', query, matrix } as const;
 
   async function unfinished(): Promise<PartialAnswer<Float32Array>> {
@@ -193,7 +193,7 @@ describe('what is resumed', () => {
     ) as PartialAnswer<Float32Array>;
   }
 
-  it('is left alone where it is done, whatever stands there', async () => {
+  it('does not change or recompute the items that are done', async () => {
     const partial = await unfinished();
     const marked = itemsIn(partial.done);
     partial.output.fill(77, 0, marked);
@@ -204,7 +204,7 @@ describe('what is resumed', () => {
     expect(gpu.counts.calls).toBe(1);
   });
 
-  it('fails again without losing anything', async () => {
+  it('returns the same partial answer when it fails again', async () => {
     const partial = await unfinished();
     const fault = () => ({ kind: 'transient', afterMs: 1 }) as const;
     const { scheduler, dispatcher } = setUp({ fault }, 'never');
@@ -217,7 +217,7 @@ describe('what is resumed', () => {
     expect(again.output).toEqual(partial.output);
   });
 
-  it('is refused, as data, where the operand has changed since', async () => {
+  it('fails with invalid-input when the operand has changed since', async () => {
     const partial = await unfinished();
     const { scheduler, dispatcher, gpu } = setUp();
     const changed = { ...request, matrix: { ...matrix, version: matrix.version + 1 } };
@@ -226,7 +226,7 @@ describe('what is resumed', () => {
     expect(gpu.counts.calls).toBe(0);
   });
 
-  it('is not begun when it was aborted or is late', async () => {
+  it('fails before it starts when the signal is aborted or the deadline is 0', async () => {
     const partial = await unfinished();
     const { scheduler, dispatcher, gpu } = setUp();
     const late = await scheduler.run(() => dispatcher.resume(request, partial, { deadlineMs: 0 }));
@@ -246,11 +246,15 @@ describe('what is resumed', () => {
     ['has no output', (partial) => ({ ...partial, output: undefined }), /partial\.output/],
     ['has too small an output', (partial) => ({ ...partial, output: new Float32Array(3) }), /37/],
     ['has no ranges', (partial) => ({ ...partial, done: 'most' }), /partial\.done/],
-    ['has an item twice', (partial) => ({ ...partial, remaining: [{ start: 0, end: ROWS }] }), /exactly one range/],
+    [
+      'contains an item twice',
+      (partial) => ({ ...partial, remaining: [{ start: 0, end: ROWS }] }),
+      /exactly one range/,
+    ],
     ['lacks an item', (partial) => ({ ...partial, remaining: [] }), /partial/],
     ['goes past the end', (partial) => ({ ...partial, remaining: [{ start: 0, end: 99 }] }), /partial/],
     ['has no attempts', (partial) => ({ ...partial, attempts: null }), /partial\.attempts/],
-  ])('is thrown back where it %s', async (_name, spoil, message) => {
+  ])('throws when the partial answer %s', async (_name, spoil, message) => {
     const spoilt = spoil(await unfinished()) as PartialAnswer;
     const { scheduler, dispatcher, gpu } = setUp();
     const resumed = scheduler.run(() => dispatcher.resume(request, spoilt));
@@ -260,7 +264,7 @@ describe('what is resumed', () => {
   });
 });
 
-it('a piece that nobody can do leaves the rest done, and says which', async () => {
+it('reports the finished and the remaining items when every device fails on one piece', async () => {
   const scheduler = twoDevices().scheduler;
   const broken = createSimulatedDevice({
     id: 'cpu',

@@ -16,7 +16,7 @@ import {
 } from '@gearshift/testing/simulated-device';
 import { createDispatcher, type DispatcherOptions } from '../src/index.js';
 
-/** Chooses the first device that is supported, or what `write` writes, and remembers what it was shown. */
+/** Chooses the first supported device, or the one that `write` sets, and keeps the views and samples that it gets. */
 export function scriptedPolicy(write: (out: DecisionSlot, views: readonly DeviceView[]) => void = () => {}) {
   const shown: DeviceView[][] = [];
   const samples: DispatchSample[] = [];
@@ -56,7 +56,7 @@ export function inVirtualTime(backends: readonly Backend[], options: Partial<Dis
   };
 }
 
-/** A GPU and a CPU in virtual time: 10 ms a request on the CPU, 1 ms on the GPU, a byte a microsecond to send. */
+/** A GPU and a CPU in virtual time: a request takes 10 ms on the CPU and 1 ms on the GPU, sending a byte takes 1 µs. */
 export function twoDevices(gpuOptions: Partial<SimulatedDeviceOptions> = {}) {
   const scheduler = createVirtualScheduler();
   const gpu = createSimulatedDevice({
@@ -71,5 +71,6 @@ export function twoDevices(gpuOptions: Partial<SimulatedDeviceOptions> = {}) {
   return { scheduler, gpu, cpu };
 }
 
-export const told = (attempts: readonly AttemptReport[]) =>
+/** Each attempt as `backend outcome`, with a `+` where it was a fallback. */
+export const outcomesOf = (attempts: readonly AttemptReport[]) =>
   attempts.map(({ backend, outcome, fallback }) => `${fallback ? '+' : ''}${backend} ${outcome}`);

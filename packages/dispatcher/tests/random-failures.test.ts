@@ -15,7 +15,7 @@ import { createDispatcher } from '../src/index.js';
 const OUTCOMES: readonly FakeOutcome[] = [...BACKEND_ERROR_KINDS, 'success', 'success', 'success', 'success'];
 
 it.each([1, 2, 3])(
-  'answers every request rightly however two GPUs fail, and books each call once (seed %i)',
+  'answers every request correctly while two GPUs fail at random, and records each call once (seed %i)',
   async (seed) => {
     const random = createRandom(seed);
     const script = () => OUTCOMES[random.integer(OUTCOMES.length)];
@@ -40,7 +40,7 @@ it.each([1, 2, 3])(
       expect([...output.scores]).toEqual(best.map(({ rounded }) => rounded));
     }
     for (const { id, calls } of gpus) {
-      // An abort that nobody asked for goes on record as the fault it is.
+      // An abort that was not requested is recorded as a fault.
       const outcomes = calls.map(({ outcome }) => (outcome === 'aborted' ? 'fault' : outcome)).sort();
       const booked = attempts.filter(({ backend }) => backend === id).map(({ outcome }) => outcome);
       expect(booked.sort()).toEqual(outcomes);

@@ -38,7 +38,7 @@ export function randomRequest(random: SeededRandom): OperationRequest {
   }
 }
 
-/** What goes wrong while it goes on; after that nothing does, but for what is lost for good. */
+/** Random faults while `isOn` returns true, and none afterwards. A lost device stays lost. */
 function randomFaults(random: SeededRandom, isOn: () => boolean, mayDie: boolean): FaultSource {
   const script = Array.from({ length: LONGEST_SCRIPT }, () => random.integer(12));
   return ({ number }) => {
@@ -59,7 +59,7 @@ function randomFaults(random: SeededRandom, isOn: () => boolean, mayDie: boolean
 
 export type DoneItems = Map<Float32Array, number[]>;
 
-/** A device that counts what it did. */
+/** A device that counts how often it did each item. */
 function counting(device: SimulatedDevice, doneItems: DoneItems): Backend {
   const count = (key: Float32Array, start = 0, end = NODES) => {
     const times = doneItems.get(key) ?? Array<number>(NODES).fill(0);

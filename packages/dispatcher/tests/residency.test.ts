@@ -10,14 +10,14 @@ import {
 } from '@gearshift/contracts';
 import type { SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
 import type { DispatcherOptions } from '../src/index.js';
-import { inVirtualTime, scriptedPolicy, told, twoDevices } from './placement-setup.js';
+import { inVirtualTime, scriptedPolicy, outcomesOf, twoDevices } from './placement-setup.js';
 
 const ROW_BYTES = 8;
 const matrixOf = (rows: number, expectedUses?: number) =>
   createMatrix(new Float32Array(rows * 2).fill(1), { dimensions: 2, expectedUses });
 const best = (matrix: VectorMatrix) => ({ operation: 'top-k', query: Float32Array.of(1, 1), matrix, k: 1 }) as const;
 
-/** A policy that wants everything kept on the first device that does not hold it. */
+/** Two devices and a policy that keeps every operand on the first device. */
 function keeper(gpuOptions: Partial<SimulatedDeviceOptions> = {}, options: Partial<DispatcherOptions> = {}) {
   const devices = twoDevices(gpuOptions);
   const scripted = scriptedPolicy((out, views) => {
@@ -34,27 +34,27 @@ function keeper(gpuOptions: Partial<SimulatedDeviceOptions> = {}, options: Parti
   return { ...devices, ...scripted, attempts, dispatcher, kept };
 }
 
-/** Hears of copies that come and go while `action` runs. */
+/** Collects the residency events while `action` runs. */
 async function residencyEvents(action: () => Promise<unknown>): Promise<string[]> {
-  const heard: string[] = [];
-  const hear = (message: unknown) => {
+  const events: string[] = [];
+  const listen = (message: unknown) => {
     const { device, kind, operandId, bytes } = message as ResidencyEvent;
-    heard.push(`${device} ${kind} ${operandId} ${bytes}`);
+    events.push(`${device} ${kind} ${operandId} ${bytes}`);
   };
-  subscribe(CHANNELS.residency, hear);
+  subscribe(CHANNELS.residency, listen);
   try {
     await action();
   } finally {
-    unsubscribe(CHANNELS.residency, hear);
+    unsubscribe(CHANNELS.residency, listen);
   }
-  return heard;
+  return events;
 }
 
-describe('a policy that wants an operand kept', () => {
-  it('has it sent first, once, and is told what that took', async () => {
+describe('dispatcher with a policy that keeps operands', () => {
+  it('uploads the operand once before the first request and reports the upload to the policy', async () => {
     const { scheduler, gpu, dispatcher, uploads, samples, shown, kept } = keeper();
     const matrix = matrixOf(100);
-    const heard = await residencyEvents(() =>
+    const events = await residencyEvents(() =>
       scheduler.run(async () => {
         unwrap(await dispatcher.run(best(matrix)));
         unwrap(await dispatcher.run(best(matrix)));
@@ -62,17 +62,17 @@ describe('a policy that wants an operand kept', () => {
     );
     expect(gpu.counts).toMatchObject({ calls: 3, uploadedBytes: 800 });
     expect(uploads).toEqual([{ deviceId: 'gpu:0', operandId: matrix.id, bytes: 800, latencyMs: 0.8, nowMs: 0.8 }]);
-    // Its own request then has nothing but the query to send.
+    // After the upload the requests send only the query.
     expect(samples.map(({ uploadedBytes }) => uploadedBytes)).toEqual([8, 8]);
     expect(shown.map(([{ holdsOperand, bytesToKeep }]) => [holdsOperand, bytesToKeep])).toEqual([
       [false, 800],
       [true, 0],
     ]);
     expect(kept()).toEqual({ operands: 1, bytes: 800 });
-    expect(heard).toEqual([`gpu:0 kept ${matrix.id} 800`]);
+    expect(events).toEqual([`gpu:0 kept ${matrix.id} 800`]);
   });
 
-  it('is told what the upload took, without the wait behind other work', async () => {
+  it('reports the latency of an upload to the policy without the time it waited behind other work', async () => {
     const { scheduler, dispatcher, uploads } = keeper();
     const matrices = [matrixOf(100), matrixOf(100)];
     await scheduler.run(() => Promise.all(matrices.map(async (matrix) => unwrap(await dispatcher.run(best(matrix))))));
@@ -81,7 +81,7 @@ describe('a policy that wants an operand kept', () => {
     expect(second.nowMs).toBeGreaterThan(first.nowMs + 0.79);
   });
 
-  it('has graphs sent too', async () => {
+  it('uploads graphs too', async () => {
     const { scheduler, gpu, dispatcher } = keeper();
     const graph = graphFromEdges(2, [[0, 1, 0.5]]);
     const request = { operation: 'spread-activation', graph, activations: Float32Array.of(1, 0), decay: 1 } as const;
@@ -90,7 +90,7 @@ describe('a policy that wants an operand kept', () => {
     expect(gpu.residency(graph).bytesToUpload).toBe(0);
   });
 
-  it('shares one upload among all requests that want it at once, each with the answer to its own query', async () => {
+  it('shares one upload among concurrent requests and answers each with its own query', async () => {
     const { scheduler, gpu, dispatcher, uploads } = keeper();
     const values = Float32Array.from({ length: 100 }, (_, i) => Math.cos(i));
     const matrix = createMatrix(values, { dimensions: 2 });
@@ -107,26 +107,26 @@ describe('a policy that wants an operand kept', () => {
     }
   });
 
-  it('does not get it where there is no room: the request goes without', async () => {
+  it('runs the request in pieces without keeping an operand that does not fit in memory', async () => {
     const { scheduler, gpu, dispatcher, attempts, shown } = keeper({ memory: { totalBytes: 1000 } });
     unwrap(await scheduler.run(() => dispatcher.run(best(matrixOf(101)))));
     expect(shown[0][0]).toMatchObject({ bytesToKeep: Infinity, chunks: 2 });
     expect(gpu.simulatedMemory.ownBytes).toBe(0);
-    expect(told(attempts)).toEqual(['gpu:0 success', 'gpu:0 success']);
+    expect(outcomesOf(attempts)).toEqual(['gpu:0 success', 'gpu:0 success']);
   });
 
-  it('has the request done all the same when the upload fails, and the breaker counts it', async () => {
+  it('runs the request when the upload fails, and counts the fault in the breaker', async () => {
     const fault = { kind: 'transient', afterMs: 1 } as const;
     const { scheduler, dispatcher, attempts, uploads } = keeper({
       fault: ({ kind }) => (kind === 'make-resident' ? fault : undefined),
     });
     unwrap(await scheduler.run(() => dispatcher.run(best(matrixOf(10)))));
-    expect(told(attempts)).toEqual(['gpu:0 success']);
+    expect(outcomesOf(attempts)).toEqual(['gpu:0 success']);
     expect(uploads).toEqual([]);
     expect(dispatcher.breaker('gpu:0')?.snapshot().windowFaults).toBe(1);
   });
 
-  it('gives up an upload that never ends, and opens the breaker', async () => {
+  it('gives up an upload that hangs, opens the breaker and answers on the CPU', async () => {
     const { scheduler, dispatcher, attempts } = keeper(
       { fault: ({ kind }) => (kind === 'make-resident' ? { kind: 'hang', forMs: Infinity } : undefined) },
       { hangLimits: { floorMs: 20, unpredictedMs: 50 } },
@@ -137,7 +137,7 @@ describe('a policy that wants an operand kept', () => {
     expect(dispatcher.breaker('gpu:0')?.state).toBe('open');
   });
 
-  it('and is given up while it probes a GPU: the next one may probe it, without waiting for the lease to end', async () => {
+  it('frees the lease of a probe that is aborted during its upload, so that the next request may probe', async () => {
     let isBroken = true;
     const { scheduler, dispatcher } = keeper({
       fault: () => (isBroken ? { kind: 'transient', afterMs: 1 } : undefined),
@@ -160,7 +160,7 @@ describe('a policy that wants an operand kept', () => {
     });
   });
 
-  it('goes on with the upload while anybody waits, and aborts it when nobody does', async () => {
+  it('continues an upload while at least one request waits for it, and aborts it with the last one', async () => {
     const { scheduler, gpu, dispatcher, uploads } = keeper();
     const matrix = matrixOf(10_000);
     const [first, second] = [new AbortController(), new AbortController()];
@@ -182,21 +182,21 @@ describe('a policy that wants an operand kept', () => {
       third.abort();
       expect(await run).toMatchObject({ ok: false, error: { kind: 'aborted' } });
       expect(gpu.residency(other).residentBytes).toBe(0);
-      // Had it gone on, it would have been told of at its end.
+      // An upload that continued would be reported at its end.
       await scheduler.sleep(1000);
     });
     expect(uploads).toHaveLength(1);
   });
 });
 
-describe('when memory is short', () => {
-  /** Of what is free 80 % are usable, which is enough for four matrices of 100 rows and not for a fifth. */
+describe('dispatcher when GPU memory is short', () => {
+  /** 80 % of the free memory is usable: enough for four matrices of 100 rows and not for a fifth. */
   const memory = { totalBytes: 4100 };
 
-  it('what was of least use goes: bytes times age, divided by what a use saved', async () => {
+  it('evicts the operand with the largest product of bytes and age per saved time', async () => {
     const { scheduler, dispatcher, gpu, kept } = keeper({ memory });
     const [old, useful, large, fresh] = [matrixOf(100), matrixOf(100), matrixOf(200), matrixOf(100)];
-    const heard = await residencyEvents(() =>
+    const events = await residencyEvents(() =>
       scheduler.run(async () => {
         unwrap(await dispatcher.run(best(useful)));
         unwrap(await dispatcher.run(best(old)));
@@ -206,13 +206,13 @@ describe('when memory is short', () => {
         unwrap(await dispatcher.run(best(fresh)));
       }),
     );
-    expect(heard.filter((event) => event.includes('evicted'))).toEqual([`gpu:0 evicted ${old.id} 800`]);
+    expect(events.filter((event) => event.includes('evicted'))).toEqual([`gpu:0 evicted ${old.id} 800`]);
     expect(kept()).toEqual({ operands: 3, bytes: 3200 });
     expect(gpu.simulatedMemory.ownBytes).toBe(3200);
     expect(gpu.residency(old).residentBytes).toBe(0);
   });
 
-  it('a pinned one never does, and what then finds no room is not kept', async () => {
+  it('never evicts a pinned operand, and does not keep another one that does not fit', async () => {
     const { scheduler, dispatcher, gpu, shown } = keeper({ memory });
     const pinned = Array.from({ length: 4 }, () => matrixOf(100, Infinity));
     await scheduler.run(async () => {
@@ -224,7 +224,7 @@ describe('when memory is short', () => {
     expect(shown.at(-1)?.[0].bytesToKeep).toBe(Infinity);
   });
 
-  it('one that is in use stays until it is not', async () => {
+  it('does not evict an operand that a running request uses', async () => {
     const { scheduler, dispatcher, gpu } = keeper({ memory, kernelMs: () => 100 });
     const [used, other] = [matrixOf(300), matrixOf(300)];
     await scheduler.run(async () => {
@@ -238,8 +238,8 @@ describe('when memory is short', () => {
   });
 });
 
-describe('the end of an operand', () => {
-  it('is told to the dispatcher, which drops every copy, pinned or not', async () => {
+describe('dispatcher when an operand ends', () => {
+  it('removes every copy of an operand after release(), even a pinned one', async () => {
     const { scheduler, dispatcher, gpu, kept } = keeper();
     const matrix = matrixOf(10, Infinity);
     unwrap(await scheduler.run(() => dispatcher.run(best(matrix))));
@@ -249,7 +249,7 @@ describe('the end of an operand', () => {
     expect(dispatcher.snapshot('top-k').devices[0].memory?.trackedBytes).toBe(0);
   });
 
-  it('may come behind its back', async () => {
+  it('forgets a copy that was released on the device directly', async () => {
     const { scheduler, dispatcher, gpu, kept } = keeper();
     const matrix = matrixOf(10);
     unwrap(await scheduler.run(() => dispatcher.run(best(matrix))));
@@ -257,7 +257,7 @@ describe('the end of an operand', () => {
     expect(kept()).toEqual({ operands: 0, bytes: 0 });
   });
 
-  it('is not that of another version: the new copy takes the place of the old one', async () => {
+  it('replaces the copy of an operand when its version changes', async () => {
     const { scheduler, dispatcher, kept } = keeper();
     const matrix = matrixOf(10);
     await scheduler.run(async () => {

@@ -37,7 +37,7 @@ const topK = (options = {}) =>
 const spread = (options: Partial<SpreadActivationRequest> = {}) =>
   prepareSpreadActivation({ operation: 'spread-activation', graph, activations, hops: 1, ...options });
 
-/** The right answer. */
+/** The correct answer. */
 function answer(request: PreparedRequest): Float32Array | TopKOutput {
   const operation = dispatchOperationOf(request);
   const output = operation.createOutput(request);
@@ -52,7 +52,7 @@ function shift(scores: Float32Array, by: number): void {
 const verify = (request: PreparedRequest, output: Float32Array | TopKOutput, probe = true) =>
   new SampledVerification(1).verify(oracle, request, output, probe);
 
-describe('right results', () => {
+describe('sampled verification of correct results', () => {
   const requests: [string, () => PreparedRequest][] = [
     ['cosine', () => cosine()],
     ['cosine of a part', () => cosine(2, matrix, { start: 7, end: 300 })],
@@ -66,14 +66,14 @@ describe('right results', () => {
     ['a hop with a threshold', () => spread({ threshold: 0.4 })],
     ['several hops', () => spread({ hops: 4, threshold: 0.05 })],
   ];
-  it.each(requests)('pass: %s', async (_name, make) => {
+  it.each(requests)('accepts a correct result: %s', async (_name, make) => {
     const request = make();
     const output = answer(request);
     const verification = new SampledVerification(1);
     for (let i = 0; i < 200; i++) expect(await verification.verify(oracle, request, output, i % 2 === 0)).toBeNull();
   });
 
-  it('pass with special values: zeros, subnormals, huge ones, infinities, NaN', async () => {
+  it('accepts correct results for zeros, subnormals, huge values, infinities and NaN', async () => {
     const special = createMatrix(specialRows(8), { dimensions: 8 });
     const verification = new SampledVerification(1);
     for (let query = 0; query < special.rows; query++) {
@@ -94,7 +94,7 @@ describe('right results', () => {
     }
   });
 
-  it('pass where kernels are free to flush subnormal squares, or overflow on the way', async () => {
+  it('accepts flushed subnormal squares and intermediate overflow, which kernels are allowed', async () => {
     const tiny = createMatrix(new Float32Array(DIMENSIONS).fill(2 ** -64), { dimensions: DIMENSIONS });
     const ofTiny = cosine(1, tiny);
     for (const score of [0, scoresOf(answer(ofTiny))[0]])
@@ -114,7 +114,7 @@ describe('right results', () => {
     }
   });
 
-  it('pass where rounding decides about the threshold', async () => {
+  it('accepts both values of a node when rounding decides about the threshold', async () => {
     const pair = graphFromEdges(2, [[0, 1, 0.5]]);
     const options = { graph: pair, activations: Float32Array.of(0.5, 0), decay: 1, retention: 0, threshold: 0.25 };
     for (const score of [0.25, 0]) {
@@ -126,8 +126,8 @@ describe('right results', () => {
     expect(await verify(spread({ ...options, threshold: 0.24 }), new Float32Array(2))).toMatchObject({ got: 0 });
   });
 
-  it('pass where an earlier hop was off by rounding', async () => {
-    // Large terms cancel on the first hop; the second hands on what is left.
+  it('accepts rounding errors of an earlier hop', async () => {
+    // Large terms cancel in the first hop; the second hop passes on the difference.
     const cancelling = graphFromEdges(4, [
       [0, 2, 1],
       [1, 2, -1],
@@ -144,7 +144,7 @@ describe('right results', () => {
     expect(await verify(spread(options), Float32Array.of(0, 0, 0, 5e-2))).toMatchObject({ row: 3 });
   });
 
-  it('pass when they are off by rounding alone', async () => {
+  it('accepts results that differ by rounding alone', async () => {
     const request = cosine();
     const output = scoresOf(answer(request));
     for (let i = 0; i < output.length; i++) output[i] += (i % 2 === 0 ? 1 : -1) * 1.9 * DIMENSIONS * 2 ** -24;
@@ -152,7 +152,7 @@ describe('right results', () => {
   });
 });
 
-describe('wrong results', () => {
+describe('sampled verification of wrong results', () => {
   it.each([
     ['zeros', (scores: Float32Array) => void scores.fill(0)],
     ['a shift of all', (scores: Float32Array) => shift(scores, 3e-5)],
@@ -160,7 +160,7 @@ describe('wrong results', () => {
     ['the first one', (scores: Float32Array) => void (scores[0] += 0.5)],
     ['the last one', (scores: Float32Array) => void (scores[scores.length - 1] += 0.5)],
     ['rows off by one', (scores: Float32Array) => void scores.copyWithin(1, 0)],
-  ])('are found at the first look, cosine and spreading: %s', async (_name, spoil) => {
+  ])('finds wrong scores of cosine-similarity and spread-activation in the first sample: %s', async (_name, spoil) => {
     for (const request of [cosine(), spread(), spread({ hops: 3 })]) {
       const output = scoresOf(answer(request));
       spoil(output);
@@ -169,7 +169,7 @@ describe('wrong results', () => {
     }
   });
 
-  it('are found where zeros look right nearly everywhere, as few nodes receive anything', async () => {
+  it('finds a result of zeros when only a few nodes should be nonzero', async () => {
     const nodes = 5000;
     // One node in a thousand receives from the only active one, all others from one that is not.
     const edges = Array.from({ length: nodes - 2 }, (_, i) => [i % 1000 === 777 ? 0 : 1, i + 2] as const);
@@ -181,7 +181,7 @@ describe('wrong results', () => {
     expect(await verify(request, answer(request), false)).toBeNull();
   });
 
-  it('are found where numbers stand in for NaN', async () => {
+  it('finds a number in place of NaN', async () => {
     const values = randomValues(10 * DIMENSIONS, 1);
     values[0] = NaN;
     const request = cosine(1, createMatrix(values, { dimensions: DIMENSIONS }));
@@ -211,28 +211,28 @@ describe('wrong results', () => {
     }],
     ['scores of other rows', 'score', {}, ({ indices }) => void indices.reverse()],
   ]; // prettier-ignore
-  it.each(rankings)('are found in a ranking: %s', async (_name, rule, options, spoil) => {
+  it.each(rankings)('finds a wrong ranking: %s', async (_name, rule, options, spoil) => {
     const request = topK(options);
     const output = answer(request) as TopKOutput;
     spoil(output);
     const mismatch = await verify(request, output);
     expect(mismatch).not.toBeNull();
     if (rule !== 'order' && rule !== 'row') expect(mismatch).toMatchObject({ rule });
-    expect(mismatch !== null && describeMismatch(mismatch)).toMatch(/wrong|not asked|missing/);
+    expect(mismatch !== null && describeMismatch(mismatch)).toMatch(/wrong|not requested|missing/);
   });
 
   it.each([
     [{}, ROWS],
     [{ start: 10 }, 9],
     [{ candidates: Uint32Array.from({ length: 20 }, (_, i) => 2 * i) }, 1],
-  ])('are found where a row was not asked for: %o', async (options, row) => {
+  ])('finds a row outside the requested rows: %o', async (options, row) => {
     const request = topK(options);
     const output = answer(request) as TopKOutput;
     for (const query of [0, 1]) output.indices[query * request.count] = row;
     expect(await verify(request, output)).toMatchObject({ rule: 'row', row });
   });
 
-  it.each(METRICS)('are found where ties are not in the order of their rows: %s', async (metric) => {
+  it.each(METRICS)('finds ties that are not in the order of their rows: %s', async (metric) => {
     const same = createMatrix(new Float32Array(50 * DIMENSIONS).fill(0.5), { dimensions: DIMENSIONS });
     const request = topK({ matrix: same, metric, k: 3 });
     const output = answer(request) as TopKOutput;
@@ -240,7 +240,7 @@ describe('wrong results', () => {
     expect(await verify(request, output)).toMatchObject({ rule: 'order' });
   });
 
-  it('are found where NaN is not last', async () => {
+  it('finds a NaN that is not last', async () => {
     const values = randomValues(20 * DIMENSIONS, 1);
     values[3 * DIMENSIONS] = NaN;
     const request = topK({ matrix: createMatrix(values, { dimensions: DIMENSIONS }), k: 4 });
@@ -252,8 +252,8 @@ describe('wrong results', () => {
     expect(await verify(request, output)).toMatchObject({ rule: 'order', got: NaN });
   });
 
-  it.each(METRICS)('are found where better rows are missing: %s', async (metric) => {
-    // The best of the first half alone, as if a part of the rows had been left out: right scores in the right order.
+  it.each(METRICS)('finds missing better rows: %s', async (metric) => {
+    // The best rows of one half alone, as if the other half had been skipped: correct scores in the correct order.
     const whole = topK({ metric });
     const half = answer(topK({ metric, start: ROWS / 2 })) as TopKOutput;
     const verification = new SampledVerification(1);
@@ -265,12 +265,12 @@ describe('wrong results', () => {
       expect(mismatch.row).toBeLessThan(ROWS / 2);
       break;
     }
-    // Two to five such rows are missing out of 400, of which each look asks for 8.
+    // Two to five of 400 rows are missing, and each check samples 8.
     expect(looks).toBeLessThan(50);
   });
 
-  it('are looked for more closely in a probe', async () => {
-    // One row in 16 is wrong: 8 looks miss them, 32 do not.
+  it('samples more rows in a probe', async () => {
+    // One row in 16 is wrong: 8 samples miss them, 32 do not.
     const request = cosine(1);
     const output = scoresOf(answer(request));
     for (let i = 200; i < 225; i++) output[i] += 1e-3;
@@ -278,7 +278,7 @@ describe('wrong results', () => {
     expect(await verify(request, output, true)).toMatchObject({ rule: 'score' });
   });
 
-  it('are found wherever they are, if one row in ten is wrong, within a few looks', async () => {
+  it('finds an error in one tenth of the rows within a few checks, wherever they are', async () => {
     const request = cosine(1);
     for (let from = 0; from < ROWS; from += ROWS / 10) {
       const output = scoresOf(answer(request));
@@ -291,17 +291,17 @@ describe('wrong results', () => {
   });
 });
 
-describe('which results', () => {
+describe('sampled verification schedule', () => {
   const due = (verification: SampledVerification, count: number, request: PreparedRequest = cosine()) =>
     Array.from({ length: count }, (_, i) => (verification.isDue(request, false) ? i : -1)).filter((i) => i >= 0);
 
-  it('the first and every thousandth after it, unless told otherwise', () => {
+  it('verifies the first result and every thousandth after it by default, or every nth as configured', () => {
     expect(due(new SampledVerification(), 3000)).toEqual([0, 1000, 2000]);
     expect(due(new SampledVerification(7), 20)).toEqual([0, 7, 14]);
     expect(due(new SampledVerification(1), 3)).toEqual([0, 1, 2]);
   });
 
-  it('none but probes with 0; probes always, without counting', () => {
+  it('verifies only probes with 0, and every probe without counting it', () => {
     const verification = new SampledVerification(0);
     expect(due(verification, 100)).toEqual([]);
     expect(verification.isDue(cosine(), true)).toBe(true);
@@ -310,19 +310,19 @@ describe('which results', () => {
     expect(due(other, 4)).toEqual([0, 3]);
   });
 
-  it('leaves several hops out and takes the next result instead', () => {
+  it('skips a request with several hops and verifies the next result instead', () => {
     const verification = new SampledVerification(2);
     expect(due(verification, 10, spread({ hops: 2 }))).toEqual([]);
     expect(due(verification, 1)).toEqual([0]);
     expect(verification.isDue(spread({ hops: 2 }), true)).toBe(true);
   });
 
-  it.each([-1, 0.5, NaN])('refuses %d', (everyNth) => {
+  it.each([-1, 0.5, NaN])('refuses %d as everyNth', (everyNth) => {
     expect(() => new SampledVerification(everyNth)).toThrow(RangeError);
   });
 });
 
-it('gives way to the event loop while it recomputes a large graph', async () => {
+it('yields to the event loop while it recomputes a large graph', async () => {
   let nowMs = 0;
   const nodes = 5000;
   const chain = graphFromEdges(
@@ -344,16 +344,16 @@ it('gives way to the event loop while it recomputes a large graph', async () => 
   expect(turns).toBeGreaterThanOrEqual(3);
 });
 
-it('looks everywhere in the course of time, each place about as often as any other', () => {
+it('samples every position about equally often', () => {
   const samples = new SampleSequence();
   const seen = new Uint32Array(10);
   for (let i = 0; i < 10_000; i++) seen[samples.next(10)] += 1;
   for (const count of seen) expect(Math.abs(count - 1000)).toBeLessThan(20);
 });
 
-it('tells each verdict to who listens', async () => {
-  const heard: unknown[] = [];
-  const listen = (message: unknown) => void heard.push(message);
+it('publishes each verdict on the verify channel', async () => {
+  const events: unknown[] = [];
+  const listen = (message: unknown) => void events.push(message);
   subscribe(CHANNELS.verify, listen);
   const request = cosine();
   const output = scoresOf(answer(request));
@@ -365,9 +365,9 @@ it('tells each verdict to who listens', async () => {
     unsubscribe(CHANNELS.verify, listen);
   }
   const event = { device: 'oracle', operation: 'cosine-similarity' };
-  expect(heard).toEqual([
+  expect(events).toEqual([
     { ...event, probe: false, mismatch: null },
     { ...event, probe: true, mismatch: expect.objectContaining({ rule: 'score', query: 0, row: 0, got: 5 }) },
   ]);
-  expect(structuredClone(heard)).toEqual(heard);
+  expect(structuredClone(events)).toEqual(events);
 });

@@ -14,7 +14,7 @@ interface Machine {
   requestOf(rows: number): TopKRequest;
 }
 
-/** The same for all threads, of which some cannot read TypeScript. */
+/** Shared by all threads. It is JavaScript because the workers cannot load TypeScript. */
 const { createMachine } = (await import(new URL('./fixtures/small-machine.mjs', import.meta.url).href)) as {
   createMachine(): Machine;
 };
@@ -22,9 +22,9 @@ const { createMachine } = (await import(new URL('./fixtures/small-machine.mjs', 
 const SMALL = 10;
 const LARGE = 10_000;
 
-interface ToldChoice {
+interface ReportedChoice {
   readonly rows: number;
-  /** What its GPU had done before the choice. */
+  /** Calls of its GPU before the choice. */
   readonly callsBefore: number;
   readonly backend: string;
   readonly reason: string;
@@ -32,18 +32,18 @@ interface ToldChoice {
   readonly latencyMs: number;
 }
 
-/** The choices of a thread of its own, which runs what was built. */
-async function choicesInWorker(handle: TrackerHandle | undefined, sizes: readonly number[]): Promise<ToldChoice[]> {
+/** The choices of a worker thread, which runs the built packages. */
+async function choicesInWorker(handle: TrackerHandle | undefined, sizes: readonly number[]): Promise<ReportedChoice[]> {
   const worker = new Worker(new URL('./fixtures/choosing-worker.mjs', import.meta.url), {
     workerData: { handle, sizes },
   });
   const exit = once(worker, 'exit');
-  const [choices] = (await once(worker, 'message')) as [ToldChoice[]];
+  const [choices] = (await once(worker, 'message')) as [ReportedChoice[]];
   await exit;
   return choices;
 }
 
-/** Runs small and large requests until the policy has chosen rightly many times in a row. */
+/** Runs small and large requests until the policy has chosen correctly many times in a row. */
 async function learn(tracker: Tracker): Promise<void> {
   const { scheduler, backends, requestOf } = createMachine();
   const policy = adaptivePolicy();
@@ -57,15 +57,15 @@ async function learn(tracker: Tracker): Promise<void> {
     const isRight = decision?.backend === (rows === SMALL ? 'cpu' : 'gpu:0') && decision.reason !== 'calibrating';
     rightInARow = isRight ? rightInARow + 1 : 0;
   }
-  // What a thread has learned is published by the end of its turn.
+  // A thread publishes its measurements at the end of the event loop turn.
   await setImmediate();
 }
 
-describe('what one thread has measured', () => {
+describe('measurements shared between threads', () => {
   it.each([
     ['a large request first', [LARGE, SMALL]],
     ['a small request first', [SMALL, LARGE]],
-  ])('lets a worker that has never used the GPU choose rightly at once: %s', async (_name, sizes) => {
+  ])('let a worker that has never used the GPU choose correctly at once: %s', async (_name, sizes) => {
     const tracker = createTracker();
     await learn(tracker);
     const choices = await choicesInWorker(tracker.share(), sizes);
@@ -79,13 +79,13 @@ describe('what one thread has measured', () => {
     }
   });
 
-  it('is unknown to a worker that does not share it', async () => {
+  it('are unknown to a worker without the shared tracker', async () => {
     await learn(createTracker());
     const [{ reason, predictedMs }] = await choicesInWorker(undefined, [LARGE]);
     expect([reason, predictedMs]).toEqual(['calibrating', undefined]);
   });
 
-  it('comes back: what workers have measured counts in the thread that began', async () => {
+  it('of workers are counted in the tracker of the main thread', async () => {
     const tracker = createTracker();
     await learn(tracker);
     const before = tracker.snapshot('top-k');

@@ -17,31 +17,31 @@ declare const dispatcher: Dispatcher;
 declare const topK: TopKRequest;
 declare const cosine: CosineSimilarityRequest;
 
-it('answers each operation with its own output', () => {
+it('types the output of run() by the operation', () => {
   expectTypeOf(dispatcher.run(topK)).resolves.toEqualTypeOf<Result<Completed<TopKOutput>, RunError>>();
   expectTypeOf(dispatcher.run(cosine)).resolves.toEqualTypeOf<Result<Completed<Float32Array>, RunError>>();
   expectTypeOf(dispatcher.runSync(topK)).toEqualTypeOf<Result<Completed<TopKOutput>, RunError>>();
 });
 
-it('takes only the output that belongs to the request', () => {
+it('accepts only an output of the type that belongs to the request', () => {
   // @ts-expect-error a top-k writes indices and scores
   void dispatcher.run(topK, new Float32Array(4));
   // @ts-expect-error a cosine similarity writes scores alone
   void dispatcher.run(cosine, { indices: new Uint32Array(1), scores: new Float32Array(1), count: 1 });
 });
 
-it('tells what was chosen, tried and missed', () => {
+it('types the decision, the attempts and the error kind', () => {
   expectTypeOf<Completed['decision']>().toEqualTypeOf<Decision | null>();
   expectTypeOf<RunError['attempts']>().toEqualTypeOf<readonly AttemptReport[]>();
   expectTypeOf<RunError['kind']>().toEqualTypeOf<BackendErrorKind | 'deadline-exceeded'>();
 });
 
-it('has no option that it does not honour', () => {
+it('has exactly the documented options', () => {
   expectTypeOf<keyof DispatcherOptions>().toEqualTypeOf<
     'backends' | 'policy' | 'tracker' | 'fallback' | 'verifyEveryNth' | 'hangLimits' | 'memory' | 'clock' | 'timers'
   >();
 });
 
-it('lets policies of other people in', () => {
+it('types decide() of a custom policy as returning nothing', () => {
   expectTypeOf<DispatchPolicy['decide']>().returns.toBeVoid();
 });

@@ -52,7 +52,7 @@ describe('describeWork', () => {
     });
   });
 
-  it('counts receiving nodes, and edges times hops', () => {
+  it('counts the receiving nodes of a spread-activation, and its edges times hops', () => {
     const graph = graphFromEdges(3, [
       [0, 1],
       [1, 2],

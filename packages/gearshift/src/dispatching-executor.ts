@@ -45,7 +45,7 @@ import type {
 import { graphFromSource } from './graph-from-source.js';
 import { matrixFromValues } from './matrix-from-values.js';
 import { ownOperand } from './own-operand.js';
-import { answerOrThrow } from './run-errors.js';
+import { throwRunError } from './run-errors.js';
 import { toIndices, toVector } from './to-vector.js';
 
 /** Implements {@link Executor}: makes requests from the arguments and passes them to the dispatcher. */
@@ -106,12 +106,14 @@ export class DispatchingExecutor implements Executor {
     options: Omit<CosineSimilarityOptions, keyof LimitOptions> = {},
   ): Float32Array {
     this.#requireOpen();
-    return answerOrThrow(this.#dispatcher.runSync(cosineRequest(query, matrix, options)));
+    const result = this.#dispatcher.runSync(cosineRequest(query, matrix, options));
+    return result.ok ? result.value.output : throwRunError(result.error);
   }
 
   topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKOutput {
     this.#requireOpen();
-    return answerOrThrow(this.#dispatcher.runSync(topKRequest(query, matrix, options)));
+    const result = this.#dispatcher.runSync(topKRequest(query, matrix, options));
+    return result.ok ? result.value.output : throwRunError(result.error);
   }
 
   spreadActivationSync(
@@ -120,7 +122,8 @@ export class DispatchingExecutor implements Executor {
     options: Omit<SpreadActivationOptions, keyof LimitOptions> = {},
   ): Float32Array {
     this.#requireOpen();
-    return answerOrThrow(this.#dispatcher.runSync(spreadRequest(graph, activations, options)));
+    const result = this.#dispatcher.runSync(spreadRequest(graph, activations, options));
+    return result.ok ? result.value.output : throwRunError(result.error);
   }
 
   async run<R extends OperationRequest>(
@@ -184,7 +187,8 @@ export class DispatchingExecutor implements Executor {
     const limits = signal === undefined && deadlineMs === undefined ? undefined : options;
     this.#underWay += 1;
     try {
-      return answerOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), signal);
+      const result = await this.#dispatcher.run(request, undefined, limits);
+      return result.ok ? result.value.output : throwRunError(result.error, signal);
     } finally {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();

@@ -1,4 +1,4 @@
-import type { AttemptReport, BackendErrorKind, Completed, Result, RunError, TopKOutput } from '@gearshift/contracts';
+import type { AttemptReport, BackendErrorKind, RunError } from '@gearshift/contracts';
 import type { BackendStatus } from './executor.js';
 
 /** Every device allowed for a request failed. `cause` has the details as plain data. */
@@ -42,16 +42,11 @@ export class NoBackendError extends Error {
   }
 }
 
-/** Returns the output of a run, or throws its error as the methods named after operations do. */
-export function answerOrThrow<Output extends Float32Array | TopKOutput>(
-  result: Result<Completed<Output>, RunError>,
-  signal?: AbortSignal,
-): Output {
-  if (result.ok) return result.value.output;
-  const { error } = result;
-  if (error.kind === 'aborted') throwAbort(error.message, signal);
-  if (error.kind === 'invalid-input') throw new TypeError(error.message, { cause: error });
-  const { kind } = error;
+/** Throws the error of a run as the methods named after operations do. */
+export function throwRunError(error: RunError, signal?: AbortSignal): never {
+  const { kind, message } = error;
+  if (kind === 'aborted') throwAbort(message, signal);
+  if (kind === 'invalid-input') throw new TypeError(message, { cause: error });
   if (kind === 'deadline-exceeded') throw new DeadlineExceededError(error);
   throw new AllDevicesFailedError({ ...error, kind });
 }

@@ -1,58 +1,58 @@
 /**
- * What every addon offers under the same names and with the same numbers. C++ has them in native/kit.
+ * Entries of every addon, with the same names and numbers as in C++ (native/kit).
  */
 export interface AddonModule {
-  /** Raised whenever an entry of the addon changes. */
+  /** Incremented with every change of an entry of the addon. */
   readonly abi: number;
   /** Version of the package that the addon was built for. */
   readonly version: string;
 }
 
-/** Entries on resident copies, which a handle above 0 names. */
+/** Entries for resident copies, which have handles above 0. */
 export interface ResidentEntries {
-  /** One of {@link RESIDENT_STATE}. A copy that another thread began and gave up becomes the caller's to fill. */
+  /** One of {@link RESIDENT_STATE}. The caller has to fill a copy that another thread began and gave up. */
   residentState(handle: number): number;
   /** 0 until the copy is ready. */
   residentBytes(handle: number): number;
-  /** Whether a ready copy holds these values, by a sample of them: tells two operands that carry the same id apart. */
+  /** Whether a ready copy holds these values, by a sample of them: detects two operands with the same id. */
   matchesMatrix(handle: number, values: Float32Array): boolean;
   release(handle: number): void;
 }
 
-/** Entries on jobs, which the number that started one names. */
+/** Entries for jobs, which have numbers. */
 export interface JobEntries {
-  /** Asks a job to end at the next opportunity; one that has ended already is left alone. */
+  /** Cancels a job at the next opportunity; has no effect on an ended job. */
   cancel(job: number): void;
 }
 
-/** Why an entry did not do its work: native/kit/status.h. */
+/** Why an entry failed: native/kit/status.h. */
 export const ADDON_STATUS = {
-  /** Of the device; of the CPU it is the host's. */
+  /** Memory of the device; for the CPU that of the host. */
   outOfMemory: -1,
   cancelled: -2,
   fault: -3,
   timeout: -4,
   deviceLost: -5,
-  /** An array lost its memory (detached, or shrunk) after it was checked. */
+  /** An array was detached or shrunk after it was checked. */
   inputGone: -6,
   outputGone: -7,
   /** The id and version belong to an operand of another shape. */
   shapeConflict: -8,
   /** The arrays of a graph changed since they were checked. */
   invalidGraph: -9,
-  /** Of the host, while a device has its own. */
+  /** Memory of the host, for a device with its own memory. */
   noHostMemory: -10,
   /** The device returned an impossible result. */
   invalidResult: -11,
-  /** The system gave the addon no thread. */
+  /** The system could not create a thread for the addon. */
   noThread: -12,
 } as const;
 
 export const RESIDENT_STATE = {
   ready: 0,
-  /** The caller fills it. */
+  /** The caller has to fill the copy. */
   ours: 1,
-  /** Another thread fills it, or another handle of this one. */
+  /** Another thread fills the copy, or another handle of this thread. */
   theirs: 2,
 } as const;
 

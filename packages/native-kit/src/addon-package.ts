@@ -2,7 +2,7 @@
 export interface AddonPackage {
   /** For messages: `CPU`. */
   readonly title: string;
-  /** `@gearshift/backend-cpu`. Its platform packages have the platform's name behind it. */
+  /** `@gearshift/backend-cpu`. The names of its platform packages end with the platform. */
   readonly packageName: string;
   /** `gearshift-cpu.node`. */
   readonly fileName: string;
@@ -12,17 +12,17 @@ export interface AddonPackage {
   readonly version: string;
   readonly abi: number;
   /**
-   * Folder with what `build-native` made, one folder per platform. The package makes it from its own `import.meta.url`, so
-   * that a bundled program looks beside itself and not beside this package.
+   * Folder with the output of `build-native`, one folder per platform. The package derives it from its own `import.meta.url`, so
+   * that a bundled program searches next to itself and not next to this package.
    */
   readonly prebuilds: URL;
   /**
-   * Requires the platform package, for each platform that has one. The package names it literally, so that bundlers and
-   * file tracers see it.
+   * Requires the platform package, for each platform that has one. The name is a literal, so that bundlers and file tracers
+   * find it.
    */
   readonly platformPackages: Readonly<Record<string, () => unknown>>;
-  /** What building it takes besides a C++ compiler: `a CUDA toolkit`. */
+  /** Build requirements besides a C++ compiler: `a CUDA toolkit`. */
   readonly buildNeeds?: string;
-  /** What to do on platforms without a package. */
+  /** Advice for platforms without a package. */
   readonly adviceElsewhere: string;
 }

@@ -2,7 +2,7 @@ import { err, type BackendError, type BackendErrorKind } from '@gearshift/contra
 
 export type Failure = { readonly ok: false; readonly error: BackendError };
 
-/** Makes the errors of one backend. */
+/** Creates the errors of one backend. */
 export class BackendFailures {
   readonly #backend: string;
 

@@ -4,14 +4,14 @@ const HEADER_BYTES = 64;
 const PROGRAM_HEADER_BYTES = 56;
 /** Type of the program header that names the dynamic loader. */
 const PT_INTERP = 3;
-/** ELF, 64 bits, little-endian: every Linux that Node.js is built for except s390x, where no addon is. */
+/** ELF, 64 bits, little-endian: every Linux that Node.js supports except s390x, which has no addon. */
 const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
 
 /**
- * Which C library this process runs on, because an addon built for one does not load on the other. `null` outside Linux.
+ * The C library of this process, because an addon built for one does not load on the other. `null` outside Linux.
  *
- * The program itself names the dynamic loader that started it. Files in /lib do not tell, because a system may have both
- * libraries, and Node's diagnostic report takes some 20 times as long.
+ * The program file names its dynamic loader. Files in /lib are no evidence, because a system may have both libraries, and
+ * Node's diagnostic report takes about 20 times as long.
  */
 export function detectLibc(program: string = process.execPath): 'gnu' | 'musl' | null {
   if (process.platform !== 'linux') return null;

@@ -8,7 +8,7 @@ import { currentPlatform } from './platform.js';
 
 const require = createRequire(import.meta.url);
 
-/** Where an addon may come from; the defaults are what this process has. */
+/** Where to look for an addon; the defaults are those of this process. */
 export interface AddonPlaces {
   /** `linux-x64-gnu`, `darwin-arm64`. */
   readonly platform: string;
@@ -23,21 +23,21 @@ export type LoadedAddon<Addon> =
       readonly addon: Addon;
       /** `'local'`: built on this machine or named by the environment. */
       readonly source: 'prebuilt' | 'local';
-      /** What was tried before and did not work. */
+      /** Earlier attempts that failed. */
       readonly failures: readonly LoadFailure[];
     }
   | {
       readonly addon: null;
       readonly failures: readonly LoadFailure[];
-      /** What was tried, why each attempt failed, and the command that fixes it. */
+      /** Every attempt, why it failed, and the command that fixes it. */
       readonly explanation: string;
     };
 
 /**
- * Finds and loads a native addon: the path in the environment, then what was built on this machine, then the platform
- * package. Never throws; every cause of failure is kept.
+ * Finds and loads a native addon: the path in the environment, then a build on this machine, then the platform package.
+ * Never throws; every cause of failure is kept.
  *
- * @param asAddon the cast to the type of the addon, after its version and interface were checked
+ * @param asAddon casts to the type of the addon, after a check of its version and interface
  */
 export function loadAddon<Addon>(
   wanted: AddonPackage,
@@ -108,7 +108,7 @@ function isModuleMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
 }
 
-/** Node appends the list of files that required a module; the first line says what happened. */
+/** Only the first line, because Node appends the list of files that required a module. */
 function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0];
 }

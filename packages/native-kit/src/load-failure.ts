@@ -1,15 +1,15 @@
 import type { AddonPackage } from './addon-package.js';
 
-/** One attempt to load an addon that did not work. */
+/** One failed attempt to load an addon. */
 export interface LoadFailure {
-  /** What was tried: an environment setting, a folder or a package. */
+  /** Where the addon was expected: an environment setting, a folder or a package. */
   readonly place: string;
   readonly cause: string;
-  /** Nothing was there, as opposed to something that did not load. */
+  /** The file or package does not exist, in contrast to one that failed to load. */
   readonly isMissing: boolean;
 }
 
-/** What was tried, why each attempt failed, and the command that fixes it, one line each. */
+/** Every attempt, why it failed, and the command that fixes it, one line each. */
 export function explainLoadFailures(
   wanted: AddonPackage,
   platform: string,
@@ -23,7 +23,7 @@ export function explainLoadFailures(
   ].join('\n');
 }
 
-/** An addon that was there and did not load would have been preferred; a place without one is not worth a line. */
+/** Reports only addons that exist and failed to load; a place without an addon is not reported. */
 export function describeBrokenPlaces(failures: readonly LoadFailure[]): string[] {
   return failures.filter(({ isMissing }) => !isMissing).map(({ place, cause }) => `${place} did not load: ${cause}`);
 }

@@ -7,24 +7,24 @@ export class OpenState {
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  /** @param release gives back what the backend holds, once no request is under way */
+  /** @param release releases the resources of the backend, once no request is under way */
   constructor(failures: BackendFailures, release: () => Promise<void> | void = () => undefined) {
     this.#failures = failures;
     this.#release = release;
   }
 
-  /** From the first call of close() on. */
+  /** True from the first call of close(). */
   get isClosed(): boolean {
     return this.#closing !== undefined;
   }
 
-  /** Why a request is not even begun: the backend is closed, or the request was aborted before. */
+  /** Why a request is not started: the backend is closed, or the request was aborted before. */
   refuse(signal: AbortSignal | undefined): Failure | undefined {
     if (this.#closing !== undefined) return this.#failures.closed();
     return signal?.aborted === true ? this.#failures.aborted() : undefined;
   }
 
-  /** Has close() wait for this work. */
+  /** Makes close() wait for this work. */
   async track<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work);
     try {
@@ -34,7 +34,7 @@ export class OpenState {
     }
   }
 
-  /** Refuses what comes from now on, waits for what is under way, and releases. Closing twice is closing once. */
+  /** Refuses new requests, waits for those under way, and releases. A second call returns the same promise. */
   close(): Promise<void> {
     this.#closing ??= this.#finish();
     return this.#closing;

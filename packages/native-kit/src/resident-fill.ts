@@ -1,9 +1,9 @@
 import type { BackendFailures, Failure } from './backend-failures.js';
 
-/** A resident copy that is being made, for any number of requests. It ends early only when all of them have left. */
+/** The creation of a resident copy, for any number of requests. It ends early only when all of them are aborted. */
 export class ResidentFill {
   readonly version: number;
-  /** Never rejects: {@link wait} reports what went wrong. */
+  /** Never rejects: {@link wait} reports the error. */
   readonly done: Promise<void>;
   readonly #failures: BackendFailures;
   readonly #outcome: Promise<Failure | undefined>;

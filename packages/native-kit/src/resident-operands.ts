@@ -4,7 +4,7 @@ import { RESIDENT_STATE, type ResidentEntries } from './addon-entries.js';
 import type { BackendFailures, Failure } from './backend-failures.js';
 import { ResidentFill } from './resident-fill.js';
 
-/** Another thread of the process is filling the copy: how often to check whether it is done. */
+/** How often to check whether another thread has finished filling a copy. */
 const POLL_MS = 2;
 
 /** Rows and dimensions, or nodes and edges. */
@@ -22,17 +22,17 @@ interface Rows {
 }
 
 /**
- * The copies of operands that a backend uses, least recently used first. A copy belongs to the process: threads that name
- * the same operand share one, and it is freed when the last of them releases it.
+ * The copies of operands that a backend uses, least recently used first. A copy belongs to the process: threads with the same
+ * operand share one, and it is freed when the last of them releases it.
  *
- * A backend says how a copy is opened and filled.
+ * Each backend defines how a copy is opened and filled.
  */
 export abstract class ResidentOperands {
   readonly #addon: ResidentEntries;
   readonly #failures: BackendFailures;
   readonly #residents = new Map<number, Resident>();
   readonly #fills = new Map<number, ResidentFill>();
-  /** A copy that no code can name any more is dropped with the arrays it was made from. */
+  /** Drops a copy when its source arrays have been collected, because no code can use it any more. */
   readonly #collected = new FinalizationRegistry<{ id: number; version: number }>(({ id, version }) => {
     if (this.#residents.get(id)?.version === version) this.#drop(id);
   });
@@ -42,15 +42,15 @@ export abstract class ResidentOperands {
     this.#failures = failures;
   }
 
-  /** Returns a handle to the copy of the process, which is created if there is none, or the failure. */
+  /** A handle to the copy of the process, created if there is none, or why it cannot be created. */
   protected abstract open(operand: Operand): number | Failure;
 
-  /** Fills a copy that this thread has created, with turns of the event loop in between. */
+  /** Fills a copy that this thread has to fill, with turns of the event loop in between. */
   abstract fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined>;
 
   /**
-   * Changes the version of a finished copy, and marks `rows` as not filled yet. Returns false if that is not possible. A backend
-   * without this method drops copies of earlier versions.
+   * Turns a ready copy into one of another version with `rows` that are still to be filled. False if that is impossible. A
+   * backend without this method drops copies of earlier versions.
    */
   protected updateCopy?(handle: number, version: number, rows: Rows): boolean;
 
@@ -68,7 +68,7 @@ export abstract class ResidentOperands {
     return hasShapeOf(resident, operand) ? resident.handle : undefined;
   }
 
-  /** Like `handleOf`, for a request: marks the copy as used. */
+  /** The same for a request, which marks the copy as used. */
   use(operand: Operand): number | undefined {
     const handle = this.handleOf(operand);
     const resident = this.#residents.get(operand.id);
@@ -79,7 +79,7 @@ export abstract class ResidentOperands {
     return handle;
   }
 
-  /** The rows that a copy of an earlier version lacks; undefined where there is no such copy, or they are not known. */
+  /** The rows to update in a copy of an earlier version; undefined if there is no such copy or they are unknown. */
   missingRows(operand: Operand): Rows | undefined {
     if (this.updateCopy === undefined) return undefined;
     const resident = this.#residents.get(operand.id);
@@ -93,7 +93,7 @@ export abstract class ResidentOperands {
     return handle === undefined ? 0 : this.#addon.residentBytes(handle);
   }
 
-  /** Makes the copy with turns of the event loop in between. Threads and requests that want the same one share the work. */
+  /** Creates the copy with turns of the event loop in between. Threads and requests with the same operand share the work. */
   async ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     if (this.use(operand) !== undefined) return undefined;
     let fill = this.#fills.get(operand.id);
@@ -112,13 +112,13 @@ export abstract class ResidentOperands {
     this.#drop(operand.id);
   }
 
-  /** Waits for copies that are being made, then releases all. */
+  /** Waits for copies that are being created, then releases all. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#fills.values()].map(({ done }) => done));
     for (const id of [...this.#residents.keys()]) this.#drop(id);
   }
 
-  /** Takes over a handle to a ready copy. */
+  /** Adds the handle of a ready copy. */
   protected keep(operand: Operand, handle: number): void {
     this.#drop(operand.id);
     this.#residents.set(operand.id, { version: operand.version, shape: shapeOf(operand), handle });
@@ -134,7 +134,7 @@ export abstract class ResidentOperands {
     return true;
   }
 
-  /** Of all copies. */
+  /** Bytes of all copies. */
   protected heldBytes(): number {
     let bytes = 0;
     for (const { handle } of this.#residents.values()) bytes += this.#addon.residentBytes(handle);
@@ -155,7 +155,7 @@ export abstract class ResidentOperands {
     }
   }
 
-  /** Takes a copy of an earlier version to bring it up to date; undefined where that cannot be. */
+  /** Removes and returns a copy of an earlier version to update it; undefined if that is impossible. */
   #update(operand: Operand): number | undefined {
     const resident = this.#residents.get(operand.id);
     const missing = this.missingRows(operand);

@@ -1,13 +1,13 @@
 import type { JobEntries } from './addon-entries.js';
 
-/** What an addon reports of a job: its status, 0 or negative, and whatever that addon adds. */
+/** The report of an addon about a job: its status, 0 or negative, and the fields that the addon adds. */
 type Report = readonly [status: number, ...details: unknown[]];
 
 /**
  * Starts a job on the threads of an addon and waits for it; an abort ends it at the next opportunity.
  *
- * @param start starts it with a callback for its report; returns its number, or the negative status of a job that was not started
- * @returns the report; of a job that was not started, the status alone
+ * @param start starts the job with a callback for its report; returns its number, or the negative status of a job that was not started
+ * @returns the report; for a job that was not started, only the status
  */
 export function runJob<T extends Report>(
   addon: JobEntries,

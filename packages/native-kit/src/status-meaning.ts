@@ -20,9 +20,9 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
 };
 
 /**
- * What a negative status of an addon means for a request.
+ * The error of a request for a negative status of an addon.
  *
- * @throws TypeError when memory of the caller went away after it was checked: a mistake of the caller, like an invalid argument
+ * @throws TypeError when memory of the caller was detached after it was checked: a caller's mistake, like an invalid argument
  */
 export function meaningOfStatus(status: number): Meaning {
   if (status === ADDON_STATUS.inputGone) {

@@ -25,7 +25,7 @@ const wanted = {
 };
 const asAddon = (module: AddonModule) => ({ module });
 
-test('the addon of the platform package is loaded where nothing was built on this machine', () => {
+test('loadAddon loads the addon of the platform package when nothing was built on this machine', () => {
   const loaded = loadAddon(wanted, asAddon);
   expect(loaded).toMatchObject({ addon: { module: good }, source: 'prebuilt' });
   expect(loaded.failures).toEqual([
@@ -38,7 +38,7 @@ test('the addon of the platform package is loaded where nothing was built on thi
   expect(describeBrokenPlaces(loaded.failures)).toEqual([]);
 });
 
-test('the environment variable names an addon that is tried first, and a broken one is reported', () => {
+test('loadAddon tries the addon named by the environment variable first and reports a broken one', () => {
   const path = join(folder, 'override.cjs');
   writeFileSync(path, `module.exports = ${JSON.stringify(good)};`);
   vi.stubEnv('GEARSHIFT_TEST_ADDON', path);
@@ -52,7 +52,7 @@ test('the environment variable names an addon that is tried first, and a broken 
   ]);
 });
 
-test('a platform without a package gets its own advice, and names of Object.prototype are no platforms', () => {
+test('loadAddon gives specific advice for a platform without a package, and ignores names of Object.prototype', () => {
   for (const platform of ['sunos-sparc', 'constructor']) {
     expect(loadAddon(wanted, asAddon, { platform })).toMatchObject({
       addon: null,
@@ -66,7 +66,7 @@ test('a platform without a package gets its own advice, and names of Object.prot
   }
 });
 
-test('an addon of another version is refused with the command that brings both to one version', () => {
+test('loadAddon refuses an addon of another version and names the command that installs matching versions', () => {
   const loaded = loadAddon(wanted, asAddon, { loadPlatformPackage: () => ({ ...good, version: '1.2.4' }) });
   expect(loaded).toMatchObject({
     addon: null,

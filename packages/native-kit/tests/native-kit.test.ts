@@ -28,9 +28,9 @@ const variants = [
   ...(tier() === 'test' ? [] : [{ name: 'thread', sanitizers: 'thread', lacks: lacksSanitizers }]),
 ];
 
-describe.each(variants)('the native tests of the kit, $name build', ({ name, sanitizers, lacks }) => {
+describe.each(variants)('native tests of the kit, $name build', ({ name, sanitizers, lacks }) => {
   test.skipIf(lacks !== null)(
-    `all of them pass${lacks === null ? '' : ` (skipped: needs ${lacks})`}`,
+    `pass${lacks === null ? '' : ` (skipped: needs ${lacks})`}`,
     { timeout: TIMEOUT_MS },
     async () => {
       const build = join(PACKAGE_FOLDER, 'build', name);

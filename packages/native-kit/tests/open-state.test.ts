@@ -3,7 +3,7 @@ import { BackendFailures, OpenState } from '../src/index.js';
 
 const failures = new BackendFailures('test');
 
-test('an open backend refuses aborted requests only, a closed one refuses all', async () => {
+test('an open backend refuses only aborted requests, and a closed one refuses all', async () => {
   const state = new OpenState(failures);
   expect(state.refuse(undefined)).toBeUndefined();
   expect(state.refuse(new AbortController().signal)).toBeUndefined();
@@ -15,7 +15,7 @@ test('an open backend refuses aborted requests only, a closed one refuses all', 
   await closing;
 });
 
-test('close() waits for all tracked work, also for work that fails, and then releases once', async () => {
+test('close() waits for all tracked work, including failing work, and then releases once', async () => {
   const order: string[] = [];
   const state = new OpenState(failures, () => void order.push('released'));
   const failing = state.track(Promise.reject(new Error('lost')).finally(() => order.push('failed')));

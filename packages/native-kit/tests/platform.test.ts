@@ -18,18 +18,18 @@ function writeProgram(name: string, loader: string | null): string {
   file.writeBigUInt64LE(1000n, 128);
   file.writeBigUInt64LE(BigInt(loader?.length ?? 0), 152);
   file.write(loader ?? '', 1000, 'latin1');
-  file.write('/lib/ld-musl-x86_64.so.1', 2000, 'latin1'); // elsewhere in the file it says nothing
+  file.write('/lib/ld-musl-x86_64.so.1', 2000, 'latin1'); // elsewhere in the file it is ignored
   const path = join(folder, name);
   writeFileSync(path, file);
   return path;
 }
 
-test('the platform of this process has the name of its system, its architecture and, on Linux, its C library', () => {
+test('currentPlatform() contains the system, the architecture and, on Linux, the C library', () => {
   expect(currentPlatform()).toMatch(new RegExp(`^${process.platform}-${process.arch}(-(gnu|musl))?$`));
   expect(currentPlatform().split('-')).toHaveLength(process.platform === 'linux' ? 3 : 2);
 });
 
-test.skipIf(process.platform !== 'linux')('the C library of this process is the one in its diagnostic report', () => {
+test.skipIf(process.platform !== 'linux')('detectLibc() returns the C library of the diagnostic report', () => {
   const { header } = process.report.getReport() as { header: object };
   expect(detectLibc()).toBe('glibcVersionRuntime' in header ? 'gnu' : 'musl');
 });
@@ -41,11 +41,11 @@ test.skipIf(process.platform !== 'linux').for([
   ['/lib/ld-musl-x86_64.so.1', 'musl'],
   ['/lib/ld-musl-aarch64.so.1', 'musl'],
   [null, 'gnu'],
-] as const)('detectLibc finds the C library from the dynamic loader of a program: %s means %s', ([loader, libc]) => {
+] as const)('detectLibc() of a program with the dynamic loader %s returns %s', ([loader, libc]) => {
   expect(detectLibc(writeProgram('program', loader))).toBe(libc);
 });
 
-test.skipIf(process.platform !== 'linux')('detectLibc assumes glibc if the program cannot be read', () => {
+test.skipIf(process.platform !== 'linux')('detectLibc() assumes glibc when the program cannot be read', () => {
   expect(detectLibc('/nowhere/node')).toBe('gnu');
   const text = join(folder, 'text');
   writeFileSync(text, '#!/bin/sh /lib/ld-musl-x86_64.so.1');

@@ -75,7 +75,7 @@ beforeEach(() => {
 
 const newMatrix = () => createMatrix(new Float32Array(6), { dimensions: 2 });
 
-test('a copy is made once for all requests that want it at a time', async () => {
+test('concurrent requests share one copy of an operand', async () => {
   const matrix = newMatrix();
   expect(residents.handleOf(matrix)).toBeUndefined();
   expect(residents.residentBytes(matrix)).toBe(0);
@@ -87,7 +87,7 @@ test('a copy is made once for all requests that want it at a time', async () => 
   expect(residents.residentBytes(matrix)).toBe(10);
 });
 
-test('a fill is abandoned when the last request that waits for it is aborted, not before', async () => {
+test('a fill is abandoned only when the last request that waits for it is aborted', async () => {
   const matrix = newMatrix();
   residents.fillResult = () => new Promise(() => undefined);
   const [first, second] = [new AbortController(), new AbortController()];
@@ -101,7 +101,7 @@ test('a fill is abandoned when the last request that waits for it is aborted, no
   expect(events.at(-1)).toBe('release 1');
 });
 
-test('a copy that another thread fills is waited for and compared with the values', async () => {
+test('a request waits for a copy that another thread fills and compares it with the values', async () => {
   const matrix = newMatrix();
   state = RESIDENT_STATE.theirs;
   const waiting = residents.ensure(matrix, undefined);
@@ -115,7 +115,7 @@ test('a copy that another thread fills is waited for and compared with the value
   expect(events).toEqual([`open ${matrix.id}`, 'release 1']);
 });
 
-test('a failure to open, to fill and an exception leave no copy behind', async () => {
+test('no copy is left after a failed open, a failed fill or an exception', async () => {
   const matrix = newMatrix();
   residents.openFails = true;
   expect(await residents.ensure(matrix, undefined)).toMatchObject({ error: { kind: 'out-of-memory' } });
@@ -128,7 +128,7 @@ test('a failure to open, to fill and an exception leave no copy behind', async (
   expect(residents.handleOf(matrix)).toBeUndefined();
 });
 
-test('a copy of an earlier version is dropped where copies are not brought up to date', async () => {
+test('a copy of an earlier version is dropped when the backend cannot update copies', async () => {
   const matrix = newMatrix();
   expect(await residents.ensure(matrix, undefined)).toBeUndefined();
   markChanged(matrix, { start: 1, end: 2 });
@@ -137,7 +137,7 @@ test('a copy of an earlier version is dropped where copies are not brought up to
   expect(events.at(-1)).toBe('release 1');
 });
 
-test('a copy of an earlier version gets the rows that changed where the backend can update it', async () => {
+test('a copy of an earlier version gets only the changed rows when the backend can update it', async () => {
   const updatable = new UpdatableResidents(
     events,
     () => state,

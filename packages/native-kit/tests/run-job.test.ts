@@ -10,14 +10,14 @@ function fakeAddon() {
   return { addon: { cancel: (job: number) => void cancelled.push(job) }, cancelled, started, start };
 }
 
-test('the report of a job is returned with everything that the addon adds to its status', async () => {
+test('runJob returns the report with all fields that the addon adds to the status', async () => {
   const { addon, started, start } = fakeAddon();
   const running = runJob(addon, start, undefined);
   started[0](0, 'detail');
   expect(await running).toEqual([0, 'detail']);
 });
 
-test('an abort cancels the job by its number, and does nothing once the job has ended', async () => {
+test('an abort cancels a running job by its number, and has no effect on an ended job', async () => {
   const { addon, cancelled, started, start } = fakeAddon();
   const controller = new AbortController();
   const running = [runJob(addon, start, controller.signal), runJob(addon, start, controller.signal)];
@@ -29,7 +29,7 @@ test('an abort cancels the job by its number, and does nothing once the job has 
   expect(await running[1]).toEqual([-2, '']);
 });
 
-test('a job that is not started returns its status and is never cancelled', async () => {
+test('runJob returns the status of a job that is not started and never cancels it', async () => {
   const { addon, cancelled } = fakeAddon();
   const controller = new AbortController();
   expect(await runJob(addon, () => -12, controller.signal)).toEqual([-12]);

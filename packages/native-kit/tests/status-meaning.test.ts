@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ADDON_STATUS, meaningOfStatus } from '../src/index.js';
 
-test('every status of an addon has a kind and a message of its own', () => {
+test('every status of an addon has its own kind and message', () => {
   const { inputGone, outputGone, ...others } = ADDON_STATUS;
   const messages = Object.values(others).map((status) => meaningOfStatus(status)[1]);
   expect(new Set(messages).size).toBe(messages.length);
@@ -12,6 +12,6 @@ test('every status of an addon has a kind and a message of its own', () => {
   expect(() => meaningOfStatus(outputGone)).toThrow(TypeError);
 });
 
-test('a status that the table does not have is a fault', () => {
+test('a status that is missing in the table is a fault', () => {
   expect(meaningOfStatus(-99)).toEqual(['fault', 'the addon returned the unknown status -99']);
 });

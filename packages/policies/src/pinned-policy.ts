@@ -1,10 +1,10 @@
-import { NO_DEVICE, type DispatchPolicy } from '@gearshift/contracts';
+import { NO_DEVICE, type DeviceView, type DispatchPolicy } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
-import { learnsNothing } from './stateless-policy.js';
+import { learnsNothing } from './policy-state.js';
 
 /**
- * Always the device of this id, `'forced'`. Where there is none of that id (`'no-device'`), or it does not accept the
- * request (`'unsupported'`), the CPU does the work, unless the dispatcher is strict: then the request fails.
+ * Always chooses the device with this id, `'forced'`. Where there is no such device (`'no-device'`), or it does not support
+ * the request (`'unsupported'`), the CPU runs it, unless the dispatcher is strict: then the request fails.
  *
  * @param deviceId id of a backend, such as `'cpu'` or `'cuda:0'`.
  * @throws TypeError when it is not a string, RangeError when it is empty.
@@ -12,27 +12,21 @@ import { learnsNothing } from './stateless-policy.js';
 export function pinnedPolicy(deviceId: string): DispatchPolicy {
   if (typeof deviceId !== 'string') throw new TypeError(expected('deviceId', 'the id of a backend', deviceId));
   if (deviceId === '') throw new RangeError(expected('deviceId', 'the id of a backend', deviceId));
+  const isPinned = ({ id }: DeviceView): boolean => id === deviceId;
+  const isOtherCpu = ({ id, kind }: DeviceView): boolean => id !== deviceId && kind === 'cpu';
   return {
     name: 'pinned',
     ...learnsNothing('pinned'),
 
     decide(_work, devices, { strict }, out) {
-      let cpu = NO_DEVICE;
-      out.reason = 'no-device';
-      for (let i = 0; i < devices.length; i++) {
-        const device = devices[i];
-        if (device.id === deviceId) {
-          if (device.supported) {
-            out.device = i;
-            out.reason = 'forced';
-            return;
-          }
-          out.reason = 'unsupported';
-        } else if (cpu === NO_DEVICE && device.kind === 'cpu') {
-          cpu = i;
-        }
+      const pinned = devices.findIndex(isPinned);
+      if (pinned >= 0 && devices[pinned].supported) {
+        out.device = pinned;
+        out.reason = 'forced';
+      } else {
+        out.device = strict ? NO_DEVICE : devices.findIndex(isOtherCpu);
+        out.reason = pinned >= 0 ? 'unsupported' : 'no-device';
       }
-      out.device = strict ? NO_DEVICE : cpu;
     },
 
     snapshot: () => ({ policy: 'pinned', options: { deviceId } }),

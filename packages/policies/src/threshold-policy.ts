@@ -1,6 +1,6 @@
 import { NO_DEVICE, type DeviceView, type DispatchPolicy } from '@gearshift/contracts';
 import { expected, requireFinite, requireInteger, requireObject } from '@gearshift/contracts/internal';
-import { learnsNothing } from './stateless-policy.js';
+import { learnsNothing } from './policy-state.js';
 
 export interface ThresholdPolicyOptions {
   /** Fewer rows, candidates or nodes than this stay on the CPU. Default 64. */
@@ -13,7 +13,7 @@ export interface ThresholdPolicyOptions {
   readonly forceCpu?: boolean | undefined;
 }
 
-/** The original's defaults. The window that speedup and success rate are taken over is the tracker's `windowSize`. */
+/** The original's defaults. The window of speedup and success rate is the tracker's `windowSize`. */
 export const THRESHOLD_DEFAULTS = {
   gpuMinBatchSize: 64,
   gpuSpeedupThreshold: 1.5,
@@ -22,7 +22,7 @@ export const THRESHOLD_DEFAULTS = {
 } as const;
 
 /**
- * Fixed rules, in the order of the hybrid executor that this project descends from, all judged by one snapshot:
+ * Fixed rules, in the order of the hybrid executor that this project is based on, applied to one snapshot:
  *
  * 1. `forceCpu`: CPU, `'forced'`
  * 2. batch < `gpuMinBatchSize`: CPU, `'too-small'`
@@ -42,8 +42,8 @@ export function thresholdPolicy(options: ThresholdPolicyOptions = {}): DispatchP
     ...learnsNothing('threshold'),
 
     decide(work, devices, context, out) {
-      const cpu = firstCpu(devices);
-      const gpu = firstSupportedGpu(devices);
+      const cpu = devices.findIndex(isCpu);
+      const gpu = devices.findIndex(isSupportedGpu);
       out.device = cpu;
       if (cpu === NO_DEVICE) {
         out.device = gpu;
@@ -53,7 +53,7 @@ export function thresholdPolicy(options: ThresholdPolicyOptions = {}): DispatchP
       } else if (work.batchSize < gpuMinBatchSize) {
         out.reason = 'too-small';
       } else if (gpu === NO_DEVICE) {
-        out.reason = hasGpu(devices) ? 'unsupported' : 'no-device';
+        out.reason = devices.some(isGpu) ? 'unsupported' : 'no-device';
       } else if (context.snapshot.speedup > 0 && context.snapshot.speedup < gpuSpeedupThreshold) {
         out.reason = 'speedup-low';
       } else if (context.snapshot.successRate < gpuSuccessRateThreshold) {
@@ -89,17 +89,7 @@ function checkOptions(options: ThresholdPolicyOptions) {
   return { gpuMinBatchSize, gpuSpeedupThreshold, gpuSuccessRateThreshold, forceCpu };
 }
 
-function firstCpu(devices: readonly DeviceView[]): number {
-  for (let i = 0; i < devices.length; i++) if (devices[i].kind === 'cpu') return i;
-  return NO_DEVICE;
-}
-
-function firstSupportedGpu(devices: readonly DeviceView[]): number {
-  for (let i = 0; i < devices.length; i++) if (devices[i].kind === 'gpu' && devices[i].supported) return i;
-  return NO_DEVICE;
-}
-
-function hasGpu(devices: readonly DeviceView[]): boolean {
-  for (let i = 0; i < devices.length; i++) if (devices[i].kind === 'gpu') return true;
-  return false;
-}
+// Not written inside decide(), where each of them would be a new object for each decision.
+const isCpu = ({ kind }: DeviceView): boolean => kind === 'cpu';
+const isGpu = ({ kind }: DeviceView): boolean => kind === 'gpu';
+const isSupportedGpu = ({ kind, supported }: DeviceView): boolean => kind === 'gpu' && supported;

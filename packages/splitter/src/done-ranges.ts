@@ -40,7 +40,7 @@ export class DoneRanges {
     return this.#ranges.map(({ start, end }) => ({ start, end }));
   }
 
-  /** What of `[0, total)` is not done. */
+  /** The parts of `[0, total)` that are not done. */
   remaining(total: number): Range[] {
     const gaps: Range[] = [];
     let position = 0;

@@ -26,7 +26,7 @@ export type ItemOptions<T, R, E = unknown> = ChunkOptions<ItemFunction<T, R, E>>
  *
  * @param items must not change during the run; a change of length ends it with `'invalid-input'`.
  * @param fn called with each chunk, a copy of that part of `items`. It may run out of memory (a smaller chunk follows), fail,
- * throw, return the wrong number of results, or never settle: what had finished stays.
+ * throw, return the wrong number of results, or never settle: finished results are kept.
  * @returns the results in the order of the items, or the one reason why the run ended early, with the results so far, for
  * {@link resume}. Never rejects for anything that `fn` does.
  * @throws (as a rejection) TypeError or RangeError that names an argument, before anything is called.

@@ -12,8 +12,8 @@ import type { LaneOptions } from './engine/lane.js';
 import { checkLanes, checkRunOptions, functionsOf, type CheckedRun } from './engine/check-run-options.js';
 
 /**
- * Continues where {@link runRanges} ended early: does what remains and nothing else, with the same function or another one.
- * A call that was given up may still be running: see {@link RangeFunction} for what keeps it from writing.
+ * Continues where {@link runRanges} ended early: does only the remaining items, with the same function or another one.
+ * A call that was given up may still be running; {@link RangeFunction} says how to keep it from writing.
  *
  * @param partial of the error, or a copy of it that went through `postMessage` or JSON.
  * @returns as {@link runRanges}. `'invalid-input'`, without a call, when an operand's version is not the one that the

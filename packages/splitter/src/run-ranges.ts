@@ -23,7 +23,7 @@ export type RangeOptions<E = unknown> = ChunkOptions<RangeFunction<E>>;
  * result of an item must not depend on its chunk; then the result of the run does not depend on how it was cut.
  *
  * @param fn called with each chunk; see {@link RangeFunction}. It may run out of memory (a smaller chunk follows), fail,
- * throw, or never settle: what had finished stays.
+ * throw, or never settle: finished items stay done.
  * @returns how the run finished, or the one reason why it ended early, with what is done and what remains, for
  * {@link resume}. Never rejects for anything that `fn` does.
  * @throws (as a rejection) TypeError or RangeError that names an argument, before anything is called.

@@ -26,9 +26,9 @@ export type StagedFunction<A extends ResultArray, E = unknown> = (
 ) => PromiseLike<Result<unknown, E>> | Result<unknown, E>;
 
 /**
- * Makes a {@link RangeFunction} of a function that may still write after its call was given up: it writes into memory of its
- * own, which is copied to its place in `output` when the call succeeds in time, and dropped otherwise. Costs one copy, and
- * `elementsPerItem` elements per item of a chunk: count these in `bytesPerItem`.
+ * Makes a {@link RangeFunction} from a function that may still write after its call was given up: each call writes into
+ * separate memory, which is copied into `output` when the call succeeds in time, and dropped otherwise. Costs one copy and
+ * `elementsPerItem` elements per item of a chunk: include these in `bytesPerItem`.
  *
  * @param output holds `elementsPerItem` elements for each item of the run.
  *

@@ -3,7 +3,7 @@ import { expected } from '@gearshift/contracts/internal';
 /** Monotonic time in milliseconds. */
 export type Clock = () => number;
 
-/** The timers that limits and waits are made of. A simulation may pass its own. */
+/** The timers for limits and waits. A simulation may pass its own. */
 export interface Timers {
   after(delayMs: number, action: () => void): unknown;
   cancel(timer: unknown): void;
@@ -13,7 +13,7 @@ export interface Timers {
 
 const systemClock: Clock = () => performance.now();
 
-/** Node's own. The casts hold because every timer passed in came out of `after`. */
+/** Node's own timers. The casts are safe because `after` created every timer that is passed in. */
 export const NODE_TIMERS: Timers = {
   after: (delayMs, action) => setTimeout(action, delayMs),
   cancel: (timer) => clearTimeout(timer as NodeJS.Timeout),

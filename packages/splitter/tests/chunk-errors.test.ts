@@ -18,7 +18,7 @@ const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 const double = (items: number[]): Result<number[], never> => ok(items.map((item) => 2 * item));
 const reached = new Set<ChunkErrorKind>();
 
-/** Runs ten items in chunks of at most three; the third chunk, [6, 8), is done by `fail`. */
+/** Runs ten items in chunks of at most three; `fail` does the third chunk, [6, 8). */
 async function failAtThird(
   fail: ItemFunction<number, number>,
   options: Partial<ItemOptions<number, number>> = {},
@@ -34,7 +34,7 @@ async function failAtThird(
   return error;
 }
 
-/** Two chunks had finished, and the error says so. */
+/** Checks that the error reports two finished chunks. */
 function expectTwoDone(error: Awaited<ReturnType<typeof failAtThird>>, range = { start: 6, end: 8 }): void {
   expect(error.chunkIndex).toBe(2);
   expect(error.range).toEqual(range);
@@ -44,7 +44,7 @@ function expectTwoDone(error: Awaited<ReturnType<typeof failAtThird>>, range = {
   expect(error.message).toMatch(/^run: items \[6, \d+\): /);
 }
 
-describe('failures of the function', () => {
+describe('ChunkError for a failing function', () => {
   it.each([
     ['invalid-input', 'invalid-input'],
     ['fault', 'device-fault'],
@@ -123,7 +123,7 @@ describe('failures of the function', () => {
     ['nothing', undefined],
     ['null', null],
     ['results without a Result', [1, 2]],
-    ['a Result whose ok is no boolean', { ok: 'yes', value: [1, 2] }],
+    ['a Result with an ok that is not a boolean', { ok: 'yes', value: [1, 2] }],
     ['a Result without results', { ok: true }],
     ['a Result of a typed array', { ok: true, value: new Float32Array(2) }],
     ['a Result that throws', { get ok() { throw new Error('no'); } }], // prettier-ignore
@@ -174,8 +174,8 @@ describe('failures of the function', () => {
   });
 });
 
-describe('ends by the caller', () => {
-  it('ends as aborted at once when the caller aborts, though the function does not settle', async () => {
+describe('ChunkError for a run that its caller ends', () => {
+  it('ends as aborted at once when the caller aborts, even if the function does not settle', async () => {
     const controller = new AbortController();
     let seen: AbortSignal | undefined;
     const error = await failAtThird(
@@ -249,7 +249,7 @@ describe('ends by the caller', () => {
     expectTwoDone(error);
   });
 
-  it('ends as deadline-exceeded between two chunks, and keeps all that finished', async () => {
+  it('ends as deadline-exceeded between two chunks, and keeps all finished items', async () => {
     const time = new VirtualTime();
     const run = processInChunks(ITEMS, { ...time.options(), maxChunkItems: 3, deadlineMs: 50 }, (chunk) => {
       time.nowMs += 20;
@@ -283,7 +283,7 @@ describe('ends by the caller', () => {
   });
 });
 
-describe('failures for lack of memory', () => {
+describe('ChunkError for a lack of memory', () => {
   it('ends as item-too-large without a call when one item never fits', async () => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(1000), { clock: time.clock, capBytes: 99 });
@@ -309,6 +309,6 @@ describe('failures for lack of memory', () => {
   });
 });
 
-it('shows every kind of chunk error in the tests above', async () => {
+it('reaches every kind of chunk error in the tests above', async () => {
   expect(CHUNK_ERROR_KINDS.filter((kind) => !reached.has(kind))).toEqual([]);
 });

@@ -29,7 +29,7 @@ async function sizesOf(total: number, options: RangeOptions, capacity: () => num
 }
 
 describe('chunk sizes', () => {
-  it('does everything in one chunk where nothing limits it, and cuts evenly where something does', async () => {
+  it('does everything in one chunk without limits, and cuts evenly with them', async () => {
     expect(await sizesOf(1000, {}, () => Infinity)).toEqual([1000]);
     expect(await sizesOf(10, { maxChunkItems: 4 }, () => Infinity)).toEqual([4, 3, 3]);
     expect(await sizesOf(9, { maxChunkItems: 8 }, () => Infinity)).toEqual([5, 4]);
@@ -145,13 +145,13 @@ describe('out of memory', () => {
     expect(await sizesOf(8, { freeIdleMemory }, () => 4)).toEqual([8, 4, 4]);
   });
 
-  it('does not wait for ever for idle memory to be freed', async () => {
+  it('gives up the wait for a function that frees idle memory', async () => {
     const time = new VirtualTime();
     const options = { freeIdleMemory: () => new Promise(() => undefined), chunkTimeoutMs: 100, ...time.options() };
     expect(await time.until(sizesOf(8, options, () => 4))).toEqual([8, 4, 4]);
   });
 
-  it('corrects the model when memory runs out although it was free', async () => {
+  it('corrects the memory model when memory runs out although enough was free', async () => {
     const budget = createMemoryBudget(new FakeDevice(1000), { usableFraction: 1 });
     await sizesOf(500, { budget, bytesPerItem: 1 }, () => 250);
     expect(budget.inflation()).toBeGreaterThan(1.2);
@@ -249,7 +249,7 @@ describe('planChunks and reserveWhole', () => {
     expect(budget.reservedBytes()).toBe(0);
   });
 
-  it('reserves the whole where it fits, and nothing where it does not', () => {
+  it('reserves memory for all items if they fit, and none otherwise', () => {
     const whole = reserveWhole(90, limits);
     expect(whole?.bytes).toBe(1000);
     expect(planChunks(1, limits)).toBe(Infinity);

@@ -23,7 +23,7 @@ interface Script {
   readonly answer?: (start: number, end: number) => Result<unknown, unknown>;
 }
 
-/** A run in virtual time, of a function that does as the script says, with a log of its calls. */
+/** A run of a scripted function in virtual time, with a log of its calls. */
 class TimedRun {
   readonly time = new VirtualTime();
   readonly calls: { start: number; end: number; atMs: number; signal: AbortSignal }[] = [];
@@ -54,7 +54,7 @@ describe('concurrency', () => {
     [2, 30],
     [4, 20],
     [100, 10],
-  ])('keeps %i calls under way while work is left, where concurrency says so', async (concurrency, elapsedMs) => {
+  ])('keeps %i calls under way with that concurrency while work remains', async (concurrency, elapsedMs) => {
     const run = new TimedRun();
     unwrap(await run.start(6, { concurrency }));
     expect(run.mostUnderWay).toBe(Math.min(concurrency, 6));
@@ -115,7 +115,7 @@ describe('concurrency', () => {
 });
 
 describe('memory of a run with several chunks under way', () => {
-  it('shares the budget evenly between chunks that are under way, each with a reservation of its own', async () => {
+  it('shares the budget evenly between chunks that are under way, each with its own reservation', async () => {
     const run = new TimedRun();
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 1000, clock: run.time.clock });
     const reserved: number[] = [];
@@ -155,7 +155,7 @@ describe('memory of a run with several chunks under way', () => {
     expect(sizes).toEqual([[8, 0], [8, 0], [8, 10], [8, 20], [8, 20]]); // prettier-ignore
   });
 
-  it('begins fewer calls when no more fit in memory, and waits for its own however long they take', async () => {
+  it('begins fewer calls when no more fit in memory, and waits without a limit for its own calls', async () => {
     const run = new TimedRun();
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 250, clock: run.time.clock });
     const options = { budget, bytesPerItem: 100, concurrency: 4, memoryWaitMs: 50 };
@@ -181,7 +181,7 @@ describe('memory of a run with several chunks under way', () => {
   });
 });
 
-it('prints no warning about listeners, however many calls a deadline may end', async () => {
+it('causes no warning about listeners when a deadline may end many calls', async () => {
   const warnings: string[] = [];
   const note = (warning: Error) => void warnings.push(warning.message);
   process.on('warning', note);
@@ -197,7 +197,7 @@ it('prints no warning about listeners, however many calls a deadline may end', a
 });
 
 describe('a failure with other calls under way', () => {
-  it('keeps what calls under way finish after another chunk fails, and begins no more', async () => {
+  it('keeps the results of calls under way after another chunk fails, and begins no more calls', async () => {
     const run = new TimedRun();
     const script = {
       latencyMs: (start: number) => (start === 1 ? 10 : 100),
@@ -229,7 +229,7 @@ describe('a failure with other calls under way', () => {
     expect(run.time.pending).toBe(0);
   });
 
-  it('ends a pause that an error asked for when another chunk fails', async () => {
+  it('ends a pause that an error requested when another chunk fails', async () => {
     const run = new TimedRun();
     const script = {
       latencyMs: (start: number) => (start === 0 ? 10 : 30),
@@ -257,7 +257,7 @@ describe('a failure with other calls under way', () => {
 });
 
 describe('an abort with several calls under way', () => {
-  it('gives up all calls under way when the caller aborts, and ignores what they return later', async () => {
+  it('gives up all calls under way when the caller aborts, and ignores their late results', async () => {
     const run = new TimedRun();
     const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 300, clock: run.time.clock });
     const controller = new AbortController();
@@ -272,7 +272,7 @@ describe('an abort with several calls under way', () => {
     ]); // prettier-ignore
     expect(run.calls.slice(3).map(({ signal }) => String(signal.reason))).toEqual(['enough', 'enough', 'enough']);
 
-    // They may still use their memory.
+    // The abandoned calls may still use their memory.
     expect(budget.reservedBytes()).toBe(300);
     const before = structuredClone(error);
     while (run.time.fireNext()) await new Promise((resolve) => setImmediate(resolve));
@@ -281,8 +281,8 @@ describe('an abort with several calls under way', () => {
   });
 });
 
-describe('a fallback beside calls under way', () => {
-  it('lets the fallback do what is left after a lost device, and keeps what calls under way finish', async () => {
+describe('a fallback while other calls are under way', () => {
+  it('lets the fallback do the remaining items after a lost device, and keeps the results of calls under way', async () => {
     const run = new TimedRun();
     const log: string[] = [];
     const fallback = async (start: number) => {

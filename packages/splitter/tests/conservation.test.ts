@@ -108,7 +108,7 @@ async function play(scene: Scenario): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     checkPartition(error.partial, expected);
 
-    // The resumed run ends with the results of a clean one, and changes nothing that was done.
+    // The resumed run ends with the results of a clean run and does not change finished items.
     const clean = new ScriptedFunction([]);
     const resumed = await time.until(resume(copy.partial, items, { maxChunkItems: 7, ...time.options() }, clean.fn));
     check(isDeepStrictEqual(unwrap(resumed), expected), 'wrong results after resuming');
@@ -123,7 +123,7 @@ async function play(scene: Scenario): Promise<void> {
   check(time.pending === 0, 'timers are left');
 }
 
-/** `expect` takes longer than a whole script. */
+/** Used instead of `expect`, one call of which takes longer than a whole script. */
 function check(isTrue: boolean, otherwise: string): void {
   if (!isTrue) throw new Error(otherwise);
 }

@@ -4,7 +4,7 @@ import { createHostMemorySource } from '../src/index.js';
 
 const GIB = 2 ** 30;
 
-/** What the source reads on a machine with 16 of 64 GiB free and these files. */
+/** The reading on a machine with 16 of 64 GiB free and these files. */
 function read(files: Record<string, string>) {
   const { freeBytes, totalBytes } = createHostMemorySource({
     clock: () => 5,
@@ -19,8 +19,8 @@ function read(files: Record<string, string>) {
 
 const bytes = (gib: number): string => `${gib * GIB}\n`;
 
-describe('control groups', () => {
-  it('reads the machine where there are no control groups', () => {
+describe('createHostMemorySource() with control groups', () => {
+  it('reads the memory of the machine without control groups', () => {
     expect(read({})).toEqual({ freeGib: 16, totalGib: 64 });
   });
 
@@ -96,14 +96,14 @@ describe('control groups', () => {
     ).toEqual({ freeGib: 3, totalGib: 4 });
   });
 
-  it('reads between 0 and what the machine has, whatever a group says', () => {
+  it('reads between 0 and the memory of the machine for any limit of a group', () => {
     const group = { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': bytes(2) };
     expect(read({ ...group, '/sys/fs/cgroup/memory.current': bytes(3) })).toEqual({ freeGib: 0, totalGib: 2 });
     const wide = { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': bytes(100) };
     expect(read({ ...wide, '/sys/fs/cgroup/memory.current': bytes(3) })).toEqual({ freeGib: 16, totalGib: 64 });
   });
 
-  it('ignores groups with invalid files, and no path leads out of their file system', () => {
+  it('ignores groups with invalid files, and reads no file outside of their file system', () => {
     const machine = { freeGib: 16, totalGib: 64 };
     expect(read({ '/proc/self/cgroup': 'garbage' })).toEqual(machine);
     expect(read({ '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': '-5' })).toEqual(machine);
@@ -113,7 +113,7 @@ describe('control groups', () => {
   });
 });
 
-it('reads this machine', () => {
+it('reads the memory of this machine', () => {
   const { freeBytes, totalBytes, readAtMs } = createHostMemorySource()();
   expect(totalBytes).toBeGreaterThan(2 ** 20);
   expect(totalBytes).toBeLessThanOrEqual(totalmem());

@@ -47,7 +47,7 @@ it('traces each call of the function, with its result', async () => {
   expect(ends.map(({ result }) => result?.outcome)).toEqual(['success', 'chunk-failed', 'success']);
 });
 
-it('publishes when memory runs out, and what is done about it', async () => {
+it('publishes each out-of-memory error with the action that follows', async () => {
   let freed = false;
   const options = { name: 'mine', freeIdleMemory: () => (freed = true) };
   const messages = await listen(CHANNELS.oom, () => runRanges(2, options, outOfMemoryAbove(0)));
@@ -60,7 +60,7 @@ it('publishes when memory runs out, and what is done about it', async () => {
   expect(freed).toBe(true);
 });
 
-it('publishes once per run that it is split, and why', async () => {
+it('publishes once per run that it is split, with the reason', async () => {
   const budget = createMemoryBudget(new FakeDevice(null), { capBytes: 50 });
   const published = (options: object, most = Infinity) =>
     listen(CHANNELS.split, () => runRanges(10, { name: 'mine', ...options }, outOfMemoryAbove(most)));
@@ -71,7 +71,7 @@ it('publishes once per run that it is split, and why', async () => {
   expect(await published({}, 6)).toEqual([{ ...split, chunkItems: 5, reason: 'out-of-memory' }]);
 });
 
-it('publishes each new reading of the memory, also when every reading is too old', async () => {
+it('publishes each new reading of the memory, even when every reading is too old', async () => {
   const time = new VirtualTime();
   const device = new FakeDevice(1000, 2000);
   const budget = createMemoryBudget(device, { clock: time.clock, name: 'gpu:0', maxAgeMs: 0 });
@@ -92,6 +92,6 @@ it('publishes each new reading of the memory, also when every reading is too old
   ]);
 });
 
-it('leaves no subscribers behind', () => {
+it('has no subscribers left after the tests', () => {
   for (const name of Object.values(CHANNELS)) expect(channel(name).hasSubscribers).toBe(false);
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-/** Inside the package, so that its own name resolves, and in a folder that git, Nx and formatters leave alone. */
+/** Inside the package, so that its own name resolves, and in a folder that git, Nx and formatters ignore. */
 const BUILD = fileURLToPath(new URL('../build', import.meta.url));
 
 /** Lines that an example of the documentation prints. */

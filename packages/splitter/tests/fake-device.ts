@@ -1,6 +1,6 @@
 import type { MemoryReading } from '@gearshift/contracts';
 
-/** A source of readings that a test sets. */
+/** A memory source that returns the readings set by a test. */
 export class FakeDevice {
   freeBytes: number | null;
   totalBytes: number | null;

@@ -51,7 +51,7 @@ class LaneRun {
 const failing = (start: number, kind = 'fault') => ((at: number) => (at === start ? err({ kind, message: kind }) : ok(null))); // prettier-ignore
 
 describe('an ordered list of lanes', () => {
-  it('does each chunk on the first lane that can, in order', async () => {
+  it('does each chunk on the first lane that succeeds, in order', async () => {
     const run = new LaneRun().add(failing(2)).add(failing(2)).add(ok);
     const summary = unwrap(await run.start(6));
     expect(run.log).toEqual(['0: 0-2', '0: 2-4', '1: 2-4', '2: 2-4', '0: 4-6']);
@@ -102,7 +102,7 @@ describe('an ordered list of lanes', () => {
     const run = new LaneRun().add(ok, { isOpen: () => false }).add(ok, { isOpen: () => false });
     const error = expectError(await run.start(4));
     expect(error).toMatchObject({ kind: 'overloaded', range: { start: 0, end: 4 }, cause: null });
-    expect(error.message).toBe('run: items [0, 4): every place that could do it is closed');
+    expect(error.message).toBe('run: items [0, 4): every place that could do these items is closed');
     expect(run.log).toEqual([]);
   });
 
@@ -130,7 +130,7 @@ describe('an ordered list of lanes', () => {
     },
   );
 
-  it('closes a middle lane for good, and goes on with the lanes around it', async () => {
+  it('closes a middle lane for good, and continues on the lanes around it', async () => {
     const lost = (start: number) => (start === 2 ? err({ kind: 'device-lost', message: 'gone' }) : ok(null));
     const run = new LaneRun()
       .add((start) => (start < 6 ? failing(start)(start) : ok(null)))
@@ -140,7 +140,7 @@ describe('an ordered list of lanes', () => {
     expect(run.log).toEqual(['0: 0-2', '1: 0-2', '0: 2-4', '1: 2-4', '2: 2-4', '0: 4-6', '2: 4-6', '0: 6-8']);
   });
 
-  it('ends the run, on whatever lane, when the input is wrong', async () => {
+  it('ends the run on any lane when the input is invalid', async () => {
     const run = new LaneRun().add(failing(2, 'invalid-input')).add(ok);
     expect(expectError(await run.start(6)).kind).toBe('invalid-input');
     expect(run.log).toEqual(['0: 0-2', '0: 2-4']);
@@ -152,7 +152,7 @@ describe('a lane that settles when it is aborted', () => {
   const atAbort = (signal: AbortSignal, answer: AnyResult) =>
     new Promise<AnyResult>((resolve) => signal.addEventListener('abort', () => setImmediate(() => resolve(answer))));
 
-  it('awaits a lane that settles when it is aborted, and keeps what it finished', async () => {
+  it('awaits a lane that settles when it is aborted, and keeps its results', async () => {
     const controller = new AbortController();
     const run = new LaneRun().add((_start, _end, signal) => atAbort(signal, ok(null)), settling);
     setImmediate(() => controller.abort());
@@ -179,14 +179,14 @@ describe('a lane that settles when it is aborted', () => {
     expect(run.log).toEqual(['0: 0-2']);
   });
 
-  it('gives up a call after its time limit, also on a lane that settles when it is aborted', async () => {
+  it('gives up a call after its time limit, even on a lane that settles when it is aborted', async () => {
     const run = new LaneRun().add(() => new Promise(() => undefined), { ...settling, chunkTimeoutMs: 100 });
     expect(expectError(await run.start(2)).kind).toBe('timeout');
   });
 });
 
 describe('several fallbacks', () => {
-  it('lets several fallbacks do, in order, what the functions before them could not do', async () => {
+  it('lets several fallbacks do, in order, the chunks that failed on the functions before them', async () => {
     const log: string[] = [];
     const place = (name: string, failsFrom: number) => (start: number, end: number) => {
       log.push(`${name} ${start}-${end}`);
@@ -210,7 +210,7 @@ describe('several fallbacks', () => {
     expect(unwrap(await resume(partial, items, options, never))).toEqual(items);
   });
 
-  it("takes an empty list of fallbacks for none, so that onFault is 'stop'", async () => {
+  it("treats an empty list of fallbacks as none, so that onFault is 'stop'", async () => {
     const error = expectError(await runRanges(2, { fallback: [] }, () => err('odd')));
     expect(error.kind).toBe('chunk-failed');
     await expect(runRanges(2, { fallback: [], onFault: 'cpu' }, () => ok(null))).rejects.toThrow(/fallback/);

@@ -18,8 +18,8 @@ function budgetOf(device: FakeDevice, options: MemoryBudgetOptions = {}) {
   return { time, budget: createMemoryBudget(device, { clock: time.clock, ...options }) };
 }
 
-describe('available memory', () => {
-  it('has available a share of the free memory, less the reserve and what is reserved', () => {
+describe('memory budget: available memory', () => {
+  it('makes a share of the free memory available, minus the reserve and the reservations', () => {
     const { budget } = budgetOf(new FakeDevice(1000, 4000), { usableFraction: 0.5, reserveBytes: 100 });
     expect(budget.availableBytes()).toBe(400);
     unwrap(budget.reserve(150));
@@ -27,7 +27,7 @@ describe('available memory', () => {
     expect(budget.capacityBytes()).toBe(1900);
   });
 
-  it('has at most the cap available', () => {
+  it('never makes more than the cap available', () => {
     const { budget } = budgetOf(new FakeDevice(1000), { capBytes: 300 });
     expect(budget.availableBytes()).toBe(300);
     unwrap(budget.reserve(100));
@@ -41,7 +41,7 @@ describe('available memory', () => {
     expect(createMemoryBudget(device, { usableFraction: 1 }).availableBytes()).toBe(1000);
   });
 
-  it('follows from the total where the free memory is unknown, and from the cap where both are', () => {
+  it('uses the total when the free memory is unknown, and the cap when both are', () => {
     const { budget } = budgetOf(new FakeDevice(null, 1000), { usableFraction: 1 });
     expect(budget.trackAllocation(300)).toBe(true);
     expect(budget.availableBytes()).toBe(700);
@@ -51,7 +51,7 @@ describe('available memory', () => {
     expect(budgetOf(new FakeDevice(null)).budget.availableBytes()).toBe(Infinity);
   });
 
-  it('takes the largest reading of the free memory for the capacity where the total is unknown', () => {
+  it('uses the largest reading of the free memory as the capacity when the total is unknown', () => {
     const device = new FakeDevice(1000, null);
     const { budget, time } = budgetOf(device);
     expect(budget.capacityBytes()).toBe(800);
@@ -93,7 +93,7 @@ describe('available memory', () => {
     expect(budget.availableBytes()).toBe(100_000);
   });
 
-  it.each([NaN, -1, '12', undefined, {}])('takes %s for a failed reading', (nonsense) => {
+  it.each([NaN, -1, '12', undefined, {}])('treats %s as a failed reading', (nonsense) => {
     const source = () => ({ freeBytes: nonsense as number, totalBytes: 10, readAtMs: 0 });
     const budget = createMemoryBudget(source, { floorBytes: 7 });
     expect(budget.availableBytes()).toBe(7);
@@ -110,8 +110,8 @@ describe('available memory', () => {
   });
 });
 
-describe('reservations', () => {
-  it('refuses bytes that are not available, with plain data, and reserves nothing then', () => {
+describe('memory budget: reservations', () => {
+  it('refuses bytes that are not available with plain data, and reserves nothing', () => {
     const { budget } = budgetOf(new FakeDevice(1000), { capBytes: 100, name: 'gpu:0' });
     const refused = budget.reserve(101);
     expect(refused).toEqual({
@@ -160,7 +160,7 @@ describe('reservations', () => {
     expect(budget.availableBytes()).toBe(100);
   });
 
-  it(`never exceeds the budget, whatever is reserved, released, tracked and taken by others (seed ${SEED})`, () => {
+  it(`never exceeds the budget while memory is reserved, released, tracked and taken by others (seed ${SEED})`, () => {
     const step = fc.oneof(
       fc.record({ reserve: fc.nat(400) }),
       fc.record({ release: fc.nat(20) }),
@@ -202,7 +202,7 @@ describe('reservations', () => {
   });
 });
 
-describe('tracked allocations', () => {
+describe('memory budget: tracked allocations', () => {
   it('tracks allocations up to the limit, and never less than zero', () => {
     const { budget } = budgetOf(new FakeDevice(1000), { capBytes: 100 });
     expect(budget.trackAllocation(100)).toBe(true);
@@ -226,8 +226,8 @@ describe('tracked allocations', () => {
   });
 });
 
-describe('pressure', () => {
-  it('reports as pressure the share of the capacity that is not available', () => {
+describe('memory budget: pressure', () => {
+  it('reports the share of the capacity that is not available as pressure', () => {
     const device = new FakeDevice(1000, 1000);
     const { budget } = budgetOf(device, { usableFraction: 1 });
     expect(budget.pressureRatio()).toBe(0);
@@ -243,13 +243,13 @@ describe('pressure', () => {
     expect(budget.pressureRatio()).toBe(1);
   });
 
-  it('reports a pressure of 0 where the capacity is unknown, and 1 where it is 0', () => {
+  it('reports a pressure of 0 when the capacity is unknown, and 1 when it is 0', () => {
     expect(budgetOf(new FakeDevice(null)).budget.pressureRatio()).toBe(0);
     expect(budgetOf(new FakeDevice(10), { capBytes: 0 }).budget.pressureRatio()).toBe(1);
   });
 });
 
-describe('inflation', () => {
+describe('memory budget: inflation', () => {
   it('raises the inflation by a quarter when an out-of-memory error contradicts the model, and lets it decay', () => {
     const { budget, time } = budgetOf(new FakeDevice(1000), { usableFraction: 1 });
     expect(budget.inflation()).toBe(1);
@@ -263,7 +263,7 @@ describe('inflation', () => {
     expect(budget.inflation()).toBeCloseTo(1, 2);
   });
 
-  it('keeps the inflation when the reading was old, and where the free memory is unknown', () => {
+  it('keeps the inflation when the reading was old or the free memory is unknown', () => {
     const device = new FakeDevice(1000);
     const { budget } = budgetOf(device, { usableFraction: 1 });
     budget.availableBytes();
@@ -282,7 +282,7 @@ describe('inflation', () => {
   });
 });
 
-it('takes a snapshot of one instant, as frozen plain data', () => {
+it('returns a snapshot of one instant as frozen plain data', () => {
   const { budget } = budgetOf(new FakeDevice(1000, 2000), { name: 'gpu:0' });
   unwrap(budget.reserve(100));
   budget.trackAllocation(50);
@@ -303,7 +303,7 @@ it('takes a snapshot of one instant, as frozen plain data', () => {
   expect(structuredClone(snapshot)).toEqual(snapshot);
 });
 
-it('reports Infinity and no pressure in the snapshot of a device of which nothing is known', () => {
+it('reports Infinity and no pressure in the snapshot of a device with unknown memory', () => {
   const { budget } = budgetOf(new FakeDevice(null));
   unwrap(budget.reserve(100));
   budget.trackAllocation(50);
@@ -334,7 +334,7 @@ it('calls listeners when memory is released, until they unsubscribe', () => {
   expect(calls).toBe(2);
 });
 
-describe('misuse', () => {
+describe('createMemoryBudget() with invalid arguments', () => {
   it.each([
     [{ capBytes: -1 }, RangeError, /capBytes/],
     [{ capBytes: NaN }, RangeError, /capBytes/],

@@ -18,7 +18,7 @@ afterEach(({ task }) => {
   if (task.result?.state !== 'fail') tellCount('R9', 1);
 });
 
-describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
+describe.each(CAPS)('runRanges() with a cap of %i bytes', (capBytes) => {
   it.each(ROWS)('does %i rows in as few chunks as possible, and never reserves more than the cap', async (rows) => {
     const time = new VirtualTime();
     const budget = createMemoryBudget(new FakeDevice(8 * GIB), { capBytes, clock: time.clock });
@@ -65,7 +65,7 @@ describe.each(CAPS)('with a cap of %i bytes', (capBytes) => {
     );
     unwrap(result);
     expect(done).toBe(rows);
-    // One ceiling, met by halving: nine tenths of it may still be too much a few times more.
+    // Halving finds one ceiling; nine tenths of it may still be too much a few more times.
     expect(failures).toBeLessThanOrEqual(Math.ceil(Math.log2(7)) + 8);
     expect(calls - failures).toBeLessThanOrEqual(2 + 2 * Math.ceil((rows * ROW_BYTES) / (realBytes - ROW_BYTES)));
   });
@@ -84,7 +84,7 @@ it.each([
   expect(time.pending).toBe(0);
 });
 
-it('lets concurrent runs share one budget: none fails, and no more is reserved than there is', async () => {
+it('lets concurrent runs share one budget without a failure and without reserving more than it has', async () => {
   const capBytes = 10 * ROW_BYTES;
   const time = new VirtualTime();
   const budget = createMemoryBudget(new FakeDevice(GIB), { capBytes, clock: time.clock });

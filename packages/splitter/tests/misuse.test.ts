@@ -65,7 +65,7 @@ it.each([null, undefined, 'text', { length: 3 }, new Float32Array(3)])(
   },
 );
 
-it('rejects a function that is none', async () => {
+it('rejects a function argument that is not a function', async () => {
   await expect(runRanges(1, {}, null as never)).rejects.toThrow(/fn/);
   await expect(processInChunks([1], {}, 'fn' as never)).rejects.toThrow(/fn/);
 });
@@ -74,7 +74,7 @@ it.each([null, { ceilingMs: -1 }, { ceilingMs: 'x' }, { clock: 3 }])('rejects th
   expect(() => createChunkSizer(options as never)).toThrow(/options|ceilingMs|clock/);
 });
 
-it('does no items at once, without a call', async () => {
+it('ends a run without items at once, without a call', async () => {
   let calls = 0;
   const count = () => ok((calls += 1));
   expect(await runRanges(0, {}, count)).toEqual(
@@ -84,7 +84,7 @@ it('does no items at once, without a call', async () => {
   expect(calls).toBe(0);
 });
 
-it('takes a limit that is too long for a timer for no limit', async () => {
+it('treats a limit that is too long for a timer as no limit', async () => {
   const limits = { deadlineMs: 1e15, chunkTimeoutMs: 2 ** 40 };
   const result = await runRanges(1, limits, async () => {
     await new Promise((resolve) => setTimeout(resolve, 5));

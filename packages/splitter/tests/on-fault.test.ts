@@ -31,7 +31,7 @@ async function play(kind: string, failing: number[], options: RangeOptions = {})
 
 describe("onFault 'cpu'", () => {
   it.each(['fault', 'invalid-result', 'unsupported'])(
-    'lets the fallback do only the chunk that failed after %s',
+    'lets the fallback do only the failed chunk after %s',
     async (kind) => {
       const { log, result } = await play(kind, [2, 6]);
       expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'cpu 2-4', 'gpu 4-6', 'gpu 6-8', 'cpu 6-8', 'gpu 8-10', 'gpu 10-12']);
@@ -42,19 +42,19 @@ describe("onFault 'cpu'", () => {
     },
   );
 
-  it.each(['device-lost', 'never', 'timeout'])('lets the fallback do all that is left after %s', async (kind) => {
+  it.each(['device-lost', 'never', 'timeout'])('lets the fallback do all remaining items after %s', async (kind) => {
     const { log } = await play(kind, [4]);
     expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'gpu 4-6', 'cpu 4-6', 'cpu 6-8', 'cpu 8-10', 'cpu 10-12']);
   });
 
-  it('lets the fallback do all that is left after four faults in a row, but not with a success between them', async () => {
+  it('lets the fallback do all remaining items after four faults in a row, but not with a success between them', async () => {
     const inARow = await play('fault', [0, 2, 4, 6, 8]);
     expect(inARow.log.filter((entry) => entry.startsWith('gpu'))).toEqual(['gpu 0-2', 'gpu 2-4', 'gpu 4-6', 'gpu 6-8']);
     const apart = await play('fault', [0, 2, 6, 8]);
     expect(apart.log.filter((entry) => entry.startsWith('gpu'))).toHaveLength(6);
   });
 
-  it('lets the fallback do all that is left when one item runs out of memory', async () => {
+  it('lets the fallback do all remaining items when one item runs out of memory', async () => {
     const { log } = await play('out-of-memory', [4, 5]);
     expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'gpu 4-6', 'gpu 4-5', 'cpu 4-6', 'cpu 6-8', 'cpu 8-10', 'cpu 10-12']);
   });
@@ -94,7 +94,7 @@ describe("onFault 'cpu'", () => {
   });
 });
 
-it("ends the run with onFault 'stop', although there is a fallback", async () => {
+it("ends the run with onFault 'stop', even if there is a fallback", async () => {
   const { log, result } = await play('fault', [4], { onFault: 'stop' });
   expect(expectError(result).kind).toBe('device-fault');
   expect(log).toEqual(['gpu 0-2', 'gpu 2-4', 'gpu 4-6']);
@@ -102,7 +102,7 @@ it("ends the run with onFault 'stop', although there is a fallback", async () =>
 
 describe("onFault 'collect'", () => {
   it.each(['fault', 'own', 'invalid-input', 'invalid-result', 'never'])(
-    'goes on with the other chunks after %s, and reports the first failure',
+    'continues with the other chunks after %s, and reports the first failure',
     async (kind) => {
       const { log, result } = await play(kind, [2, 6], { onFault: 'collect' });
       const error = expectError(result);

@@ -18,7 +18,7 @@ const figures = ({ doneItems, totalItems, chunks, attempts }: RunProgress) => ({
   attempts,
 });
 
-it('reports progress after each chunk that is done, with all items and all calls so far', async () => {
+it('reports progress after each finished chunk, with all items and all calls so far', async () => {
   const time = new VirtualTime();
   const seen: object[] = [];
   const onProgress = (progress: RunProgress) => void seen.push(figures(progress));
@@ -124,6 +124,6 @@ it('ends the run when the progress callback aborts it', async () => {
   expect(error).toMatchObject({ kind: 'aborted', partial: { done: [{ start: 0, end: 1 }] } });
 });
 
-it('rejects a progress callback that is no function', async () => {
+it('rejects a progress callback that is not a function', async () => {
   await expect(runRanges(1, { onProgress: 5 as never }, () => ok(null))).rejects.toThrow(/onProgress/);
 });

@@ -6,7 +6,7 @@ import { expectError } from './expect-error.js';
 import { VirtualTime } from './virtual-time.js';
 
 const SEED = 7;
-/** Values whose bits would show any change: NaN with a payload of its own, -0, the smallest numbers there are. */
+/** Values with bits that reveal any change: NaN with a payload, -0, and the smallest numbers. */
 const bitsOf = (index: number): number =>
   index % 5 === 0 ? 0x7fc0_0000 + index : Math.imul(index, 2_654_435_761) >>> 0;
 
@@ -18,8 +18,8 @@ function writer(output: Uint32Array, log: [number, number][] = []): RangeFunctio
   };
 }
 
-describe('resuming after any prefix', () => {
-  it(`resumes to the bits of a clean run after any prefix, and does only what remains (seed ${SEED})`, async () => {
+describe('resume()', () => {
+  it(`gives the bits of a clean run when resumed after any prefix, and does only the remaining items (seed ${SEED})`, async () => {
     const sizes = fc.integer({ min: 1, max: 20 });
     await fc.assert(
       fc.asyncProperty(
@@ -94,7 +94,7 @@ describe('resuming after any prefix', () => {
   });
 });
 
-describe('operands', () => {
+describe('resume() with operands', () => {
   async function partialWith(operands: { id: number; version: number }[]): Promise<PartialRun> {
     const result = await runRanges(6, { maxChunkItems: 2, operands }, (start) => (start === 2 ? err('odd') : ok(null)));
     return expectError(result).partial;
@@ -128,7 +128,7 @@ describe('operands', () => {
   });
 });
 
-describe('misuse', () => {
+describe('resume() with invalid arguments', () => {
   const base = { output: null, total: 10, attempts: [], attemptCount: 0, operands: [] };
   it.each([
     [null, TypeError],
@@ -158,7 +158,7 @@ describe('misuse', () => {
   });
 });
 
-describe('stageWrites', () => {
+describe('stageWrites()', () => {
   it('copies staged results that succeed in time to their place, however many elements an item has', async () => {
     const output = new Float32Array(14).fill(-1);
     const fn = stageWrites(output, 2, async (start, end, staged) => {
@@ -170,7 +170,7 @@ describe('stageWrites', () => {
     expect([...output]).toEqual(Array.from({ length: 14 }, (_, index) => index));
   });
 
-  it('drops what a call writes after it was given up', async () => {
+  it('drops the results that a call writes after it was given up', async () => {
     const time = new VirtualTime();
     const output = new Float32Array(4);
     let settle = (): void => undefined;
@@ -187,7 +187,7 @@ describe('stageWrites', () => {
     expect([...output]).toEqual([5, 5, 9, 9]);
   });
 
-  it('copies nothing when the function fails, and rejects what is no typed array', async () => {
+  it('copies nothing when the function fails, and rejects an output that is not a typed array', async () => {
     const output = new Float32Array(2);
     const failing = stageWrites(output, 1, (_start, _end, staged) => (staged.fill(5), err('odd')));
     expectError(await runRanges(2, {}, failing));

@@ -32,7 +32,7 @@ const thrown = (error: unknown) => (): never => {
 
 afterEach(() => void vi.useRealTimers());
 
-describe('a failed chunk', () => {
+describe('retry of a failed chunk', () => {
   it('tries a failed chunk only once without the option retry', async () => {
     const { log, result } = await play(1, {}, { 0: [fault] });
     expect(log).toEqual(['0 at 0']);
@@ -80,7 +80,7 @@ describe('a failed chunk', () => {
     expect(chunks).toBe(3);
   });
 
-  it('counts failures anew for each chunk', async () => {
+  it('counts failures per chunk', async () => {
     const answers = { 0: times(2, fault), 1: times(2, fault) };
     const { result } = await play(2, { retry: { ...NO_JITTER, attempts: 2, delayMs: 10 } }, answers);
     expect(unwrap(result).attemptCount).toBe(6);
@@ -115,11 +115,11 @@ describe('a failed chunk', () => {
   });
 });
 
-describe('what is retried', () => {
+describe('retry conditions', () => {
   const kindOf = (kind: string) => () => err({ kind, message: kind });
   it.each<[string, () => Answer]>([
     ['a fault', kindOf('fault')],
-    ['an error of its own', () => err('odd')],
+    ['a custom error', () => err('odd')],
     ['a timeout that the function reports', kindOf('timeout')],
     ['a call that does not settle in time', () => new Promise(() => undefined)],
     ['a thrown error', thrown(new Error('ECONNRESET'))],
@@ -159,7 +159,7 @@ describe('what is retried', () => {
     }
   });
 
-  it('asks retryIf about each failure, with the error as it is and the number of failed calls', async () => {
+  it('calls retryIf for each failure, with the unchanged error and the number of failed calls', async () => {
     const failures: FailedCall[] = [];
     const error = { kind: 'device-lost', message: 'gone', detail: () => 1 };
     const retryIf = (failure: FailedCall) => failures.push(failure) < 3;
@@ -178,7 +178,7 @@ describe('what is retried', () => {
   });
 });
 
-describe('a wait that the error asks for', () => {
+describe('retry after a wait that the error requests', () => {
   const date = (inMs: number) => new Date(HTTP_NOW + inMs).toUTCString();
   it.each<[string, unknown, number]>([
     ['retryAfterMs', { retryAfterMs: 1234 }, 1234],
@@ -216,7 +216,7 @@ describe('a wait that the error asks for', () => {
     expect(log).toEqual(['0 at 0', '0 at 500']);
   });
 
-  it('begins no call of the run before a wait that an error asked for is over', async () => {
+  it('begins no call of the run before a wait that an error requested is over', async () => {
     const time = new VirtualTime();
     const log: string[] = [];
     let calls = 0;
@@ -232,13 +232,13 @@ describe('a wait that the error asks for', () => {
     expect(log).toEqual(['0 at 0', '1 at 0', '2 at 0', '0 at 1010', '3 at 1010', '4 at 1010', '5 at 1030']);
   });
 
-  it('waits as long as the longest of several waits that errors ask for', async () => {
+  it('waits as long as the longest of several waits that errors request', async () => {
     const answers = { 0: [() => err({ retryAfterMs: 900 })], 1: [() => err({ retryAfterMs: 300 })] };
     const { log } = await play(2, { retry: {}, concurrency: 2 }, answers);
     expect(log).toEqual(['0 at 0', '1 at 0', '0 at 900', '1 at 900']);
   });
 
-  it('does not pause the fallback when the first function asks for a wait', async () => {
+  it('does not pause the fallback when the first function requests a wait', async () => {
     const log: string[] = [];
     const fallback = (start: number) => ok(log.push(`fallback ${start}`));
     const limited = () => err({ status: 429, retryAfterMs: 40_000 });
@@ -247,7 +247,7 @@ describe('a wait that the error asks for', () => {
     expect(elapsedMs).toBe(40_000);
   });
 
-  it('does not retry when an error asks for a longer wait than maxDelayMs', async () => {
+  it('does not retry when an error requests a longer wait than maxDelayMs', async () => {
     const retry = { maxDelayMs: 5000 };
     const asking = (retryAfterMs: number) => ({ 0: [() => err({ status: 429, retryAfterMs })] });
     expect(expectError((await play(1, { retry }, asking(5001))).result).kind).toBe('chunk-failed');
@@ -298,7 +298,7 @@ describe('the end of a run during the wait before a retry', () => {
     const signal = controller.signal;
     const time = new VirtualTime();
     const retry = { ...NO_JITTER, delayMs: 10_000 };
-    // Nothing moves the clock, so only the abort can end it.
+    // The clock stands still, so only the abort can end the run.
     const result = await runRanges(1, { ...time.options(), retry, signal }, abortSoon);
     expect(expectError(result)).toMatchObject({ kind: 'aborted', partial: { attemptCount: 1 } });
     expect(time.pending).toBe(0);

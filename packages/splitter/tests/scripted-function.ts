@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '@gearshift/contracts';
 import type { ItemFunction } from '../src/index.js';
 
-/** What one call of the function does. */
+/** The behaviour of one call of the function. */
 export const ACTIONS = [
   'succeed',
   'out-of-memory',
@@ -24,20 +24,20 @@ export interface BackendLikeError {
   readonly message: string;
 }
 
-/** The right answer for an item. */
+/** The correct answer for an item. */
 export function answerFor(item: number): number {
   return item * 3 + 1;
 }
 
-/** Does as the script says, call by call, then succeeds for ever. */
+/** Follows the script call by call, then always succeeds. */
 export class ScriptedFunction {
   readonly calls: { items: number[]; action: Action }[] = [];
-  /** Ends the calls that did not settle in time, with results that would show. */
+  /** Settles the calls that did not settle in time, with results that a test would detect. */
   readonly settleLate: (() => void)[] = [];
   readonly #script: readonly Action[];
   readonly #mostItems: number;
 
-  /** @param mostItems with more it runs out of memory, whatever the script says. */
+  /** @param mostItems calls with more items run out of memory, regardless of the script. */
   constructor(script: readonly Action[], mostItems = Infinity) {
     this.#script = script;
     this.#mostItems = mostItems;
@@ -50,7 +50,7 @@ export class ScriptedFunction {
     return this.#perform(action, items);
   };
 
-  /** How often each item was in a call that was answered rightly. */
+  /** How often each item was in a call with a correct answer. */
   successes(total: number): number[] {
     const counts = new Array<number>(total).fill(0);
     for (const { items, action } of this.calls) {

@@ -18,7 +18,7 @@ it('keeps budgets that share a ledger within one limit', () => {
   expect(other.availableBytes()).toBe(100);
 });
 
-it('never reserves more than there is for four threads together', async () => {
+it('never reserves more than the limit for four threads together', async () => {
   const capBytes = 1000;
   const ledger = createSharedLedger();
   const granted = new SharedArrayBuffer(4);

@@ -13,7 +13,7 @@ import {
 
 type MyError = { readonly kind: 'mine' };
 
-test('results and errors keep their types', () => {
+test('processInChunks() keeps the types of results and errors', () => {
   const run = processInChunks(['a'], {}, async (chunk): Promise<Result<number[], MyError>> => {
     expectTypeOf(chunk).toEqualTypeOf<string[]>();
     return chunk.length > 0 ? ok([1]) : err({ kind: 'mine' });
@@ -21,7 +21,7 @@ test('results and errors keep their types', () => {
   expectTypeOf(run).resolves.toEqualTypeOf<Result<number[], ChunkError<MyError, ItemOutput<number>>>>();
 });
 
-test('ranges need no results', () => {
+test('runRanges() needs no results from its function', () => {
   const run = runRanges(5, {}, async (start, end, signal) => {
     expectTypeOf(start).toBeNumber();
     expectTypeOf(end).toBeNumber();
@@ -31,7 +31,7 @@ test('ranges need no results', () => {
   expectTypeOf(run).resolves.toExtend<Result<RunSummary, ChunkError>>();
 });
 
-test('what a run left behind can be resumed as what it was', async () => {
+test('resume() keeps the types of the run that it continues', async () => {
   const ranges = await runRanges(5, {}, () => ok(null));
   if (!ranges.ok) expectTypeOf(resume(ranges.error.partial, {}, () => ok(null))).resolves.toHaveProperty('ok');
   const items = await processInChunks(['a'], {}, () => ok([1]));
@@ -43,7 +43,7 @@ test('what a run left behind can be resumed as what it was', async () => {
   }
 });
 
-test('a reservation may be refused', () => {
+test('reserve() returns a reservation or a refusal', () => {
   const reserved = createMemoryBudget(() => ({ freeBytes: 1, totalBytes: 1, readAtMs: 0 })).reserve(1);
   expectTypeOf(reserved).toExtend<Result<Reservation, { kind: 'overloaded' }>>();
 });

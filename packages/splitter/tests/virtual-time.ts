@@ -1,6 +1,6 @@
 import type { Timers } from '../src/index.js';
 
-/** A clock that stands still until a test moves it, and timers that fire when it is moved past them. */
+/** A clock that only a test advances, and timers that fire when the clock passes them. */
 export class VirtualTime implements Timers {
   nowMs = 1000;
   readonly clock = (): number => this.nowMs;
@@ -12,7 +12,7 @@ export class VirtualTime implements Timers {
     return timer;
   }
 
-  /** Settles so much later. */
+  /** Settles after `delayMs` of virtual time. */
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.after(delayMs, resolve));
   }

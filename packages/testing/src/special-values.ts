@@ -1,13 +1,13 @@
 const LARGEST = 2 ** 127 * (2 - 2 ** -23);
 
-/** Elements at the edges of what float32 can say, by name. */
+/** Elements at the limits of float32, by name. */
 export const SPECIAL_ELEMENTS = {
   zero: 0,
   negativeZero: -0,
   smallestSubnormal: 2 ** -149,
   largestSubnormal: 2 ** -126 - 2 ** -149,
   smallestNormal: 2 ** -126,
-  /** Its square is the norm at which a vector stops counting as zero. */
+  /** Its square is the squared norm from which a vector does not count as zero. */
   rootOfSmallestNormal: 2 ** -63,
   /** Its square overflows. */
   rootOfOverflow: 2 ** 64,
@@ -19,8 +19,8 @@ export const SPECIAL_ELEMENTS = {
 } as const;
 
 /**
- * One row for each special element, standing among ordinary ones, and one row made of nothing else: what a matrix with
- * broken rows in it looks like.
+ * For each special element one row with it among ordinary elements, and one row of only this element, as in a matrix with
+ * broken rows.
  */
 export function specialRows(dimensions: number): Float32Array {
   const elements = Object.values(SPECIAL_ELEMENTS);

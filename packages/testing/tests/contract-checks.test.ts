@@ -9,21 +9,21 @@ import { wrongSpreads } from './faults/wrong-spreads.js';
 
 const brokenBackends = [...wrongScores, ...wrongRankings, ...wrongSpreads, ...wrongManners, ...wrongCopies];
 
-/** These need a fault that JavaScript cannot have. */
+/** Checks for faults that cannot be written in JavaScript. */
 const UNPROVABLE = [
-  "semantics: the caller's floating-point mode is as it was: subnormal numbers exist after every operation",
+  "semantics: no operation changes the caller's floating-point mode, so subnormal numbers still exist",
 ];
 
-// A check that cannot fail proves nothing: each is shown a backend that breaks its rule.
-describe.each(brokenBackends)('where $fault', ({ create, noticedBy }) => {
-  test.each(noticedBy)('it is noticed by: %s', async (name) => {
+// A check that cannot fail proves nothing, so each check runs with a backend that breaks its rule.
+describe.each(brokenBackends)('backend with a fault ($fault)', ({ create, noticedBy }) => {
+  test.each(noticedBy)('fails the check: %s', async (name) => {
     const check = contractChecks.find((candidate) => candidate.name === name);
-    if (check === undefined) throw new Error(`there is no check of the name ${name}`);
+    if (check === undefined) throw new Error(`there is no check named '${name}'`);
     await expect(runCheck(check, async () => create())).rejects.toBeInstanceOf(AssertionError);
   });
 });
 
-test('every check has been seen failing', () => {
+test('every check fails for at least one broken backend', () => {
   const seen = new Set(brokenBackends.flatMap(({ noticedBy }) => noticedBy));
   expect(contractChecks.map(({ name }) => name).filter((name) => !seen.has(name))).toEqual(UNPROVABLE);
 });

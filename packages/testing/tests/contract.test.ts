@@ -2,7 +2,7 @@ import { createFakeGpuBackend } from '../src/index.js';
 import { describeBackendContract } from '../src/vitest.js';
 import { withFault } from './faults/with-fault.js';
 
-// Two backends that share nothing with a real one inside: what the suite demands is the contract, not an implementation.
-// The oracle goes through the place where faults are put in, to show that this is none itself.
+// Two backends that are independent of the real ones, because the suite checks the contract and not an implementation.
+// The oracle runs through the code that adds faults, to show that this code adds none by itself.
 describeBackendContract('the oracle', async () => withFault({}), { sync: true });
 describeBackendContract('the fake GPU', async () => createFakeGpuBackend({ latencyMs: 2 }));

@@ -10,7 +10,7 @@ const request = (): CosineSimilarityRequest => ({
 });
 const RIGHT = Float32Array.of(1, 0, Math.SQRT1_2);
 
-describe('script', () => {
+describe('script of the fake GPU', () => {
   test('gives each operation its outcome, and success after the last', async () => {
     const gpu = createFakeGpuBackend({
       script: ['out-of-memory', 'fault', 'device-lost', 'timeout', 'invalid-result'],
@@ -24,7 +24,7 @@ describe('script', () => {
     expect(gpu.calls.map(({ outcome }) => outcome)).toEqual(kinds);
   });
 
-  test('may be a function of the call, which sees uploads too', async () => {
+  test('may be a function of the call, including uploads', async () => {
     const gpu = createFakeGpuBackend({
       script: ({ operation }) => (operation === 'make-resident' ? 'fault' : 'success'),
     });
@@ -32,7 +32,7 @@ describe('script', () => {
     expect(await gpu.cosineSimilarity(request(), new Float32Array(3))).toMatchObject({ ok: true });
   });
 
-  test('wrong numbers come as a success of the right shape', async () => {
+  test('returns wrong numbers as a success with the correct shape', async () => {
     const gpu = createFakeGpuBackend({ script: ['wrong-numbers'] });
     const [wrong, right] = [new Float32Array(3), new Float32Array(3)];
     expect(await gpu.cosineSimilarity(request(), wrong)).toMatchObject({ ok: true });
@@ -41,7 +41,7 @@ describe('script', () => {
     expect(wrong).not.toEqual(RIGHT);
   });
 
-  test('a hang ends with the abort of its signal, or with the device', async () => {
+  test('ends a hang when its signal is aborted or the backend is closed', async () => {
     const gpu = createFakeGpuBackend({ script: ['hang', 'hang'] });
     const controller = new AbortController();
     const aborted = gpu.cosineSimilarity(request(), new Float32Array(3), controller.signal);
@@ -53,8 +53,8 @@ describe('script', () => {
   });
 });
 
-describe('latency', () => {
-  test('is what the clock says, and takes no real time', async () => {
+describe('latency of the fake GPU', () => {
+  test('follows the manual clock and takes no real time', async () => {
     const clock = createManualClock();
     const gpu = createFakeGpuBackend({ latencyMs: ({ number }) => (number === 0 ? 5_000_000 : 1), clock });
     const finished: string[] = [];
@@ -69,10 +69,10 @@ describe('latency', () => {
   });
 });
 
-describe('memory', () => {
+describe('memory of the fake GPU', () => {
   const options: FakeGpuOptions = { totalBytes: 30, takenBytes: () => 2 };
 
-  test('holds copies until they are released, and refuses what does not fit', async () => {
+  test('holds copies until they are released, and refuses a copy that does not fit', async () => {
     const gpu = createFakeGpuBackend(options);
     const [first, second] = [matrix(), matrix()];
     expect(gpu.memory()).toMatchObject({ freeBytes: 28, totalBytes: 30 });
@@ -87,7 +87,7 @@ describe('memory', () => {
     expect(await gpu.makeResident(second)).toMatchObject({ ok: true });
   });
 
-  test('the log tells what had to be moved', async () => {
+  test('logs the uploaded bytes of each call', async () => {
     const gpu = createFakeGpuBackend();
     const asked = request();
     const ask = () => gpu.cosineSimilarity({ ...asked, start: 1 }, new Float32Array(2));

@@ -13,14 +13,14 @@ import {
 } from '../src/index.js';
 
 describe('AccurateSum', () => {
-  test('keeps what plain addition loses', () => {
+  test('keeps the terms that plain addition loses', () => {
     const sum = new AccurateSum();
     for (const term of [1, 1e100, 1, -1e100]) sum.add(term);
     expect(sum.value).toBe(2);
     expect(1 + 1e100 + 1 - 1e100).toBe(0);
   });
 
-  test('gives what IEEE arithmetic gives once a term is not finite', () => {
+  test('gives the result of IEEE arithmetic once a term is not finite', () => {
     const infinite = new AccurateSum();
     for (const term of [1, Infinity, 2]) infinite.add(term);
     expect(infinite.value).toBe(Infinity);
@@ -30,7 +30,7 @@ describe('AccurateSum', () => {
 });
 
 describe('oracleScore', () => {
-  // Worked out by hand.
+  // Computed by hand.
   const [query, row] = [Float32Array.of(3, 4), Float32Array.of(4, -3)];
   test.each([
     ['cosine', query, query, 1],
@@ -45,7 +45,7 @@ describe('oracleScore', () => {
     expect(oracleScore(metric, a, b).score).toBe(expected);
   });
 
-  test('bounds are as the documentation promises them', () => {
+  test('has the documented bounds', () => {
     const [a, b] = [randomValues(768, 1), randomValues(768, 2)];
     expect(oracleScore('cosine', a, b).bound).toBeCloseTo(9.155e-5, 8);
     for (const metric of ['dot', 'euclidean'] as const) {
@@ -56,7 +56,7 @@ describe('oracleScore', () => {
   });
 });
 
-test('oracleSpread: a value at the threshold may be kept or dropped, and what it sends on with it', () => {
+test('oracleSpread accepts both the value and 0 for a value at the threshold', () => {
   const graph = uniformGraph({ nodes: 1, edgesPerNode: 0, seed: 1 });
   const request = { operation: 'spread-activation', graph, activations: Float32Array.of(0.1), retention: 1 } as const;
   const [border] = oracleSpread(prepareSpreadActivation({ ...request, threshold: 0.1 }));
@@ -67,8 +67,8 @@ test('oracleSpread: a value at the threshold may be kept or dropped, and what it
   expect(below).toEqual({ score: 0, bound: 0 });
 });
 
-describe('random data', () => {
-  test('is the same for the same seed, and another for another', () => {
+describe('seeded random data', () => {
+  test('is equal for equal seeds and differs for different ones', () => {
     expect(randomValues(50, 7)).toEqual(randomValues(50, 7));
     expect(randomValues(50, 7)).not.toEqual(randomValues(50, 8));
     expect(powerLawGraph({ nodes: 40, edgesPerNode: 3, seed: 1 }).columns).toEqual(
@@ -76,7 +76,7 @@ describe('random data', () => {
     );
   });
 
-  test('has the distribution that it says', () => {
+  test('has the documented distribution', () => {
     const random = createRandom(3);
     const draws = Array.from({ length: 20_000 }, () => random.next());
     expect(draws.every((draw) => draw >= 0 && draw < 1)).toBe(true);
@@ -88,7 +88,7 @@ describe('random data', () => {
     expect(oracleScore('cosine', rows.slice(0, 8), rows.slice(8, 16)).score).toBeGreaterThan(0.99);
   });
 
-  test('power-law graphs have hubs, uniform ones have none', () => {
+  test('has hubs in power-law graphs and none in uniform ones', () => {
     const most = ({ rowPointers }: { rowPointers: Uint32Array }) =>
       Math.max(...Array.from(rowPointers.subarray(1), (end, node) => end - rowPointers[node]));
     const options = { nodes: 1000, edgesPerNode: 10, seed: 6 };
@@ -96,7 +96,7 @@ describe('random data', () => {
     expect(most(uniformGraph(options))).toBeLessThan(40);
   });
 
-  test('special rows hold every special element, alone and among others', () => {
+  test('contains every special element in specialRows(), alone and among others', () => {
     const values = specialRows(5);
     expect(values.length % 10).toBe(0);
     expect([...values].filter(Number.isNaN).length).toBe(6);

@@ -1,17 +1,12 @@
 import type { DeviceMetrics, MetricsSnapshot } from '@gearshift/contracts';
 import { NO_DEVICE_METRICS } from './device-metrics.js';
 
-/** The figures of a snapshot that belong to no device. */
-interface CommonMetrics {
-  readonly fallbackCount: number;
-  readonly version: number;
-  readonly staleWriters: number;
-}
-
 /** A snapshot that consists of the metrics of each device, and of the figures that belong to none. */
 export function buildSnapshot(
   devices: Readonly<Record<string, DeviceMetrics>>,
-  { fallbackCount, version, staleWriters }: CommonMetrics,
+  fallbackCount: number,
+  version: number,
+  staleWriters: number,
 ): MetricsSnapshot {
   const { cpu = NO_DEVICE_METRICS, gpu = NO_DEVICE_METRICS } = devices;
   return Object.freeze({

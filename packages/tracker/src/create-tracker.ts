@@ -1,8 +1,7 @@
 import { OPERATIONS } from '@gearshift/contracts';
 import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { LAYOUT_VERSION } from './memory-layout.js';
-import { monotonicMs } from './monotonic-clock.js';
-import { byteLengthOf, ThreadTracker, type TrackerSetup } from './thread-tracker.js';
+import { byteLengthOf, monotonicMs, ThreadTracker, type TrackerSetup } from './thread-tracker.js';
 import type { Tracker, TrackerHandle } from './tracker.js';
 import { TRACKER_DEFAULTS, type TrackerOptions } from './tracker-options.js';
 
@@ -43,7 +42,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
  * records it holds one of the `maxWriters` slots, until it is closed, or until `release` is called for a thread that ended
  * without closing it.
  *
- * @throws TypeError when `handle` is no handle; RangeError when it comes from another version of this package.
+ * @throws TypeError when `handle` is not a handle; RangeError when it comes from another version of this package.
  */
 export function attachTracker(handle: TrackerHandle): Tracker {
   requireObject('handle', handle);
@@ -82,7 +81,7 @@ function checkDevices(devices: readonly string[]): readonly string[] {
   if (names.length > MOST_DEVICES) {
     throw new RangeError(`devices: expected at most ${MOST_DEVICES} names, got ${names.length}`);
   }
-  // The names become keys of a plain object, where this one has another meaning.
+  // The names become keys of a plain object, in which this name sets the prototype.
   if (names.includes('__proto__')) throw new RangeError("devices: '__proto__' cannot be a name");
   return names;
 }

@@ -3,7 +3,7 @@ import { NO_DEVICE_METRICS } from './device-metrics.js';
 import { DEVICE as DEVICE_FIELDS, type DeviceFigures } from './figures-layout.js';
 import { percentilesMs } from './log-buckets.js';
 
-/** A constant to the compiler; an import is looked up again at each use. */
+/** Local, because V8 loads an imported binding again at each use. */
 const DEVICE = DEVICE_FIELDS;
 
 const SHARES = [0.5, 0.95, 0.99] as const;
@@ -26,10 +26,10 @@ export class DeviceSummary {
   }
 
   /**
-   * Takes the sum of two figures; returns whether it differs from the one before.
+   * Takes the sum of two figures; returns whether it differs from the previous one.
    *
-   * Successes and failures for life only grow. While their sums do not change no writer has a new attempt, and then windows
-   * can only have ended: if the counts of the windows do not change either, nothing has changed in any of them.
+   * The lifetime counts of successes and failures only grow. While their sums stay the same, no writer has a new attempt, and
+   * the only possible change is the end of a window. If the counts of the windows stay the same too, nothing has changed.
    */
   update(others: Float64Array, own: Float64Array): boolean {
     const start = this.#start;

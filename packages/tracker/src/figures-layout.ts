@@ -4,7 +4,7 @@ import type { BlockShape, SparseRange } from './protocol/publication.js';
 
 /** The figures about an operation that belong to no device. */
 export const COMMON = {
-  /** Facts recorded, for life. */
+  /** Lifetime count of facts recorded. */
   records: 0,
   fallbacks: 1,
 } as const;
@@ -13,23 +13,23 @@ export const COMMON = {
 export const DEVICE = {
   windowSumNs: 0,
   windowCount: 1,
-  /** Successes for life. */
+  /** Lifetime count of successes. */
   count: 2,
-  /** Failures for life, and how many of them were for lack of memory. */
+  /** Lifetime count of failures, and how many of them ran out of memory. */
   failures: 3,
   outOfMemory: 4,
   /** When the last latency was recorded, on the tracker's clock. */
   lastAtMs: 5,
-  /** First bucket that is not empty, and the one after the last. */
+  /** The range of buckets that are not empty: the first one, and the one after the last. */
   bucketLow: 6,
   bucketEnd: 7,
-  /** Sum of the latencies of successes, and of failures, for life. */
+  /** Lifetime sums of the latencies of successes, and of failures. */
   totalNs: 8,
   lostNs: 9,
   /** The range of the doublings, like that of the buckets. */
   doublingLow: 10,
   doublingEnd: 11,
-  /** Attempts within the window, and how many of them succeeded. */
+  /** Attempts in the window of outcomes, and how many of them succeeded. */
   outcomeCount: 12,
   outcomeSuccesses: 13,
 } as const;
@@ -39,11 +39,11 @@ export const DEVICE_LENGTH = 14;
 
 /** Where the figures of one device are. */
 export interface DeviceFigures {
-  /** Of the fields of `DEVICE`. */
+  /** The first of the fields of `DEVICE`. */
   readonly start: number;
-  /** How many latencies of the window are in each bucket. */
+  /** The first bucket: how many latencies of the window are in each. */
   readonly buckets: number;
-  /** How many latencies there ever were in each doubling. */
+  /** The first doubling: how many latencies were ever in each. */
   readonly doublings: number;
 }
 
@@ -52,7 +52,7 @@ export interface DeviceFigures {
  * the histograms. The writer keeps them privately in this order, and a publication copies them to shared memory in this order.
  */
 export interface FiguresLayout {
-  /** Whole cache lines. */
+  /** A whole number of cache lines. */
   readonly length: number;
   readonly devices: readonly DeviceFigures[];
   readonly shape: BlockShape;

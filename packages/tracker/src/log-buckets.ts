@@ -1,7 +1,7 @@
-/** Four buckets to the doubling, from 1 microsecond to 9 minutes; the first holds what is below, the last what is above. */
+/** Four buckets per doubling, from 1 microsecond to 9 minutes. The first one also takes what is below, the last one what is above. */
 export const BUCKET_COUNT = 117;
 
-/** Whole doublings, for what is counted for life; the first is the first bucket. */
+/** Whole doublings, for lifetime counts. The first one is the first bucket. */
 export const DOUBLING_COUNT = 30;
 
 /** The doubling that a bucket is in. */
@@ -9,14 +9,14 @@ export function doublingOf(bucket: number): number {
   return (bucket + 3) >> 2;
 }
 
-/** Where doublings end, in milliseconds, ascending: from 1.024 microseconds up. The last one takes all that is above, too. */
+/** Where doublings end, in milliseconds, ascending, from 1.024 microseconds. The last one also takes everything above. */
 export const DOUBLING_ENDS_MS: readonly number[] = Object.freeze(
   Array.from({ length: DOUBLING_COUNT }, (_, doubling) => (1024 * 2 ** doubling) / 1e6),
 );
 
 /**
  * A floating-point number begins with its exponent and the leading bits of its mantissa. The exponent with two of these
- * counts the quarters of doublings, so the upper half of a latency in nanoseconds, shifted, is its bucket but for a constant.
+ * counts the quarters of doublings, so the upper half of a latency in nanoseconds, shifted, is its bucket plus a constant.
  */
 const SHIFT = 18;
 const LAST_BUCKET = BUCKET_COUNT - 1;
@@ -36,9 +36,9 @@ const BUCKET_STARTS_NS = Float64Array.from({ length: BUCKET_COUNT + 1 }, (_, buc
 
 /**
  * Percentiles of counts per bucket: `result[i]` becomes the latency in milliseconds that the share `shares[i]` of the
- * samples does not exceed, interpolated within its bucket, so right to within a quarter; 0 without samples.
+ * samples does not exceed, interpolated within its bucket, so accurate to a quarter; 0 without samples.
  *
- * @param first `first[at + bucket] + second[at + bucket]` is the count; looked at for buckets `[low, end)` only.
+ * @param first `first[at + bucket] + second[at + bucket]` is the count of a bucket; only `[low, end)` are read.
  * @param total sum of these counts.
  * @param shares ascending, in (0, 1].
  */

@@ -5,7 +5,7 @@ import type { OwnershipCells } from './protocol/ownership.js';
 import type { Block } from './protocol/publication.js';
 import { SUMS_CELLS } from './sums-layout.js';
 
-/** Raised whenever the order of anything in shared memory changes: threads may have different versions of the package. */
+/** Raised with every change of the layout of shared memory: threads may have different versions of the package. */
 export const LAYOUT_VERSION = 5;
 
 /** What the layout depends on. */
@@ -18,15 +18,15 @@ export interface LayoutSize {
 }
 
 /**
- * Where everything lies in shared memory: the owners of the slots, the names of sums, then, a line each, the counts of
- * publications of the operations and of the blocks, then the copies.
+ * The layout of shared memory: the owners of the slots; the names of sums; the counts of publications of each operation and
+ * each block, one cache line each; the copies.
  */
 export interface MemoryLayout {
   readonly byteLength: number;
   readonly figures: FiguresLayout;
   readonly ownership: OwnershipCells;
   readonly directory: DirectoryCells;
-  /** Counts the publications of all writers about one operation: while it does not change, no block has to be read. */
+  /** The cell that counts the publications of all writers about one operation: while it does not change, no block has to be read. */
   newsCell(operation: number): number;
   /** The block of one slot for one operation. */
   block(slot: number, operation: number): Block;

@@ -1,12 +1,12 @@
 import { COMMON as COMMON_FIELDS, DEVICE as DEVICE_FIELDS, type DeviceFigures } from './figures-layout.js';
 
-/** Constants to the compiler; an import is looked up again at each use. */
+/** Local, because V8 loads an imported binding again at each use. */
 const COMMON = COMMON_FIELDS;
 const DEVICE = DEVICE_FIELDS;
 
 /**
- * Replaces, in a total, what one writer contributed before by what it contributes now: a change of one writer costs the same
- * however many others there are. All are whole numbers, so subtracting what was added leaves no error.
+ * Replaces the previous figures of one writer in a total by its new ones, at the same cost however many writers there are. All
+ * are whole numbers, so subtracting what was added leaves no error.
  *
  * @param total its buckets are zero outside their range; the range may be too wide (see `trimBuckets`).
  */
@@ -19,12 +19,12 @@ export function replaceFigures(
   replace(total, before, now, COMMON.records);
   replace(total, before, now, COMMON.fallbacks);
   for (const device of devices) {
-    // A device that never recorded anything is all zeros, and stays so in most trackers.
+    // In most trackers some devices never record anything: their figures are all zeros.
     if (isUsed(now, device) || isUsed(before, device)) replaceDevice(total, before, now, device);
   }
 }
 
-/** Removes empty buckets from both ends of a device's range, which only ever grows elsewhere. */
+/** Removes empty buckets from both ends of a device's range, which nothing else makes narrower. */
 export function trimBuckets(figures: Float64Array, { start, buckets }: DeviceFigures): void {
   let low = figures[start + DEVICE.bucketLow] | 0;
   let end = figures[start + DEVICE.bucketEnd] | 0;
@@ -66,7 +66,7 @@ function replaceDevice(total: Float64Array, before: Float64Array, now: Float64Ar
   replace(total, before, now, start + DEVICE.lostNs);
   replace(total, before, now, start + DEVICE.outcomeCount);
   replace(total, before, now, start + DEVICE.outcomeSuccesses);
-  // Time does not go back, so the latest of all is never the one that is replaced.
+  // Time does not go back, so the latest time of all is never one that is replaced.
   const lastAtMs = now[start + DEVICE.lastAtMs];
   if (lastAtMs > total[start + DEVICE.lastAtMs]) total[start + DEVICE.lastAtMs] = lastAtMs;
 

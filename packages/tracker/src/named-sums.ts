@@ -58,7 +58,7 @@ export class NamedSums {
     return sums;
   }
 
-  /** Before the tracker is shared names are numbered in the order of the calls, as the directory will do it. */
+  /** Before the tracker is shared names are numbered in the order of the calls, as the directory does it later. */
   #placeFor(hash: number): number | undefined {
     if (this.#shared !== undefined) return placeOf(this.#shared.memory, this.#shared.layout.directory, hash);
     return this.#byHash.size < this.#maxNames ? this.#byHash.size : undefined;

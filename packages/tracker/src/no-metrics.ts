@@ -9,5 +9,7 @@ import { TRACKER_DEFAULTS } from './tracker-options.js';
  */
 export const NO_METRICS: MetricsSnapshot = buildSnapshot(
   Object.freeze(Object.fromEntries(TRACKER_DEFAULTS.devices.map((name) => [name, NO_DEVICE_METRICS]))),
-  { fallbackCount: 0, version: 0, staleWriters: 0 },
+  0,
+  0,
+  0,
 );

@@ -2,7 +2,7 @@ import { DeviceRecorder } from './device-recorder.js';
 import { COMMON as COMMON_FIELDS, DEVICE, type FiguresLayout } from './figures-layout.js';
 import { addDoublings } from './merge-figures.js';
 
-/** A constant to the compiler; an import is looked up again at each use. */
+/** Local, because V8 loads an imported binding again at each use. */
 const COMMON = COMMON_FIELDS;
 
 const LIFELONG_COMMON: readonly number[] = [COMMON.records, COMMON.fallbacks];
@@ -19,7 +19,7 @@ export class OperationRecorder {
   readonly #layout: FiguresLayout;
   readonly #windowSize: number;
   readonly #figures: Float64Array<ArrayBuffer>;
-  /** By the index of the device; made when it records first, as a window takes memory. */
+  /** By the index of the device. Each is created with the first attempt on the device, because a window takes memory. */
   readonly #devices: (DeviceRecorder | undefined)[];
   #records = 0;
 
@@ -35,18 +35,19 @@ export class OperationRecorder {
     return this.#records;
   }
 
-  /** In the order of the layout, as of now; always the same array. */
+  /** The figures in the order of the layout, up to date; always the same array. */
   readFigures(): Float64Array<ArrayBuffer> {
     const figures = this.#figures;
     if (figures[COMMON.records] === this.#records) return figures;
     figures[COMMON.records] = this.#records;
-    for (const device of this.#devices) device?.settle();
+    const devices = this.#devices;
+    for (let i = 0; i < devices.length; i++) devices[i]?.settle();
     return figures;
   }
 
   /**
-   * Takes over what the previous owner of the slot published: what it counted for life goes on from there. Its window ends,
-   * because its samples are not known one by one.
+   * Adds the lifetime counts that the previous owner of the slot published. Its window ends, because its samples are not known
+   * one by one.
    */
   inherit(inherited: Float64Array): void {
     const figures = this.readFigures();
@@ -60,13 +61,20 @@ export class OperationRecorder {
     this.#records = figures[COMMON.records];
   }
 
+  /** Forgets everything that was recorded. */
+  reset(): void {
+    this.#figures.fill(0);
+    this.#devices.fill(undefined);
+    this.#records = 0;
+  }
+
   /** @param device the index of its name. */
   success(device: number, latencyMs: number, atMs: number): void {
     (this.#devices[device] ?? this.#addDevice(device)).success(latencyMs, atMs);
     this.#records++;
   }
 
-  /** @param latencyMs what the attempt took; 0 if that is not known. */
+  /** @param latencyMs how long the attempt took; 0 if that is not known. */
   failure(device: number, latencyMs: number, isOutOfMemory: boolean): void {
     (this.#devices[device] ?? this.#addDevice(device)).failure(latencyMs, isOutOfMemory);
     this.#records++;

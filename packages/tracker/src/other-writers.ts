@@ -15,10 +15,10 @@ export class OtherWriters {
   readonly #memory: SharedMemory;
   readonly #layout: MemoryLayout;
   readonly #operation: number;
-  readonly #newsCell: number;
   readonly #seen: SeenBlock[] = [];
   readonly #nothing: Float64Array<ArrayBuffer>;
-  readonly #total: Float64Array<ArrayBuffer>;
+  /** The sum of what was read of all others. */
+  readonly total: Float64Array;
   /** Where the next block is copied to; it changes places with the block's figures when that succeeds. */
   #spare: Float64Array<ArrayBuffer>;
   #ownSlot: number | undefined;
@@ -28,28 +28,17 @@ export class OtherWriters {
     this.#memory = memory;
     this.#layout = layout;
     this.#operation = operation;
-    this.#newsCell = layout.newsCell(operation);
     this.#nothing = new Float64Array(length);
-    this.#total = new Float64Array(length);
+    this.total = new Float64Array(length);
     this.#spare = new Float64Array(length);
-  }
-
-  /** The sum of what was read of all others. */
-  get total(): Float64Array {
-    return this.#total;
-  }
-
-  /** Counts the publications about the operation: while it does not change there is nothing to read. */
-  get news(): number {
-    return this.#memory.load(this.#newsCell);
   }
 
   /** From now on the writer of `ownSlot` is this thread, and no other. */
   exclude(ownSlot: number | undefined): void {
     this.#ownSlot = ownSlot;
-    this.#total.fill(0);
+    this.total.fill(0);
     for (const [slot, { figures }] of this.#seen.entries()) {
-      if (slot !== ownSlot) replaceFigures(this.#total, this.#nothing, figures, this.#layout.figures.devices);
+      if (slot !== ownSlot) replaceFigures(this.total, this.#nothing, figures, this.#layout.figures.devices);
     }
   }
 
@@ -64,7 +53,7 @@ export class OtherWriters {
       if (slot === this.#ownSlot || memory.load(other.block.sequenceCell) === other.sequence) continue;
       if (!this.#readBlock(other)) stale++;
     }
-    for (const device of this.#layout.figures.devices) trimBuckets(this.#total, device);
+    for (const device of this.#layout.figures.devices) trimBuckets(this.total, device);
     return stale;
   }
 
@@ -80,7 +69,7 @@ export class OtherWriters {
     const figures = this.#spare;
     const sequence = readBlock(this.#memory, shape, seen.block, figures);
     if (sequence === undefined) return false;
-    replaceFigures(this.#total, seen.figures, figures, devices);
+    replaceFigures(this.total, seen.figures, figures, devices);
     this.#spare = seen.figures;
     seen.figures = figures;
     seen.sequence = sequence;

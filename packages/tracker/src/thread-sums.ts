@@ -5,7 +5,7 @@ import { publishBlock, readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
 import { ALWAYS_PUBLISHED, SUMS, SUMS_CELLS, SUMS_SHAPE } from './sums-layout.js';
 
-/** What a slot has published, as of when it was read last; this thread's own, as of when it became its own. */
+/** The publication of a slot that was read last. For the slot of this thread: the one that it found there when it took the slot. */
 interface SeenBlock {
   readonly block: Block;
   readonly cells: Float64Array<ArrayBuffer>;
@@ -24,11 +24,11 @@ interface SharedBlocks {
   readonly spare: Float64Array;
 }
 
-/** {@link SharedSums} of one name, as one thread holds them: alone until the tracker is shared. */
+/** {@link SharedSums} of one name, as one thread holds them: without other threads until the tracker is shared. */
 export class ThreadSums implements SharedSums {
   readonly own: Float64Array<ArrayBuffer>;
   readonly #onChange: () => void;
-  /** What is published: `own`, and which range of it was changed. */
+  /** The cells of a publication: `own`, and the range of it that was changed. */
   readonly #cells = new Float64Array(SUMS_CELLS);
   #shared: SharedBlocks | undefined;
   #othersAreZero = true;
@@ -42,7 +42,7 @@ export class ThreadSums implements SharedSums {
   }
 
   changed(from = 0, to = SUMS_LENGTH): void {
-    // Beyond the end lies the next block. Checked in full only when wrong: the message costs more than the rest.
+    // Beyond the end lies the next block. The full checks, which build messages, run only for wrong arguments.
     if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to >= from && to <= SUMS_LENGTH)) {
       requireInteger('from', from, 0, SUMS_LENGTH);
       requireInteger('to', to, from, SUMS_LENGTH);
@@ -98,7 +98,7 @@ export class ThreadSums implements SharedSums {
     this.#slot = slot;
   }
 
-  /** Call it before the slot is given back, with everything published: from now on it is read from there. */
+  /** Call it before the slot is given back, with everything published: from now on this thread reads it from there. */
   leaveSlot(): void {
     this.#cells.fill(0);
     this.#slot = undefined;

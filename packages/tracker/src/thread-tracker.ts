@@ -1,21 +1,22 @@
-import type { AttemptOutcome, MetricsSnapshot, OperationName, SharedSums } from '@gearshift/contracts';
+import type { MetricsSnapshot, OperationName, SharedSums } from '@gearshift/contracts';
 import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
+import { hrtime } from 'node:process';
 import { threadId as ownThreadId } from 'node:worker_threads';
 import { DeviceNames } from './device-names.js';
 import { layOutFigures } from './figures-layout.js';
 import { LAYOUT_VERSION, layOut, type MemoryLayout } from './memory-layout.js';
-import { monotonicMs } from './monotonic-clock.js';
 import { NamedSums } from './named-sums.js';
-import type { OperationRecorder } from './operation-recorder.js';
 import type { OperationTotals } from './operation-totals.js';
 import { ArrayMemory } from './protocol/array-memory.js';
 import { claimSlot, releaseOwner, releaseSlot } from './protocol/ownership.js';
-import { requireLatency } from './require-latency.js';
 import { TrackedOperation } from './tracked-operation.js';
 import type { EndingWorker, TrackedAttempt, Tracker, TrackerHandle } from './tracker.js';
 
-/** A publication costs about as much as 32 records, and a writer that published each would slow its readers fivefold. */
+/** A publication takes several times as long as a record, and publishing each record would slow readers down fivefold. */
 const PUBLISH_EVERY = 32;
+
+/** Eleven days. A longer latency has a wrong unit, and would make sums of nanoseconds inexact. */
+const MAX_LATENCY_MS = 1e9;
 
 /** What a tracker is made of, with everything checked. */
 export type TrackerSetup = Omit<TrackerHandle, 'layoutVersion' | 'buffer'>;
@@ -37,13 +38,13 @@ export class ThreadTracker implements Tracker {
   readonly #sums: NamedSums;
   readonly #endTurn: () => void;
   #shared: SharedPart | undefined;
-  /** The one asked for last: most callers ask for the same again, and comparing is faster than looking up. */
+  /** The operation of the last call: most calls name the same one again, and comparing is faster than looking up. */
   #last: TrackedOperation;
   #lastName: OperationName;
   #slot: number | undefined;
   #unpublished = false;
   #recordsInBatch = 0;
-  /** When the first record of the batch came. */
+  /** When the first record of the batch was made. */
   #batchAtMs = 0;
   #turnIsWatched = false;
 
@@ -60,11 +61,13 @@ export class ThreadTracker implements Tracker {
     this.#lastName = operations[0];
     this.#endTurn = () => {
       this.#turnIsWatched = false;
-      this.flush();
+      if (this.#shared === undefined) this.#recordsInBatch = 0;
+      else this.flush();
     };
     this.#sums = new NamedSums(maxSums, () => {
       this.#unpublished = true;
-      this.#watchTurn();
+      // Before the tracker is shared there is nothing to publish.
+      if (this.#shared !== undefined) this.#watchTurn();
     });
     if (buffer !== undefined) this.#join(buffer);
   }
@@ -82,35 +85,36 @@ export class ThreadTracker implements Tracker {
   }
 
   record(attempt: TrackedAttempt): void {
-    requireObject('attempt', attempt);
-    const { operation, outcome, latencyMs, fallback } = attempt;
+    // The full check, which builds a message, runs only for a wrong argument.
+    if (typeof attempt !== 'object' || (attempt as unknown) === null) requireObject('attempt', attempt);
+    const { operation, outcome, latencyMs } = attempt;
     const { recorder } = this.#track(operation);
-    const backend = this.#devices.findBackend(attempt.backend);
-    const device =
-      this.#devices.find(attempt.device) ?? backend ?? this.#devices.require('attempt.device', attempt.device);
+    const { cpu, gpu, byName, backends } = this.#devices;
+    const backend = backends.size === 0 ? undefined : backends.get(attempt.backend);
+    // Comparing with a constant is faster than looking up.
+    const kind = attempt.device === 'cpu' ? cpu : attempt.device === 'gpu' ? gpu : byName.get(attempt.device);
+    const device = kind ?? backend ?? this.#devices.require('attempt.device', attempt.device);
     if (typeof outcome !== 'string') throw new TypeError(expected('attempt.outcome', 'a string', outcome));
     requireLatency(latencyMs);
+    const alsoUnder = backend === device ? undefined : backend;
     const atMs = this.#begin();
-    if (fallback) recorder.fallback();
-    count(recorder, device, outcome, latencyMs, atMs);
-    if (backend !== undefined && backend !== device) count(recorder, backend, outcome, latencyMs, atMs);
-    this.#end();
+    if (attempt.fallback) recorder.fallback();
+    if (outcome === 'success') {
+      recorder.success(device, latencyMs, atMs);
+      if (alsoUnder !== undefined) recorder.success(alsoUnder, latencyMs, atMs);
+    } else if (outcome !== 'aborted' && outcome !== 'invalid-input') {
+      recorder.failure(device, latencyMs, outcome === 'out-of-memory');
+      if (alsoUnder !== undefined) recorder.failure(alsoUnder, latencyMs, outcome === 'out-of-memory');
+    }
+    if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
   }
 
   recordCpuLatency(operation: OperationName, latencyMs: number): void {
-    const { recorder } = this.#track(operation);
-    const device = this.#devices.cpu ?? this.#devices.require('device', 'cpu');
-    requireLatency(latencyMs);
-    recorder.success(device, latencyMs, this.#begin());
-    this.#end();
+    this.#recordSuccess(operation, this.#devices.cpu ?? this.#devices.require('device', 'cpu'), latencyMs);
   }
 
   recordGpuSuccess(operation: OperationName, latencyMs: number): void {
-    const { recorder } = this.#track(operation);
-    const device = this.#devices.gpu ?? this.#devices.require('device', 'gpu');
-    requireLatency(latencyMs);
-    recorder.success(device, latencyMs, this.#begin());
-    this.#end();
+    this.#recordSuccess(operation, this.#devices.gpu ?? this.#devices.require('device', 'gpu'), latencyMs);
   }
 
   recordGpuFailure(operation: OperationName): void {
@@ -125,7 +129,7 @@ export class ThreadTracker implements Tracker {
     const { recorder } = this.#track(operation);
     this.#begin();
     recorder.fallback();
-    this.#end();
+    if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
   }
 
   snapshot(operation: OperationName): MetricsSnapshot {
@@ -163,7 +167,7 @@ export class ThreadTracker implements Tracker {
 
   flush(): boolean {
     this.#recordsInBatch = 0;
-    // What is not shared stays unpublished, so that `share` knows that there is something to publish.
+    // Before the tracker is shared, everything stays unpublished, and `share()` publishes it.
     if (!this.#unpublished || this.#shared === undefined) return true;
     if (this.#slot === undefined && !this.#claim(this.#shared)) return false;
     this.#unpublished = false;
@@ -175,7 +179,7 @@ export class ThreadTracker implements Tracker {
   share(): TrackerHandle {
     if (this.#shared !== undefined) return this.#shared.handle;
     const { handle } = this.#join(new SharedArrayBuffer(byteLengthOf(this.#setup)));
-    // What `flush()` said to be published has to be there for the first tracker that is attached.
+    // The first tracker that is attached must find what was recorded so far.
     this.flush();
     return handle;
   }
@@ -188,14 +192,14 @@ export class ThreadTracker implements Tracker {
     if (this.#shared === undefined) return 0;
     const { memory, layout } = this.#shared;
     const released = releaseOwner(memory, layout.ownership, tokenOf(threadId));
-    // It may have ended between publishing and announcing.
+    // The thread may have ended between publishing and announcing.
     if (released > 0) for (const tracked of this.#tracked) tracked.announce();
     return released;
   }
 
   releaseOnExit(worker: EndingWorker): void {
     requireObject('worker', worker);
-    // Read now: the id of a worker that has ended is -1.
+    // Read now, because the id of a worker that has ended is -1.
     const { threadId } = worker;
     requireInteger('worker.threadId', threadId, 0);
     worker.once('exit', () => this.release(threadId));
@@ -215,12 +219,19 @@ export class ThreadTracker implements Tracker {
     this.close();
   }
 
+  #recordSuccess(operation: OperationName, device: number, latencyMs: number): void {
+    const { recorder } = this.#track(operation);
+    requireLatency(latencyMs);
+    recorder.success(device, latencyMs, this.#begin());
+    if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
+  }
+
   #recordGpuFailure(operation: OperationName, isOutOfMemory: boolean): void {
     const { recorder } = this.#track(operation);
     const device = this.#devices.gpu ?? this.#devices.require('device', 'gpu');
     this.#begin();
     recorder.failure(device, 0, isOutOfMemory);
-    this.#end();
+    if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
   }
 
   #join(buffer: SharedArrayBuffer): SharedPart {
@@ -252,23 +263,17 @@ export class ThreadTracker implements Tracker {
     return tracked;
   }
 
-  /** Returns the time of a record: one look at the clock for a whole batch, as it would cost more than the record itself. */
+  /** Returns the time of a record. The clock is read once for a whole batch, because reading it costs more than the record. */
   #begin(): number {
-    if (this.#recordsInBatch++ === 0) this.#startBatch();
+    if (this.#recordsInBatch++ === 0) {
+      this.#batchAtMs = monotonicMs() - this.#setup.originMs;
+      this.#unpublished = true;
+      this.#watchTurn();
+    }
     return this.#batchAtMs;
   }
 
-  #end(): void {
-    if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();
-  }
-
-  #startBatch(): void {
-    this.#batchAtMs = this.nowMs();
-    this.#unpublished = true;
-    this.#watchTurn();
-  }
-
-  /** Watches the turn by a microtask: it runs before the thread can end in good order, and keeps no process alive. */
+  /** Ends the batch with the turn of the event loop. A microtask runs before the thread can exit, and keeps no process alive. */
   #watchTurn(): void {
     if (this.#turnIsWatched) return;
     this.#turnIsWatched = true;
@@ -290,20 +295,19 @@ function layoutOf({ maxWriters, operations, devices, maxSums }: TrackerSetup): M
   });
 }
 
-/** Node never gives the id of a thread to another one. The main thread's is 0, which means a free slot here. */
+/** Node never reuses the id of a thread. The main thread has 0, which means a free slot here. */
 function tokenOf(threadId: number): number {
   return threadId + 1;
 }
 
-function count(
-  recorder: OperationRecorder,
-  device: number,
-  outcome: AttemptOutcome,
-  latencyMs: number,
-  atMs: number,
-): void {
-  if (outcome === 'success') recorder.success(device, latencyMs, atMs);
-  else if (outcome !== 'aborted' && outcome !== 'invalid-input') {
-    recorder.failure(device, latencyMs, outcome === 'out-of-memory');
-  }
+/** The process's monotonic clock in milliseconds. Unlike `performance.now()`, it has the same origin in every thread. */
+export function monotonicMs(): number {
+  const [seconds, nanoseconds] = hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
+}
+
+function requireLatency(latencyMs: number): void {
+  if (typeof latencyMs === 'number' && latencyMs >= 0 && latencyMs <= MAX_LATENCY_MS) return;
+  const message = expected('latencyMs', `a number of milliseconds from 0 to ${MAX_LATENCY_MS}`, latencyMs);
+  throw typeof latencyMs === 'number' ? new RangeError(message) : new TypeError(message);
 }

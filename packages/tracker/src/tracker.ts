@@ -14,17 +14,17 @@ export interface TrackerHandle {
   readonly devices: readonly DeviceName[];
   readonly maxWriters: number;
   readonly maxSums: number;
-  /** Where the tracker's clock is 0, on the process's monotonic clock. */
+  /** The time on the process's monotonic clock at which the tracker's clock is 0. */
   readonly originMs: number;
 }
 
-/** One try of one operation on one device, as {@link Tracker.record} takes it. An `AttemptReport` is one. */
+/** One attempt at one operation on one device, for {@link Tracker.record}. An `AttemptReport` is one. */
 export interface TrackedAttempt {
   readonly operation: OperationName;
-  /** What ran it: one of the tracker's `devices`. */
+  /** The device that ran it: one of the tracker's `devices`. */
   readonly device: DeviceName;
   /**
-   * `'aborted'` and `'invalid-input'` say nothing about the device, `'success'` is a success, and every other outcome is a
+   * `'aborted'` and `'invalid-input'` are not counted for the device, `'success'` is a success, and every other outcome is a
    * failure of the device; `'out-of-memory'` is also counted as such.
    */
   readonly outcome: AttemptOutcome;
@@ -65,16 +65,16 @@ export interface Tracker extends Disposable {
   recordCpuLatency(operation: OperationName, latencyMs: number): void;
   /** An attempt on `'gpu'` succeeded after `latencyMs`. */
   recordGpuSuccess(operation: OperationName, latencyMs: number): void;
-  /** An attempt on `'gpu'` failed, but not for lack of memory. */
+  /** An attempt on `'gpu'` failed for another reason than running out of memory. */
   recordGpuFailure(operation: OperationName): void;
-  /** An attempt on `'gpu'` failed for lack of memory: counted as a failure, and as running out of memory. */
+  /** An attempt on `'gpu'` ran out of memory: counted as a failure, and separately. */
   recordOutOfMemory(operation: OperationName): void;
   /** An attempt runs because an earlier one failed. */
   recordFallback(operation: OperationName): void;
 
   /** Everything known about the operation, in one frozen plain object; each writer's figures are from one instant. */
   snapshot(operation: OperationName): MetricsSnapshot;
-  /** What was counted for life: histograms and sums for monitoring. */
+  /** Lifetime counts, sums and histograms, for monitoring. */
   totals(operation: OperationName): OperationTotals;
   /** `snapshot(operation).speedup` */
   gpuSpeedup(operation: OperationName): number;
@@ -87,7 +87,7 @@ export interface Tracker extends Disposable {
 
   /**
    * Numbers under a name that all threads add to, for code that learns from what every thread measured. Each name takes one
-   * of `maxSums` places for good; the same call gives the same object.
+   * of `maxSums` places for good; the same call returns the same object.
    *
    * @returns undefined when all places are taken by other names.
    */
@@ -97,7 +97,7 @@ export interface Tracker extends Disposable {
   nowMs(): number;
   /**
    * Publishes what this thread recorded, at once. The first publication takes one of the `maxWriters` slots; a tracker that
-   * only reads needs none. While the tracker is not shared there is nothing to do, and the answer is true.
+   * only reads needs none. While the tracker is not shared there is nothing to do, and the result is true.
    *
    * @returns false when no slot is free: the records stay with this thread, for a later record or `flush()` to publish.
    */
@@ -107,14 +107,14 @@ export interface Tracker extends Disposable {
    * What another thread needs to record into the same memory; see {@link TrackerHandle}. The first call allocates that
    * memory and publishes what was recorded so far.
    *
-   * @throws RangeError when the memory cannot be allocated; the tracker goes on as before.
+   * @throws RangeError when the memory cannot be allocated; the tracker works as before.
    */
   share(): TrackerHandle;
   /**
    * Gives back the slots of a thread that has ended; what it published stays. Call it after the worker's `'exit'` event and
    * never before: a slot with two writers is corrupted. Returns the number of slots.
    *
-   * @param threadId as `worker.threadId` said while the worker ran (afterwards it says -1).
+   * @param threadId the value of `worker.threadId` while the worker ran (afterwards it is -1).
    */
   release(threadId: number): number;
   /** Calls {@link release} on the worker's `'exit'` event. RangeError when it has ended already. */

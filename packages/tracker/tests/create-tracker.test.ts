@@ -15,7 +15,7 @@ const create = (options: unknown) => () => createTracker(options as TrackerOptio
 const attach = (parts: object) => () => attachTracker({ ...tracker().share(), ...parts });
 
 describe('createTracker', () => {
-  it('uses the documented defaults for options that are left out', () => {
+  it('createTracker() uses the documented defaults for options that are left out', () => {
     const made = createTracker();
     expect(made.windowSize).toBe(TRACKER_DEFAULTS.windowSize);
     expect(made.share().maxWriters).toBe(TRACKER_DEFAULTS.maxWriters);
@@ -26,14 +26,14 @@ describe('createTracker', () => {
     expect(createTracker({ devices: undefined }).devices).toEqual(TRACKER_DEFAULTS.devices);
   });
 
-  it('accepts the smallest and the largest value of each option', () => {
+  it('createTracker() accepts the smallest and the largest value of each option', () => {
     expect(createTracker({ windowSize: 1, maxWriters: 1, operations: ['a'] }).windowSize).toBe(1);
     expect(createTracker({ windowSize: 65_536, maxWriters: 1024, operations: ['a'] }).windowSize).toBe(65_536);
     expect(createTracker({ maxSums: 0 }).share().maxSums).toBe(0);
     expect(createTracker({ maxSums: 1024, maxWriters: 1 }).share().maxSums).toBe(1024);
   });
 
-  it('reserves the documented amount of shared memory when it is shared', () => {
+  it('a tracker reserves the documented amount of shared memory when it is shared', () => {
     const bytes = (maxSums: number): number =>
       createTracker({ operations: ['a'], maxWriters: 10, maxSums }).share().buffer.byteLength;
     expect(Math.round((bytes(20) - bytes(4)) / (10 * 16) / 1024)).toBe(4);
@@ -45,7 +45,7 @@ describe('createTracker', () => {
     expect((ofDevices(24) - ofDevices(8)) / (10 * 16) / 1024).toBeCloseTo(2.5, 1);
   });
 
-  it('keeps frozen copies of the operations and of the devices', () => {
+  it('a tracker keeps frozen copies of the operations and of the devices', () => {
     const operations = ['a'];
     const devices = ['primary'];
     const made = createTracker({ operations, devices });
@@ -60,7 +60,7 @@ describe('createTracker', () => {
 });
 
 describe('attachTracker', () => {
-  it('attaches to a handle that was posted through a port', () => {
+  it('attachTracker() accepts a handle that was posted through a port', () => {
     const made = createTracker({ windowSize: 7, operations: [OPERATION], maxWriters: 2, maxSums: 5 });
     const { port1, port2 } = new MessageChannel();
     port1.postMessage(made.share());
@@ -74,7 +74,7 @@ describe('attachTracker', () => {
     expect(attached.share().maxSums).toBe(5);
   });
 
-  it('gives the attached tracker the clock of the first one', () => {
+  it('an attached tracker has the clock of the first one', () => {
     const made = tracker();
     const before = made.nowMs();
     const between = attachTracker(made.share()).nowMs();
@@ -134,8 +134,11 @@ describe('createTracker and attachTracker', () => {
     ['handle.originMs: expected a number, got undefined', TypeError, attach({ originMs: undefined })],
   ];
 
-  it.each(WRONG)('refuse a wrong argument and name it: %s', (message, kind, act) => {
-    expect(act).toThrow(kind);
-    expect(act).toThrow(message);
-  });
+  it.each(WRONG)(
+    'createTracker() and attachTracker() refuse a wrong argument and name it: %s',
+    (message, kind, act) => {
+      expect(act).toThrow(kind);
+      expect(act).toThrow(message);
+    },
+  );
 });

@@ -15,7 +15,7 @@ const attempt = (device: string, outcome: AttemptOutcome, latencyMs: number, par
 const NOTHING: DeviceMetrics = NO_METRICS.devices.cpu;
 
 describe('a tracker of two services', () => {
-  it('counts the attempts of each under its own name', () => {
+  it('a tracker of two services counts the attempts of each under its own name', () => {
     const tracker = twoServices();
     for (const latencyMs of [6, 8]) tracker.record(attempt('primary', 'success', latencyMs));
     tracker.record(attempt('replica', 'success', 2));
@@ -30,7 +30,7 @@ describe('a tracker of two services', () => {
     expect(tracker.snapshot('other').devices).toEqual({ primary: NOTHING, replica: NOTHING });
   });
 
-  it('says nothing about a CPU or a GPU', () => {
+  it('a tracker of two services has no figures of a CPU or a GPU', () => {
     const tracker = twoServices();
     tracker.record(attempt('primary', 'success', 6));
     tracker.record(attempt('replica', 'out-of-memory', 6));
@@ -41,7 +41,7 @@ describe('a tracker of two services', () => {
     expect([Object.keys(noDevices), noVersion]).toEqual([['cpu', 'gpu', 'remote'], 0]);
   });
 
-  it('counts for life under each name, too', () => {
+  it('the totals of a tracker of two services are counted under each name', () => {
     const tracker = twoServices();
     for (let i = 0; i < 10; i++) tracker.record(attempt('primary', 'success', 3));
     tracker.record(attempt('replica', 'fault', 5));
@@ -51,7 +51,7 @@ describe('a tracker of two services', () => {
     expect(Object.keys(tracker.totals(OPERATION).devices)).toEqual(['primary', 'replica']);
   });
 
-  it('is shared with the names it was created with', () => {
+  it('a tracker is shared with the names of its devices', () => {
     const tracker = twoServices();
     tracker.record(attempt('primary', 'success', 6));
     const other = attachTracker(tracker.share());
@@ -62,7 +62,7 @@ describe('a tracker of two services', () => {
     expect(other.snapshot(OPERATION)).toEqual(tracker.snapshot(OPERATION));
   });
 
-  it('refuses the methods for a device that it does not have, and records nothing', () => {
+  it('a tracker refuses the methods for a device that it does not have, and records nothing', () => {
     const tracker = twoServices();
     const message = (device: string) => `device: expected one of primary, replica, got '${device}'`;
     expect(() => tracker.recordCpuLatency(OPERATION, 1)).toThrow(new RangeError(message('cpu')));
@@ -75,7 +75,7 @@ describe('a tracker of two services', () => {
 });
 
 describe('the metrics of a device', () => {
-  it('are frozen plain data, as is their collection', () => {
+  it('the metrics of each device, and the object that holds them, are frozen plain data', () => {
     const tracker = createTracker();
     tracker.recordCpuLatency('top-k', 1);
     const { devices } = tracker.snapshot('top-k');
@@ -86,7 +86,7 @@ describe('the metrics of a device', () => {
     expect(structuredClone(devices)).toEqual(devices);
   });
 
-  it('are the same object while the device has nothing new', () => {
+  it('the metrics of a device are the same object while the device has nothing new', () => {
     const tracker = createTracker();
     tracker.recordCpuLatency('top-k', 1);
     tracker.recordGpuSuccess('top-k', 1);
@@ -99,7 +99,7 @@ describe('the metrics of a device', () => {
     expect(tracker.snapshot('top-k').devices).toBe(after);
   });
 
-  it('are those that the snapshot has for the CPU and the GPU', () => {
+  it('the metrics of the devices cpu and gpu equal the fields of the snapshot', () => {
     const tracker = createTracker({ windowSize: 3 });
     for (const latencyMs of [1, 2, 3, 4, 5]) tracker.recordCpuLatency('top-k', latencyMs);
     for (const latencyMs of [7, 8]) tracker.recordGpuSuccess('top-k', latencyMs);
@@ -136,7 +136,7 @@ describe('the metrics of a device', () => {
     expect(devices.remote).toEqual(NOTHING);
   });
 
-  it('include failures of the CPU that the fields about the CPU leave out', () => {
+  it('the metrics of the device cpu include failures that the other fields of the snapshot leave out', () => {
     const tracker = createTracker();
     tracker.record({ operation: 'top-k', device: 'cpu', outcome: 'success', latencyMs: 1 });
     tracker.record({ operation: 'top-k', device: 'cpu', outcome: 'out-of-memory', latencyMs: 1 });
@@ -144,7 +144,7 @@ describe('the metrics of a device', () => {
     expect(tracker.snapshot('top-k').devices.cpu).toMatchObject({ oomCount: 1, successRate: 0.5 });
   });
 
-  it('know a success rate of the last attempts, in the order in which they ended', () => {
+  it('the success rate of a device is over its last attempts, in the order in which they ended', () => {
     const tracker = createTracker({ windowSize: 4, devices: ['primary'], operations: [OPERATION] });
     const rate = () => tracker.snapshot(OPERATION).devices.primary.successRate;
     tracker.record(attempt('primary', 'fault', 1));
@@ -165,14 +165,14 @@ describe('the metrics of a device', () => {
 describe('an attempt', () => {
   const devices = ['cpu', 'gpu', 'cuda:0', 'cuda:1'];
 
-  it('of a remote machine needs no option', () => {
+  it('an attempt on a remote machine needs no option', () => {
     const tracker = createTracker();
     tracker.record({ operation: 'top-k', device: 'remote', outcome: 'success', latencyMs: 4 });
     expect(tracker.devices).toEqual(['cpu', 'gpu', 'remote']);
     expect(tracker.snapshot('top-k').devices.remote).toMatchObject({ count: 1, avgMs: 4 });
   });
 
-  it('is also counted under the backend that ran it, if the tracker has a device of that name', () => {
+  it('an attempt is also counted under the backend that ran it, if the tracker has a device of that name', () => {
     const tracker = createTracker({ operations: [OPERATION], devices });
     tracker.record(attempt('gpu', 'success', 2, { backend: 'cuda:0' }));
     tracker.record(attempt('gpu', 'success', 4, { backend: 'cuda:1', fallback: true }));
@@ -184,13 +184,13 @@ describe('an attempt', () => {
     expect(snapshot.devices['cuda:1']).toMatchObject({ count: 1, avgMs: 4, failureCount: 1, oomCount: 1 });
   });
 
-  it('is counted under its backend alone, if the tracker does not have its kind of device', () => {
+  it('an attempt is counted under its backend alone, if the tracker does not have its kind of device', () => {
     const tracker = createTracker({ operations: [OPERATION], devices: ['cpu', 'cuda:0'] });
     tracker.record(attempt('gpu', 'success', 2, { backend: 'cuda:0' }));
     expect(tracker.snapshot(OPERATION)).toMatchObject({ gpuCount: 0, devices: { 'cuda:0': { count: 1 } } });
   });
 
-  it('is counted once when its backend and its device have the same name', () => {
+  it('an attempt is counted once when its backend and its device have the same name', () => {
     const tracker = createTracker({ operations: [OPERATION], devices: ['primary', 'cpu'] });
     tracker.record(attempt('primary', 'success', 2, { backend: 'primary' }));
     tracker.record(attempt('cpu', 'success', 2, { backend: 'cpu' }));
@@ -200,19 +200,19 @@ describe('an attempt', () => {
     });
   });
 
-  it('is not counted under the kind of device that its backend is named like', () => {
+  it('an attempt is not counted under the kind of device that its backend is named like', () => {
     const tracker = createTracker({ operations: [OPERATION], devices });
     tracker.record(attempt('cpu', 'success', 2, { backend: 'gpu' }));
     expect(tracker.snapshot(OPERATION)).toMatchObject({ cpuCount: 1, gpuCount: 0 });
   });
 
-  it('of an unknown backend is counted under its device', () => {
+  it('an attempt of an unknown backend is counted under its device', () => {
     const tracker = createTracker({ operations: [OPERATION], devices });
     tracker.record(attempt('gpu', 'success', 2, { backend: 'cuda:7' }));
     expect(tracker.snapshot(OPERATION)).toMatchObject({ version: 1, gpuCount: 1 });
   });
 
-  it('of an unknown device is refused, even if its backend is named like a kind of device', () => {
+  it('an attempt of an unknown device is refused, even if its backend is named like a kind of device', () => {
     const tracker = createTracker({ operations: [OPERATION], devices });
     const act = () => {
       tracker.record(attempt('tpu', 'success', 2, { backend: 'gpu' }));
@@ -222,7 +222,7 @@ describe('an attempt', () => {
 });
 
 describe('the names of devices', () => {
-  it('may be any strings', () => {
+  it('the names of devices may be any strings', () => {
     const devices = ['', ' ', 'constructor', 'toString', '7', 'é', 'x'.repeat(1000)];
     const tracker = createTracker({ operations: [OPERATION], devices });
     for (const [index, device] of devices.entries()) tracker.record(attempt(device, 'success', index + 1));
@@ -231,13 +231,13 @@ describe('the names of devices', () => {
     expect(new Set(Object.keys(snapshot.devices))).toEqual(new Set(devices));
   });
 
-  it('may hold a comma, without being taken for others', () => {
+  it('names of devices with a comma are not mistaken for other names', () => {
     const tracker = createTracker({ operations: [OPERATION], devices: ['cpu,gpu', 'remote'] });
     tracker.record(attempt('cpu,gpu', 'success', 1));
     expect(Object.keys(tracker.snapshot(OPERATION).devices)).toEqual(['cpu,gpu', 'remote']);
   });
 
-  it('may be the default ones in another order', () => {
+  it('the default devices may be in another order', () => {
     const tracker = createTracker({ operations: [OPERATION], devices: ['gpu', 'remote', 'cpu'] });
     tracker.recordCpuLatency(OPERATION, 6);
     tracker.recordGpuSuccess(OPERATION, 2);
@@ -245,7 +245,7 @@ describe('the names of devices', () => {
     expect(tracker.snapshot(OPERATION).devices).toMatchObject({ cpu: { avgMs: 6 }, gpu: { avgMs: 2 } });
   });
 
-  it('are as many as 32', () => {
+  it('a tracker may have 32 devices', () => {
     const devices = Array.from({ length: 32 }, (_, index) => `shard ${index}`);
     const tracker = createTracker({ operations: [OPERATION], devices, maxWriters: 2 });
     const other = attachTracker(tracker.share());

@@ -1,3 +1,4 @@
+import { effort } from '@gearshift/vitest-config/effort';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createTracker, type MetricsSnapshot } from '../src/index.js';
@@ -18,7 +19,7 @@ function snapshotOf(latenciesMs: readonly number[], windowSize: number): Metrics
 }
 
 describe('latency buckets', () => {
-  it('begin and end at the documented nanosecond', () => {
+  it('latency buckets begin and end at the documented nanosecond', () => {
     // Quarters of doublings from 2^10 ns to 2^39 ns, as the documentation says.
     for (let doubling = 10; doubling < 39; doubling++) {
       for (let quarter = 4; quarter < 8; quarter++) {
@@ -31,12 +32,12 @@ describe('latency buckets', () => {
     }
   });
 
-  it('count everything below a microsecond, zero included, in the first bucket', () => {
+  it('the first bucket counts everything below a microsecond, zero included', () => {
     for (const latencyMs of [0, -0, 1e-9, 1e-6, 0.000_256, 0.001, 0.001_023])
       expect(middleMs(latencyMs)).toBe(0.000_512);
   });
 
-  it('count everything above nine minutes in the last bucket', () => {
+  it('the last bucket counts everything above nine minutes', () => {
     const last = middleMs(500_000);
     expect(last).toBeGreaterThan(480_000);
     for (const latencyMs of [549_755, 600_000, 1e8, 1e9]) expect(middleMs(latencyMs)).toBe(last);
@@ -44,7 +45,7 @@ describe('latency buckets', () => {
 });
 
 describe('percentiles', () => {
-  it('of any samples are right to within a quarter', () => {
+  it('percentiles of any samples are right to within a quarter', () => {
     const latencyMs = fc.oneof(
       fc.double({ min: 0.001_03, max: 500_000, noNaN: true }),
       // As latencies really are: near each other.
@@ -67,11 +68,11 @@ describe('percentiles', () => {
         expect(cpuP50Ms).toBeLessThanOrEqual(cpuP95Ms);
         expect(cpuP95Ms).toBeLessThanOrEqual(cpuP99Ms);
       }),
-      { seed: 20261123, numRuns: 300 },
+      { seed: 20261123, numRuns: effort({ test: 300, ci: 300 }) },
     );
   });
 
-  it('are interpolated within a bucket by their share of its samples', () => {
+  it('percentiles are interpolated within a bucket by their share of its samples', () => {
     // One bucket of 2^20 to 1.25 * 2^20 ns.
     const latenciesMs = Array.from({ length: 100 }, () => 2 ** 20 / 1e6);
     const { cpuP50Ms, cpuP99Ms } = snapshotOf(latenciesMs, 100);
@@ -79,7 +80,7 @@ describe('percentiles', () => {
     expect(cpuP99Ms).toBeCloseTo((2 ** 20 * (1 + 0.25 * 0.99)) / 1e6, 9);
   });
 
-  it('are computed from the sum of two histograms, and are 0 without samples', () => {
+  it('percentiles are computed from the sum of two histograms, and are 0 without samples', () => {
     const first = Float64Array.of(9, 9, 1, 0);
     const second = Float64Array.of(9, 9, 0, 1);
     const result = new Float64Array(2);

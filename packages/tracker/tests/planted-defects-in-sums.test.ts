@@ -87,20 +87,20 @@ describe('the explorer, run on a defective directory of names', PATIENCE, () => 
     ],
   ];
 
-  it.each(FINDS)('finds %s', (_name, situation, problem, find) => {
+  it.each(FINDS)('the explorer finds %s', (_name, situation, problem, find) => {
     expectFound(naming(situation, find), problem);
   });
 });
 
 describe('the explorer, run on defective sums', PATIENCE, () => {
-  it('finds a recheck that is a load', () => {
+  it('the explorer finds a reader of sums that rechecks by a load', () => {
     const change: MemoryChange = (memory) => ({
       add: (cell, amount) => (amount === 0 ? memory.load(cell) : memory.add(cell, amount)),
     });
     expectFound(summing({ publications: 1, reads: 1, change }), /torn|had not read yet/);
   });
 
-  it('finds a publication that counts before it is written', () => {
+  it('the explorer finds a publication of sums that counts before it is written', () => {
     const change: MemoryChange = (memory) => {
       let counted = false;
       return {
@@ -119,7 +119,7 @@ describe('the explorer, run on defective sums', PATIENCE, () => {
     expectFound(summing({ publications: 1, reads: 1, change }), /torn|had not read yet|counted as/);
   });
 
-  it('finds a new owner that does not read what the previous one left in the slot', () => {
+  it('the explorer finds a new owner that does not read the sums that the previous one left in the slot', () => {
     const changeSuccessor: MemoryChange = (memory) => ({
       load: (cell) => (cell === SUMS_SEQUENCE_CELL ? 0 : memory.load(cell)),
       add: (cell, amount) => (cell === SUMS_SEQUENCE_CELL && amount === 0 ? 0 : memory.add(cell, amount)),

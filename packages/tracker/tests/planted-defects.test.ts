@@ -84,7 +84,7 @@ describe('the explorer, run on a defective publication', PATIENCE, () => {
     ],
   ];
 
-  it.each(readers)('finds a reader with %s', (_name, problem, readBlock) => {
+  it.each(readers)('the explorer finds a reader with %s', (_name, problem, readBlock) => {
     // The third publication is the first that writes where sparse figures were published before.
     expectFound(publication(3, 1, 1, { ...PRODUCT, readBlock }), problem);
   });
@@ -135,13 +135,13 @@ describe('the explorer, run on a defective publication', PATIENCE, () => {
     ],
   ];
 
-  it.each(writers)('finds a writer with %s', (_name, problem, publishBlock) => {
+  it.each(writers)('the explorer finds a writer with %s', (_name, problem, publishBlock) => {
     expectFound(publication(2, 1, 1, { ...PRODUCT, publishBlock }), problem);
   });
 });
 
 describe('the explorer, run on a defective ownership of slots', PATIENCE, () => {
-  it('finds an exchange with an ignored answer', () => {
+  it('the explorer finds a claim that ignores the result of its exchange', () => {
     const claimSlot: Protocol['claimSlot'] = (memory, cells, token) => {
       const slot = PRODUCT.claimSlot(memory, cells, token);
       if (slot !== undefined) return slot;
@@ -152,7 +152,7 @@ describe('the explorer, run on a defective ownership of slots', PATIENCE, () => 
     expectFound(program, /two owners|says|counted/);
   });
 
-  it('finds a claim by a load and a store', () => {
+  it('the explorer finds a claim by a load and a store', () => {
     const claimSlot: Protocol['claimSlot'] = (memory, cells, token) => {
       if (memory.load(cells.firstOwnerCell) !== 0) return undefined;
       memory.compareExchange(cells.highWaterCell, 0, 1);
@@ -163,7 +163,7 @@ describe('the explorer, run on a defective ownership of slots', PATIENCE, () => 
     expectFound(program, /two owners|says|counted|torn/);
   });
 
-  it('finds a slot that becomes visible to readers only after it was claimed', () => {
+  it('the explorer finds a slot that becomes visible to readers only after it was claimed', () => {
     const claimSlot: Protocol['claimSlot'] = (memory, cells, token) => {
       for (let slot = 0; slot < cells.slotCount; slot++) {
         if (memory.compareExchange(cells.firstOwnerCell + slot, 0, token) !== 0) continue;
@@ -176,7 +176,7 @@ describe('the explorer, run on a defective ownership of slots', PATIENCE, () => 
     expectFound(program, /out of sight/);
   });
 
-  it('finds a release that does not check the owner of the slot', () => {
+  it('the explorer finds a release that does not check the owner of the slot', () => {
     const releaseOwner: Protocol['releaseOwner'] = (memory, cells) => {
       const owner = memory.load(cells.firstOwnerCell);
       return memory.compareExchange(cells.firstOwnerCell, owner, 0) === owner ? 1 : 0;
@@ -185,7 +185,7 @@ describe('the explorer, run on a defective ownership of slots', PATIENCE, () => 
     expectFound(program, /says 0/);
   });
 
-  it('finds a new owner that counts from 0', () => {
+  it('the explorer finds a new owner that counts from 0', () => {
     const readBlock: Protocol['readBlock'] = () => 0;
     const program = succession({ slots: 1, successors: 1, closes: true, readers: 0 }, { ...PRODUCT, readBlock });
     expectFound(program, /2 publications counted as 1/);
@@ -195,14 +195,14 @@ describe('the explorer, run on a defective ownership of slots', PATIENCE, () => 
 describe('the explorer, run on defective announcements', PATIENCE, () => {
   const situation = { publications: 1, reads: 2, parentReadsBefore: false };
 
-  it('finds a publication that is not announced', () => {
+  it('the explorer finds a publication that is not announced', () => {
     const change = (memory: SharedMemory): Partial<SharedMemory> => ({
       add: (cell, amount) => (cell === NEWS_CELL ? memory.load(cell) : memory.add(cell, amount)),
     });
     expectFound(announcement({ ...situation, change }), /missed/);
   });
 
-  it('finds a publication that is announced before it is there', () => {
+  it('the explorer finds a publication that is announced before it is complete', () => {
     const change = (memory: SharedMemory): Partial<SharedMemory> => ({
       add: (cell, amount) => {
         if (cell === SEQUENCE_CELL && amount === 1) memory.add(NEWS_CELL, 1);
@@ -212,7 +212,7 @@ describe('the explorer, run on defective announcements', PATIENCE, () => {
     expectFound(announcement({ ...situation, change }), /missed/);
   });
 
-  it('finds a release that is not announced, of a worker killed between publishing and announcing', () => {
+  it('the explorer finds a missing announcement by the release of a worker that was killed between publishing and announcing', () => {
     const program = announcement({ ...situation, parentReadsBefore: true, reads: 0, announcesRelease: false });
     expectFound(program, /1 published, the parent saw 0/);
   });

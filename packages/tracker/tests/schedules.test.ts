@@ -92,14 +92,17 @@ const PATIENCE = { timeout: 1_800_000 };
 describe('the protocol', PATIENCE, () => {
   let interleavings = 0n;
 
-  it.each(FULL_EFFORT ? [...CASES, ...LONG_CASES] : CASES)('holds in every interleaving of: %s', (_name, program) => {
-    const exploration = explore(program);
-    expect(exploration.violation).toBeUndefined();
-    expect(exploration.exhausted).toBe(true);
-    interleavings += exploration.interleavings;
-  });
+  it.each(FULL_EFFORT ? [...CASES, ...LONG_CASES] : CASES)(
+    'the protocol holds in every interleaving of: %s',
+    (_name, program) => {
+      const exploration = explore(program);
+      expect(exploration.violation).toBeUndefined();
+      expect(exploration.exhausted).toBe(true);
+      interleavings += exploration.interleavings;
+    },
+  );
 
-  it('is explored in at least ten million interleavings', () => {
+  it('the explorer covers at least ten million interleavings of the protocol', () => {
     expect(interleavings).toBeGreaterThan(10_000_000n);
     tellCount('R4', Number(interleavings));
   });
@@ -125,7 +128,7 @@ describe('the protocol', PATIENCE, () => {
   const COUNTED_LONG: readonly [string, Program][] = [['fifteen million of three publications', publication(3, 0, 1)]];
 
   it.each(FULL_EFFORT ? [...COUNTED, ...COUNTED_LONG] : COUNTED)(
-    'has the same number of interleavings when they are counted one by one: %s',
+    'the explorer counts as many interleavings when it runs them one by one: %s',
     (_name, program) => {
       const single = explore(program, { mergeStates: false });
       expect(single.violation).toBeUndefined();

@@ -8,7 +8,7 @@ const LAST = SUMS_LENGTH - 1;
 const totalOf = (tracker: Tracker, index = 0): number => sumsOf(tracker).total()[index];
 
 describe('sums(name)', () => {
-  it('returns one object per tracker and name, with zeros at first', () => {
+  it('sums() returns one object per tracker and name, with zeros at first', () => {
     const [one, other] = trackersOfOneMemory();
     const sums = sumsOf(one);
     expect(one.sums(NAME)).toBe(sums);
@@ -18,7 +18,7 @@ describe('sums(name)', () => {
     expect([...sums.total()]).toEqual(new Array(SUMS_LENGTH).fill(0));
   });
 
-  it('keeps the numbers of names apart, whichever thread asks for which name first', () => {
+  it('sums() keeps the numbers of names apart, whichever thread uses which name first', () => {
     const [one, other] = trackersOfOneMemory();
     sumsOf(one, 'a');
     add(sumsOf(one, 'b'), 0, 1);
@@ -31,7 +31,7 @@ describe('sums(name)', () => {
     }
   });
 
-  it('accepts any string as a name', () => {
+  it('sums() accepts any string as a name', () => {
     const [one, other] = trackersOfOneMemory();
     for (const [index, name] of ['', ' ', '\0', 'é', 'e\u0301', '\ud800', 'x'.repeat(10_000)].entries()) {
       add(sumsOf(one, name), 0, index + 1);
@@ -40,7 +40,7 @@ describe('sums(name)', () => {
     }
   });
 
-  it('returns undefined when all places are taken by other names, which keep theirs', () => {
+  it('sums() returns undefined when all places are taken by other names', () => {
     const first = createTracker({ operations: ['top-k'], maxSums: 2 });
     const second = attachTracker(first.share());
     add(sumsOf(first, 'a'), 0, 1);
@@ -56,7 +56,7 @@ describe('sums(name)', () => {
     expect(none.sums('a')).toBeUndefined();
   });
 
-  it('gives two names with the same hash the same numbers, and loses none', () => {
+  it('two names with the same hash have the same numbers, and lose none', () => {
     // Known collisions of FNV-1a.
     const [one, other] = trackersOfOneMemory();
     expect(hashOf('costarring')).toBe(hashOf('liquid'));
@@ -67,7 +67,7 @@ describe('sums(name)', () => {
     expect(sumsOf(other, 'liquid').total()[0]).toBe(11);
   });
 
-  it('hashes names by FNV-1a over code units, and never to 0, which means a free place', () => {
+  it('names are hashed by FNV-1a over code units, and never to 0, which means a free place', () => {
     expect(hashOf('') >>> 0).toBe(0x811c9dc5);
     expect(hashOf('a') >>> 0).toBe(0xe40c292c);
     expect(hashOf('foobar') >>> 0).toBe(0xbf9cf968);
@@ -77,7 +77,7 @@ describe('sums(name)', () => {
 });
 
 describe('total()', () => {
-  it("includes this thread's share at once, and the shares of others when they are published", () => {
+  it("total() includes this thread's share at once, and the shares of others when they are published", () => {
     const [one, other] = trackersOfOneMemory();
     add(sumsOf(one), 0, 1);
     expect(totalOf(one)).toBe(1);
@@ -90,7 +90,7 @@ describe('total()', () => {
     expect(totalOf(one)).toBe(11);
   });
 
-  it('shows the share of another thread after the end of its turn', async () => {
+  it('total() includes the share of another thread after the end of its turn', async () => {
     const [one, other] = trackersOfOneMemory();
     add(sumsOf(one), 0, 1);
     expect(totalOf(other)).toBe(0);
@@ -101,7 +101,7 @@ describe('total()', () => {
     expect(totalOf(other)).toBe(2);
   });
 
-  it('shows the share of another thread with its 32nd record', () => {
+  it('total() includes the share of another thread with its 32nd record', () => {
     const [one, other] = trackersOfOneMemory();
     add(sumsOf(one), 0, 1);
     for (let i = 0; i < 31; i++) one.recordCpuLatency('top-k', 1);
@@ -110,7 +110,7 @@ describe('total()', () => {
     expect(totalOf(other)).toBe(1);
   });
 
-  it('includes all numbers that were named as changed, wherever they are', () => {
+  it('total() includes all numbers that were named as changed, wherever they are', () => {
     for (const [from, to] of [
       [0, SUMS_LENGTH],
       [0, 16],
@@ -130,7 +130,7 @@ describe('total()', () => {
     }
   });
 
-  it('includes all numbers when changed() is called without a range', () => {
+  it('total() includes all numbers when changed() is called without a range', () => {
     const [one, other] = trackersOfOneMemory();
     sumsOf(one).own.fill(3);
     sumsOf(one).changed();
@@ -138,7 +138,7 @@ describe('total()', () => {
     expect([...sumsOf(other).total()]).toEqual(new Array(SUMS_LENGTH).fill(3));
   });
 
-  it('still includes what was changed before, when other numbers change', () => {
+  it('total() still includes numbers that were changed before, when others change', () => {
     const [one, other] = trackersOfOneMemory();
     for (const round of [1, 2, 3]) {
       add(sumsOf(one), 20, 1);
@@ -148,7 +148,7 @@ describe('total()', () => {
     }
   });
 
-  it('follows a share that was replaced or scaled', () => {
+  it('total() follows a share that was replaced or scaled', () => {
     const [one, other] = trackersOfOneMemory();
     const sums = sumsOf(one);
     add(sumsOf(other), 3, 8);
@@ -168,7 +168,7 @@ describe('total()', () => {
     expect([totalOf(one, 3), totalOf(other, 3)]).toEqual([0, 0]);
   });
 
-  it('adds NaN, infinities and the smallest numbers as they are', () => {
+  it('total() adds NaN, infinities and the smallest numbers as they are', () => {
     const [one, other] = trackersOfOneMemory();
     const numbers = [NaN, Infinity, -0, Number.MIN_VALUE, -Number.MAX_VALUE, 2 ** 53];
     sumsOf(one).own.set(numbers);
@@ -183,7 +183,7 @@ describe('total()', () => {
 });
 
 describe('hasNews()', () => {
-  it('is true once after others have published', () => {
+  it('hasNews() is true once after others have published', () => {
     const [one, other] = trackersOfOneMemory();
     const sums = sumsOf(other);
     expect(sums.hasNews()).toBe(false);
@@ -198,7 +198,7 @@ describe('hasNews()', () => {
     expect(sums.hasNews()).toBe(false);
   });
 
-  it('is false after this thread published, or others under another name', () => {
+  it('hasNews() is false after this thread published, or others under another name', () => {
     const [one, other] = trackersOfOneMemory();
     const sums = sumsOf(one);
     add(sums, 0, 1);
@@ -210,7 +210,7 @@ describe('hasNews()', () => {
     expect(sums.hasNews()).toBe(false);
   });
 
-  it('is false after a publication in which these sums did not change', () => {
+  it('hasNews() is false after a publication in which these sums did not change', () => {
     const [one, other] = trackersOfOneMemory();
     add(sumsOf(one), 0, 1);
     one.flush();
@@ -220,7 +220,7 @@ describe('hasNews()', () => {
     expect(sumsOf(other).hasNews()).toBe(false);
   });
 
-  it('is true for a thread that takes over a slot in which the previous owner left a share', () => {
+  it('hasNews() is true for a thread that takes over a slot in which the previous owner left a share', () => {
     const [one, other] = trackersOfOneMemory(1);
     const sums = sumsOf(other);
     expect(sums.hasNews()).toBe(false);
@@ -234,7 +234,7 @@ describe('hasNews()', () => {
 });
 
 describe('the slot of a share', () => {
-  it('counts once in every total after it was given back', () => {
+  it('the share in a slot counts once in every total after the slot was given back', () => {
     const [one, other] = trackersOfOneMemory(1);
     add(sumsOf(one), 0, 1);
     add(sumsOf(one), LAST, 2);
@@ -250,7 +250,7 @@ describe('the slot of a share', () => {
     for (const tracker of [one, other]) expect([totalOf(tracker), totalOf(tracker, LAST)]).toEqual([111, 2]);
   });
 
-  it('changes no own share and no total when it is taken over', () => {
+  it('taking over a slot changes no own share and no total', () => {
     const [one, other] = trackersOfOneMemory(1);
     add(sumsOf(one), 0, 1);
     add(sumsOf(one), 100, 1);
@@ -274,7 +274,7 @@ describe('the slot of a share', () => {
     expect(sumsOf(one, 'late').total()[0]).toBe(6);
   });
 
-  it('keeps numbers that its next owner never changes', () => {
+  it('a slot keeps numbers that its next owner never changes', () => {
     const [one, other] = trackersOfOneMemory(1);
     add(sumsOf(one), 30, 1);
     add(sumsOf(one), 200, 2);
@@ -287,7 +287,7 @@ describe('the slot of a share', () => {
     expect([30, 100, 200].map((index) => totalOf(third, index))).toEqual([1, 20, 2]);
   });
 
-  it('counts once when the same tracker closes and takes it again', () => {
+  it('a share counts once when the same tracker closes and takes the slot again', () => {
     const [one, other] = trackersOfOneMemory(1);
     const sums = sumsOf(one);
     for (let round = 1; round <= 3; round++) {
@@ -304,7 +304,7 @@ describe('the slot of a share', () => {
     }
   });
 
-  it('leaves the share with its thread until one is free', () => {
+  it('a share stays with its thread until a slot is free', () => {
     const [one, other] = trackersOfOneMemory(1);
     add(sumsOf(one), 0, 1);
     expect(one.flush()).toBe(true);
@@ -318,7 +318,7 @@ describe('the slot of a share', () => {
     expect([totalOf(other), totalOf(one)]).toEqual([11, 11]);
   });
 
-  it('is not needed by a thread that only reads', () => {
+  it('a thread that only reads sums needs no slot', () => {
     const [one, other] = trackersOfOneMemory(1);
     expect(totalOf(one)).toBe(0);
     expect(one.flush()).toBe(true);
@@ -344,16 +344,19 @@ describe('sums and changed()', () => {
     ['to: expected an integer from 0 to 256, got null', TypeError, (t) => sumsOf(t).changed(0, null as never)],
   ];
 
-  it.each(WRONG)('refuse a wrong argument, name it and change nothing: %s', (message, kind, act) => {
-    const [one, other] = trackersOfOneMemory();
-    sumsOf(one).own.fill(1);
-    expect(() => act(one)).toThrow(kind);
-    expect(() => act(one)).toThrow(message);
-    one.flush();
-    expect(totalOf(other)).toBe(0);
-  });
+  it.each(WRONG)(
+    'sums() and changed() refuse a wrong argument, name it and change nothing: %s',
+    (message, kind, act) => {
+      const [one, other] = trackersOfOneMemory();
+      sumsOf(one).own.fill(1);
+      expect(() => act(one)).toThrow(kind);
+      expect(() => act(one)).toThrow(message);
+      one.flush();
+      expect(totalOf(other)).toBe(0);
+    },
+  );
 
-  it('accept the ends of each range, and empty ranges', () => {
+  it('changed() accepts the ends of each range, and empty ranges', () => {
     const [one] = trackersOfOneMemory();
     for (const [from, to] of [
       [0, 0],

@@ -23,13 +23,13 @@ function knowledgeOf(tracker: Tracker): unknown {
 }
 
 describe('a tracker that is not shared', () => {
-  it('allocates no shared memory, and less than 20 kB in all', () => {
+  it('a tracker that is not shared allocates no shared memory, and less than 20 kB in all', () => {
     const { local, shared } = allocationsOf(() => createTracker());
     expect(shared).toEqual([]);
     expect(sumOf(local)).toBeLessThan(20_000);
   });
 
-  it('stays below 100 kB when all operations record on all devices, and are read', () => {
+  it('a tracker stays below 100 kB when all operations record on all devices, and are read', () => {
     const { local, shared } = allocationsOf(() => {
       const tracker = createTracker();
       recordAll(tracker);
@@ -40,7 +40,7 @@ describe('a tracker that is not shared', () => {
     expect(sumOf(local)).toBeLessThan(50_000);
   });
 
-  it('takes 2 kB for each name of sums', () => {
+  it('a tracker that is not shared takes 2 kB for each name of sums', () => {
     const tracker = createTracker();
     const { local, shared } = allocationsOf(() => {
       for (let i = 0; i < 10; i++) add(sumsOf(tracker, `name ${i}`), 3, 1);
@@ -50,7 +50,7 @@ describe('a tracker that is not shared', () => {
     expect(sumOf(local)).toBeLessThan(10 * 2200);
   });
 
-  it('leaves the process with less than 100 kB for each of 200', () => {
+  it('each of 200 trackers takes less than 100 kB of the process', () => {
     const before = process.memoryUsage().arrayBuffers;
     const trackers = Array.from({ length: 200 }, () => createTracker());
     for (const tracker of trackers) recordAll(tracker);
@@ -58,7 +58,7 @@ describe('a tracker that is not shared', () => {
     expect((process.memoryUsage().arrayBuffers - before) / trackers.length).toBeLessThan(100_000);
   });
 
-  it('takes memory for the window of a device with its first record', () => {
+  it('a tracker allocates the window of a device with its first record', () => {
     const windowSize = 5000;
     const tracker = createTracker({ windowSize, operations: [OPERATION] });
     const first = allocationsOf(() => {
@@ -73,7 +73,7 @@ describe('a tracker that is not shared', () => {
     expect(next.local).toEqual([]);
   });
 
-  it('has nothing to publish, no slot to lose, and nothing to release', () => {
+  it('flush(), close() and release() change nothing of a tracker that is not shared', () => {
     const tracker = createTracker({ operations: [OPERATION] });
     recordAll(tracker);
     add(sumsOf(tracker), 0, 5);
@@ -86,7 +86,7 @@ describe('a tracker that is not shared', () => {
     expect([sumsOf(tracker).hasNews(), sumsOf(tracker).total()[0]]).toEqual([false, 5]);
   });
 
-  it('gives names to sums within the same limit as a shared one', () => {
+  it('a tracker that is not shared has as many names of sums as a shared one', () => {
     const tracker = createTracker({ operations: [OPERATION], maxSums: 2 });
     sumsOf(tracker, 'a');
     // Two names with the same hash have one place.
@@ -102,7 +102,7 @@ describe('share', () => {
     vi.unstubAllGlobals();
   });
 
-  it('allocates the shared memory once, and gives the same handle every time', () => {
+  it('share() allocates the shared memory once, and returns the same handle every time', () => {
     const tracker = createTracker();
     const { shared } = allocationsOf(() => {
       expect(tracker.share()).toBe(tracker.share());
@@ -111,7 +111,7 @@ describe('share', () => {
     expect(tracker.share()).toMatchObject({ operations: OPERATIONS, ...TRACKER_DEFAULTS });
   });
 
-  it('changes nothing of what the tracker knows', () => {
+  it('share() changes no figure of the tracker', () => {
     const tracker = createTracker();
     recordAll(tracker);
     const before = knowledgeOf(tracker);
@@ -121,7 +121,7 @@ describe('share', () => {
     expect(knowledgeOf(tracker)).toEqual(before);
   });
 
-  it('shows another thread all that was recorded, once, published or not', () => {
+  it('an attached tracker reads everything that was recorded before share(), once', () => {
     const tracker = createTracker();
     recordAll(tracker);
     tracker.flush();
@@ -136,7 +136,7 @@ describe('share', () => {
     expect(knowledgeOf(other)).toEqual(knowledgeOf(tracker));
   });
 
-  it('keeps the window: samples from before leave it in their turn', () => {
+  it('share() keeps the window: samples from before leave it in their turn', () => {
     const tracker = createTracker({ windowSize: 3, operations: [OPERATION] });
     for (const latencyMs of [1, 2, 3]) tracker.recordCpuLatency(OPERATION, latencyMs);
     tracker.recordGpuFailure(OPERATION);
@@ -147,7 +147,7 @@ describe('share', () => {
     expect(other.snapshot(OPERATION)).toMatchObject({ cpuAvgMs: 5, cpuWindowCount: 3, cpuCount: 4, successRate: 1 });
   });
 
-  it.each([0, 1, 31, 32, 33, 100])('loses and doubles nothing when it comes after %i records', async (before) => {
+  it.each([0, 1, 31, 32, 33, 100])('share() after %i records loses and doubles nothing', async (before) => {
     const tracker = createTracker({ operations: [OPERATION] });
     for (let i = 0; i < before; i++) tracker.recordCpuLatency(OPERATION, 1);
     const other = attachTracker(tracker.share());
@@ -166,7 +166,7 @@ describe('share', () => {
     expect(attachTracker(tracker.share()).snapshot(OPERATION).cpuCount).toBe(before + 80);
   });
 
-  it('moves sums: each thread adds to its own share, and the object stays the same', () => {
+  it('share() moves sums: each thread adds to its own share, and the object stays the same', () => {
     const tracker = createTracker({ operations: [OPERATION], maxSums: 3 });
     const [a, b] = [sumsOf(tracker, 'a'), sumsOf(tracker, 'b')];
     const { own } = a;
@@ -185,14 +185,14 @@ describe('share', () => {
     for (const each of [tracker, other]) expect(each.sums('d')).toBeUndefined();
   });
 
-  it('publishes sums that were changed before, without a record', () => {
+  it('share() publishes sums that were changed before, without a record', () => {
     const tracker = createTracker({ operations: [OPERATION] });
     add(sumsOf(tracker), 0, 1);
     const other = attachTracker(tracker.share());
     expect(sumsOf(other).total()[0]).toBe(1);
   });
 
-  it('takes no slot when there is nothing to publish', () => {
+  it('share() takes no slot when there is nothing to publish', () => {
     const tracker = createTracker({ operations: [OPERATION], maxWriters: 1 });
     tracker.snapshot(OPERATION);
     sumsOf(tracker).total();
@@ -202,7 +202,7 @@ describe('share', () => {
     expect(tracker.snapshot(OPERATION).cpuCount).toBe(1);
   });
 
-  it('leaves the tracker as it was when the memory cannot be allocated', () => {
+  it('share() leaves the tracker as it was when the memory cannot be allocated', () => {
     const tracker = createTracker();
     recordAll(tracker);
     const before = knowledgeOf(tracker);

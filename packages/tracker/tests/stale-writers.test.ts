@@ -44,7 +44,7 @@ function writersAndReader() {
 }
 
 describe('a writer that publishes faster than it can be read', () => {
-  it('counts as of the last reading, which the snapshot says', () => {
+  it('a writer that cannot be read counts as of the last reading, and the snapshot counts it as stale', () => {
     const { writers, publish, reader, fast } = writersAndReader();
     expect(reader.snapshot()).toMatchObject({ version: 2, staleWriters: 0 });
     fast.isWriting = true;
@@ -53,7 +53,7 @@ describe('a writer that publishes faster than it can be read', () => {
     expect(reader.snapshot()).toMatchObject({ version: 3, staleWriters: 1 });
   });
 
-  it('is read again by the next snapshot, although nothing was published or recorded since', () => {
+  it('the next snapshot reads a stale writer again, although nothing was published or recorded since', () => {
     const { writers, publish, reader, fast } = writersAndReader();
     reader.snapshot();
     fast.isWriting = true;
@@ -64,7 +64,7 @@ describe('a writer that publishes faster than it can be read', () => {
     expect(reader.snapshot()).toBe(reader.snapshot());
   });
 
-  it('that was never read before counts nothing, and is counted as stale', () => {
+  it('a stale writer that was never read counts nothing', () => {
     const { reader, fast } = writersAndReader();
     fast.isWriting = true;
     expect(reader.snapshot()).toMatchObject({ version: 1, staleWriters: 1 });

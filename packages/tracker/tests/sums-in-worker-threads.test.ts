@@ -44,7 +44,7 @@ function settledCountOf(tracker: Tracker, name: string, acknowledged: number): n
 }
 
 describe('sums of workers that end in good order', PATIENCE, () => {
-  it('lose nothing and double nothing when there are fewer slots than workers', async () => {
+  it('sums lose nothing and double nothing when there are fewer slots than workers', async () => {
     const crew = new Crew(3, 6, TASK);
     const habits: Habit[] = ['record', 'close', 'read', 'record', 'close', 'read'];
     const workers = await Promise.all(habits.map((habit, worker) => crew.start(worker, habit, ROUNDS)));
@@ -52,7 +52,7 @@ describe('sums of workers that end in good order', PATIENCE, () => {
     for (const name of NAMES) expect(countOf(crew.tracker, name)).toBe(6 * ROUNDS);
   });
 
-  it('have no total that is torn or goes back', async () => {
+  it('totals of sums are never torn and never go back', async () => {
     const crew = new Crew(3, 3, TASK);
     const habits: Habit[] = ['record', 'close', 'read'];
     const workers = await Promise.all(habits.map((habit, worker) => crew.start(worker, habit)));
@@ -76,7 +76,7 @@ describe('sums of workers that end in good order', PATIENCE, () => {
 });
 
 describe('sums of workers that are terminated', PATIENCE, () => {
-  it('are never torn, block no other thread, lose nothing acknowledged and double nothing', async () => {
+  it('sums of terminated workers are never torn, block no other thread, lose nothing acknowledged and double nothing', async () => {
     const random = createRandom(SEED);
     const habits: Habit[] = ['record', 'close', 'read'];
     const alive = habits.length;
@@ -131,7 +131,7 @@ describe('workers that ask for the same names of sums at once', PATIENCE, () => 
     Array.from({ length: MEETINGS }, () => createTracker({ operations: ['top-k'], maxWriters: WORKERS, maxSums }));
   const names = Array.from({ length: 6 }, (_, index) => `name ${index}`);
 
-  it('get one place for each name, and none for two names', async () => {
+  it('workers that ask for the same names at once get one place for each name', async () => {
     const places = trackers(names.length);
     expect(await meet(places, names)).toEqual([[], []]);
     for (const tracker of places) {
@@ -142,7 +142,7 @@ describe('workers that ask for the same names of sums at once', PATIENCE, () => 
     }
   });
 
-  it('agree on the names for which there is no room', async () => {
+  it('workers that ask for too many names at once agree on those for which there is no room', async () => {
     const places = trackers(names.length - 2);
     const [refused, alsoRefused] = await meet(places, names);
     expect(new Set(refused)).toEqual(new Set(alsoRefused));

@@ -16,20 +16,20 @@ const placeOf = (latencyMs: number) => {
 };
 
 describe('totals', () => {
-  test('have histogram bounds that double, from 10 microseconds to 10 seconds', () => {
+  test('the histogram of totals has bounds that double, from 10 microseconds to 10 seconds', () => {
     expect(LATENCY_BOUNDS_MS[0]).toBeLessThanOrEqual(0.01);
     expect(LATENCY_BOUNDS_MS.at(-1)).toBeGreaterThanOrEqual(10_000);
     for (let i = 1; i < LATENCY_BOUNDS_MS.length; i++) expect(LATENCY_BOUNDS_MS[i]).toBe(2 * LATENCY_BOUNDS_MS[i - 1]);
   });
 
-  test('are zeros at first', () => {
+  test('totals are zeros at first', () => {
     const { cpu, gpu } = createTracker().totals(OPERATION).devices;
     expect(cpu).toEqual(gpu);
     expect(cpu).toMatchObject({ successes: 0, failures: 0, totalMs: 0, lostMs: 0 });
     expect(cpu.counts).toEqual(new Array(LATENCY_BOUNDS_MS.length + 1).fill(0));
   });
 
-  test('count everything for life, whatever the window holds', () => {
+  test('totals count everything, whatever the window holds', () => {
     const tracker = createTracker({ windowSize: 10 });
     const random = createRandom(3);
     const expected = { cpu: new Array<number>(LATENCY_BOUNDS_MS.length + 1).fill(0), totalNs: 0 };
@@ -47,7 +47,7 @@ describe('totals', () => {
     expect(gpu.successes).toBe(0);
   });
 
-  test('count a latency at a bound above it', () => {
+  test('totals count a latency at a bound above it', () => {
     const tracker = createTracker();
     for (const [place, boundMs] of LATENCY_BOUNDS_MS.entries()) {
       const before = tracker.totals(OPERATION).devices.gpu.counts[place + 1];
@@ -56,7 +56,7 @@ describe('totals', () => {
     }
   });
 
-  test('count the time of failed attempts as lost, but not that of aborted ones', () => {
+  test('totals count the time of failed attempts as lost, but not that of aborted ones', () => {
     const tracker = createTracker();
     tracker.record(attempt('gpu', 'fault', 5));
     tracker.record(attempt('gpu', 'out-of-memory', 2.5));
@@ -69,7 +69,7 @@ describe('totals', () => {
     });
   });
 
-  test('include all threads, and those that have ended', () => {
+  test('totals include all threads, and those that have ended', () => {
     const tracker = createTracker({ maxWriters: 3 });
     // Each takes the slot of the one before, and counts on from there.
     for (let writer = 0; writer < 4; writer++) {

@@ -17,11 +17,11 @@ const attempt = (parts: Partial<AttemptReport>): AttemptReport => ({
 });
 
 describe('the snapshot of an operation', () => {
-  it('has speedup 0 and success rate 1 before anything is recorded', () => {
+  it('a snapshot has speedup 0 and success rate 1 before anything is recorded', () => {
     expect(tracker().snapshot(OPERATION)).toEqual(NO_METRICS);
   });
 
-  it('has the speedup of the GPU once both latencies are known', () => {
+  it('a snapshot has the speedup of the GPU once both latencies are known', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 6);
     expect(t.snapshot(OPERATION).speedup).toBe(0);
@@ -29,7 +29,7 @@ describe('the snapshot of an operation', () => {
     expect(t.snapshot(OPERATION)).toMatchObject({ cpuAvgMs: 6, gpuAvgMs: 2, speedup: 3, successRate: 1 });
   });
 
-  it('forgets what left the window, but not what is counted for life', () => {
+  it('a snapshot leaves out samples that left the window, but keeps the lifetime counts', () => {
     const t = tracker(2);
     t.recordGpuFailure(OPERATION);
     for (const latencyMs of [100, 10, 20]) t.recordGpuSuccess(OPERATION, latencyMs);
@@ -43,20 +43,20 @@ describe('the snapshot of an operation', () => {
     });
   });
 
-  it('counts running out of memory as a failure, and separately', () => {
+  it('running out of memory is counted as a failure, and separately', () => {
     const t = tracker();
     t.recordOutOfMemory(OPERATION);
     t.recordGpuSuccess(OPERATION, 1);
     expect(t.snapshot(OPERATION)).toMatchObject({ oomCount: 1, gpuFailureCount: 1, successRate: 0.5 });
   });
 
-  it('is not affected by other operations', () => {
+  it('the snapshot of an operation is not affected by other operations', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 6);
     expect(t.snapshot('other')).toEqual(NO_METRICS);
   });
 
-  it('has the values that gpuSpeedup() and the other shortcuts return', () => {
+  it('gpuSpeedup() and the other shortcuts return the values of the snapshot', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 6);
     t.recordGpuSuccess(OPERATION, 2);
@@ -72,20 +72,23 @@ describe('the snapshot of an operation', () => {
 describe('record', () => {
   const FAILURES: AttemptOutcome[] = ['fault', 'timeout', 'device-lost', 'invalid-result', 'unsupported'];
 
-  it.each(FAILURES)('counts %s as a failure of the device that ran it', (outcome) => {
+  it.each(FAILURES)('record() counts %s as a failure of the device that ran it', (outcome) => {
     const t = tracker();
     t.record(attempt({ outcome, device: 'gpu' }));
     t.record(attempt({ outcome }));
     expect(t.snapshot(OPERATION)).toMatchObject({ gpuFailureCount: 1, cpuFailureCount: 1, oomCount: 0, version: 2 });
   });
 
-  it.each(['aborted', 'invalid-input'] as const)('counts nothing for a device when the outcome is %s', (outcome) => {
-    const t = tracker();
-    t.record(attempt({ outcome, device: 'gpu' }));
-    expect(t.snapshot(OPERATION)).toEqual(NO_METRICS);
-  });
+  it.each(['aborted', 'invalid-input'] as const)(
+    'record() counts nothing for a device when the outcome is %s',
+    (outcome) => {
+      const t = tracker();
+      t.record(attempt({ outcome, device: 'gpu' }));
+      expect(t.snapshot(OPERATION)).toEqual(NO_METRICS);
+    },
+  );
 
-  it('counts a fallback, whatever its outcome', () => {
+  it('record() counts a fallback, whatever its outcome', () => {
     const t = tracker();
     for (const outcome of ['success', 'aborted', 'fault', 'invalid-input'] as const) {
       t.record(attempt({ outcome, fallback: true }));
@@ -93,7 +96,7 @@ describe('record', () => {
     expect(t.snapshot(OPERATION)).toMatchObject({ fallbackCount: 4, cpuCount: 1, cpuFailureCount: 1 });
   });
 
-  it('records the same as the methods for single facts', () => {
+  it('record() records the same as the methods for single facts', () => {
     const one = tracker();
     const other = tracker();
     one.record(attempt({ latencyMs: 3 }));
@@ -116,7 +119,7 @@ describe('record', () => {
 });
 
 describe('a snapshot', () => {
-  it('is frozen, plain, and does not change when more is recorded', () => {
+  it('a snapshot is frozen, plain, and does not change when more is recorded', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 1);
     const before = t.snapshot(OPERATION);
@@ -128,19 +131,19 @@ describe('a snapshot', () => {
     expect(structuredClone(before)).toEqual(copy);
   });
 
-  it('is the same object while nothing changes', () => {
+  it('snapshot() returns the same object while nothing changes', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 1);
     expect(t.snapshot(OPERATION)).toBe(t.snapshot(OPERATION));
   });
 
-  it('can be written by hand', () => {
+  it('a snapshot can be written by hand', () => {
     const byHand: MetricsSnapshot = { ...NO_METRICS, speedup: 2 };
     expect(Object.keys(tracker().snapshot(OPERATION))).toEqual(Object.keys(byHand));
     expect(Object.isFrozen(NO_METRICS)).toBe(true);
   });
 
-  it('has the time of the last sample of each device, on the clock of the tracker', () => {
+  it('a snapshot has the time of the last sample of each device, on the clock of the tracker', () => {
     const t = tracker();
     const before = t.nowMs();
     t.recordCpuLatency(OPERATION, 5);
@@ -150,7 +153,7 @@ describe('a snapshot', () => {
     expect(cpuLastSampleAtMs).toBeLessThanOrEqual(t.nowMs());
   });
 
-  it('has speedup 0 while the GPU is too fast for the clock', () => {
+  it('a snapshot has speedup 0 while the GPU is too fast for the clock', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 5);
     t.recordGpuSuccess(OPERATION, 0);
@@ -177,6 +180,8 @@ describe('a tracker', () => {
     [`${LATENCY} undefined`, TypeError, (t) => t.recordCpuLatency(OPERATION, undefined as never)],
     [LATENCY, TypeError, (t) => t.recordCpuLatency(OPERATION, 1n as never)],
     ['attempt: expected an object, got undefined', TypeError, (t) => t.record(undefined as never)],
+    ['attempt: expected an object, got null', TypeError, (t) => t.record(null as never)],
+    ['attempt: expected an object, got 7', TypeError, (t) => t.record(7 as never)],
     ['operation: expected one of', RangeError, (t) => t.record(attempt({ operation: 'nothing' }))],
     [
       "attempt.device: expected one of cpu, gpu, remote, got 'tpu'",
@@ -192,7 +197,7 @@ describe('a tracker', () => {
     ['worker.threadId: expected an integer of at least 0, got -1', RangeError, (t) => t.releaseOnExit(ended)],
   ];
 
-  it.each(WRONG)('refuses a wrong argument, names it and changes nothing: %s', (...parts) => {
+  it.each(WRONG)('a tracker refuses a wrong argument, names it and changes nothing: %s', (...parts) => {
     const [message, kind, act] = parts;
     const t = tracker();
     expect(() => act(t)).toThrow(kind);
@@ -200,7 +205,7 @@ describe('a tracker', () => {
     expect(t.snapshot(OPERATION)).toEqual(NO_METRICS);
   });
 
-  it('accepts the smallest and the largest latency', () => {
+  it('a tracker accepts the smallest and the largest latency', () => {
     const t = tracker();
     t.recordCpuLatency(OPERATION, 0);
     t.recordCpuLatency(OPERATION, 1_000_000_000);
@@ -209,7 +214,7 @@ describe('a tracker', () => {
 });
 
 describe('several trackers of one memory', () => {
-  it('see what the others published, and their own records at once', () => {
+  it('each of several trackers reads its own records at once and those of others when they are published', () => {
     const one = tracker();
     const other = attachTracker(one.share());
     one.recordCpuLatency(OPERATION, 2);
@@ -219,7 +224,7 @@ describe('several trackers of one memory', () => {
     expect(other.snapshot(OPERATION)).toMatchObject({ cpuCount: 2, cpuAvgMs: 3 });
   });
 
-  it('publish with the 32nd record, and at the end of the turn', async () => {
+  it('a shared tracker publishes with the 32nd record, and at the end of the turn', async () => {
     const one = tracker(100);
     const other = attachTracker(one.share());
     for (let i = 0; i < 33; i++) one.recordCpuLatency(OPERATION, 1);
@@ -228,7 +233,7 @@ describe('several trackers of one memory', () => {
     expect(other.snapshot(OPERATION).cpuCount).toBe(33);
   });
 
-  it('keep what they cannot publish until a slot is free', () => {
+  it('a tracker keeps its unpublished records until a slot is free', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
     first.recordCpuLatency(OPERATION, 1);
@@ -242,7 +247,7 @@ describe('several trackers of one memory', () => {
     expect(first.snapshot(OPERATION).cpuCount).toBe(2);
   });
 
-  it('leave what they counted for life to the next owner of the slot', () => {
+  it('the next owner of a slot continues the lifetime counts of the previous one', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
     first.recordOutOfMemory(OPERATION);
@@ -255,7 +260,7 @@ describe('several trackers of one memory', () => {
     expect(first.snapshot(OPERATION).oomCount).toBe(3);
   });
 
-  it('are closed by leaving the scope of `using`, and can record again', () => {
+  it('a tracker is closed when the scope of `using` ends, and can record again', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
     first.recordCpuLatency(OPERATION, 1);
@@ -269,7 +274,7 @@ describe('several trackers of one memory', () => {
     expect(first.snapshot(OPERATION).cpuCount).toBe(3);
   });
 
-  it('see what another published just before they published themselves', () => {
+  it('a tracker reads what another published just before its own publication', () => {
     const one = tracker();
     const other = attachTracker(one.share());
     for (const each of [one, other]) each.recordFallback(OPERATION);
@@ -282,7 +287,7 @@ describe('several trackers of one memory', () => {
     expect(other.snapshot(OPERATION).fallbackCount).toBe(4);
   });
 
-  it('need no slot for reading', () => {
+  it('a tracker needs no slot for reading', () => {
     const first = createTracker({ operations: [OPERATION], maxWriters: 1 });
     const second = attachTracker(first.share());
     second.snapshot(OPERATION);
@@ -291,7 +296,7 @@ describe('several trackers of one memory', () => {
     expect(first.flush()).toBe(true);
   });
 
-  it('release the slots of a worker on its exit event, and no others', () => {
+  it('releaseOnExit() releases the slots of the worker on its exit event, and no others', () => {
     const t = tracker();
     const worker = Object.assign(new EventEmitter(), { threadId: 1_000_001 });
     t.recordCpuLatency(OPERATION, 1);

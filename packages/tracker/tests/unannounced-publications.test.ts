@@ -30,7 +30,7 @@ function publishAndDie({ buffer, operations, devices, maxWriters, maxSums }: Tra
 }
 
 describe('release', () => {
-  it('shows every thread what a terminated one published without announcing it', () => {
+  it('release() shows every thread what a terminated one published without announcing it', () => {
     const tracker = createTracker({ operations: OPERATIONS });
     const other = attachTracker(tracker.share());
     publishAndDie(tracker.share());
@@ -42,7 +42,7 @@ describe('release', () => {
     expect(counts()).toEqual([1, 1, 1, 1]);
   });
 
-  it('announces nothing when there was no slot to give back', () => {
+  it('release() announces nothing when there was no slot to give back', () => {
     const tracker = createTracker({ operations: OPERATIONS });
     const other = attachTracker(tracker.share());
     publishAndDie(tracker.share());

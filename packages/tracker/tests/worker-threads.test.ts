@@ -27,7 +27,7 @@ function freshSnapshot(crew: Crew): MetricsSnapshot {
 }
 
 describe('workers that end in good order', PATIENCE, () => {
-  it('lose no count and double none', async () => {
+  it('workers that end in good order lose no count and double none', async () => {
     const rounds = Math.ceil(RECORDS / (8 * 3));
     const crew = new Crew(8, 8);
     const workers = await Promise.all(Array.from({ length: 8 }, (_, worker) => crew.start(worker, 'record', rounds)));
@@ -38,7 +38,7 @@ describe('workers that end in good order', PATIENCE, () => {
     tellCount('R2', 8 * rounds * 3);
   });
 
-  it('lose no count when they have to wait for a slot', async () => {
+  it('workers lose no count when they have to wait for a slot', async () => {
     const rounds = 2000;
     const crew = new Crew(3, 6);
     const habits: Habit[] = ['record', 'close', 'read', 'record', 'close', 'read'];
@@ -49,7 +49,7 @@ describe('workers that end in good order', PATIENCE, () => {
     expect(snapshot.cpuCount).toBe(6 * rounds);
   });
 
-  it('never show a torn snapshot, or an older one than before', async () => {
+  it('no snapshot is torn, or older than the previous one of its thread', async () => {
     const crew = new Crew(4, 4);
     const workers = await Promise.all(Array.from({ length: 4 }, (_, worker) => crew.start(worker, 'record')));
     let versionBefore = 0;
@@ -72,7 +72,7 @@ describe('workers that end in good order', PATIENCE, () => {
 });
 
 describe('workers that are terminated', PATIENCE, () => {
-  it('at any point tear nothing, block no thread, lose nothing acknowledged, double nothing, and leave their slots', async () => {
+  it('workers terminated at any point tear nothing, block no thread, lose nothing acknowledged, double nothing, and free their slots', async () => {
     const random = createRandom(SEED);
     const alive = 3;
     // One slot more than live at a time: one may still be ending when its successor starts.
@@ -106,7 +106,7 @@ describe('workers that are terminated', PATIENCE, () => {
     tellCount('R3', workers);
   });
 
-  it('keep their slots until these are released, which works once', async () => {
+  it('a terminated worker keeps its slot until it is released, which works once', async () => {
     const crew = new Crew(1, 1);
     const worker = await crew.start(0, 'record');
     const { threadId } = worker;
@@ -124,7 +124,7 @@ describe('workers that are terminated', PATIENCE, () => {
     expect(successor.snapshot(OPERATION).cpuCount).toBe(before.cpuCount + 1);
   });
 
-  it('are refused by releaseOnExit when they have ended already', async () => {
+  it('releaseOnExit() refuses a worker that has ended already', async () => {
     const crew = new Crew(1, 1);
     const worker = await crew.start(0, 'record', 8);
     await crew.ended([worker]);

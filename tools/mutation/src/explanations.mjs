@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 const FOLDER = fileURLToPath(new URL('../explanations/', import.meta.url));
 
 /** Survivors in these files are explained one by one; anywhere else a group of them may share an explanation. */
-const ONE_BY_ONE = /(^|[/-])(failures?|memory|protocol)([/.-]|$)/;
+const ONE_BY_ONE = /(^|[/-])(breaker|failures?|memory|protocol|verification)([/.-]|$)/;
 
 /**
  * Why mutants of a package may survive, as people wrote it down in `tools/mutation/explanations/PACKAGE.json`.

@@ -1,9 +1,9 @@
 /**
  * - `closed`: requests pass.
- * - `open`: none passes; what that costs is added up, until a probe is worth its risk.
- * - `half-open`: one probe is under way, everybody else is blocked.
- * - `isolated`: a person took the device out, until a person puts it back.
- * - `dead`: the device is gone for good; only a new one in its place ends this.
+ * - `open`: requests are blocked, and the missed savings are added up until a probe is worth its risk.
+ * - `half-open`: one probe is under way, and other requests are blocked.
+ * - `isolated`: an operator has isolated the device until it is restored.
+ * - `dead`: the device is lost for good, until a new one replaces it.
  */
 export const BREAKER_STATES = ['closed', 'open', 'half-open', 'isolated', 'dead'] as const;
 export type BreakerState = (typeof BREAKER_STATES)[number];

@@ -31,7 +31,7 @@ export interface SplitEvent {
   readonly total: number;
   /** Number of items in the first chunk. */
   readonly chunkItems: number;
-  /** The limit that decided the size of the first chunk, or that a chunk ran out of memory. */
+  /** The limit that set the size of the first piece, or that a piece ran out of memory. */
   readonly reason: SplitReason;
 }
 

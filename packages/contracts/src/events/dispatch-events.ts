@@ -10,18 +10,18 @@ import type { Completed, RunError } from '../run-outcome.js';
 export interface DecisionEvent {
   readonly decision: Decision;
   readonly work: Work;
-  /** The one snapshot that was decided by. */
+  /** The snapshot that the decision used. */
   readonly snapshot: MetricsSnapshot;
 }
 
-/** Context of the tracing channel `gearshift:run`; `result` is there at `end` of a sync run, `asyncEnd` of another. */
+/** Context of the tracing channel `gearshift:run`; `result` is set at `end` of a sync run and at `asyncEnd` of an async one. */
 export interface RunEvent {
   readonly operation: OperationName;
   readonly sync: boolean;
   result?: Result<Completed, RunError>;
 }
 
-/** Context of the tracing channel `gearshift:attempt`; `result` is there at `end` of a sync run, `asyncEnd` of another. */
+/** Context of the tracing channel `gearshift:attempt`; `result` is set at `end` of a sync run and at `asyncEnd` of an async one. */
 export interface AttemptEvent {
   readonly operation: OperationName;
   readonly backend: string;
@@ -29,7 +29,7 @@ export interface AttemptEvent {
   result?: AttemptReport;
 }
 
-/** Context of the tracing channel `gearshift:upload`: an operand is sent to a device to stay there. */
+/** Context of the tracing channel `gearshift:upload`: an operand is uploaded to stay on a device. */
 export interface UploadEvent {
   readonly backend: string;
   readonly operandId: number;
@@ -37,7 +37,7 @@ export interface UploadEvent {
   result?: Result<PhaseTimes, BackendError>;
 }
 
-/** Message of `gearshift:residency`: a device began or ceased to keep an operand. */
+/** Message of `gearshift:residency`: a device started or stopped keeping an operand. */
 export interface ResidencyEvent {
   /** Id of the backend. */
   readonly device: string;
@@ -46,11 +46,11 @@ export interface ResidencyEvent {
   readonly bytes: number;
 }
 
-/** Message of `gearshift:device`: a device was lost for good, or a new one took its place. */
+/** Message of `gearshift:device`: a device was lost for good, or a new one has replaced it. */
 export interface DeviceEvent {
   /** Id of the backend. */
   readonly device: string;
   readonly kind: 'lost' | 'renewed';
-  /** How many devices this backend has had before: handles of an earlier epoch are invalid. */
+  /** How many earlier devices of this backend were lost. Handles of an earlier epoch are invalid. */
   readonly epoch: number;
 }

@@ -9,6 +9,6 @@ export interface MemoryBudgetSnapshot {
   readonly trackedBytes: number;
   readonly pressureRatio: number;
   readonly inflation: number;
-  /** The source failed at the last attempt; figures rest on an older reading that decays. */
+  /** The source failed at the last attempt; the figures are from an older reading that decays. */
   readonly readingFailed: boolean;
 }

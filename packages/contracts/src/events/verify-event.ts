@@ -9,16 +9,16 @@ export interface VerifyEvent {
   readonly mismatch: Mismatch | null;
 }
 
-/** Where a result is not what it has to be: plain data. */
+/** Where a result is wrong: plain data. */
 export interface Mismatch {
   readonly rule: 'score' | 'order' | 'row' | 'missing-row' | 'activation';
   /** Number of the query; 0 for spreading. */
   readonly query: number;
   /** The row of the matrix or the node of the graph. */
   readonly row: number;
-  /** What came. */
+  /** The value in the result. */
   readonly got: number;
-  /** What it has to be, in double precision, and how far off float32 may be. */
+  /** The correct value in double precision, and the allowed error of float32. */
   readonly expected: number;
   readonly tolerance: number;
 }

@@ -1,9 +1,9 @@
 import { posix } from 'node:path';
 
-/** Reads a small text file; throws where there is none. */
+/** Reads a small text file; throws if it does not exist. */
 export type ReadTextFile = (path: string) => string;
 
-/** What a control group leaves to this process. */
+/** The memory that a control group leaves to this process. */
 export interface GroupMemory {
   readonly freeBytes: number;
   readonly limitBytes: number;
@@ -34,12 +34,11 @@ const VERSION_2: Hierarchy = {
 const NO_LIMIT_BYTES = 2 ** 60;
 
 /**
- * What the control groups that this process is in leave to it, or null where none limits it.
+ * The memory that the control groups of this process leave to it, or null without a limit.
  *
- * Each group up to the root may have a limit of its own, and all of them hold: a pod's limit
- * also holds for a container with a larger limit of its own. `process.availableMemory()` is not used because it reads the
- * innermost group alone and counts file cache, which the kernel drops when memory runs short, as used. See "Memory
- * Interface Files" in the kernel's cgroup-v2 document.
+ * Each group up to the root may have a limit, and all limits apply: that of a pod also applies to a container with a larger
+ * one. `process.availableMemory()` is not used, because it reads only the innermost group and counts file cache as used,
+ * which the kernel drops when memory runs short. See "Memory Interface Files" in the kernel's cgroup-v2 document.
  */
 export function readGroupMemory(read: ReadTextFile): GroupMemory | null {
   let tightest: GroupMemory | null = null;
@@ -70,7 +69,7 @@ function groupsOf(read: ReadTextFile): [Hierarchy, string][] {
   });
 }
 
-/** In a container the path may be that of the host, of which only the root is mounted: folders that do not exist are skipped. */
+/** In a container the path may be that of the host, where only the root is mounted: folders that do not exist are skipped. */
 function upToRoot(root: string, path: string): string[] {
   const folders: string[] = [];
   let folder = posix.join(root, posix.normalize(`/${path}`));

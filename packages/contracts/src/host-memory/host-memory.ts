@@ -10,14 +10,14 @@ export interface HostMemory {
 export interface HostMemoryFiles {
   /** Reads the kernel's files about control groups; a test may pass its own. */
   readonly readTextFile?: ReadTextFile | undefined;
-  /** What the machine has, without regard to control groups; default `os.freemem` and `os.totalmem`. */
+  /** The memory of the machine without control groups; default `os.freemem` and `os.totalmem`. */
   readonly machine?: (() => HostMemory) | undefined;
 }
 
 /**
- * Memory that this process may still take from its machine: what the machine has free, or what the limits of its control
- * groups (version 1 or 2, at any level) leave, whichever is less. The kernel enforces such a limit by killing the process,
- * not by an error, so it must be known before memory is taken.
+ * Memory that this process may still allocate: the free memory of the machine, or the rest of the limits of its control groups
+ * (version 1 or 2, at any level), whichever is less. The kernel enforces such a limit by killing the process, not by an
+ * error, so it must be known before an allocation.
  *
  * A reading costs a handful of small synchronous file reads, some 100 microseconds.
  */
@@ -29,7 +29,7 @@ export function readHostMemory(files: HostMemoryFiles = {}): HostMemory {
   return { freeBytes: Math.min(freeBytes, group.freeBytes), totalBytes: Math.min(totalBytes, group.limitBytes) };
 }
 
-/** On Linux `freemem` is the kernel's own estimate of what can be had without swapping (MemAvailable). */
+/** On Linux `freemem` is the kernel's estimate of the memory available without swapping (MemAvailable). */
 function readMachine(): HostMemory {
   return { freeBytes: freemem(), totalBytes: totalmem() };
 }

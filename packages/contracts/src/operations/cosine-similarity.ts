@@ -13,7 +13,7 @@ export interface CosineSimilarityRequest extends RowRange {
   /** `queries x dimensions`, row-major, at least one query. */
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
-  /** Number of query vectors, for a check: a RangeError unless `query` holds exactly so many. */
+  /** Number of query vectors, as a check: a RangeError unless `query` holds exactly this many. */
   readonly queries?: number | undefined;
   /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
   readonly where?: RowSet | undefined;
@@ -42,7 +42,7 @@ export class PreparedCosineSimilarity extends Prepared {
   }
 }
 
-/** @throws TypeError or RangeError that names the argument, what was expected and what came. */
+/** @throws TypeError or RangeError that names the argument, the expected and the given value. */
 export function prepareCosineSimilarity(request: CosineSimilarityRequest): PreparedCosineSimilarity {
   if (request instanceof PreparedCosineSimilarity && Prepared.is(request)) return request;
   requireObject('request', request);

@@ -1,7 +1,7 @@
 import { requireFloat32Array } from '../arguments.js';
 import { requireDisjoint } from './require-disjoint.js';
 
-/** What operations that write one float32 array have in common. */
+/** Shared by operations that write one float32 array. */
 export const FLOAT32_OUTPUT = {
   createOutput: ({ outputLength }: { readonly outputLength: number }) => new Float32Array(outputLength),
   outputLike: (output: Float32Array) => new Float32Array(output.length),

@@ -9,8 +9,8 @@ export type PreparedRequest = PreparedCosineSimilarity | PreparedTopK | Prepared
 export type OperationOutput = Float32Array | TopKOutput;
 
 /**
- * An operation as code for all operations sees it: it takes any request and any output. That a request, its operation and its
- * output belong together is what the compiler cannot see; it is not told anywhere else.
+ * An operation in code that handles all operations: it accepts any request and any output. The compiler cannot check that a
+ * request, its operation and its output belong together; this is the only place with such a cast.
  */
 export type AnyOperation = Operation<OperationRequest, PreparedRequest, OperationOutput>;
 
@@ -18,7 +18,7 @@ const BY_NAME: ReadonlyMap<unknown, AnyOperation> = new Map(
   [cosineSimilarity, topK, spreadActivation].map((operation: AnyOperation) => [operation.name, operation]),
 );
 
-/** @throws TypeError or RangeError when the request is no object, or names no known operation. */
+/** @throws TypeError or RangeError when the request is not an object, or names an unknown operation. */
 export function operationOf(request: { readonly operation: OperationName }): AnyOperation {
   if (typeof request !== 'object' || request === null) requireObject('request', request);
   const { operation: name } = request;

@@ -3,7 +3,7 @@ export const METRICS = ['cosine', 'dot', 'euclidean'] as const;
 export type Metric = (typeof METRICS)[number];
 
 /**
- * The one order of top-k results: better score first (larger for cosine and dot, smaller for the euclidean distance),
+ * The order of top-k results: better score first (larger for cosine and dot, smaller for the euclidean distance),
  * NaN after every number, ties by lower index. Negative when `a` ranks before `b`.
  */
 export function compareRanked(metric: Metric, scoreA: number, indexA: number, scoreB: number, indexB: number): number {
@@ -21,7 +21,7 @@ export interface RankedList {
 }
 
 /**
- * Merges ranked lists of disjoint rows into the best of all: how the chunks of a split top-k become one answer.
+ * Merges ranked lists of disjoint rows into the best of all. The answers of the chunks of a top-k are merged this way.
  *
  * @param output receives as many entries as fit, or as there are.
  * @returns the number of entries written.
@@ -30,7 +30,7 @@ export function mergeRanked(metric: Metric, lists: readonly RankedList[], output
   const heads = new Uint32Array(lists.length);
   const capacity = Math.min(output.indices.length, output.scores.length);
   let count = 0;
-  // The lists are few (one per chunk), so looking at every head beats keeping a heap.
+  // There are few lists (one per chunk), so comparing every head is faster than a heap.
   for (; count < capacity; count++) {
     let best = -1;
     for (let list = 0; list < lists.length; list++) {

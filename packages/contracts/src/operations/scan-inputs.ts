@@ -40,12 +40,12 @@ export function requireScanInputs(request: ScanRequest): ScanInputs {
   return { matrix, query, start: range.start, end: range.end };
 }
 
-/** The last checked matrix of each values array. A matrix with the same fields is not checked again. */
+/** Checked copies by the memory of the values. A matrix with unchanged fields needs no further check. */
 const checkedMatrices = new WeakMap<Float32Array, VectorMatrix>();
 
 /**
- * Returns a checked copy, so that later changes to the caller's object do not affect a request that was already checked. The
- * copy stays the same until the matrix changes.
+ * A checked copy, so that later changes of the matrix by the caller do not affect a checked request. It is the same copy
+ * until the matrix changes.
  */
 export function requireMatrix(value: VectorMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireObject('matrix', value);
@@ -98,7 +98,7 @@ function requireQueryCount(queries: number, count: number): void {
   }
 }
 
-/** Rejects an option that is in the types, but that no backend supports yet. Ignoring it would return a wrong answer. */
+/** Refuses an option that no backend supports yet, because ignoring it would give a wrong answer. */
 export function refuseUnsupported(name: string, value: unknown): never {
   throw new RangeError(expected(name, 'none, because it is not supported yet', value));
 }

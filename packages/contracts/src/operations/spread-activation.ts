@@ -69,7 +69,7 @@ export class PreparedSpreadActivation extends Prepared {
   }
 }
 
-/** @throws TypeError or RangeError that names the argument, what was expected and what came. */
+/** @throws TypeError or RangeError that names the argument, the expected and the given value. */
 export function prepareSpreadActivation(request: SpreadActivationRequest): PreparedSpreadActivation {
   if (request instanceof PreparedSpreadActivation && Prepared.is(request)) return request;
   requireObject('request', request);

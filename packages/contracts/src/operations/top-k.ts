@@ -14,7 +14,7 @@ export interface TopKRequest extends RowRange {
   /** `queries x dimensions`, row-major, at least one query. */
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
-  /** Number of query vectors, for a check: a RangeError unless `query` holds exactly so many. */
+  /** Number of query vectors, as a check: a RangeError unless `query` holds exactly this many. */
   readonly queries?: number | undefined;
   /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
   readonly where?: RowSet | undefined;
@@ -29,8 +29,8 @@ export interface TopKRequest extends RowRange {
 }
 
 /**
- * Where a backend writes the best rows, best first, ties by lower index, NaN last. For query `q` of `M` the entries
- * `[q * count, (q + 1) * count)` of both arrays are written.
+ * Receives the best rows, best first, ties by lower index, NaN last. For query `q` of `M` the backend writes the entries
+ * `[q * count, (q + 1) * count)` of both arrays.
  */
 export interface TopKOutput {
   /** Row numbers in the matrix; at least `queries * min(k, rows considered)` elements. */
@@ -82,7 +82,7 @@ export class PreparedTopK extends Prepared {
   }
 }
 
-/** @throws TypeError or RangeError that names the argument, what was expected and what came. */
+/** @throws TypeError or RangeError that names the argument, the expected and the given value. */
 export function prepareTopK(request: TopKRequest): PreparedTopK {
   if (request instanceof PreparedTopK && Prepared.is(request)) return request;
   if (typeof request !== 'object' || request === null) requireObject('request', request);
@@ -108,7 +108,7 @@ function requireCandidates(candidates: Uint32Array, start: number, end: number):
   }
 }
 
-/** A fresh output with room for exactly what the request writes. */
+/** A new output with exactly the elements that the request writes. */
 export function createTopKOutput(request: PreparedTopK): TopKOutput {
   return {
     indices: new Uint32Array(request.outputLength),
@@ -117,7 +117,7 @@ export function createTopKOutput(request: PreparedTopK): TopKOutput {
   };
 }
 
-/** Checks that both arrays of `output` have room for what the request writes and share no memory with an input. */
+/** Checks that both arrays of `output` are large enough for the request and share no memory with an input. */
 export function requireTopKOutput(request: PreparedTopK, output: TopKOutput): TopKOutput {
   if (typeof output !== 'object' || output === null) requireObject('output', output);
   const { indices, scores } = output;

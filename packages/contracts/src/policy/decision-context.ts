@@ -2,56 +2,56 @@ import type { DecisionReason } from '../attempt.js';
 import type { DeviceKind } from '../backend.js';
 import type { MetricsSnapshot } from './metrics-snapshot.js';
 
-/** What a policy may know about a device. */
+/** A device as a policy sees it. */
 export interface DeviceView {
   readonly id: string;
   readonly kind: DeviceKind;
-  /** Whether the backend accepts this request at all. */
+  /** Whether the backend accepts this request. */
   readonly supported: boolean;
-  /** The device holds its own copy of the operand, or needs none as it shares the caller's memory. */
+  /** The device holds its own copy of the operand, or needs none because it shares the caller's memory. */
   readonly holdsOperand: boolean;
   /**
-   * Bytes to send for this request alone: its own, and the rows it reads where the device does not hold the operand.
+   * Bytes to upload for this request: its own, and the rows that it reads if the device does not hold the operand.
    */
   readonly bytesToUpload: number;
-  /** Bytes to send to make the whole operand stay there; 0 when it is there, Infinity when it cannot stay. */
+  /** Bytes to upload to keep the whole operand on the device; 0 when it is there, Infinity when it cannot be kept. */
   readonly bytesToKeep: number;
-  /** Expected wait until the work already handed to the device is done. */
+  /** Expected wait until the work already submitted to the device is done. */
   readonly queueMs: number;
-  /** Pieces that the request is cut into to fit the memory that the device has to spare; 1 where it fits as a whole. */
+  /** Pieces that the request is cut into to fit in the available memory of the device; 1 when it fits as a whole. */
   readonly chunks: number;
   /**
-   * Its circuit breaker lets nothing through but probes. Choose as if it did: the dispatcher diverts the request, and adds
-   * up what was missed, to know when a probe is worth its cost. Just do not spend anything on it, such as exploration.
+   * The device's circuit breaker admits only probes. Choose as if it were closed: the dispatcher diverts the request and adds
+   * up the missed savings, to decide when a probe is worth its cost. Only do not explore on such a device.
    */
   readonly blocked: boolean;
 }
 
-/** What a policy may know about the moment. */
+/** The circumstances of a decision. */
 export interface DecisionContext {
   /**
-   * The one snapshot of the operation's metrics for this decision: reading it again gives the same object. A test may
-   * write one by hand, `{ ...NO_METRICS, speedup: 2 }`.
+   * The snapshot of the operation's metrics for this decision: every read returns the same object. A test may write one by
+   * hand, `{ ...NO_METRICS, speedup: 2 }`.
    */
   readonly snapshot: MetricsSnapshot;
   /** The chosen device is the only one allowed to run the request. */
   readonly strict: boolean;
   /** The dispatcher's monotonic clock. */
   readonly nowMs: number;
-  /** What is left of the time that the caller allowed; Infinity where nothing was said. */
+  /** Time until the caller's deadline; Infinity without one. */
   readonly remainingMs: number;
 }
 
-/** Where a policy writes its choice. */
+/** Receives the choice of a policy. */
 export interface DecisionSlot {
-  /** Index into `devices`, or {@link NO_DEVICE} when none of them may do this. */
+  /** Index into `devices`, or {@link NO_DEVICE} when none of them may run the request. */
   device: number;
   reason: DecisionReason;
-  /** Expected latency there, waiting and uploading included; NaN where the policy predicts none. */
+  /** Expected latency on the chosen device, including wait and upload; NaN without a prediction. */
   predictedMs: number;
-  /** Expected latency on the best of the other devices; NaN where the policy predicts none. */
+  /** Expected latency on the best of the other devices; NaN without a prediction. */
   alternativeMs: number;
-  /** Send the whole operand to the device first, to stay there. */
+  /** Upload the whole operand to the device first and keep it there. */
   keep: boolean;
 }
 

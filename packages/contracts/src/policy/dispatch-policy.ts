@@ -7,38 +7,38 @@ import type { SharedLearning } from './shared-learning.js';
 import type { Work } from './work.js';
 
 /**
- * Chooses the device for each request, and learns from what came of it.
+ * Chooses the device for each request, and learns from the outcome.
  *
- * Every method is synchronous and pure but for the policy's own state: no clock, no randomness, no input or output; what
- * it needs to know is handed to it. `decide` and `observe` stand in the path of every request: they create no objects and
- * take at most a microsecond. A policy belongs to one thread. What a policy throws reaches the caller of the request.
+ * Every method is synchronous and pure except for the policy's own state: no clock, no randomness, no input or output; all
+ * information comes as arguments. `decide` and `observe` run for every request: they create no objects and take at most a
+ * microsecond. A policy belongs to one thread. Errors that a policy throws reach the caller of the request.
  */
 export interface DispatchPolicy {
-  /** Stands in every {@link Decision} of this policy. */
+  /** Part of every {@link Decision} of this policy. */
   readonly name: string;
   /**
-   * Writes the choice into `out`, which arrives saying that no device is chosen. Must not keep any argument: all are
-   * reused for the next request.
+   * Writes the choice into `out`, which initially has no chosen device. Must not keep any argument, because all are reused
+   * for the next request.
    *
-   * @param devices every device there is, in order of preference; the choice is an index into it.
+   * @param devices every device, in order of preference; the choice is an index into it.
    */
   decide(work: Work, devices: readonly DeviceView[], context: DecisionContext, out: DecisionSlot): void;
-  /** Told of each attempt once, right after it ended: of each chunk by itself, where a request was split. */
+  /** Called once per attempt, right after it ended; a request in chunks has an attempt per chunk. */
   observe(sample: DispatchSample): void;
-  /** Told when an operand was sent to a device to stay there, apart from any request. */
+  /** Called after an operand was uploaded to stay on a device, separately from any request. */
   observeUpload?(sample: UploadSample): void;
   /**
-   * Called once, before anything else, by the dispatcher that the policy is for: where to keep what is learned, so that
-   * every thread decides by what all of them measured. A policy that is never told keeps it to itself.
+   * Called once by the dispatcher, before anything else, with the place for learned data, so that every thread decides by the
+   * measurements of all threads. Without this call a policy learns for itself.
    */
   share?(learning: SharedLearning): void;
-  /** What the policy is set to and has learned so far, as plain data for people and dashboards. */
+  /** The options and the learned state of the policy, as plain data for people and dashboards. */
   snapshot(): PolicySnapshot;
-  /** What the policy expects of an operation; undefined where it knows nothing of it. */
+  /** Predictions of the policy for an operation; undefined without any. */
   forecast?(operation: OperationName): OperationForecast | undefined;
-  /** What was learned, as plain data that survives JSON, for {@link import} in another process. */
+  /** The learned state, as plain data that survives JSON, for {@link import} in another process. */
   export(): PolicyState;
-  /** Takes over what another policy of the same name exported; refuses anything else and stays as it was. */
+  /** Loads the state that another policy of the same name exported; refuses anything else without a change. */
   import(state: PolicyState): Result<void, PolicyImportError>;
 }
 
@@ -46,7 +46,7 @@ export interface PolicySnapshot {
   readonly policy: string;
   /** The options in force, defaults filled in. */
   readonly options: Readonly<Record<string, string | number | boolean>>;
-  /** What the policy has learned; absent where it learns nothing. */
+  /** The learned state; absent for a policy that learns nothing. */
   readonly learned?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -55,14 +55,14 @@ export interface PolicyState {
   /** Version of the layout of `learned`. */
   readonly version: number;
   /**
-   * What holds for one device alone stands in a list `devices`, with its `id`: so the parts of devices that are no longer
-   * the same can be left out.
+   * The data of single devices is in a list `devices`, with their `id`, so that the parts of changed devices can be left
+   * out.
    */
   readonly learned: Readonly<Record<string, unknown>>;
 }
 
 export interface PolicyImportError {
-  /** The state is of another policy, of another version, or no state at all. */
+  /** The state belongs to another policy or version, or is invalid. */
   readonly kind: 'wrong-policy' | 'wrong-version' | 'malformed';
   readonly message: string;
 }

@@ -1,20 +1,20 @@
 import type { AttemptReport } from '../attempt.js';
 import type { Work } from './work.js';
 
-/** What came of one attempt. */
+/** The outcome of one attempt. */
 export interface DispatchSample {
-  /** Of the rows that this attempt covered. */
+  /** The work of the rows that this attempt covered. */
   readonly work: Work;
   readonly attempt: AttemptReport;
-  /** Bytes that were sent during the attempt. */
+  /** Bytes uploaded during the attempt. */
   readonly uploadedBytes: number;
-  /** Other attempts were under way on the device when this one began: its latency holds waiting for them. */
+  /** Other attempts were under way on the device when this one began, so its latency includes the wait for them. */
   readonly queued: boolean;
   /** The dispatcher's monotonic clock. */
   readonly nowMs: number;
 }
 
-/** An operand was sent to a device to stay there. */
+/** An operand was uploaded to stay on a device. */
 export interface UploadSample {
   readonly deviceId: string;
   readonly operandId: number;

@@ -1,11 +1,11 @@
 import type { DeviceMetrics } from './device-metrics.js';
 
 /**
- * What was measured for one operation: a frozen plain object. Latencies are in milliseconds. "Window" means the most
+ * Measurements of one operation: a frozen plain object. Latencies are in milliseconds. "Window" means the most
  * recent `windowSize` samples of each writer; the windows of several writers are pooled, and every sample weighs the same.
  *
- * The fields about the CPU and the GPU are those of the devices `'cpu'` and `'gpu'`, and as if without samples where a
- * tracker does not have that device.
+ * The fields about the CPU and the GPU are those of the devices `'cpu'` and `'gpu'`; for a device that the tracker does not
+ * have they are as without samples.
  */
 export interface MetricsSnapshot {
   /** Mean latency of the CPU over the window; 0 without samples. */
@@ -16,20 +16,20 @@ export interface MetricsSnapshot {
   readonly speedup: number;
   /** Share of the GPU's attempts over the window that succeeded; 1 without attempts. Running out of memory is a failure. */
   readonly successRate: number;
-  /** How often the GPU ran out of memory, for life. */
+  /** How often the GPU ran out of memory, in total. */
   readonly oomCount: number;
 
-  /** Successes of the CPU, for life. */
+  /** Successes of the CPU, in total. */
   readonly cpuCount: number;
   /** How many of them are in the window. */
   readonly cpuWindowCount: number;
-  /** Percentiles over the window from logarithmic buckets: right to within a quarter; 0 without samples. */
+  /** Percentiles over the window from logarithmic buckets, accurate to 25 %; 0 without samples. */
   readonly cpuP50Ms: number;
   readonly cpuP95Ms: number;
   readonly cpuP99Ms: number;
   /** On the tracker's clock (`nowMs()`), to within one turn of the event loop; null without samples. */
   readonly cpuLastSampleAtMs: number | null;
-  /** Failures of the CPU, for life. */
+  /** Failures of the CPU, in total. */
   readonly cpuFailureCount: number;
 
   readonly gpuCount: number;
@@ -38,20 +38,20 @@ export interface MetricsSnapshot {
   readonly gpuP95Ms: number;
   readonly gpuP99Ms: number;
   readonly gpuLastSampleAtMs: number | null;
-  /** Failures of the GPU for life, running out of memory included. */
+  /** Failures of the GPU in total, including running out of memory. */
   readonly gpuFailureCount: number;
 
-  /** Like `successRate`, for life. */
+  /** Like `successRate`, for all attempts. */
   readonly lifetimeSuccessRate: number;
-  /** Attempts that ran because an earlier one failed, for life. */
+  /** Attempts that ran because an earlier one failed, in total. */
   readonly fallbackCount: number;
   /** The metrics of each of the tracker's `devices`, by name. */
   readonly devices: Readonly<Record<string, DeviceMetrics>>;
-  /** Facts recorded about the operation: grows with every change of anything above, never falls. */
+  /** The number of facts recorded about the operation. It grows with every change of the fields above and never falls. */
   readonly version: number;
   /**
-   * Writers that published faster than this thread could read, so that their figures are from an earlier reading: consistent,
-   * but not the latest. 0 except on a heavily overloaded machine.
+   * Writers that published faster than this thread could read. Their figures are from an earlier reading: consistent, but not
+   * the latest. 0 except on a heavily overloaded machine.
    */
   readonly staleWriters: number;
 }

@@ -2,10 +2,10 @@ import type { DeviceKind } from '../backend.js';
 import type { OperationName } from '../operations/operation.js';
 import type { WorkShape } from './work.js';
 
-/** What a policy expects of an operation, as plain frozen data. */
+/** Predictions of a policy for an operation, as plain frozen data. */
 export interface OperationForecast {
   readonly operation: OperationName;
-  /** One for each shape of requests that came up. */
+  /** One for each shape of requests so far. */
   readonly shapes: readonly ShapeForecast[];
 }
 
@@ -14,18 +14,18 @@ export interface ShapeForecast {
   /** One unit of work, the one that `msPerUnit` and `units` count: a multiplication or addition, or a byte. */
   readonly unit: 'flop' | 'byte';
   readonly devices: readonly DeviceForecast[];
-  /** From which size on a GPU is expected to be faster than the CPU. */
+  /** The size from which a GPU is expected to be faster than the CPU. */
   readonly breakEven: {
-    /** Where the operand has to be sent for the request. */
+    /** When the request has to upload the operand. */
     readonly cold: SizeForecast | null;
-    /** Where the GPU holds it. */
+    /** When the GPU holds the operand. */
     readonly resident: SizeForecast | null;
   };
   /** Mean of |measured / predicted - 1| over the last runs of all devices; null while there are none. */
   readonly predictionError: number | null;
-  /** Decisions to try a device that looked slower. */
+  /** Decisions to try a device that was predicted to be slower. */
   readonly explorations: number;
-  /** Milliseconds that choices are expected to have lost, by exploring and by not knowing better. */
+  /** Estimated milliseconds lost by choices: by exploration and by wrong predictions. */
   readonly estimatedRegretMs: number;
 }
 
@@ -35,7 +35,7 @@ export interface SizeForecast {
   readonly items: number;
 }
 
-/** `(fixedMs + msPerUnit * units)`, but for corrections per size, is the expected time of a run that need not wait. */
+/** `(fixedMs + msPerUnit * units)`, plus corrections per size, is the expected time of a run without a wait. */
 export interface DeviceForecast {
   readonly id: string;
   readonly kind: DeviceKind;
@@ -43,8 +43,8 @@ export interface DeviceForecast {
   readonly msPerUnit: number;
   /** Standard deviation of log(measured / predicted). */
   readonly sigma: number;
-  /** Runs that this rests on. */
+  /** Number of runs behind these figures. */
   readonly samples: number;
-  /** How many times slower than usual the device is at the moment; contained in the figures above. */
+  /** How many times slower than usual the device is at the moment; included in the figures above. */
   readonly slowdown: number;
 }

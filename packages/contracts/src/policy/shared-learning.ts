@@ -1,20 +1,20 @@
 /** Sums that every thread adds to and every thread reads; a tracker of `@gearshift/tracker` keeps them. */
 export interface SharedLearning {
-  /** The sums of this name, the same in every thread; undefined when there is no room for another name. */
+  /** The sums of this name, the same in every thread; undefined when there is no space for another name. */
   sums(name: string): SharedSums | undefined;
 }
 
-/** How many numbers there are under one name. */
+/** The number of sums under one name. */
 export const SUMS_LENGTH = 256;
 
 /**
- * Numbers that every thread adds to and every thread reads as one sum: the sufficient statistics of code that learns from what
- * all threads measured. A thread sees its own share at once, and those of others as of their last publication; what was
- * published survives the thread.
+ * Numbers that every thread adds to and every thread reads as one sum: the sufficient statistics of code that learns from the
+ * measurements of all threads. A thread sees its own share at once, and those of others as of their last publication.
+ * Published numbers survive the thread.
  *
- * The first 16 numbers are published every time, of the others only the range from the first to the last that was ever
- * named as changed: put in front what changes most often. Numbers are taken as they are: a NaN that was published stays in
- * the total of every thread.
+ * The first 16 numbers are published every time; of the others only the range from the first to the last that was ever named
+ * as changed. So put the numbers that change most often in front. Numbers are not checked: a published NaN stays in the total
+ * of every thread.
  */
 export interface SharedSums {
   /**
@@ -23,18 +23,17 @@ export interface SharedSums {
    */
   readonly own: Float64Array;
   /**
-   * Says that numbers of `own` changed: they are published at the end of the turn, or with what is published before.
+   * Call it after a change of `own`: the numbers are published at the end of the turn, or with an earlier publication.
    *
    * @param from index of the first of them, and `to` of the one after the last. Default: all.
-   * @throws TypeError or RangeError naming the index that is not a whole number from 0 (`to`: from `from`) to the length.
+   * @throws TypeError or RangeError that names an index that is not a whole number from 0 (`to`: from `from`) to the length.
    */
   changed(from?: number, to?: number): void;
   /** Whether others have published anything since the last call of this or of {@link total}. */
   hasNews(): boolean;
   /**
    * The sum of all shares, including what this thread has not published yet. Do not change it; it is valid until the next
-   * call. A thread that publishes again and again while it is read counts as of an earlier time, until a later call finds
-   * it slower.
+   * call. A thread that publishes constantly while it is read counts with an earlier state, until a later call can read it.
    */
   total(): Float64Array;
 }

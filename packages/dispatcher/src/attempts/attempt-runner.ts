@@ -27,8 +27,8 @@ const ABORT_GRACE_MS = 250;
 
 /**
  * Runs single attempts. Whatever a backend does, an attempt ends in one report, recorded once under the device that ran it.
- * The only thing thrown is a TypeError or RangeError of the last device: these are a caller's mistake by the contract of
- * backends (a buffer detached half-way, say), and no attempt is recorded then.
+ * It throws only a TypeError or RangeError of the last device. By the contract of backends these are a caller's mistake (such
+ * as a buffer that was detached during the run), and no attempt is recorded then.
  */
 export class AttemptRunner {
   readonly #options: AttemptRunnerOptions;
@@ -48,7 +48,7 @@ export class AttemptRunner {
       : this.#runGuarded(device, device.guard, job, plan);
   }
 
-  /** The same at once, on the only device there is for it. */
+  /** Runs an attempt synchronously, on the only device for it. */
   runSync(device: Device, backend: SyncBackend, job: Job): AttemptReport {
     if (attemptChannel.hasSubscribers) {
       const event = { operation: job.work.operation, backend: backend.id, fallback: false };
@@ -66,7 +66,7 @@ export class AttemptRunner {
     );
   }
 
-  /** Without a guard: a CPU shares the fate of the program. So no timer, and no memory but the output's. */
+  /** Without a guard, because a CPU fails only with the program: no timer, and no memory except the output. */
   async #runPlain(device: Device, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
     const { backend } = device;
     const queued = device.attemptsUnderWay > 0;
@@ -87,10 +87,10 @@ export class AttemptRunner {
   }
 
   /**
-   * On a device that may hang, lie or disappear. It writes only into memory that no other code can see: an output that is the
-   * job's own, or else a scratch one, which is copied when the attempt has succeeded. When it does not answer in time the
-   * attempt is abandoned: its signal fires, its outcome is ignored, and the memory is never used again, because the device may
-   * write into it at any later time. A sample of the answers is verified.
+   * Runs an attempt on a device that may hang, return wrong results or disappear. The device writes only into memory that no
+   * other code can see: the job's own output, or else a scratch output, which is copied after success. When it does not answer
+   * in time the attempt is abandoned: its signal fires, its outcome is ignored, and the memory is never used again, because the
+   * device may still write into it. A sample of the answers is verified.
    */
   async #runGuarded(device: Device, { breaker }: DeviceGuard, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
     const { hangLimits, verification } = this.#options;

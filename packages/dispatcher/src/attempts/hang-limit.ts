@@ -1,15 +1,15 @@
 import { requireFinite } from '@gearshift/contracts/internal';
 
 /**
- * How long an attempt on a GPU may take before it is given up: ten times what was predicted, but never so little that a
- * garbage collection or another program's kernel looks like a hang.
+ * How long an attempt on a GPU may take before it is given up: ten times the prediction, but always long enough that a
+ * garbage collection or another program's kernel does not look like a hang.
  */
 export interface HangLimits {
-  /** Least limit of an attempt whose latency was predicted; default 250. */
+  /** Minimum limit of an attempt with a predicted latency; default 250. */
   readonly floorMs?: number | undefined;
   /**
-   * Limit of an attempt whose latency nobody predicted, such as a device's first: compiling kernels and uploading for the
-   * first time take seconds; default 10,000.
+   * Limit of an attempt without a prediction, such as the first one on a device: compiling kernels and the first upload
+   * take seconds; default 10,000.
    */
   readonly unpredictedMs?: number | undefined;
 }
@@ -17,10 +17,10 @@ export interface HangLimits {
 const HANG_LIMIT_DEFAULTS = { floorMs: 250, unpredictedMs: 10_000 } as const;
 
 const PREDICTIONS = 10;
-/** A prediction gone astray must not mean waiting for ever; nor can Node's timers wait for much more than 24 days. */
+/** A wrong prediction must not cause an endless wait, and Node's timers cannot wait for much more than 24 days. */
 const MAX_LIMIT_MS = 3_600_000;
 
-/** @throws TypeError or RangeError naming the limit that cannot work. */
+/** @throws TypeError or RangeError that names the invalid limit. */
 export function checkHangLimits({
   floorMs = HANG_LIMIT_DEFAULTS.floorMs,
   unpredictedMs = HANG_LIMIT_DEFAULTS.unpredictedMs,
@@ -31,7 +31,7 @@ export function checkHangLimits({
   };
 }
 
-/** @param predictedMs NaN where nothing was predicted. */
+/** @param predictedMs NaN without a prediction. */
 export function hangLimitMs(
   predictedMs: number,
   { floorMs, unpredictedMs }: ReturnType<typeof checkHangLimits>,

@@ -7,26 +7,26 @@ export interface Job {
   readonly operation: AnyDispatchOperation;
   readonly request: PreparedRequest;
   /**
-   * Where the answer goes. Read it after the attempt: an abandoned attempt may write into its memory at any time, so memory
-   * that is the job's own is then given up and replaced.
+   * Receives the answer. Read it only after the attempt: an abandoned attempt may write into the memory at any time, so the
+   * job's own memory is replaced then.
    */
   output: OperationOutput;
   /**
-   * The job alone holds the output's memory, so a GPU may write into it. Memory of others (a caller's, or a part of a larger
-   * output) is only ever written by a copy of what a GPU finished.
+   * Only the job uses the output's memory, so a GPU may write into it. Other memory (the caller's, or a part of a larger
+   * output) is written only by copying a finished result.
    */
   readonly ownsOutput: boolean;
   readonly work: Work;
   readonly signal: AbortSignal | undefined;
 }
 
-/** How an attempt came about. */
+/** The circumstances of an attempt. */
 export interface AttemptPlan {
   /** An earlier attempt at the same job failed. */
   readonly fallback: boolean;
   /** No other device will be tried. */
   readonly last: boolean;
-  /** It holds the lease of the device's breaker, as `admit` handed it out. */
+  /** The attempt holds the lease that `admit` of the device's breaker returned. */
   readonly probe: boolean;
   /** NaN where there is no prediction. */
   readonly predictedMs: number;

@@ -7,13 +7,13 @@ interface Limit {
   readonly action: () => void;
 }
 
-/** An event loop that was blocked runs its timers before it reads what arrived meanwhile, so each limit gets one more turn. */
+/** After a block the event loop runs timers before it reads the answers that arrived, so each limit gets one more turn. */
 const EXTRA_TURN_MS = 5;
 
 /**
- * Any number of limits on one timer: setting and clearing one for each attempt would cost a microsecond, this costs an entry
- * in a set. The timer is set for the earliest limit and stays when that one is cancelled; it then fires for nothing, once
- * per limit, and is set again for those that are left.
+ * Any number of limits on one timer. A timer per attempt would cost a microsecond; this costs an entry in a set. The timer is
+ * set for the earliest limit and stays when that limit is cancelled. It then fires without an effect, once per limit, and is
+ * set again for the remaining limits.
  */
 export class SharedTimer implements Timers {
   readonly #timers: Timers;

@@ -1,32 +1,30 @@
 import type { AttemptOutcome, BreakerState } from '@gearshift/contracts';
 import type { BreakerSnapshot } from './breaker-snapshot.js';
 
-/** What a request may do with the device; `'probe'` hands out the one lease. */
+/** Whether a request may use the device; `'probe'` grants the only lease. */
 export type Admission = 'pass' | 'probe' | 'block';
 
 /**
- * Keeps requests from a device that fails, and finds out when it works again.
+ * Blocks requests to a device that fails, and detects when it works again.
  *
- * It asks what is lost rather than how late it is: while it is open it adds up what its callers expect to lose, and lets
- * one of them probe when that sum reaches `kappa` times the cost of a failed attempt. So a device that saves a lot is
- * tried soon, one that saves little late, and one that keeps failing costs a small share of what it could save.
+ * It goes by missed savings instead of time: while open it adds up the savings that its callers miss, and lets one of them
+ * probe when the sum reaches `kappa` times the cost of a failed attempt. So a device that saves much is probed early, one
+ * that saves little is probed late, and one that keeps failing costs a small share of its possible savings.
  *
- * Belongs to one thread. No method throws, and the ways of `admit` and `record` through a closed breaker allocate
- * nothing and look at no clock.
+ * Belongs to one thread. No method throws. With a closed breaker `admit` and `record` allocate nothing and read no clock.
  */
 export interface CircuitBreaker {
   readonly state: BreakerState;
   /**
-   * Whether a request may go to the device now. After `'probe'` or `'pass'`, {@link record} what came of it.
+   * Whether a request may use the device now. After `'probe'` or `'pass'`, {@link record} the outcome.
    *
-   * @param missedSavingMs what the caller expects to lose if not, added up while open. NaN where it cannot tell. As the
-   * caller wants the device all the same, a saving of nothing or less still counts a little, so that no device is
-   * forgotten.
+   * @param missedSavingMs the time that the caller expects to lose without the device, added up while open; NaN when it is
+   * unknown. A saving of 0 or less still counts a little, so that every device is probed at some point.
    */
   admit(missedSavingMs: number): Admission;
   /**
-   * Right before an attempt that was let through. Optional, but without it an attempt that outlived its lease or its
-   * device cannot be told from those that came after it.
+   * Call it right before an admitted attempt. Optional, but without it an attempt that ends after its lease or its device
+   * cannot be distinguished from later attempts.
    *
    * @param limitMs the attempt will be given up after this time; a probe's lease is renewed to twice that, at least as
    * long as `leaseMs`.
@@ -34,20 +32,20 @@ export interface CircuitBreaker {
    */
   begin(probe: boolean, limitMs: number): number;
   /**
-   * Once per attempt that was let through.
+   * Call it once per admitted attempt.
    *
-   * @param latencyMs what the attempt took.
+   * @param latencyMs duration of the attempt.
    * @param probe the attempt held the lease. Then `'success'` means: verified against the CPU.
-   * @param ticket from {@link begin}. What an older lease or an older device reports is ignored.
+   * @param ticket from {@link begin}. Reports of an older lease or an older device are ignored.
    */
   record(outcome: AttemptOutcome, latencyMs: number, probe: boolean, ticket?: number): void;
-  /** Even the smallest chunk ran out of memory: counts as a fault, which running out of memory by itself does not. */
+  /** Not even the smallest chunk fitted in memory. This counts as a fault; other out-of-memory errors do not. */
   smallestChunkFailed(latencyMs: number): void;
-  /** By a person: nothing passes until {@link restore}. */
+  /** Manual: blocks every request until {@link restore}. */
   isolate(): void;
-  /** By a person: ends the isolation; the device starts with a clean record, unless it has died. */
+  /** Manual: ends the isolation. The device starts with a clean record, unless it was lost. */
   restore(): void;
-  /** A new device took the place of the lost one. It has to pass a probe first; does nothing unless the device is dead. */
+  /** A new device has replaced the lost one. It has to pass a probe first. Does nothing unless the device is dead. */
   renew(): void;
   snapshot(): BreakerSnapshot;
 }
@@ -57,7 +55,7 @@ export interface CircuitBreakerOptions {
   readonly device: string;
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: (() => number) | undefined;
-  /** After this time a probe that never returned counts as failed; default 10,000. */
+  /** A probe that has not returned after this time counts as failed; default 10,000. */
   readonly leaseMs?: number | undefined;
 }
 

@@ -3,7 +3,7 @@ import { BREAKER_DEFAULTS, type CircuitBreaker, type CircuitBreakerOptions } fro
 import { SavingsBreaker } from './savings-breaker.js';
 
 /**
- * @throws TypeError or RangeError naming the option that cannot work.
+ * @throws TypeError or RangeError that names the invalid option.
  *
  * @example
  * const breaker = createCircuitBreaker({ device: 'cuda:0' });

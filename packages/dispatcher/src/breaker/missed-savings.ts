@@ -1,14 +1,14 @@
 const MAX_KAPPA = 32;
-/** Of the cost of a failed attempt: counted where the caller cannot tell what it loses... */
+/** Share of the cost of a failed attempt that counts when the caller does not know its saving... */
 const UNKNOWN_SAVING_SHARE = 1 / 64;
-/** ...and the least that is counted for any request, so that every wait ends. */
+/** ...and the minimum share for every request, so that every wait ends. */
 const LEAST_SAVING_SHARE = 1 / 1024;
-/** A failure that costs nothing would be worth a probe at every request. Handing work over costs about this much. */
+/** With a cost of 0 every request would probe. Submitting work to a device costs about this much. */
 const LEAST_FAILED_ATTEMPT_MS = 0.1;
 /** Weight of the newest failure in the average cost. */
 const COST_WEIGHT = 0.25;
 
-/** When a probe pays: as soon as what was lost without the device reaches `kappa` times the cost of a failed attempt. */
+/** Decides when a probe pays: when the missed savings reach `kappa` times the cost of a failed attempt. */
 export class MissedSavings {
   #sumMs = 0;
   #kappa = 1;
@@ -31,23 +31,23 @@ export class MissedSavings {
     return this.#kappa * this.#failedAttemptMs;
   }
 
-  /** One more request went without the device. NaN where it cannot tell what it lost by that. */
+  /** Another request was blocked. NaN when its saving is unknown. */
   add(savingMs: number): void {
     const countedMs = Number.isNaN(savingMs) ? this.#failedAttemptMs * UNKNOWN_SAVING_SHARE : savingMs;
     this.#sumMs += Math.max(countedMs, this.#failedAttemptMs * LEAST_SAVING_SHARE);
   }
 
-  /** Wait for as much again. */
+  /** Waits for the same sum again. */
   startOver(): void {
     this.#sumMs = 0;
   }
 
-  /** Wait for twice as much from now on. */
+  /** Waits for twice the sum from now on. */
   raiseKappa(): void {
     this.#kappa = Math.min(2 * this.#kappa, MAX_KAPPA);
   }
 
-  /** The device works. What a failure costs is remembered. */
+  /** The device works. The cost of a failure is kept. */
   clear(): void {
     this.#sumMs = 0;
     this.#kappa = 1;

@@ -11,13 +11,13 @@ const MAX_FAULT_RATE = 0.6;
 const MIN_WINDOW_ATTEMPTS = 10;
 const NO_LEASE = 0;
 
-/** The window is the last outcomes that count, as the bits of a number: nothing is allocated and nothing shifted. */
+/** The window holds the last counted outcomes as bits of a number, so that it needs no allocation. */
 const WINDOW_ATTEMPTS = 20;
 const WINDOW_MASK = 2 ** WINDOW_ATTEMPTS - 1;
 
 /**
- * What an outcome says about the device. `'ignored'` says nothing: the caller erred or gave up, or the request was too
- * large, which another request need not be.
+ * What an outcome says about the device. `'ignored'` says nothing: the caller made a mistake or gave up, or the request
+ * was too large, which other requests may not be.
  */
 type OutcomeClass = 'success' | 'ignored' | 'fault' | 'hang' | 'wrong-result' | 'fatal';
 
@@ -29,7 +29,7 @@ const CLASSES: Readonly<Record<AttemptOutcome, OutcomeClass>> = {
   // Until even the smallest chunk does not fit: `smallestChunkFailed`.
   'out-of-memory': 'ignored',
   fault: 'fault',
-  // The device may be well: both end when the network is back, or the new version has arrived.
+  // The device may be fine: both end when the network is back, or the new version has arrived.
   unreachable: 'fault',
   stale: 'fault',
   timeout: 'hang',
@@ -37,11 +37,11 @@ const CLASSES: Readonly<Record<AttemptOutcome, OutcomeClass>> = {
   'device-lost': 'fatal',
 };
 
-/** A state with what belongs to it alone. */
+/** A state with the fields that only it has. */
 type Condition =
   | { readonly state: 'closed' | 'open' | 'dead' }
   | { readonly state: 'half-open'; readonly lease: number; leaseEndMs: number }
-  /** Whether the device was lost outlives isolation. */
+  /** The loss of a device is kept through isolation. */
   | { readonly state: 'isolated'; readonly isDead: boolean };
 
 const CLOSED: Condition = { state: 'closed' };
@@ -214,7 +214,7 @@ export class SavingsBreaker implements CircuitBreaker {
       this.#probesSucceeded += 1;
       this.#close('probe-succeeded');
     } else if (came === 'ignored') {
-      // It says nothing about the device, but another try is not free either: the savings start over.
+      // The outcome says nothing about the device, but another probe is not free either, so the savings start over.
       this.#reopen('probe-undecided');
     } else {
       this.#missed.learnCost(latencyMs);
@@ -262,7 +262,7 @@ export class SavingsBreaker implements CircuitBreaker {
     if (this.#isDead) return;
     this.#missed.learnCost(latencyMs);
     if (this.#condition.state === 'half-open') this.#probesFailed += 1;
-    // A device that is lost again and again, as often as it is renewed, is probed less and less.
+    // A device that is lost after every renewal is probed less and less.
     this.#missed.raiseKappa();
     this.#announceDevice('lost');
     if (this.#condition.state === 'isolated') this.#condition = { state: 'isolated', isDead: true };

@@ -1,23 +1,23 @@
-/** A run on a device, from when it was handed over. */
+/** A run that was submitted to a device. */
 export interface QueuedRun {
   readonly predictedMs: number;
 }
 
-/** A run that takes longer than predicted is expected to take this share more of what it took already. */
+/** A run that takes longer than predicted is expected to need this share of its elapsed time in addition. */
 const OVERRUN_SHARE = 0.3;
 
 /**
- * How long the work already handed to a device will keep it busy, going by predictions. Devices do one thing after the
- * other, in the order in which they got it: the one that is done now began when the one before it ended.
+ * Predicts how long the submitted work will keep a device busy. Devices do one run after the other in the order of
+ * submission: the current run started when the one before it ended.
  */
 export class DeviceQueue {
-  /** In the order in which they were handed over, which is the order in which they end but for those given up. */
+  /** In the order of submission, which is the order in which they end, except for abandoned runs. */
   readonly #runs: QueuedRun[] = [];
-  /** Of all runs under way, the one that is done now as a whole. */
+  /** The sum for all runs under way, including the whole current run. */
   #predictedMs = 0;
   #begunAtMs = 0;
 
-  /** @param predictedMs NaN where nobody predicted: it is taken for nothing. */
+  /** @param predictedMs NaN without a prediction, which counts as 0. */
   begin(predictedMs: number, nowMs: number): QueuedRun {
     const run = { predictedMs: predictedMs > 0 ? predictedMs : 0 };
     if (this.#runs.length === 0) this.#begunAtMs = nowMs;
@@ -28,7 +28,7 @@ export class DeviceQueue {
 
   end(run: QueuedRun, nowMs: number): void {
     this.#runs.splice(this.#runs.indexOf(run), 1);
-    // Of an idle device nothing is believed any longer, rounding errors included.
+    // An idle device starts from 0 again, without accumulated rounding errors.
     this.#predictedMs = this.#runs.length === 0 ? 0 : this.#predictedMs - run.predictedMs;
     this.#begunAtMs = nowMs;
   }

@@ -8,17 +8,17 @@ import { DeviceQueue } from './device-queue.js';
 import { GpuMemory, type MemoryLimits } from './gpu-memory.js';
 import { ResidentSet } from './resident-set.js';
 
-/** A backend with everything that a dispatcher knows of it besides what it costs. */
+/** A backend with the dispatcher's state for it, except its costs. */
 export interface Device {
   readonly backend: Backend;
   readonly queue: DeviceQueue;
-  /** Of a device that may hang, lie or vanish; undefined for one that shares the fate of the program, as a CPU does. */
+  /** For a device that may hang, return wrong results or disappear; undefined for one that fails only with the program, such as a CPU. */
   readonly guard: DeviceGuard | undefined;
-  /** Attempts that it has not answered yet; those that were given up do not count. */
+  /** Attempts without an answer so far, except abandoned ones. */
   attemptsUnderWay: number;
 }
 
-/** What makes a device safe to use that has memory of its own and may fail by itself. */
+/** Protects the caller from a device that has its own memory and may fail on its own. */
 export interface DeviceGuard {
   readonly breaker: CircuitBreaker;
   readonly memory: GpuMemory;
@@ -49,8 +49,8 @@ function createGuard(backend: Backend, limits: MemoryLimits, clock: () => number
 }
 
 /**
- * Whether the device accepts the request; one that throws does not. A CPU is not asked: it is the last resort, and a program
- * without a GPU pays nothing.
+ * Whether the device accepts the request; one that throws does not. `supports()` of a CPU is not called: it is the last
+ * resort, and a program without a GPU has no extra cost.
  */
 export function acceptsRequest({ backend, guard }: Device, request: OperationRequest): boolean {
   if (guard === undefined) return true;
@@ -61,7 +61,7 @@ export function acceptsRequest({ backend, guard }: Device, request: OperationReq
   }
 }
 
-/** Bytes of the operand that the backend does not hold: all of them, where it keeps nothing or cannot tell. */
+/** Bytes of the operand that the backend does not hold: all of them when it keeps no operands or its residency() fails. */
 export function missingBytes(backend: Backend, request: PreparedRequest, work: Work): number {
   try {
     return backend.residency?.(dispatchOperationOf(request).operandOf(request)).bytesToUpload ?? work.operandBytes;

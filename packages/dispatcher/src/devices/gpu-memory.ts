@@ -7,20 +7,20 @@ import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 export interface MemoryLimits {
   /** Default Infinity. */
   readonly capBytes?: number | undefined;
-  /** Share of what is free; default 0.8. */
+  /** Usable share of the free memory; default 0.8. */
   readonly usableFraction?: number | undefined;
-  /** Left to others on top of that; default 0. */
+  /** Additional memory that stays free for others; default 0. */
   readonly reserveBytes?: number | undefined;
 }
 
-/** A request that has to be cut into more pieces than this has no business on the device: each costs a launch. */
+/** A request that needs more pieces than this does not run on the device, because each piece costs a launch. */
 export const MOST_CHUNKS = 1024;
 
-/** What the requests on one GPU may take of its memory, and what running out of it has taught. */
+/** The memory budget of the requests on one GPU, and the chunk sizes learned from running out of memory. */
 export class GpuMemory {
   readonly budget: MemoryBudget;
   readonly #clock: () => number;
-  /** A piece that takes the rows along runs out of memory at another size than one whose rows are there. */
+  /** Pieces that upload their rows run out of memory at another size than pieces with resident rows. */
   readonly #sizersOfHeld = new Map<OperationName, ChunkSizer>();
   readonly #sizersOfSent = new Map<OperationName, ChunkSizer>();
 
@@ -29,7 +29,7 @@ export class GpuMemory {
     this.#clock = clock;
   }
 
-  /** @param holdsOperand nothing of it has to be sent along. */
+  /** @param holdsOperand the device holds the operand, so the request uploads none of it. */
   limitsFor(work: Work, holdsOperand: boolean): CheckedLimits {
     const { operation, batchSize, requestBytes, outputBytes } = work;
     const { outputGrowsWithItems } = dispatchOperationOf(work);

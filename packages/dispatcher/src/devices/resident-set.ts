@@ -13,22 +13,22 @@ import { residencyChannel, uploadChannel } from '../channels.js';
 import type { Timers } from '@gearshift/splitter';
 import { SharedUpload } from './shared-upload.js';
 
-/** A copy of an operand that a device keeps because this dispatcher sent it there. */
+/** A copy of an operand that this dispatcher uploaded to stay on the device. */
 interface Resident {
-  /** Names the operand and holds none of its memory, which is its owner's to let go of. */
+  /** Identifies the operand without its memory, so that the memory can be collected when the caller drops it. */
   readonly operand: Operand;
   readonly bytes: number;
   readonly isPinned: boolean;
   lastUseMs: number;
   /** Requests that are using it now. */
   users: number;
-  /** Running mean of what a use is believed to have saved. */
+  /** Running mean of the estimated saving per use. */
   savingMs: number;
 }
 
 export interface UploadPlan {
   readonly bytes: number;
-  /** Never give it up to make room. */
+  /** Never evict it to free memory. */
   readonly isPinned: boolean;
   /** Give up the upload after this time. */
   readonly limitMs: number;
@@ -38,15 +38,15 @@ export interface UploadPlan {
 }
 
 const SAVING_WEIGHT = 0.2;
-/** So that a copy that never saved anything is the first to go, and nothing is divided by zero. */
+/** Avoids a division by zero and makes a copy that never saved anything the first to be evicted. */
 const LEAST_SAVING_MS = 1e-3;
 
 /**
- * The operands that one device keeps. Sends each once, however many requests want it at the same time, and gives up
- * those of least use when memory is short: most bytes, longest unused, least saved per use. Pinned ones stay.
+ * The operands that one device keeps. Uploads each once, however many requests need it at the same time, and evicts the
+ * least useful ones when memory is short: most bytes, longest unused, least saved per use. Pinned ones stay.
  */
 export class ResidentSet {
-  /** Bytes that could be had by giving up whatever is not pinned, besides what the budget has. */
+  /** Bytes that evicting every operand that is not pinned would free. */
   evictableBytes = 0;
   readonly #backend: Backend;
   readonly #budget: MemoryBudget;
@@ -54,7 +54,7 @@ export class ResidentSet {
   readonly #timers: Timers;
   readonly #residents = new Map<number, Resident>();
   readonly #uploads = new Map<string, SharedUpload>();
-  /** Uploads under way whose operand was given up meanwhile. */
+  /** Uploads under way of operands that were released in the meantime. */
   readonly #unwanted = new Set<string>();
 
   constructor(backend: Backend, budget: MemoryBudget, clock: () => number, timers: Timers) {
@@ -64,7 +64,7 @@ export class ResidentSet {
     this.#timers = timers;
   }
 
-  /** Makes the operand stay on the device, after making room for it. Never rejects for what the backend does. */
+  /** Uploads the operand to stay on the device, evicting others if necessary. Does not reject when the backend fails. */
   keep(operand: Operand, plan: UploadPlan): Promise<Result<PhaseTimes, BackendError>> {
     const key = keyOf(operand);
     let upload = this.#uploads.get(key);
@@ -80,12 +80,12 @@ export class ResidentSet {
     return upload.result(plan.signal);
   }
 
-  /** It is on its way already, and has its room: who keeps it as well waits for it, and takes no more. */
+  /** An upload is under way and has its memory. Another request that keeps the operand waits for it and needs no more memory. */
   isSending(id: number, version: number): boolean {
     return this.#uploads.size > 0 && this.#uploads.has(keyOf({ id, version }));
   }
 
-  /** A request is about to use the operand; call what comes back when it has ended. */
+  /** Marks the operand as used by a request. Call the returned function when the request has ended. */
   use({ id, version }: Operand, savingMs: number): () => void {
     const resident = this.#residents.get(id);
     if (resident?.operand.version !== version) return usedNothing;
@@ -97,7 +97,7 @@ export class ResidentSet {
     };
   }
 
-  /** Gives up copies that nobody uses until so many bytes are free of them; says whether any was. */
+  /** Evicts unused copies until so many bytes are free; returns whether any was evicted. */
   makeRoom(bytes: number): boolean {
     this.#forgetLost();
     const nowMs = this.#clock();
@@ -115,7 +115,7 @@ export class ResidentSet {
     return freed > 0;
   }
 
-  /** Its owner has no more use for the operand: whatever the device holds of it goes, pinned or not. */
+  /** The operand is no longer needed: drops everything that the device holds of it, pinned or not. */
   release(operand: Operand): void {
     for (const key of this.#uploads.keys()) if (key.startsWith(keyOf({ id: operand.id }))) this.#unwanted.add(key);
     const resident = this.#residents.get(operand.id);
@@ -123,7 +123,7 @@ export class ResidentSet {
     else this.#evict(resident);
   }
 
-  /** Count and bytes of what is kept. */
+  /** Count and bytes of the kept operands. */
   snapshot(): { readonly operands: number; readonly bytes: number } {
     this.#forgetLost();
     let bytes = 0;
@@ -136,13 +136,13 @@ export class ResidentSet {
     { bytes, isPinned, onSent }: UploadPlan,
     signal: AbortSignal,
   ): Promise<Result<PhaseTimes, BackendError>> {
-    // More than once: of what a copy leaves free, only a part may be used.
+    // A loop, because only a part of the memory that an evicted copy frees is usable.
     let missing = bytes - this.#budget.availableBytes();
     while (missing > 0 && this.makeRoom(missing)) missing = bytes - this.#budget.availableBytes();
-    // Counted before it is sent: what is on its way is as good as there, for others that want memory. Afterwards it would
-    // be refused wherever the memory was read again meanwhile, which shows the copy as taken by somebody.
+    // Counted before the upload, so that other requests cannot take the memory. After the upload a new reading of the
+    // memory may already include the copy, and the budget would refuse it.
     if (!this.#budget.trackAllocation(bytes)) {
-      const message = `${this.#backend.id}: no room to keep ${bytes} bytes`;
+      const message = `${this.#backend.id}: not enough free memory to keep ${bytes} bytes`;
       return err({ kind: 'out-of-memory', message, backend: this.#backend.id, requestedBytes: bytes });
     }
     const startedAtMs = this.#clock();
@@ -174,7 +174,7 @@ export class ResidentSet {
       try {
         const sent = await backend.makeResident?.(operand, signal);
         if (sent !== undefined) return sent;
-        return err({ kind: 'unsupported', message: `${backend.id} keeps nothing`, backend: backend.id });
+        return err({ kind: 'unsupported', message: `${backend.id}: it cannot keep operands`, backend: backend.id });
       } catch (thrown) {
         return err({ kind: 'fault', message: `${backend.id}: ${String(thrown)}`, backend: backend.id });
       }
@@ -183,7 +183,7 @@ export class ResidentSet {
     return uploadChannel.tracePromise(send, { backend: backend.id, operandId: operand.id, bytes });
   }
 
-  /** The new copy took the place of an older version's. */
+  /** The new copy has replaced that of an older version. */
   #forget(operandId: number): void {
     const older = this.#residents.get(operandId);
     if (older !== undefined) this.#drop(older);
@@ -211,11 +211,11 @@ export class ResidentSet {
     try {
       this.#backend.release?.(operand);
     } catch {
-      // What cannot be given up now is given up when the backend closes.
+      // The backend releases the copy when it closes.
     }
   }
 
-  /** Others may have released a copy, and a device that was lost has lost them all. */
+  /** Other code may have released a copy, and a lost device has lost all of them. */
   #forgetLost(): void {
     const backend = this.#backend;
     if (backend.residency === undefined) return;
@@ -223,7 +223,7 @@ export class ResidentSet {
       try {
         if (backend.residency(resident.operand).residentBytes === 0) this.#drop(resident);
       } catch {
-        // It cannot tell: then it is believed to be there.
+        // The backend cannot say, so the copy counts as present.
       }
     }
   }
@@ -235,7 +235,7 @@ export class ResidentSet {
   }
 }
 
-/** Without the wait behind other work, where the backend can tell. */
+/** Without the wait behind other work, if the backend measures it. */
 function transferMs({ fused, uploadMs }: PhaseTimes, elapsedMs: number): number {
   return !fused && uploadMs > 0 ? uploadMs : elapsedMs;
 }
@@ -245,7 +245,7 @@ function usedNothing(): void {}
 const NO_VALUES = new Float32Array(0);
 const NO_INDICES = new Uint32Array(0);
 
-/** Without a version, the beginning of the keys of all versions. */
+/** Without a version: the prefix of the keys of all versions. */
 function keyOf({ id, version }: { readonly id: number; readonly version?: number }): string {
   return `${id} ${version ?? ''}`;
 }

@@ -5,8 +5,8 @@ import { guardedCall, type CallEnd } from '@gearshift/splitter/engine';
 type Sent = Result<PhaseTimes, BackendError>;
 
 /**
- * One upload that any number of requests wait for. It goes on as long as one of them waits; when the last one is aborted, so
- * is the upload. An upload that does not end in time is given up.
+ * One upload that any number of requests wait for. It continues while at least one of them waits and is aborted with the last
+ * one. An upload that does not end in time is abandoned.
  */
 export class SharedUpload {
   readonly #device: string;
@@ -15,7 +15,7 @@ export class SharedUpload {
   readonly #sent: Promise<Sent>;
   #waiting = 0;
 
-  /** @param limitMs the upload is given up after this time. */
+  /** @param limitMs the upload is abandoned after this time. */
   constructor(device: string, limitMs: number, timers: Timers, send: (signal: AbortSignal) => Promise<Sent>) {
     this.#device = device;
     this.#timers = timers;

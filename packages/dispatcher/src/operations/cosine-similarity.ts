@@ -16,7 +16,7 @@ export const cosineSimilarityDispatch: DispatchOperation<
   run: (backend, request, output, signal) => backend.cosineSimilarity(request, output, signal),
   runSync: (backend, request, output) => backend.cosineSimilaritySync(request, output),
   outputGrowsWithItems: true,
-  /** Row-major, queries by rows: each query's scores of the part go to a place of their own. */
+  /** Row-major, queries by rows: the part's scores of each query are copied separately. */
   mergePart(request, output, start, end, part) {
     const rows = end - start;
     const allRows = request.end - request.start;

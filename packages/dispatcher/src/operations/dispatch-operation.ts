@@ -2,12 +2,12 @@ import type { Backend, BackendError, Mismatch, PhaseTimes, Result, SyncBackend, 
 import type { Operation } from '@gearshift/contracts/internal';
 import type { SampleSequence } from '../verification/sample-sequence.js';
 
-/** What a backend answers with when it keeps its contract. */
+/** The answer of a backend that keeps its contract. */
 export type BackendAnswer = Result<PhaseTimes, BackendError>;
 
 /**
- * Everything that is particular to one operation. The rest of the dispatcher gets the object from `dispatchOperationOf` and
- * knows nothing else of an operation.
+ * Everything that is specific to one operation. The rest of the dispatcher gets the object from `dispatchOperationOf` and
+ * uses only this interface.
  */
 export interface DispatchOperation<Request, Prepared, Output> extends Operation<Request, Prepared, Output> {
   describeWork(request: Prepared): Work;
@@ -17,15 +17,15 @@ export interface DispatchOperation<Request, Prepared, Output> extends Operation<
   /** Whether a part with fewer items has a smaller output. */
   readonly outputGrowsWithItems: boolean;
   /**
-   * Takes over the answer to a part. A part comes once, in any order; before the first one, `clearOutput` empties the output.
+   * Merges the answer of a part. Each part is merged once, in any order, after `clearOutput` has emptied the output.
    *
    * @param output of the whole request; after each part it holds the answer of the items so far.
    */
   mergePart(request: Prepared, output: Output, start: number, end: number, part: Output): void;
 
   /**
-   * Steps of the request that can be cut along its items one by one, but not together, because each item of a step needs
-   * all of the step before: 1 for most operations, 0 when there is nothing to compute.
+   * The number of steps that can be cut along their items only one step at a time, because each item of a step needs the
+   * whole step before: 1 for most operations, 0 when there is nothing to compute.
    */
   stagesOf(request: Prepared): number;
   /** @param before the whole output of the stage before; `undefined` for the first stage. */
@@ -48,7 +48,7 @@ export interface DispatchOperation<Request, Prepared, Output> extends Operation<
 
 /** Keeps long work from blocking the event loop. */
 export interface TimeSlices {
-  /** Cheap enough to ask every thousand items. */
+  /** Cheap enough to call every thousand items. */
   isOver(): boolean;
   next(): Promise<void>;
 }

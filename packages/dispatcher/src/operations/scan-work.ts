@@ -2,7 +2,7 @@ import type { PreparedCosineSimilarity, PreparedTopK, Work, WorkShape } from '@g
 
 const FLOAT32_BYTES = 4;
 
-/** From here on a device that can multiply matrices is bound by arithmetic. */
+/** From this number on a device that multiplies matrices is limited by arithmetic. */
 const MANY_QUERIES = 16;
 
 /**

@@ -21,14 +21,14 @@ export const topKDispatch: DispatchOperation<TopKRequest, PreparedTopK, TopKOutp
   runSync: (backend, request, output) => backend.topKSync(request, output),
   outputGrowsWithItems: false,
   /**
-   * Keeps the best of the parts so far, so that an unfinished answer is the best of what is done. The lists of the queries lie
-   * one after the other, `count` entries each, and grow with what is merged.
+   * Keeps the best entries of the parts so far, so that an unfinished answer is the best of the done items. The lists of the
+   * queries are stored one after the other, `count` entries each, and grow with every merge.
    */
   mergePart({ queries, count: most, metric }, output, _start, _end, part) {
     const { indices, scores, count: before } = output;
     const after = Math.min(most, before + part.count);
     const merged = { indices: new Uint32Array(after), scores: new Float32Array(after) };
-    // From the last query on where lists grow, so that none is overwritten before it is read.
+    // Starts with the last query, so that a growing list does not overwrite one that is still to be read.
     for (let query = queries - 1; query >= 0; query--) {
       mergeRanked(metric, [listOf(output, query, before), listOf(part, query, part.count)], merged);
       indices.set(merged.indices, query * after);

@@ -3,19 +3,19 @@ import { expected, requireObject, type OperationOutput } from '@gearshift/contra
 import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 import type { UnfinishedRun } from './chunked-run.js';
 
-/** An unfinished answer, as what is left to do of a request. */
+/** A checked unfinished answer. */
 export interface CheckedPartial {
   readonly output: OperationOutput;
   readonly unfinished: UnfinishedRun;
   readonly attempts: readonly AttemptReport[];
-  /** The operand is not what it was: what is finished cannot be mixed with what would come now. */
+  /** The operand has changed, so the finished part cannot be combined with new results. */
   readonly isOutdated: boolean;
 }
 
 /**
- * What an unfinished answer comes to for this request; the ranges are checked by whoever goes on with them.
+ * Checks that an unfinished answer belongs to this request. The run that continues it checks the ranges.
  *
- * @throws TypeError or RangeError where it cannot be of this request.
+ * @throws TypeError or RangeError when it does not belong to this request.
  */
 export function checkPartial(request: PreparedRequest, work: Work, partial: PartialAnswer): CheckedPartial {
   requireObject('partial', partial);

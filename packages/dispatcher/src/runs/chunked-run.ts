@@ -18,27 +18,27 @@ import { missingBytes, type Device } from '../devices/device.js';
 import { MOST_CHUNKS } from '../devices/gpu-memory.js';
 import type { ChunkAnswer, RunAttempts } from './run-attempts.js';
 
-/** What is done of a request, in items: rows from its first, candidates in their order, or nodes. */
+/** The done and remaining items of a request: rows from its first, candidates in their order, or nodes. */
 export interface UnfinishedRun {
   readonly total: number;
   readonly done: readonly ItemRange[];
   readonly remaining: readonly ItemRange[];
 }
 
-/** How a run ended: with the answer, or with what is finished of it all the same. */
+/** The end of a run: with the answer, or with its finished part. */
 export type RunEnd =
   | { readonly ok: true }
   | {
       readonly ok: false;
       readonly partial: UnfinishedRun | null;
-      /** Even the smallest chunk has no memory, for which there is no attempt. */
+      /** Not even the smallest chunk fits in memory, so there was no attempt. */
       readonly isShortOfMemory: boolean;
     };
 
 export const DONE: RunEnd = { ok: true };
 export const NOTHING_DONE: RunEnd = { ok: false, partial: null, isShortOfMemory: false };
 
-/** An attempt at the whole request on the first device, before it is cut. */
+/** An attempt to run the whole request on the first device, before it is cut. */
 export type WholeAttempt = FirstCall<ChunkAnswer, BackendError>;
 
 const ENGINE_OPTIONS = {
@@ -52,10 +52,10 @@ const ENGINE_OPTIONS = {
 
 const NO_ATTEMPTS = { output: null, attempts: [], attemptCount: 0, operands: [] };
 
-/** Part of a request that is done in one go along its items: the request itself, or one hop of it. */
+/** A part of a request that can be cut along its items: the request itself, or one hop of it. */
 interface Stage {
   readonly job: Job;
-  /** The stage is the whole request, which the first chunk may be too. */
+  /** The stage is the whole request, so a chunk may be the whole request too. */
   readonly isWhole: boolean;
   /** It runs as one chunk or not at all. */
   readonly isNeverCut: boolean;
@@ -63,7 +63,7 @@ interface Stage {
   readonly unfinished: UnfinishedRun | undefined;
 }
 
-/** A request that did not succeed at the first attempt, or is too large for one: cut by the splitter's engine, each device a lane. */
+/** Runs a request that failed at the first attempt or is too large for one: the splitter's engine cuts it, with one lane per device. */
 export class ChunkedRun {
   readonly #job: Job;
   readonly #devices: readonly Device[];
@@ -80,7 +80,7 @@ export class ChunkedRun {
 
   /**
    * @param unfinished what an earlier run left of the request.
-   * @param first a failed attempt at all of it.
+   * @param first a failed attempt to run all of it.
    */
   run(unfinished: UnfinishedRun | undefined, first: WholeAttempt | undefined): Promise<RunEnd> {
     const { operation, request } = this.#job;
@@ -91,8 +91,8 @@ export class ChunkedRun {
   }
 
   /**
-   * Several stages cannot be cut along their items: a stage needs all of the one before. So a device that has the memory does
-   * all of them at once, and otherwise one stage after the other is cut. Of an unfinished run only the last stage is kept.
+   * Several stages cannot be cut together, because a stage needs all of the one before. So a device with enough memory runs all
+   * of them at once, and otherwise one stage after the other is cut. An unfinished run keeps only the last stage.
    */
   async #runStages(unfinished: UnfinishedRun | undefined, first: WholeAttempt | undefined): Promise<RunEnd> {
     if (unfinished !== undefined) return this.#runStageByStage(this.#devices, unfinished);
@@ -153,7 +153,7 @@ export class ChunkedRun {
     };
   }
 
-  /** A device as the engine of the splitter sees it. */
+  /** The lane of a device for the engine of the splitter. */
   #laneOf(
     device: Device,
     index: number,
@@ -175,20 +175,20 @@ export class ChunkedRun {
       limits: limitsOf(device, job, isNeverCut),
       classifyError(error) {
         if (attempts.mistake !== undefined) return 'invalid-input';
-        // What one device calls invalid or unsupported, another may well do: the request itself was checked.
+        // Another device may support what this one calls invalid or unsupported, because the request itself was checked.
         const { kind } = error as BackendError;
         return kind === 'invalid-input' || kind === 'unsupported' ? 'chunk-failed' : undefined;
       },
-      // Each attempt has a limit of its own, made from its prediction.
+      // Each attempt has its own limit from its prediction.
       chunkTimeoutMs: Infinity,
-      // A call for all of it writes into the request's own output; others have memory of their own, and may be given up.
+      // A call for the whole request writes into its output. Other calls have their own memory and may be abandoned.
       settlesWhenAborted: isAllOf,
       freeIdleMemory: guard === undefined ? undefined : () => guard.residents.makeRoom(attempts.bytesToFree(device)),
       isOpen: () => attempts.isOpen(device, deviceCount === 1),
     };
   }
 
-  /** Out of memory leads to smaller chunks as long as there are any, so a device that gave up had no memory for the smallest. */
+  /** The engine answers out-of-memory with smaller chunks, so a device that gave up had no memory for the smallest one. */
   #blameForMemory(devices: readonly Device[], result: Result<unknown, ChunkError>): void {
     const { reports } = this.#attempts;
     for (const { backend, guard } of devices) {
@@ -212,7 +212,7 @@ function mergingWork(job: Job, isEmpty: boolean): ChunkWork<ChunkAnswer, null> {
     total: job.work.batchSize,
     accept(start, end, answer) {
       if (answer === null) return null;
-      // Not before: an attempt at the whole may have written into the output, or have had its memory replaced.
+      // Cleared only now, because an attempt at the whole request may have written into the output or replaced its memory.
       if (isEmpty) job.operation.clearOutput(job.output);
       isEmpty = false;
       job.operation.mergePart(job.request, job.output, start, end, answer);
@@ -223,7 +223,7 @@ function mergingWork(job: Job, isEmpty: boolean): ChunkWork<ChunkAnswer, null> {
   };
 }
 
-/** The part has memory of its own for its answer. */
+/** The part has its own memory for its answer. */
 function partOf({ operation, request: whole }: Job, start: number, end: number, signal: AbortSignal): Job {
   const request = operation.part(whole, start, end);
   const output = operation.createOutput(request);

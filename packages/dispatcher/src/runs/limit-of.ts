@@ -3,7 +3,7 @@ import { RunLimit } from '@gearshift/splitter/engine';
 import type { Timers } from '@gearshift/splitter';
 import type { RunOptions } from '../dispatcher.js';
 
-/** @throws TypeError or RangeError naming the option that cannot work. */
+/** @throws TypeError or RangeError that names the invalid option. */
 export function limitOf(options: RunOptions, clock: () => number, timers: Timers): RunLimit {
   requireObject('options', options);
   const { signal, deadlineMs = Infinity } = options;

@@ -6,10 +6,10 @@ import { ChunkedRun, DONE, NOTHING_DONE, type RunEnd, type UnfinishedRun, type W
 import type { RunAttempts } from './run-attempts.js';
 
 /**
- * Runs a request on the device that was chosen for it, and on its fallbacks when that fails.
+ * Runs a request on the chosen device, and on its fallbacks when that fails.
  *
  * @param order the chosen device, then its fallbacks in order; the chosen one alone in strict mode.
- * @param unfinished what an earlier run left of the request.
+ * @param unfinished the done and remaining items of an earlier run.
  * @throws the TypeError or RangeError of the last backend that was tried.
  */
 export async function runRequest(
@@ -45,7 +45,7 @@ export async function runRequest(
   }
 }
 
-/** Most requests fit the chosen device as a whole, and succeed there: nothing has to be cut then. */
+/** Runs the request as a whole. Most requests fit in the memory of the chosen device and succeed there without being cut. */
 async function tryWhole(job: Job, isOnly: boolean, attempts: RunAttempts): Promise<WholeAttempt | 'done' | undefined> {
   const { device, serviceMs: predictedMs } = attempts.choice;
   const { request, work } = job;
@@ -67,7 +67,7 @@ async function tryWhole(job: Job, isOnly: boolean, attempts: RunAttempts): Promi
   }
 }
 
-/** What cannot be kept is sent with the request instead: a device without room for it, or a failed upload, ends no run. */
+/** Uploads the operand to stay. When it does not fit or the upload fails, the run continues and the request uploads it. */
 async function keepOperand(
   { residents, breaker }: DeviceGuard,
   { operation, request, work }: Job,
@@ -79,11 +79,11 @@ async function keepOperand(
   const sent = await residents.keep(operation.operandOf(request), {
     bytes: work.operandBytes,
     isPinned: work.expectedUses === Infinity,
-    // Transfers vary more than kernels: others use the same bus, and pages may have to be found first.
+    // Transfers vary more than kernels: the bus is shared, and memory pages may have to be loaded first.
     limitMs: Math.max(hangLimits.unpredictedMs, hangLimitMs(choice.serviceMs, hangLimits)),
     signal,
     onSent: (sample) => policy.observeUpload?.(sample),
   });
-  // The probe's own record is that of the request, which follows.
+  // Not recorded as the probe: the request that follows is.
   if (!sent.ok) breaker.record(sent.error.kind, clock() - startedAtMs, false);
 }

@@ -9,10 +9,10 @@ import type { Choice } from '../device-chooser.js';
 import type { Device } from '../devices/device.js';
 import type { QueuedRun } from '../devices/device-queue.js';
 
-/** The answer of a chunk: its output, or null where it wrote into the request's own. */
+/** The answer of a chunk: its output, or null when it wrote into the output of the request. */
 export type ChunkAnswer = OperationOutput | null;
 
-/** What all runs of a dispatcher have in common. */
+/** Shared by all runs of a dispatcher. */
 export interface RunContext {
   readonly attempts: AttemptRunner;
   readonly policy: DispatchPolicy;
@@ -26,19 +26,19 @@ export interface RunAttemptOptions {
   readonly isAll: boolean;
   /** No other device will be tried. */
   readonly last: boolean;
-  /** Of the work of its stage. */
+  /** Share of the work of its stage. */
   readonly share: number;
-  /** For the whole stage on the chosen device; NaN where there is no prediction. */
+  /** Prediction for the whole stage on the chosen device; NaN without one. */
   readonly predictedMs: number;
 }
 
-/** The attempts of one run: their reports, and what the devices have to know of the run meanwhile. */
+/** The attempts of one run: their reports, and the state that the run holds on the devices (queue, used copies, lease). */
 export class RunAttempts {
   /** Every attempt in order. */
   readonly reports: AttemptReport[] = [];
   readonly choice: Choice;
   readonly context: RunContext;
-  /** What the last backend threw, when it is a caller's mistake by its contract. */
+  /** The error that the last backend threw, if it is a caller's mistake by the contract. */
   mistake: TypeError | RangeError | undefined;
   readonly #job: Job;
   readonly #uses = new Map<Device, () => void>();
@@ -66,7 +66,7 @@ export class RunAttempts {
       this.reports.push(report);
       const { error } = report;
       if (error === undefined) return { ok: true, value: isAll ? null : job.output };
-      // The whole request needs what it could not have; for chunks, all that is idle gives way.
+      // The whole request needs the bytes that it could not get; for chunks, all idle copies are evicted.
       const bytes = isAll ? Math.max(1, job.work.rangeBytes, error.requestedBytes ?? 0) : Infinity;
       this.#bytesToFree.set(device, bytes);
       return err(error);
@@ -76,7 +76,7 @@ export class RunAttempts {
     }
   }
 
-  /** Whether the device takes work now. In strict mode no other may do it, and being refused helps no more than failing. */
+  /** Whether the device takes work now. The only device always does, because a refusal is no better than a failure. */
   isOpen(device: Device, isOnly: boolean): boolean {
     const { guard } = device;
     if (guard === undefined || isOnly) return true;
@@ -96,7 +96,7 @@ export class RunAttempts {
     this.#uses.set(device, device.guard.residents.use(operation.operandOf(request), savingMs));
   }
 
-  /** A run waits in the queue of one device at a time: the one that works on it. */
+  /** A run is in the queue of one device at a time: the one that works on it. */
   enterQueue(device: Device, predictedMs: number): void {
     if (this.#queued?.device === device) return;
     this.#leaveQueue();
@@ -106,7 +106,7 @@ export class RunAttempts {
   end(): void {
     this.#leaveQueue();
     for (const endUse of this.#uses.values()) endUse();
-    // A run that ended before its first attempt, aborted or without memory, leaves the next request to probe the device.
+    // A run that ended before its first attempt (aborted, or without memory) frees the lease, so that the next request may probe.
     if (this.#mayProbe) this.choice.device.guard?.breaker.record('aborted', 0, true);
   }
 

@@ -7,7 +7,7 @@ import {
   type RunErrorKind,
 } from '@gearshift/contracts';
 
-/** Why a run ended without an answer, put together from its attempts. */
+/** Builds the error of a run from its attempts. */
 export function runFailure(
   kind: RunErrorKind,
   decision: Decision | null,
@@ -20,22 +20,22 @@ export function runFailure(
 }
 
 function describeFailure(kind: RunErrorKind, attempts: readonly AttemptReport[]): string {
-  if (attempts.length === 0) return WITHOUT_ATTEMPTS[kind] ?? 'no device is allowed to do this';
+  if (attempts.length === 0) return WITHOUT_ATTEMPTS[kind] ?? 'no device is allowed to run this request';
   const last = attempts.slice(-MOST_TOLD);
   const tries = last.map(({ backend, outcome, error }) => `${backend}: ${outcome} (${error?.message ?? ''})`);
   if (attempts.length > last.length) tries.unshift(`${attempts.length - last.length} other attempts`);
   return `${ENDED_BY_CALLER[kind] ?? 'no device succeeded'} after ${tries.join('; ')}`;
 }
 
-/** A request that was done in pieces may have thousands. */
+/** A request in pieces may have thousands of attempts. */
 const MOST_TOLD = 8;
 
 const WITHOUT_ATTEMPTS: Partial<Record<RunErrorKind, string>> = {
   aborted: 'aborted before it began',
   'deadline-exceeded': 'the time allowed was over before it began',
-  'device-lost': 'the only device allowed is lost',
+  'device-lost': 'the only allowed device is lost',
   'out-of-memory': 'the device has too little memory for even the smallest piece',
-  'invalid-input': 'the operand changed since the finished part was computed',
+  'invalid-input': 'the operand has changed since the finished part was computed; run the request again from the start',
 };
 const ENDED_BY_CALLER: Partial<Record<RunErrorKind, string>> = {
   aborted: 'aborted',

@@ -9,7 +9,7 @@ export function describeMismatch({ rule, query, row, got, expected, tolerance }:
     case 'order':
       return `wrong order (${where}): score ${got} ranks behind score ${expected}`;
     case 'row':
-      return `a row that was not asked for (query ${query}): ${row}`;
+      return `a row that was not requested (query ${query}): ${row}`;
     case 'missing-row':
       return `a better row is missing (${where}): its score is ${expected} within ${tolerance}, the last one's is ${got}`;
   }

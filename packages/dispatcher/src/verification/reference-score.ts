@@ -3,10 +3,10 @@ import type { Metric, VectorMatrix } from '@gearshift/contracts';
 /** Largest relative error of one float32 operation. */
 const UNIT_ROUNDOFF = 2 ** -24;
 const SMALLEST_NORMAL = 2 ** -126;
-/** Sums of this magnitude may overflow on the way in float32. */
+/** Intermediate sums of this magnitude may overflow in float32. */
 const MAY_OVERFLOW = 2 ** 127;
 
-/** A score in double precision, and how far off a float32 kernel may be: Infinity where anything may come out. */
+/** A score in double precision, and the allowed error of a float32 kernel: Infinity when any result is allowed. */
 export interface ReferenceScore {
   score: number;
   tolerance: number;
@@ -16,9 +16,9 @@ export interface ReferenceScore {
  * Writes the score of one row for one query into `out`.
  *
  * Tolerances: 2 * dimensions * 2^-24 for cosine, as every backend promises; for dot and euclidean the bounds on sums in
- * any order (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1), doubled. No tolerance where the
- * score is NaN or infinite by right. None of the allowed liberties may look like a wrong result: a vector near the size at
- * which it counts as zero, or values that overflow on the way, are not judged.
+ * any order (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1), doubled. The tolerance is 0 when the
+ * correct score is NaN or infinite. Results that kernels are free to choose are not checked: those of a vector near the size
+ * at which it counts as zero, and those of values that overflow in between.
  */
 export function referenceScore(
   metric: Metric,
@@ -65,7 +65,7 @@ export function referenceScore(
   if (Number.isNaN(out.score)) out.tolerance = 0;
 }
 
-/** Whether `got` may stand where `score` is right. */
+/** Whether `got` is an acceptable result for `score`. */
 export function isWithin(got: number, { score, tolerance }: ReferenceScore): boolean {
   if (tolerance === Infinity) return true;
   if (Number.isNaN(score)) return Number.isNaN(got);
@@ -78,7 +78,7 @@ function cosine(dot: number, querySquares: number, rowSquares: number): number {
   return Math.max(-1, Math.min(1, dot / Math.sqrt(querySquares) / Math.sqrt(rowSquares)));
 }
 
-/** Kernels may flush subnormal squares: what is left of such a norm is anybody's guess. */
+/** Kernels may flush subnormal squares, so the norm of such a vector is undefined. */
 function isNearZero(squares: number, dimensions: number): boolean {
   return squares > 0 && squares < 4 * dimensions * SMALLEST_NORMAL;
 }

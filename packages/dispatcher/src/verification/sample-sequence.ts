@@ -1,6 +1,6 @@
 /**
- * Where to look, without randomness: multiples of the golden ratio, of which any few in a row lie evenly spread and all
- * together leave no gap (Knuth, "The Art of Computer Programming", volume 3, section 6.4).
+ * Sample positions without randomness: multiples of the golden ratio. Consecutive ones are spread evenly, and together they
+ * leave no gap (Knuth, "The Art of Computer Programming", volume 3, section 6.4).
  */
 export class SampleSequence {
   #count = 0;

@@ -8,18 +8,18 @@ import { SampleSequence } from './sample-sequence.js';
 
 export const VERIFICATION_DEFAULTS = { everyNth: 1000 } as const;
 
-/** A probe decides about all requests to come, so it is looked at more closely. */
+/** A probe decides about all later requests, so more of it is checked. */
 const PROBE_ROUNDS = 4;
-/** How long the event loop may be held up by recomputing. */
+/** The longest time that recomputing may block the event loop. */
 const SLICE_MS = 4;
 
 /**
- * Recomputes a few rows of one in N results of GPUs, and of every probe, in double precision: a device that answers
- * quickly and wrongly is found out by nothing else. Costs a few dozen rows each time. Which result and which rows follows
- * from counting alone, so that the same requests give the same checks.
+ * Recomputes a few rows of one in N GPU results, and of every probe, in double precision. Nothing else detects a device that
+ * answers quickly and wrongly. Each check costs a few dozen rows. Results and rows are selected by counting alone, so that the
+ * same requests get the same checks.
  *
- * A request of several stages cannot be recomputed for a few items. It is recomputed wholly, in slices, for probes; and not at
- * all otherwise.
+ * A request with several stages cannot be recomputed for a few items. It is recomputed completely, in time slices, when it is
+ * a probe, and not at all otherwise.
  */
 export class SampledVerification {
   #everyNth: number;
@@ -33,13 +33,13 @@ export class SampledVerification {
     this.#clock = clock;
   }
 
-  /** Changes how often from now on; what was counted so far stays. */
+  /** Changes how often results are verified from now on; the count so far is kept. */
   set everyNth(everyNth: number) {
     this.#everyNth = requireInteger('everyNth', everyNth, 0);
     this.#untilNext = Math.min(this.#untilNext, Math.max(1, everyNth));
   }
 
-  /** Whether it is this result's turn. Counts it. */
+  /** Whether this result has to be verified. Counts it. */
   isDue(request: PreparedRequest, probe: boolean): boolean {
     if (probe) return true;
     if (this.#everyNth === 0) return false;
@@ -83,7 +83,7 @@ export class SampledVerification {
   }
 }
 
-/** The first slice begins with the first question, because most checks are short and need no clock. */
+/** The first slice starts with the first call of `isOver`, because most checks are short and need no clock. */
 function slicesOf(clock: () => number): TimeSlices {
   let endMs: number | undefined;
   return {

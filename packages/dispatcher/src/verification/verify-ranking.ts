@@ -2,16 +2,15 @@ import { compareRanked, type Mismatch, type PreparedTopK, type TopKOutput } from
 import { isWithin, referenceScore, type ReferenceScore } from './reference-score.js';
 import type { SampleSequence } from './sample-sequence.js';
 
-/** Entries whose scores are recomputed, and rows that must not be missing. */
+/** The number of entries with recomputed scores, and of rows that must not be missing. */
 const ENTRIES = 16;
 const OTHER_ROWS = 8;
-/** Looking for a row among many candidates takes a while. */
+/** Searching for a row among many candidates is slow. */
 const CANDIDATE_LOOKUPS = 4;
 
 /**
- * Checks one query's entries: all of them in order by the rule of ties and NaN, a few (the first and the last among them)
- * by recomputing their scores, and a few rows that are not among them, none of which may be better than the last entry
- * beyond doubt.
+ * Checks the entries of one query: the order of all of them, including ties and NaN; the scores of a few, including the first
+ * and the last; and a few rows that are not among them, which must not be clearly better than the last entry.
  */
 export function verifyRanking(request: PreparedTopK, output: TopKOutput, samples: SampleSequence): Mismatch | null {
   const { matrix, query: queries, metric, count } = request;
@@ -76,7 +75,7 @@ function isBetterBeyondDoubt(
   if (doubt === Infinity) return false;
   if (Number.isNaN(other.score)) return Number.isNaN(last.score) && otherRow < lastRow;
   if (Number.isNaN(last.score)) return true;
-  // Scores rank as float32: closer than its rounding, either may come first.
+  // Scores are ranked as float32: within its rounding, either may come first.
   const rounding = 2 ** -22 * Math.max(Math.abs(other.score), Math.abs(last.score));
   const lead = isDistance ? last.score - other.score : other.score - last.score;
   return lead > doubt + rounding;

@@ -5,17 +5,17 @@ import type { SampleSequence } from './sample-sequence.js';
 const UNIT_ROUNDOFF = 2 ** -24;
 const SMALLEST_NORMAL = 2 ** -126;
 const MAY_OVERFLOW = 2 ** 127;
-/** Nodes for their own sake, and nodes that something reaches. */
+/** Sampled nodes, and sampled nodes that receive activation. */
 const NODES = 5;
 const REACHED_NODES = 5;
-/** How far to look for an edge whose sender is active. */
+/** The most edges to search for one with an active sender. */
 const MAX_EDGES_PASSED = 4096;
-/** How many nodes are worked through between two looks at the clock. */
+/** Nodes between two clock readings. */
 const STRIDE = 1024;
 
 /**
- * Activations in double precision, and how far off float32 may be after the hops so far. Infinity where anything may come
- * out.
+ * Activations in double precision, and the allowed error of float32 after the hops so far: Infinity when any result is
+ * allowed.
  */
 interface Activations {
   readonly values: Float32Array | Float64Array;
@@ -23,8 +23,8 @@ interface Activations {
 }
 
 /**
- * Recomputes the first node, the last one and a few in between, of a single hop or of none. Most nodes of most graphs
- * receive nothing, so that zeros would mostly look right: half of the nodes are found by an edge from an active one.
+ * Recomputes the first node, the last one and a few in between, for one hop or none. Most nodes of most graphs receive
+ * nothing, so zeros would mostly be correct. Therefore half of the nodes are found by an edge from an active node.
  */
 export function verifySpreadSamples(
   request: PreparedSpreadActivation,
@@ -56,7 +56,7 @@ function placeOfReached({ graph, activations, start, end }: PreparedSpreadActiva
   let edge = firstEdge + samples.next(edges);
   const lastEdge = Math.min(edge + MAX_EDGES_PASSED, rowPointers[end] - 1);
   while (edge < lastEdge && weights[edge] * activations[columns[edge]] === 0) edge += 1;
-  // The last row that begins at the edge or before it: those before it that begin there too are empty.
+  // The last row that begins at or before the edge; earlier rows that begin there are empty.
   let low = start;
   let high = end;
   while (high - low > 1) {
@@ -67,7 +67,7 @@ function placeOfReached({ graph, activations, start, end }: PreparedSpreadActiva
   return low - start;
 }
 
-/** Recomputes all nodes through all hops, in slices of time. */
+/** Recomputes all nodes through all hops, in time slices. */
 export async function verifySpreadWholly(
   request: PreparedSpreadActivation,
   output: Float32Array,
@@ -102,9 +102,9 @@ interface Reference {
 }
 
 /**
- * One hop's activation of one node. Its tolerance carries that of what it received, and adds the rounding of its own hop:
- * a sum of n products of up to three factors, twice (n + 4) * u of their magnitudes (Higham, section 3.1). So near the
- * threshold that rounding decides, both the value and 0 will do.
+ * The activation of one node in one hop. Its tolerance includes that of the received values and adds the rounding of its own
+ * hop: a sum of n products of up to three factors, twice (n + 4) * u of their magnitudes (Higham, section 3.1). Near the
+ * threshold, where rounding decides, both the value and 0 are accepted.
  */
 function spreadTo(request: PreparedSpreadActivation, node: number, before: Activations, out: Reference): void {
   const { graph, decay, retention, threshold } = request;

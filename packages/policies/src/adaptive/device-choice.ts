@@ -1,12 +1,9 @@
 import type { DecisionContext, DecisionReason, DecisionSlot, DeviceView, Work } from '@gearshift/contracts';
-import { DeviceEstimate } from './device-estimate.js';
-import { unitsOf } from './generic-cost.js';
-import type { Knowledge } from './knowledge.js';
-import { opportunityLossMs } from './opportunity-loss.js';
-import { bucketAt } from './residual-buckets.js';
+import { bucketAt, LINE, unitsOf, type CostLine } from './cost-line.js';
+import type { DeviceKnowledge, Knowledge } from './knowledge.js';
 import { ledgerKey, ResidencyLedger } from './residency-ledger.js';
-import { remember } from './task.js';
 import type { TokenBucket } from './token-bucket.js';
+import { grown, opportunityLossMs } from './uncertainty.js';
 
 /** Operands that are followed at once. */
 const LEDGER_CAPACITY = 1024;
@@ -14,29 +11,100 @@ const LEDGER_CAPACITY = 1024;
 const DECISIONS_BETWEEN_EXPLORATIONS = 16;
 /** Sending a whole operand to stay may cost this much more than sending the part that is needed anyway. */
 const KEEP_MARGIN = 1.1;
-
 /** The regret is estimated at one decision in so many: it costs as much as half a decision. */
 const DECISIONS_PER_REGRET = 8;
-/** A device that is so many times slower is not in the running. */
+/** A device that is so many times slower adds nothing to the regret. */
 const HOPELESS = 16;
 
-interface LonePrediction extends Pick<Work, 'operation' | 'shape' | 'flops' | 'bytes'> {
-  readonly runMs: number;
-  /** What had been learned when it was made. */
-  readonly lessons: number;
+/** The expected cost of one request on one device: allocated once, filled for each decision. */
+class DeviceEstimate {
+  /** Index into the devices of the decision. */
+  index = 0;
+  view: DeviceView;
+  device: DeviceKnowledge;
+  line: CostLine;
+  /** Too little was measured there: the figures are generic, or hardly better. */
+  isUnknown = true;
+  /** No operand has to be sent. */
+  holdsData = false;
+  /** Exploring and keeping operands are allowed: not on a device that is blocked or short of memory. */
+  mayTry = false;
+  /** Expected latency; its parts are the wait, the run and the upload. */
+  totalMs = NaN;
+  runMs = NaN;
+  uploadMs = NaN;
+  /** `totalMs` if the device held the operand already. */
+  residentMs = NaN;
+  /** `totalMs` if the request fitted the device's memory in one piece. */
+  wholeMs = NaN;
+  #units = NaN;
+  #bucket = 0;
+  #uploadBytes = NaN;
+
+  constructor(view: DeviceView, device: DeviceKnowledge, line: CostLine) {
+    this.view = view;
+    this.device = device;
+    this.line = line;
+  }
+
+  /** @param requestBytes sent with each request; their time is part of the run. */
+  fill(units: number, bucket: number, requestBytes: number): void {
+    const { view, device, line } = this;
+    const { chunks, queueMs } = view;
+    this.isUnknown = !line.isKnown;
+    this.holdsData = device.kind === 'cpu' || view.holdsOperand;
+    this.mayTry = !view.blocked && chunks === 1;
+    const uploadBytes = this.holdsData ? 0 : Math.max(0, view.bytesToUpload - requestBytes);
+    const wholeUploadMs = this.holdsData ? 0 : device.uploadMs(uploadBytes);
+    const wholeRunMs = line.predict(units, bucket, device.speed.logFactor);
+    this.#units = units;
+    this.#bucket = bucket;
+    this.#uploadBytes = uploadBytes;
+    this.wholeMs = queueMs + wholeRunMs + wholeUploadMs;
+    this.runMs = chunks > 1 ? line.predict(units / chunks) * device.speed.factor * chunks : wholeRunMs;
+    this.uploadMs = chunks > 1 ? device.uploadMs(uploadBytes / chunks) * chunks : wholeUploadMs;
+    this.residentMs = queueMs + this.runMs;
+    this.totalMs = this.residentMs + this.uploadMs;
+  }
+
+  /** The expectation, or that of a usual device: the only run that was measured may have been a spike. */
+  hopedMs(): number {
+    const { fixedMs, msPerUnit } = this.line.prior;
+    return Math.min(this.totalMs, this.totalMs - this.runMs + (fixedMs + msPerUnit * this.#units));
+  }
+
+  /** The standard deviation of the expected run, as a logarithm, without the scatter from run to run. */
+  runUncertainty(decisions: number): number {
+    const { line, device } = this;
+    const variance = line.variance(this.#units, this.#bucket) + device.speed.variance;
+    return grown(variance, decisions - device.speed.sums.lastRunAt);
+  }
+
+  /** The expectation less two standard deviations. */
+  optimisticMs(decisions: number): number {
+    const runMs = this.runMs * Math.exp(-2 * this.runUncertainty(decisions));
+    if (this.uploadMs === 0) return this.view.queueMs + runMs;
+    const { transfer } = this.device;
+    const doubt = grown(transfer.variance(this.#uploadBytes), decisions - transfer.sums.lastRunAt);
+    return this.view.queueMs + runMs + this.uploadMs * Math.exp(-2 * doubt);
+  }
+
+  /** The expectation with a run of two standard deviations more, the scatter included. */
+  pessimisticMs(decisions: number): number {
+    const doubt = Math.hypot(this.runUncertainty(decisions), Math.sqrt(this.line.noise));
+    return this.totalMs - this.runMs + this.runMs * Math.exp(2 * doubt);
+  }
 }
 
-/** Chooses a device for one request by what is known of them all. */
+/** Chooses a device for one request. */
 export class DeviceChoice {
   readonly #knowledge: Knowledge;
   readonly #tokens: TokenBucket;
   readonly #tieShare: number;
   readonly #ledger = new ResidencyLedger(LEDGER_CAPACITY);
-  /** Those that may run the request are the first `#count` of them. */
+  /** The first `#count` of them are of the devices that support the request. */
   readonly #estimates: DeviceEstimate[] = [];
   #count = 0;
-  /** The last prediction for the only device. */
-  #lone: LonePrediction = { operation: '', shape: 'scan', flops: NaN, bytes: NaN, runMs: NaN, lessons: -1 };
 
   constructor(knowledge: Knowledge, tokens: TokenBucket, tieShare: number) {
     this.#knowledge = knowledge;
@@ -46,35 +114,21 @@ export class DeviceChoice {
 
   decide(work: Work, views: readonly DeviceView[], context: DecisionContext, out: DecisionSlot): void {
     this.#knowledge.decisions += 1;
-    if (views.length === 1 && views[0].kind === 'cpu') {
-      const last = this.#lone;
-      if (last.lessons === this.#knowledge.lessons && last.flops === work.flops && last.bytes === work.bytes) {
-        // The same again, and nothing was learned since: the prediction stands.
-        if (last.operation === work.operation && last.shape === work.shape && views[0].supported) {
-          out.device = 0;
-          out.reason = 'no-device';
-          out.predictedMs = views[0].queueMs + last.runMs;
-          return;
-        }
-      }
-      this.#chooseCpu(work, views[0], context.nowMs, out);
-      return;
-    }
     this.#knowledge.isForChoosing = true;
-    this.#estimate(work, views, context.nowMs);
-    if (this.#count === 0) {
+    const fastest = this.#estimate(work, views, context.nowMs);
+    if (fastest === undefined) {
       out.reason = views.length === 0 ? 'no-device' : 'unsupported';
       return;
     }
-    const fastest = this.#fastest();
     if (this.#count === 1) {
-      write(out, fastest, undefined, fastest.device.kind === 'cpu' ? reasonToBeAlone(views) : 'forced');
+      const reason = views.some(isNoCpu) ? 'unsupported' : 'no-device';
+      write(out, fastest.device.kind === 'cpu' ? reason : 'forced', fastest);
       return;
     }
     const mayExplore = !context.strict && context.remainingMs === Infinity && !fastest.view.blocked;
     if (mayExplore && this.#calibrate(fastest, out)) return;
     if (fastest.isUnknown) {
-      write(out, fastest, this.#nextBest(fastest), 'calibrating');
+      write(out, 'calibrating', fastest, this.#nextBest(fastest));
       return;
     }
     const chosen = this.#breakTie(fastest);
@@ -82,30 +136,23 @@ export class DeviceChoice {
     if (context.remainingMs < Infinity && this.#save(chosen, context.remainingMs, out)) return;
     if (this.#invest(work, chosen, context.remainingMs, out)) return;
     const next = this.#nextBest(chosen);
-    write(out, chosen, next, this.#reason(chosen));
-    if (next !== undefined && !chosen.view.blocked) this.#countRegret(chosen, next);
+    write(out, this.#reason(chosen), chosen, next);
+    if (next !== undefined && !chosen.view.blocked && this.#knowledge.decisions % DECISIONS_PER_REGRET === 0) {
+      this.#countRegret(chosen, next);
+    }
   }
 
-  /** Says what it expects of the only device, and no more than that: a program without a GPU does not pay for choosing. */
-  #chooseCpu(work: Work, { id, kind, supported, queueMs }: DeviceView, nowMs: number, out: DecisionSlot): void {
-    out.reason = supported ? 'no-device' : 'unsupported';
-    if (!supported) return;
-    out.device = 0;
-    const { tasks, decisions } = this.#knowledge;
-    const line = this.#knowledge.device(id, kind).line(tasks.of(work), work);
-    line.refresh(nowMs, decisions);
-    const runMs = line.isKnown ? line.predict(unitsOf(work)) : NaN;
-    out.predictedMs = queueMs + runMs;
-    const { operation, shape, flops, bytes } = work;
-    this.#lone = { operation, shape, flops, bytes, runMs, lessons: this.#knowledge.lessons };
-  }
-
-  #estimate(work: Work, views: readonly DeviceView[], nowMs: number): void {
-    const { tasks, decisions } = this.#knowledge;
-    const task = tasks.of(work);
-    remember(task, work);
+  /** @returns the fastest of the devices that support the request. */
+  #estimate(work: Work, views: readonly DeviceView[], nowMs: number): DeviceEstimate | undefined {
+    const { decisions } = this.#knowledge;
+    const task = this.#knowledge.task(work);
+    task.batchSize = work.batchSize;
+    task.flops = work.flops;
+    task.bytes = work.bytes;
+    task.rangeBytes = work.rangeBytes;
     const units = unitsOf(work);
     const bucket = bucketAt(units);
+    let fastest: DeviceEstimate | undefined;
     this.#count = 0;
     for (let i = 0; i < views.length; i++) {
       const view = views[i];
@@ -121,14 +168,8 @@ export class DeviceChoice {
       estimate.device = device;
       estimate.line = line;
       estimate.fill(units, bucket, work.requestBytes);
+      if (fastest === undefined || estimate.totalMs < fastest.totalMs) fastest = estimate;
       this.#count += 1;
-    }
-  }
-
-  #fastest(): DeviceEstimate {
-    let fastest = this.#estimates[0];
-    for (let i = 1; i < this.#count; i++) {
-      if (this.#estimates[i].totalMs < fastest.totalMs) fastest = this.#estimates[i];
     }
     return fastest;
   }
@@ -142,62 +183,61 @@ export class DeviceChoice {
     return next;
   }
 
-  /** Has a device that nothing is known about run something, as soon as that costs no more than the tokens allow. */
+  /** Chooses an unknown device as soon as the tokens allow it. */
   #calibrate(fastest: DeviceEstimate, out: DecisionSlot): boolean {
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
-      if (other === fastest || !other.isUnknown || !mayTry(other)) continue;
-      // What a single run said may have been a spike.
-      const hopedMs = Math.min(other.totalMs, other.totalMs - other.runMs + other.genericRunMs());
-      const extraMs = hopedMs - fastest.totalMs;
+      if (other === fastest || !other.isUnknown || !other.mayTry) continue;
+      const extraMs = other.hopedMs() - fastest.totalMs;
       if (!this.#tokens.canAfford(extraMs)) continue;
       this.#tokens.spend(extraMs);
-      write(out, other, fastest, 'calibrating');
+      write(out, 'calibrating', other, fastest);
       return true;
     }
     return false;
   }
 
-  /** Of those that are as good as the fastest: the one that holds the data, then the one that is idle. */
+  /** Among devices that are about as fast: the one that holds the data, then the one with the shorter queue. */
   #breakTie(fastest: DeviceEstimate): DeviceEstimate {
     const limitMs = fastest.totalMs * (1 + this.#tieShare);
     let chosen = fastest;
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
       if (other === chosen || other.isUnknown || !(other.totalMs <= limitMs)) continue;
-      if (other.holdsData !== chosen.holdsData ? other.holdsData : other.queueMs < chosen.queueMs) chosen = other;
+      if (other.holdsData !== chosen.holdsData ? other.holdsData : other.view.queueMs < chosen.view.queueMs)
+        chosen = other;
     }
     return chosen;
   }
 
-  /** Tries another device that may well be faster, for all that is known, if the tokens allow it. */
+  /** Tries another device that may be faster, if the tokens allow it. */
   #explore(chosen: DeviceEstimate, out: DecisionSlot): boolean {
     const { decisions } = this.#knowledge;
-    let brightest: DeviceEstimate | undefined;
-    let brightestMs = chosen.totalMs;
+    let best: DeviceEstimate | undefined;
+    let bestMs = chosen.totalMs;
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
-      if (other === chosen || other.isUnknown || !mayTry(other)) continue;
-      if (decisions - other.line.lastRunAt <= DECISIONS_BETWEEN_EXPLORATIONS) continue;
+      if (other === chosen || other.isUnknown || !other.mayTry) continue;
+      if (decisions - other.line.sums.lastRunAt <= DECISIONS_BETWEEN_EXPLORATIONS) continue;
       if (!this.#tokens.canAffordTrial(other.totalMs - chosen.totalMs)) continue;
       const ms = other.optimisticMs(decisions);
-      if (ms < brightestMs) {
-        brightest = other;
-        brightestMs = ms;
+      if (ms < bestMs) {
+        best = other;
+        bestMs = ms;
       }
     }
-    if (brightest === undefined) return false;
-    const { line } = brightest;
-    const extraMs = Math.max(0, brightest.totalMs - chosen.totalMs);
+    if (best === undefined) return false;
+    const { line } = best;
+    const extraMs = Math.max(0, best.totalMs - chosen.totalMs);
     this.#tokens.spend(extraMs);
     line.exploredUpToMs = chosen.totalMs + extraMs;
-    line.addExploration();
-    line.addRegret(extraMs);
-    write(out, brightest, chosen, 'explore');
+    line.sums.add(LINE.explorations, 1);
+    line.sums.add(LINE.regretMs, extraMs);
+    write(out, 'explore', best, chosen);
     return true;
   }
 
-  /** Where the choice may well miss the deadline: the device that is the surest to meet it, if that is another one. */
+  /** Chooses the device that is most likely to meet the deadline where the fastest may miss it. */
   #save(chosen: DeviceEstimate, remainingMs: number, out: DecisionSlot): boolean {
     const { decisions } = this.#knowledge;
     let surest = chosen;
@@ -211,29 +251,29 @@ export class DeviceChoice {
       }
     }
     if (surest === chosen) return false;
-    write(out, surest, chosen, 'deadline');
+    write(out, 'deadline', surest, chosen);
     return true;
   }
 
   /**
-   * Charges what is lost because a device does not hold the operand, and sends it there once that has paid for it: at once
-   * where the uses that its owner expects will.
+   * Adds up what is lost because a device does not hold the operand, and sends it there once the sum has reached the price:
+   * at once where the owner of the operand expects enough uses.
    */
   #invest(work: Work, chosen: DeviceEstimate, remainingMs: number, out: DecisionSlot): boolean {
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
-      const { view, device } = other;
-      if (other.holdsData || other.isUnknown || !mayTry(other)) continue;
-      if (!(view.bytesToKeep > 0 && view.bytesToKeep < Infinity)) continue;
+      if (other.holdsData || other.isUnknown || !other.mayTry) continue;
+      const { bytesToKeep } = other.view;
+      if (!(bytesToKeep > 0 && bytesToKeep < Infinity)) continue;
       const lostMs = chosen.totalMs - other.residentMs;
-      const priceMs = device.transfer.predict(view.bytesToKeep);
+      const priceMs = other.device.uploadMs(bytesToKeep);
       const keptMs = other.residentMs + priceMs;
       if (!(lostMs > 0) || keptMs > remainingMs) continue;
       const isFree = other === chosen && priceMs <= lostMs * KEEP_MARGIN;
       const key = ledgerKey(work.operandId, work.operandVersion);
       const expectedLossMs = lostMs * Math.max(1, work.expectedUses);
-      if (!isFree && !this.#ledger.charge(key, device.number, expectedLossMs, priceMs)) continue;
-      write(out, other, this.#nextBest(other), isFree ? 'predicted-faster' : 'invest-upload');
+      if (!isFree && !this.#ledger.charge(key, other.device.number, expectedLossMs, priceMs)) continue;
+      write(out, isFree ? 'predicted-faster' : 'invest-upload', other, this.#nextBest(other));
       out.predictedMs = keptMs;
       out.keep = true;
       return true;
@@ -241,45 +281,32 @@ export class DeviceChoice {
     return false;
   }
 
-  /** What decided, for the choice that no special rule has made. */
+  /** The reason for a choice that no special rule has made. */
   #reason(chosen: DeviceEstimate): DecisionReason {
-    let isFastestIdle = true;
+    let isOtherBusy = false;
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
       if (other === chosen) continue;
       if (other.view.chunks > 1 && other.wholeMs < chosen.totalMs) return 'memory';
-      if (other.totalMs > chosen.totalMs && other.totalMs - other.queueMs < chosen.totalMs - chosen.queueMs) {
-        isFastestIdle = false;
-      }
+      const isFasterIdle = other.totalMs - other.view.queueMs < chosen.totalMs - chosen.view.queueMs;
+      isOtherBusy ||= isFasterIdle && other.totalMs > chosen.totalMs;
     }
-    if (!isFastestIdle) return 'queue';
+    if (isOtherBusy) return 'queue';
     return chosen.device.kind !== 'cpu' && chosen.view.holdsOperand ? 'resident' : 'predicted-faster';
   }
 
   #countRegret(chosen: DeviceEstimate, other: DeviceEstimate): void {
+    if (other.totalMs > HOPELESS * chosen.totalMs) return;
     const { decisions } = this.#knowledge;
-    if (decisions % DECISIONS_PER_REGRET !== 0 || other.totalMs > HOPELESS * chosen.totalMs) return;
     const deviation = Math.hypot(chosen.runUncertainty(decisions), other.runUncertainty(decisions));
-    chosen.line.addRegret(DECISIONS_PER_REGRET * opportunityLossMs(chosen.totalMs, other.totalMs, deviation));
+    const lossMs = opportunityLossMs(chosen.totalMs, other.totalMs, deviation);
+    chosen.line.sums.add(LINE.regretMs, DECISIONS_PER_REGRET * lossMs);
   }
 }
 
-/** Nothing is spent on a device that is out of order, nor where its memory is short. */
-function mayTry({ view }: DeviceEstimate): boolean {
-  return !view.blocked && view.chunks === 1;
-}
+const isNoCpu = ({ kind }: DeviceView): boolean => kind !== 'cpu';
 
-function reasonToBeAlone(views: readonly DeviceView[]): DecisionReason {
-  for (let i = 0; i < views.length; i++) if (views[i].kind !== 'cpu') return 'unsupported';
-  return 'no-device';
-}
-
-function write(
-  out: DecisionSlot,
-  chosen: DeviceEstimate,
-  other: DeviceEstimate | undefined,
-  reason: DecisionReason,
-): void {
+function write(out: DecisionSlot, reason: DecisionReason, chosen: DeviceEstimate, other?: DeviceEstimate): void {
   out.device = chosen.index;
   out.reason = reason;
   out.predictedMs = chosen.isUnknown ? NaN : chosen.totalMs;

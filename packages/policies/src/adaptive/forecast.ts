@@ -5,39 +5,37 @@ import type {
   ShapeForecast,
   SizeForecast,
 } from '@gearshift/contracts';
-import { LINE, type CostLine } from './cost-line.js';
-import type { DeviceKnowledge } from './device-knowledge.js';
-import type { Knowledge } from './knowledge.js';
-import type { Task } from './task.js';
+import { LINE, unitsOf, type CostLine } from './cost-line.js';
+import type { DeviceKnowledge, Knowledge, Task } from './knowledge.js';
 import type { TokenBucket } from './token-bucket.js';
 
-/** Sizes that a break-even is looked for at, from one unit of work up: far beyond what a machine does in a day. */
+/** The search for a break-even goes from one unit of work to more than a machine does in a day. */
 const LARGEST_OCTAVE = 55;
 const STEPS_PER_OCTAVE = 8;
+/** A forecast always reads the latest sums of other threads: it is made rarely. */
+const NOW = Infinity;
 
-/** `undefined` for an operation that never came up. */
+/** `undefined` for an operation that was never requested. */
 export function forecastOf(knowledge: Knowledge, operation: OperationName): OperationForecast | undefined {
-  const tasks = knowledge.tasks.tasks.filter((task) => task.operation === operation);
+  const tasks = knowledge.tasks.filter((task) => task.operation === operation);
   if (tasks.length === 0) return undefined;
   return Object.freeze({ operation, shapes: Object.freeze(tasks.map((task) => shapeForecast(knowledge, task))) });
 }
 
-/** What stands in the policy's snapshot. */
+/** The part `learned` of the policy's snapshot. */
 export function learnedSnapshot(knowledge: Knowledge, tokens: TokenBucket): Readonly<Record<string, unknown>> {
-  const operations = new Set(knowledge.tasks.tasks.map((task) => task.operation));
-  const forecasts = [...operations].map((operation) => forecastOf(knowledge, operation));
-  const transfers = [...knowledge.devices.values()]
-    .filter(({ kind }) => kind !== 'cpu')
-    .map(({ id, transfer: { line } }) => {
-      current(line, knowledge.decisions);
-      return Object.freeze({ id, fixedMs: line.fixedMs, msPerByte: line.msPerUnit, samples: line.samples });
-    });
-  return Object.freeze({
-    decisions: knowledge.decisions,
-    explorationTokensMs: tokens.tokensMs,
-    operations: Object.freeze(forecasts),
-    transfers: Object.freeze(transfers),
-  });
+  const { decisions, tasks, devices } = knowledge;
+  const { tokensMs: explorationTokensMs } = tokens;
+  const names = new Set(tasks.map((task) => task.operation));
+  const operations = Object.freeze([...names].map((name) => forecastOf(knowledge, name)));
+  const transfers: unknown[] = [];
+  for (const { id, kind, transfer } of devices.values()) {
+    if (kind === 'cpu') continue;
+    transfer.refresh(NOW, decisions);
+    const { fixedMs, msPerUnit: msPerByte, sums } = transfer;
+    transfers.push(Object.freeze({ id, fixedMs, msPerByte, samples: sums.total[LINE.samples] }));
+  }
+  return Object.freeze({ decisions, explorationTokensMs, operations, transfers: Object.freeze(transfers) });
 }
 
 interface KnownDevice {
@@ -45,58 +43,49 @@ interface KnownDevice {
   readonly line: CostLine;
 }
 
-function shapeForecast(knowledge: Knowledge, task: Task): ShapeForecast {
-  const { decisions } = knowledge;
-  const known: KnownDevice[] = [];
-  let explorations = 0;
-  let estimatedRegretMs = 0;
-  let errors = 0;
-  let errorWeight = 0;
-  for (const device of knowledge.devices.values()) {
+function shapeForecast({ devices, decisions }: Knowledge, task: Task): ShapeForecast {
+  const lines: KnownDevice[] = [];
+  for (const device of devices.values()) {
     const line = device.lines[task.number];
-    if (line === undefined) continue;
-    current(line, decisions);
-    explorations += line.sums.total[LINE.explorations];
-    estimatedRegretMs += line.sums.total[LINE.regretMs];
-    errors += line.sums.total[LINE.relativeErrors];
-    errorWeight += line.sums.total[LINE.errorWeight];
-    if (line.samples > 0) known.push({ device, line });
+    line?.refresh(NOW, decisions);
+    if (line !== undefined) lines.push({ device, line });
   }
+  const known = lines.filter(({ line }) => line.sums.total[LINE.samples] > 0);
+  const sumOf = (at: number): number => lines.reduce((sum, { line }) => sum + line.sums.total[at], 0);
+  const errorWeight = sumOf(LINE.errorWeight);
   return Object.freeze({
     shape: task.shape,
-    unit: task.unit,
-    devices: Object.freeze(known.map((each) => deviceForecast(each))),
-    breakEven: Object.freeze({
-      cold: breakEven(known, task, true),
-      resident: breakEven(known, task, false),
-    }),
-    predictionError: errorWeight > 0 ? errors / errorWeight : null,
-    explorations,
-    estimatedRegretMs,
+    unit: task.flops > 0 ? 'flop' : 'byte',
+    devices: Object.freeze(known.map(deviceForecast)),
+    breakEven: Object.freeze({ cold: breakEven(known, task, true), resident: breakEven(known, task, false) }),
+    predictionError: errorWeight > 0 ? sumOf(LINE.relativeErrors) / errorWeight : null,
+    explorations: sumOf(LINE.explorations),
+    estimatedRegretMs: sumOf(LINE.regretMs),
   });
 }
 
-function deviceForecast({ device, line }: KnownDevice): DeviceForecast {
-  const slowdown = device.speed.factor;
+function deviceForecast({ device: { id, kind, speed }, line }: KnownDevice): DeviceForecast {
   return Object.freeze({
-    id: device.id,
-    kind: device.kind,
-    fixedMs: line.fixedMs * slowdown,
-    msPerUnit: line.msPerUnit * slowdown,
-    sigma: line.deviation,
-    samples: line.samples,
-    slowdown,
+    id,
+    kind,
+    fixedMs: line.fixedMs * speed.factor,
+    msPerUnit: line.msPerUnit * speed.factor,
+    sigma: Math.sqrt(line.noise),
+    samples: line.sums.total[LINE.samples],
+    slowdown: speed.factor,
   });
 }
 
-/** The smallest size from which on some GPU is faster at all larger sizes; null where there is none such. */
+/** The smallest size from which some GPU is always faster; null where there is no such size. */
 function breakEven(known: readonly KnownDevice[], task: Task, cold: boolean): SizeForecast | null {
   const cpus = known.filter(({ device }) => device.kind === 'cpu');
   const gpus = known.filter(({ device }) => device.kind !== 'cpu');
   if (cpus.length === 0 || gpus.length === 0) return null;
+  const operandBytesPerUnit = task.rangeBytes / unitsOf(task);
+  const unitsPerItem = unitsOf(task) / Math.max(1, task.batchSize);
   const timeMs = ({ device, line }: KnownDevice, units: number): number => {
-    const uploadBytes = cold && device.kind !== 'cpu' ? units * task.operandBytesPerUnit : 0;
-    return line.predict(units) * device.speed.factor + device.transfer.predict(uploadBytes);
+    const uploadBytes = cold && device.kind !== 'cpu' ? units * operandBytesPerUnit : 0;
+    return line.predict(units) * device.speed.factor + device.uploadMs(uploadBytes);
   };
   const gpuIsFaster = (units: number): boolean =>
     Math.min(...gpus.map((gpu) => timeMs(gpu, units))) < Math.min(...cpus.map((cpu) => timeMs(cpu, units)));
@@ -106,10 +95,5 @@ function breakEven(known: readonly KnownDevice[], task: Task, cold: boolean): Si
     if (!gpuIsFaster(size)) break;
     units = size;
   }
-  return units === null ? null : Object.freeze({ units, items: Math.ceil(units / task.unitsPerItem) });
-}
-
-/** People look seldom: they see what is known now. */
-function current(line: CostLine, decisions: number): void {
-  line.refresh(Infinity, decisions);
+  return units === null ? null : Object.freeze({ units, items: Math.ceil(units / unitsPerItem) });
 }

@@ -1,38 +1,136 @@
-import type { DeviceKind, DispatchSample, SharedLearning, UploadSample, Work } from '@gearshift/contracts';
-import type { CostLine } from './cost-line.js';
-import { DeviceKnowledge } from './device-knowledge.js';
-import { unitsOf } from './generic-cost.js';
-import { TaskList } from './task.js';
+import type {
+  DecisionSlot,
+  DeviceKind,
+  DeviceView,
+  DispatchSample,
+  SharedLearning,
+  UploadSample,
+  Work,
+  WorkShape,
+} from '@gearshift/contracts';
+import { CostLine, bucketAt, GENERIC_TRANSFER, genericCost, LINE, unitsOf } from './cost-line.js';
+import { DeviceSpeed, SpikeRule } from './device-speed.js';
 import type { TokenBucket } from './token-bucket.js';
 
-/** Shorter times are taken for this long: a clock that stood still says nothing, and nothing takes no time at all. */
+/** Shorter times are raised to this: a coarse clock may report 0. */
 const SHORTEST_MS = 1e-5;
-/** Where there is nothing to choose, one run in so many is learned from, once there are enough to know the device. */
+/** Where there is no choice, one run in so many is learned from once there are enough samples. */
 const RUNS_PER_LESSON = 16;
 const ENOUGH_SAMPLES = 64;
 
-/** All that the policy has learned, and how it learns. */
+/** Requests of one operation and one shape: their time is one curve over the amount of work. */
+export interface Task extends Pick<Work, 'operation' | 'shape'> {
+  readonly number: number;
+  /** Of the last request, so that a forecast can convert units of work into items. */
+  batchSize: number;
+  flops: number;
+  bytes: number;
+  rangeBytes: number;
+}
+
+/** All that is known about one device. */
+export class DeviceKnowledge {
+  readonly id: string;
+  readonly kind: DeviceKind;
+  /** Identifies the device in the ledger. */
+  readonly number: number;
+  readonly speed: DeviceSpeed;
+  /** The time to send rows there, learned from the uploads that backends report. It has residuals because of pinned buffers. */
+  readonly transfer: CostLine;
+  /** The time of runs, by the number of the task; undefined where the device never ran it. */
+  readonly lines: (CostLine | undefined)[] = [];
+  readonly #transferRule = new SpikeRule();
+  #learning: SharedLearning | undefined;
+
+  constructor(id: string, kind: DeviceKind, number: number) {
+    this.id = id;
+    this.kind = kind;
+    this.number = number;
+    this.speed = new DeviceSpeed(id);
+    this.transfer = new CostLine(`adaptive/upload/${id}`, GENERIC_TRANSFER);
+  }
+
+  share(learning: SharedLearning): void {
+    this.#learning = learning;
+    this.speed.sums.share(learning);
+    // A CPU reads the caller's memory: its line never learns anything, and the number of names is limited.
+    if (this.kind !== 'cpu') this.transfer.sums.share(learning);
+    for (const line of this.lines) line?.sums.share(learning);
+  }
+
+  line(task: Task, work: Pick<Work, 'flops' | 'bytes'>): CostLine {
+    let line = this.lines[task.number];
+    if (line === undefined) {
+      const name = `adaptive/cost/${task.operation}/${task.shape}/${this.id}`;
+      line = this.lines[task.number] = new CostLine(name, genericCost(this.kind, work));
+      if (this.#learning !== undefined) line.sums.share(this.#learning);
+    }
+    return line;
+  }
+
+  /** @returns 0 for no bytes. */
+  uploadMs(bytes: number): number {
+    return bytes > 0 ? this.transfer.predict(bytes) : 0;
+  }
+
+  observeUpload(bytes: number, ms: number, nowMs: number, decisions: number): void {
+    const { transfer } = this;
+    transfer.refresh(nowMs, decisions);
+    const error = Math.log(ms / transfer.predict(bytes));
+    // The first one includes the set-up of buffers that later ones use.
+    const isUsual = transfer.isWarm && this.#transferRule.judge(error, transfer.outlierLimit(bytes)) !== 'spike';
+    if (isUsual) transfer.fit(bytes, ms, error);
+    else transfer.sums.add(LINE.runs, 1);
+    transfer.isWarm = true;
+    transfer.refresh(nowMs, decisions);
+  }
+}
+
+/** Everything the policy has learned, and how it learns. */
 export class Knowledge {
-  readonly tasks = new TaskList();
+  readonly tasks: Task[] = [];
   readonly devices = new Map<string, DeviceKnowledge>();
-  /** What ages things: everything not looked at for many decisions is less certain. */
+  /** The clock of the policy: figures not measured for many decisions are less certain. */
   decisions = 0;
-  /** There was a choice between devices: what is known decides something. */
+  /** There was a choice between devices, so each run is worth learning from. */
   isForChoosing = false;
-  /** How often something was learned or imported: what was read before may be outdated. */
+  /** How often something was learned or imported: earlier predictions may be outdated. */
   lessons = 0;
   readonly #tokens: TokenBucket;
   #learning: SharedLearning | undefined;
+  /** Of the last request: most programs repeat it. */
+  #lastTask: Task | undefined;
+  /** The last task, if it is known well and there is no choice. */
+  #routine: Task | undefined;
   #unlearnedRuns = 0;
-  /** Work of the kind that was learned last and is known well; undefined while there is a choice. */
-  #routine: Work | undefined;
+  /** The last prediction for the only device, and the number of lessons before it. */
+  #lone = { operation: '', shape: 'scan' as WorkShape, flops: NaN, bytes: NaN, runMs: NaN, lessons: -1 };
 
   constructor(tokens: TokenBucket) {
     this.#tokens = tokens;
   }
 
   device(id: string, kind: DeviceKind): DeviceKnowledge {
-    return this.devices.get(id) ?? this.#addDevice(id, kind);
+    let device = this.devices.get(id);
+    if (device === undefined) {
+      device = new DeviceKnowledge(id, kind, this.devices.size);
+      if (this.#learning !== undefined) device.share(this.#learning);
+      this.devices.set(id, device);
+    }
+    return device;
+  }
+
+  /** The task of these requests, new if it is the first. */
+  task(work: Omit<Task, 'number'>): Task {
+    const last = this.#lastTask;
+    if (last?.operation === work.operation && last.shape === work.shape) return last;
+    for (const task of this.tasks) {
+      if (task.operation === work.operation && task.shape === work.shape) return (this.#lastTask = task);
+    }
+    const { operation, shape, batchSize, flops, bytes, rangeBytes } = work;
+    const task = { number: this.tasks.length, operation, shape, batchSize, flops, bytes, rangeBytes };
+    this.tasks.push(task);
+    return (this.#lastTask = task);
   }
 
   share(learning: SharedLearning): void {
@@ -41,84 +139,92 @@ export class Knowledge {
     for (const device of this.devices.values()) device.share(learning);
   }
 
+  /** Only predicts: a program without a GPU does not pay for choosing. */
+  expectOnlyCpu(work: Work, view: DeviceView, nowMs: number, out: DecisionSlot): void {
+    this.decisions += 1;
+    if (!view.supported) {
+      out.reason = 'unsupported';
+      return;
+    }
+    const { operation, shape, flops, bytes } = work;
+    const { lessons } = this;
+    const last = this.#lone;
+    const isAsBefore = last.lessons === lessons && last.flops === flops && last.bytes === bytes;
+    if (!isAsBefore || last.operation !== operation || last.shape !== shape) {
+      const line = this.device(view.id, view.kind).line(this.task(work), work);
+      line.refresh(nowMs, this.decisions);
+      this.#lone = { operation, shape, flops, bytes, runMs: line.isKnown ? line.predict(unitsOf(work)) : NaN, lessons };
+    }
+    out.device = 0;
+    out.reason = 'no-device';
+    out.predictedMs = view.queueMs + this.#lone.runMs;
+  }
+
   observe(sample: DispatchSample): void {
-    if (this.#isRoutine(sample)) return;
+    const { work, attempt } = sample;
+    const routine = this.#routine;
+    if (routine?.operation === work.operation && routine.shape === work.shape) {
+      // Learning costs about as much as a small request.
+      if (!this.isForChoosing && attempt.outcome === 'success') {
+        this.#unlearnedRuns = (this.#unlearnedRuns + 1) % RUNS_PER_LESSON;
+        if (this.#unlearnedRuns !== 0) return;
+      }
+    }
+    this.#learn(sample);
+  }
+
+  #learn(sample: DispatchSample): void {
     const { work, attempt } = sample;
     this.lessons += 1;
     this.#tokens.earn(attempt.latencyMs);
     if (attempt.outcome !== 'success') return;
     const device = this.device(attempt.backend, attempt.device);
-    const line = device.line(this.tasks.of(work), work);
-    this.#routine = this.isForChoosing || line.samples < ENOUGH_SAMPLES ? undefined : work;
-    this.#settleExploration(line, attempt.latencyMs);
+    const task = this.task(work);
+    const line = device.line(task, work);
+    this.#routine = this.isForChoosing || line.sums.total[LINE.samples] < ENOUGH_SAMPLES ? undefined : task;
+    if (line.exploredUpToMs !== 0) {
+      // The unexpected part of the cost is paid before anything else is explored.
+      this.#tokens.spend(attempt.latencyMs - line.exploredUpToMs);
+      line.exploredUpToMs = 0;
+    }
     const ms = runTimeOf(sample);
     if (!(ms >= 0 && ms < Infinity)) return;
-    const sentOperand = sample.uploadedBytes > work.requestBytes;
+    const { uploadedBytes, nowMs } = sample;
     const uploadMs = attempt.phases?.fused === false ? attempt.phases.uploadMs : 0;
-    if (sentOperand && uploadMs > 0) {
-      device.transfer.refresh(sample.nowMs, this.decisions);
-      device.transfer.observe(sample.uploadedBytes - work.requestBytes, uploadMs);
-      device.transfer.refresh(sample.nowMs, this.decisions);
+    if (uploadMs > 0 && uploadedBytes > work.requestBytes) {
+      device.observeUpload(uploadedBytes - work.requestBytes, uploadMs, nowMs, this.decisions);
     }
-    this.#learnRun(device, line, unitsOf(work), Math.max(SHORTEST_MS, ms), sample.nowMs);
+    this.#learnRun(device, line, unitsOf(work), Math.max(SHORTEST_MS, ms), nowMs);
   }
 
   observeUpload({ deviceId, bytes, latencyMs, nowMs }: UploadSample): void {
-    const transfer = this.devices.get(deviceId)?.transfer;
-    if (transfer === undefined || !(bytes > 0) || !(latencyMs > 0 && latencyMs < Infinity)) return;
-    transfer.refresh(nowMs, this.decisions);
-    transfer.observe(bytes, latencyMs);
-    transfer.refresh(nowMs, this.decisions);
+    if (!(bytes > 0) || !(latencyMs > 0 && latencyMs < Infinity)) return;
+    this.devices.get(deviceId)?.observeUpload(bytes, latencyMs, nowMs, this.decisions);
   }
 
-  /**
-   * Whether it is one of the runs that teach nothing new, because there is no choice and the line is known: learning costs
-   * about as much as a small request.
-   */
-  #isRoutine({ work: { operation, shape }, attempt }: DispatchSample): boolean {
-    const routine = this.#routine;
-    if (routine === undefined || this.isForChoosing || attempt.outcome !== 'success') return false;
-    if (routine.operation !== operation || routine.shape !== shape) return false;
-    this.#unlearnedRuns = (this.#unlearnedRuns + 1) % RUNS_PER_LESSON;
-    return this.#unlearnedRuns !== 0;
-  }
-
-  #learnRun(device: DeviceKnowledge, line: CostLine, units: number, ms: number, nowMs: number): void {
+  #learnRun({ speed }: DeviceKnowledge, line: CostLine, units: number, ms: number, nowMs: number): void {
     const { decisions } = this;
-    const { speed } = device;
     line.refresh(nowMs, decisions);
     speed.refresh(nowMs, decisions);
-    const { logFactor } = speed;
     if (!line.isWarm) {
-      // The first run pays for what the later ones find ready: code, caches, buffers, a GPU's module.
+      // The first run includes warming up: code, caches, buffers, a GPU's module.
       line.isWarm = true;
-      line.addRun();
+      line.sums.add(LINE.runs, 1);
     } else {
-      const deviation = Math.log(ms / line.predict(units));
-      // Until the line is known it is the line that is wrong, not the device that is slow.
-      const isUsual = !line.isKnown || speed.observe(deviation, line.outlierLimit(units));
+      const { logFactor } = speed;
+      const bucket = bucketAt(units);
+      const deviation = Math.log(ms / line.predict(units, bucket));
+      // As long as the line is unknown, an error is the line's and not due to the speed of the device.
+      const isUsual = !line.isKnown || speed.observe(deviation, line.outlierLimit(units, bucket));
       speed.refresh(nowMs, decisions);
-      if (isUsual) line.fit(units, ms / speed.factor, deviation - logFactor);
-      else line.addRun();
+      if (isUsual) line.fit(units, ms / speed.factor, deviation - logFactor, bucket);
+      else line.sums.add(LINE.runs, 1);
     }
     line.refresh(nowMs, decisions);
   }
-
-  /** Whoever explored and paid too little pays the rest, before anything else is explored. */
-  #settleExploration(line: CostLine, latencyMs: number): void {
-    if (line.exploredUpToMs === 0) return;
-    this.#tokens.spend(latencyMs - line.exploredUpToMs);
-    line.exploredUpToMs = 0;
-  }
-
-  #addDevice(id: string, kind: DeviceKind): DeviceKnowledge {
-    const device = new DeviceKnowledge(id, kind, this.devices.size, this.#learning);
-    this.devices.set(id, device);
-    return device;
-  }
 }
 
-/** Milliseconds the run itself took, sending the request's own bytes included; NaN where that cannot be told. */
+/** Milliseconds of the run itself, with the upload of the request's own bytes; NaN where they are unknown. */
 function runTimeOf({ work, attempt, uploadedBytes, queued }: DispatchSample): number {
   const { phases } = attempt;
   if (phases === undefined || phases.fused) {

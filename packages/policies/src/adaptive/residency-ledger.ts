@@ -1,10 +1,14 @@
+/** Entries that an operand may use. */
+const WAYS = 4;
+const KEPT_PER_NEWCOMER = 0.98;
+
 /**
- * Rent or buy, per operand and device: adds up what was lost by not having the operand on the device, and says when it
- * has reached the price of sending it there. Waiting for exactly that costs at most twice as much as knowing the future
- * (A. Karlin et al., "Competitive snoopy caching", Algorithmica 3, 1988; the ski-rental problem).
+ * Adds up, per operand and device, what was lost by not having the operand on the device, until the sum has reached the
+ * price of sending it there. Waiting for exactly that costs at most twice as much as knowing the future (the ski-rental
+ * problem; A. Karlin et al., "Competitive snoopy caching", Algorithmica 3, 1988).
  *
- * Memory is bounded: each operand has four places it may be in, and where these are taken the one that lost the least
- * gives way, which only delays a purchase.
+ * Memory is bounded: each operand has four entries it may use, and where these are taken the one that lost the least is
+ * replaced, which only delays a purchase.
  */
 export class ResidencyLedger {
   readonly #mask: number;
@@ -21,63 +25,60 @@ export class ResidencyLedger {
   }
 
   /**
-   * @param key says which operand in which version.
+   * @param key of the operand and its version, see {@link ledgerKey}.
    * @returns true when the operand should be sent now; its account is closed then.
    */
   charge(key: number, device: number, lossMs: number, priceMs: number): boolean {
-    const place = this.#placeOf(key, device);
-    const lossesMs = this.#lossesMs[place] + lossMs;
-    if (lossesMs >= priceMs) {
-      this.#keys[place] = NaN;
-      this.#lossesMs[place] = 0;
-      return true;
-    }
-    this.#lossesMs[place] = lossesMs;
-    return false;
+    const found = this.#find(key, device);
+    const entry = found < 0 ? this.#open(key, device) : found;
+    const lossesMs = this.#lossesMs[entry] + lossMs;
+    const isPaid = lossesMs >= priceMs;
+    if (isPaid) this.#keys[entry] = NaN;
+    this.#lossesMs[entry] = isPaid ? 0 : lossesMs;
+    return isPaid;
   }
 
   /** Milliseconds lost so far. */
   lossMs(key: number, device: number): number {
-    const home = this.#homeOf(key, device);
-    for (let i = 0; i < PLACES; i++) {
-      const place = (home + i) & this.#mask;
-      if (this.#keys[place] === key && this.#devices[place] === device) return this.#lossesMs[place];
-    }
-    return 0;
+    const entry = this.#find(key, device);
+    return entry < 0 ? 0 : this.#lossesMs[entry];
   }
 
-  #placeOf(key: number, device: number): number {
-    const home = this.#homeOf(key, device);
-    let cheapest = home;
-    let free = -1;
-    for (let i = 0; i < PLACES; i++) {
-      const place = (home + i) & this.#mask;
-      const occupant = this.#keys[place];
-      if (occupant === key && this.#devices[place] === device) return place;
-      if (Number.isNaN(occupant)) free = place;
-      if (this.#lossesMs[place] < this.#lossesMs[cheapest]) cheapest = place;
+  /** @returns -1 where there is no account. */
+  #find(key: number, device: number): number {
+    const first = this.#firstEntry(key, device);
+    for (let i = 0; i < WAYS; i++) {
+      const entry = (first + i) & this.#mask;
+      if (this.#keys[entry] === key && this.#devices[entry] === device) return entry;
     }
-    const place = free >= 0 ? free : cheapest;
-    if (free < 0) {
-      // Whoever is pushed at loses a little of its account, so that what nobody asks for any more gives way in the end.
-      for (let i = 0; i < PLACES; i++) this.#lossesMs[(home + i) & this.#mask] *= KEPT_PER_NEWCOMER;
-    }
-    this.#keys[place] = key;
-    this.#devices[place] = device;
-    this.#lossesMs[place] = 0;
-    return place;
+    return -1;
   }
 
-  #homeOf(key: number, device: number): number {
+  #open(key: number, device: number): number {
+    const first = this.#firstEntry(key, device);
+    let entry = first;
+    for (let i = 0; i < WAYS; i++) {
+      const other = (first + i) & this.#mask;
+      // Nothing was lost where there is no account.
+      if (this.#lossesMs[other] < this.#lossesMs[entry] || this.#lossesMs[other] === 0) entry = other;
+    }
+    if (this.#lossesMs[entry] > 0) {
+      // Each newcomer reduces the accounts it competes with a little, so that those no longer in use are replaced in time.
+      for (let i = 0; i < WAYS; i++) this.#lossesMs[(first + i) & this.#mask] *= KEPT_PER_NEWCOMER;
+    }
+    this.#keys[entry] = key;
+    this.#devices[entry] = device;
+    this.#lossesMs[entry] = 0;
+    return entry;
+  }
+
+  #firstEntry(key: number, device: number): number {
     const mixed = Math.imul((key % 0x1_0000_0000) | 0, 0x9e37_79b1) ^ Math.imul(device + 1, 0x85eb_ca6b);
     return (mixed ^ (mixed >>> 15)) & this.#mask;
   }
 }
 
-const PLACES = 4;
-const KEPT_PER_NEWCOMER = 0.98;
-
-/** Versions of one operand are different data: they are followed apart. */
+/** Versions of one operand are different data, so each has an account. */
 export function ledgerKey(operandId: number, operandVersion: number): number {
   return operandId * 4096 + (operandVersion % 4096);
 }

@@ -1,6 +1,29 @@
 import { cpus } from 'node:os';
-import type { Backend } from '@gearshift/contracts';
-import type { DeviceIdentity } from './calibration.js';
+import type { Backend, DeviceKind } from '@gearshift/contracts';
+
+/** Measurements are valid for a device as long as all of this is the same; `null` where the device does not report it. */
+export interface DeviceIdentity {
+  /** Id of the backend. */
+  readonly id: string;
+  readonly kind: DeviceKind;
+  /** Its name for people. */
+  readonly device: string;
+  readonly driver: string | null;
+  /** The package that drives it: its version, where its code came from, and the level of instructions it uses. */
+  readonly build: string;
+  readonly threads: number | null;
+  /** Model of the machine's CPU: it feeds every GPU. */
+  readonly cpuModel: string;
+}
+
+const COMPARED = [
+  ['kind', 'its kind'],
+  ['device', 'the device'],
+  ['driver', 'its driver'],
+  ['build', 'the build of its backend'],
+  ['threads', 'its number of threads'],
+  ['cpuModel', 'the CPU model'],
+] as const;
 
 export function identifyDevices(backends: readonly Backend[]): DeviceIdentity[] {
   const cpuModel = cpus()[0]?.model.trim() ?? 'unknown';
@@ -11,20 +34,10 @@ export function identifyDevices(backends: readonly Backend[]): DeviceIdentity[] 
   });
 }
 
-/** In what two devices of one id differ, for people; `undefined` where they are the same. */
+/** The first difference between two devices of one id, for people; `undefined` where they are the same. */
 export function differenceOf(then: DeviceIdentity, now: DeviceIdentity): string | undefined {
-  for (const name of ['kind', 'device', 'driver', 'build', 'threads', 'cpuModel'] as const) {
-    if (then[name] !== now[name])
-      return `${NAMES[name]} was '${then[name] ?? 'unknown'}', is '${now[name] ?? 'unknown'}'`;
+  for (const [key, name] of COMPARED) {
+    if (then[key] !== now[key]) return `${name} was '${then[key] ?? 'unknown'}', is '${now[key] ?? 'unknown'}'`;
   }
   return undefined;
 }
-
-const NAMES = {
-  kind: 'its kind',
-  device: 'the device',
-  driver: 'its driver',
-  build: 'the build of its backend',
-  threads: 'its number of threads',
-  cpuModel: 'the CPU model',
-} as const;

@@ -8,7 +8,7 @@ import type { ChunkCall } from './chunk-work.js';
 import type { LaneOptions } from './lane.js';
 import { RetryPlan } from './retry-plan.js';
 
-/** What the engine has to know of a run besides its lanes and its limit. */
+/** Options of a run for the engine, besides its lanes and its limit. */
 export interface EngineOptions {
   readonly name: string;
   readonly onFault: OnFault;
@@ -21,7 +21,7 @@ export interface EngineOptions {
   readonly timers: Timers;
 }
 
-/** Checked options of a run, whatever its lanes. */
+/** Checked options of a run, without its lanes. */
 export interface CheckedRun extends EngineOptions {
   readonly signal: AbortSignal | undefined;
   readonly deadlineMs: number;
@@ -64,7 +64,7 @@ export function checkRunOptions<F>(options: ChunkOptions<F>): CheckedRun {
 }
 
 /**
- * The functions of a run: the caller's own, and its fallbacks where `onFault` wants them.
+ * The functions of a run: the caller's function, and its fallbacks if `onFault` is `'cpu'`.
  *
  * @throws TypeError that names the option.
  */

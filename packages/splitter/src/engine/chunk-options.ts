@@ -5,11 +5,11 @@ import type { Clock, Timers } from '../timers.js';
 import type { RetryOptions } from './retry-plan.js';
 
 /**
- * What happens when a chunk fails for good. `'cpu'`: the next fallback does it; after a lost device, a call that did not
- * settle in time, or when even the smallest chunk has no memory, the fallback does everything that is left. `'stop'`: the
- * run ends. `'collect'`: the run goes on with the other chunks and reports the first failure at the end.
+ * How a run continues when a chunk fails for good. `'cpu'`: the next fallback does the chunk; after a lost device, a call that
+ * did not settle in time, or when not even the smallest chunk fits in memory, the fallback does all remaining items. `'stop'`:
+ * the run ends. `'collect'`: the run continues with the other chunks and reports the first failure at the end.
  *
- * A run that ends begins no more calls. It waits for those under way and keeps what they finish, unless its signal or its
+ * A run that ends begins no more calls. It waits for calls under way and keeps their results, unless its signal or its
  * deadline ended it.
  */
 export type OnFault = 'cpu' | 'stop' | 'collect';
@@ -25,8 +25,8 @@ export interface ChunkOptions<F> extends ChunkLimits {
   /** Default `'cpu'` where a {@link fallback} is given, else `'stop'`. */
   readonly onFault?: OnFault | undefined;
   /**
-   * Does the same in another place, for `onFault: 'cpu'`; or several functions, in order: each does what those before it
-   * could not do. They have chunks of their own, and no budget.
+   * Does the same work in another place, for `onFault: 'cpu'`; or several functions, in order: each does the chunks that
+   * failed before. Fallbacks have their own chunk sizes and no budget.
    */
   readonly fallback?: F | readonly F[] | undefined;
   /**
@@ -36,7 +36,7 @@ export interface ChunkOptions<F> extends ChunkLimits {
   readonly concurrency?: number | undefined;
   /** When a chunk that failed is tried again; `{}` for the defaults. Without it, a chunk is tried once. */
   readonly retry?: RetryOptions | undefined;
-  /** Called after each chunk that is done. What it throws is ignored. */
+  /** Called after each finished chunk. Its errors are ignored. */
   readonly onProgress?: ((progress: RunProgress) => unknown) | undefined;
   /** Ends the run; chunks under way are given up. */
   readonly signal?: AbortSignal | undefined;
@@ -47,30 +47,30 @@ export interface ChunkOptions<F> extends ChunkLimits {
   /** How long to wait for memory that others have reserved; default 1,000. */
   readonly memoryWaitMs?: number | undefined;
   /**
-   * Frees memory that nothing uses at the moment. Called when a chunk ran out of memory, which is then tried once more as it
-   * is, and when not even the smallest chunk fits. Answers `false` when there was nothing to free.
+   * Frees memory that is not in use. Called when a chunk ran out of memory, which is then tried once more at the same size,
+   * and when not even the smallest chunk fits. Returns `false` when there was nothing to free.
    */
   readonly freeIdleMemory?: (() => unknown) | undefined;
   /**
-   * Names the kind of what the function reported or threw; undefined leaves it to the `kind` that the error itself carries,
-   * as backends' errors do. Without either it is `'chunk-failed'`.
+   * Returns the kind of an error that the function reported or threw; undefined uses the `kind` of the error itself, which
+   * backends' errors have. Without either it is `'chunk-failed'`.
    */
   readonly classifyError?: ClassifyError<unknown> | undefined;
-  /** What the function reads. When a version changes, the run ends, and it cannot be resumed. */
+  /** The operands that the function reads. When a version changes, the run ends and cannot be resumed. */
   readonly operands?: readonly OperandVersion[] | undefined;
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: Clock | undefined;
   readonly timers?: Timers | undefined;
 }
 
-/** How far a run is. */
+/** The progress of a run. */
 export interface RunProgress {
-  /** Items done, those of the run that this one resumed included. */
+  /** Finished items, including those of a resumed run. */
   readonly doneItems: number;
   readonly totalItems: number;
   /** Chunks finished by this run. */
   readonly chunks: number;
-  /** Calls made, failed ones and those of the run that this one resumed included. */
+  /** Calls made, including failed ones and those of a resumed run. */
   readonly attempts: number;
   /**
    * The state of the run now, to write to a file: after a crash, {@link resume} continues from it. Its `output` is the array

@@ -14,14 +14,14 @@ import { RunEvents } from './run-events.js';
 import type { RunLimit } from './run-limit.js';
 import { WorkQueue, type QueuedRange } from './work-queue.js';
 
-/** What an earlier run, that this one resumes, left behind. */
+/** The state of the earlier run that this one resumes. */
 export interface EarlierRun {
   readonly done: readonly Range[];
   readonly attempts: readonly ChunkAttempt[];
   readonly attemptCount: number;
 }
 
-/** A call for all the items, made before the run because most succeed: the run then begins with what came of it. */
+/** A call for all items that was made before the run, because most succeed. The run begins with its outcome. */
 export interface FirstCall<V, E> {
   readonly chunk: ReservedChunk;
   readonly startedMs: number;
@@ -37,11 +37,11 @@ interface JudgedCall {
 }
 
 /**
- * One run: cuts the work into chunks that fit, in ascending order, and does each on the first lane that takes it. At the end
- * either all items are done, or one error says which are.
+ * One run: cuts the work into chunks that fit, in ascending order, and does each on the first open lane. At the end either all
+ * items are done, or one error says which are.
  *
- * One loop begins calls, one after the other, up to as many as may be under way. Each call finishes its chunk, hands it to the
- * next lane, leaves it out, makes it smaller, or tries it again one of a limited number of times, so a run ends.
+ * One loop begins calls, one after the other, up to the concurrency. Each call finishes its chunk, passes it to the next lane,
+ * skips it, makes it smaller, or retries it a limited number of times, so every run ends.
  */
 export class ChunkRun<V, E, O> {
   readonly #work: ChunkWork<V, O>;
@@ -51,18 +51,18 @@ export class ChunkRun<V, E, O> {
   readonly #done: DoneRanges;
   readonly #log: AttemptLog;
   readonly #events: RunEvents;
-  /** As they were at the start. */
+  /** The operands with their versions at the start. */
   readonly #operands: readonly OperandVersion[];
   readonly #queue = new WorkQueue();
   readonly #underWay = new Set<Promise<void>>();
-  /** Ends a pause early. */
+  /** Functions that end a pause early. */
   readonly #wakers = new Set<() => void>();
   /** Chunks that are done. */
   #chunks = 0;
   #fallbackItems = 0;
   /** Ends the run. */
   #failure: ChunkFailure | null = null;
-  /** With `onFault: 'collect'`: what will be reported. */
+  /** With `onFault: 'collect'`: the failure to report. */
   #firstLeftOut: ChunkFailure | null = null;
 
   /** @param limit is released by the caller. */
@@ -85,7 +85,7 @@ export class ChunkRun<V, E, O> {
   }
 
   /**
-   * @param pending what is to be done, ascending.
+   * @param pending the ranges to do, ascending.
    * @param first of the first lane, for all that is pending.
    */
   async start(pending: readonly Range[], first?: FirstCall<V, E>): Promise<Result<RunSummary, ChunkError<E, O>>> {
@@ -102,11 +102,11 @@ export class ChunkRun<V, E, O> {
     return failure === null ? ok(this.#summary()) : this.#error(failure);
   }
 
-  /** Begins the next chunk of the range, and puts back what is left of it. */
+  /** Begins the next chunk of the range, and puts the rest of the range back. */
   async #begin(taken: QueuedRange): Promise<void> {
     const lane = this.#laneFor(taken);
     if (lane === undefined) {
-      const none = { kind: 'overloaded', message: 'every place that could do it is closed' } as const;
+      const none = { kind: 'overloaded', message: 'every place that could do these items is closed' } as const;
       this.#end(taken.failure ?? this.#failed(none, taken));
       return;
     }
@@ -237,7 +237,7 @@ export class ChunkRun<V, E, O> {
     return true;
   }
 
-  /** After a chunk failed for good on a lane: the next lane does it, or the run leaves it out, or ends. */
+  /** After a chunk failed for good on a lane: the next lane does it, or the run skips it or ends. */
   #recover({ chunkIndex }: QueuedRange, lane: Lane<V, E>, failure: ChunkFailure): void {
     const { kind, start, end } = failure;
     if (lane.index + 1 < this.#lanes.length && fallbackMayHelp(kind)) {
@@ -254,7 +254,7 @@ export class ChunkRun<V, E, O> {
     for (const wake of [...this.#wakers]) wake();
   }
 
-  /** Waits so long, but not beyond the end of the run. */
+  /** Waits for `delayMs`, but not beyond the end of the run. */
   #pause(delayMs: number): Promise<void> {
     return this.#limit.pause(delayMs, (wake) => {
       this.#wakers.add(wake);
@@ -262,7 +262,7 @@ export class ChunkRun<V, E, O> {
     });
   }
 
-  /** Why nothing more should begin, if so. */
+  /** Why no further call may begin, or null. */
   #whyStop(): Rejection | null {
     const stop = this.#limit.reasonToStop();
     if (stop !== null) return stopped(stop);
@@ -286,7 +286,7 @@ export class ChunkRun<V, E, O> {
     return { kind, message, cause, chunkIndex, start, end, fallback: lane?.isFallback === true };
   }
 
-  /** The error of a run that ended with this failure, with all that is done. */
+  /** The error of a run that ended with this failure, with all finished items. */
   #error(failure: ChunkFailure): { readonly ok: false; readonly error: ChunkError<E, O> } {
     const { kind, message, chunkIndex, start, end, fallback } = failure;
     const place = fallback ? `${this.#run.name}, fallback` : this.#run.name;

@@ -7,12 +7,12 @@ export type ChunkCall<V, E> = (
   signal: AbortSignal,
 ) => PromiseLike<Result<V, E>> | Result<V, E>;
 
-/** What is to be done to a number of items, whatever they are and wherever it is done. */
+/** Work on a number of items, independent of their type and of the lane that does it. */
 export interface ChunkWork<V, O> {
   readonly total: number;
-  /** Accepts the result of a call that was not given up, or says why it cannot be right. */
+  /** Accepts the result of a call that was not given up, or returns why it is invalid. */
   accept(start: number, end: number, value: V): Rejection | null;
-  /** Why the input is no longer what it was, if so. */
+  /** Why the input has changed since the start; null if it has not. */
   whatChanged(): string | null;
   /** Results so far. */
   output(): O;

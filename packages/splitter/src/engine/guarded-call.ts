@@ -7,7 +7,7 @@ export type CallEnd<V> =
   | {
       readonly how: 'given-up';
       readonly kind: 'aborted' | 'timeout';
-      /** Settles when the call does after all; its result is ignored. */
+      /** Settles when the call settles later; its result is ignored. */
       readonly late: Promise<unknown>;
     };
 
@@ -16,7 +16,7 @@ export interface CallLimits {
   readonly signal: AbortSignal | undefined;
   /** Time for the call; Infinity for no limit. */
   readonly limitMs: number;
-  /** How long the call may go on after `signal` fired; Infinity waits until it settles by itself. */
+  /** How long the call may continue after `signal` fired; Infinity waits until it settles. */
   readonly abortGraceMs: number;
   readonly timers: Timers;
 }
@@ -38,7 +38,7 @@ export async function guardedCall<V>(
   }
 }
 
-/** The same where the call has a limit of time, or may be given up after an abort. */
+/** Like {@link guardedCall}, for a call with a time limit or one that may be given up after an abort. */
 export function raceAgainst<V>(
   begin: (signal: AbortSignal) => PromiseLike<V> | V,
   { signal, limitMs, abortGraceMs, timers }: CallLimits,
@@ -54,7 +54,7 @@ export function raceAgainst<V>(
     };
     const giveUp = () => {
       const kind = signal?.aborted === true ? 'aborted' : 'timeout';
-      // First, because the call may answer its signal at once, and that answer comes too late.
+      // Before the abort, because the call may answer its signal at once, and that answer comes too late.
       settle({ how: 'given-up', kind, late: outcome });
       controller.abort(signal?.reason ?? new DOMException('The call did not settle in time', 'TimeoutError'));
     };
@@ -71,7 +71,7 @@ export function raceAgainst<V>(
     const outcome = new Promise<V>((settleAs) => {
       settleAs(begin(controller.signal));
     });
-    // Both ways stay observed, so that a late rejection is never an unhandled one.
+    // Both handlers stay attached, so that a late rejection is never unhandled.
     outcome.then(
       (value) => settle({ how: 'returned', value }),
       (error: unknown) => settle({ how: 'threw', error }),

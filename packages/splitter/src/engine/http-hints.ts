@@ -1,12 +1,12 @@
-/** The HTTP status that an error or its `response` carries, if any. */
+/** The HTTP status of an error or of its `response`, if any. */
 export function httpStatusOf(error: unknown): number | undefined {
   const status = read(error, 'status') ?? read(error, 'statusCode') ?? read(read(error, 'response'), 'status');
   return typeof status === 'number' ? status : undefined;
 }
 
 /**
- * The wait that an error asks for: its `retryAfterMs`, or the header `retry-after-ms` or `retry-after` (RFC 9110, section
- * 10.2.3: seconds or a date) among the `headers` of the error or of its `response`. Null where it asks for none.
+ * The wait that an error requests: its `retryAfterMs`, or the header `retry-after-ms` or `retry-after` (RFC 9110, section
+ * 10.2.3: seconds or a date) among the `headers` of the error or of its `response`. Null without a request.
  */
 export function retryAfterMs(error: unknown): number | null {
   try {
@@ -26,7 +26,7 @@ function fromRetryAfter(value: string | undefined): number | null {
   if (value === undefined) return null;
   const seconds = numberIn(value);
   if (!Number.isNaN(seconds)) return delayOrNull(seconds * 1000);
-  // HTTP dates end so; `Date.parse` alone also takes "wait 2" for a date.
+  // HTTP dates end with GMT; `Date.parse` alone also accepts "wait 2" as a date.
   const atMs = value.trim().endsWith('GMT') ? Date.parse(value) : NaN;
   return Number.isNaN(atMs) ? null : atMs - Date.now();
 }
@@ -40,7 +40,7 @@ function numberIn(text: string | undefined): number {
   return text === undefined || text.trim() === '' ? NaN : Number(text);
 }
 
-/** Of a `Headers` object, or of a plain one, with names in any case. */
+/** Reads a `Headers` object, or a plain one with names in any case. */
 function header(headers: unknown, name: string): string | undefined {
   if (typeof headers !== 'object' || headers === null) return undefined;
   const get = read(headers, 'get');

@@ -1,12 +1,12 @@
 import { expected } from '@gearshift/contracts/internal';
 import type { ChunkWork, Rejection } from './chunk-work.js';
 
-/** Results in the places of their items; a hole where there is none yet. */
+/** Results at the indices of their items, with holes where there is no result yet. */
 export type ItemOutput<R> = (R | undefined)[];
 
 /**
- * Work on an array by a function that returns the results. They are copied only while their call has not been given up, so a
- * call that ends too late changes nothing.
+ * Work on an array by a function that returns the results. Results of a call that was given up are not copied, so a call that
+ * ends too late changes nothing.
  *
  * @param output receives the results; holds those of an earlier run already.
  */

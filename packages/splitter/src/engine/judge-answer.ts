@@ -10,15 +10,14 @@ import type { StopKind } from './run-limit.js';
 export interface CallFailure extends Rejection {
   /** As plain data. */
   readonly cause: unknown;
-  /** As the function reported or threw it; undefined where it did neither. */
+  /** The error that the function reported or threw; undefined if it did neither. */
   readonly error?: unknown;
 }
 
 /**
- * Judges how a call ended: null when its result was accepted, otherwise why not. Never throws, whatever the function
- * answered.
+ * Judges how a call ended: null when its result was accepted, otherwise why not. Never throws for any answer of the function.
  *
- * @param stop why the run has to end, if so.
+ * @param stop why the run has to end, or null.
  */
 export function judgeAnswer<V, E, O>(
   end: CallEnd<Result<V, E>>,
@@ -35,7 +34,7 @@ export function judgeAnswer<V, E, O>(
     case 'threw':
       return failed(end.error, 'the call threw: ', stop, classify);
     case 'returned':
-      // An answer may have getters that throw, and results that cannot be read.
+      // An answer may have getters that throw and results that cannot be read.
       try {
         const answer = end.value;
         if (answer?.ok === true) {

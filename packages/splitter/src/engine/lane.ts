@@ -9,7 +9,7 @@ import type { EngineOptions } from './check-run-options.js';
 import type { ChunkCall } from './chunk-work.js';
 import { guardedCall, type CallEnd } from './guarded-call.js';
 
-/** A place where items can be done: a function, what it may take, and how its failures are judged. */
+/** A place where items can be done: a function, its limits, and how its failures are classified. */
 export interface LaneOptions<V, E> {
   /** Used in events. */
   readonly name: string;
@@ -19,13 +19,13 @@ export interface LaneOptions<V, E> {
   /** Time for one call; Infinity for no limit. */
   readonly chunkTimeoutMs: number;
   /**
-   * Whether the call for these items settles by itself soon after its signal fires, so that the run waits for it instead of
-   * giving it up; asked before each call.
+   * Whether the call for these items settles soon after its signal fires, so that the run waits for it instead of giving it
+   * up. Called before each call.
    */
   readonly settlesWhenAborted: (start: number, end: number) => boolean;
-  /** Frees memory that nothing uses at the moment; `false` when there was nothing to free. */
+  /** Frees memory that is not in use; `false` when there was nothing to free. */
   readonly freeIdleMemory: (() => unknown) | undefined;
-  /** Whether it takes chunks now; asked before each. */
+  /** Whether the lane takes chunks now. Called before each chunk. */
   readonly isOpen: () => boolean;
 }
 
@@ -36,10 +36,10 @@ export interface ReservedChunk {
   readonly reservation: Reservation | null;
 }
 
-/** After so many faults in a row the next lane does the rest. */
+/** After this many faults in a row the next lane does the rest. */
 const MOST_FAULTS_IN_A_ROW = 4;
 
-/** A place during one run: what it may take now, and whether it has failed for good. */
+/** The state of a lane during one run: its current limits, and whether it has failed for good. */
 export class Lane<V, E> {
   readonly options: LaneOptions<V, E>;
   /** Position in the order of preference. */
@@ -47,16 +47,16 @@ export class Lane<V, E> {
   readonly isFallback: boolean;
   readonly limits: CheckedLimits;
   readonly budget: MemoryBudget | undefined;
-  /** Made when there is something to remember: most runs never run out of memory. */
+  /** Created at the first out-of-memory error, which most runs never have. */
   sizer: ChunkSizer | undefined;
   readonly #run: EngineOptions;
   #takesTiny = false;
   #isClosed = false;
   #faultsInARow = 0;
   #underWay = 0;
-  /** Reserved by chunks that are under way. */
+  /** Bytes reserved by chunks under way. */
   #ownBytes = 0;
-  /** An error asked for a pause; no call begins before. */
+  /** End of a pause that an error requested; no call begins before. */
   #pausedUntilMs = 0;
 
   constructor(options: LaneOptions<V, E>, index: number, run: EngineOptions) {
@@ -69,12 +69,12 @@ export class Lane<V, E> {
     this.#run = run;
   }
 
-  /** It takes chunks now. */
+  /** Whether the lane takes chunks now. */
   get isOpen(): boolean {
     return !this.#isClosed && this.options.isOpen();
   }
 
-  /** Chunks of this run are under way, which will give back the memory that they have. */
+  /** Whether chunks of this run are under way, which will release their memory. */
   get isBusy(): boolean {
     return this.#underWay > 0;
   }
@@ -87,7 +87,7 @@ export class Lane<V, E> {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#run.clock() + delayMs);
   }
 
-  /** The wait for others was long enough: from now on any chunk will do. Says whether that changes anything. */
+  /** Accepts chunks of any size from now on, after the wait for others. Returns whether that changes anything. */
   acceptTinyChunks(): boolean {
     const changed = !this.#takesTiny;
     this.#takesTiny = true;
@@ -95,8 +95,8 @@ export class Lane<V, E> {
   }
 
   /**
-   * The next chunk of `[start, end)`, its memory reserved; null when there is none for even the smallest, or for tiny ones
-   * only, because of others. Chunks that are under way together share the memory evenly.
+   * The next chunk of `[start, end)` with its memory reserved; null when not even the smallest one fits, or when others leave
+   * room only for tiny ones. Chunks that are under way together share the memory evenly.
    */
   take(start: number, end: number, mostItems: number): ReservedChunk | null {
     const { limits, budget } = this;
@@ -106,7 +106,7 @@ export class Lane<V, E> {
     if (!this.#takesTiny && isTiny(items, Math.min(mostItems, end - start), limits, this.#ownBytes)) return null;
     if (budget === undefined) return { start, end: start + items, reservation: null };
     let reserved = budget.reserve(bytesOf(limits, items));
-    // Other threads may have reserved meanwhile, and fractions of bytes add up.
+    // Other threads may have reserved memory in the meantime, and fractions of bytes add up.
     if (!reserved.ok && items > 1) {
       items = Math.max(1, Math.floor(items * 0.9));
       reserved = budget.reserve(bytesOf(limits, items));
@@ -115,7 +115,7 @@ export class Lane<V, E> {
   }
 
   /**
-   * Calls the function for a chunk. The memory of the chunk stays reserved for as long as the call may use it.
+   * Calls the function for a chunk. The memory of the chunk stays reserved as long as the call may use it.
    *
    * @param signal ends the call.
    */
@@ -142,7 +142,7 @@ export class Lane<V, E> {
     this.sizer?.succeeded(items, this.limits.unitBytes);
   }
 
-  /** @param isForGood the next chunk would fail here as well. */
+  /** @param isForGood the next chunk would fail on this lane too. */
   failed(isForGood: boolean): void {
     this.#faultsInARow += 1;
     if (isForGood || this.#faultsInARow >= MOST_FAULTS_IN_A_ROW) this.#isClosed = true;

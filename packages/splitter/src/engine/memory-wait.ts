@@ -11,10 +11,10 @@ import type { QueuedRange } from './work-queue.js';
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Waits until a chunk of the range can have its memory, in the end the smallest. Holds none meanwhile, so runs that wait for
- * each other cannot block each other.
+ * Waits until a chunk of the range fits in memory, at last the smallest one. Holds no memory while it waits, so that runs that
+ * wait for each other cannot block each other.
  *
- * @param whyStop why nothing more should begin, if so.
+ * @param whyStop returns why no further call may begin, or null.
  */
 export async function waitForMemory<V, E>(
   lane: Lane<V, E>,
@@ -37,10 +37,10 @@ export async function waitForMemory<V, E>(
     if (stop !== null) return stop;
     const chunk = lane.take(start, end, mostItems);
     if (chunk !== null) return chunk;
-    // Chunks of this run give back their memory without fail, so the time for others has not begun.
+    // Chunks of this run always release their memory, so the time for others has not begun.
     if (lane.isBusy) untilMs = run.clock() + run.memoryWaitMs;
     const leftMs = untilMs - run.clock();
-    // What other chunks reserved comes back by itself; idle memory was kept because it will be wanted again.
+    // Other chunks will release their reservations, so idle memory that may be needed again is not freed yet.
     if (mayFree && (leftMs <= 0 || budget.reservedBytes() === 0)) {
       mayFree = false;
       if (await freeIdleMemory(lane, run, limit)) budget.refresh();
@@ -64,8 +64,8 @@ async function freeIdleMemory<V, E>(lane: Lane<V, E>, run: EngineOptions, limit:
 export type OutOfMemoryAction = OutOfMemoryEvent['action'];
 
 /**
- * Decides how to go on after a chunk ran out of memory: the same again after idle memory was freed, once; then half of it;
- * at the smallest not at all.
+ * Decides how to continue after a chunk ran out of memory: once more at the same size after idle memory was freed, then at
+ * half the size; the smallest chunk fails.
  *
  * @param laneEnd how far the chunk could have reached.
  * @param mayRetry the chunk was not tried again yet.

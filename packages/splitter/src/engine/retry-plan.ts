@@ -3,7 +3,7 @@ import { expected, requireInteger } from '@gearshift/contracts/internal';
 import { requireFunction, requireLimit } from '../require-limit.js';
 import { httpStatusOf, retryAfterMs } from './http-hints.js';
 
-/** When a chunk that failed is tried again in the same place, before a fallback gets it. */
+/** When a failed chunk is tried again in the same place, before a fallback gets it. */
 export interface RetryOptions {
   /** Calls after the first one, for each chunk; default 3. */
   readonly attempts?: number | undefined;
@@ -12,12 +12,12 @@ export interface RetryOptions {
    * clients that failed together do not return together.
    */
   readonly delayMs?: number | undefined;
-  /** Longest wait; default 60 000. An error that asks for a longer one is not retried. */
+  /** Longest wait; default 60 000. An error that requests a longer one is not retried. */
   readonly maxDelayMs?: number | undefined;
   /**
-   * Whether this failure is worth another call. By default faults, timeouts and errors of the function's own are, except
-   * those with an HTTP status 4xx other than 408, 425 and 429. Running out of memory is never retried this way: it makes
-   * the chunk smaller.
+   * Whether to retry this failure. By default faults, timeouts and errors of the function itself are retried, except those
+   * with an HTTP status 4xx other than 408, 425 and 429. Running out of memory is never retried this way: it makes the chunk
+   * smaller.
    */
   readonly retryIf?: ((failure: FailedCall) => boolean) | undefined;
   /** From 0 to 1, for the variation; default `Math.random`. */
@@ -28,7 +28,7 @@ export interface RetryOptions {
 export interface FailedCall {
   readonly kind: ChunkErrorKind;
   readonly message: string;
-  /** What the function reported or threw; undefined where it did neither. */
+  /** The error that the function reported or threw; undefined if it did neither. */
   readonly error: unknown;
   /** Failed calls of this chunk so far, this one included. */
   readonly attempt: number;
@@ -58,7 +58,7 @@ export class RetryPlan {
     this.#random = requireFunction('retry.random', options.random ?? Math.random);
   }
 
-  /** How long to wait before the next call, and whether the error itself asked for that; null for no further call. */
+  /** How long to wait before the next call, and whether the error requested that; null for no further call. */
   next(failure: FailedCall): { readonly delayMs: number; readonly isAskedFor: boolean } | null {
     if (failure.attempt > this.#attempts || !this.#wants(failure)) return null;
     const askedMs = retryAfterMs(failure.error);
@@ -67,7 +67,7 @@ export class RetryPlan {
     return { delayMs: fullMs * (1 - this.#random() / 2), isAskedFor: false };
   }
 
-  /** A function that throws does not ask for another call. */
+  /** A `retryIf` that throws counts as false. */
   #wants(failure: FailedCall): boolean {
     try {
       return this.#retryIf(failure) === true;

@@ -59,7 +59,7 @@ export class RunEvents {
     try {
       Promise.resolve(this.#run.onProgress?.(progress)).catch(() => {});
     } catch {
-      // A progress display that fails, now or later, is no reason to lose work.
+      // A progress callback that fails must not end the run.
     }
   }
 }

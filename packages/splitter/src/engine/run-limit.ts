@@ -4,7 +4,7 @@ import { isTimeable, LONGEST_DELAY_MS, type Clock, type Timers } from '../timers
 /** Why a run has to end before its work is done. */
 export type StopKind = 'aborted' | 'deadline-exceeded';
 
-/** When a run has to end: its caller's signal fires, or its time is over. {@link release} it when the run has ended. */
+/** Ends a run when its caller's signal fires or its deadline passes. Call {@link release} when the run has ended. */
 export class RunLimit {
   /** Fires when the run has to end; undefined where nothing can end it. */
   readonly signal: AbortSignal | undefined;
@@ -29,14 +29,14 @@ export class RunLimit {
     for (const signal of [this.signal, callerSignal]) if (signal !== undefined) allowManyListeners(signal);
   }
 
-  /** Why nothing more should begin, if so. The clock decides: timers are late while the event loop is busy. */
+  /** Why no further call may begin, or null. The clock decides, because timers are late while the event loop is busy. */
   reasonToStop(): StopKind | null {
     if (this.#isOver) return 'deadline-exceeded';
     if (this.#callerSignal?.aborted === true) return 'aborted';
     return this.#deadlineAtMs !== Infinity && this.#clock() >= this.#deadlineAtMs ? 'deadline-exceeded' : null;
   }
 
-  /** Waits so long at most, or until the listener of `subscribe` is called, or until the run has to end. */
+  /** Waits for `delayMs`, or until the listener of `subscribe` is called, or until the run has to end. */
   pause(delayMs: number, subscribe?: (listener: () => void) => () => void): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
@@ -77,7 +77,7 @@ export class RunLimit {
 
 /**
  * One signal may end many calls and runs, such as that of a server that shuts down, and Node prints a warning from the eleventh
- * listener on. Every listener here is removed again; a limit that the caller set is left alone.
+ * listener on. Every listener here is removed again. A limit that the caller set is not changed.
  */
 function allowManyListeners(signal: AbortSignal): void {
   try {

@@ -6,13 +6,13 @@ export interface QueuedRange {
   readonly end: number;
   /** The first lane that may do them. */
   readonly lane: number;
-  /** Most items of the next chunk: its size when it is tried again. */
+  /** Maximum items of the next chunk: its earlier size when it is tried again. */
   readonly mostItems: number;
   /** Number of the chunk that failed before; undefined for items that were not tried yet. */
   readonly chunkIndex: number | undefined;
   /** Failed calls that were retried. */
   readonly failures: number;
-  /** Why an earlier lane did not do them. */
+  /** The failure on an earlier lane. */
   readonly failure: ChunkFailure | undefined;
 }
 
@@ -32,7 +32,7 @@ export class WorkQueue {
     return this.#ranges.shift();
   }
 
-  /** `range`, extended by the untried ranges right behind it for which `belongs` holds: one lane need not cut there. */
+  /** `range`, extended by the adjacent untried ranges for which `belongs` is true, because one lane need not cut there. */
   extend(range: QueuedRange, belongs: (next: QueuedRange) => boolean): QueuedRange {
     let { end } = range;
     for (;;) {

@@ -30,7 +30,7 @@ export function checkPartial<O>(partial: PartialRun<O>): PartialRun<O> {
 }
 
 /**
- * Why a partial run cannot be resumed with these operands, if so.
+ * Why a partial run cannot be resumed with these operands, or null.
  *
  * @throws TypeError when it had operands and the caller names none.
  */

@@ -2,11 +2,10 @@ import type { ChunkAttempt, ChunkErrorKind } from '@gearshift/contracts';
 import type { Range } from '../done-ranges.js';
 
 /**
- * Why a run ended before everything was done, with all that was done. Plain data: it can be posted to another thread and
- * resumed there.
+ * Why a run ended early, with all finished items. Plain data: it can be posted to another thread and resumed there.
  *
  * @typeParam E the error of the caller's function.
- * @typeParam O what is in {@link PartialRun.output}.
+ * @typeParam O the type of {@link PartialRun.output}.
  */
 export interface ChunkError<E = unknown, O = null> {
   readonly kind: ChunkErrorKind;
@@ -15,7 +14,7 @@ export interface ChunkError<E = unknown, O = null> {
   readonly chunkIndex: number;
   /** Items of the chunk. */
   readonly range: Range;
-  /** What the function reported or threw, as plain data; null where the function did not fail. */
+  /** The error that the function reported or threw, as plain data; null if the function did not fail. */
   readonly cause: E | ThrownCause | null;
   readonly partial: PartialRun<O>;
 }
@@ -31,7 +30,7 @@ export interface ThrownCause {
 
 /** The state of an unfinished run, for {@link resume}. Every item is in exactly one range. */
 export interface PartialRun<O = null> {
-  /** Results in the places of their items, with holes where there are none yet; null where the function writes them itself. */
+  /** Results at the indices of their items, with holes where there are none yet; null if the function writes them itself. */
   readonly output: O;
   readonly total: number;
   /** Ascending, with gaps between them. */
@@ -45,7 +44,7 @@ export interface PartialRun<O = null> {
   readonly operands: readonly OperandVersion[];
 }
 
-/** What a run reads, by the id and version that every operand of `@gearshift/contracts` has. */
+/** An operand that a run reads, by the id and version that every operand of `@gearshift/contracts` has. */
 export interface OperandVersion {
   readonly id: number;
   readonly version: number;

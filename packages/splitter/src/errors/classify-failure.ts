@@ -1,9 +1,9 @@
 import { CHUNK_ERROR_KINDS, type BackendErrorKind, type ChunkErrorKind } from '@gearshift/contracts';
 
-/** The kind of what the caller's function reported or threw; undefined where it has none. */
+/** Returns the kind of an error that the caller's function reported or threw; undefined if it has none. */
 export type ClassifyError<E> = (error: E) => ChunkErrorKind | undefined;
 
-/** Chunk error kinds of backends' errors. A call that says it was aborted, while its signal has not fired, has failed. */
+/** Chunk error kinds of backends' errors. A call that reports an abort although its signal has not fired has failed. */
 const FROM_BACKEND: Readonly<Record<BackendErrorKind, ChunkErrorKind>> = {
   'invalid-input': 'invalid-input',
   'out-of-memory': 'out-of-memory',
@@ -19,8 +19,8 @@ const FROM_BACKEND: Readonly<Record<BackendErrorKind, ChunkErrorKind>> = {
 const FROM_BACKEND_KINDS = new Map<unknown, ChunkErrorKind>(Object.entries(FROM_BACKEND));
 
 /**
- * The kind of a failure, by `classify` or by the `kind` that the error carries, as backends' errors do; `'chunk-failed'`
- * where there is neither. Messages are never compared.
+ * The kind of a failure: from `classify`, or else the `kind` of the error, which backends' errors have, or else
+ * `'chunk-failed'`. Messages are never compared.
  */
 export function classifyFailure<E>(error: E, classify: ClassifyError<E> | undefined): ChunkErrorKind {
   try {

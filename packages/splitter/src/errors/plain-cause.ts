@@ -5,7 +5,7 @@ const DEEPEST_CAUSE = 4;
 
 /**
  * `error` as plain data that survives `postMessage`: errors by their fields, other values as a copy without their class, and
- * for a value that cannot be copied its description. Never throws, whatever getters or proxies are inside.
+ * for a value that cannot be copied its description. Never throws, even for throwing getters and proxies.
  */
 export function plainCause<E>(error: E): E | ThrownCause {
   try {

@@ -10,7 +10,7 @@ export interface HostMemoryOptions extends HostMemoryFiles {
 /**
  * Memory that this process may still take: the free memory of the machine, or what the limits of its control groups
  * (version 1 or 2, at any level) leave, whichever is less. A process above the limit of its container is killed without an
- * error, so the limit must be known before.
+ * error, so the limit must be known in advance.
  *
  * A reading costs a handful of small synchronous file reads, some 100 microseconds.
  *

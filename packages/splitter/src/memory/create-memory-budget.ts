@@ -7,7 +7,7 @@ import { BUDGET_DEFAULTS, type MemoryBudget, type MemoryBudgetOptions } from './
 import { readerOf, type MemorySource } from './memory-source.js';
 
 /**
- * Makes the memory budget of one device.
+ * Creates the memory budget of one device.
  *
  * @param source reads how much memory the device has: {@link createHostMemorySource}, any backend, or a function of your
  * own. Where the free memory is unknown (`null`), the budget follows from the cap and the total.

@@ -18,7 +18,7 @@ export interface BudgetSettings extends GaugeSettings {
 
 /** An out-of-memory error that contradicts the caller's model of its memory raises the inflation by a quarter. */
 const INFLATION_STEP = 1.25;
-/** A model that is wrong by more than this is useless; smaller chunks have to do. */
+/** A model that is wrong by more than this is useless; chunks get smaller instead. */
 const LARGEST_INFLATION = 8;
 /** The excess over 1 halves every minute, so that one failure has no lasting effect. */
 const INFLATION_HALF_LIFE_MS = 60_000;
@@ -33,7 +33,7 @@ export class LedgerBudget implements MemoryBudget {
   readonly #abandoned = new Map<LedgerReservation, number>();
   /** Tracked bytes that the last reading already counts as used. */
   #trackedAtReading = 0;
-  /** How much more memory work needs than the model says, as a share, and since when. */
+  /** Share by which work needs more memory than the model says, and since when. */
   #inflationExcess = 0;
   #inflatedAtMs = 0;
 
@@ -179,7 +179,7 @@ export class LedgerBudget implements MemoryBudget {
       try {
         listener();
       } catch (error) {
-        // As an uncaught error: it must not reach the code that releases memory, in a `finally`.
+        // Thrown as an uncaught error, because it must not reach the code that releases memory in a `finally`.
         queueMicrotask(() => {
           throw error;
         });

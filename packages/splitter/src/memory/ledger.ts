@@ -50,7 +50,7 @@ export function openSharedLedger(memory: SharedArrayBuffer): Ledger {
   return {
     add: (account, bytes) => Number(Atomics.add(sums, account, BigInt(bytes))) + bytes,
     subtract(account, bytes) {
-      // When another thread changed the sum meanwhile, try again with the new one; one of them always succeeds.
+      // When another thread has changed the sum, try again with the new one; one thread always succeeds.
       for (;;) {
         const before = Atomics.load(sums, account);
         const taken = BigInt(Math.min(bytes, Number(before)));

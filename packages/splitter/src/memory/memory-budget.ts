@@ -11,26 +11,26 @@ import type { Reservation, ReservationRefusal } from './reservation.js';
 export interface MemoryBudget {
   /** Bytes that can be reserved now; 0 when nothing is left, Infinity where that is unknown. */
   availableBytes(): number;
-  /** Bytes that could be reserved if nothing were in use: what is larger never fits. Infinity where that is unknown. */
+  /** Bytes that could be reserved if nothing were in use; larger work never fits. Infinity where that is unknown. */
   capacityBytes(): number;
   /**
-   * Reserves `bytes` until the caller releases them. When they are not available, nothing is reserved and the error says
-   * what is. The sum of reservations never exceeds the budget, however many callers there are.
+   * Reserves `bytes` until the caller releases them. When they are not available, nothing is reserved and the error says how
+   * many are. The sum of all reservations never exceeds the budget.
    */
   reserve(bytes: number): Result<Reservation, ReservationRefusal>;
-  /** Bytes reserved now, those of other threads that share the ledger included. */
+  /** Bytes reserved now, including those of other threads that share the ledger. */
   reservedBytes(): number;
 
   /**
    * Counts memory that the caller holds for longer than one call, such as a resident matrix.
    *
-   * @returns whether it is within the budget; when not, nothing is counted and the caller should not keep the memory.
+   * @returns whether it is within the budget; if not, nothing is counted and the caller should not keep the memory.
    */
   trackAllocation(bytes: number): boolean;
   /**
    * Stops counting such memory. The sum never falls below zero.
    *
-   * @returns the bytes subtracted: fewer than `bytes` when more is given back than was counted.
+   * @returns the bytes subtracted: fewer than `bytes` when fewer were counted.
    */
   trackDeallocation(bytes: number): number;
   trackedBytes(): number;
@@ -48,7 +48,7 @@ export interface MemoryBudget {
    */
   recordOutOfMemory(bytes: number): void;
 
-  /** Reads the source now, whatever the age of the last reading. */
+  /** Reads the source now, regardless of the age of the last reading. */
   refresh(): void;
   /** Calls `listener` whenever memory of this thread is released or no longer tracked, until unsubscribed. */
   onRelease(listener: () => void): () => void;
@@ -64,7 +64,7 @@ export interface MemoryBudgetOptions {
   readonly capBytes?: number | undefined;
   /** Share of the free memory that may be used; default 0.8. */
   readonly usableFraction?: number | undefined;
-  /** Left to others on top of that; default 0. */
+  /** Additional memory that stays free for others; default 0. */
   readonly reserveBytes?: number | undefined;
   /** Age at which a reading is taken again; default 250. */
   readonly maxAgeMs?: number | undefined;

@@ -11,7 +11,7 @@ export interface GaugeSettings {
   readonly clock: Clock;
 }
 
-/** While the source fails, half of what was usable above the floor is written off every second. */
+/** While the source fails, half of the usable memory above the floor is written off every second. */
 const DECAY_HALF_LIFE_MS = 1000;
 
 /**
@@ -28,7 +28,7 @@ export class MemoryGauge {
   readonly #onReading: () => void;
   #triedAtMs = -Infinity;
   #goodAtMs = -Infinity;
-  /** Largest amount, free or in all, that a reading had. */
+  /** Largest amount, free or total, of all readings. */
   #largestBytes = 0;
   #isReading = false;
 
@@ -46,7 +46,7 @@ export class MemoryGauge {
 
   /** Reads the source now. */
   refresh(): void {
-    // A source that reads this budget in turn gets the figures of the previous reading.
+    // A source that reads this budget gets the figures of the previous reading.
     if (this.#isReading) return;
     const { clock } = this.#settings;
     this.#triedAtMs = clock();

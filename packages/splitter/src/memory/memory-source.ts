@@ -1,10 +1,10 @@
 import type { MemoryReading } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 
-/** Reads how much memory a device has: a function, or an object with such a method, as every backend is. */
+/** Reads how much memory a device has: a function, or an object with such a method, such as every backend. */
 export type MemorySource = (() => MemoryReading) | MemoryReader;
 
-/** An object that reads the memory of a device, as every backend does. */
+/** An object that reads the memory of a device, such as every backend. */
 export interface MemoryReader {
   memory(): MemoryReading;
 }

@@ -4,8 +4,8 @@ export interface Reservation {
   /** Returns the bytes to the budget. The second call does nothing. */
   release(): void;
   /**
-   * For work that was given up but may still be running: the bytes stay reserved until `settled` settles, or until the
-   * budget's `abandonedHoldMs` have passed, because work that never ends must not block the budget for ever.
+   * For abandoned work that may still be running: the bytes stay reserved until `settled` settles, or until the budget's
+   * `abandonedHoldMs` have passed, because work that never ends must not block the budget for ever.
    */
   releaseAfter(settled: PromiseLike<unknown>): void;
   [Symbol.dispose](): void;

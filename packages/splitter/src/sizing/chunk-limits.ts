@@ -5,22 +5,22 @@ import { ChunkSizer } from './chunk-sizer.js';
 
 /** How large a chunk of the work may be. */
 export interface ChunkLimits {
-  /** Chunks must fit the memory that it has available, and reserve their bytes while they run. None by default. */
+  /** Chunks must fit in its available memory, and reserve their bytes while they run. None by default. */
   readonly budget?: MemoryBudget | undefined;
   /**
    * Bytes that one item takes while its chunk runs: inputs that are not resident, outputs, temporaries. Default 0: the
    * budget then bounds only `fixedBytes`, and chunks get smaller after an out-of-memory error.
    */
   readonly bytesPerItem?: number | undefined;
-  /** Bytes that a chunk takes whatever its length; default 0. */
+  /** Bytes that every chunk takes in addition; default 0. */
   readonly fixedBytes?: number | undefined;
-  /** Most items of a chunk; default Infinity. */
+  /** Maximum items of a chunk; default Infinity. */
   readonly maxChunkItems?: number | undefined;
   /** Chunks are not made smaller than this to fit; default 1. */
   readonly minChunkItems?: number | undefined;
   /**
    * Sizes learned from out-of-memory errors of earlier runs, made by `createChunkSizer()`; one per device and kind of work.
-   * By default each run starts anew.
+   * By default each run starts without learned sizes.
    */
   readonly sizer?: ChunkSizer | undefined;
 }

@@ -18,10 +18,10 @@ export function reserveAll(total: number, limits: CheckedLimits): Reservation | 
 }
 
 /**
- * How many of the `remaining` items the next chunk has, or 0 when not even the smallest fits now. What has to be cut is cut
- * evenly, so that no small rest is left at the end.
+ * How many of the `remaining` items the next chunk has, or 0 when not even the smallest fits now. Cuts evenly, so that no
+ * small rest is left at the end.
  *
- * @param share how many chunks the available memory is meant for.
+ * @param share the number of chunks that share the available memory.
  */
 export function nextChunkItems(
   remaining: number,
@@ -41,7 +41,7 @@ export function nextChunkItems(
 const LEAST_SHARE = 1 / 8;
 
 /**
- * Whether so few of the `remaining` items fit only because others hold the memory just now. Tiny chunks are far slower than
+ * Whether so few of the `remaining` items fit only because others hold memory at the moment. Tiny chunks are far slower than
  * waiting for memory.
  *
  * @param ownBytes reserved by chunks of the same run.
@@ -82,22 +82,22 @@ function evenly(remaining: number, largest: number, smallest: number): number {
 }
 
 /**
- * How many items fit the memory that is available now; may be more than there are, or negative.
+ * How many items fit in the available memory; may be more than there are, or negative.
  *
- * @param share how many chunks it is meant for.
+ * @param share the number of chunks that share it.
  */
 function itemsThatFit({ budget, fixedBytes, bytesPerItem }: CheckedLimits, share: number): number {
   if (budget === undefined) return Infinity;
   const available = budget.availableBytes() / share;
   if (available === Infinity) return Infinity;
   const inflation = budget.inflation();
-  // Slightly less, so that rounding up the inflated bytes never asks for more than there is.
+  // Slightly less, so that rounding up the inflated bytes never exceeds the available memory.
   const left = (inflation === 1 ? available : Math.floor((available / inflation) * (1 - 1e-9))) - fixedBytes;
   if (bytesPerItem === 0) return left >= 0 ? Infinity : 0;
   return Math.floor(left / bytesPerItem);
 }
 
-/** Most items of a chunk by its maximum and by what out-of-memory errors taught. */
+/** Maximum items of a chunk by `maxChunkItems` and by the sizes learned from out-of-memory errors. */
 function boundWithoutMemory(limits: CheckedLimits, sizer: ChunkSizer | undefined): number {
   const { maxChunkItems, unitBytes, budget } = limits;
   if (sizer === undefined) return maxChunkItems;

@@ -14,7 +14,7 @@ const GROWTH = 1.1;
 /** After the ceiling has expired, larger chunks may fit or not: chunks grow faster, but not at once. */
 const GROWTH_WITHOUT_CEILING = 2;
 const BELOW_CEILING = 0.9;
-/** The ceiling is lifted once so much more memory is free than when the chunk failed. */
+/** The ceiling is lifted once 25 % more memory is free than when the chunk failed. */
 const FREE_AGAIN = 1.25;
 
 /**
@@ -27,7 +27,7 @@ const FREE_AGAIN = 1.25;
 export class ChunkSizer {
   readonly #clock: Clock;
   readonly #ceilingMs: number;
-  /** Largest chunk to try; Infinity as long as nothing was learned. */
+  /** Largest chunk to try; Infinity until an out-of-memory error. */
   #limit = Infinity;
   /** The size that failed; Infinity when there is none, or when it expired. */
   #ceiling = Infinity;
@@ -58,7 +58,7 @@ export class ChunkSizer {
 
   /** A chunk of so many items succeeded. */
   succeeded(items: number, unit: number): void {
-    // A chunk that was small for another reason says nothing about larger ones.
+    // The success of a chunk that was small for another reason says nothing about larger ones.
     if (this.#limit === Infinity || items * unit * 2 < this.#limit) return;
     const growth = this.#ceiling === Infinity ? GROWTH_WITHOUT_CEILING : GROWTH;
     const grown = Math.max(this.#limit * growth, this.#limit + unit);
@@ -76,7 +76,7 @@ export class ChunkSizer {
 }
 
 /**
- * Remembers the chunk sizes that out-of-memory errors taught, for successive runs of one kind of work on one device.
+ * Stores the chunk sizes learned from out-of-memory errors, for successive runs of one kind of work on one device.
  *
  * @example
  * const sizer = createChunkSizer();

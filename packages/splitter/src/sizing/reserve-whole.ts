@@ -11,9 +11,9 @@ const NOTHING_RESERVED: Reservation = Object.freeze({
 });
 
 /**
- * Reserves the memory of all `total` items at once, where they need not be cut: the caller may then do the work without a
- * run, which costs some microseconds, and synchronously too. Null where the work must be cut or its memory is not available:
- * call {@link runRanges} then, and also when the work runs out of memory after all.
+ * Reserves the memory of all `total` items at once if they need not be cut: the caller may then do the work without a run,
+ * which costs some microseconds, and synchronously too. Null if the work must be cut or its memory is not available: call
+ * {@link runRanges} then, and also when the work runs out of memory in spite of the reservation.
  *
  * @returns a reservation that the caller must release when the work has ended.
  *

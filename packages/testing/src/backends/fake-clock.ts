@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Time as a fake device knows it. */
+/** The clock of a fake device. */
 export interface FakeClock {
   nowMs(): number;
-  /** Resolves after the time, or as soon as the signal is aborted: the sleeper looks which. */
+  /** Resolves after the time, or as soon as the signal is aborted; the caller checks which. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -19,11 +19,11 @@ export const REAL_CLOCK: FakeClock = {
 };
 
 export interface ManualClock extends FakeClock {
-  /** Lets time pass, and wakes those whose time has come, earliest first. */
+  /** Advances the clock, and resolves the sleeps that are over, earliest first. */
   advance(durationMs: number): void;
 }
 
-/** A clock that stands still until it is told to go on, so that latency in a test takes no time and has no noise. */
+/** A clock that stands still until it is advanced, so that latency in a test takes no real time and has no noise. */
 export function createManualClock(): ManualClock {
   let nowMs = 0;
   const sleepers = new Set<{ readonly wakeAtMs: number; wake(): void }>();

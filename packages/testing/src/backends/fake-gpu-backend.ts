@@ -24,8 +24,8 @@ import { REAL_CLOCK, type FakeClock } from './fake-clock.js';
 import { createOracleBackend } from './oracle-backend.js';
 
 /**
- * What a call does: answer rightly, answer as if rightly but with wrong numbers, hang until it is aborted, or fail with
- * a kind of error.
+ * The outcome of a call: a correct answer, a success with wrong numbers, a hang until it is aborted, or an error of a
+ * kind.
  */
 export type FakeOutcome = 'success' | 'wrong-numbers' | 'hang' | BackendErrorKind;
 
@@ -35,10 +35,10 @@ export interface FakeCall {
   readonly number: number;
   readonly operation: PreparedRequest['operation'] | 'make-resident';
   readonly operandId: number;
-  /** Rows or nodes asked for. */
+  /** Requested rows or nodes. */
   readonly start: number;
   readonly end: number;
-  /** Bytes that had to be moved first. */
+  /** Bytes that had to be uploaded first. */
   readonly uploadBytes: number;
   readonly startedAtMs: number;
 }
@@ -50,17 +50,17 @@ export interface LoggedCall extends FakeCall {
 export interface FakeGpuOptions {
   /** Default `'fake:0'`. */
   readonly id?: string;
-  /** Outcomes of the operations one after the other, success after the last; or a function that is asked for every call. */
+  /** Outcomes of the operations in order, success after the last one; or a function that is called for every call. */
   readonly script?: readonly FakeOutcome[] | ((call: FakeCall) => FakeOutcome);
-  /** How long each call takes; default 0, which still gives up the turn. */
+  /** How long each call takes; default 0, which still ends the event loop turn. */
   readonly latencyMs?: number | ((call: FakeCall) => number);
   /** Default: the real one. */
   readonly clock?: FakeClock;
   /** Memory of the device, for resident copies; default 1 GiB. */
   readonly totalBytes?: number;
-  /** Bytes that somebody else holds, read anew at every reading; default none. */
+  /** Bytes that other processes hold, called at every reading; default none. */
   readonly takenBytes?: () => number;
-  /** Works out right answers; default: the oracle. */
+  /** Computes the correct answers; default: the oracle. */
   readonly compute?: Backend;
   readonly supports?: (request: OperationRequest) => true | UnsupportedReason;
 }
@@ -75,7 +75,7 @@ export interface FakeGpuBackend extends Backend {
 
 type Answer = Result<PhaseTimes, BackendError>;
 
-/** A GPU that exists only for tests: it does what its script says and remembers what it was asked. */
+/** A GPU for tests: it follows its script and logs its calls. */
 export function createFakeGpuBackend(options: FakeGpuOptions = {}): FakeGpuBackend {
   const { id = 'fake:0', script = [], latencyMs = 0, clock = REAL_CLOCK, totalBytes = 2 ** 30 } = options;
   const { takenBytes = () => 0, compute = createOracleBackend(), supports = () => true } = options;
@@ -220,7 +220,7 @@ function untilAborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Numbers of the right shape and a believable size that are not the answer. */
+/** Wrong numbers with the correct shape and a plausible size. */
 function spoilScores(output: Float32Array): void {
   for (let i = 0; i < output.length; i++) output[i] = output[i] * 0.5 + 0.25;
 }

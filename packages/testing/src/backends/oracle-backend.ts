@@ -21,13 +21,13 @@ import { oracleRanking } from '../oracle/oracle-ranking.js';
 import { oracleScore, queryVector, rowVector } from '../oracle/oracle-scores.js';
 import { oracleSpread } from '../oracle/oracle-spread.js';
 
-/** Work that stops now and then, so that it can be given up. */
+/** Work with pauses, so that it can be aborted. */
 type Steps = Generator<undefined, void, undefined>;
 type Answer = Result<PhaseTimes, BackendError>;
 
 const SLICE_MS = 4;
 
-/** A CPU backend that answers from the oracle: slow, right, and nothing like a real one inside. */
+/** A CPU backend that computes with the oracle: slow, correct, and independent of the real backends. */
 export function createOracleBackend(id = 'oracle'): SyncBackend {
   const underWay = new Set<Promise<Answer>>();
   let isClosed = false;
@@ -113,7 +113,7 @@ function rank(request: PreparedTopK, output: TopKOutput): Steps {
   })();
 }
 
-/** Hop by hop, each rounded to float32: so that several hops have the same bits as one after the other. */
+/** Hop by hop, each rounded to float32, so that several hops have the same bits as single hops in sequence. */
 function spread(request: PreparedSpreadActivation, output: Float32Array): Steps {
   requireOutput(request, output);
   return (function* () {

@@ -7,7 +7,7 @@ import { askRanking, askScores, askSpread, type RankOptions, type ScoreOptions, 
 import { assertClose, assertNear } from './assertions.js';
 import type { Subject } from './contract-check.js';
 
-/** Asks, compares with the oracle, and returns what came. */
+/** Runs the request, compares the scores with the oracle, and returns them. */
 export async function scoresLikeOracle(
   subject: Subject,
   options: ScoreOptions,
@@ -33,9 +33,9 @@ export async function spreadLikeOracle(
 }
 
 /**
- * Asks for a ranking and checks it by what it has to be, since rows whose scores are closer than the tolerance may come in
- * either order: every entry an allowed row, none twice, each score right, in order by its own scores, and no row left out
- * that is better than the last one beyond doubt.
+ * Runs a ranking and checks its properties, because rows with scores closer than the tolerance may come in either order:
+ * every entry is an allowed row, none is repeated, each score is correct, the entries are in the order of their scores, and no
+ * row is missing that is clearly better than the last one.
  */
 export async function ranksLikeOracle(
   subject: Subject,

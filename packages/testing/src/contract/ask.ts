@@ -14,8 +14,8 @@ import type { Subject } from './contract-check.js';
 import { guardedFloats, guardedIntegers } from './guarded-array.js';
 
 /*
- * One request, asked in every way a backend offers. Whatever a check is about, all of them find out whether an output was
- * written beyond its end, and whether the synchronous twin gives the same bits.
+ * Runs one request with every method that a backend has for it. Every check thereby detects a write beyond the end of an
+ * output, and a synchronous method with other bits.
  */
 
 export type ScoreOptions = Omit<CosineSimilarityRequest, 'operation'>;

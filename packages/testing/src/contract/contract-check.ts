@@ -1,24 +1,24 @@
 import type { Backend, SyncBackend } from '@gearshift/contracts';
 
 export interface Subject {
-  /** Fresh for each check, closed after it. */
+  /** A new backend for each check, closed after it. */
   readonly backend: Backend;
-  /** The same backend, where it offers synchronous twins. */
+  /** The same backend, if it has the synchronous methods. */
   readonly sync: SyncBackend | undefined;
-  /** What the documented tolerances are multiplied by. */
+  /** Factor for the documented tolerances. */
   readonly toleranceFactor: number;
 }
 
-/** One thing that every backend has to do. It throws an AssertionError where the backend does not. */
+/** One requirement for every backend. Throws an AssertionError when the backend does not meet it. */
 export interface ContractCheck {
   /** Unique. */
   readonly name: string;
-  /** The reason why the check says nothing about this backend, where there is one: shown as a skip, never a pass. */
+  /** Why the check does not apply to this backend, if so: shown as a skip, never as a pass. */
   skipReason?(subject: Subject): string | undefined;
   run(subject: Subject): Promise<void>;
 }
 
-/** Runs a check over a fresh backend, which is closed afterwards. */
+/** Runs a check with a new backend, which is closed afterwards. */
 export async function runCheck(
   check: ContractCheck,
   createBackend: () => Promise<Backend>,

@@ -7,7 +7,7 @@ import { spreadChecks } from './spread-checks.js';
 import { topKChecks } from './top-k-checks.js';
 import { validationChecks } from './validation-checks.js';
 
-/** Everything that every backend has to do. */
+/** All requirements for every backend. */
 export const contractChecks: readonly ContractCheck[] = [
   ...semanticsChecks,
   ...scoreChecks,

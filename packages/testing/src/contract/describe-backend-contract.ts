@@ -5,17 +5,17 @@ import { runCheck } from './contract-check.js';
 import { contractChecks } from './contract-checks.js';
 
 export interface ContractOptions {
-  /** What the documented tolerances are multiplied by; default 1. */
+  /** Factor for the documented tolerances; default 1. */
   readonly toleranceFactor?: number;
-  /** The backend has to offer the synchronous twins too. They are checked wherever they are there. */
+  /** The backend must have the synchronous methods. They are checked on every backend that has them. */
   readonly sync?: boolean;
 }
 
 /**
- * The contract as a vitest suite: one test for each check, over a fresh backend each.
+ * The contract as a vitest suite: one test for each check, each with a new backend.
  *
- * @param name what the suite is called
- * @param createBackend is asked for each test; the backend is closed after it
+ * @param name name of the suite
+ * @param createBackend called for each test; the backend is closed after it
  */
 export function describeBackendContract(
   name: string,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 const GUARD_BITS = 0x7fc0_dead;
 const GUARD_ELEMENTS = 24;
 
-/** An array in the middle of a larger buffer whose other elements must stay as they are. */
+/** An array in the middle of a larger buffer. The other elements of the buffer must not change. */
 export interface GuardedArray<T extends Float32Array | Uint32Array> {
   readonly array: T;
   assertUntouched(name: string): void;

@@ -18,15 +18,15 @@ import { detach } from './operands.js';
 
 const DIMENSIONS = 128;
 /**
- * These checks double the work until it takes long enough. A request as long as this is, on any device: what did not
- * happen in its time does not happen. Fast devices are asked for no more than two thousand million products.
+ * These checks double the work until a request takes this long, on any device: an event that has not happened by then does
+ * not happen. A fast device computes at most two thousand million products.
  */
 const LONG_MS = 500;
 const MOST_QUERIES = 8192;
 
 export const lifecycleChecks: readonly ContractCheck[] = [
   {
-    name: 'abort: a signal that is aborted already stops every operation before it begins',
+    name: 'abort: an already aborted signal stops every operation before it begins',
     async run({ backend }) {
       const { request, output } = someScores(3);
       const signal = AbortSignal.abort();
@@ -54,7 +54,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'abort: a signal stops a long request under way, and the backend goes on to serve others',
+    name: 'abort: a signal stops a long request under way, and the backend serves later requests',
     async run(subject) {
       const { backend } = subject;
       for (let queries = 4; ; queries *= 2) {
@@ -78,7 +78,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'abort: nothing listens to a signal any more when its request has ended',
+    name: 'abort: no listener is left on a signal when its request has ended',
     async run({ backend }) {
       const controller = new AbortController();
       for (const { request, output } of [someScores(3), manyScores(8)]) {
@@ -88,7 +88,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'event loop: turns while a long request is under way',
+    name: 'event loop: is not blocked while a long request is under way',
     async run({ backend }) {
       for (let queries = 4; ; queries *= 2) {
         assert.ok(queries <= MOST_QUERIES, 'the event loop stood still, however long the request was');
@@ -108,7 +108,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'concurrency: requests under way at the same time do not disturb each other',
+    name: 'concurrency: concurrent requests do not affect each other',
     async run(subject) {
       const { backend } = subject;
       const { matrix } = manyScores(1).request;
@@ -133,7 +133,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'memory: an operand whose buffer goes away while a request is under way gives right scores or an error',
+    name: 'memory: a request gives correct scores or an error when the buffer of its operand is detached meanwhile',
     async run(subject) {
       const { backend } = subject;
       for (const queries of [1, 64]) {
@@ -160,14 +160,14 @@ export const lifecycleChecks: readonly ContractCheck[] = [
       let hasAnswered = false;
       const answering = backend.cosineSimilarity(request, output).finally(() => (hasAnswered = true));
       await backend.close();
-      // What waits for the same promise may be told in either order, within the turn.
+      // Code that awaits the same promise may continue in either order, within the turn.
       await setImmediate();
       assert.ok(hasAnswered, 'the request was still under way after close()');
       assertSucceeded(await answering, 'a request under way when close() was called');
     },
   },
   {
-    name: "close: later requests fail with kind 'unsupported', and closing twice is no mistake",
+    name: "close: later requests fail with kind 'unsupported', and a second close() succeeds",
     async run({ backend, sync }) {
       await backend.close();
       await backend.close();
@@ -191,7 +191,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'description: is plain data that fits the backend, and its memory reading is in bytes',
+    name: 'description: is plain data that matches the backend, and its memory reading is in bytes',
     async run(subject) {
       const { backend } = subject;
       const description = backend.describe();
@@ -212,7 +212,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'support: says yes exactly to the operations that it then answers',
+    name: 'support: supports() is true exactly for the operations that succeed',
     async run(subject) {
       const { request } = someScores(4);
       const { query, matrix } = request;

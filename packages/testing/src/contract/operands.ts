@@ -33,14 +33,14 @@ export function joined(parts: readonly Float32Array[]): Float32Array {
   return whole;
 }
 
-/** Takes the memory of `view` away, as `postMessage` with a transfer list does. */
+/** Detaches the memory of `view`, like `postMessage` with a transfer list. */
 export function detach(view: Float32Array | Uint32Array): void {
   structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] });
 }
 
 /** A copy of `values` in a buffer that {@link shrink} can shrink. */
 export function onResizable(values: Float32Array): Float32Array {
-  // The library of TypeScript's ES2023 does not know resizable buffers yet; Node 20 does.
+  // TypeScript's ES2023 library has no types for resizable buffers; Node 20 has the feature.
   const Resizable = ArrayBuffer as unknown as new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
   const buffer = new Resizable(values.byteLength, { maxByteLength: values.byteLength });
   const copy = new Float32Array(buffer, 0, values.length);

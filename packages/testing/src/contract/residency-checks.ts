@@ -13,12 +13,12 @@ const someMatrix = (seed: number) => createMatrix(randomValues(50 * DIMENSIONS, 
 
 export const residencyChecks: readonly ContractCheck[] = [
   {
-    name: 'residency: a changed matrix is never answered from an old copy',
+    name: 'residency: a request with a changed matrix never uses an old copy',
     async run(subject) {
       const matrix = someMatrix(301);
       for (let change = 0; change < 4; change++) {
         await scoresLikeOracle(subject, { query: query(), matrix }, `scores after ${change} changes`);
-        // Made anew in every second version, so that both a copy that is stale and one that is not there are met.
+        // Copied again in every second version, so that both a stale and a missing copy occur.
         if (change % 2 === 0) await makeResidentWherePossible(subject, matrix);
         await scoresLikeOracle(subject, { query: query(), matrix }, `scores of a copy, ${change} changes`);
         await ranksLikeOracle(subject, { query: query(), matrix, k: 7 }, `ranking of a copy, ${change} changes`);
@@ -28,7 +28,7 @@ export const residencyChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'residency: a changed graph is never answered from an old copy',
+    name: 'residency: a request with a changed graph never uses an old copy',
     async run(subject) {
       const graph = graphFromEdges(4, [
         [0, 1, 1],
@@ -45,7 +45,7 @@ export const residencyChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'residency: operands of the same shape are not mistaken for each other',
+    name: 'residency: operands of the same shape are not confused',
     async run(subject) {
       const matrices = [someMatrix(320), someMatrix(321), someMatrix(322)];
       for (const matrix of matrices) await makeResidentWherePossible(subject, matrix);
@@ -54,7 +54,7 @@ export const residencyChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'residency: is told truly for matrix and graph, before and after a copy, a change and a release',
+    name: 'residency: is reported correctly for matrix and graph, before and after a copy, a change and a release',
     skipReason: needsResidency,
     async run({ backend }) {
       const resident = backend as Resident;
@@ -76,7 +76,7 @@ export const residencyChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'residency: a copy, its release and its absence give the same scores',
+    name: 'residency: scores are the same with a copy, after its release and without one',
     skipReason: needsResidency,
     async run(subject) {
       const resident = subject.backend as Resident;

@@ -8,12 +8,12 @@ import { assertSameBits } from './assertions.js';
 import type { ContractCheck } from './contract-check.js';
 import { joined, onOffset, onShared, strewn } from './operands.js';
 
-/** Around the widths of registers, unrolled loops and blocks, and the sizes that real embeddings have. */
+/** Around the widths of registers, unrolled loops and blocks, and the sizes of real embeddings. */
 export const EDGE_LENGTHS = [1, 15, 16, 17, 63, 64, 65, 767, 768, 769, 1536] as const;
 
 export const scoreChecks: readonly ContractCheck[] = [
   {
-    name: 'cosine similarity: right for every edge of dimensions and rows',
+    name: 'cosine similarity: is correct at the boundaries of dimensions and rows',
     async run(subject) {
       for (const dimensions of EDGE_LENGTHS) {
         const query = randomValues(dimensions, dimensions);
@@ -29,7 +29,7 @@ export const scoreChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'cosine similarity: right for operands and outputs off every alignment',
+    name: 'cosine similarity: is correct for unaligned operands and outputs',
     async run(subject) {
       for (const dimensions of [3, 16, 65]) {
         for (const offset of [1, 2, 3]) {
@@ -41,14 +41,14 @@ export const scoreChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'cosine similarity: right for operands in shared memory',
+    name: 'cosine similarity: is correct for operands in shared memory',
     async run(subject) {
       const matrix = createMatrix(onShared(randomValues(300 * 33, 9)), { dimensions: 33 });
       await scoresLikeOracle(subject, { query: onShared(randomValues(33, 10)), matrix }, 'shared');
     },
   },
   {
-    name: 'cosine similarity: right for clustered rows and for a matrix large enough for several threads',
+    name: 'cosine similarity: is correct for clustered rows and for a matrix large enough for several threads',
     async run(subject) {
       const dimensions = 128;
       const values = clusteredValues({ rows: 20_000, dimensions, clusters: 16, seed: 11 });
@@ -57,7 +57,7 @@ export const scoreChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'cosine similarity: right for rows of special values',
+    name: 'cosine similarity: is correct for rows of special values',
     async run(subject) {
       for (const dimensions of [1, 7, 16, 100]) {
         const matrix = createMatrix(specialRows(dimensions), { dimensions });
@@ -75,7 +75,7 @@ export const scoreChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'cosine similarity: right for random shapes with special values strewn in',
+    name: 'cosine similarity: is correct for random shapes with scattered special values',
     async run(subject) {
       for (let seed = 0; seed < 40; seed++) {
         const random = createRandom(seed);
@@ -91,7 +91,7 @@ export const scoreChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'cosine similarity: row ranges put together are the whole, bit for bit',
+    name: 'cosine similarity: joined row ranges equal the whole, bit for bit',
     async run(subject) {
       const dimensions = 37;
       const matrix = createMatrix(randomValues(103 * dimensions, 13), { dimensions });
@@ -111,7 +111,7 @@ export const scoreChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'cosine similarity: several queries give what each gives alone, bit for bit',
+    name: 'cosine similarity: several queries give the same as each query alone, bit for bit',
     async run(subject) {
       const dimensions = 48;
       const matrix = createMatrix(randomValues(29 * dimensions, 15), { dimensions });

@@ -49,7 +49,7 @@ export const semanticsChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'semantics: NaN in a row reaches exactly its score; NaN in a query reaches all of its own',
+    name: 'semantics: NaN in a row makes exactly its score NaN, and NaN in a query makes all of its scores NaN',
     async run(subject) {
       for (const dimensions of DIMENSIONS) {
         const values = randomValues(9 * dimensions, 61);
@@ -95,7 +95,7 @@ export const semanticsChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'semantics: infinities give what IEEE arithmetic gives in double precision',
+    name: 'semantics: infinities give the results of IEEE arithmetic in double precision',
     async run(subject) {
       for (const dimensions of [2, 16, 33]) {
         const rows = [Infinity, -Infinity, 1, SPECIAL_ELEMENTS.largest].map((element) => {
@@ -116,7 +116,7 @@ export const semanticsChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'semantics: a vector whose squared norm is below 2^-126 counts as zero, one above does not',
+    name: 'semantics: a vector counts as zero exactly when its squared norm is below 2^-126',
     async run(subject) {
       for (const dimensions of [1, 4, 16, 64]) {
         // A norm of 2^-63, the border, then half and twice of it.
@@ -138,7 +138,7 @@ export const semanticsChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: "semantics: the caller's floating-point mode is as it was: subnormal numbers exist after every operation",
+    name: "semantics: no operation changes the caller's floating-point mode, so subnormal numbers still exist",
     async run(subject) {
       const values = randomValues(64 * 16, 68);
       const matrix = createMatrix(values, { dimensions: 16 });
@@ -168,7 +168,7 @@ export const semanticsChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'semantics: an empty matrix, or an empty range of one, gives an empty output',
+    name: 'semantics: an empty matrix or row range gives an empty output',
     async run(subject) {
       const query = randomValues(8, 80);
       const empty = createMatrix(new Float32Array(0), { dimensions: 8 });
@@ -180,7 +180,7 @@ export const semanticsChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'semantics: k beyond the number of rows is clamped, and the count says so',
+    name: 'semantics: k is clamped to the number of rows, and count is the clamped value',
     async run(subject) {
       const matrix = createMatrix(randomValues(5 * 4, 82), { dimensions: 4 });
       const query = randomValues(8, 83);
@@ -237,11 +237,11 @@ export const semanticsChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'semantics: within 2 * dimensions * 2^-24 of the double-precision cosine, on hard and easy data',
+    name: 'semantics: cosine is within 2 * dimensions * 2^-24 of double precision, on hard and easy data',
     async run(subject) {
       for (const dimensions of DIMENSIONS) {
         const query = randomValues(dimensions, 86);
-        // All of one sign, the most for the sums to round; and with terms that cancel, the most to lose.
+        // Terms of one sign, with the most rounding, and terms that cancel, with the greatest loss.
         const positive = randomValues(40 * dimensions, 87).map((x) => 1 + Math.abs(x));
         const cancelling = randomValues(40 * dimensions, 88).map((x, i) => (i % 2 === 0 ? 1e4 : -1e4) + x);
         for (const values of [positive, cancelling]) {
@@ -266,7 +266,7 @@ export const semanticsChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'semantics: the same input and options give the same bits, every time',
+    name: 'semantics: the same input and options always give the same bits',
     async run(subject) {
       const dimensions = 100;
       const matrix = createMatrix(randomValues(4000 * dimensions, 89), { dimensions });
@@ -284,7 +284,7 @@ export const semanticsChecks: readonly ContractCheck[] = [
 ];
 
 function assertSubnormals(after: string): void {
-  // Both factors are read from memory, so that nothing is worked out before the program runs.
+  // Both factors are read from memory, so that the compiler cannot compute the result in advance.
   const [tiny, half] = new Float64Array([2 ** -1022, 0.5]);
   assert.equal(tiny * half * 2, tiny, `${after} left subnormal numbers flushed to zero`);
 }

@@ -27,7 +27,7 @@ export const spreadChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'spreading: right on uniform and power-law graphs, for every edge of nodes',
+    name: 'spreading: is correct on uniform and power-law graphs at the boundaries of the node count',
     async run(subject) {
       for (const nodes of [1, 15, 16, 17, 63, 64, 65, 769]) {
         for (const graph of [
@@ -43,7 +43,7 @@ export const spreadChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'spreading: right over several hops, and with a threshold',
+    name: 'spreading: is correct over several hops and with a threshold',
     async run(subject) {
       const graph = powerLawGraph({ nodes: 300, edgesPerNode: 5, seed: 43 });
       const activations = randomValues(300, 44);
@@ -56,7 +56,7 @@ export const spreadChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'spreading: what is below the threshold becomes 0 and does not spread; what equals it stays',
+    name: 'spreading: a value below the threshold becomes 0 and does not spread; a value equal to it stays',
     async run(subject) {
       const graph = graphFromEdges(5, [
         [0, 1, 1],
@@ -69,13 +69,13 @@ export const spreadChecks: readonly ContractCheck[] = [
       assertSameBits(one, Float32Array.of(0, -2, 0, 0, 0), 'one hop');
       const two = await askSpread(subject, { graph, activations, decay: 1, threshold: 2, hops: 2 });
       assertSameBits(two, Float32Array.of(0, 0, 0, -2, 0), 'two hops');
-      // 0.7 as float32 is smaller than 0.7 as double: options count as float32.
+      // 0.7 as float32 is smaller than 0.7 as double. Options are used as float32.
       const exact = { graph, activations: Float32Array.of(0.7, 0, 0, 0, 0), decay: 0, retention: 1, threshold: 0.7 };
       assertSameBits(await askSpread(subject, exact), exact.activations, 'a threshold that float32 does not have');
     },
   },
   {
-    name: 'spreading: several hops are as many single hops, bit for bit',
+    name: 'spreading: several hops equal as many single hops, bit for bit',
     async run(subject) {
       const graph = uniformGraph({ nodes: 200, edgesPerNode: 4, seed: 45 });
       const options = { graph, decay: 0.5, retention: 0.1, threshold: 0.01 };
@@ -89,7 +89,7 @@ export const spreadChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'spreading: ranges of receiving nodes put together are the whole hop, bit for bit',
+    name: 'spreading: joined ranges of receiving nodes equal the whole hop, bit for bit',
     async run(subject) {
       const graph = powerLawGraph({ nodes: 250, edgesPerNode: 6, seed: 47 });
       const activations = randomValues(250, 48);
@@ -103,7 +103,7 @@ export const spreadChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'spreading: right for activations and outputs off every alignment, and in shared memory',
+    name: 'spreading: is correct for unaligned activations and outputs, and in shared memory',
     async run(subject) {
       const graph = uniformGraph({ nodes: 77, edgesPerNode: 5, seed: 49 });
       const values = randomValues(77, 50);
@@ -119,7 +119,7 @@ export const spreadChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'spreading: NaN and infinities reach exactly the nodes that IEEE arithmetic says',
+    name: 'spreading: NaN and infinities reach exactly the nodes given by IEEE arithmetic',
     async run(subject) {
       const graph = graphFromEdges(8, [
         [0, 1, 1],
@@ -138,7 +138,7 @@ export const spreadChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'spreading: no nodes, no edges, no hops',
+    name: 'spreading: is correct without nodes, without edges and without hops',
     async run(subject) {
       const nothing = await askSpread(subject, { graph: graphFromEdges(0, []), activations: new Float32Array(0) });
       assert.equal(nothing.length, 0, 'no nodes');

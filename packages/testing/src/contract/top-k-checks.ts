@@ -12,7 +12,7 @@ import { EDGE_LENGTHS } from './score-checks.js';
 
 export const topKChecks: readonly ContractCheck[] = [
   {
-    name: 'top-k: right for every metric and every edge of dimensions',
+    name: 'top-k: is correct for every metric at the boundaries of dimensions',
     async run(subject) {
       for (const metric of METRICS) {
         for (const dimensions of EDGE_LENGTHS) {
@@ -24,7 +24,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: right for every edge of rows and k',
+    name: 'top-k: is correct at the boundaries of rows and k',
     async run(subject) {
       for (const rows of [0, ...EDGE_LENGTHS]) {
         const matrix = createMatrix(randomValues(rows * 3, rows), { dimensions: 3 });
@@ -35,7 +35,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: right for operands and outputs off every alignment, and in shared memory',
+    name: 'top-k: is correct for unaligned operands and outputs, and in shared memory',
     async run(subject) {
       const dimensions = 19;
       for (const offset of [0, 1, 2, 3]) {
@@ -48,7 +48,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: right for clustered rows and for a matrix large enough for several threads',
+    name: 'top-k: is correct for clustered rows and for a matrix large enough for several threads',
     async run(subject) {
       const dimensions = 96;
       const values = clusteredValues({ rows: 20_000, dimensions, clusters: 8, deviation: 0.01, seed: 24 });
@@ -57,7 +57,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: right for rows of special values under every metric',
+    name: 'top-k: is correct for rows of special values under every metric',
     async run(subject) {
       for (const metric of METRICS) {
         for (const dimensions of [1, 7, 16, 100]) {
@@ -75,7 +75,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: right for random shapes with special values strewn in',
+    name: 'top-k: is correct for random shapes with scattered special values',
     async run(subject) {
       for (let seed = 0; seed < 40; seed++) {
         const random = createRandom(seed);
@@ -91,11 +91,11 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: the same scores, bit for bit, and the same order as a full sort of the cosine similarities',
+    name: 'top-k: has the same scores, bit for bit, and the same order as a full sort of the cosine similarities',
     async run(subject) {
       const dimensions = 24;
       const values = randomValues(500 * dimensions, 26);
-      // Equal rows, so that ties are met on the way.
+      // Equal rows, so that there are ties.
       for (const row of [17, 230, 499]) values.copyWithin(row * dimensions, 40 * dimensions, 41 * dimensions);
       const matrix = createMatrix(values, { dimensions });
       const query = values.slice(40 * dimensions, 41 * dimensions);
@@ -110,7 +110,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: the best k are the first of the best 2k, bit for bit, under every metric',
+    name: 'top-k: returns the first half of the best 2k as the best k, bit for bit, under every metric',
     async run(subject) {
       const matrix = createMatrix(randomValues(600 * 10, 27), { dimensions: 10 });
       for (const metric of METRICS) {
@@ -123,7 +123,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: row ranges merged are the whole, bit for bit',
+    name: 'top-k: merged row ranges equal the whole, bit for bit',
     async run(subject) {
       const dimensions = 21;
       const matrix = createMatrix(randomValues(310 * dimensions, 29), { dimensions });
@@ -143,7 +143,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: several queries give what each gives alone, bit for bit',
+    name: 'top-k: several queries give the same as each query alone, bit for bit',
     async run(subject) {
       const dimensions = 12;
       const matrix = createMatrix(randomValues(90 * dimensions, 31), { dimensions });
@@ -161,7 +161,7 @@ export const topKChecks: readonly ContractCheck[] = [
     },
   },
   {
-    name: 'top-k: considers the candidates alone, in whatever order they are named',
+    name: 'top-k: considers only the candidates, in any order',
     async run(subject) {
       const dimensions = 40;
       const values = randomValues(300 * dimensions, 32);

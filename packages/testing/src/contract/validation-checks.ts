@@ -12,9 +12,9 @@ import { detach, onResizable, shrink } from './operands.js';
 
 interface Mistake {
   readonly error: typeof TypeError | typeof RangeError;
-  /** What the message says: the argument, what was expected, what came. */
+  /** Matches the message: the argument, the expected and the given value. */
   readonly message: RegExp;
-  /** Not an operation request: that is the mistake. */
+  /** Not typed as a request, because it is invalid. */
   readonly request: unknown;
 }
 
@@ -31,7 +31,7 @@ const spread = (changes: object) => ({
 });
 
 export const validationChecks: readonly ContractCheck[] = [
-  check('k that is 0, negative, fractional or no number', () => [
+  check('k that is 0, negative, fractional or not a number', () => [
     { error: RangeError, message: /^k: expected an integer of at least 1, got 0$/, request: topK({ k: 0 }) },
     { error: RangeError, message: /^k: expected .*, got -3$/, request: topK({ k: -3 }) },
     { error: RangeError, message: /^k: expected .*, got 1\.5$/, request: topK({ k: 1.5 }) },
@@ -39,7 +39,7 @@ export const validationChecks: readonly ContractCheck[] = [
     { error: TypeError, message: /^k: expected .*, got '3'$/, request: topK({ k: '3' }) },
     { error: TypeError, message: /^k: expected .*, got undefined$/, request: topK({ k: undefined }) },
   ]),
-  check('dimensions that differ', () =>
+  check('a query with other dimensions than the matrix', () =>
     [cosine, topK].flatMap((request): Mistake[] => [
       {
         error: RangeError,
@@ -174,7 +174,7 @@ export const validationChecks: readonly ContractCheck[] = [
       request: spread({ activations: new Float32Array(2) }),
     },
   ]),
-  check('graphs that are none', () => [
+  check('invalid graphs', () => [
     {
       error: RangeError,
       message: /^columns\[0\]: expected a node below 3, got 9$/,
@@ -199,7 +199,7 @@ export const validationChecks: readonly ContractCheck[] = [
     },
   ]),
   {
-    name: 'validation: refuses outputs of the wrong length or type, and outputs on top of an input',
+    name: 'validation: refuses outputs of the wrong length or type, and outputs that overlap an input',
     async run(subject) {
       const shared = new Float32Array(12);
       const onInput = createMatrix(shared, { dimensions: 4 });
@@ -258,7 +258,7 @@ async function assertRefused({ backend, sync }: Subject, mistake: Mistake, outpu
     return true;
   };
   const target = (output ?? (operationOf(request) === 'top-k' ? ranking : scores)) as never;
-  // Some backends throw where others reject: to a caller who awaits it is the same.
+  // Some backends throw and others reject, which is the same for a caller that awaits.
   await assert.rejects(async () => call(backend, request, target), expected);
   if (sync !== undefined) assert.throws(() => callNow(sync, request, target), expected);
   assert.ok(

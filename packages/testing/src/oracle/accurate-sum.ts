@@ -1,6 +1,6 @@
 /**
- * A sum in double precision that carries along what rounding took away (Neumaier, "Rundungsfehleranalyse einiger Verfahren
- * zur Summation endlicher Summen", 1974): far more precise than anything under test, and written in another way.
+ * A sum in double precision that compensates for rounding errors (Neumaier, "Rundungsfehleranalyse einiger Verfahren zur
+ * Summation endlicher Summen", 1974): far more precise than the code under test, and independent of it.
  */
 export class AccurateSum {
   #sum = 0;
@@ -13,7 +13,7 @@ export class AccurateSum {
   }
 
   get value(): number {
-    // With an infinity in the sum, what was lost is NaN; the sum itself is what IEEE arithmetic gives.
+    // With an infinity in the sum the compensation is NaN; the sum itself is the result of IEEE arithmetic.
     return Number.isFinite(this.#lost) ? this.#sum + this.#lost : this.#sum;
   }
 }

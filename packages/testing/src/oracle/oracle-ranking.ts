@@ -3,11 +3,11 @@ import { oracleScore, queryVector, rowVector, type OracleScore } from './oracle-
 
 export interface OracleEntry extends OracleScore {
   readonly index: number;
-  /** The score as float32, which is what ranks. */
+  /** The score as float32, by which rows are ranked. */
   readonly rounded: number;
 }
 
-/** Every row that the request considers for one of its queries, best first: a full sort, without a thought for speed. */
+/** Every row that the request considers for one of its queries, best first: a full sort, not optimized for speed. */
 export function oracleRanking(request: PreparedTopK, query: number): OracleEntry[] {
   const { metric, start, end, candidates } = request;
   const rows = candidates === undefined ? Array.from({ length: end - start }, (_, i) => start + i) : [...candidates];

@@ -5,7 +5,7 @@ import { AccurateSum } from './accurate-sum.js';
 const UNIT_ROUNDOFF = 2 ** -24;
 const SMALLEST_NORMAL = 2 ** -126;
 
-/** A score in double precision, with how far off a float32 implementation may be. */
+/** A score in double precision, and the allowed error of a float32 implementation. */
 export interface OracleScore {
   readonly score: number;
   readonly bound: number;
@@ -15,10 +15,10 @@ export interface OracleScore {
  * The score of a row for a query.
  *
  * Bounds, for sums in any order (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1): a sum of n
- * products is off by at most about n * u * (sum of their magnitudes). Cosine is promised within 2 * n * u. A dot product
- * gets twice the textbook bound. A distance is a root of a sum without cancellation: its relative error is half that of
- * the sum, (n + 2) * u, and the root's own; all of that is below (n + 4) * u. Where kernels flush subnormal numbers to
- * zero, inputs and products below 2^-126 go missing as well: the last term of each bound.
+ * products has an error of at most about n * u * (sum of their magnitudes). The documented bound of cosine is 2 * n * u. A dot
+ * product gets twice the textbook bound. A distance is a root of a sum without cancellation: its relative error is half that
+ * of the sum, (n + 2) * u, plus that of the root; all of that is below (n + 4) * u. Kernels may flush subnormal numbers to
+ * zero, so inputs and products below 2^-126 may be lost too: the last term of each bound.
  */
 export function oracleScore(metric: Metric, query: Float32Array, row: Float32Array): OracleScore {
   const dimensions = query.length;

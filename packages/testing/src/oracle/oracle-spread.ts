@@ -8,8 +8,8 @@ const SMALLEST_NORMAL = 2 ** -126;
 /**
  * The activations of the requested nodes, in double precision through all hops.
  *
- * The bound of a node carries the bounds of what it received, and adds the rounding of its own hop: a sum of n products of
- * up to three factors, (n + 4) * u of the magnitudes, twice. Where a value is so close to the threshold that rounding
+ * The bound of a node includes the bounds of the received values and adds the rounding of its own hop: a sum of n products
+ * of up to three factors, (n + 4) * u of the magnitudes, twice. When a value is so close to the threshold that rounding
  * decides, both the value and 0 are within the bound.
  */
 export function oracleSpread(request: PreparedSpreadActivation): OracleScore[] {

@@ -10,12 +10,12 @@ export interface ClusteredOptions {
   readonly rows: number;
   readonly dimensions: number;
   readonly clusters: number;
-  /** Standard deviation round the centres, whose elements have 1; default 0.1. */
+  /** Standard deviation around the centres; that of the centres' elements is 1. Default 0.1. */
   readonly deviation?: number;
   readonly seed: number;
 }
 
-/** Rows in clusters, as embeddings of real text lie: many scores close to each other near the top. */
+/** Rows in clusters, like embeddings of real text: many of the best scores are close to each other. */
 export function clusteredValues({ rows, dimensions, clusters, deviation = 0.1, seed }: ClusteredOptions): Float32Array {
   const random = createRandom(seed);
   const centres = randomValues(clusters * dimensions, seed + 1);

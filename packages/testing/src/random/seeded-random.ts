@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same in every run with the same seed. */
+/** Pseudorandom numbers that are the same in every run with the same seed. */
 export interface SeededRandom {
   /** Uniform in [0, 1). */
   next(): number;

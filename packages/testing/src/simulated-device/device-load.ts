@@ -3,7 +3,7 @@ import type { Operand, PreparedRequest } from '@gearshift/contracts';
 const FLOAT32_BYTES = 4;
 const UINT32_BYTES = 4;
 
-/** What a call asks of a device, as far as its speed and memory are concerned. */
+/** The load of a call on the speed and memory of a device. */
 export interface DeviceLoad {
   readonly operation: PreparedRequest['operation'];
   readonly operandId: number;
@@ -17,7 +17,7 @@ export interface DeviceLoad {
   readonly edges: number;
   /** Bytes of queries, candidates or activations. */
   readonly requestBytes: number;
-  /** Bytes of the part of the operand that is read. */
+  /** Bytes of the operand that are read. */
   readonly rangeBytes: number;
   readonly outputBytes: number;
 }

@@ -1,4 +1,4 @@
-/** Names an action that is still to come. */
+/** Identifies a pending action. */
 export interface VirtualTimer {
   readonly timeMs: number;
 }
@@ -20,7 +20,7 @@ class Event implements VirtualTimer {
   }
 }
 
-/** Events by time, those of one time in the order they were added: a binary heap. */
+/** Events by time, and by the order of their addition at equal times: a binary heap. */
 export class EventQueue {
   readonly #heap: Event[] = [];
   #added = 0;
@@ -40,12 +40,12 @@ export class EventQueue {
     return event;
   }
 
-  /** Does nothing when the event is past. It stays in the heap and is passed over when its time comes. */
+  /** Does nothing for a past event. A cancelled event stays in the heap and is skipped at its time. */
   remove(timer: VirtualTimer): void {
     if (timer instanceof Event) timer.isCancelled = true;
   }
 
-  /** Takes the earliest event out. */
+  /** Removes and returns the earliest event. */
   next(): Event | undefined {
     for (;;) {
       const event = this.#pop();

@@ -2,23 +2,23 @@ export interface NoiseOptions {
   readonly seed: number;
   /** Standard deviation of the logarithm of the factors. */
   readonly deviation: number;
-  /** Share of the factors that are spikes besides. */
+  /** Share of the factors that are spikes in addition. */
   readonly spikeRate: number;
   readonly spikeFactor: number;
 }
 
-/** Which of several independent series a draw belongs to, such as a device or a phase. */
+/** One of several independent series, such as a device or a phase. */
 export type NoiseStream = number;
 
-/** Factors that times are multiplied by. */
+/** Factors for times. */
 export interface Noise {
-  /** The factor of this place in this stream: the same whenever it is asked for, and whatever else was asked before. */
+  /** The factor at this index of this stream: always the same, independent of earlier calls. */
   factor(stream: NoiseStream, index: number): number;
 }
 
 /**
- * Log-normal noise of median 1 with rare spikes. Each factor is a hash of seed, stream and index instead of the next of
- * a sequence: two policies that run the same requests meet the same noise, however differently they choose. Differences
+ * Log-normal noise with median 1 and rare spikes. Each factor is a hash of seed, stream and index instead of the next number
+ * of a sequence: two policies that run the same requests get the same noise even if they choose differently. Differences
  * between them are then differences of choice (the method of common random numbers).
  */
 export function createNoise({ seed, deviation, spikeRate, spikeFactor }: NoiseOptions): Noise {
@@ -41,7 +41,7 @@ function uniform(seed: number, stream: number, index: number, draw: number): num
   return mix(mix(mix(mix(0, seed), stream), index), draw) / 2 ** 32;
 }
 
-/** The finaliser of MurmurHash3 (Austin Appleby) over what came so far and the next number. */
+/** The finaliser of MurmurHash3 (Austin Appleby) over the hash so far and the next number. */
 function mix(state: number, next: number): number {
   let mixed = (state ^ Math.imul(next + 1, 0x9e37_79b1)) >>> 0;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b);

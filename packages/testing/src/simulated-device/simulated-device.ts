@@ -29,17 +29,17 @@ export interface SimulatedDeviceOptions {
   readonly id: string;
   readonly kind: DeviceKind;
   readonly scheduler: VirtualScheduler;
-  /** Speed curve: how long the device computes, noise and drift included. */
+  /** Speed curve: how long the device computes, including noise and drift. */
   readonly kernelMs: (load: DeviceLoad, call: DeviceCall) => number;
-  /** Upload line: how long it takes to move that many bytes. Left out, the device reads the caller's memory. */
+  /** Upload line: how long it takes to upload that many bytes. When omitted, the device reads the caller's memory. */
   readonly uploadMs?: ((bytes: number, call: DeviceCall) => number) | undefined;
-  /** Default: more than anybody needs. */
+  /** Default: practically unlimited. */
   readonly memory?: SimulatedMemoryOptions | undefined;
-  /** How long it takes to find out that memory is short; default 0. */
+  /** How long a call takes that runs out of memory; default 0. */
   readonly outOfMemoryMs?: number | undefined;
-  /** Default: nothing ever goes wrong. */
+  /** Default: no faults. */
   readonly fault?: FaultSource | undefined;
-  /** Writes the right answer; default: the oracle's, from the data. */
+  /** Writes the correct answer; default: the oracle's, from the data. */
   readonly answer?: ((request: PreparedRequest, output: Float32Array | TopKOutput) => void) | undefined;
 }
 
@@ -47,11 +47,11 @@ export interface SimulatedDevice extends Backend {
   makeResident(operand: Operand, signal?: AbortSignal): Promise<Result<PhaseTimes, BackendError>>;
   residency(operand: Operand): Residency;
   release(operand: Operand): void;
-  /** Puts a copy there at once, without anybody waiting for it, and whether there is room or not. */
+  /** Puts a copy on the device at once, without a delay and even if the memory is full. */
   placeResident(operand: Operand): void;
-  /** What it did so far; kept up to date. */
+  /** Counts so far; always up to date. */
   readonly counts: Readonly<DeviceCounts>;
-  /** A fatal fault took its context, whether anybody was told or not. */
+  /** Whether a fatal fault has lost the device, even if no call has reported it yet. */
   readonly isLost: boolean;
   readonly simulatedMemory: SimulatedMemory;
 }
@@ -78,12 +78,12 @@ interface Job {
 }
 
 /**
- * A device that exists in virtual time alone: how fast it is, what it has room for and what goes wrong is all told by
- * functions. Its answers are right unless a fault spoils them.
+ * A device in virtual time: functions define its speed, its memory and its faults. Its answers are correct unless a fault
+ * changes them.
  *
- * It works on one request at a time and lets the others wait in order; the wait is `queueMs` of the phases. A request
- * whose operand is not resident moves the rows it reads, for itself alone; only {@link Backend.makeResident} keeps them.
- * Who aborts a call hears at once, but what the device had begun it goes through with, as a GPU does.
+ * It works on one request at a time while the others wait in order; the wait is `queueMs` of the phases. A request without a
+ * resident operand uploads the rows that it reads, for itself alone; only {@link Backend.makeResident} keeps them. An aborted
+ * call returns at once, but the device finishes work that it has begun, like a GPU.
  */
 export function createSimulatedDevice(options: SimulatedDeviceOptions): SimulatedDevice {
   const { id, kind, scheduler, kernelMs, uploadMs, fault: faultOf = () => undefined, outOfMemoryMs = 0 } = options;
@@ -115,7 +115,7 @@ export function createSimulatedDevice(options: SimulatedDeviceOptions): Simulate
     for (const operandId of [...residents.keys()]) drop(operandId);
   };
 
-  /** What the call will come to, and after how long; memory is taken at once and given back at its end. */
+  /** The outcome of the call and its duration. Memory is allocated at once and freed at the end of the call. */
   const begin = (job: Job): { readonly durationMs: number; end(): Answer } => {
     const { operand, load } = job;
     const startedAtMs = scheduler.nowMs();
@@ -130,7 +130,7 @@ export function createSimulatedDevice(options: SimulatedDeviceOptions): Simulate
     }
     if (job.kind === 'make-resident' && missing === 0) return { durationMs: 0, end: () => succeed(job, queueMs, 0, 0) };
 
-    // A copy of an older version makes room for the new one.
+    // A copy of an older version is dropped first.
     if (job.kind === 'make-resident') drop(operand.id);
     const ownBytes = uploadMs === undefined || load === null ? 0 : load.requestBytes + load.outputBytes;
     const neededBytes = missing + ownBytes;
@@ -268,11 +268,11 @@ export function createSimulatedDevice(options: SimulatedDeviceOptions): Simulate
   };
 }
 
-/** From the data, in double precision. */
+/** Computes the answer from the data, in double precision. */
 function oracleAnswer() {
   const oracle = createOracleBackend();
   return (request: PreparedRequest, output: Float32Array | TopKOutput) => {
-    // Request and output were checked against each other when the call came in, which the compiler cannot see.
+    // The cast is safe because the call has checked the output against the request.
     const answer =
       request.operation === 'top-k'
         ? oracle.topKSync(request, output as TopKOutput)

@@ -1,17 +1,17 @@
 import type { TopKOutput } from '@gearshift/contracts';
 import type { DeviceLoad } from './device-load.js';
 
-/** What may go wrong with one call. Times are what the caller loses before it learns of it. */
+/** A fault of one call. Times are how long the caller waits until the failure. */
 export type SimulatedFault =
   /** Fails once, kind `'fault'`. */
   | { readonly kind: 'transient'; readonly afterMs: number }
-  /** Occupies the device that long, then fails with kind `'timeout'`; Infinity for a call that never ends. */
+  /** Occupies the device for this time, then fails with kind `'timeout'`; Infinity for a call that never ends. */
   | { readonly kind: 'hang'; readonly forMs: number }
-  /** Kind `'device-lost'`, of this call and of every later one; copies on the device are gone. */
+  /** This call and every later one fail with kind `'device-lost'`; copies on the device are lost. */
   | { readonly kind: 'fatal'; readonly afterMs: number }
-  /** Takes its time and reports success, with zeros where the answer should be. */
+  /** Takes the normal time and reports success with zeros instead of the answer. */
   | { readonly kind: 'silent-zeros' }
-  /** Takes its time and reports success, with numbers that are off. */
+  /** Takes the normal time and reports success with wrong numbers. */
   | { readonly kind: 'wrong-result' };
 
 /** One call that reached the device. */
@@ -22,19 +22,19 @@ export interface DeviceCall {
   /** `null` when only an operand is made resident. */
   readonly load: DeviceLoad | null;
   readonly operandId: number;
-  /** Bytes of the operand that the call had to move. */
+  /** Bytes of the operand that the call had to upload. */
   readonly uploadBytes: number;
   readonly startedAtMs: number;
 }
 
 export type FaultSource = (call: DeviceCall) => SimulatedFault | undefined;
 
-/** What goes wrong with the first call, the second and so on; `undefined` where nothing does, nor after the last. */
+/** The faults of the first call, the second and so on; `undefined` for none, and none after the last one. */
 export function faultScript(script: readonly (SimulatedFault | undefined)[]): FaultSource {
   return (call) => script[call.number];
 }
 
-/** Spoils an answer the way the fault does; leaves it alone where the fault is not of that sort. */
+/** Changes an answer if the fault gives wrong results; other faults do not change it. */
 export function spoilAnswer(fault: SimulatedFault | undefined, output: Float32Array | TopKOutput): void {
   const scores = 'count' in output ? output.scores : output;
   if (fault?.kind === 'silent-zeros') {

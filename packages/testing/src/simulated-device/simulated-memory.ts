@@ -2,15 +2,15 @@ import type { MemoryReading } from '@gearshift/contracts';
 
 export interface SimulatedMemoryOptions {
   readonly totalBytes: number;
-  /** Bytes that somebody outside holds at this moment; default none. May grow past what this device left free. */
+  /** Bytes that other processes hold at this moment; default none. May exceed the memory that this device left free. */
   readonly outsideBytes?: (() => number) | undefined;
-  /** The same as the device reports it, which may be old; default: the truth. */
+  /** The same as reported by the device, which may be outdated; default: the true value. */
   readonly reportedOutsideBytes?: (() => number) | undefined;
-  /** When the report is from, on the clock that the reading is judged by; default: the moment it is read. */
+  /** Time of the report on the clock of the readings; default: the time of the reading. */
   readonly reportedAtMs?: (() => number) | undefined;
 }
 
-/** What a device has room for. What is its own it always knows; what others took it may hear of late. */
+/** The memory of a device. Its own bytes are always exact; the bytes of others may be reported late. */
 export class SimulatedMemory {
   readonly #totalBytes: number;
   readonly #outsideBytes: () => number;
@@ -26,29 +26,29 @@ export class SimulatedMemory {
     this.#reportedAtMs = options.reportedAtMs ?? nowMs;
   }
 
-  /** Held by this device's own copies and requests. */
+  /** Bytes held by this device's copies and requests. */
   get ownBytes(): number {
     return this.#ownBytes;
   }
 
-  /** The most that it ever held. */
+  /** The maximum of `ownBytes` so far. */
   get peakBytes(): number {
     return this.#peakBytes;
   }
 
-  /** In truth. */
+  /** The true value, not the reported one. */
   freeBytes(): number {
     return Math.max(0, this.#totalBytes - this.#ownBytes - this.#outsideBytes());
   }
 
-  /** Whether there was room; nothing is taken when there was not. */
+  /** Allocates the bytes if they are free; returns whether they were. */
   allocate(bytes: number): boolean {
     if (bytes > this.freeBytes()) return false;
     this.hold(bytes);
     return true;
   }
 
-  /** Takes the bytes whether there is room or not: what was put there before anybody looked. */
+  /** Allocates the bytes even if they are not free, for copies that a test places. */
   hold(bytes: number): void {
     this.#ownBytes += bytes;
     this.#peakBytes = Math.max(this.#peakBytes, this.#ownBytes);

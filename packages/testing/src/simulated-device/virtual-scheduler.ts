@@ -3,23 +3,22 @@ import { EventQueue, type VirtualTimer } from './event-queue.js';
 export type { VirtualTimer } from './event-queue.js';
 
 /**
- * Time that passes only when nothing is left to do at the present moment: what takes an hour in it takes microseconds,
- * and happens in the same order in every run. One thread, one {@link VirtualScheduler.run} at a time.
+ * Virtual time, which passes only when nothing is left to do at the current time: a virtual hour takes microseconds, and
+ * every run has the same order of events. One thread, one {@link VirtualScheduler.run} at a time.
  */
 export interface VirtualScheduler {
-  /** Milliseconds since it was made, from 0. */
+  /** Virtual milliseconds since the creation of the scheduler. */
   nowMs(): number;
-  /** @param delayMs at least 0; Infinity for never. Actions of the same time happen in the order they were asked for. */
+  /** @param delayMs at least 0; Infinity for never. Actions of the same time run in the order of their calls. */
   after(delayMs: number, action: () => void): VirtualTimer;
   cancel(timer: VirtualTimer): void;
   sleep(durationMs: number): Promise<void>;
   /**
-   * Lets time pass until the task settles. Between two events every microtask is drained, so that whatever awaits an
-   * event has reacted before the next; the event loop is not entered, so that no real timer and no real input or output
-   * can interfere.
+   * Advances time until the task settles. Every microtask runs between two events, so that all code that awaits an event has
+   * reacted before the next one. The event loop does not turn, so no real timer, input or output can interfere.
    *
-   * @returns what the task resolves to, or rejects with. Rejects by itself when the task is still waiting while nothing
-   * is left that could happen: what it waits for is outside virtual time, or will never be.
+   * @returns the promise of the task. It rejects when the task still waits but no event is left: the task waits for an event
+   * outside of virtual time, or for one that never happens.
    */
   run<T>(task: () => Promise<T>): Promise<T>;
 }
@@ -34,7 +33,7 @@ export function createVirtualScheduler(): VirtualScheduler {
     if (!(delayMs >= 0)) throw new RangeError(`delayMs: expected at least 0, got ${delayMs}`);
     return queue.add(nowMs + delayMs, action);
   };
-  /** Whether anything happened. */
+  /** Whether an event has run. */
   const stepOn = () => {
     const event = queue.next();
     if (event === undefined || event.timeMs === Infinity) return false;
@@ -83,8 +82,8 @@ export function createVirtualScheduler(): VirtualScheduler {
 }
 
 /**
- * Calls back once every microtask has run: Node turns to its tick queue only then. A turn of the event loop would do as
- * well and costs ten times as much.
+ * Calls back once every microtask has run, because Node then runs its tick queue. A turn of the event loop would work too but
+ * costs ten times as much.
  */
 function onceQuiet(callback: () => void): void {
   queueMicrotask(() => process.nextTick(callback));

@@ -21,7 +21,7 @@ export type Answer = Result<PhaseTimes, BackendError>;
 
 const PHASES: PhaseTimes = { queueMs: 0, uploadMs: 0, kernelMs: 0, downloadMs: 0, totalMs: 0, fused: true };
 
-/** What a fault does to a request before it is computed, or to an answer after it. Both ways of asking go through it. */
+/** Changes a request before it is computed, or an answer afterwards. Synchronous and asynchronous calls both use it. */
 export interface Fault {
   cosineRequest?(request: CosineSimilarityRequest): CosineSimilarityRequest;
   cosineOutput?(output: Float32Array, request: CosineSimilarityRequest): void;
@@ -31,7 +31,7 @@ export interface Fault {
   spreadOutput?(output: Float32Array, request: SpreadActivationRequest): void;
 }
 
-/** The oracle with a fault in it. Requests are checked first: only what comes out of a check reaches the fault. */
+/** The oracle with a fault. Requests are checked first, so only checked requests reach the fault. */
 export function withFault(fault: Fault): SyncBackend {
   const right = createOracleBackend();
   const cosine = (request: CosineSimilarityRequest) => fault.cosineRequest?.(plain(request)) ?? request;
@@ -82,7 +82,7 @@ export function succeed(): Answer {
   return ok(PHASES);
 }
 
-/** Only without the synchronous twins, so that a fault of the asynchronous way is not found by comparing the two. */
+/** Without the synchronous methods, so that the comparison with them does not detect a fault of the asynchronous ones. */
 export function withoutTwins(backend: Backend): Backend {
   const { cosineSimilaritySync: _1, topKSync: _2, spreadActivationSync: _3, ...rest } = backend as SyncBackend;
   return rest;

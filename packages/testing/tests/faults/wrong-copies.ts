@@ -5,7 +5,7 @@ import { withFault } from './with-fault.js';
 /** Faults of copies. */
 export const wrongCopies: readonly BrokenBackend[] = [
   {
-    fault: 'a copy is found by its id alone',
+    fault: 'copies are looked up by id alone',
     create: () => {
       const values = new Map<number, Float32Array>();
       const weights = new Map<number, Float32Array>();
@@ -25,12 +25,12 @@ export const wrongCopies: readonly BrokenBackend[] = [
       });
     },
     noticedBy: [
-      'residency: a changed matrix is never answered from an old copy',
-      'residency: a changed graph is never answered from an old copy',
+      'residency: a request with a changed matrix never uses an old copy',
+      'residency: a request with a changed graph never uses an old copy',
     ],
   },
   {
-    fault: 'a copy is found by its shape',
+    fault: 'copies are looked up by shape',
     create: () => {
       const values = new Map<number, Float32Array>();
       return withFault({
@@ -42,12 +42,14 @@ export const wrongCopies: readonly BrokenBackend[] = [
         },
       });
     },
-    noticedBy: ['residency: operands of the same shape are not mistaken for each other'],
+    noticedBy: ['residency: operands of the same shape are not confused'],
   },
   {
     fault: 'residency is always reported',
     create: () => ({ ...createFakeGpuBackend(), residency: () => ({ residentBytes: 8, bytesToUpload: 0 }) }),
-    noticedBy: ['residency: is told truly for matrix and graph, before and after a copy, a change and a release'],
+    noticedBy: [
+      'residency: is reported correctly for matrix and graph, before and after a copy, a change and a release',
+    ],
   },
   {
     fault: 'a copy lacks the last row',
@@ -62,7 +64,7 @@ export const wrongCopies: readonly BrokenBackend[] = [
         },
       };
     },
-    noticedBy: ['residency: a copy, its release and its absence give the same scores'],
+    noticedBy: ['residency: scores are the same with a copy, after its release and without one'],
   },
   {
     fault: 'a copy is made in spite of an abort',

@@ -4,8 +4,8 @@ import { type BrokenBackend } from './broken-backend.js';
 import { succeed, withMethods, withoutTwins } from './with-fault.js';
 
 const validationChecks = [
-  'validation: refuses k that is 0, negative, fractional or no number',
-  'validation: refuses dimensions that differ',
+  'validation: refuses k that is 0, negative, fractional or not a number',
+  'validation: refuses a query with other dimensions than the matrix',
   'validation: refuses a number of values that is not rows x dimensions',
   'validation: refuses a detached or shrunk buffer',
   'validation: refuses arrays of the wrong type',
@@ -14,12 +14,12 @@ const validationChecks = [
   'validation: refuses options that are not supported yet',
   'validation: refuses candidates outside of the range, and unknown metrics',
   'validation: refuses options of spreading that are out of range',
-  'validation: refuses graphs that are none',
+  'validation: refuses invalid graphs',
   'validation: refuses a request of another operation',
-  'validation: refuses outputs of the wrong length or type, and outputs on top of an input',
+  'validation: refuses outputs of the wrong length or type, and outputs that overlap an input',
 ];
 
-/** Faults of manners. */
+/** Faults other than wrong results. */
 export const wrongManners: readonly BrokenBackend[] = [
   {
     fault: 'a mistake of the caller is answered with success',
@@ -43,19 +43,19 @@ export const wrongManners: readonly BrokenBackend[] = [
           return { ok: false, error: { kind: 'fault', message: 'no rows', backend: right.id } };
         },
       })),
-    noticedBy: ['semantics: an empty matrix, or an empty range of one, gives an empty output'],
+    noticedBy: ['semantics: an empty matrix or row range gives an empty output'],
   },
   {
     fault: 'signals are ignored',
     create: () =>
       withMethods((right) => ({ cosineSimilarity: (request, output) => right.cosineSimilarity(request, output) })),
     noticedBy: [
-      'abort: a signal that is aborted already stops every operation before it begins',
-      'abort: a signal stops a long request under way, and the backend goes on to serve others',
+      'abort: an already aborted signal stops every operation before it begins',
+      'abort: a signal stops a long request under way, and the backend serves later requests',
     ],
   },
   {
-    fault: 'listeners stay',
+    fault: 'listeners are not removed',
     create: () =>
       withMethods((right) => ({
         cosineSimilarity(request, output, signal) {
@@ -63,18 +63,18 @@ export const wrongManners: readonly BrokenBackend[] = [
           return right.cosineSimilarity(request, output, signal);
         },
       })),
-    noticedBy: ['abort: nothing listens to a signal any more when its request has ended'],
+    noticedBy: ['abort: no listener is left on a signal when its request has ended'],
   },
   {
-    fault: 'the event loop stands still',
+    fault: 'the event loop is blocked',
     create: () =>
       withMethods((right) => ({
         cosineSimilarity: async (request, output) => right.cosineSimilaritySync(request, output),
       })),
-    noticedBy: ['event loop: turns while a long request is under way'],
+    noticedBy: ['event loop: is not blocked while a long request is under way'],
   },
   {
-    fault: 'requests share the place of the query',
+    fault: 'requests share the memory of the query',
     create: () =>
       withoutTwins(
         withMethods((right) => {
@@ -88,10 +88,10 @@ export const wrongManners: readonly BrokenBackend[] = [
           };
         }),
       ),
-    noticedBy: ['concurrency: requests under way at the same time do not disturb each other'],
+    noticedBy: ['concurrency: concurrent requests do not affect each other'],
   },
   {
-    fault: 'memory that went away is read as NaN',
+    fault: 'detached memory is read as NaN',
     create: () =>
       withMethods(() => ({
         async cosineSimilarity(request, output) {
@@ -102,7 +102,7 @@ export const wrongManners: readonly BrokenBackend[] = [
         },
       })),
     noticedBy: [
-      'memory: an operand whose buffer goes away while a request is under way gives right scores or an error',
+      'memory: a request gives correct scores or an error when the buffer of its operand is detached meanwhile',
     ],
   },
   {
@@ -110,18 +110,18 @@ export const wrongManners: readonly BrokenBackend[] = [
     create: () => withMethods(() => ({ close: async () => {} })),
     noticedBy: [
       'close: waits for requests under way',
-      "close: later requests fail with kind 'unsupported', and closing twice is no mistake",
+      "close: later requests fail with kind 'unsupported', and a second close() succeeds",
     ],
   },
   {
     fault: 'the description is of another device',
     create: () => withMethods((right) => ({ describe: () => ({ ...right.describe(), kind: 'gpu' }) })),
-    noticedBy: ['description: is plain data that fits the backend, and its memory reading is in bytes'],
+    noticedBy: ['description: is plain data that matches the backend, and its memory reading is in bytes'],
   },
   {
-    fault: 'an operation that works is called unsupported',
+    fault: 'an operation that works is reported as unsupported',
     create: () => withMethods(() => ({ supports: () => ({ reason: 'not today' }) })),
-    noticedBy: ['support: says yes exactly to the operations that it then answers'],
+    noticedBy: ['support: supports() is true exactly for the operations that succeed'],
   },
 ];
 

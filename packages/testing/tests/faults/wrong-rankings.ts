@@ -18,7 +18,7 @@ export const wrongRankings: readonly BrokenBackend[] = [
       }),
     noticedBy: [
       'semantics: ties rank by lower index, under every metric, in every part of the matrix',
-      'top-k: the same scores, bit for bit, and the same order as a full sort of the cosine similarities',
+      'top-k: has the same scores, bit for bit, and the same order as a full sort of the cosine similarities',
     ],
   },
   {
@@ -36,10 +36,10 @@ export const wrongRankings: readonly BrokenBackend[] = [
   {
     fault: 'k is not clamped',
     create: () => withFault({ topKOutput: (output, { k }) => void (output.count = k) }),
-    noticedBy: ['semantics: k beyond the number of rows is clamped, and the count says so'],
+    noticedBy: ['semantics: k is clamped to the number of rows, and count is the clamped value'],
   },
   {
-    fault: 'the last two of more than 255 change places',
+    fault: 'the last two of more than 255 are swapped',
     create: () =>
       withFault({
         topKOutput({ indices, scores, count }) {
@@ -48,7 +48,7 @@ export const wrongRankings: readonly BrokenBackend[] = [
           scores.subarray(count - 2, count).reverse();
         },
       }),
-    noticedBy: ['top-k: right for every edge of rows and k'],
+    noticedBy: ['top-k: is correct at the boundaries of rows and k'],
   },
   {
     fault: 'a small k misses the best row',
@@ -58,17 +58,17 @@ export const wrongRankings: readonly BrokenBackend[] = [
           if (k < 20) indices[0] = (indices[0] + 1) % matrix.rows;
         },
       }),
-    noticedBy: ['top-k: the best k are the first of the best 2k, bit for bit, under every metric'],
+    noticedBy: ['top-k: returns the first half of the best 2k as the best k, bit for bit, under every metric'],
   },
   {
     fault: 'indices count from the start of the range',
     create: () =>
       withFault({ topKOutput: ({ indices }, { start = 0 }) => indices.set(indices.map((index) => index - start)) }),
-    noticedBy: ['top-k: row ranges merged are the whole, bit for bit'],
+    noticedBy: ['top-k: merged row ranges equal the whole, bit for bit'],
   },
   {
     fault: 'candidates are ignored',
     create: () => withFault({ topKRequest: ({ candidates: _, ...request }) => request }),
-    noticedBy: ['top-k: considers the candidates alone, in whatever order they are named'],
+    noticedBy: ['top-k: considers only the candidates, in any order'],
   },
 ];

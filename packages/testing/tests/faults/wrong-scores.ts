@@ -23,12 +23,12 @@ export const wrongScores: readonly BrokenBackend[] = [
         topKOutput: ({ scores }) => scores.set(scores.map((x) => (Number.isNaN(x) ? 1 : x))),
       }),
     noticedBy: [
-      'semantics: NaN in a row reaches exactly its score; NaN in a query reaches all of its own',
+      'semantics: NaN in a row makes exactly its score NaN, and NaN in a query makes all of its scores NaN',
       'semantics: NaN ranks last in top-k, by ascending index, under every metric',
-      'cosine similarity: right for rows of special values',
-      'cosine similarity: right for random shapes with special values strewn in',
-      'top-k: right for rows of special values under every metric',
-      'top-k: right for random shapes with special values strewn in',
+      'cosine similarity: is correct for rows of special values',
+      'cosine similarity: is correct for random shapes with scattered special values',
+      'top-k: is correct for rows of special values under every metric',
+      'top-k: is correct for random shapes with scattered special values',
     ],
   },
   {
@@ -42,10 +42,10 @@ export const wrongScores: readonly BrokenBackend[] = [
           ),
         }),
       }),
-    noticedBy: ['semantics: infinities give what IEEE arithmetic gives in double precision'],
+    noticedBy: ['semantics: infinities give the results of IEEE arithmetic in double precision'],
   },
   {
-    fault: 'small numbers are flushed that are not subnormal',
+    fault: 'small normal numbers are flushed to zero',
     create: () =>
       withFault({
         cosineRequest: (request) => ({
@@ -55,7 +55,7 @@ export const wrongScores: readonly BrokenBackend[] = [
           ),
         }),
       }),
-    noticedBy: ['semantics: a vector whose squared norm is below 2^-126 counts as zero, one above does not'],
+    noticedBy: ['semantics: a vector counts as zero exactly when its squared norm is below 2^-126'],
   },
   {
     fault: 'squared norms overflow',
@@ -71,12 +71,12 @@ export const wrongScores: readonly BrokenBackend[] = [
     noticedBy: ['semantics: very large finite values have the right cosine, up to the largest float32'],
   },
   {
-    fault: 'scores are a little off',
+    fault: 'scores are slightly wrong',
     create: () =>
       withFault({
         cosineOutput: (output, { matrix }) => output.set(output.map((x) => x - 3 * matrix.dimensions * 2 ** -24)),
       }),
-    noticedBy: ['semantics: within 2 * dimensions * 2^-24 of the double-precision cosine, on hard and easy data'],
+    noticedBy: ['semantics: cosine is within 2 * dimensions * 2^-24 of double precision, on hard and easy data'],
   },
   {
     fault: 'dimensions beyond a multiple of 16 are left out',
@@ -92,8 +92,8 @@ export const wrongScores: readonly BrokenBackend[] = [
       return withFault({ cosineRequest: dropTail, topKRequest: dropTail });
     },
     noticedBy: [
-      'cosine similarity: right for every edge of dimensions and rows',
-      'top-k: right for every metric and every edge of dimensions',
+      'cosine similarity: is correct at the boundaries of dimensions and rows',
+      'top-k: is correct for every metric at the boundaries of dimensions',
     ],
   },
   {
@@ -111,9 +111,9 @@ export const wrongScores: readonly BrokenBackend[] = [
       });
     },
     noticedBy: [
-      'cosine similarity: right for operands and outputs off every alignment',
-      'top-k: right for operands and outputs off every alignment, and in shared memory',
-      'spreading: right for activations and outputs off every alignment, and in shared memory',
+      'cosine similarity: is correct for unaligned operands and outputs',
+      'top-k: is correct for unaligned operands and outputs, and in shared memory',
+      'spreading: is correct for unaligned activations and outputs, and in shared memory',
     ],
   },
   {
@@ -125,7 +125,7 @@ export const wrongScores: readonly BrokenBackend[] = [
             ? { ...request, query: new Float32Array(request.query.length) }
             : request,
       }),
-    noticedBy: ['cosine similarity: right for operands in shared memory'],
+    noticedBy: ['cosine similarity: is correct for operands in shared memory'],
   },
   {
     fault: 'the last row is forgotten where there are many',
@@ -137,8 +137,8 @@ export const wrongScores: readonly BrokenBackend[] = [
         topKRequest: (request) => (request.matrix.rows > 10_000 ? { ...request, start: 1 } : request),
       }),
     noticedBy: [
-      'cosine similarity: right for clustered rows and for a matrix large enough for several threads',
-      'top-k: right for clustered rows and for a matrix large enough for several threads',
+      'cosine similarity: is correct for clustered rows and for a matrix large enough for several threads',
+      'top-k: is correct for clustered rows and for a matrix large enough for several threads',
     ],
   },
   {
@@ -151,8 +151,8 @@ export const wrongScores: readonly BrokenBackend[] = [
           start > 0 ? { ...request, start: start - 1, end: end - 1 } : { ...request, start, end },
       }),
     noticedBy: [
-      'cosine similarity: row ranges put together are the whole, bit for bit',
-      'spreading: ranges of receiving nodes put together are the whole hop, bit for bit',
+      'cosine similarity: joined row ranges equal the whole, bit for bit',
+      'spreading: joined ranges of receiving nodes equal the whole hop, bit for bit',
     ],
   },
   {
@@ -167,8 +167,8 @@ export const wrongScores: readonly BrokenBackend[] = [
       return withFault({ cosineRequest: repeatFirst, topKRequest: repeatFirst });
     },
     noticedBy: [
-      'cosine similarity: several queries give what each gives alone, bit for bit',
-      'top-k: several queries give what each gives alone, bit for bit',
+      'cosine similarity: several queries give the same as each query alone, bit for bit',
+      'top-k: several queries give the same as each query alone, bit for bit',
     ],
   },
   {
@@ -182,7 +182,7 @@ export const wrongScores: readonly BrokenBackend[] = [
         },
       });
     },
-    noticedBy: ['semantics: the same input and options give the same bits, every time'],
+    noticedBy: ['semantics: the same input and options always give the same bits'],
   },
   {
     fault: 'an element beyond the output is written',
@@ -192,10 +192,10 @@ export const wrongScores: readonly BrokenBackend[] = [
           new Float32Array(output.buffer, output.byteOffset, output.length + 1)[output.length] = 0;
         },
       }),
-    noticedBy: ['cosine similarity: right for every edge of dimensions and rows'],
+    noticedBy: ['cosine similarity: is correct at the boundaries of dimensions and rows'],
   },
   {
-    fault: 'the synchronous twin rounds in another way',
+    fault: 'the synchronous method rounds differently',
     create: () => {
       const right = createOracleBackend();
       const twin: SyncBackend['cosineSimilaritySync'] = (request, output) => {
@@ -205,6 +205,6 @@ export const wrongScores: readonly BrokenBackend[] = [
       };
       return { ...right, cosineSimilaritySync: twin };
     },
-    noticedBy: ['semantics: the same input and options give the same bits, every time'],
+    noticedBy: ['semantics: the same input and options always give the same bits'],
   },
 ];

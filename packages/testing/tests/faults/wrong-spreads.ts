@@ -22,34 +22,37 @@ export const wrongSpreads: readonly BrokenBackend[] = [
           if (output.length > 60) output[output.length - 1] += 1;
         },
       }),
-    noticedBy: ['spreading: right on uniform and power-law graphs, for every edge of nodes'],
+    noticedBy: ['spreading: is correct on uniform and power-law graphs at the boundaries of the node count'],
   },
   {
     fault: 'one hop too few',
     create: () =>
       withFault({ spreadRequest: (request) => ({ ...request, hops: Math.max(1, (request.hops ?? 1) - 1) }) }),
-    noticedBy: ['spreading: right over several hops, and with a threshold', 'spreading: no nodes, no edges, no hops'],
+    noticedBy: [
+      'spreading: is correct over several hops and with a threshold',
+      'spreading: is correct without nodes, without edges and without hops',
+    ],
   },
   {
-    fault: 'what equals the threshold is dropped',
+    fault: 'a value equal to the threshold is dropped',
     create: () =>
       withFault({ spreadRequest: (request) => ({ ...request, threshold: (request.threshold ?? 0) * 1.000001 }) }),
-    noticedBy: ['spreading: what is below the threshold becomes 0 and does not spread; what equals it stays'],
+    noticedBy: ['spreading: a value below the threshold becomes 0 and does not spread; a value equal to it stays'],
   },
   {
-    fault: 'several hops round in another way',
+    fault: 'several hops round differently',
     create: () =>
       withFault({
         spreadOutput(output, { hops = 1 }) {
           if (hops > 1) output[0] = nextUp(output[0]);
         },
       }),
-    noticedBy: ['spreading: several hops are as many single hops, bit for bit'],
+    noticedBy: ['spreading: several hops equal as many single hops, bit for bit'],
   },
   {
     fault: 'NaN becomes 0',
     create: () => withFault({ spreadOutput: (output) => output.set(output.map((x) => x || 0)) }),
-    noticedBy: ['spreading: NaN and infinities reach exactly the nodes that IEEE arithmetic says'],
+    noticedBy: ['spreading: NaN and infinities reach exactly the nodes given by IEEE arithmetic'],
   },
 ];
 

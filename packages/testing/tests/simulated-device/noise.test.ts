@@ -8,7 +8,7 @@ const draws = (seed: number, stream: number, count = 20_000) => {
 };
 
 describe('createNoise', () => {
-  it('gives the same factor whenever it is asked, whatever was asked before', () => {
+  it('gives the same factor independent of earlier calls', () => {
     const forwards = draws(7, 1, 100);
     const noise = createNoise({ seed: 7, ...HARD });
     for (let index = 99; index >= 0; index--) {
@@ -17,7 +17,7 @@ describe('createNoise', () => {
     }
   });
 
-  it('has median 1, the spikes it was told, and the mean that is told', () => {
+  it('has median 1, the given rate of spikes, and the mean of meanNoise()', () => {
     const factors = draws(11, 1).toSorted((a, b) => a - b);
     expect(factors[10_000]).toBeCloseTo(1, 1);
     const spikes = factors.filter((factor) => factor > 4).length / factors.length;
@@ -28,7 +28,7 @@ describe('createNoise', () => {
     expect(mean / meanNoise(HARD)).toBeLessThan(1.05);
   });
 
-  it('has streams, seeds and neighbours that know nothing of each other', () => {
+  it('has uncorrelated streams, seeds and neighbours', () => {
     const logs = (factors: readonly number[]) => factors.map((factor) => Math.log(factor));
     const first = logs(draws(1, 1));
     for (const other of [logs(draws(1, 2)), logs(draws(2, 1)), [...first.slice(1), first[0]]]) {
@@ -36,7 +36,7 @@ describe('createNoise', () => {
     }
   });
 
-  it('is silent where it has neither deviation nor spikes', () => {
+  it('gives only factors of 1 without deviation and spikes', () => {
     const noise = createNoise({ seed: 1, deviation: 0, spikeRate: 0, spikeFactor: 5 });
     expect([0, 1, 2].map((index) => noise.factor(1, index))).toEqual([1, 1, 1]);
   });

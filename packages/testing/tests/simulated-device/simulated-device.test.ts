@@ -38,7 +38,7 @@ function matrixOf(rows: number, seed = rows): VectorMatrix {
   return createMatrix(randomValues(rows * DIMENSIONS, seed), { dimensions: DIMENSIONS });
 }
 
-/** The best row of all, so that answers can be told apart. */
+/** Finds the best row of all, so that answers differ between matrices. */
 async function bestOf(
   gpu: SimulatedDevice,
   matrix: VectorMatrix,
@@ -53,7 +53,7 @@ async function bestOf(
 }
 
 describe('createSimulatedDevice', () => {
-  it('answers rightly and tells each phase', async () => {
+  it('answers correctly and reports the time of each phase', async () => {
     const { scheduler, gpu } = createGpu();
     const matrix = matrixOf(10);
     const { result, output } = await scheduler.run(() => bestOf(gpu, matrix));
@@ -67,7 +67,7 @@ describe('createSimulatedDevice', () => {
     expect(gpu.counts).toMatchObject({ calls: 1, uploadedBytes: 10 * ROW_BYTES, busyMs: 30 });
   });
 
-  it('moves only the rows that are read, and keeps none of them', async () => {
+  it('uploads only the rows that are read, and keeps none of them', async () => {
     const { scheduler, gpu } = createGpu();
     const matrix = matrixOf(10);
     for (let i = 0; i < 2; i++) {
@@ -78,7 +78,7 @@ describe('createSimulatedDevice', () => {
     expect(gpu.simulatedMemory.ownBytes).toBe(0);
   });
 
-  it('moves nothing where it shares the memory of the caller', async () => {
+  it('uploads nothing when it shares the memory of the caller', async () => {
     const { scheduler, gpu } = createGpu({ kind: 'cpu', uploadMs: undefined });
     const matrix = matrixOf(10);
     const { result } = await scheduler.run(() => bestOf(gpu, matrix));
@@ -86,7 +86,7 @@ describe('createSimulatedDevice', () => {
     expect(gpu.residency(matrix).bytesToUpload).toBe(0);
   });
 
-  it('keeps what it was asked to keep until it is released or changed', async () => {
+  it('keeps a resident operand until it is released or changed', async () => {
     const { scheduler, gpu } = createGpu();
     const matrix = matrixOf(10);
     const kept = await scheduler.run(() => gpu.makeResident(matrix));
@@ -107,7 +107,7 @@ describe('createSimulatedDevice', () => {
     expect(gpu.simulatedMemory.ownBytes).toBe(0);
   });
 
-  it('places copies without anybody waiting for them', () => {
+  it('places copies without a delay', () => {
     const { gpu, scheduler } = createGpu();
     const matrix = matrixOf(10);
     gpu.placeResident(matrix);
@@ -117,7 +117,7 @@ describe('createSimulatedDevice', () => {
     expect(scheduler.nowMs()).toBe(0);
   });
 
-  it('works on one request at a time, in order, and tells the wait', async () => {
+  it('works on one request at a time, in order, and reports the wait', async () => {
     const { scheduler, gpu } = createGpu({ uploadMs: undefined });
     const [first, second, third] = [5, 3, 2].map((rows) => matrixOf(rows));
     const results = await scheduler.run(async () => {
@@ -132,7 +132,7 @@ describe('createSimulatedDevice', () => {
     ]);
   });
 
-  it('gives up at once what is aborted: waiting work is never begun, work begun is gone through with', async () => {
+  it('returns from an aborted call at once, never begins aborted waiting work, and finishes begun work', async () => {
     const { scheduler, gpu } = createGpu({ uploadMs: undefined });
     const controllers = [new AbortController(), new AbortController()];
     const endedAtMs: number[] = [];
@@ -155,7 +155,7 @@ describe('createSimulatedDevice', () => {
     expect(result).toMatchObject({ ok: false, error: { kind: 'aborted' } });
   });
 
-  it('runs out of memory when others take it, whatever its readings say, and gives back what requests took', async () => {
+  it('runs out of memory when others take it, even if its readings are outdated, and frees the memory of requests', async () => {
     let outsideBytes = 0;
     const reported: number[] = [];
     const { scheduler, gpu } = createGpu({
@@ -189,7 +189,7 @@ describe('createSimulatedDevice', () => {
     expect((await scheduler.run(() => bestOf(gpu, matrix))).result.ok).toBe(true);
   });
 
-  describe('faults', () => {
+  describe('with faults', () => {
     const failing: readonly [SimulatedFault, BackendErrorKind, number][] = [
       [{ kind: 'transient', afterMs: 3 }, 'fault', 3],
       [{ kind: 'hang', forMs: 50 }, 'timeout', 50],
@@ -209,7 +209,7 @@ describe('createSimulatedDevice', () => {
       expect(gpu.counts.faults).toBe(1);
     });
 
-    it('wrong answers come in time and in the guise of success', async () => {
+    it('returns wrong answers in the normal time as successes', async () => {
       const { scheduler, gpu } = createGpu({
         fault: faultScript([undefined, { kind: 'silent-zeros' }, { kind: 'wrong-result' }]),
       });
@@ -223,7 +223,7 @@ describe('createSimulatedDevice', () => {
       expect(wrong).toBeCloseTo(1.5, 5);
     });
 
-    it('a call that never ends holds up the others, but not who gives it up', async () => {
+    it('blocks later calls while a call hangs, but not the caller that aborts it', async () => {
       const { scheduler, gpu } = createGpu({ fault: faultScript([{ kind: 'hang', forMs: Infinity }]) });
       const matrix = matrixOf(1);
       const controller = new AbortController();
@@ -237,7 +237,7 @@ describe('createSimulatedDevice', () => {
       await expect(scheduler.run(() => bestOf(gpu, matrix))).rejects.toThrow('nothing is left to happen');
     });
 
-    it('may depend on anything that is known of a call', async () => {
+    it('passes all properties of a call to the fault function', async () => {
       const calls: DeviceCall[] = [];
       const { scheduler, gpu } = createGpu({
         fault(call) {
@@ -255,7 +255,7 @@ describe('createSimulatedDevice', () => {
     });
   });
 
-  it('waits for what is under way when it is closed, then refuses', async () => {
+  it('waits for requests under way in close(), then refuses new ones', async () => {
     const { scheduler, gpu } = createGpu();
     const matrix = matrixOf(10);
     gpu.placeResident(matrix);

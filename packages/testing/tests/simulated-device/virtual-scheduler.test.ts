@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createVirtualScheduler } from '../../src/simulated-device/index.js';
 
 describe('createVirtualScheduler', () => {
-  it('lets events happen by time, and those of one time in the order they were asked for', async () => {
+  it('runs events by time, and events of the same time in the order of their calls', async () => {
     const scheduler = createVirtualScheduler();
     const seen: string[] = [];
     await scheduler.run(async () => {
@@ -36,7 +36,7 @@ describe('createVirtualScheduler', () => {
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   });
 
-  it('lets everything that awaits an event react before the next event', async () => {
+  it('runs all code that awaits an event before the next event', async () => {
     const scheduler = createVirtualScheduler();
     const seen: string[] = [];
     await scheduler.run(async () => {
@@ -53,7 +53,7 @@ describe('createVirtualScheduler', () => {
     expect(seen).toEqual(['reacted at 1', 'next event']);
   });
 
-  it('does not let a cancelled event happen', async () => {
+  it('does not run a cancelled event', async () => {
     const scheduler = createVirtualScheduler();
     let happened = 0;
     await scheduler.run(async () => {
@@ -65,14 +65,14 @@ describe('createVirtualScheduler', () => {
     expect(happened).toBe(1);
   });
 
-  it('goes on where it stopped', async () => {
+  it('continues at the time at which the last run ended', async () => {
     const scheduler = createVirtualScheduler();
     await scheduler.run(() => scheduler.sleep(3));
     await scheduler.run(() => scheduler.sleep(4));
     expect(scheduler.nowMs()).toBe(7);
   });
 
-  it('hands on what the task gives or throws', async () => {
+  it('returns the result or the error of the task', async () => {
     const scheduler = createVirtualScheduler();
     expect(await scheduler.run(async () => 42)).toBe(42);
     await expect(scheduler.run(() => Promise.reject(new Error('mine')))).rejects.toThrow('mine');
@@ -85,13 +85,13 @@ describe('createVirtualScheduler', () => {
     await expect(failing).rejects.toThrow('of the event');
   });
 
-  it('says so when a task waits for what will never happen', async () => {
+  it('rejects when a task waits but no event is left', async () => {
     const scheduler = createVirtualScheduler();
     await expect(scheduler.run(() => scheduler.sleep(Infinity))).rejects.toThrow('nothing is left to happen');
     await expect(scheduler.run(() => new Promise(() => {}))).rejects.toThrow('nothing is left to happen at 0 ms');
   });
 
-  it('refuses a second task at a time, and delays that are none', async () => {
+  it('refuses a second concurrent task and invalid delays', async () => {
     const scheduler = createVirtualScheduler();
     await scheduler.run(async () => {
       await expect(scheduler.run(async () => {})).rejects.toThrow('a second one');

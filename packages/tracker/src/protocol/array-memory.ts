@@ -31,7 +31,7 @@ export class ArrayMemory implements SharedMemory {
   }
 }
 
-/** `set` with `subarray` would cost more than all the numbers there are; a loop checks both arrays anew in every turn. */
+/** Four numbers per iteration: `set` with `subarray` costs more than copying so few numbers, and a plain loop checks both arrays for each. */
 function copy(source: Float64Array, from: number, target: Float64Array, to: number, count: number): void {
   let i = 0;
   for (; i + 4 <= count; i += 4) {

@@ -2,7 +2,7 @@ import type { SharedMemory } from './shared-memory.js';
 
 /** The cells that say which thread owns which slot. */
 export interface OwnershipCells {
-  /** Counts the slots that were ever claimed: readers look no further. */
+  /** The number of slots that were ever claimed: readers read no others. */
   readonly highWaterCell: number;
   /** The owner of slot 0; those of the others follow. */
   readonly firstOwnerCell: number;
@@ -22,14 +22,14 @@ export function claimSlot(memory: SharedMemory, cells: OwnershipCells, token: nu
   for (let slot = 0; slot < cells.slotCount; slot++) {
     const ownerCell = cells.firstOwnerCell + slot;
     if (memory.load(ownerCell) !== FREE) continue;
-    // First: a thread that ends between the two steps must not own a slot that readers never look at.
+    // Raised first: a thread that ends between the two steps must not own a slot that readers never read.
     raise(memory, cells.highWaterCell, slot + 1);
     if (memory.compareExchange(ownerCell, FREE, token) === FREE) return slot;
   }
   return undefined;
 }
 
-/** Gives a slot back if `token` still owns it; says whether it did. What was published there stays readable. */
+/** Gives a slot back if `token` still owns it, and returns whether it did. What was published there stays readable. */
 export function releaseSlot(memory: SharedMemory, cells: OwnershipCells, slot: number, token: number): boolean {
   return memory.compareExchange(cells.firstOwnerCell + slot, token, FREE) === token;
 }

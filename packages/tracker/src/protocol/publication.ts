@@ -1,6 +1,6 @@
 import type { SharedMemory } from './shared-memory.js';
 
-/** A run of figures of which only `[figures[lowField], figures[endField])` holds anything. */
+/** A run of figures of which only `[figures[lowField], figures[endField])` are used. */
 export interface SparseRange {
   readonly at: number;
   readonly lowField: number;
@@ -26,18 +26,18 @@ export interface Block {
 }
 
 /**
- * Readers try this often to get a copy that was not overtaken. The bound guarantees that no thread waits for another: a
+ * How often a reader tries to get a copy that was not overtaken. The bound guarantees that no thread waits for another: a
  * reader needs well under a microsecond, and a writer publishes once in 32 records.
  */
 const MAX_READ_ATTEMPTS = 64;
 
 /**
  * Fills the copy that is not current and flips to it. Only the block's one writer may call this; a writer that ends at
- * any step leaves the copy before it current and whole.
+ * any step leaves the previous copy current and complete.
  *
  * The flip is a read-modify-write although no other thread changes the count: it has to read the value that a reader's
- * recheck left, so that this reader's copying is over before the next publication writes there. After a mere
- * `Atomics.store` the next publication's plain writes may be seen before the flip is.
+ * recheck left, so that this reader has finished copying before the next publication writes there. After a mere
+ * `Atomics.store`, the plain writes of the next publication may become visible before the flip.
  */
 export function publishBlock(memory: SharedMemory, shape: BlockShape, block: Block, figures: Float64Array): void {
   const copy = currentCopy(shape, block, memory.load(block.sequenceCell) + 1);
@@ -45,7 +45,7 @@ export function publishBlock(memory: SharedMemory, shape: BlockShape, block: Blo
   for (const { at, lowField, endField } of shape.ranges) {
     const first = at + toIndex(figures[lowField]);
     const count = at + toIndex(figures[endField]) - first;
-    // Most ranges are empty, and asking is cheaper than copying nothing.
+    // Most ranges are empty, and this check is cheaper than a call that copies nothing.
     if (count > 0) memory.copyIn(copy + first, figures, first, count);
   }
   memory.add(block.sequenceCell, 1);
@@ -54,7 +54,7 @@ export function publishBlock(memory: SharedMemory, shape: BlockShape, block: Blo
 /**
  * Copies the current publication to `target`. Sparse figures outside their range keep what `target` held.
  *
- * Each recheck is a read-modify-write: past a mere `Atomics.load` the plain reads before it may still be under way. The
+ * Each recheck is a read-modify-write: plain reads may be moved behind a mere `Atomics.load`. The
  * first one makes the bounds of the ranges trustworthy before they are used as such.
  *
  * @returns the number of the publication, or undefined when the writer overtook every attempt; `target` is garbage then.

@@ -1,5 +1,5 @@
 /**
- * What the protocol asks of memory that several threads share. The product runs it on a SharedArrayBuffer
+ * What the protocol needs from memory that several threads share. The product runs it on a SharedArrayBuffer
  * (`array-memory.ts`); the schedule explorer runs the same protocol on a memory that tries every order of events.
  *
  * Integer cells are 32 bits wide and only ever touched atomically. Number cells are plain: their accesses have no order
@@ -7,9 +7,9 @@
  */
 export interface SharedMemory {
   load(integerCell: number): number;
-  /** Adds and gives the value before: one indivisible step. Adding 0 is a load that nothing may be moved across. */
+  /** Adds, and returns the previous value, in one indivisible step. Adding 0 is a load that no other access may be moved across. */
   add(integerCell: number, amount: number): number;
-  /** Writes `replacement` if the cell holds `expected`; gives the value before. */
+  /** Writes `replacement` if the cell holds `expected`; returns the previous value. */
   compareExchange(integerCell: number, expected: number, replacement: number): number;
   /** `source[start, start + count)` to the number cells from `numberCell` on. */
   copyIn(numberCell: number, source: Float64Array, start: number, count: number): void;
