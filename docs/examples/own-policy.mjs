@@ -1,5 +1,5 @@
-// A policy of your own: the GPU is shared with another program, so it gets large requests only, and never more than a given
-// number of operations in a row. Any object with these six members is a policy.
+// A policy of your own for a GPU that is shared with another program: it sends only large requests to the GPU, and at most
+// `maxInARow` of them in a row. Any object with these six members is a policy.
 //
 // Run it with `node own-policy.mjs`, where `gearshift` and the packages imported below are installed.
 import { createPortableBackend } from '@gearshift/backend-cpu';
@@ -12,7 +12,7 @@ function politePolicy({ minFlops, maxInARow }) {
   return {
     name: 'polite',
 
-    // Synchronous, and with no other result than what it writes into `out`.
+    // Synchronous; writes its decision into `out`.
     decide(work, devices, context, out) {
       const gpu = devices.findIndex((device) => device.kind === 'gpu' && device.supported && !device.blocked);
       const cpu = devices.findIndex((device) => device.kind === 'cpu');
@@ -27,7 +27,7 @@ function politePolicy({ minFlops, maxInARow }) {
       inARow = out.device === gpu ? inARow + 1 : 0;
     },
 
-    // Told of each attempt; this one learns nothing from them, so there is nothing to export either.
+    // Called after each attempt. This policy does not learn, so it also has nothing to export.
     observe() {},
     snapshot: () => ({ policy: 'polite', options: { minFlops, maxInARow } }),
     export: () => ({ policy: 'polite', version: 1, learned: {} }),
@@ -36,7 +36,7 @@ function politePolicy({ minFlops, maxInARow }) {
   };
 }
 
-/** No GPU is needed to try a policy: this one is the CPU under another name. */
+/** A fake GPU that runs on the CPU, because trying out a policy needs no real one. */
 function pretendGpu(cpu) {
   const id = 'pretend:0';
   return {
@@ -53,7 +53,7 @@ function pretendGpu(cpu) {
 }
 
 const cpu = unwrap(await createPortableBackend());
-// `shadowPolicy` asks a second policy what it would have done, for as long as you wonder whether yours is any good.
+// The second policy only watches; the snapshot compares its decisions with those of the first one.
 const policy = shadowPolicy(politePolicy({ minFlops: 10_000, maxInARow: 2 }), adaptivePolicy());
 const executor = await createExecutor({ backends: [pretendGpu(cpu), cpu], policy });
 
@@ -66,5 +66,5 @@ for (const matrix of [small, large, large, large, large]) {
 }
 
 const { options, learned } = executor.describe().policy;
-console.log(`${options.watching} would have chosen too, ${learned.decisions} times`);
+console.log(`${options.watching} watched ${learned.decisions} decisions`);
 await executor.close();

@@ -26,7 +26,7 @@ describe('search over text', () => {
     );
     expect(stdout.match(/^\d\. /gm)).toHaveLength(2);
     expect(stdout).toMatch(/^Answered by cpu: /m);
-    expect(stdout).toMatch(/^Because {4}no-device: there is no GPU backend \(policy adaptive\)$/m);
+    expect(stdout).toMatch(/^Reason {5}no-device: there is no GPU backend \(policy adaptive\)$/m);
     expect(stdout).toMatch(/^Latency {4}[\d.]+(e-\d)? ms$/m);
     expect(stdout).toMatch(/^Snapshot {3}.*cpuAvgMs/m);
   });

@@ -92,7 +92,7 @@ export interface UnsupportedReason {
   readonly reason: string;
 }
 
-/** How long the phases of a request took. */
+/** Durations of the phases of a request. */
 export interface PhaseTimes {
   readonly queueMs: number;
   readonly uploadMs: number;

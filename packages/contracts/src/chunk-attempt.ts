@@ -4,7 +4,7 @@ export const CHUNK_ERROR_KINDS = [
   'invalid-input',
   /** The smallest piece needs more memory than the budget can ever have. */
   'item-too-large',
-  /** The function ran out of memory even with the smallest piece. */
+  /** The function ran out of memory even with the smallest chunk. */
   'out-of-memory',
   /** The function returned too few or too many results. */
   'length-mismatch',
@@ -18,7 +18,7 @@ export const CHUNK_ERROR_KINDS = [
   'chunk-failed',
   'aborted',
   'deadline-exceeded',
-  /** Memory for the smallest piece could not be reserved in time. */
+  /** Memory for the smallest chunk could not be reserved in time. */
   'overloaded',
 ] as const;
 export type ChunkErrorKind = (typeof CHUNK_ERROR_KINDS)[number];

@@ -15,7 +15,7 @@ export function err<E>(error: E): { readonly ok: false; readonly error: E } {
 }
 
 /**
- * The value of a successful result.
+ * Returns the value of a successful result.
  *
  * @throws Error with the `message` of the error, and the error as its `cause`, when the result failed.
  */

@@ -23,7 +23,7 @@ it('the example docs/examples/own-policy.mjs runs and prints the decisions of it
       '1000 rows: pretend:0, predicted-faster',
       '1000 rows: cpu, queue',
       '1000 rows: pretend:0, predicted-faster',
-      'adaptive would have chosen too, 5 times',
+      'adaptive watched 5 decisions',
     ]);
   } finally {
     rmSync(folder, { recursive: true });

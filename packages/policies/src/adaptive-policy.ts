@@ -7,13 +7,13 @@ import { Knowledge } from './adaptive/knowledge.js';
 import { TokenBucket } from './adaptive/token-bucket.js';
 
 export interface AdaptivePolicyOptions {
-  /** Share of the time that devices are busy which may be spent on trying the slower-looking one. Default 0.01. */
+  /** Share of the time that devices are busy that may be spent on trying slower-looking ones. Default 0.01. */
   readonly explorationShare?: number | undefined;
-  /** Milliseconds that may be spent on it at once, right from the start. Default 2. */
+  /** Milliseconds that may be spent on it right from the start. Default 2. */
   readonly explorationStartMs?: number | undefined;
   /** Milliseconds that may be saved up for it. Default 20. */
   readonly explorationCapMs?: number | undefined;
-  /** Devices whose expected times differ by no more than this are as good as each other. Default 0.05. */
+  /** Devices are equally good if their expected times differ by at most this share. Default 0.05. */
   readonly tieShare?: number | undefined;
 }
 
@@ -25,15 +25,15 @@ export const ADAPTIVE_DEFAULTS = {
 } as const;
 
 /**
- * Chooses the device that is expected to finish this request first: for each, the wait, the time to send what it lacks, and
- * the run, from lines of cost that are fitted while the program runs. It learns what a size, an operation and a transfer
- * cost, notices devices that change their speed, sends an operand to a device once that has paid for itself, and tries the
- * device that looks slower now and then, within a budget. docs/adaptive-policy.md has the mathematics.
+ * Chooses the device that is expected to finish this request first. The expected time is the wait, the upload of missing
+ * rows, and the run, from lines of cost that are fitted while the program runs. The policy notices devices that change their
+ * speed, sends an operand to a device once that pays, and sometimes tries a device that looks slower, within a budget.
+ * docs/adaptive-policy.md has the mathematics.
  *
  * It is deterministic: the same requests with the same measurements give the same choices.
  *
  * Reasons: `'calibrating'` while a device is unknown, `'resident'`, `'predicted-faster'`, `'invest-upload'`, `'explore'`,
- * `'queue'`, `'memory'`, `'deadline'`; without a choice `'no-device'`, `'unsupported'`, and `'forced'` for a lone GPU.
+ * `'queue'`, `'memory'`, `'deadline'`; without a choice `'no-device'`, `'unsupported'`, and `'forced'` for a single GPU.
  *
  * @throws TypeError or RangeError naming the option that is out of its range.
  */

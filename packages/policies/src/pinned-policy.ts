@@ -3,8 +3,8 @@ import { expected } from '@gearshift/contracts/internal';
 import { learnsNothing } from './policy-state.js';
 
 /**
- * Always the device of this id, `'forced'`. Where there is none of that id (`'no-device'`), or it does not accept the
- * request (`'unsupported'`), the CPU does the work, unless the dispatcher is strict: then the request fails.
+ * Always chooses the device with this id, `'forced'`. Where there is no such device (`'no-device'`), or it does not support
+ * the request (`'unsupported'`), the CPU runs it, unless the dispatcher is strict: then the request fails.
  *
  * @param deviceId id of a backend, such as `'cpu'` or `'cuda:0'`.
  * @throws TypeError when it is not a string, RangeError when it is empty.

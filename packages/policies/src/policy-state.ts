@@ -9,7 +9,7 @@ import {
 
 const VERSION = 1;
 
-/** The learning half of a policy that learns nothing: it ignores what it observes and exports an empty state. */
+/** The learning methods of a policy that learns nothing: it ignores samples and exports an empty state. */
 export function learnsNothing(policy: string): Pick<DispatchPolicy, 'observe' | 'export' | 'import'> {
   return {
     observe() {},
@@ -18,7 +18,7 @@ export function learnsNothing(policy: string): Pick<DispatchPolicy, 'observe' | 
   };
 }
 
-/** Whether a state is one of this policy and of this version. */
+/** Checks that a state is of this policy and of this version. */
 export function checkState(state: PolicyState, policy: string, version: number): Result<void, PolicyImportError> {
   if (!isObject(state) || typeof state.policy !== 'string') {
     return err({ kind: 'malformed', message: 'the state names no policy' });

@@ -4,10 +4,9 @@ import { expected } from '@gearshift/contracts/internal';
 const EMPTY = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false } as const;
 
 /**
- * Runs one policy and asks another what it would have done: `acting` decides, `watching` sees the same requests and
- * measurements and changes nothing. The snapshot's `learned` says how often they agreed and what the other's choices would
- * have cost, by the expectations of the acting policy (where it has none, by those of the watching one), since nobody can
- * measure what was not run:
+ * Compares two policies: `acting` decides, `watching` gets the same requests and measurements and has no effect. The
+ * snapshot's `learned` has how often they agreed and the expected cost of the watching policy's choices. The expectations are
+ * those of the acting policy, or of the watching one where it has none:
  *
  * - `decisions`, `agreed`, and `scored`: those of the differing ones for which both times were expected
  * - `savedMs`: what the watching policy would have saved over these; negative when it would have been slower
@@ -17,7 +16,7 @@ const EMPTY = { device: NO_DEVICE, reason: 'no-device', predictedMs: NaN, altern
  * only its calibration is exported and imported: the file is good without the shadow too. A third device makes the score an
  * estimate: "the alternative" is then the best of the others, not always the one the watching policy chose.
  *
- * @throws TypeError when either is no policy.
+ * @throws TypeError when either is not a policy.
  */
 export function shadowPolicy(acting: DispatchPolicy, watching: DispatchPolicy): DispatchPolicy {
   requirePolicy('acting', acting);
@@ -70,7 +69,7 @@ export function shadowPolicy(acting: DispatchPolicy, watching: DispatchPolicy): 
   };
 }
 
-/** What the watching policy's choice would have saved; NaN where either time is not expected by anybody. */
+/** What the watching policy's choice would have saved; NaN where neither policy expects both times. */
 function savingMs(out: DecisionSlot, slot: DecisionSlot): number {
   if (out.device === NO_DEVICE || slot.device === NO_DEVICE) return NaN;
   const saved = out.predictedMs - out.alternativeMs;

@@ -13,7 +13,7 @@ export interface ThresholdPolicyOptions {
   readonly forceCpu?: boolean | undefined;
 }
 
-/** The original's defaults. The window that speedup and success rate are taken over is the tracker's `windowSize`. */
+/** The original's defaults. The window of speedup and success rate is the tracker's `windowSize`. */
 export const THRESHOLD_DEFAULTS = {
   gpuMinBatchSize: 64,
   gpuSpeedupThreshold: 1.5,
@@ -22,7 +22,7 @@ export const THRESHOLD_DEFAULTS = {
 } as const;
 
 /**
- * Fixed rules, in the order of the hybrid executor that this project descends from, all judged by one snapshot:
+ * Fixed rules, in the order of the hybrid executor that this project is based on, applied to one snapshot:
  *
  * 1. `forceCpu`: CPU, `'forced'`
  * 2. batch < `gpuMinBatchSize`: CPU, `'too-small'`
@@ -89,7 +89,7 @@ function checkOptions(options: ThresholdPolicyOptions) {
   return { gpuMinBatchSize, gpuSpeedupThreshold, gpuSuccessRateThreshold, forceCpu };
 }
 
-// Functions of the module: one written at its place in decide() would be an object for each decision.
+// Not written inside decide(), where each of them would be a new object for each decision.
 const isCpu = ({ kind }: DeviceView): boolean => kind === 'cpu';
 const isGpu = ({ kind }: DeviceView): boolean => kind === 'gpu';
 const isSupportedGpu = ({ kind, supported }: DeviceView): boolean => kind === 'gpu' && supported;

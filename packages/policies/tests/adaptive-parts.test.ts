@@ -285,6 +285,36 @@ describe('the token bucket', () => {
     expect(tokens.canAfford(0)).toBe(true);
   });
 
+  it('starts with no more than its cap, earns its share and spends what is asked', () => {
+    expect(new TokenBucket(0.01, 50, 20).tokensMs).toBe(20);
+    const tokens = new TokenBucket(0.25, 2, 20);
+    tokens.earn(8);
+    expect(tokens.tokensMs).toBe(4);
+    tokens.earn(1000);
+    expect(tokens.tokensMs).toBe(20);
+    tokens.spend(5);
+    expect(tokens.tokensMs).toBe(15);
+    tokens.spend(-5);
+    expect(tokens.tokensMs).toBe(15);
+  });
+
+  it('can afford what it holds, and nothing when it holds nothing', () => {
+    const tokens = new TokenBucket(0, 2, 20);
+    expect([2, 2.01].map((costMs) => tokens.canAfford(costMs))).toEqual([true, false]);
+    tokens.spend(2);
+    expect([0, -1].map((costMs) => tokens.canAfford(costMs))).toEqual([false, false]);
+    expect([0, -1].map((costMs) => tokens.canAffordTrial(costMs))).toEqual([false, false]);
+  });
+
+  it('can afford a trial that costs an eighth of what it holds or held at the start', () => {
+    const tokens = new TokenBucket(0, 16, 100);
+    expect([2, 2.01].map((costMs) => tokens.canAffordTrial(costMs))).toEqual([true, false]);
+    tokens.tokensMs = 32;
+    expect([4, 4.01].map((costMs) => tokens.canAffordTrial(costMs))).toEqual([true, false]);
+    tokens.tokensMs = 1;
+    expect([1, 1.01].map((costMs) => tokens.canAffordTrial(costMs))).toEqual([true, false]);
+  });
+
   it('is not changed by times that are none', () => {
     const tokens = new TokenBucket(0.01, 2, 20);
     tokens.earn(NaN);
@@ -328,6 +358,55 @@ describe('the ledger of residency', () => {
     }
     expect(ledger.charge(key, 0, 1, 10)).toBe(true);
     expect(ledger.lossMs(key, 0)).toBe(0);
+  });
+
+  it('sells exactly when the losses reach the price', () => {
+    const ledger = new ResidencyLedger(64);
+    expect(ledger.charge(ledgerKey(1, 0), 0, 9.99, 10)).toBe(false);
+    expect(ledger.charge(ledgerKey(1, 0), 0, 0.01, 10)).toBe(true);
+    expect(ledger.charge(ledgerKey(1, 0), 0, 9.99, 10)).toBe(false);
+  });
+
+  it('has a key of its own for each version of each operand', () => {
+    const keys = [0, 1, 2].flatMap((id) => [0, 1, 4095].map((version) => ledgerKey(id, version)));
+    expect(new Set(keys).size).toBe(9);
+    expect(ledgerKey(1, 4096)).toBe(ledgerKey(1, 0));
+  });
+
+  it('replaces the account that lost the least, and the others lose 2 %', () => {
+    const ledger = new ResidencyLedger(4);
+    const key = (id: number): number => ledgerKey(id, 0);
+    for (const [id, lossMs] of [
+      [1, 30],
+      [2, 10],
+      [3, 20],
+      [4, 40],
+    ]) {
+      ledger.charge(key(id), 0, lossMs, 1e9);
+    }
+    const losses = (): number[] => [1, 2, 3, 4, 5].map((id) => ledger.lossMs(key(id), 0));
+    expect(losses()).toEqual([30, 10, 20, 40, 0]);
+    ledger.charge(key(5), 0, 7, 1e9);
+    expect(losses().map((lossMs) => Math.round(lossMs * 100) / 100)).toEqual([29.4, 0, 19.6, 39.2, 7]);
+    ledger.charge(key(3), 0, 0.4, 1e9);
+    expect(losses()[2]).toBeCloseTo(20, 9);
+  });
+
+  it('reuses the account of an operand that was sent before it replaces another', () => {
+    const ledger = new ResidencyLedger(4);
+    for (let id = 1; id <= 4; id++) ledger.charge(ledgerKey(id, 0), 0, 50, 100);
+    expect(ledger.charge(ledgerKey(2, 0), 0, 50, 100)).toBe(true);
+    ledger.charge(ledgerKey(5, 0), 0, 50, 100);
+    expect([1, 2, 3, 4, 5].map((id) => ledger.lossMs(ledgerKey(id, 0), 0))).toEqual([50, 0, 50, 50, 50]);
+  });
+
+  it('spreads operands and devices over its entries', () => {
+    const ledger = new ResidencyLedger(1024);
+    for (let id = 1; id <= 250; id++) for (const device of [0, 1]) ledger.charge(ledgerKey(id, 0), device, 1, 100);
+    let kept = 0;
+    for (let id = 1; id <= 250; id++)
+      for (const device of [0, 1]) kept += ledger.lossMs(ledgerKey(id, 0), device) > 0 ? 1 : 0;
+    expect(kept).toBeGreaterThan(400);
   });
 
   it('follows devices and versions apart', () => {
@@ -379,10 +458,11 @@ describe('the line of transfers', () => {
   });
 });
 
-test('uncertainty grows while nobody looks, up to a limit', () => {
+test('uncertainty grows while nothing is measured, up to a limit', () => {
   expect(grown(0.01, 0)).toBeCloseTo(0.1);
   expect(grown(0.01, 100)).toBeCloseTo(0.3);
   expect(grown(0.01, 1e9)).toBe(1.5);
+  expect(grown(0, 0)).toBe(0);
 });
 
 describe('the expected loss of a choice', () => {
@@ -401,5 +481,27 @@ describe('the expected loss of a choice', () => {
   it('is nothing where there is no doubt', () => {
     expect(opportunityLossMs(1, 2, 0)).toBe(0);
     expect(opportunityLossMs(2, 1, 0)).toBe(1);
+    expect(opportunityLossMs(2, 2, 0)).toBe(0);
+  });
+
+  it('is the mean of the logistic distribution', () => {
+    const scale = (0.5 * Math.sqrt(3)) / Math.PI;
+    expect(opportunityLossMs(3, 3, 0.5)).toBeCloseTo(3 * scale * Math.LN2, 12);
+    // Numerically: the mean of max(0, -x) over the density of a logistic distribution about log(4 / 3).
+    const mean = Math.log(4 / 3);
+    let sum = 0;
+    for (let x = -20; x < 0; x += 1e-4) {
+      const e = Math.exp(-(x - mean) / scale);
+      sum += (-x * e * 1e-4) / (scale * (1 + e) ** 2);
+    }
+    expect(opportunityLossMs(3, 4, 0.5)).toBeCloseTo(3 * sum, 6);
+  });
+
+  it('is the difference, or nothing, where the doubt is far smaller than the difference', () => {
+    const scale = (0.01 * Math.sqrt(3)) / Math.PI;
+    expect(opportunityLossMs(10, 10 * Math.exp(20.1 * scale), 0.01)).toBe(0);
+    expect(opportunityLossMs(10, 10 * Math.exp(19.9 * scale), 0.01)).toBeGreaterThan(0);
+    expect(opportunityLossMs(10, 5, 0.01)).toBe(5);
+    expect(opportunityLossMs(10, 1, 2)).toBeLessThanOrEqual(10);
   });
 });

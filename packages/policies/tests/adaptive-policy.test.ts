@@ -518,6 +518,27 @@ describe('options', () => {
     expect(() => adaptivePolicy({ [name]: value })).toThrow(name);
   });
 
+  it.each([
+    ['explorationShare', 0],
+    ['explorationShare', 1],
+    ['explorationStartMs', 0],
+    ['explorationCapMs', 0],
+    ['tieShare', 0],
+    ['tieShare', 1],
+  ])('accepts %s: %d', (name, value) => {
+    expect(adaptivePolicy({ [name]: value }).snapshot().options).toEqual({ ...ADAPTIVE_DEFAULTS, [name]: value });
+  });
+
+  it('are the defaults where they are left out', () => {
+    expect(adaptivePolicy().snapshot().options).toEqual(ADAPTIVE_DEFAULTS);
+    expect(adaptivePolicy({ tieShare: undefined }).snapshot().options).toEqual(ADAPTIVE_DEFAULTS);
+    expect(adaptivePolicy().name).toBe('adaptive');
+  });
+
+  it('say what was expected and what came', () => {
+    expect(() => adaptivePolicy({ tieShare: 1.5 })).toThrow('tieShare: expected a share from 0 to 1, got 1.5');
+  });
+
   it('refuses what is no options object', () => {
     expect(() => adaptivePolicy(null as never)).toThrow(TypeError);
     expect(() => adaptivePolicy({ tieShare: '5 %' as never })).toThrow(TypeError);

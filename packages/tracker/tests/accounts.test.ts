@@ -1,3 +1,4 @@
+import { effort } from '@gearshift/vitest-config/effort';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attachTracker, createTracker, type DeviceMetrics, type MetricsSnapshot, type Tracker } from '../src/index.js';
@@ -12,6 +13,7 @@ const OPERATIONS = ['top-k', 'other'] as const;
 const SLOTS = 2;
 const TRACKERS = 3;
 const PUBLISH_EVERY = 32;
+const HISTORIES = effort({ test: 400, ci: 400 });
 
 type Accounts = Record<(typeof OPERATIONS)[number], Account>;
 
@@ -234,10 +236,10 @@ describe('three trackers of one memory with two slots', () => {
   }
 
   it('three trackers give the same figures as an account kept sample by sample, in any history', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), together, replay), { seed: 20261123, numRuns: 400 });
+    fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), together, replay), { seed: 20261123, numRuns: HISTORIES });
   });
 
   it('three trackers give the same figures when the first one is shared at any time of its history', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), history, replay), { seed: 20261124, numRuns: 400 });
+    fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), history, replay), { seed: 20261124, numRuns: HISTORIES });
   });
 });

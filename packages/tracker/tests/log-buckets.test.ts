@@ -1,3 +1,4 @@
+import { effort } from '@gearshift/vitest-config/effort';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createTracker, type MetricsSnapshot } from '../src/index.js';
@@ -67,7 +68,7 @@ describe('percentiles', () => {
         expect(cpuP50Ms).toBeLessThanOrEqual(cpuP95Ms);
         expect(cpuP95Ms).toBeLessThanOrEqual(cpuP99Ms);
       }),
-      { seed: 20261123, numRuns: 300 },
+      { seed: 20261123, numRuns: effort({ test: 300, ci: 300 }) },
     );
   });
 

@@ -1,3 +1,4 @@
+import { effort } from '@gearshift/vitest-config/effort';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attachTracker, createTracker, SUMS_LENGTH, type Tracker } from '../src/index.js';
@@ -76,10 +77,10 @@ describe('sums of three trackers of one memory with two slots', () => {
   const history = fc.tuple(alone, together).map((parts) => parts.flat());
 
   it('totals contain what was published and what the reader added itself, in any history', () => {
-    fc.assert(fc.property(together, replay), { seed: 20261123, numRuns: 400 });
+    fc.assert(fc.property(together, replay), { seed: 20261123, numRuns: effort({ test: 400, ci: 400 }) });
   });
 
   it('totals are the same when the first tracker is not shared for a while', () => {
-    fc.assert(fc.property(history, replay), { seed: 20261124, numRuns: 200 });
+    fc.assert(fc.property(history, replay), { seed: 20261124, numRuns: effort({ test: 200, ci: 200 }) });
   });
 });

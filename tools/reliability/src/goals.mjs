@@ -17,7 +17,7 @@ export const GOALS = {
     sources: [{ folder: 'packages/tracker', file: 'tests/worker-threads.test.ts', name: 'lose no count' }],
   },
   R3: {
-    title: 'workers that are killed block nobody and lose nothing acknowledged',
+    title: 'killed workers block no other thread and lose no acknowledged record',
     ...{ tier: 'pure and native', unit: 'kills', least: { ci: 2000, nightly: 50_000 } },
     sources: [
       { folder: 'packages/tracker', file: 'tests/worker-threads.test.ts', name: 'at any point tear nothing' },
@@ -56,7 +56,7 @@ export const GOALS = {
     ],
   },
   R10: {
-    title: 'hostile calls are refused in words, and sanitizers find nothing in the native suites',
+    title: 'hostile calls fail with a clear message, and sanitizers find nothing in the native suites',
     ...{ tier: 'native and simulated GPU', unit: 'calls and runs', least: { ci: 10_000, nightly: 1_000_000 } },
     sources: [
       { folder: 'tools/reliability', file: 'tests/hostile-calls.test.ts' },
@@ -79,17 +79,17 @@ export const GOALS = {
     sources: [{ folder: 'tools/reliability', file: 'tests/numeric-agreement.test.ts' }],
   },
   R14: {
-    title: 'a soak of dispatches takes no more and more memory',
+    title: 'memory use does not grow during many dispatches',
     ...{ tier: 'native', unit: 'dispatches', least: { ci: 1e6, nightly: 1e7 } },
     sources: [{ folder: 'tools/reliability', file: 'tests/soak.test.ts' }],
   },
   R15: {
-    title: 'processes and workers end as they should, whatever is under way',
+    title: 'processes and workers exit cleanly during any work',
     ...{ tier: 'native', unit: 'exits', least: { ci: 240, nightly: 2400 } },
     sources: [{ folder: 'tools/reliability', file: 'tests/exits.test.ts' }],
   },
   R16: {
-    title: 'what Prometheus scraped is what happened',
+    title: 'scraped metrics agree with the requests that ran',
     ...{ tier: 'native', unit: 'attempts', least: { ci: 10_000, nightly: 100_000 } },
     sources: [{ folder: 'tools/reliability', file: 'tests/prometheus.test.ts' }],
   },

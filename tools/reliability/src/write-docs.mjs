@@ -12,17 +12,17 @@ const RESULTS = fileURLToPath(new URL('../../../docs/reliability.json', import.m
 
 const INTRODUCTION = `# Reliability
 
-What must never happen is counted. Each goal is a number of trials and a number of violations, which has to be 0; a count below the
-goal's fails like a violation, and so does a test that was skipped. The tests are those of the packages, with more rounds:
+Each goal has a number of trials and a number of violations, which must be 0. A goal also fails with fewer trials than required, and with a
+skipped test. The tests are those of the packages, with more rounds:
 
 \`\`\`sh
-npm run reliability                        # all goals, with the figures of continuous integration
-npm run reliability -- R3 R5 --seed 7      # some, and the same random choices again
-npm run reliability -- R8 --nightly        # as many rounds as nights allow
+npm run reliability                        # all goals, with the trials of continuous integration
+npm run reliability -- R3 R5 --seed 7      # some goals, with a given seed
+npm run reliability -- R8 --nightly        # with the trials of nightly runs
 \`\`\`
 
-Each prints a line \`{ goal, count, violations, seed, seconds, tier }\`. \`tier\` says on what it was shown: a simulated GPU runs the same
-kernels and host code as a real one, on the CPU; it knows nothing of real drivers.
+Each goal prints a line \`{ goal, count, violations, seed, seconds, tier }\`. \`tier\` is the code under test. A simulated GPU runs the same kernels
+and host code as a real one, on the CPU, but no real driver.
 `;
 
 const reports = JSON.parse(readFileSync(RESULTS, 'utf8'));
@@ -37,18 +37,19 @@ const LAST_RUN = `## The last run
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-R7 is for WebGPU, which has no backend yet; R12, fuzzing of the native core, is not there yet. R18 is counted by [\`npm run release:dry\`](releasing.md).
+R7 is for WebGPU, which has no backend yet; R12, fuzzing of the native core, does not exist yet. R18 is part of [\`npm run release:dry\`](releasing.md).
 
-## What the counting has found
+## Problems found
 
-- **R8**: a GPU that died in a call whose caller had given up was found lost by the next request only. That is how it has to be, since nobody waited;
-  the test had taken for granted that somebody had noticed, and plays that script every time now.
-- **R13**: scores of vectors of one or two dimensions were off by more than was promised: the promise was wrong, and is now stated for them, too
+- **R8**: when a GPU was lost in a call after its caller had aborted, only the next request detected the loss. That is correct, because no request
+  waited for the call; the test was wrong, and now runs this script every time.
+- **R13**: scores of vectors of one or two dimensions exceeded the documented tolerance. The documented tolerance was wrong and is corrected
   ([semantics](semantics.md)).
-- **R17** plants defects in copies of the sources and demands that a named test finds each. One planted defect turned out to change nothing, and was replaced.
-- **The dry release**: a bundled program did not start, because the loaders read their version from a file that a bundle does not have;
-  and programs did not compile with the newest type definitions of Node, which the types of two packages named.
-- **The benchmark of telemetry**: instrumentation for spans that had been taken back went on slowing every promise of the process down.
+- **R17** plants defects in copies of the sources and requires that a named test finds each of them. One planted defect changed nothing and was
+  replaced.
+- **The dry release**: a bundled program did not start, because the loaders read their version from a file that a bundle does not have.
+  Programs did not compile with the newest type definitions of Node.js, which the types of two packages referred to.
+- **The benchmark of telemetry**: after \`dispose()\`, the instrumentation for spans still slowed down every promise of the process.
 `;
 
 const page = await format(`${INTRODUCTION}\n${LAST_RUN}\n${mutationSection(readMutationReports())}`, {

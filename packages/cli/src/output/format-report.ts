@@ -53,7 +53,7 @@ function formatFacts({ backend, decision, latencyMs, snapshot }: RunFacts, devic
   const lines = [
     `Answered by ${backend}: ${details.join(', ')}`,
     ...limitations.map((limitation) => `  ${limitation}`),
-    `Because    ${decision.reason}: ${REASONS[decision.reason]} (policy ${decision.policy})`,
+    `Reason     ${decision.reason}: ${REASONS[decision.reason]} (policy ${decision.policy})`,
     `Latency    ${formatNumber(latencyMs)} ms`,
     `Snapshot   ${formatSnapshot(snapshot)}`,
   ];

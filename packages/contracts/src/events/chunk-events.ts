@@ -18,17 +18,18 @@ export interface OutOfMemoryEvent {
   readonly start: number;
   readonly end: number;
   readonly fallback: boolean;
-  /** Bytes that were reserved for it; 0 without a budget. */
+  /** Reserved bytes; 0 without a budget. */
   readonly bytes: number;
   /** The reaction: the same chunk again after caches were freed, a smaller chunk, or none for the smallest chunk. */
   readonly action: 'retry' | 'shrink' | 'give-up';
 }
 
-/** Message of `gearshift:split`: a run does not fit as a whole. At most one per run. */
+/** Message of `gearshift:split`: a run is split into chunks. At most one per run. */
 export interface SplitEvent {
   readonly name: string;
-  /** Items in all, and how many of them the first piece has. */
+  /** Number of all items. */
   readonly total: number;
+  /** Number of items in the first chunk. */
   readonly chunkItems: number;
   /** The limit that set the size of the first piece, or that a piece ran out of memory. */
   readonly reason: SplitReason;

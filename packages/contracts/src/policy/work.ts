@@ -8,11 +8,11 @@ export interface Work {
   readonly operation: OperationName;
   /** Requests of one shape differ only in size: time over size is one curve per operation, shape and device. */
   readonly shape: WorkShape;
-  /** Items to work through: rows, candidates, or receiving nodes. */
+  /** Number of items: rows, candidates, or receiving nodes. */
   readonly batchSize: number;
   /** Query vectors that share one pass over the rows; 1 for spreading. */
   readonly queries: number;
-  /** Elements of a row; 1 for spreading, whose items are single activations. */
+  /** Elements of a row; 1 for spreading, where an item is a single activation. */
   readonly dimensions: number;
   /** Multiplications and additions. */
   readonly flops: number;

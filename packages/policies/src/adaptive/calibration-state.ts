@@ -28,13 +28,13 @@ interface DeviceState {
 interface CostState {
   readonly operation: string;
   readonly shape: WorkShape;
-  /** What the generic figures of a line are made of. */
+  /** A new line is computed from these, and then corrected by `line`. */
   readonly flops: number;
   readonly bytes: number;
   readonly line: LineState;
 }
 
-/** The lines of all devices. How fast a device is at the moment is no calibration and stays behind. */
+/** The lines of all devices, without their momentary speeds. */
 export function exportKnowledge(policy: string, knowledge: Knowledge): PolicyState {
   const devices: DeviceState[] = [];
   for (const { id, kind, transfer, lines } of knowledge.devices.values()) {
@@ -54,7 +54,7 @@ function stateOf(line: CostLine | undefined, { decisions }: Knowledge): LineStat
   return line !== undefined && line.sums.total[LINE.samples] > 0 ? lineState(line.sums.total) : null;
 }
 
-/** All or nothing: what is not well formed to the last number changes nothing. */
+/** All or nothing: a state with anything malformed changes nothing. */
 export function importKnowledge(
   policy: string,
   knowledge: Knowledge,
@@ -82,7 +82,7 @@ export function importKnowledge(
   return checked;
 }
 
-/** Where it is wrong and what was expected there; `undefined` when nothing is. */
+/** The wrong part and what was expected; `undefined` where nothing is wrong. */
 function flawOf(device: unknown): string | undefined {
   if (!isObject(device)) return ' is not an object';
   const { id, kind, transfer, costs } = device as Partial<Record<keyof DeviceState, unknown>>;

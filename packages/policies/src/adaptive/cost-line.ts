@@ -1,7 +1,7 @@
 import type { DeviceKind, Work } from '@gearshift/contracts';
 import { LearnedSums } from './learned-sums.js';
 
-/** The first numbers of the sums: the normal equations, then what else is known about the line. */
+/** Indices into the sums: the normal equations, then counts and errors. */
 export const LINE = {
   s11: 0,
   s12: 1,
@@ -23,7 +23,7 @@ export const LINE = {
   relativeErrors: 12,
 } as const;
 
-/** The buckets of residuals follow: a decayed sum, its decayed weight, and the number of samples there ever were. */
+/** The buckets of residuals follow: a decayed sum, its decayed weight, and the number of samples for life. */
 export const BUCKETS_AT = 16;
 export const BUCKET_COUNT = 80;
 export const BUCKET_LENGTH = 3;
@@ -36,20 +36,20 @@ const BUCKET_HALF_BELIEVED_AT = 3;
 const LARGEST_RESIDUAL = 2;
 
 const FORGETTING = 0.99;
-/** Added to the diagonal of the sums, as a share, so that those of a single size can be inverted. */
+/** Factor of the diagonal of the sums, so that those of a single size can be inverted. */
 const INVERTIBLE = 1 + 1e-6;
 const ERROR_FORGETTING = 0.97;
 /** Standard deviation of log(measured / predicted) that is assumed at first, and how many samples that counts for. */
 const FIRST_DEVIATION = 0.3;
 const FIRST_DEVIATION_WEIGHT = 2;
-/** A single error counts no more than this, as a logarithm squared: spikes say nothing about the usual scatter. */
+/** Upper limit for a single error, as a logarithm squared: spikes are not part of the usual scatter. */
 const LARGEST_SQUARED_ERROR = 1;
 /** How far off the line may be where no sample of this size was seen, as a logarithm. */
 const UNSEEN_SIZE_DEVIATION = 0.2;
 const LARGEST_VARIANCE = 4;
-/** Runs it takes to know a device: one of them may be a spike. */
+/** Fitted runs after which a line is known: one of them may be a spike. */
 const SAMPLES_TO_KNOW = 2;
-/** Share of one sample that is added to the diagonal of the sums: a single size alone would make no line. */
+/** Share of one sample that is added to the diagonal of the sums: a single size does not determine a line. */
 const RIDGE = 0.1;
 /** Significance, in squared standard deviations, at which the measured form of the line is believed by half. */
 const HALF_BELIEVED_AT = 4;
@@ -61,8 +61,8 @@ export interface Cost {
 }
 
 /**
- * Round figures that most machines of a kind are within a factor of ten of. They only have to carry the first few
- * decisions and sizes never seen: what is measured outweighs them from the first sample on.
+ * Round figures, right to within a factor of ten for most machines. They matter for the first few decisions and for sizes
+ * never seen: measurements outweigh them from the first sample on.
  */
 const GENERIC = {
   cpu: { fixedMs: 0.003, flopsPerMs: 5e7, bytesPerMs: 2e7 },
@@ -71,10 +71,10 @@ const GENERIC = {
   remote: { fixedMs: 0.5, flopsPerMs: 5e7, bytesPerMs: 2e7 },
 } as const;
 
-/** 10 GB/s and what it takes to start a transfer. */
+/** 10 GB/s, after the start of a transfer. */
 export const GENERIC_TRANSFER: Cost = { fixedMs: 0.02, msPerUnit: 1e-7 };
 
-/** What this kind of device needs for requests like this one: arithmetic or memory, whichever takes longer. */
+/** The cost of requests like this one on a usual device of this kind: arithmetic or memory, the slower of both. */
 export function genericCost(kind: DeviceKind, work: Pick<Work, 'flops' | 'bytes'>): Cost {
   const { fixedMs, flopsPerMs, bytesPerMs } = GENERIC[kind];
   const runMs = Math.max(work.flops / flopsPerMs, work.bytes / bytesPerMs);
@@ -87,7 +87,7 @@ export function unitsOf({ flops, bytes }: Pick<Work, 'flops' | 'bytes'>): number
   return units > 1 ? units : 1;
 }
 
-/** Index of the first number of the bucket that this much work falls into; the outermost ones take what lies beyond. */
+/** Index of the first number of the bucket for this much work; the outermost buckets include all sizes beyond them. */
 export function bucketAt(units: number): number {
   const halfOctave = Math.round(2 * Math.log2(units)) - FIRST_HALF_OCTAVE;
   const bucket = halfOctave > 0 ? Math.min(halfOctave, BUCKET_COUNT - 1) : 0;
@@ -106,7 +106,7 @@ export function bucketAt(units: number): number {
  */
 export class CostLine {
   readonly sums: LearnedSums;
-  /** What was expected before anything was measured. */
+  /** The line that is assumed before anything is measured. */
   readonly prior: Cost;
   /** The line, as of the last {@link refresh} or {@link fit}. */
   fixedMs = NaN;
@@ -115,9 +115,9 @@ export class CostLine {
   noise = NaN;
   /** Enough was measured, by all threads together, to choose by it. */
   isKnown = false;
-  /** This thread ran it before, so the next run is no warm-up. */
+  /** This thread ran it before, so the next run is not a warm-up. */
   isWarm = false;
-  /** Latency that the exploration under way has paid for; 0 while there is none. */
+  /** Latency that is paid for by the exploration under way; 0 while there is none. */
   exploredUpToMs = 0;
   /** The inverse of the sums. */
   #p11 = NaN;
@@ -130,14 +130,14 @@ export class CostLine {
     this.#solve();
   }
 
-  /** Takes in what this thread and, once in a while, what the others have learned. */
+  /** Solves for the line again where this thread, or another one, has learned something. */
   refresh(nowMs: number, decisions: number): void {
     this.sums.refresh(nowMs, decisions);
     if (this.sums.isNew) this.#solve();
   }
 
   /**
-   * @param bucket of that much work; a decision asks for several devices at one size.
+   * @param bucket of that much work: a decision computes it once for several devices.
    * @param logFactor how much slower than usual the device is, as a logarithm.
    * @returns expected milliseconds for this much work.
    */
@@ -161,12 +161,12 @@ export class CostLine {
     return variance < LARGEST_VARIANCE ? variance : LARGEST_VARIANCE;
   }
 
-  /** Beyond this an error of prediction, as a logarithm, is no chance: a spike, or a device that changed its speed. */
+  /** A larger error of prediction, as a logarithm, is an outlier: a spike, or a device that changed its speed. */
   outlierLimit(units: number, bucket = bucketAt(units)): number {
     return Math.max(0.7, 3.5 * Math.sqrt(this.noise + this.variance(units, bucket)));
   }
 
-  /** @param error log(measured / predicted), of the prediction that was in force. */
+  /** @param error log(measured / predicted), of the prediction before this sample. */
   fit(units: number, ms: number, error: number, bucket = bucketAt(units)): void {
     const { own } = this.sums;
     const x1 = 1 / ms;
@@ -216,7 +216,7 @@ export class CostLine {
     const s22 = total[LINE.s22] * ridge;
     const t1 = total[LINE.t1];
     const t2 = total[LINE.t2];
-    // Rounding must not make the sums contradict themselves.
+    // Keeps the sums consistent in spite of rounding.
     const s12 = Math.min(total[LINE.s12], Math.sqrt(total[LINE.s11] * total[LINE.s22]));
     const determinant = s11 * s22 - s12 * s12;
     this.noise = noise;
@@ -232,8 +232,8 @@ export class CostLine {
       msPerUnit = 0;
       fixedMs = t1 / s11;
     }
-    // As generic as the measurements allow, in their scale: the two parts of the line are told apart only as far as the
-    // difference is significant. Otherwise noise at a few sizes would be magnified at all the others.
+    // The generic line in the scale of the measurements, and the measured line only as far as it fits significantly better.
+    // Otherwise noise at a few sizes would be magnified at all the others.
     const scale = (g1 * t1 + g2 * t2) / (g1 * g1 * s11 + 2 * g1 * g2 * s12 + g2 * g2 * s22);
     const d1 = fixedMs - scale * g1;
     const d2 = msPerUnit - scale * g2;

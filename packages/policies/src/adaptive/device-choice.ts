@@ -13,29 +13,29 @@ const DECISIONS_BETWEEN_EXPLORATIONS = 16;
 const KEEP_MARGIN = 1.1;
 /** The regret is estimated at one decision in so many: it costs as much as half a decision. */
 const DECISIONS_PER_REGRET = 8;
-/** A device that is so many times slower is not in the running. */
+/** A device that is so many times slower adds nothing to the regret. */
 const HOPELESS = 16;
 
-/** What one request would cost on one device: allocated once, filled anew for each decision. */
+/** The expected cost of one request on one device: allocated once, filled for each decision. */
 class DeviceEstimate {
-  /** Index into the devices that the policy was shown. */
+  /** Index into the devices of the decision. */
   index = 0;
   view: DeviceView;
   device: DeviceKnowledge;
   line: CostLine;
-  /** Too little was measured there: the figures are generic, or as good as that. */
+  /** Too little was measured there: the figures are generic, or hardly better. */
   isUnknown = true;
-  /** The data need not travel. */
+  /** No operand has to be sent. */
   holdsData = false;
-  /** It may be used for more than this request needs: not while it is out of order, nor where its memory is short. */
+  /** Exploring and keeping operands are allowed: not on a device that is blocked or short of memory. */
   mayTry = false;
   /** Expected latency; its parts are the wait, the run and the upload. */
   totalMs = NaN;
   runMs = NaN;
   uploadMs = NaN;
-  /** What `totalMs` would be if the device held the operand already. */
+  /** `totalMs` if the device held the operand already. */
   residentMs = NaN;
-  /** What it would be if the request fitted the device's memory as a whole. */
+  /** `totalMs` if the request fitted the device's memory in one piece. */
   wholeMs = NaN;
   #units = NaN;
   #bucket = 0;
@@ -47,7 +47,7 @@ class DeviceEstimate {
     this.line = line;
   }
 
-  /** @param requestBytes what travels with each request; it counts as part of the run. */
+  /** @param requestBytes sent with each request; their time is part of the run. */
   fill(units: number, bucket: number, requestBytes: number): void {
     const { view, device, line } = this;
     const { chunks, queueMs } = view;
@@ -73,14 +73,14 @@ class DeviceEstimate {
     return Math.min(this.totalMs, this.totalMs - this.runMs + (fixedMs + msPerUnit * this.#units));
   }
 
-  /** How far the expected run may be off, as a logarithm, the scatter from run to run left out. */
+  /** The standard deviation of the expected run, as a logarithm, without the scatter from run to run. */
   runUncertainty(decisions: number): number {
     const { line, device } = this;
     const variance = line.variance(this.#units, this.#bucket) + device.speed.variance;
     return grown(variance, decisions - device.speed.sums.lastRunAt);
   }
 
-  /** The expectation with all uncertainty on the bright side. */
+  /** The expectation less two standard deviations. */
   optimisticMs(decisions: number): number {
     const runMs = this.runMs * Math.exp(-2 * this.runUncertainty(decisions));
     if (this.uploadMs === 0) return this.view.queueMs + runMs;
@@ -89,20 +89,20 @@ class DeviceEstimate {
     return this.view.queueMs + runMs + this.uploadMs * Math.exp(-2 * doubt);
   }
 
-  /** The expectation with all uncertainty about the run on the dark side, the scatter included. */
+  /** The expectation with a run of two standard deviations more, the scatter included. */
   pessimisticMs(decisions: number): number {
     const doubt = Math.hypot(this.runUncertainty(decisions), Math.sqrt(this.line.noise));
     return this.totalMs - this.runMs + this.runMs * Math.exp(2 * doubt);
   }
 }
 
-/** Chooses a device for one request by what is known of them all. */
+/** Chooses a device for one request. */
 export class DeviceChoice {
   readonly #knowledge: Knowledge;
   readonly #tokens: TokenBucket;
   readonly #tieShare: number;
   readonly #ledger = new ResidencyLedger(LEDGER_CAPACITY);
-  /** Those that may run the request are the first `#count` of them. */
+  /** The first `#count` of them are of the devices that support the request. */
   readonly #estimates: DeviceEstimate[] = [];
   #count = 0;
 
@@ -142,7 +142,7 @@ export class DeviceChoice {
     }
   }
 
-  /** @returns the fastest of those that may run the request. */
+  /** @returns the fastest of the devices that support the request. */
   #estimate(work: Work, views: readonly DeviceView[], nowMs: number): DeviceEstimate | undefined {
     const { decisions } = this.#knowledge;
     const task = this.#knowledge.task(work);
@@ -183,7 +183,7 @@ export class DeviceChoice {
     return next;
   }
 
-  /** Has a device that nothing is known about run something, as soon as that costs no more than the tokens allow. */
+  /** Chooses an unknown device as soon as the tokens allow it. */
   #calibrate(fastest: DeviceEstimate, out: DecisionSlot): boolean {
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
@@ -197,7 +197,7 @@ export class DeviceChoice {
     return false;
   }
 
-  /** Of those that are as good as the fastest: the one that holds the data, then the one that is idle. */
+  /** Among devices that are about as fast: the one that holds the data, then the one with the shorter queue. */
   #breakTie(fastest: DeviceEstimate): DeviceEstimate {
     const limitMs = fastest.totalMs * (1 + this.#tieShare);
     let chosen = fastest;
@@ -210,34 +210,34 @@ export class DeviceChoice {
     return chosen;
   }
 
-  /** Tries another device that may well be faster, for all that is known, if the tokens allow it. */
+  /** Tries another device that may be faster, if the tokens allow it. */
   #explore(chosen: DeviceEstimate, out: DecisionSlot): boolean {
     const { decisions } = this.#knowledge;
-    let brightest: DeviceEstimate | undefined;
-    let brightestMs = chosen.totalMs;
+    let best: DeviceEstimate | undefined;
+    let bestMs = chosen.totalMs;
     for (let i = 0; i < this.#count; i++) {
       const other = this.#estimates[i];
       if (other === chosen || other.isUnknown || !other.mayTry) continue;
       if (decisions - other.line.sums.lastRunAt <= DECISIONS_BETWEEN_EXPLORATIONS) continue;
       if (!this.#tokens.canAffordTrial(other.totalMs - chosen.totalMs)) continue;
       const ms = other.optimisticMs(decisions);
-      if (ms < brightestMs) {
-        brightest = other;
-        brightestMs = ms;
+      if (ms < bestMs) {
+        best = other;
+        bestMs = ms;
       }
     }
-    if (brightest === undefined) return false;
-    const { line } = brightest;
-    const extraMs = Math.max(0, brightest.totalMs - chosen.totalMs);
+    if (best === undefined) return false;
+    const { line } = best;
+    const extraMs = Math.max(0, best.totalMs - chosen.totalMs);
     this.#tokens.spend(extraMs);
     line.exploredUpToMs = chosen.totalMs + extraMs;
     line.sums.add(LINE.explorations, 1);
     line.sums.add(LINE.regretMs, extraMs);
-    write(out, 'explore', brightest, chosen);
+    write(out, 'explore', best, chosen);
     return true;
   }
 
-  /** Where the choice may well miss the deadline: the device that is the surest to meet it, if that is another one. */
+  /** Chooses the device that is most likely to meet the deadline where the fastest may miss it. */
   #save(chosen: DeviceEstimate, remainingMs: number, out: DecisionSlot): boolean {
     const { decisions } = this.#knowledge;
     let surest = chosen;
@@ -256,8 +256,8 @@ export class DeviceChoice {
   }
 
   /**
-   * Charges what is lost because a device does not hold the operand, and sends it there once that has paid for it: at once
-   * where the uses that its owner expects will.
+   * Adds up what is lost because a device does not hold the operand, and sends it there once the sum has reached the price:
+   * at once where the owner of the operand expects enough uses.
    */
   #invest(work: Work, chosen: DeviceEstimate, remainingMs: number, out: DecisionSlot): boolean {
     for (let i = 0; i < this.#count; i++) {
@@ -281,7 +281,7 @@ export class DeviceChoice {
     return false;
   }
 
-  /** What decided, for the choice that no special rule has made. */
+  /** The reason for a choice that no special rule has made. */
   #reason(chosen: DeviceEstimate): DecisionReason {
     let isOtherBusy = false;
     for (let i = 0; i < this.#count; i++) {

@@ -8,16 +8,16 @@ const PRIOR_WEIGHT = 1;
 /** A slowdown was seen twice when it is believed, a speed-up once. */
 const WEIGHT_OF_SLOWDOWN = 2;
 const WEIGHT_OF_SPEED_UP = 1;
-/** Decisions without a look, for each sample that spoke for the factor, after which it has half of its weight. */
+/** Decisions without a run, for each sample of the factor, after which the factor has half of its weight. */
 const HALF_LIFE_PER_WEIGHT = 2;
-/** A factor as near to 1 as this, as a logarithm, is none. */
+/** A factor closer to 1 than this, as a logarithm, is ignored. */
 const USUAL = 0.15;
 const LARGEST_LOG = 7;
 
 /**
- * Tells chance from change. A lone run that is far slower than expected is a spike and says nothing; two in a row mean
- * that the device has changed. A run that is far *faster* is believed at once: other programs make a run slow by chance,
- * but nothing makes it fast by chance.
+ * Distinguishes spikes from changes. A single run that is far slower than expected is a spike and is ignored; two in a row
+ * are a change of the device. A run that is far *faster* is a change at once: other programs slow runs down by chance, but
+ * nothing speeds them up by chance.
  */
 export class SpikeRule {
   #isSlow = false;
@@ -35,16 +35,16 @@ export class SpikeRule {
 }
 
 /**
- * How much slower than usual a device is just now, whatever it does: throttled, or shared with others. One factor for all
- * operations, so that all of them profit from the first request that notices it. It fades unless runs confirm it, the sooner
- * the fewer there were: otherwise a device that was slow would never be chosen again.
+ * How much slower than usual a device is at the moment: throttled, or shared with other programs. One factor for all
+ * operations, so that all of them benefit from the first request that notices it. It fades unless runs confirm it, faster the
+ * fewer runs there were: otherwise a device that was slow once would never be chosen again.
  */
 export class DeviceSpeed {
   readonly sums: LearnedSums;
   /** By how much to multiply the line, as of the last {@link refresh}, and its logarithm. */
   factor = 1;
   logFactor = 0;
-  /** How far the factor may be off, as a logarithm squared: by what was noticed but is not believed, or no longer. */
+  /** Variance of the factor, as a logarithm: of the part that was measured but is not applied, or not any more. */
   variance = 0;
   readonly #rule = new SpikeRule();
   #weight = 0;
@@ -55,7 +55,7 @@ export class DeviceSpeed {
     this.sums = new LearnedSums(`adaptive/speed/${deviceId}`, SPEED.runs);
   }
 
-  /** Takes in what all threads have measured, and lets it fade. */
+  /** Computes the factor from what all threads have measured, faded by the decisions since. */
   refresh(nowMs: number, decisions: number): void {
     const { sums } = this;
     sums.refresh(nowMs, decisions);
@@ -91,7 +91,7 @@ export class DeviceSpeed {
     const error = Math.abs(errorNow) < Math.abs(errorUnfaded) ? errorNow : errorUnfaded;
     const verdict = this.#rule.judge(error, limit);
     if (verdict === 'usual' && this.#mean !== 0) {
-      // Follows a change that was noticed, until nothing is left of it. Small changes are for the lines to learn.
+      // Follows a change until it is over. Small changes are left to the lines.
       own[SPEED.weight] = own[SPEED.weight] * KEPT_PER_SAMPLE + 1;
       own[SPEED.sum] = own[SPEED.sum] * KEPT_PER_SAMPLE + clip(deviation);
       if (!(Math.abs(own[SPEED.sum]) >= USUAL * own[SPEED.weight])) {

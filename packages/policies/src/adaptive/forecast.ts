@@ -9,20 +9,20 @@ import { LINE, unitsOf, type CostLine } from './cost-line.js';
 import type { DeviceKnowledge, Knowledge, Task } from './knowledge.js';
 import type { TokenBucket } from './token-bucket.js';
 
-/** Sizes that a break-even is looked for at, from one unit of work up: far beyond what a machine does in a day. */
+/** The search for a break-even goes from one unit of work to more than a machine does in a day. */
 const LARGEST_OCTAVE = 55;
 const STEPS_PER_OCTAVE = 8;
-/** People look seldom: they see what is known now. */
+/** A forecast always reads the latest sums of other threads: it is made rarely. */
 const NOW = Infinity;
 
-/** `undefined` for an operation that never came up. */
+/** `undefined` for an operation that was never requested. */
 export function forecastOf(knowledge: Knowledge, operation: OperationName): OperationForecast | undefined {
   const tasks = knowledge.tasks.filter((task) => task.operation === operation);
   if (tasks.length === 0) return undefined;
   return Object.freeze({ operation, shapes: Object.freeze(tasks.map((task) => shapeForecast(knowledge, task))) });
 }
 
-/** What stands in the policy's snapshot. */
+/** The part `learned` of the policy's snapshot. */
 export function learnedSnapshot(knowledge: Knowledge, tokens: TokenBucket): Readonly<Record<string, unknown>> {
   const { decisions, tasks, devices } = knowledge;
   const { tokensMs: explorationTokensMs } = tokens;
@@ -76,7 +76,7 @@ function deviceForecast({ device: { id, kind, speed }, line }: KnownDevice): Dev
   });
 }
 
-/** The smallest size from which on some GPU is faster at all larger sizes; null where there is none such. */
+/** The smallest size from which some GPU is always faster; null where there is no such size. */
 function breakEven(known: readonly KnownDevice[], task: Task, cold: boolean): SizeForecast | null {
   const cpus = known.filter(({ device }) => device.kind === 'cpu');
   const gpus = known.filter(({ device }) => device.kind !== 'cpu');

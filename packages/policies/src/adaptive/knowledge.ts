@@ -12,16 +12,16 @@ import { CostLine, bucketAt, GENERIC_TRANSFER, genericCost, LINE, unitsOf } from
 import { DeviceSpeed, SpikeRule } from './device-speed.js';
 import type { TokenBucket } from './token-bucket.js';
 
-/** Shorter times are taken for this long: a clock that stood still says nothing, and nothing takes no time at all. */
+/** Shorter times are raised to this: a coarse clock may report 0. */
 const SHORTEST_MS = 1e-5;
-/** Where there is nothing to choose, one run in so many is learned from, once there are enough to know the device. */
+/** Where there is no choice, one run in so many is learned from once there are enough samples. */
 const RUNS_PER_LESSON = 16;
 const ENOUGH_SAMPLES = 64;
 
-/** Requests whose time is one curve over the amount of work: of one operation and one shape. */
+/** Requests of one operation and one shape: their time is one curve over the amount of work. */
 export interface Task extends Pick<Work, 'operation' | 'shape'> {
   readonly number: number;
-  /** Of the last request, to say sizes in terms that people think in. */
+  /** Of the last request, so that a forecast can convert units of work into items. */
   batchSize: number;
   flops: number;
   bytes: number;
@@ -35,9 +35,9 @@ export class DeviceKnowledge {
   /** Identifies the device in the ledger. */
   readonly number: number;
   readonly speed: DeviceSpeed;
-  /** The time to send rows there, learned only from the uploads that backends report. Pinned buffers make it no straight line. */
+  /** The time to send rows there, learned from the uploads that backends report. It has residuals because of pinned buffers. */
   readonly transfer: CostLine;
-  /** The time of runs, by the number of the task; holes where it never came up. */
+  /** The time of runs, by the number of the task; undefined where the device never ran it. */
   readonly lines: (CostLine | undefined)[] = [];
   readonly #transferRule = new SpikeRule();
   #learning: SharedLearning | undefined;
@@ -68,7 +68,7 @@ export class DeviceKnowledge {
     return line;
   }
 
-  /** @returns 0 for no bytes: what is not sent takes no time. */
+  /** @returns 0 for no bytes. */
   uploadMs(bytes: number): number {
     return bytes > 0 ? this.transfer.predict(bytes) : 0;
   }
@@ -77,7 +77,7 @@ export class DeviceKnowledge {
     const { transfer } = this;
     transfer.refresh(nowMs, decisions);
     const error = Math.log(ms / transfer.predict(bytes));
-    // The first one pays for setting up what the later ones use.
+    // The first one includes the set-up of buffers that later ones use.
     const isUsual = transfer.isWarm && this.#transferRule.judge(error, transfer.outlierLimit(bytes)) !== 'spike';
     if (isUsual) transfer.fit(bytes, ms, error);
     else transfer.sums.add(LINE.runs, 1);
@@ -86,24 +86,24 @@ export class DeviceKnowledge {
   }
 }
 
-/** All that the policy has learned, and how it learns. */
+/** Everything the policy has learned, and how it learns. */
 export class Knowledge {
   readonly tasks: Task[] = [];
   readonly devices = new Map<string, DeviceKnowledge>();
-  /** What ages things: everything not looked at for many decisions is less certain. */
+  /** The clock of the policy: figures not measured for many decisions are less certain. */
   decisions = 0;
-  /** There was a choice between devices: what is known decides something. */
+  /** There was a choice between devices, so each run is worth learning from. */
   isForChoosing = false;
-  /** How often something was learned or imported: what was read before may be outdated. */
+  /** How often something was learned or imported: earlier predictions may be outdated. */
   lessons = 0;
   readonly #tokens: TokenBucket;
   #learning: SharedLearning | undefined;
-  /** The task asked for last: most programs ask for the same again. */
+  /** Of the last request: most programs repeat it. */
   #lastTask: Task | undefined;
-  /** The task that was learned last and is known well; undefined while there is a choice. */
+  /** The last task, if it is known well and there is no choice. */
   #routine: Task | undefined;
   #unlearnedRuns = 0;
-  /** The last prediction for the only device, and what had been learned when it was made. */
+  /** The last prediction for the only device, and the number of lessons before it. */
   #lone = { operation: '', shape: 'scan' as WorkShape, flops: NaN, bytes: NaN, runMs: NaN, lessons: -1 };
 
   constructor(tokens: TokenBucket) {
@@ -120,7 +120,7 @@ export class Knowledge {
     return device;
   }
 
-  /** @param work of the first request of its kind; later ones find the same task. */
+  /** The task of these requests, new if it is the first. */
   task(work: Omit<Task, 'number'>): Task {
     const last = this.#lastTask;
     if (last?.operation === work.operation && last.shape === work.shape) return last;
@@ -139,7 +139,7 @@ export class Knowledge {
     for (const device of this.devices.values()) device.share(learning);
   }
 
-  /** Says what it expects of the only device, and no more than that: a program without a GPU does not pay for choosing. */
+  /** Only predicts: a program without a GPU does not pay for choosing. */
   expectOnlyCpu(work: Work, view: DeviceView, nowMs: number, out: DecisionSlot): void {
     this.decisions += 1;
     if (!view.supported) {
@@ -164,7 +164,7 @@ export class Knowledge {
     const { work, attempt } = sample;
     const routine = this.#routine;
     if (routine?.operation === work.operation && routine.shape === work.shape) {
-      // There is no choice, the line is known, and learning costs about as much as a small request.
+      // Learning costs about as much as a small request.
       if (!this.isForChoosing && attempt.outcome === 'success') {
         this.#unlearnedRuns = (this.#unlearnedRuns + 1) % RUNS_PER_LESSON;
         if (this.#unlearnedRuns !== 0) return;
@@ -183,7 +183,7 @@ export class Knowledge {
     const line = device.line(task, work);
     this.#routine = this.isForChoosing || line.sums.total[LINE.samples] < ENOUGH_SAMPLES ? undefined : task;
     if (line.exploredUpToMs !== 0) {
-      // What exploring cost beyond what was expected is paid before anything else is explored.
+      // The unexpected part of the cost is paid before anything else is explored.
       this.#tokens.spend(attempt.latencyMs - line.exploredUpToMs);
       line.exploredUpToMs = 0;
     }
@@ -207,14 +207,14 @@ export class Knowledge {
     line.refresh(nowMs, decisions);
     speed.refresh(nowMs, decisions);
     if (!line.isWarm) {
-      // The first run pays for what the later ones find ready: code, caches, buffers, a GPU's module.
+      // The first run includes warming up: code, caches, buffers, a GPU's module.
       line.isWarm = true;
       line.sums.add(LINE.runs, 1);
     } else {
       const { logFactor } = speed;
       const bucket = bucketAt(units);
       const deviation = Math.log(ms / line.predict(units, bucket));
-      // Until the line is known it is the line that is wrong, not the device that is slow.
+      // As long as the line is unknown, an error is the line's and not due to the speed of the device.
       const isUsual = !line.isKnown || speed.observe(deviation, line.outlierLimit(units, bucket));
       speed.refresh(nowMs, decisions);
       if (isUsual) line.fit(units, ms / speed.factor, deviation - logFactor, bucket);
@@ -224,7 +224,7 @@ export class Knowledge {
   }
 }
 
-/** Milliseconds the run itself took, sending the request's own bytes included; NaN where that cannot be told. */
+/** Milliseconds of the run itself, with the upload of the request's own bytes; NaN where they are unknown. */
 function runTimeOf({ work, attempt, uploadedBytes, queued }: DispatchSample): number {
   const { phases } = attempt;
   if (phases === undefined || phases.fused) {

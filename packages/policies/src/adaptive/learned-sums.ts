@@ -1,28 +1,28 @@
 import { SUMS_LENGTH, type SharedLearning, type SharedSums } from '@gearshift/contracts';
 
 /** Sums of other threads are read no more often than this: adding them up costs a good part of a decision's time. */
-const LOOK_INTERVAL_MS = 10;
+const READ_INTERVAL_MS = 10;
 
 /**
- * The sums of one part of the policy: this thread's alone at first, and those of all threads as soon as there is a place for
- * that. What was learned alone until then, or imported, moves along.
+ * The sums of one part of the policy: those of this thread at first, and of all threads once they are shared. The sums of
+ * this thread so far, imported ones included, are then shared too.
  */
 export class LearnedSums {
   /** The counter of decisions at the last run, or when that of another thread was noticed. */
   lastRunAt = 0;
   /** This thread's share: change it in place, then call {@link changed}. */
   own: Float64Array = new Float64Array(SUMS_LENGTH);
-  /** Of all threads as of the last look, with what this thread has changed since. Not to be changed. */
+  /** Of all threads as of the last reading, with the changes of this thread since. Read-only. */
   total: Float64Array = this.own;
-  /** The total may have changed since the owner, who clears this, computed anything from it. */
+  /** The total may have changed since the owner of the sums computed anything from it; the owner clears this. */
   isNew = false;
   readonly #name: string;
   readonly #runsAt: number;
   #runsSeen = 0;
   #shared: SharedSums | undefined;
-  /** Those of all others, as of the last look; empty as long as nothing is shared. */
+  /** Those of all other threads, as of the last reading; empty as long as nothing is shared. */
   #others = new Float64Array(0);
-  #lookedAtMs = NaN;
+  #readAtMs = NaN;
 
   /** @param runsAt index of the number that counts the runs. */
   constructor(name: string, runsAt: number) {
@@ -43,13 +43,13 @@ export class LearnedSums {
     this.#shared.changed(from, to);
   }
 
-  /** Takes in what this thread and, once in a while, what the others have learned. */
+  /** Reads the sums of other threads, if they are due, and notices runs. */
   refresh(nowMs: number, decisions: number): void {
     if (this.#shared !== undefined) {
-      const sinceMs = nowMs - this.#lookedAtMs;
-      // The first look is due at once, and a clock that went back is no reason to wait for it.
-      if (!(sinceMs >= 0 && sinceMs < LOOK_INTERVAL_MS)) {
-        this.#lookedAtMs = nowMs;
+      const sinceMs = nowMs - this.#readAtMs;
+      // The first reading is due at once, and so is one after the clock went back.
+      if (!(sinceMs >= 0 && sinceMs < READ_INTERVAL_MS)) {
+        this.#readAtMs = nowMs;
         if (this.#shared.hasNews()) this.#takeOver(this.#shared.total());
       }
     }

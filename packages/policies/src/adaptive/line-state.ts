@@ -1,14 +1,14 @@
 import { SUMS_LENGTH } from '@gearshift/contracts';
 import { BUCKET_COUNT, BUCKET_LENGTH, BUCKETS_AT, LINE, type CostLine } from './cost-line.js';
 
-/** What was measured on another day counts as this many samples, at most. */
+/** An imported line counts as at most this many samples. */
 const IMPORTED_WEIGHT = 5;
 const IMPORTED_BUCKET_WEIGHT = 1;
 const FADING = ['s11', 's12', 's22', 't1', 't2', 'weight'] as const;
 const FIGURES = [...FADING, 'squaredErrors', 'errorWeight', 'samples'] as const;
 type Figures = Readonly<Record<(typeof FIGURES)[number], number>>;
 
-/** What is known of a line, as plain data: figures by name, and those buckets that hold anything. */
+/** A line as plain data: figures by name, and the buckets with samples. */
 export interface LineState extends Figures {
   /** Number of the bucket, sum of its residuals, their weight, samples. */
   readonly buckets: readonly (readonly [number, number, number, number])[];
@@ -24,7 +24,7 @@ export function lineState(total: Float64Array): LineState {
   return { ...figures, buckets };
 }
 
-/** Adds it to this thread's share, with little weight, unless more than that was measured here already. */
+/** Adds the state to this thread's share, with little weight, unless more than that was measured here. */
 export function takeOver({ sums }: CostLine, state: LineState): void {
   if (sums.total[LINE.weight] >= IMPORTED_WEIGHT) return;
   const { own } = sums;
@@ -52,7 +52,7 @@ export function isLineState(value: unknown): value is LineState {
   const state = value as LineState;
   if (!FIGURES.every((name) => isAmount(state[name]))) return false;
   const { s11, s12, s22, t1, weight, samples, squaredErrors, errorWeight, buckets } = state;
-  // With less than one sample there is no line, and sums of products of the same numbers cannot contradict each other.
+  // There is no line with less than one sample, and by the Cauchy-Schwarz inequality s12² is at most s11 s22.
   if (!(samples >= 1 && weight > 0 && s11 > 0 && s22 > 0 && t1 > 0)) return false;
   if (s12 * s12 > s11 * s22 * 1.000001 || (errorWeight === 0 && squaredErrors > 0)) return false;
   return Array.isArray(buckets) && buckets.length <= BUCKET_COUNT && buckets.every(isBucket);

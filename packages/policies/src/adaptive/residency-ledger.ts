@@ -3,9 +3,9 @@ const WAYS = 4;
 const KEPT_PER_NEWCOMER = 0.98;
 
 /**
- * Rent or buy, per operand and device: adds up what was lost by not having the operand on the device, and says when it
- * has reached the price of sending it there. Waiting for exactly that costs at most twice as much as knowing the future
- * (A. Karlin et al., "Competitive snoopy caching", Algorithmica 3, 1988; the ski-rental problem).
+ * Adds up, per operand and device, what was lost by not having the operand on the device, until the sum has reached the
+ * price of sending it there. Waiting for exactly that costs at most twice as much as knowing the future (the ski-rental
+ * problem; A. Karlin et al., "Competitive snoopy caching", Algorithmica 3, 1988).
  *
  * Memory is bounded: each operand has four entries it may use, and where these are taken the one that lost the least is
  * replaced, which only delays a purchase.
@@ -25,7 +25,7 @@ export class ResidencyLedger {
   }
 
   /**
-   * @param key says which operand in which version.
+   * @param key of the operand and its version, see {@link ledgerKey}.
    * @returns true when the operand should be sent now; its account is closed then.
    */
   charge(key: number, device: number, lossMs: number, priceMs: number): boolean {
@@ -78,7 +78,7 @@ export class ResidencyLedger {
   }
 }
 
-/** Versions of one operand are different data: they are followed apart. */
+/** Versions of one operand are different data, so each has an account. */
 export function ledgerKey(operandId: number, operandVersion: number): number {
   return operandId * 4096 + (operandVersion % 4096);
 }

@@ -1,8 +1,8 @@
 const LARGEST_SHARE = 0.125;
 
 /**
- * What exploring may cost: a small share of the time that devices were busy, saved up to a cap. A token is a millisecond.
- * Costs that were underestimated leave a debt, which has to be earned before anything else is explored.
+ * Limits the cost of exploring to a small share of the time that devices were busy, saved up to a cap. A token is a
+ * millisecond. Costs that were underestimated leave a debt, which has to be earned before anything else is explored.
  */
 export class TokenBucket {
   tokensMs: number;
@@ -26,8 +26,8 @@ export class TokenBucket {
   }
 
   /**
-   * Whether it may be spent on one trial of many: many cheap ones teach more than an expensive one, so a trial takes no more
-   * than a share of the tokens, unless it is cheap compared to what there was at the start.
+   * Whether one trial of many may cost this much: many cheap ones teach more than an expensive one, so a trial may take an
+   * eighth of the tokens, or of those at the start if that is more.
    */
   canAffordTrial(costMs: number): boolean {
     const limitMs = LARGEST_SHARE * Math.max(this.tokensMs, this.#startMs);

@@ -4,8 +4,8 @@ const LARGEST_DEVIATION = 1.5;
 const LOGISTIC = Math.sqrt(3) / Math.PI;
 
 /**
- * The standard deviation, as a logarithm, of what was learned with this variance and not measured again since then: it grows
- * like that of a random walk.
+ * The standard deviation, as a logarithm, of an estimate with this variance that was not measured since: it grows like that
+ * of a random walk.
  */
 export function grown(variance: number, decisionsSince: number): number {
   const deviation = Math.sqrt(variance) + GROWTH_PER_DECISION * Math.sqrt(decisionsSince);

@@ -10,7 +10,7 @@ import {
 import { isObject } from '../policy-state.js';
 import { differenceOf, identifyDevices, type DeviceIdentity } from './device-identity.js';
 
-/** What a policy has learned, and the devices that it was learned on. Plain data that survives JSON. */
+/** What a policy has learned, and on which devices: plain data that can be stored as JSON. */
 export interface Calibration {
   readonly calibrationVersion: number;
   readonly devices: readonly DeviceIdentity[];
@@ -34,20 +34,20 @@ export interface RefusedPart {
 
 export type CalibrationError = PolicyImportError;
 
-/** A policy and the devices that it chooses from: every dispatcher has both. */
+/** A policy and the devices that it chooses from; a dispatcher has both. */
 export interface PolicyWithBackends {
   readonly policy: DispatchPolicy;
   readonly backends: readonly Backend[];
 }
 
-/** What the policy has learned, with the devices it was learned on: plain data that survives JSON. */
+/** Exports what the policy has learned, with a description of the devices. */
 export function exportCalibration({ policy, backends }: PolicyWithBackends): Calibration {
   return { calibrationVersion: CALIBRATION_VERSION, devices: identifyDevices(backends), state: policy.export() };
 }
 
 /**
- * Takes over what was learned on the same devices; what was learned on others is left out, and the reasons are given.
- * What was measured since counts for more. Nothing is taken over from what is malformed or of another policy.
+ * Takes over what was learned on the same devices, and returns which parts were left out and why. New measurements have more
+ * weight. A calibration that is malformed or of another policy changes nothing.
  *
  * @example
  * const imported = importCalibration(dispatcher, JSON.parse(text));
@@ -96,11 +96,11 @@ function refusedParts(
   return refused;
 }
 
-/** See `PolicyState.learned`: parts of devices stand in a list. Where there is none, it is all or nothing. */
+/** The parts of these devices, see `PolicyState.learned`. A state without a list of parts is all or nothing. */
 function partOf(state: PolicyState, taken: readonly string[], isWhole: boolean): PolicyState | undefined {
   const { devices } = state.learned;
   if (!Array.isArray(devices)) return isWhole || Object.keys(state.learned).length === 0 ? state : undefined;
-  // What is not a part of a device is for the policy to refuse.
+  // The policy itself refuses entries that are not parts of devices.
   const fitting = (devices as readonly unknown[]).filter((part) => !isIdentity(part) || taken.includes(part.id));
   return { ...state, learned: { ...state.learned, devices: fitting } };
 }

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import type { Backend, DeviceKind } from '@gearshift/contracts';
 
-/** Measurements hold for a device as long as all of this stays the same; `null` where the device does not tell. */
+/** Measurements are valid for a device as long as all of this is the same; `null` where the device does not report it. */
 export interface DeviceIdentity {
   /** Id of the backend. */
   readonly id: string;
