@@ -1,34 +1,34 @@
 import { METRIC_CODES, type AddonModule, type JobEntries, type ResidentEntries } from '@gearshift/native-kit';
 
 /**
- * What the native addon offers, exactly as it is compiled. The only file that knows it, and the only place where the
- * loaded module is cast to a type. Everything that is no typed array is a number: C++ receives pointers, counts and scalars.
+ * The interface of the compiled native addon. This is the only file with it, and the only place where the loaded module is
+ * cast to a type. All arguments are typed arrays or numbers: C++ receives pointers, counts and scalars.
  *
- * Entries that can stop early return how far they came, or a negative status (`ADDON_STATUS`). They throw TypeError for an
- * argument of the wrong type and RangeError for counts that disagree: a mistake of this package, never of its user.
+ * Entries that can stop early return their position, or a negative status (`ADDON_STATUS`). They throw a TypeError for an
+ * argument of the wrong type and a RangeError for counts that do not match: a mistake of this package, never of its user.
  */
 export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
-  /** How many queries one call works on; callers go through more in steps of this. */
+  /** The number of queries per call; callers process more in steps of this number. */
   readonly queryGroup: number;
 
   /** Every instruction-set level of this build, best first. */
   levels(): AddonLevel[];
-  /** CPUs the process may really use: affinity and control-group quota. */
+  /** CPUs that the process may use, limited by affinity and control-group quota. */
   threadLimit(): number;
-  /** Nanoseconds one thread would take for a scan of `bytes` with so many queries, as learned so far. */
+  /** Estimated nanoseconds of one thread for a scan of `bytes` with so many queries. */
   estimateScanNs(context: number, bytes: number, queries: number): number;
-  /** Nanoseconds one thread would take for one hop over so many edges and nodes. */
+  /** Estimated nanoseconds of one thread for one hop over so many edges and nodes. */
   estimateSpreadNs(context: number, edges: number, nodes: number): number;
 
   /**
-   * A handle (above 0) to the process's copy of a matrix, which is made if no thread has it yet, or a negative status. {@link ResidentEntries.residentState}
-   * returns what is left to do. With id -1 the copy is the caller's alone.
+   * A handle (above 0) to the copy of a matrix in this process, which is created if no thread has it yet, or a negative status.
+   * {@link ResidentEntries.residentState} returns what remains to be done. With id -1 the copy belongs to the caller alone.
    */
   openMatrix(id: number, version: number, rows: number, dimensions: number): number;
   openGraph(id: number, version: number, nodes: number, edges: number): number;
-  /** Copies rows from `from` on until the slice is over; returns the next row. The last row makes the copy ready. */
+  /** Copies rows from `from` on until the slice is over; returns the next row. The copy is ready after the last row. */
   fillMatrix(context: number, handle: number, values: Float32Array, from: number): number;
-  /** Takes edges over until the slice is over; returns the next position, the last being nodes + edges. */
+  /** Copies edges until the slice is over; returns the next position. The last position is nodes + edges. */
   fillGraph(
     context: number,
     handle: number,
@@ -38,31 +38,31 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     from: number,
   ): number;
   /**
-   * Checks what {@link fillGraph} took over, in full, and makes the copy ready. Returns 1 when it is, 0 when the slice was
-   * over before, or a status.
+   * Checks everything that {@link fillGraph} copied, and makes the copy ready. Returns 1 when it is ready, 0 when the slice
+   * ended before, or a status.
    */
   buildGraph(context: number, handle: number): number;
 
   /**
-   * Takes the block of scalars and results, unless this thread has one already; the one in use. The three entries below
-   * read their scalars from it.
+   * Sets the block of scalars and results, unless this thread has one already; returns the block in use. The three entries
+   * below read their scalars from it.
    */
   shareBlock(block: Uint8Array): Uint8Array;
   /**
    * Scores of rows `[from, end)` for the queries `[firstQuery, firstQuery + queryGroup)`, written to
    * `output[query * (end - start) + row - start]`. Returns the next row.
    *
-   * Scalars: context, handle, start, end, from, firstQuery; dimensions where handle is 0.
+   * Scalars: context, handle, start, end, from, firstQuery; dimensions if handle is 0.
    *
-   * @param values the caller's own rows, where handle is 0
+   * @param values the caller's own rows, if handle is 0
    */
   score(query: Float32Array, output: Float32Array, values?: Float32Array): number;
   /**
    * The best `k` of rows `[from, end)`, or of `candidates[from..end)`, for the same queries. Query `q` writes at
-   * `(q - outputQuery) * k`, as many entries as `min(k, rows looked at)`: to the block, unless arrays are given. Returns
-   * the next row or candidate.
+   * `(q - outputQuery) * k`, `min(k, processed rows)` entries: to the block, unless arrays are given. Returns the next row or
+   * candidate.
    *
-   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions where handle is 0.
+   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions if handle is 0.
    */
   topK(
     query: Float32Array,
@@ -119,25 +119,25 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     threshold: number,
     done: JobDone,
   ): number;
-  /** Fills the resident matrix from values in a SharedArrayBuffer; the handle must be the caller's to fill. */
+  /** Fills the resident matrix from values in a SharedArrayBuffer. The caller must be the one to fill the copy. */
   startFill(context: number, handle: number, values: Float32Array, done: JobDone): number;
-  /** {@link buildGraph} on a thread of the addon, to the end. */
+  /** Runs {@link buildGraph} to its end on a thread of the addon. */
   startBuild(handle: number, done: JobDone): number;
 }
 
-/** Called once on the thread that started the job: 0 or a negative status, and how long it waited and ran. */
+/** Called once on the thread that started the job, with 0 or a negative status, and the times of its wait and its run. */
 export type JobDone = (status: number, queueMs: number, runMs: number) => void;
 
 export interface AddonLevel {
   readonly name: string;
-  /** CPU features it needs and this CPU lacks, separated by spaces; empty when it can run. */
+  /** Required CPU features that this CPU lacks, separated by spaces; empty when the level can run. */
   readonly missing: string;
 }
 
-/** Raised whenever an entry of {@link CpuAddon} changes. */
+/** Incremented with every change of an entry of {@link CpuAddon}. */
 export const ADDON_ABI = 3;
 
-/** Bits of the context: how a call is to be run. */
+/** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;
 const SLICE_SHIFT = 5;
 const THREADS_SHIFT = 13;
@@ -157,10 +157,10 @@ export function encodeContext(
   return METRIC_CODES[metric] | (level << LEVEL_SHIFT) | (sliceMs << SLICE_SHIFT) | (threads << THREADS_SHIFT);
 }
 
-/** The largest number of threads a context can carry. */
+/** The largest number of threads in a context. */
 export const MAX_THREADS = 2 ** 17;
 
-/** The loader has checked that the module is the addon, and of this version and interface. */
+/** The loader has checked that the module is the addon with this version and interface. */
 export function asCpuAddon(module: AddonModule): CpuAddon {
   return module as CpuAddon;
 }

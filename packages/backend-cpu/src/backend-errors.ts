@@ -8,13 +8,13 @@ export const failures = new BackendFailures(BACKEND_ID);
 /**
  * The error for a negative status of the addon.
  *
- * @throws TypeError when memory of the caller went away after it was checked: a mistake of the caller, like an invalid argument
+ * @throws TypeError when memory of the caller was detached after it was checked: a caller's mistake, like an invalid argument
  */
 export function failWithStatus(status: number): Failure {
   if (status === ADDON_STATUS.cancelled) return failures.aborted();
   const details = { nativeCode: status };
   if (status === ADDON_STATUS.outOfMemory) {
-    return failures.of('out-of-memory', 'there was no memory for working space', details);
+    return failures.of('out-of-memory', 'there was not enough memory for working space', details);
   }
   return failures.of(...meaningOfStatus(status), details);
 }

@@ -3,21 +3,21 @@ import type { CpuAddon } from './addon.js';
 /** Bytes of the block: scalars, then row numbers, then scores. */
 const BLOCK_BYTES = 640;
 const SCALARS = 16;
-/** Entries of a top-k that come back through the block. */
+/** Entries of a top-k that fit in the block. */
 export const BLOCK_RESULTS = 64;
 
 /**
- * Memory that JavaScript and the addon both see: the scalars of the next synchronous call, and the results of a small
- * top-k. Handing a number or a typed array over costs more than most of the work on a small request.
+ * Memory shared by JavaScript and the addon: the scalars of the next synchronous call, and the results of a small top-k.
+ * Passing a number or a typed array as an argument costs more than most of the work on a small request.
  */
 export interface CallBlock {
-  /** By {@link SCALAR}. */
+  /** Indexed by {@link SCALAR}. */
   readonly scalars: Float64Array;
   readonly indices: Uint32Array;
   readonly scores: Float32Array;
 }
 
-/** Places among the scalars; what each means is said where an entry of the addon uses it. */
+/** Indices of the scalars. The entries of the addon that use them document their meaning. */
 export const SCALAR = {
   context: 0,
   handle: 1,
@@ -39,7 +39,7 @@ export interface AddonOfThread {
   readonly block: CallBlock;
 }
 
-/** The block of this thread. The addon has one, however many copies of this package ask. */
+/** The block of this thread. The addon has one block, which all copies of this package share. */
 export function openCallBlock(addon: CpuAddon): CallBlock {
   const { buffer, byteOffset } = addon.shareBlock(new Uint8Array(new SharedArrayBuffer(BLOCK_BYTES)));
   const indicesOffset = byteOffset + SCALARS * Float64Array.BYTES_PER_ELEMENT;

@@ -12,11 +12,11 @@ import { createPortableBackend } from './portable/portable-backend.js';
 
 export interface CpuBackendOptions {
   /**
-   * Run at exactly this instruction-set level, `'typescript'` being the implementation without the addon. Left out: the
-   * best that the CPU has, and that the environment variable `GEARSHIFT_CPU_LEVEL` allows.
+   * Run at exactly this instruction-set level; `'typescript'` is the implementation without the addon. Default: the best
+   * level of the CPU that the environment variable `GEARSHIFT_CPU_LEVEL` allows.
    */
   readonly level?: CpuLevel | undefined;
-  /** Threads one request may use, at least 1. Default and most: the CPUs this process may really use. */
+  /** Threads that one request may use, at least 1. Default and maximum: the CPUs that this process may use. */
   readonly threads?: number | undefined;
 }
 
@@ -24,12 +24,12 @@ export interface CpuBackendOptions {
  * The CPU as a backend. Without an addon for this platform it runs in TypeScript, and `describe().limitations` says why
  * and how to change that.
  *
- * @returns kind `'unsupported'` when `level` is given and cannot be had here: no addon, or CPU features missing
- * @throws RangeError when `level` or `GEARSHIFT_CPU_LEVEL` names no level, or `threads` is below 1
+ * @returns kind `'unsupported'` when `level` is given and not available: no addon, or missing CPU features
+ * @throws RangeError when `level` or `GEARSHIFT_CPU_LEVEL` is not the name of a level, or `threads` is below 1
  */
 export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Result<SyncBackend, BackendError>> {
   requireObject('options', options);
-  // Own properties alone: a polluted Object.prototype changes nothing.
+  // Own properties only, so that a polluted Object.prototype changes nothing.
   const given: CpuBackendOptions = { __proto__: null, ...options } as CpuBackendOptions;
   const wanted = readLevel('level', given.level);
   const cap = wanted === undefined ? readLevel('GEARSHIFT_CPU_LEVEL', process.env['GEARSHIFT_CPU_LEVEL']) : undefined;
@@ -77,7 +77,7 @@ function createNativeBackend(
   );
 }
 
-/** Some ARM systems give CPUs no name. */
+/** Some ARM systems do not report CPU names. */
 function cpuModel(): string {
   const model = cpus().at(0)?.model.trim();
   return model === undefined || model === '' || model === 'unknown' ? `${process.arch} CPU` : model;

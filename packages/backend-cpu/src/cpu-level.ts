@@ -15,8 +15,8 @@ export interface ChosenLevel {
 }
 
 /**
- * The level to run at: exactly `wanted` where it is given, else the best that the CPU has and `cap` allows. The error is
- * the reason why `wanted` cannot be had.
+ * The level to run at: exactly `wanted` if it is given, else the best level of the CPU that `cap` allows. The error is the
+ * reason why `wanted` is not available.
  *
  * @param levels best first
  */
@@ -38,7 +38,7 @@ export function chooseLevel(
     return err(`the level ${wanted ?? 'of this CPU'} is not part of this build, which has ${built}`);
   }
   const { name, missing } = levels[index];
-  if (missing !== '') return err(`the level ${name} needs CPU features that are not there: ${missing}`);
+  if (missing !== '') return err(`the level ${name} needs CPU features that this CPU lacks: ${missing}`);
   const limitations = levels.slice(0, index).map((better, position) => {
     if (better.missing !== '') return `${better.name} is not used: the CPU lacks ${better.missing}`;
     if (wanted !== undefined) return `${better.name} is not used: the level ${wanted} was asked for`;

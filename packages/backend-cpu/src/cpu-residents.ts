@@ -5,9 +5,9 @@ import { failures, failWithStatus } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
 import { runToEnd, runYielding, STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
-/** Below this the free memory is not read, which means reading files, and graphs are built on this thread. */
+/** For smaller copies the free memory is not read, because that reads files, and graphs are built on this thread. */
 const SMALL_BYTES = 16 * 2 ** 20;
-/** Makes a copy the caller's own instead of the process's. */
+/** The id of a copy that belongs to the caller instead of the process. */
 const PRIVATE_ID = -1;
 
 /** Contexts of the addon for slices of the two kinds. */
@@ -27,10 +27,10 @@ export class CpuResidents extends ResidentOperands {
     this.#contexts = contexts;
   }
 
-  /** Makes the copy of a graph at once: what a synchronous request on a new graph needs. */
+  /** Creates the copy of a graph synchronously, for a synchronous request on a new graph. */
   ensureNow(graph: CsrGraph): Failure | undefined {
     let handle = this.open(graph);
-    // There is no waiting for another thread without blocking this one: make a copy of our own.
+    // A wait for another thread would block this one, so this creates a separate copy.
     if (typeof handle === 'number' && this.#addon.residentState(handle) === RESIDENT_STATE.theirs) {
       this.#addon.release(handle);
       handle = this.#openAs(PRIVATE_ID, graph);
@@ -110,19 +110,19 @@ export function isShared(view: Float32Array): boolean {
   return view.buffer instanceof SharedArrayBuffer;
 }
 
-/** What a copy takes, without the padding of its rows. */
+/** Bytes of a copy, without the padding of its rows. */
 export function operandBytes(operand: Operand): number {
   const [first, second] = shapeOf(operand);
   return isMatrix(operand) ? first * second * 4 : (first + 1) * 4 + second * 8;
 }
 
-/** An allocation beyond what is free would succeed and have the process killed when it is filled. */
+/** An allocation beyond the free memory would succeed, and the system would kill the process when the memory is filled. */
 function refuseForLackOfMemory(operand: Operand): Failure | undefined {
   const requestedBytes = operandBytes(operand);
   if (requestedBytes < SMALL_BYTES) return undefined;
   const { freeBytes } = readMemory();
   if (freeBytes === null || requestedBytes <= freeBytes) return undefined;
-  return failures.of('out-of-memory', 'there is no memory for a resident copy of the operand', {
+  return failures.of('out-of-memory', 'there is not enough memory for a resident copy of the operand', {
     requestedBytes,
     freeBytes,
   });
@@ -132,7 +132,7 @@ function failToOpen(operand: Operand, status: number): Failure {
   const failure = failWithStatus(status);
   if (failure.error.kind !== 'out-of-memory') return failure;
   const { freeBytes } = readMemory();
-  return failures.of('out-of-memory', 'there is no memory for a resident copy of the operand', {
+  return failures.of('out-of-memory', 'there is not enough memory for a resident copy of the operand', {
     nativeCode: status,
     requestedBytes: operandBytes(operand),
     ...(freeBytes === null ? {} : { freeBytes }),

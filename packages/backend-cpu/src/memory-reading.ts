@@ -1,7 +1,7 @@
 import type { MemoryReading } from '@gearshift/contracts';
 import { readHostMemory } from '@gearshift/contracts/internal';
 
-/** Memory that this process may use: the machine's, or what its control groups leave of it. */
+/** Memory that this process may use: that of the machine, or what the limits of its control groups leave. */
 export function readMemory(): MemoryReading {
   return { ...readHostMemory(), readAtMs: performance.now() };
 }

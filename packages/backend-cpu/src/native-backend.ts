@@ -34,9 +34,9 @@ import { SlicedSpread } from './sliced-spread.js';
 import { SlicedTopK } from './sliced-top-k.js';
 import { runToEnd, runYielding, SYNC_SLICE_MS, YIELDING_SLICE_MS, type SlicedWork } from './sliced-work.js';
 
-/** Work expected to take longer leaves the caller's thread; less is not worth the way there and back. */
+/** Work that is expected to take longer runs on another thread; for shorter work the hand-over costs more than it saves. */
 const INLINE_NS = 1e6;
-/** Copies of operands below this are made without asking how long it takes. */
+/** Smaller operands are copied without an estimate of the time. */
 const INLINE_UPLOAD_BYTES = 2 * 2 ** 20;
 /** Row numbers of a top-k are 32 bits wide. */
 const MAX_ROWS = 2 ** 32;
@@ -166,7 +166,8 @@ export class NativeCpuBackend implements SyncBackend {
       const failure = this.#residents.ensureNow(prepared.graph);
       if (failure !== undefined) return failure;
       handle = this.#residents.handleOf(prepared.graph);
-      if (handle === undefined) return failures.of('fault', 'the copy of the graph was dropped as soon as it was made');
+      if (handle === undefined)
+        return failures.of('fault', 'the copy of the graph was released as soon as it was created');
     }
     const context = this.#contexts.cosine.sync;
     const failure = runToEnd(new SlicedSpread(this.#here, context, handle, prepared, output));
@@ -295,7 +296,7 @@ export class NativeCpuBackend implements SyncBackend {
     return lacksMemory ? this.#state.track(this.#runInTurns(scan, signal)) : answer;
   }
 
-  /** Runs a job on the resident copy of its operand, which is made first where there is none. */
+  /** Runs a job on the resident copy of its operand, which is created first if there is none. */
   #onPool(
     operand: Operand,
     signal: AbortSignal | undefined,
@@ -312,7 +313,7 @@ export class NativeCpuBackend implements SyncBackend {
     const startedAtMs = performance.now();
     let uploadMs = 0;
     let handle = this.#residents.handleOf(operand);
-    // The copy may be released by its user between the turn that made it and this one; then it is made again.
+    // The copy may be released between the turn that created it and this one; then it is created again.
     while (handle === undefined) {
       const failure = await this.#residents.ensure(operand, signal);
       if (failure !== undefined) return failure;
@@ -333,7 +334,7 @@ export class NativeCpuBackend implements SyncBackend {
     return status < 0 ? failWithStatus(status) : measuredSince(startedAtMs, { queueMs, uploadMs });
   }
 
-  /** Long work without a copy of the operand: on this thread, because the caller's memory may go away under any other. */
+  /** Long work without a copy of the operand: on this thread, because the caller's memory may be detached during work on another. */
   async #runInTurns(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
     const startedAtMs = performance.now();
     const slices = scan.slices(this.#contexts[scan.metric].yielding, scan.matrix.values);

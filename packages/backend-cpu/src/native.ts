@@ -6,7 +6,7 @@ import { PACKAGE_VERSION } from './package-version.js';
 const require = createRequire(import.meta.url);
 
 /**
- * Finds and loads the native addon: the path in `GEARSHIFT_CPU_ADDON`, then what was built on this machine, then the
+ * Finds and loads the native addon: the path in `GEARSHIFT_CPU_ADDON`, then a build on this machine, then the
  * platform package. Never throws; every cause of failure is kept.
  */
 export function loadAddon(places: Partial<AddonPlaces> = {}): LoadedAddon<CpuAddon> {

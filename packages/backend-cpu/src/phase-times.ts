@@ -1,6 +1,6 @@
 import { ok, type PhaseTimes } from '@gearshift/contracts';
 
-/** For requests that had nothing to do. */
+/** For requests with nothing to compute. */
 export const NO_TIME: { readonly ok: true; readonly value: PhaseTimes } = ok({
   queueMs: 0,
   uploadMs: 0,
@@ -10,7 +10,7 @@ export const NO_TIME: { readonly ok: true; readonly value: PhaseTimes } = ok({
   fused: true,
 });
 
-/** A CPU reads and writes its operands while it computes: everything but making a copy and waiting is kernel time. */
+/** A CPU reads and writes its operands while it computes, so everything except copies and waits is kernel time. */
 export function measuredSince(
   startedAtMs: number,
   { queueMs = 0, uploadMs = 0 } = {},

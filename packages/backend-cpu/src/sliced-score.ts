@@ -3,7 +3,7 @@ import type { CpuAddon } from './addon.js';
 import { SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
-/** Scores of every query with every row, a group of queries at a time. */
+/** Scores every query with every row, a group of queries at a time. */
 export class SlicedScore implements SlicedWork {
   readonly #addon: CpuAddon;
   readonly #block: CallBlock;

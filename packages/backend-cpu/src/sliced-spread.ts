@@ -3,7 +3,7 @@ import type { CpuAddon } from './addon.js';
 import { SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
-/** Hops of spreading activation: the result of each is the input of the next. */
+/** Hops of spreading activation. The result of each hop is the input of the next. */
 export class SlicedSpread implements SlicedWork {
   readonly #addon: CpuAddon;
   readonly #block: CallBlock;
@@ -59,7 +59,7 @@ export class SlicedSpread implements SlicedWork {
     return STEP_MORE;
   }
 
-  /** The last hop writes to the caller's output; the ones before take turns with it, so that one spare array is enough. */
+  /** The last hop writes to the caller's output. The earlier hops alternate between it and one spare array. */
   #nextTarget(free: Float32Array | undefined): Float32Array {
     if (this.#hopsLeft % 2 === 1) return this.#output;
     return free !== undefined && free !== this.#output ? free : new Float32Array(this.#output.length);

@@ -3,7 +3,7 @@ import type { CpuAddon } from './addon.js';
 import { BLOCK_RESULTS, SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
-/** The best rows for every query, a group of queries at a time; a group that takes several slices is merged as it goes. */
+/** Ranks the best rows for every query, a group of queries at a time. The slices of a group are merged one by one. */
 export class SlicedTopK implements SlicedWork {
   readonly #addon: CpuAddon;
   readonly #block: CallBlock;
@@ -13,7 +13,7 @@ export class SlicedTopK implements SlicedWork {
   readonly #output: TopKOutput;
   readonly #first: number;
   readonly #last: number;
-  /** Next row, or next candidate where the request names some. */
+  /** The next row, or the next candidate if the request has candidates. */
   #position: number;
   #query = 0;
 

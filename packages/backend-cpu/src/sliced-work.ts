@@ -14,9 +14,9 @@ export interface SlicedWork {
 export const STEP_DONE = 1;
 export const STEP_MORE = 0;
 
-/** How long a call may keep the thread when nothing else can happen in between: what `worker.terminate()` waits for. */
+/** The longest time of one synchronous call, because `worker.terminate()` waits for its end. */
 export const SYNC_SLICE_MS = 40;
-/** How long a slice of asynchronous work may hold up the event loop. */
+/** The longest time that a slice of asynchronous work may block the event loop. */
 export const YIELDING_SLICE_MS = 8;
 
 /** Runs every slice on this thread, one after the other. */

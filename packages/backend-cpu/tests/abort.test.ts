@@ -11,8 +11,8 @@ const matrix = createMatrix(new Float32Array(new SharedArrayBuffer(ROWS * DIMENS
 const query = new Float32Array(QUERIES * DIMENSIONS).fill(1);
 const aborted = { ok: false, error: { kind: 'aborted', backend: 'cpu' } };
 
-describeAddon('an abort', () => {
-  test('before the call is heard at once', async () => {
+describeAddon('native backend with an AbortSignal', () => {
+  test('a call with an aborted signal ends as aborted and writes nothing', async () => {
     const backend = await createNativeBackend();
     const request = { operation: 'cosine-similarity', matrix, query } as const;
     const output = new Float32Array(ROWS * QUERIES);
@@ -22,7 +22,7 @@ describeAddon('an abort', () => {
     await backend.close();
   });
 
-  test('during the call ends it, leaves the output alone and keeps the backend usable', async () => {
+  test('an abort during a call ends it without writing the output, and the backend stays usable', async () => {
     const backend = await createNativeBackend();
     const abort = new AbortController();
     const request = { operation: 'cosine-similarity', matrix, query } as const;
@@ -39,7 +39,7 @@ describeAddon('an abort', () => {
     await backend.close();
   });
 
-  test('of a queued call ends it before it begins', async () => {
+  test('an abort ends queued calls before they begin', async () => {
     const backend = await createNativeBackend();
     const abort = new AbortController();
     const request = { operation: 'cosine-similarity', matrix, query } as const;
@@ -51,7 +51,7 @@ describeAddon('an abort', () => {
     await backend.close();
   });
 
-  test('after the call means nothing, and no listener stays behind', async () => {
+  test('an abort after the call has no effect on later calls', async () => {
     const backend = await createNativeBackend();
     const abort = new AbortController();
     const request = { operation: 'cosine-similarity', matrix, query: query.subarray(0, DIMENSIONS) } as const;
@@ -61,7 +61,7 @@ describeAddon('an abort', () => {
     await backend.close();
   });
 
-  test('close() waits for what is under way', async () => {
+  test('close() waits for calls under way', async () => {
     const backend = await createNativeBackend();
     const request = { operation: 'cosine-similarity', matrix, query: query.subarray(0, 4 * DIMENSIONS) } as const;
     const order: string[] = [];

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('the TypeScript implementation runs where it is requested, and its description says so', async () => {
+test('createCpuBackend uses the TypeScript implementation on request, and its description says so', async () => {
   vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'typescript');
   const capped = unwrap(await createCpuBackend()).describe();
   expect(capped).toMatchObject({ source: 'portable', level: 'typescript' });
@@ -16,7 +16,7 @@ test('the TypeScript implementation runs where it is requested, and its descript
   expect(unwrap(await createCpuBackend({ level: 'typescript' })).describe().limitations).toEqual([]);
 });
 
-test('createCpuBackend throws for options that are not what they should be', async () => {
+test('createCpuBackend throws for invalid options', async () => {
   await expect(createCpuBackend({ threads: 0 })).rejects.toThrow(RangeError);
   await expect(createCpuBackend({ threads: 1.5 })).rejects.toThrow(/threads/);
   await expect(createCpuBackend({ level: 'sse9' as 'avx2' })).rejects.toThrow(/level/);
@@ -41,7 +41,7 @@ describeAddon('with the addon', () => {
     expect(unwrap(await createCpuBackend({ threads: 1 })).describe().threads).toBe(1);
   });
 
-  test('GEARSHIFT_CPU_LEVEL caps the level, with an explanation, and the option overrides it', async () => {
+  test('GEARSHIFT_CPU_LEVEL caps the level with an explanation, and the option overrides it', async () => {
     vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'portable');
     const capped = unwrap(await createCpuBackend()).describe();
     expect(capped.level).toBe('portable');
@@ -58,7 +58,7 @@ describeAddon('with the addon', () => {
     });
   });
 
-  test('a polluted Object.prototype changes nothing', async () => {
+  test('createCpuBackend ignores properties of a polluted Object.prototype', async () => {
     const prototype = Object.prototype as { threads?: number; level?: string };
     prototype.threads = -1;
     prototype.level = 'nonsense';
@@ -90,7 +90,7 @@ describeAddon('with the addon', () => {
     }
   });
 
-  test('supports() names what the backend cannot do', async () => {
+  test('supports() returns the reason for a request that the backend cannot run', async () => {
     const backend = unwrap(await createCpuBackend());
     const matrix = createMatrix(new Float32Array(2), { dimensions: 2 });
     const query = new Float32Array(2);

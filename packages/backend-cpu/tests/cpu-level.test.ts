@@ -7,14 +7,14 @@ const levels = [
   { name: 'portable', missing: '' },
 ];
 
-test('the best level that the CPU has is chosen, and the better ones are explained', () => {
+test('chooseLevel takes the best level of the CPU and explains why better ones are not used', () => {
   expect(chooseLevel(levels, undefined, undefined)).toEqual({
     ok: true,
     value: { index: 1, name: 'avx2', limitations: ['avx512 is not used: the CPU lacks avx512f avx512bw'] },
   });
 });
 
-test('a cap is kept and named', () => {
+test('chooseLevel stays below the cap and names it', () => {
   expect(chooseLevel(levels, undefined, 'portable')).toMatchObject({
     ok: true,
     value: {
@@ -23,11 +23,11 @@ test('a cap is kept and named', () => {
     },
   });
   expect(chooseLevel(levels, undefined, 'avx512')).toMatchObject({ value: { name: 'avx2' } });
-  // The levels of other platforms cap nothing here.
+  // The levels of other platforms are no cap here.
   expect(chooseLevel(levels, undefined, 'neon')).toMatchObject({ value: { name: 'avx2' } });
 });
 
-test('a wanted level is taken or refused, never replaced', () => {
+test('chooseLevel uses a requested level or refuses it, and never replaces it', () => {
   expect(chooseLevel(levels, 'portable', undefined)).toMatchObject({
     ok: true,
     value: {
@@ -37,7 +37,7 @@ test('a wanted level is taken or refused, never replaced', () => {
   });
   expect(chooseLevel(levels, 'avx512', undefined)).toEqual({
     ok: false,
-    error: 'the level avx512 needs CPU features that are not there: avx512f avx512bw',
+    error: 'the level avx512 needs CPU features that this CPU lacks: avx512f avx512bw',
   });
   expect(chooseLevel(levels, 'neon', undefined)).toEqual({
     ok: false,
@@ -45,7 +45,7 @@ test('a wanted level is taken or refused, never replaced', () => {
   });
 });
 
-test('level names are checked', () => {
+test('an unknown level name throws', () => {
   expect(readLevel('level', undefined)).toBeUndefined();
   expect(readLevel('level', '')).toBeUndefined();
   expect(readLevel('level', 'avx2')).toBe('avx2');

@@ -5,7 +5,7 @@ import { createNativeBackend, describeAddon } from './addon-at-hand.js';
 const ROWS = 80_000;
 const DIMENSIONS = 512;
 
-/** Turns of the event loop from when the work begins until its promise settles. */
+/** Turns of the event loop from the start of the work until its promise settles. */
 async function countTurns(work: () => Promise<unknown>): Promise<number> {
   let turns = 0;
   let isOver = false;
@@ -21,8 +21,8 @@ async function countTurns(work: () => Promise<unknown>): Promise<number> {
   return turns;
 }
 
-describeAddon('the event loop', () => {
-  test('turns while a long request runs and while its copy is made', async () => {
+describeAddon('event loop with the native backend', () => {
+  test('turns while a long request runs and while its copy is created', async () => {
     const backend = await createNativeBackend();
     const matrix = createMatrix(new Float32Array(ROWS * DIMENSIONS).fill(1), { dimensions: DIMENSIONS });
     const query = new Float32Array(32 * DIMENSIONS).fill(1);
@@ -34,7 +34,7 @@ describeAddon('the event loop', () => {
     await backend.close();
   });
 
-  test('is not entered for work that is over at once', async () => {
+  test('does not turn for a short request', async () => {
     const backend = await createNativeBackend();
     const matrix = createMatrix(new Float32Array(64).fill(1), { dimensions: 8 });
     const request = { operation: 'cosine-similarity', matrix, query: new Float32Array(8).fill(1) } as const;

@@ -19,7 +19,7 @@ function largeGraph(): CsrGraph {
   return createGraph({ nodes: NODES, rowPointers, columns, weights: new Float32Array(EDGES).fill(1) });
 }
 
-describeAddon('building a graph', () => {
+describeAddon('building the resident copy of a graph', () => {
   const loaded = loadAddon().addon;
   if (loaded === null) return;
   const addon = loaded;
@@ -40,10 +40,10 @@ describeAddon('building a graph', () => {
     return calls;
   }
 
-  test('takes several calls, none of which is long', () => {
+  test('takes several short calls', () => {
     const handle = addon.openGraph(-1, 1, NODES, EDGES);
     expect(addon.residentState(handle)).toBe(RESIDENT_STATE.ours);
-    // With slices of one millisecond: more than a few, however fast the machine.
+    // With slices of one millisecond: more than a few calls, even on a fast machine.
     expect(fill(handle)).toBeGreaterThan(3);
     let calls = 0;
     let outcome = 0;
@@ -54,7 +54,7 @@ describeAddon('building a graph', () => {
     addon.release(handle);
   });
 
-  test('on a thread of the addon ends when it is cancelled, and can be begun anew', async () => {
+  test('ends on a thread of the addon when it is cancelled, and can be started again', async () => {
     const handle = addon.openGraph(-1, 1, NODES, EDGES);
     addon.residentState(handle);
     fill(handle);
@@ -67,14 +67,14 @@ describeAddon('building a graph', () => {
     addon.release(handle);
   });
 
-  test('is refused where nothing was taken over', () => {
+  test('fails when no edges were filled in', () => {
     const handle = addon.openGraph(-1, 1, NODES, EDGES);
     expect(addon.buildGraph(context, handle)).toBe(ADDON_STATUS.invalidGraph);
     expect(() => addon.buildGraph(context, handle + 1)).toThrow(RangeError);
     addon.release(handle);
   });
 
-  test('for a request that was aborted does not disturb the next one', async () => {
+  test('does not affect the next request after an abort', async () => {
     const backend = await createNativeBackend();
     const abort = new AbortController();
     const aborted = backend.makeResident(graph, abort.signal);

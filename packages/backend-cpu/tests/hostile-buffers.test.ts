@@ -16,7 +16,7 @@ const longRequest = () => {
   return { operation: 'cosine-similarity', matrix, query: new Float32Array(DIMENSIONS).fill(1) } as const;
 };
 
-/** Resizable buffers are newer than the library's types. */
+/** Resizable buffers, which TypeScript's ES2023 library does not have. */
 function resizable(bytes: number): ArrayBuffer & { resize(bytes: number): void } {
   const Constructor = ArrayBuffer as unknown as new (
     bytes: number,
@@ -29,8 +29,8 @@ function detach(buffer: ArrayBufferLike): void {
   structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
 }
 
-describeAddon('hostile memory', () => {
-  test('a detached array is a TypeError before anything runs', async () => {
+describeAddon('native backend with hostile memory', () => {
+  test('a detached array causes a TypeError before anything runs', async () => {
     const backend = await createNativeBackend();
     const request = longRequest();
     detach(request.matrix.values.buffer);
@@ -41,7 +41,7 @@ describeAddon('hostile memory', () => {
     await backend.close();
   });
 
-  test('a matrix that is transferred away while its copy is made is a TypeError', async () => {
+  test('a matrix that is transferred while its copy is created causes a TypeError', async () => {
     const backend = await createNativeBackend();
     const request = longRequest();
     const answer = backend.cosineSimilarity(request, new Float32Array(ROWS));
@@ -51,7 +51,7 @@ describeAddon('hostile memory', () => {
     await backend.close();
   });
 
-  test('a matrix that is transferred away after its copy was made changes nothing', async () => {
+  test('a matrix that is transferred after its copy was created does not affect the result', async () => {
     const backend = await createNativeBackend();
     const request = longRequest();
     unwrap(await backend.makeResident(request.matrix));
@@ -64,7 +64,7 @@ describeAddon('hostile memory', () => {
     await backend.close();
   });
 
-  test('an output that is transferred away is a TypeError when the job ends', async () => {
+  test('an output that is transferred during the job causes a TypeError when the job ends', async () => {
     const backend = await createNativeBackend();
     const request = longRequest();
     unwrap(await backend.makeResident(request.matrix));
@@ -80,7 +80,7 @@ describeAddon('hostile memory', () => {
     await backend.close();
   });
 
-  test('an output that shrinks is a TypeError when the job ends', async () => {
+  test('an output that shrinks during the job causes a TypeError when the job ends', async () => {
     const backend = await createNativeBackend();
     const request = longRequest();
     unwrap(await backend.makeResident(request.matrix));
@@ -97,7 +97,7 @@ describeAddon('hostile memory', () => {
     await backend.close();
   });
 
-  test('the memory of views over a larger buffer is respected', async () => {
+  test('views over a larger buffer are read and written only within their bounds', async () => {
     const backend = await createNativeBackend();
     const all = new Float32Array(64).fill(9);
     const output = all.subarray(30, 33);
@@ -109,7 +109,7 @@ describeAddon('hostile memory', () => {
     await backend.close();
   });
 
-  test('shared outputs and queries work, synchronously and not', async () => {
+  test('outputs and queries in shared memory work synchronously and asynchronously', async () => {
     const backend = await createNativeBackend();
     const request = longRequest();
     const shared = new Float32Array(new SharedArrayBuffer(DIMENSIONS * 4)).fill(1);
@@ -121,7 +121,7 @@ describeAddon('hostile memory', () => {
     await backend.close();
   });
 
-  test('a graph whose arrays changed after they were checked is refused, not followed out of bounds', async () => {
+  test('a graph with arrays that changed after the check is refused without reading out of bounds', async () => {
     const backend = await createNativeBackend();
     const graph = graphFromEdges(4, [
       [0, 1],
@@ -140,8 +140,8 @@ describeAddon('hostile memory', () => {
   });
 });
 
-// The addon does not trust what this package passes to it either: a mistake here must not become a read out of bounds.
-describeAddon('the boundary itself', () => {
+// The addon checks the arguments of this package too, so that a mistake here cannot cause a read out of bounds.
+describeAddon('arguments of the addon', () => {
   const { addon } = loadAddon();
   if (addon === null) return;
   const level = addon.levels().findIndex(({ missing }) => missing === '');
@@ -150,7 +150,7 @@ describeAddon('the boundary itself', () => {
   const one = new Float32Array(4).fill(1);
   const out = () => new Float32Array(8);
   const { scalars, indices } = openCallBlock(addon);
-  /** Calls score() with these scalars and arrays, whatever they are. */
+  /** Calls score() with any scalars and arrays. */
   const score = (
     context: number,
     source: unknown,
@@ -172,7 +172,7 @@ describeAddon('the boundary itself', () => {
     return (addon.score as (...args: unknown[]) => number)(query, output, source);
   };
 
-  test('checks types', () => {
+  test('the addon checks types', () => {
     expect(() => score(context, rows, 4, undefined, undefined, 0, 8, 0, 0)).toThrow(TypeError);
     expect(() => score(context, rows, 4, [1, 2, 3, 4], out(), 0, 8, 0, 0)).toThrow(TypeError);
     expect(() => score(context, rows, 4, new Float64Array(4), out(), 0, 8, 0, 0)).toThrow(TypeError);
@@ -182,7 +182,7 @@ describeAddon('the boundary itself', () => {
     expect(() => score(context, rows, 4, one, out(), 0, Infinity, 0, 0)).toThrow(RangeError);
   });
 
-  test('checks counts against the memory that is there', () => {
+  test('the addon checks counts against the memory of the arrays', () => {
     expect(score(context, rows, 4, one, out(), 0, 8, 0, 0)).toBe(8);
     expect(score(context, rows, 4, one, out(), 0, 9, 0, 0)).toBe(ADDON_STATUS.inputGone);
     expect(score(context, rows, 4, one, new Float32Array(7), 0, 8, 0, 0)).toBe(ADDON_STATUS.outputGone);
@@ -195,7 +195,7 @@ describeAddon('the boundary itself', () => {
     expect(() => score(context, rows, 4, one, out(), 5, 8, 4, 0)).toThrow(RangeError);
   });
 
-  test('checks candidates and the room for results', () => {
+  test('the addon checks candidates and the memory for results', () => {
     const rank = (candidates: Uint32Array, k = 2, indicesOut?: Uint32Array, scoresOut?: Float32Array) => {
       score(context, rows, 4, one, out(), 0, 8, 0, 0);
       scalars[SCALAR.end] = 2;
@@ -213,7 +213,7 @@ describeAddon('the boundary itself', () => {
     expect(() => rank(new Uint32Array([7, 3]), 0)).toThrow(RangeError);
   });
 
-  test('takes no block of memory that can go away, and only one', () => {
+  test('the addon refuses a block of memory that can be detached, and a second block', () => {
     expect(() => addon.shareBlock(new Uint8Array(8))).toThrow(RangeError);
     expect(() => addon.shareBlock(new Uint8Array(1024))).toThrow(/SharedArrayBuffer/);
     expect(() => addon.shareBlock(new Uint8Array(new SharedArrayBuffer(1024), 1))).toThrow(/aligned/);
@@ -221,7 +221,7 @@ describeAddon('the boundary itself', () => {
     expect(other.scalars.buffer).toBe(scalars.buffer);
   });
 
-  test('checks handles, levels and metrics', () => {
+  test('the addon checks handles, levels and metrics', () => {
     for (const handle of [-1, 1, 12345, 2 ** 52, NaN]) {
       expect(() => score(context, handle, 4, one, out(), 0, 8, 0, 0)).toThrow(RangeError);
       expect(() => addon.residentState(handle)).toThrow(RangeError);
@@ -241,7 +241,7 @@ describeAddon('the boundary itself', () => {
     expect(() => score(context | (7 << 2), rows, 4, one, out(), 0, 8, 0, 0)).toThrow(/level/);
   });
 
-  test('opens the same operand for all handles, until the last one is released', () => {
+  test('the addon opens one copy for all handles of an operand, until the last one is released', () => {
     const [first, second] = [addon.openMatrix(2 ** 50 + 3, 1, 8, 4), addon.openMatrix(2 ** 50 + 3, 1, 8, 4)];
     expect(first).not.toBe(second);
     // A copy is filled through one handle at a time: two on one thread would race like two threads.
@@ -262,12 +262,12 @@ describeAddon('the boundary itself', () => {
     addon.release(again);
   });
 
-  test('says when there is no memory', () => {
+  test('the addon reports a lack of memory', () => {
     expect(addon.openMatrix(2 ** 50 + 1, 1, 2 ** 40, 2 ** 20)).toBe(ADDON_STATUS.outOfMemory);
     expect(addon.openMatrix(2 ** 50 + 2, 1, 2 ** 52, 2 ** 52)).toBe(ADDON_STATUS.outOfMemory);
   });
 
-  test('starts no job on memory that can go away', () => {
+  test('the addon starts no job on memory that can be detached', () => {
     const done = () => undefined;
     expect(() => addon.startScore(context, rows, 4, one, out(), 0, 8, done)).toThrow(/SharedArrayBuffer/);
     const shared = new Float32Array(new SharedArrayBuffer(128));

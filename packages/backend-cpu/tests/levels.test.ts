@@ -4,15 +4,15 @@ import { describeBackendContract } from '@gearshift/testing/vitest';
 import { expect, test } from 'vitest';
 
 /*
- * The contract over every instruction-set level that this machine can run; the others are skipped by name. Several threads
- * and one are different ways through the addon.
+ * The contract on every instruction-set level that this machine can run; the others are skipped by name. One thread and
+ * several threads use different code in the addon.
  */
 for (const level of CPU_LEVELS) {
   const attempt = await createCpuBackend({ level });
   if (!attempt.ok) {
     const { kind, message } = attempt.error;
-    test(`contract of level ${level}`, ({ skip }) => {
-      // 'unsupported' is this machine's word; anything else has to fail loudly.
+    test(`level ${level} meets the backend contract`, ({ skip }) => {
+      // Only 'unsupported' is a reason to skip; any other error must fail the test.
       expect(kind).toBe('unsupported');
       skip(message);
     });
@@ -20,7 +20,7 @@ for (const level of CPU_LEVELS) {
   }
   await attempt.value.close();
 
-  test(`level ${level} runs at the level it was asked for`, async () => {
+  test(`level ${level} runs at the requested level`, async () => {
     const backend = unwrap(await createCpuBackend({ level }));
     expect(backend.describe()).toMatchObject({
       level,

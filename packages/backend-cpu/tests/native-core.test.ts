@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { tellCount, tier } from '@gearshift/vitest-config/effort';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 
-// Builds the tests in native/tests with plain CMake and runs them: for every instruction set that this machine has, and for
-// those it lacks in emulation. A variant whose tools are not there is skipped, and says so.
+// Builds the tests in native/tests with plain CMake and runs them for every instruction set: on this machine if it has the
+// instruction set, else in emulation. A variant with missing tools is skipped with a reason.
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 // Generous, because both are CPU-bound and the emulators slow: on a machine busy with other things they take minutes.
@@ -15,7 +15,7 @@ const BUILD_TIMEOUT_MS = 300_000;
 const RUN_TIMEOUT_MS = 300_000;
 const GROUPS = 20; // of core_tests.cc for one level
 
-// Nx puts the folder of the node program first on the PATH, where tools may lie that the user does not have on theirs.
+// Nx puts the folder of the node program first on the PATH, which may contain tools that are not on the user's PATH.
 const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
 const run = (program: string, args: readonly string[]) => promisify(execFile)(program, args, { env });
 
@@ -102,7 +102,7 @@ async function runTests(variant: Variant, target: string, ...args: string[]): Pr
   }
 }
 
-/** Everything but what passed, so that a failure shows itself. */
+/** All lines except those of passed tests, so that a failure is visible. */
 function complaintsOf({ lines }: Outcome): readonly string[] {
   return lines.filter((line) => !/^(ok |\d+ passed)/.test(line));
 }
@@ -124,18 +124,18 @@ function describeVariant(variant: Variant, body: () => void): void {
 
 describeVariant(HOST, () => {
   const levels = process.arch === 'arm64' ? ['neon', 'portable'] : ['avx512', 'avx2', 'portable'];
-  test.for(levels)('%s', async (level, { skip }) => {
+  test.for(levels)('the core tests pass at level %s', async (level, { skip }) => {
     const outcome = await runTests(HOST, 'core_tests', level);
     const reason = outcome.lines.find((line) => line.startsWith(`skipped ${level}`));
     if (reason !== undefined) skip(reason);
     expectAllPassed(outcome);
   });
 
-  test('a level that is not there is no success', async () => {
+  test('the core tests fail for an unknown level', async () => {
     expect(await runTests(HOST, 'core_tests', 'avx9000')).toMatchObject({ status: 2 });
   });
 
-  test('the thread pool', async () => {
+  test('the thread pool tests pass', async () => {
     const outcome = await runTests(HOST, 'thread_pool_tests');
     expect(complaintsOf(outcome)).toEqual([]);
     expect(outcome.lines.length).toBeGreaterThan(5);
@@ -144,13 +144,13 @@ describeVariant(HOST, () => {
 });
 
 describeVariant(AVX512, () => {
-  test('avx512', async () => {
+  test('the core tests pass at level avx512', async () => {
     expectAllPassed(await runTests(AVX512, 'core_tests', 'avx512'));
   });
 });
 
 describeVariant(NEON, () => {
-  test('neon', async () => {
+  test('the core tests pass at level neon', async () => {
     expectAllPassed(await runTests(NEON, 'core_tests', 'neon'));
   });
 });
@@ -168,17 +168,17 @@ if (tier() !== 'test') {
   const THREAD = sanitized('this machine under TSan', 'thread');
 
   describeVariant(ADDRESS, () => {
-    test.for(levels)('%s', { timeout: 4 * RUN_TIMEOUT_MS }, async (level) => {
+    test.for(levels)('the core tests pass at level %s', { timeout: 4 * RUN_TIMEOUT_MS }, async (level) => {
       expectAllPassed(await runTests(ADDRESS, 'core_tests', level));
       tellCount('R10', GROUPS);
     });
-    test('the thread pool', { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
+    test('the thread pool tests pass', { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
       expect(await runTests(ADDRESS, 'thread_pool_tests')).toMatchObject({ status: 0 });
     });
   });
 
   describeVariant(THREAD, () => {
-    test('the thread pool', { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
+    test('the thread pool tests pass', { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
       const outcome = await runTests(THREAD, 'thread_pool_tests');
       expect(complaintsOf(outcome)).toEqual([]);
       expect(outcome.status).toBe(0);

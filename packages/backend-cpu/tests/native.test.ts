@@ -6,7 +6,7 @@ import { ADDON_ABI } from '../src/addon.js';
 import { loadAddon } from '../src/native.js';
 import { PACKAGE_VERSION } from '../src/package-version.js';
 
-// Plain JavaScript modules replace addons: the loader reads the same two properties of them.
+// Plain JavaScript modules serve as addons, because the loader reads only two properties of an addon.
 let folder: string;
 
 beforeAll(() => {
@@ -30,13 +30,13 @@ const nothing = {
   },
 };
 
-describe('the loader', () => {
+describe('loader of the native addon', () => {
   test('the loader tries the path in the environment first', () => {
     const loaded = loadAddon({ ...nothing, override: fakeAddon('override', good), loadPlatformPackage: () => good });
     expect(loaded).toMatchObject({ source: 'local', failures: [] });
   });
 
-  test('the loader goes on when the path in the environment does not exist, and keeps the cause', () => {
+  test('the loader continues when the path in the environment does not exist, and keeps the cause', () => {
     const loaded = loadAddon({ ...nothing, override: '/nowhere/addon.node', loadPlatformPackage: () => good });
     expect(loaded).toMatchObject({ source: 'prebuilt' });
     expect(loaded.failures[0]).toEqual({
@@ -46,7 +46,7 @@ describe('the loader', () => {
     });
   });
 
-  test('the loader prefers what was built on this machine to the platform package', () => {
+  test('the loader prefers a build on this machine to the platform package', () => {
     mkdirSync(join(folder, 'prebuilds/linux-x64-gnu'), { recursive: true });
     // A text file cannot be loaded as an addon, which proves that it was tried.
     writeFileSync(join(folder, 'prebuilds/linux-x64-gnu/gearshift-cpu.node'), 'no addon');
@@ -61,7 +61,7 @@ describe('the loader', () => {
     expect(loaded.failures[0].cause).not.toBe('');
   });
 
-  test('the loader refuses another version, another interface and what is no addon', () => {
+  test('the loader refuses another version, another interface and a module that is not the addon', () => {
     const causeOf = (module: unknown) =>
       loadAddon({ ...nothing, loadPlatformPackage: () => module }).failures.at(-1)?.cause;
     expect(causeOf({ ...good, version: '99.0.0' })).toBe(
@@ -73,7 +73,7 @@ describe('the loader', () => {
     }
   });
 
-  test('the explanation lists what was tried, why it failed and how to fix it', () => {
+  test('the explanation lists every attempt, why it failed and how to fix it', () => {
     const loaded = loadAddon({ ...nothing, override: '/nowhere/addon.node' });
     if (loaded.addon !== null) throw new Error('nothing was there to load');
     expect(loaded.explanation.split('\n')).toEqual([
@@ -85,7 +85,7 @@ describe('the loader', () => {
     ]);
   });
 
-  test('the explanation has other advice for versions that differ and for platforms without a package', () => {
+  test('the explanation has specific advice for different versions and for platforms without a package', () => {
     const explain = (places: object) => {
       const loaded = loadAddon({ ...nothing, ...places });
       return loaded.addon === null ? loaded.explanation : '';

@@ -7,8 +7,8 @@ const DIMENSIONS = 37;
 const makeMatrix = (rows: number) => createMatrix(randomValues(rows * DIMENSIONS, 20), { dimensions: DIMENSIONS });
 const query = randomValues(DIMENSIONS, 21);
 
-describeAddon('resident copies', () => {
-  test('are made, found, and dropped', async () => {
+describeAddon('resident copies of the native backend', () => {
+  test('are created, found and released', async () => {
     const backend = await createNativeBackend();
     const matrix = makeMatrix(100);
     expect(backend.residency(matrix)).toEqual({ residentBytes: 0, bytesToUpload: 100 * DIMENSIONS * 4 });
@@ -22,7 +22,7 @@ describeAddon('resident copies', () => {
     await backend.close();
   });
 
-  test('give the same bits as the values they were made from', async () => {
+  test('give the same bits as the original values', async () => {
     const backend = await createNativeBackend();
     const matrix = makeMatrix(1000);
     const request = { operation: 'cosine-similarity', matrix, query } as const;
@@ -35,7 +35,7 @@ describeAddon('resident copies', () => {
     await backend.close();
   });
 
-  test('of an old version are dropped at the next use', async () => {
+  test('are dropped at the next use when the version of the operand has changed', async () => {
     const backend = await createNativeBackend();
     const matrix = makeMatrix(10);
     unwrap(await backend.makeResident(matrix));
@@ -48,7 +48,7 @@ describeAddon('resident copies', () => {
     await backend.close();
   });
 
-  test('are shared by backends of the process, and refused to operands that differ', async () => {
+  test('are shared by the backends of the process, and refused for a different operand with the same id', async () => {
     const [first, second] = [await createNativeBackend(), await createNativeBackend()];
     const matrix = makeMatrix(50);
     unwrap(await first.makeResident(matrix));
@@ -65,7 +65,7 @@ describeAddon('resident copies', () => {
     await Promise.all([second.close(), third.close()]);
   });
 
-  test('of a graph are made by its first request', async () => {
+  test('are created by the first request on a graph', async () => {
     const backend = await createNativeBackend();
     const graph = graphFromEdges(3, [
       [0, 1],
@@ -81,7 +81,7 @@ describeAddon('resident copies', () => {
     await backend.close();
   });
 
-  test('that several requests wait for are made once; the one that aborts does not stop the others', async () => {
+  test('are created once for several requests, and an aborted request does not stop the others', async () => {
     const backend = await createNativeBackend();
     const matrix = createMatrix(new Float32Array(30_000 * 512).fill(1), { dimensions: 512 });
     const abort = new AbortController();
@@ -94,7 +94,7 @@ describeAddon('resident copies', () => {
     await backend.close();
   });
 
-  test('in shared memory are made off this thread', async () => {
+  test('are created on another thread for values in shared memory', async () => {
     const backend = await createNativeBackend();
     const values = new Float32Array(new SharedArrayBuffer(20_000 * 64 * 4)).fill(0.5);
     const matrix = createMatrix(values, { dimensions: 64 });

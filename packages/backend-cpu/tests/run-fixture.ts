@@ -8,7 +8,7 @@ export interface FixtureOutcome {
   readonly stderr: string;
 }
 
-/** Runs a script of `tests/fixtures` in a process of its own: what is tested may take the process with it. */
+/** Runs a script of `tests/fixtures` in a separate process, because the tested code may end the process. */
 export function runFixture(name: string, ...args: string[]): Promise<FixtureOutcome> {
   const path = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
   return new Promise((resolve) => {

@@ -4,8 +4,8 @@ import { oracleScore, randomValues } from '@gearshift/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 
 /*
- * What the hybrid executor that this project descends from was tested for, as far as it is the CPU's affair; the rest of
- * its eleven behaviours needs a dispatcher and is tested with the facade. Expected numbers are worked out by hand.
+ * The tests of the original hybrid executor that concern the CPU. The rest of its eleven behaviours needs a dispatcher and is
+ * tested with the facade. Expected numbers are computed by hand.
  */
 const backends = [
   ['the CPU backend', unwrap(await createCpuBackend())],
@@ -22,7 +22,7 @@ async function similarities(backend: SyncBackend, query: number[], rows: number[
 }
 
 describe.each(backends)('%s', (_, backend) => {
-  test('capabilities: says what it is and what it can do', () => {
+  test('describes its device and its capabilities', () => {
     const { level, threads, source, limitations } = backend.describe();
     expect(CPU_LEVELS).toContain(level);
     expect(threads).toBeGreaterThanOrEqual(1);
@@ -37,7 +37,7 @@ describe.each(backends)('%s', (_, backend) => {
     expect(backend.memory().totalBytes).toBeGreaterThan(0);
   });
 
-  test('zero query vector: every similarity is 0', async () => {
+  test('gives similarity 0 with every row for a zero query vector', async () => {
     expect(
       await similarities(
         backend,
@@ -51,7 +51,7 @@ describe.each(backends)('%s', (_, backend) => {
     ).toEqual([0, 0, 0]);
   });
 
-  test('orthogonal: similarity 0', async () => {
+  test('gives similarity 0 for orthogonal vectors', async () => {
     expect(
       await similarities(
         backend,
@@ -64,7 +64,7 @@ describe.each(backends)('%s', (_, backend) => {
     ).toEqual([0, 0]);
   });
 
-  test('negative: opposite vectors have similarity -1', async () => {
+  test('gives similarity -1 for opposite vectors', async () => {
     expect(
       await similarities(
         backend,
@@ -77,7 +77,7 @@ describe.each(backends)('%s', (_, backend) => {
     ).toEqual([-1, -1]);
   });
 
-  test('basic: the same direction is 1, whatever the length, and 45 degrees is the root of one half', async () => {
+  test('gives similarity 1 for the same direction at any length, and the root of one half at 45 degrees', async () => {
     const [same, longer, between, third] = await similarities(
       backend,
       [2, 0],
@@ -93,7 +93,7 @@ describe.each(backends)('%s', (_, backend) => {
     expect(third).toBeCloseTo(Math.SQRT1_2, 6);
   });
 
-  test('random: 1000 rows of 384 agree with double precision', () => {
+  test('agrees with double precision for 1000 random rows of 384 dimensions', () => {
     const matrix = createMatrix(randomValues(1000 * 384, 1), { dimensions: 384 });
     const query = randomValues(384, 2);
     const output = new Float32Array(1000);
@@ -105,7 +105,7 @@ describe.each(backends)('%s', (_, backend) => {
     });
   });
 
-  test('mixed batch sizes: one backend answers small and large ones in turn', async () => {
+  test('answers small and large batches in turn with one backend', async () => {
     const dimensions = 64;
     for (const rows of [1, 5000, 10, 63, 64, 20_000, 65, 2]) {
       const values = randomValues(rows * dimensions, rows);

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { describeAddon } from './addon-at-hand.js';
 import { runFixture } from './run-fixture.js';
 
-/** Of 32 kills. */
+/** Enough for 32 terminations. */
 const KILL_ROUNDS = effort({ test: 1, ci: 4, nightly: 100 });
 const PATIENCE = { timeout: KILL_ROUNDS * 60_000 };
 
 describeAddon('worker threads', () => {
-  // With the addon loaded on the main thread, and with nobody left when the last worker goes: Node unloads it then.
-  test.for(['keep', 'unload'])('can be killed in the middle of native calls (%s)', PATIENCE, async (mode) => {
+  // With the addon loaded on the main thread, and without: Node then unloads it with the last worker.
+  test.for(['keep', 'unload'])('can be terminated during native calls (%s)', PATIENCE, async (mode) => {
     for (let round = 0; round < KILL_ROUNDS; round++) {
       const { code, signal, stdout, stderr } = await runFixture('terminate-workers.mjs', mode);
       expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
@@ -18,7 +18,7 @@ describeAddon('worker threads', () => {
     }
   });
 
-  test('with queries of their own get answers of their own', async () => {
+  test('each get the answers to their own queries', async () => {
     const { code, stdout, stderr } = await runFixture('concurrent-workers.mjs');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout)).toEqual({ workers: 6, requests: 6 * 60, wrong: 0 });

@@ -1,35 +1,35 @@
 import type { AddonModule, JobEntries, ResidentEntries } from '@gearshift/native-kit';
 
 /**
- * What the native addon offers, exactly as it is compiled. The only file that knows it, and the only place where the
- * loaded module is cast to a type. Everything that is no typed array is a number: C++ receives pointers, counts and scalars.
+ * The interface of the compiled native addon. This is the only file with it, and the only place where the loaded module is
+ * cast to a type. All arguments are typed arrays or numbers: C++ receives pointers, counts and scalars.
  *
- * Where an entry gives a status, 0 is success, and below 0 it is one of `ADDON_STATUS`; then
- * {@link CudaAddon.readReport} and {@link CudaAddon.failedCall} give the details. Entries throw TypeError or RangeError for
- * arguments that cannot be: a mistake of this package, never of its user.
+ * A status of 0 is success, and one below 0 is one of `ADDON_STATUS`; then {@link CudaAddon.readReport} and
+ * {@link CudaAddon.failedCall} return the details. Entries throw a TypeError or RangeError for invalid arguments: a mistake of
+ * this package, never of its user.
  */
 export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
   /**
-   * The device with this number, which all threads of the process share. `hangMs`: how long a piece of work, which takes
-   * some milliseconds by design, may take before the device counts as hung; the first to open a device decides.
+   * The device with this number, which all threads of the process share. `hangMs`: how long a piece of work, normally a few
+   * milliseconds, may take before the device counts as hung; the first call for a device sets it.
    */
   openDevice(ordinal: number, hangMs: number): OpenedDevice;
   closeDevice(device: number): void;
   /** 0 without a driver. */
   countDevices(): number;
-  /** Free and total bytes into the first two numbers; a status. */
+  /** Writes free and total bytes into the first two numbers; returns a status. */
   readMemory(device: number, numbers: Float64Array): number;
   /** Whether no thread of the addon waits for the device. */
   isIdle(device: number): boolean;
 
   /**
-   * A handle (above 0) to the process's copy of an operand, which is made if no thread has it yet, or a status. `companion`: one of
-   * {@link COMPANION_CODES}; where there is no memory for it, there is none.
+   * A handle (above 0) to the copy of an operand in this process, which is created if no thread has it yet, or a status.
+   * `companion`: one of {@link COMPANION_CODES}; omitted if there is not enough memory for it.
    */
   openMatrix(device: number, id: number, version: number, rows: number, dimensions: number, companion: number): number;
   /**
-   * The same for a copy of some rows, for one request: `rows` from `first` on, or the candidates, which are copied. Requests
-   * name rows by their numbers in the whole matrix.
+   * The same for a copy of some rows, for one request: `rows` from `first` on, or the candidates, which are copied. Requests use
+   * the row numbers of the whole matrix.
    */
   openRows(
     device: number,
@@ -39,12 +39,12 @@ export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
     candidates: Uint32Array | undefined,
   ): number;
   /**
-   * Makes the ready copy of a matrix one of another version, of which rows `[start, end)` are to be filled. The handle stays
-   * and is the caller's to fill. 0 when others use the copy: then nothing happened.
+   * Turns the ready copy of a matrix into one of another version with rows `[start, end)` to be filled by the caller. The handle
+   * stays the same. Returns 0, without a change, when others use the copy.
    */
   updateMatrix(handle: number, version: number, start: number, end: number): number;
   openGraph(device: number, id: number, version: number, nodes: number, edges: number): number;
-  /** Uploads for about so long; 1 when the copy is ready, 0 when there is more to do, else a status. */
+  /** Uploads for about this time; 1 when the copy is ready, 0 when there is more to do, else a status. */
   fillMatrix(handle: number, values: Float32Array, sliceMs: number): number;
   fillGraph(
     handle: number,
@@ -94,9 +94,9 @@ export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
     done?: JobDone,
   ): number;
 
-  /** Of the last call on this thread: native code, requested bytes, then milliseconds of upload, kernels and download. */
+  /** Report of the last call on this thread: native code, requested bytes, then milliseconds of upload, kernels and download. */
   readReport(numbers: Float64Array): void;
-  /** The call of the driver that failed last on this thread, or an empty text. */
+  /** The driver call that failed last on this thread, or an empty string. */
   failedCall(): string;
 }
 
@@ -126,12 +126,12 @@ export type JobDone = (
   failedCall: string,
 ) => void;
 
-/** Raised whenever an entry of {@link CudaAddon} changes. */
+/** Incremented with every change of an entry of {@link CudaAddon}. */
 export const ADDON_ABI = 4;
 
 export const COMPANION_CODES = { none: 0, float16: 1, int8: 2 } as const;
 
-/** The loader has checked that the module is the addon, and of this version and interface. */
+/** The loader has checked that the module is the addon with this version and interface. */
 export function asCudaAddon(module: AddonModule): CudaAddon {
   return module as CudaAddon;
 }

@@ -6,11 +6,11 @@ import { loadAddon } from './native.js';
 import { PACKAGE_VERSION } from './package-version.js';
 
 export interface CudaBackendOptions {
-  /** Which device, by the driver's numbering (and `CUDA_VISIBLE_DEVICES`). Default 0. */
+  /** Number of the device, as the driver counts (with `CUDA_VISIBLE_DEVICES`). Default 0. */
   readonly device?: number | undefined;
   /**
-   * How long a piece of work, which takes some milliseconds by design, may take before the device counts as hung, in
-   * milliseconds. The first backend of a device in the process decides. Default {@link DEFAULT_HANG_MS}.
+   * Milliseconds after which the device counts as hung when a piece of work has not ended; a piece normally takes a few
+   * milliseconds. The first backend of a device in the process sets it. Default {@link DEFAULT_HANG_MS}.
    */
   readonly hangMs?: number | undefined;
 }
@@ -18,12 +18,12 @@ export interface CudaBackendOptions {
 export const DEFAULT_HANG_MS = 30_000;
 
 /**
- * A CUDA device as a backend. Importing the package loads nothing; this loads the addon, which asks the system for the NVIDIA
- * driver. Nothing is printed, whatever is missing.
+ * A CUDA device as a backend. Importing the package loads nothing; this call loads the addon, which loads the NVIDIA driver.
+ * Prints nothing if one of them is missing.
  *
- * @returns kind `'unsupported'` when there is no driver, no such device, no permission, or a driver that is too old: the
- *   message says which; `'device-lost'` when the device was lost before in this process; `'out-of-memory'` when the host has no memory for it
- * @throws TypeError or RangeError for options that are not what they should be
+ * @returns kind `'unsupported'` when there is no driver, no such device, no permission, or the driver is too old: the message
+ *   says which; `'device-lost'` when the device was lost earlier in this process; `'out-of-memory'` when the host lacks memory
+ * @throws TypeError or RangeError for invalid options
  *
  * @example
  * const cuda = await createCudaBackend();
@@ -31,7 +31,7 @@ export const DEFAULT_HANG_MS = 30_000;
  */
 export async function createCudaBackend(options: CudaBackendOptions = {}): Promise<Result<Backend, BackendError>> {
   requireObject('options', options);
-  // Own properties alone: a polluted Object.prototype changes nothing.
+  // Own properties only, so that a polluted Object.prototype changes nothing.
   const given: CudaBackendOptions = { __proto__: null, ...options } as CudaBackendOptions;
   const ordinal = given.device === undefined ? 0 : requireInteger('device', given.device, 0);
   const hangMs = given.hangMs === undefined ? DEFAULT_HANG_MS : requireFinite('hangMs', given.hangMs);
@@ -70,13 +70,13 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
   );
 }
 
-/** A device that cannot be opened is one that this machine does not support, whatever the driver's reason. */
+/** A device that cannot be opened is unsupported, for any reason of the driver. */
 function kindOfRefusal(status: number): BackendErrorKind {
   if (status === ADDON_STATUS.deviceLost) return 'device-lost';
   return status === ADDON_STATUS.noHostMemory ? 'out-of-memory' : 'unsupported';
 }
 
-/** How many CUDA devices the driver knows; 0 where there is no addon or no driver. */
+/** The number of CUDA devices of the driver; 0 without an addon or a driver. */
 export async function countCudaDevices(): Promise<number> {
   return loadAddon().addon?.countDevices() ?? 0;
 }

@@ -27,16 +27,16 @@ import type { CudaAddon, JobDone } from './addon.js';
 import { CudaFailures } from './cuda-failures.js';
 import { copyBytes, CudaResidents } from './cuda-residents.js';
 
-/** Work on a ready copy that any GPU does in some 100 microseconds runs on the caller's thread: going elsewhere takes longer. */
+/** Work on a ready copy that every GPU does in about 100 microseconds runs on the caller's thread, because a hand-over takes longer. */
 const INLINE_BYTES = 16 * 2 ** 20;
-/** A row has to fit into one piece of an upload. */
+/** A row must fit in one piece of an upload. */
 const MAX_DIMENSIONS = 2 ** 20;
-/** Row numbers are 32 bits wide, and one value means none. */
+/** Row numbers have 32 bits, and one value means none. */
 const MAX_ROWS = 2 ** 32 - 1;
 
 type Answer = Result<PhaseTimes, BackendError>;
 
-/** Nothing to do. */
+/** For requests with nothing to compute. */
 const NO_TIME: Answer = ok({ queueMs: 0, uploadMs: 0, kernelMs: 0, downloadMs: 0, totalMs: 0, fused: false });
 
 /** A request on a ready copy: run on this thread, or started when there is a callback. */
@@ -195,7 +195,8 @@ export class CudaDeviceBackend implements Backend {
       const failure = await this.#residents.ensure(graph, signal);
       if (failure !== undefined) return this.#remember(failure);
       const handle = this.#residents.use(graph);
-      if (handle === undefined) return this.#failures.of('fault', 'the copy of the graph was dropped as it was made');
+      if (handle === undefined)
+        return this.#failures.of('fault', 'the copy of the graph was released as soon as it was created');
       const uploadMs = performance.now() - startedAtMs;
       const isSmall = wasResident && copyBytes(graph) * hops <= INLINE_BYTES;
       return this.#run(isSmall, signal, startedAtMs, uploadMs, (done) =>
@@ -209,7 +210,7 @@ export class CudaDeviceBackend implements Backend {
     return this.#state.close();
   }
 
-  /** Over a resident copy, or one of the rows that are asked for, made for this request. */
+  /** Runs on a resident copy, or on a copy of the requested rows for this request. */
   async #scan(scan: Scan, signal: AbortSignal | undefined, start: Start): Promise<Answer> {
     const startedAtMs = performance.now();
     const resident = this.#residents.use(scan.matrix);
@@ -221,7 +222,7 @@ export class CudaDeviceBackend implements Backend {
     const handle = this.#openRows(scan);
     if (handle < 0) return this.#remember(this.#failures.ofStatus(this.#addon, handle, this.#freeBytes));
     try {
-      // No other thread can name it, so it is always this thread's to fill.
+      // No other thread has this handle, so this thread always has to fill the copy.
       this.#addon.residentState(handle);
       const failure = await this.#residents.fill(scan.matrix, handle, signal);
       if (failure !== undefined) return this.#remember(failure);
@@ -266,7 +267,7 @@ export class CudaDeviceBackend implements Backend {
 
   readonly #freeBytes = (): number | null => this.memory().freeBytes;
 
-  /** Remembers the loss of the device, and returns the failure. */
+  /** Stores the loss of the device, and returns the failure. */
   #remember(failure: Failure): Failure {
     const { kind, message } = failure.error;
     if (kind === 'device-lost' || kind === 'timeout') this.#lost ??= message;

@@ -1,7 +1,7 @@
 import { BackendFailures, meaningOfStatus, type Failure } from '@gearshift/native-kit';
 import type { CudaAddon } from './addon.js';
 
-/** What the addon reports with a status below 0. */
+/** The report of the addon with a status below 0. */
 export interface StatusReport {
   readonly status: number;
   readonly nativeCode: number;
@@ -9,7 +9,7 @@ export interface StatusReport {
   readonly failedCall: string;
 }
 
-/** Makes the errors of one CUDA backend. */
+/** Creates the errors of one CUDA backend. */
 export class CudaFailures extends BackendFailures {
   readonly #report = new Float64Array(5);
 
@@ -25,7 +25,7 @@ export class CudaFailures extends BackendFailures {
     return this.ofReport({ status, nativeCode, requestedBytes, failedCall: addon.failedCall() }, readFreeBytes);
   }
 
-  /** @throws TypeError when memory of the caller went away after it was checked: a mistake of the caller */
+  /** @throws TypeError when memory of the caller was detached after it was checked: a caller's mistake */
   ofReport(
     { status, nativeCode, requestedBytes, failedCall }: StatusReport,
     readFreeBytes: () => number | null,

@@ -4,10 +4,10 @@ import { ADDON_STATUS, isMatrix, ResidentOperands, shapeOf, type Failure } from 
 import { COMPANION_CODES, type CudaAddon } from './addon.js';
 import type { CudaFailures } from './cuda-failures.js';
 
-/** How long a piece of an upload may hold up the event loop. */
+/** The longest time that a piece of an upload may block the event loop. */
 const SLICE_MS = 8;
 
-/** Copies on a device. Where there is no memory for a new one, the least recently used ones are released. */
+/** Copies on a device. When memory for a new copy is short, the least recently used ones are released. */
 export class CudaResidents extends ResidentOperands {
   readonly #addon: CudaAddon;
   readonly #device: number;
@@ -50,7 +50,7 @@ export class CudaResidents extends ResidentOperands {
     return this.#addon.updateMatrix(handle, version, start, end) === 1;
   }
 
-  /** Releases one copy; false when there is none, or all of them together would not be enough. */
+  /** Releases one copy; false when there is none, or when releasing all of them would not be enough. */
   #makeRoom(wantedBytes: number): boolean {
     return (this.#freeBytes() ?? 0) + this.heldBytes() >= wantedBytes && this.dropOldest();
   }
@@ -75,7 +75,7 @@ export class CudaResidents extends ResidentOperands {
   }
 }
 
-/** What a copy takes on the device: rows are padded to 16 bytes and have a norm each. */
+/** Bytes of a copy on the device: rows are padded to 16 bytes and have a norm each. */
 export function copyBytes(operand: Operand): number {
   const [first, second] = shapeOf(operand);
   return isMatrix(operand) ? first * (Math.ceil(second / 4) * 16 + 4) : (first + 1) * 4 + second * 8;

@@ -6,8 +6,8 @@ import { PACKAGE_VERSION } from './package-version.js';
 const require = createRequire(import.meta.url);
 
 /**
- * Finds and loads the native addon: the path in `GEARSHIFT_CUDA_ADDON`, then what was built on this machine, then the
- * platform package. Never throws; every cause of failure is kept. Loading it touches no driver.
+ * Finds and loads the native addon: the path in `GEARSHIFT_CUDA_ADDON`, then a build on this machine, then the platform
+ * package. Never throws; every cause of failure is kept. Loading it does not use the driver.
  */
 export function loadAddon(places: Partial<AddonPlaces> = {}): LoadedAddon<CudaAddon> {
   return load(

@@ -16,8 +16,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
 
-// What bounds from fewer bits are worth is tested natively (tools/cuda-simulator/native/tests/certified.cc); here, that a
-// companion comes and goes with its matrix.
+// The bounds from fewer bits are tested natively (tools/cuda-simulator/native/tests/certified.cc). These tests check that a
+// companion is created and released with its matrix.
 
 type Resident = Backend & Required<Pick<Backend, 'makeResident' | 'residency' | 'release'>>;
 
@@ -52,7 +52,7 @@ describe.skipIf(simulator === null)(`companions of resident matrices${lacksSimul
     return backend.residency(matrix).residentBytes;
   };
 
-  test.for(COMPANIONS)('%s: the same rows and the same bits as without', async (companion) => {
+  test.for(COMPANIONS)('a %s companion gives the same rows and the same bits as none', async (companion) => {
     const plain = matrixOf(1);
     const helped = { ...matrixOf(1, companion), values: plain.values };
     await resident(plain);
@@ -64,7 +64,7 @@ describe.skipIf(simulator === null)(`companions of resident matrices${lacksSimul
     }
   });
 
-  test('it is made on the device: nothing more is uploaded, and more is held', async () => {
+  test('a companion is created on the device without another upload and takes memory there', async () => {
     const before = machine.get('uploaded_bytes');
     const heldBytes = await resident(matrixOf(2));
     const uploadedBytes = machine.get('uploaded_bytes') - before;
@@ -77,7 +77,7 @@ describe.skipIf(simulator === null)(`companions of resident matrices${lacksSimul
     }
   });
 
-  test.for(COMPANIONS)('%s: a partial update brings it up to date', async (companion) => {
+  test.for(COMPANIONS)('a partial update of the matrix updates the %s companion', async (companion) => {
     const matrix = matrixOf(3, companion);
     await resident(matrix);
     // The best row of every query.
@@ -89,7 +89,7 @@ describe.skipIf(simulator === null)(`companions of resident matrices${lacksSimul
     expect((await rank(matrix, 20)).indices[0]).toBe(700);
   });
 
-  test('without memory for it there is none, and everything works', async () => {
+  test('a matrix works without a companion when there is no memory for one', async () => {
     const matrix = matrixOf(4, 'float16');
     machine.set('memory_bytes', matrix.values.byteLength * 1.45);
     const heldBytes = await resident(matrix);

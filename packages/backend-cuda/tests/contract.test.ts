@@ -13,7 +13,7 @@ describe.skipIf(simulator === null)(`the CUDA backend on the simulated driver${l
     expect(simulator?.get('undefined'), simulator?.message()).toBe(0);
   });
 
-  test('the device that ran it says that it is none', async () => {
+  test('the description of the device says that it is simulated', async () => {
     const backend = unwrap(await createCudaBackend());
     expect(backend.describe()).toMatchObject({ id: 'cuda:0', kind: 'gpu', level: 'sm_90', driver: 'CUDA 13.0' });
     expect(backend.describe().device).toContain('simulator');

@@ -13,7 +13,7 @@ function errorOf(result: Result<unknown, BackendError>): BackendError {
   return result.error;
 }
 
-describe.skipIf(simulator === null)(`failures that a device survives${lacksSimulator}`, () => {
+describe.skipIf(simulator === null)(`CUDA backend after failures that a device survives${lacksSimulator}`, () => {
   const machine = simulatorOrSkipped();
   let backend: Backend;
   const ask = () => backend.cosineSimilarity({ operation: 'cosine-similarity', query, matrix }, new Float32Array(500));
@@ -35,7 +35,7 @@ describe.skipIf(simulator === null)(`failures that a device survives${lacksSimul
     expect([machine.get('leaks'), machine.get('misuses'), machine.get('undefined')]).toEqual([0, 0, 0]);
   });
 
-  test('too little memory is told with what was asked for and what there is, and later requests succeed', async () => {
+  test('out-of-memory reports the requested and the free bytes, and later requests succeed', async () => {
     machine.set('memory_bytes', 40_000);
     const error = errorOf(await ask());
     expect(error).toMatchObject({ kind: 'out-of-memory', backend: 'cuda:0', nativeCode: 2 });
@@ -45,7 +45,7 @@ describe.skipIf(simulator === null)(`failures that a device survives${lacksSimul
     unwrap(await ask());
   });
 
-  test('an unknown error is a fault with the call and its code; the next request succeeds', async () => {
+  test('an unknown driver error is a fault with the call and its code, and the next request succeeds', async () => {
     unwrap(await ask());
     arm('fail_call', 999);
     const error = errorOf(await ask());
@@ -54,7 +54,7 @@ describe.skipIf(simulator === null)(`failures that a device survives${lacksSimul
     unwrap(await ask());
   });
 
-  test('a ranking that cannot be is not passed on', async () => {
+  test('an impossible ranking is refused as invalid-result', async () => {
     const output = { indices: new Uint32Array(5), scores: new Float32Array(5), count: 0 };
     machine.set('corrupt_download', 1);
     const answer = await backend.topK({ operation: 'top-k', query, matrix, k: 5 }, output);
@@ -62,7 +62,7 @@ describe.skipIf(simulator === null)(`failures that a device survives${lacksSimul
     expect([...output.indices]).toEqual([0, 0, 0, 0, 0]);
   });
 
-  test('memory is read from the driver, and what is kept for the next request counts as free', async () => {
+  test('memory() reads from the driver and counts memory kept for the next request as free', async () => {
     const before = backend.memory();
     expect(before.totalBytes).toBe(256 * 2 ** 20);
     unwrap(await ask());
@@ -72,13 +72,13 @@ describe.skipIf(simulator === null)(`failures that a device survives${lacksSimul
     expect(machine.get('used_bytes')).toBeGreaterThan(0);
   });
 
-  test('there is no second device', async () => {
+  test('a second device is unsupported when the driver has only one', async () => {
     expect(await countCudaDevices()).toBe(1);
     const error = errorOf(await createCudaBackend({ device: 1 }));
     expect(error).toMatchObject({ kind: 'unsupported', message: 'there is no device 1: the driver knows 1' });
   });
 
-  test('devices are told apart', async () => {
+  test('backends of two devices have different ids', async () => {
     machine.set('devices', 2);
     const second = unwrap(await createCudaBackend({ device: 1 }));
     expect(second.describe().id).toBe('cuda:1');
@@ -88,10 +88,10 @@ describe.skipIf(simulator === null)(`failures that a device survives${lacksSimul
   });
 });
 
-describe.skipIf(simulator === null)(`machines on which there is no device to be had${lacksSimulator}`, () => {
+describe.skipIf(simulator === null)(`createCudaBackend() on machines without a usable device${lacksSimulator}`, () => {
   const machine = simulatorOrSkipped();
 
-  test('kernels that the driver does not take are told as such, and nothing is left behind', async () => {
+  test('kernels that the driver refuses are reported as unsupported, without a remaining context', async () => {
     machine.set('module_code', 209);
     const error = errorOf(await createCudaBackend());
     machine.set('module_code', 0);

@@ -5,11 +5,11 @@ import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
 
 describe.skipIf(simulator === null)(`a device that hangs${lacksSimulator}`, () => {
-  test('is given up after hangMs; the event loop turns meanwhile, and the process can end', async () => {
+  test('a hanging device is given up after hangMs without blocking the event loop or the exit of the process', async () => {
     const machine = simulatorOrSkipped();
     const backend = unwrap(await createCudaBackend({ hangMs: 300 }));
     const matrix = createMatrix(randomValues(100 * 64, 1), { dimensions: 64 });
-    // From the upload's kernel on: everything before is done.
+    // From the kernel of the upload on: everything before it is done.
     machine.set('fail_from_there_on', 1);
     machine.set('hang_operation', 2);
     let turns = 0;

@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
 
-// The device is lost for the life of the process: these tests follow each other.
+// The device is lost for the life of the process, so these tests depend on their order.
 
 describe.skipIf(simulator === null)(`a device that vanishes${lacksSimulator}`, () => {
   const matrix = createMatrix(randomValues(4000 * 64, 1), { dimensions: 64 });
   const request = { operation: 'cosine-similarity', query: randomValues(256 * 64, 2), matrix } as const;
 
-  test('ends every request under way with device-lost, and those that come later at once', async () => {
+  test('a lost device ends every request under way with device-lost, and later ones at once', async () => {
     const machine = simulatorOrSkipped();
     const backend = unwrap(await createCudaBackend());
     const output = () => new Float32Array(256 * 4000);
@@ -30,7 +30,7 @@ describe.skipIf(simulator === null)(`a device that vanishes${lacksSimulator}`, (
     await backend.close();
   });
 
-  test('cannot be opened again in this process, and the message says what helps', async () => {
+  test('a lost device cannot be opened again in this process, and the message says how to recover', async () => {
     expect(await createCudaBackend()).toMatchObject({
       ok: false,
       error: { kind: 'device-lost', message: expect.stringContaining('restart the process') },

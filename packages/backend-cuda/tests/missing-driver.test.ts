@@ -5,7 +5,7 @@ import { createCudaBackend } from '@gearshift/backend-cuda';
 import { describe, expect, test } from 'vitest';
 import { loadAddon } from '../src/native.js';
 
-// This file runs without the simulated driver: what it sees is what a user of this machine sees.
+// This file runs without the simulated driver, like a user's program on this machine.
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const hasAddon = loadAddon().addon !== null;
@@ -16,7 +16,7 @@ interface Answer {
   readonly error?: { readonly kind: string; readonly message: string; readonly backend: string };
 }
 
-/** Makes a backend in a process of its own, and keeps what that prints besides. */
+/** Creates a backend in a separate process, and returns the output of that process too. */
 function askInProcess(env: NodeJS.ProcessEnv = {}): { answer: Answer; stderr: string; lines: number } {
   const code = `
     const { createCudaBackend, countCudaDevices } = await import('@gearshift/backend-cuda');
@@ -32,8 +32,8 @@ function askInProcess(env: NodeJS.ProcessEnv = {}): { answer: Answer; stderr: st
   return { answer: JSON.parse(child.stdout) as Answer, stderr: child.stderr, lines: child.stdout.split('\n').length };
 }
 
-describe.skipIf(hasDriver)('a machine without an NVIDIA driver', () => {
-  test.skipIf(!hasAddon)('gives a reason and prints nothing', () => {
+describe.skipIf(hasDriver)('createCudaBackend() without an NVIDIA driver', () => {
+  test.skipIf(!hasAddon)('returns a reason and prints nothing', () => {
     const { answer, stderr, lines } = askInProcess();
     expect(answer).toMatchObject({ ok: false, error: { kind: 'unsupported', backend: 'cuda:0' } });
     expect(answer.error?.message).toMatch(/^no NVIDIA driver: libcuda\.so\.1/);
@@ -42,7 +42,7 @@ describe.skipIf(hasDriver)('a machine without an NVIDIA driver', () => {
   });
 });
 
-test('without the addon the message lists what was tried and what to do', () => {
+test('loadAddon without an addon lists every attempt and how to fix it', () => {
   const missing = loadAddon({
     platform: 'linux-x64-gnu',
     override: '/nowhere/gearshift-cuda.node',
@@ -82,7 +82,7 @@ test.for([
   ['another module', {}, 'it is not the CUDA addon of Gearshift'],
   ['another version', { version: '9.9.9', abi: 2 }, 'it was built for version 9.9.9, this package is version 0.0.0'],
   ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 4'],
-] as const)('%s is not taken for the addon', ([, module, problem]) => {
+] as const)('loadAddon refuses %s', ([, module, problem]) => {
   const loaded = loadAddon({
     platform: 'linux-x64-gnu',
     prebuildsFolder: '/nowhere',
@@ -92,7 +92,7 @@ test.for([
   expect(loaded).toMatchObject({ explanation: expect.stringContaining(problem) });
 });
 
-test('options are checked before anything is loaded', async () => {
+test('createCudaBackend checks its options before it loads anything', async () => {
   await expect(createCudaBackend({ device: -1 })).rejects.toThrow(/^device: expected an integer/);
   await expect(createCudaBackend({ device: 'first' as never })).rejects.toThrow(TypeError);
   await expect(createCudaBackend({ hangMs: 0 })).rejects.toThrow(/^hangMs: expected a number above 0, got 0/);

@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
 import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-driver.js';
 
-// A process asks its driver for its version once: so these machines have a file, and with it a process, to themselves.
+// A process reads the version of its driver once, so this machine needs a separate file, which has its own process.
 
-describe.skipIf(simulator === null)(`a driver that is too old${lacksSimulator}`, () => {
+describe.skipIf(simulator === null)(`createCudaBackend() with a driver that is too old${lacksSimulator}`, () => {
   // The version of the toolkit that compiled the kernels.
   const toolkit = () => readFileSync(new URL('../build/kernels.toolkit', import.meta.url), 'utf8').trim();
 
-  test('is told with its version and the one that is needed', async () => {
+  test('returns unsupported with the version of the driver and the required one', async () => {
     simulatorOrSkipped().set('driver_version', 11040);
     const made = await createCudaBackend();
     expect(made).toMatchObject({

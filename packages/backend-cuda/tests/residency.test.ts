@@ -11,7 +11,7 @@ const ROWS = 4000; // a megabyte
 const megabyte = (seed: number) => createMatrix(randomValues(ROWS * DIMENSIONS, seed), { dimensions: DIMENSIONS });
 const query = randomValues(DIMENSIONS, 9);
 
-describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () => {
+describe.skipIf(simulator === null)(`resident copies on a CUDA device${lacksSimulator}`, () => {
   const machine = simulatorOrSkipped();
   let backend: Resident;
   const uploadedBy = async (work: () => Promise<unknown>) => {
@@ -33,13 +33,13 @@ describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () 
     expect([machine.get('leaks'), machine.get('misuses'), machine.get('live_contexts')]).toEqual([0, 0, 0]);
   });
 
-  test('a request on a copy uploads its query and nothing else', async () => {
+  test('a request on a resident copy uploads only its query', async () => {
     const matrix = megabyte(1);
     expect(await uploadedBy(() => backend.makeResident(matrix))).toBe(matrix.values.byteLength);
     expect(await uploadedBy(() => score(matrix))).toBe(query.byteLength + 4);
   });
 
-  test('without a copy only the rows that are asked for are uploaded, or the candidates', async () => {
+  test('a request without a copy uploads only the requested rows or candidates', async () => {
     const matrix = megabyte(2);
     expect(await uploadedBy(() => score(matrix, 1000, 1500))).toBe(500 * DIMENSIONS * 4 + query.byteLength + 4);
     const candidates = Uint32Array.of(3999, 7, 1234);
@@ -51,18 +51,18 @@ describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () 
     expect(output.indices.every((row) => candidates.includes(row))).toBe(true);
   });
 
-  test('the copy that was not used for longest gives way to a new one', async () => {
+  test('a new copy evicts the least recently used one', async () => {
     machine.set('memory_bytes', 5 * 2 ** 20);
     const [first, second, third, fourth, fifth] = [3, 4, 5, 6, 7].map(megabyte);
     for (const matrix of [first, second, third]) unwrap(await backend.makeResident(matrix));
     await score(first);
-    // There is room for four.
+    // Four copies fit in memory.
     for (const matrix of [fourth, fifth]) unwrap(await backend.makeResident(matrix));
     const held = [first, second, third, fourth, fifth].map((matrix) => backend.residency(matrix).bytesToUpload === 0);
     expect(held).toEqual([true, false, true, true, true]);
   });
 
-  test('an operand that is larger than the device displaces nothing', async () => {
+  test('an operand that is larger than the device evicts nothing', async () => {
     machine.set('memory_bytes', 3 * 2 ** 20);
     const small = megabyte(11);
     unwrap(await backend.makeResident(small));
@@ -72,7 +72,7 @@ describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () 
     expect(backend.residency(small).bytesToUpload).toBe(0);
   });
 
-  test('a new version is uploaded anew, and the old copy goes', async () => {
+  test('a new version is uploaded and replaces the old copy', async () => {
     const matrix = megabyte(13);
     unwrap(await backend.makeResident(matrix));
     const usedBefore = machine.get('used_bytes');
@@ -83,7 +83,7 @@ describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () 
     expect(machine.get('used_bytes')).toBe(usedBefore);
   });
 
-  test('of a matrix that says which rows changed, only those are uploaded', async () => {
+  test('only the changed rows are uploaded when the matrix names them', async () => {
     const matrix = megabyte(16);
     unwrap(await backend.makeResident(matrix));
     const usedBefore = machine.get('used_bytes');
@@ -105,7 +105,7 @@ describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () 
     expect(output).toEqual(expected);
   });
 
-  test('a copy that others use is not changed under them: the new version gets its own', async () => {
+  test('a copy that other requests use is not updated, and the new version gets its own copy', async () => {
     const other = unwrap(await createCudaBackend()) as Resident;
     const matrix = megabyte(17);
     const before = { ...matrix };
@@ -117,7 +117,7 @@ describe.skipIf(simulator === null)(`copies on the device${lacksSimulator}`, () 
     await other.close();
   });
 
-  test('an upload that is aborted leaves no memory behind', async () => {
+  test('an aborted upload frees its memory', async () => {
     const matrix = createMatrix(randomValues(20 * ROWS * DIMENSIONS, 15), { dimensions: DIMENSIONS });
     const { freeBytes } = backend.memory();
     const controller = new AbortController();

@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { lacksSimulator, simulator } from './simulated-driver.js';
 
-describe.skipIf(simulator === null)(`worker threads${lacksSimulator}`, () => {
-  test('share one copy, get their own answers, and may be terminated at any moment', async () => {
+describe.skipIf(simulator === null)(`worker threads with the CUDA backend${lacksSimulator}`, () => {
+  test('share one copy, get their own answers, and may be terminated at any time', async () => {
     const fixture = fileURLToPath(new URL('fixtures/share-a-copy.mjs', import.meta.url));
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [fixture], { timeout: 50_000 });
     expect(stderr).toBe('');

@@ -1,8 +1,7 @@
 /*
- * Sums over one row and one query, in double precision: products of two float32 are exact there, and their sums overflow
- * for no finite input. Four accumulators each, because one alone waits for its own last addition; a rest of up to three
- * elements goes to the first. The order never depends on anything but the length, so a score has the same bits wherever
- * it is computed.
+ * Sums over one row and one query, in double precision: products of two float32 are exact, and their sums do not overflow for
+ * finite input. Four accumulators each, because each addition to a single one would wait for the one before; a rest of up to
+ * three elements goes to the first. The order depends only on the length, so a score always has the same bits.
  */
 
 export function dotProduct(a: Float32Array, aStart: number, b: Float32Array, bStart: number, length: number): number {

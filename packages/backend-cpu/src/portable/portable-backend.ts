@@ -42,16 +42,16 @@ type Answer = Result<PhaseTimes, BackendError>;
 const MAX_ROWS = 2 ** 32;
 
 export interface PortableBackendOptions {
-  /** Why nothing better is in use, for `describe()`; one line each. */
+  /** Why no better implementation is in use, for `describe()`; one line each. */
   readonly limitations?: readonly string[] | undefined;
 }
 
 /**
- * The operations in TypeScript: runs wherever Node does, on the caller's thread, and is the specification of what every
- * other backend computes. It reads operands where they are and keeps no copy of its own.
+ * The operations in TypeScript: they run everywhere Node does, on the caller's thread, and are the reference for every other
+ * backend. Operands are read in place and never copied.
  *
- * Scores are worked out in double precision and rounded once. Asynchronous calls give the event loop a turn every few
- * milliseconds and then look at their signal; what ends sooner never leaves the caller's turn.
+ * Scores are computed in double precision and rounded once. Asynchronous calls yield to the event loop every few
+ * milliseconds and then check their signal; a shorter call ends within the caller's turn.
  *
  * Methods return `'aborted'` and, after `close()`, `'unsupported'`; spreading over several hops also `'out-of-memory'`.
  * They throw TypeError when the caller's memory is detached or shrunk while a call is under way.
@@ -206,7 +206,9 @@ function spreadWork(request: PreparedSpreadActivation, output: Float32Array): Sl
     spare = new Float32Array(hops > 1 ? graph.nodes : 0);
   } catch {
     const requestedBytes = graph.nodes * Float32Array.BYTES_PER_ELEMENT;
-    return failures.of('out-of-memory', 'there is no memory for the activations between two hops', { requestedBytes });
+    return failures.of('out-of-memory', 'there is not enough memory for the activations between two hops', {
+      requestedBytes,
+    });
   }
   return new TimeSliced(new SpreadHops(request, output, spare), {
     inputs: [activations, graph.rowPointers, graph.columns, graph.weights],

@@ -3,12 +3,12 @@ import { RankedHeap } from './ranked-heap.js';
 import { RowScorer } from './row-scorer.js';
 import { OPERATIONS_PER_ENTRY, OPERATIONS_PER_STRIDE, type Strides } from './time-slice.js';
 
-/** The best rows for every query: all rows first, row by row, then the entries that stayed are sorted query by query. */
+/** Ranks the best rows for every query: first all rows, row by row, then the kept entries are sorted query by query. */
 export class RankRows implements Strides {
   readonly #request: PreparedTopK;
   readonly #scorer: RowScorer;
   readonly #heap: RankedHeap;
-  /** How many rows are considered. */
+  /** The number of considered rows. */
   readonly #rows: number;
   /** Rows done, of {@link #rows}. */
   #position = 0;
@@ -36,7 +36,7 @@ export class RankRows implements Strides {
       const row = candidates === undefined ? start + this.#position : candidates[this.#position];
       if (this.#query === 0) this.#scorer.moveTo(row);
       const score = this.#scorer.score(this.#query);
-      // Every query has seen as many rows as every other, so the number of rows is the size of all heaps.
+      // Every query has processed the same number of rows, so all heaps have this size.
       if (this.#position < count) this.#heap.add(this.#query * count, this.#position, row, score);
       else this.#heap.offer(this.#query * count, count, row, score);
       this.#query += 1;

@@ -1,8 +1,8 @@
 import { compareRanked, type Metric, type RankedList } from '@gearshift/contracts';
 
 /**
- * The best rows seen so far, kept in place in a part of the output arrays as a binary heap with the worst of them on top,
- * which is the one that a better row replaces.
+ * The best rows so far, in place in a part of the output arrays, as a binary heap with the worst row on top. A better row
+ * replaces it.
  */
 export class RankedHeap {
   readonly #metric: Metric;
@@ -15,7 +15,7 @@ export class RankedHeap {
     this.#scores = output.scores;
   }
 
-  /** Adds an entry to the heap of `size` entries that begins at `first`, where there is room for one more. */
+  /** Adds an entry to the heap of `size` entries that begins at `first`, which must have space for one more. */
   add(first: number, size: number, index: number, score: number): void {
     let place = size;
     while (place > 0) {
@@ -27,12 +27,12 @@ export class RankedHeap {
     this.#put(first + place, index, score);
   }
 
-  /** Lets an entry take the place of the worst one, where it is better. */
+  /** Replaces the worst entry if the new one is better. */
   offer(first: number, size: number, index: number, score: number): void {
     if (!this.#isWorse(index, score, first)) this.#sink(first, size, index, score);
   }
 
-  /** Moves the worst of `size` entries behind the others: done for every size down to 2, the entries stand best first. */
+  /** Moves the worst of `size` entries behind the others. Called for every size down to 2, it sorts the entries best first. */
   retireWorst(first: number, size: number): void {
     const last = first + size - 1;
     const index = this.#indices[last];
@@ -41,7 +41,7 @@ export class RankedHeap {
     this.#sink(first, size - 1, index, score);
   }
 
-  /** Puts an entry where the top was, and what is worse above it. */
+  /** Puts an entry in place of the top, with worse entries above it. */
   #sink(first: number, size: number, index: number, score: number): void {
     let place = 0;
     for (;;) {

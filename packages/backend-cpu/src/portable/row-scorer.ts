@@ -1,14 +1,14 @@
 import type { Metric, VectorMatrix } from '@gearshift/contracts';
 import { dotProduct, squaredDistance, squaredNorm } from './accumulate.js';
 
-/** A vector whose squared norm is below this counts as a zero vector, on every backend. */
+/** A vector with a squared norm below this counts as a zero vector, on every backend. */
 const ZERO_SQUARED_NORM = 2 ** -126;
 const NOT_YET_KNOWN = -1;
 
 /**
- * The score of one row for one query, by the rule that every other implementation is measured against: worked out in
- * double precision, rounded once to float32. It stands on a row and is asked for one query after the other, so that the
- * row's norm is worked out once.
+ * The score of one row for one query, as the reference for every other implementation: computed in double precision and
+ * rounded once to float32. It is set to a row and then computes one query after the other, so that the norm of the row is
+ * computed once.
  */
 export class RowScorer {
   readonly #metric: Metric;
@@ -62,10 +62,10 @@ export class RowScorer {
 }
 
 function cosine(dot: number, querySquaredNorm: number, rowSquaredNorm: number): number {
-  // Before the zero vectors: NaN reaches its scores even where the other vector is zero.
+  // Before the zero vectors, because NaN applies even if the other vector is zero.
   if (Number.isNaN(dot)) return NaN;
   if (querySquaredNorm < ZERO_SQUARED_NORM || rowSquaredNorm < ZERO_SQUARED_NORM) return 0;
-  // Two roots, not one of the product: that overflows for vectors near the largest float32.
+  // Two roots instead of one, because the product overflows for vectors near the largest float32.
   const similarity = dot / (Math.sqrt(querySquaredNorm) * Math.sqrt(rowSquaredNorm));
   return Math.max(-1, Math.min(1, similarity));
 }

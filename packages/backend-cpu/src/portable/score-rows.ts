@@ -2,7 +2,7 @@ import type { PreparedCosineSimilarity } from '@gearshift/contracts';
 import { RowScorer } from './row-scorer.js';
 import { OPERATIONS_PER_ENTRY, OPERATIONS_PER_STRIDE, type Strides } from './time-slice.js';
 
-/** Scores of every query with every row, row by row, so that a row is read once for all queries. */
+/** Scores every query with every row, row by row, so that a row is read once for all queries. */
 export class ScoreRows implements Strides {
   readonly #request: PreparedCosineSimilarity;
   readonly #output: Float32Array;

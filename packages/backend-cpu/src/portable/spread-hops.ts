@@ -2,10 +2,10 @@ import type { PreparedSpreadActivation } from '@gearshift/contracts';
 import { OPERATIONS_PER_ENTRY, OPERATIONS_PER_STRIDE, type Strides } from './time-slice.js';
 
 /**
- * Hops of spreading activation. The sum over the incoming edges of a node is taken in double precision, in the order of
- * the graph; each node's activation is rounded to float32 after every hop, so that a run of several hops has the same
- * bits as runs of one hop each. The options are rounded to float32 like everything they are compared with: an activation
- * that was given as 0.7 is not below a threshold of 0.7.
+ * Hops of spreading activation. The incoming edges of a node are summed in double precision, in the order of the graph. Each
+ * node's activation is rounded to float32 after every hop, so that several hops have the same bits as single hops in
+ * sequence. The options are rounded to float32 like the values they are compared with: an activation given as 0.7 is not
+ * below a threshold of 0.7.
  */
 export class SpreadHops implements Strides {
   readonly #request: PreparedSpreadActivation;
@@ -18,7 +18,7 @@ export class SpreadHops implements Strides {
   #hopsLeft: number;
   #node: number;
 
-  /** @param spare takes turns with the output: one value per node where there are several hops, else empty */
+  /** @param spare alternates with the output: one value per node for several hops, else empty */
   constructor(request: PreparedSpreadActivation, output: Float32Array, spare: Float32Array) {
     this.#request = request;
     this.#output = output;
@@ -37,7 +37,7 @@ export class SpreadHops implements Strides {
       this.#output.set(this.#input.subarray(start, end));
       return true;
     }
-    // The last hop has to end in the output, so the one before it starts from the spare array, and so on.
+    // The last hop must write to the output, so the hop before it writes to the spare array, and so on.
     const target = this.#hopsLeft % 2 === 1 ? this.#output : this.#spare;
     this.#hop(target);
     if (this.#node < end) return false;

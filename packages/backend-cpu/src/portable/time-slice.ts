@@ -1,16 +1,16 @@
 import { ADDON_STATUS } from '@gearshift/native-kit';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from '../sliced-work.js';
 
-/** How long the event loop may be held up. Work below it ends in its first slice, without giving up the thread. */
+/** The longest time that a slice may block the event loop. Shorter work ends in its first slice without yielding. */
 const SLICE_MS = 4;
-/** Multiplications, or the like, between two looks at the clock: well below a millisecond. */
+/** Multiplications or similar steps between two clock readings: well below a millisecond. */
 export const OPERATIONS_PER_STRIDE = 100_000;
-/** What a score or node costs besides its elements, in the same currency. */
+/** Cost of a score or node besides its elements, in the same unit. */
 export const OPERATIONS_PER_ENTRY = 16;
 
-/** Work in strides of bounded cost. A single row or node is never cut in two. */
+/** Work in strides of bounded cost. A single row or node is never split. */
 export interface Strides {
-  /** Goes one stride further; true when all is done. */
+  /** Does one stride; true when all is done. */
   advance(): boolean;
 }
 
@@ -21,7 +21,7 @@ export interface BorrowedMemory {
   readonly outputs: readonly Borrowed[];
 }
 
-/** Strides as slices of bounded time; between two of them the caller's memory may go away, which is noticed. */
+/** Runs strides in slices of bounded time. Checks between two slices whether the caller's memory was detached. */
 export class TimeSliced implements SlicedWork {
   readonly #strides: Strides;
   readonly #inputs: readonly Loan[];
@@ -54,8 +54,8 @@ function lend(array: Borrowed): Loan {
 }
 
 /**
- * A view of a buffer that was transferred, or that shrank below it, is empty. Bytes, because V8 11.3 can get the length of
- * a detached view wrong.
+ * A view of a buffer that was transferred, or that shrank below it, is empty. Compares bytes, because the length of a detached
+ * view can be wrong in V8 11.3.
  */
 function isGone({ array, bytes }: Loan): boolean {
   return array.byteLength !== bytes;
