@@ -26,7 +26,7 @@ function fitted(samples: readonly (readonly [number, number])[], prior = GPU_PRI
 }
 
 describe('the line of a cost', () => {
-  test('whatever is measured, it predicts a positive time and a finite doubt, at any size', () => {
+  test('a line of cost predicts a positive time and a finite doubt at any size, for any measurements', () => {
     const samples = fc.array(fc.tuple(units, ms), { maxLength: 60 });
     fc.assert(
       fc.property(samples, fc.array(units, { minLength: 1, maxLength: 8 }), (measured, sizes) => {
@@ -44,7 +44,7 @@ describe('the line of a cost', () => {
     );
   });
 
-  test('it finds a line that is there, whatever its scale', () => {
+  test('a line of cost finds the true line at any scale', () => {
     const fixed = fc.double({ min: -4, max: 2, noNaN: true }).map((decades) => 10 ** decades);
     const perUnit = fc.double({ min: -11, max: -4, noNaN: true }).map((decades) => 10 ** decades);
     fc.assert(
@@ -69,7 +69,7 @@ describe('the line of a cost', () => {
     expect(line.predict(scanOf(1_000_000).flops)).toBeLessThan(100);
   });
 
-  it('believes a device that is a thousand times slower than usual ones after two runs', () => {
+  it('is right about a device that is a thousand times slower than usual after two runs', () => {
     const line = fitted([
       [1e6, 1000 * (GPU_PRIOR.fixedMs + 1e6 * GPU_PRIOR.msPerUnit)],
       [1e9, 1000 * (GPU_PRIOR.fixedMs + 1e9 * GPU_PRIOR.msPerUnit)],
@@ -77,7 +77,7 @@ describe('the line of a cost', () => {
     expect(line.predict(1e8) / (1000 * (GPU_PRIOR.fixedMs + 1e8 * GPU_PRIOR.msPerUnit))).toBeCloseTo(1, 1);
   });
 
-  it('keeps what large requests taught through a thousand small ones', () => {
+  it('keeps the slope of large requests through a thousand small ones', () => {
     const line = fitted([1e9, 2e9, 3e9, 5e9].map((size) => [size, 0.03 + size * 1e-8] as const));
     for (let i = 0; i < 1000; i++) line.fit(1e3 * (1 + (i % 7)), 0.03 * (0.8 + 0.2 * (i % 3)), 0);
     line.refresh(0, 0);
@@ -94,7 +94,7 @@ describe('the line of a cost', () => {
     expect(ratio).toBeLessThan(1.05);
   });
 
-  it('has neither a negative fixed time nor a negative slope where the cost is no line', () => {
+  it('has neither a negative fixed time nor a negative slope where the cost is not a line', () => {
     const sizes = Array.from({ length: 60 }, (_, i) => 10 ** (6 + (i % 4)));
     const quadratic = fitted(sizes.map((size) => [size, (size / 1e6) ** 2] as const));
     const falling = fitted(sizes.map((size) => [size, 1e6 / size] as const));
@@ -104,14 +104,14 @@ describe('the line of a cost', () => {
     }
   });
 
-  it('doubts sizes far from what it saw more than those it saw', () => {
+  it('has more doubt about sizes far from the measured ones', () => {
     const line = fitted(Array.from({ length: 30 }, (_, i) => [1e6 * (1 + (i % 3)), 1 + 0.1 * (i % 2)] as const));
     expect(line.variance(1e12)).toBeGreaterThan(10 * line.variance(2e6));
   });
 });
 
 describe('residual buckets', () => {
-  test('every size has one of them', () => {
+  test('every size has a bucket of residuals', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, noNaN: true }), (size) => {
         const at = bucketAt(size);
@@ -126,7 +126,7 @@ describe('residual buckets', () => {
   const residualOf = (line: CostLine, size: number): number =>
     Math.log(line.predict(size) / (line.fixedMs + line.msPerUnit * size));
 
-  it('learns a step that a line cannot follow, and nothing beside it', () => {
+  it('a residual follows a step that the line cannot follow, and leaves other sizes alone', () => {
     const sizes = [1e4, 1e5, 1e6, 1e7, 1e8];
     const usual = (size: number): number => 1 + size * 1e-6;
     const time = (size: number): number => usual(size) * (size === 1e6 ? 1.6 : 1);
@@ -136,7 +136,7 @@ describe('residual buckets', () => {
     expect(residualOf(line, 2e6)).toBe(0);
   });
 
-  it('hardly believes a single run', () => {
+  it('a residual follows a single run only a little', () => {
     const line = fitted(Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? [1e6, 1] : [1e9, 1000])));
     line.fit(3e7, 3e7, Math.log(1e6));
     expect(residualOf(line, 3e7)).toBeGreaterThan(0.4);
@@ -155,7 +155,7 @@ describe('the speed of a device', () => {
     return speed;
   }
 
-  test('a spike does not move it, two in a row do', () => {
+  test('the speed of a device changes after two slow runs in a row, not after one', () => {
     const speed = usual();
     expect(speed.observe(SLOW, LIMIT)).toBe(false);
     speed.refresh(0, 0);
@@ -165,7 +165,7 @@ describe('the speed of a device', () => {
     expect(speed.factor).toBeGreaterThan(3);
   });
 
-  test('spikes that are not in a row never move it', () => {
+  test('spikes that are not in a row never change the speed of a device', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 1, max: 6, noNaN: true }), { maxLength: 40 }), (spikes) => {
         const speed = usual();
@@ -180,7 +180,7 @@ describe('the speed of a device', () => {
     );
   });
 
-  it('believes a slowdown the more, the longer it lasts', () => {
+  it('comes closer to a slowdown the longer it lasts', () => {
     const speed = usual();
     for (let i = 0; i < 20; i++) {
       speed.observe(SLOW, LIMIT);
@@ -190,7 +190,7 @@ describe('the speed of a device', () => {
     expect(speed.variance).toBeLessThan(0.05);
   });
 
-  it('believes one fast run after a slow phase', () => {
+  it('ends a slowdown after one fast run', () => {
     const speed = usual();
     for (let i = 0; i < 10; i++) {
       speed.observe(SLOW, LIMIT);
@@ -201,7 +201,7 @@ describe('the speed of a device', () => {
     expect(speed.factor).toBeCloseTo(1, 5);
   });
 
-  test('a penalty that nobody confirms fades, the later the more spoke for it', () => {
+  test('a slowdown fades unless runs confirm it, later the more runs there were', () => {
     const after = (runs: number, decisions: number): number => {
       const speed = usual();
       for (let i = 0; i < runs; i++) {
@@ -217,7 +217,7 @@ describe('the speed of a device', () => {
     expect(after(20, 1000)).toBeLessThan(1.02);
   });
 
-  test('it is a finite positive factor, whatever is measured', () => {
+  test('the factor of a device is finite and positive for any measurements', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: -40, max: 40, noNaN: true })), (deviations) => {
         const speed = new DeviceSpeed('gpu');
@@ -234,7 +234,7 @@ describe('the speed of a device', () => {
   });
 });
 
-test('the spike rule asks for two slow runs in a row, or one fast one', () => {
+test('the spike rule finds a change after two slow runs in a row, or one fast one', () => {
   const rule = new SpikeRule();
   expect([0.1, 2, 0.1, 2, 2, 2, -0.5, 2, -2, 2].map((error) => rule.judge(error, 0.7))).toEqual([
     'usual',
@@ -251,7 +251,7 @@ test('the spike rule asks for two slow runs in a row, or one fast one', () => {
 });
 
 describe('the token bucket', () => {
-  test('never holds more than its cap, and never spends what it has not earned', () => {
+  test('the token bucket never holds more than its cap, and never spends more than it has earned', () => {
     const step = fc.record({
       busyMs: fc.double({ min: 0, max: 1e4, noNaN: true }),
       costMs: fc.double({ min: 0, max: 50, noNaN: true }),
@@ -285,7 +285,7 @@ describe('the token bucket', () => {
     expect(tokens.canAfford(0)).toBe(true);
   });
 
-  it('starts with no more than its cap, earns its share and spends what is asked', () => {
+  it('starts with at most its cap, earns its share and spends the cost', () => {
     expect(new TokenBucket(0.01, 50, 20).tokensMs).toBe(20);
     const tokens = new TokenBucket(0.25, 2, 20);
     tokens.earn(8);
@@ -298,7 +298,7 @@ describe('the token bucket', () => {
     expect(tokens.tokensMs).toBe(15);
   });
 
-  it('can afford what it holds, and nothing when it holds nothing', () => {
+  it('can afford as much as it holds, and nothing when it is empty', () => {
     const tokens = new TokenBucket(0, 2, 20);
     expect([2, 2.01].map((costMs) => tokens.canAfford(costMs))).toEqual([true, false]);
     tokens.spend(2);
@@ -315,7 +315,7 @@ describe('the token bucket', () => {
     expect([1, 1.01].map((costMs) => tokens.canAffordTrial(costMs))).toEqual([true, false]);
   });
 
-  it('is not changed by times that are none', () => {
+  it('ignores negative times and NaN', () => {
     const tokens = new TokenBucket(0.01, 2, 20);
     tokens.earn(NaN);
     tokens.earn(-5);
@@ -325,7 +325,7 @@ describe('the token bucket', () => {
 });
 
 describe('the ledger of residency', () => {
-  test('costs at most twice what knowing the future would have', () => {
+  test('the ledger costs at most twice as much as knowing the future', () => {
     const losses = fc.array(fc.double({ min: 1e-6, max: 100, noNaN: true }), { maxLength: 60 });
     fc.assert(
       fc.property(losses, fc.double({ min: 1e-3, max: 200, noNaN: true }), (lossesMs, priceMs) => {
@@ -347,7 +347,7 @@ describe('the ledger of residency', () => {
     );
   });
 
-  it('grows with each charge and never sells what it has not earned', () => {
+  it('adds up each charge, and sends nothing before the price is reached', () => {
     const ledger = new ResidencyLedger(64);
     const key = ledgerKey(3, 0);
     let before = 0;
@@ -360,7 +360,7 @@ describe('the ledger of residency', () => {
     expect(ledger.lossMs(key, 0)).toBe(0);
   });
 
-  it('sells exactly when the losses reach the price', () => {
+  it('sends an operand exactly when the losses reach the price', () => {
     const ledger = new ResidencyLedger(64);
     expect(ledger.charge(ledgerKey(1, 0), 0, 9.99, 10)).toBe(false);
     expect(ledger.charge(ledgerKey(1, 0), 0, 0.01, 10)).toBe(true);
@@ -409,7 +409,7 @@ describe('the ledger of residency', () => {
     expect(kept).toBeGreaterThan(400);
   });
 
-  it('follows devices and versions apart', () => {
+  it('has an account for each device and version', () => {
     const ledger = new ResidencyLedger(64);
     ledger.charge(ledgerKey(3, 0), 0, 5, 10);
     expect(ledger.lossMs(ledgerKey(3, 0), 1)).toBe(0);
@@ -417,7 +417,7 @@ describe('the ledger of residency', () => {
     expect(ledger.lossMs(ledgerKey(3, 0), 0)).toBe(5);
   });
 
-  it('still buys for an operand in use while thousands of others pass by once', () => {
+  it('still sends an operand in use while thousands of others are used once', () => {
     const ledger = new ResidencyLedger(64);
     let boughtAt = -1;
     for (let i = 0; i < 4000 && boughtAt < 0; i++) {
@@ -428,7 +428,7 @@ describe('the ledger of residency', () => {
     expect(boughtAt).toBeLessThan(300);
   });
 
-  it('lets operands of long ago give way', () => {
+  it('replaces operands that are no longer used', () => {
     const ledger = new ResidencyLedger(4);
     for (let id = 1; id <= 4; id++) ledger.charge(ledgerKey(id, 0), 0, 50, 100);
     for (let i = 0; i < 2000; i++) ledger.charge(ledgerKey(10 + (i % 8), 0), 0, 1, 1e9);
@@ -437,7 +437,7 @@ describe('the ledger of residency', () => {
 });
 
 describe('the line of transfers', () => {
-  it('learns latency and bandwidth, and that nothing takes no time', () => {
+  it('learns latency and bandwidth, and predicts 0 for no bytes', () => {
     const gpu = new DeviceKnowledge('gpu', 'gpu', 0);
     for (let i = 0; i < 40; i++) {
       const bytes = 1e4 * 3 ** (i % 8);
@@ -447,7 +447,7 @@ describe('the line of transfers', () => {
     expect(gpu.uploadMs(1e6) / (0.01 + 1e6 / 1.2e7)).toBeCloseTo(1, 1);
   });
 
-  it('is not moved by the first transfer, nor by a lone spike', () => {
+  it('is not changed by the first transfer, nor by a single spike', () => {
     const gpu = new DeviceKnowledge('gpu', 'gpu', 0);
     const untouched = gpu.uploadMs(1e6);
     gpu.observeUpload(1e6, 1000, 0, 0);
@@ -466,7 +466,7 @@ test('uncertainty grows while nothing is measured, up to a limit', () => {
 });
 
 describe('the expected loss of a choice', () => {
-  test('it is between nothing and the time of the choice, and grows with the doubt', () => {
+  test('the expected loss is between 0 and the time of the choice, and grows with the doubt', () => {
     fc.assert(
       fc.property(ms, ms, fc.double({ min: 0, max: 2, noNaN: true }), (chosen, other, doubt) => {
         const loss = opportunityLossMs(chosen, other, doubt);
@@ -478,7 +478,7 @@ describe('the expected loss of a choice', () => {
     );
   });
 
-  it('is nothing where there is no doubt', () => {
+  it('is 0, or the difference, where there is no doubt', () => {
     expect(opportunityLossMs(1, 2, 0)).toBe(0);
     expect(opportunityLossMs(2, 1, 0)).toBe(1);
     expect(opportunityLossMs(2, 2, 0)).toBe(0);
@@ -497,7 +497,7 @@ describe('the expected loss of a choice', () => {
     expect(opportunityLossMs(3, 4, 0.5)).toBeCloseTo(3 * sum, 6);
   });
 
-  it('is the difference, or nothing, where the doubt is far smaller than the difference', () => {
+  it('is 0, or the difference, where the doubt is far smaller than the difference', () => {
     const scale = (0.01 * Math.sqrt(3)) / Math.PI;
     expect(opportunityLossMs(10, 10 * Math.exp(20.1 * scale), 0.01)).toBe(0);
     expect(opportunityLossMs(10, 10 * Math.exp(19.9 * scale), 0.01)).toBeGreaterThan(0);

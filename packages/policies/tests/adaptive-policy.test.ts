@@ -29,26 +29,26 @@ function taught(options = {}): DispatchPolicy {
 }
 
 describe('by predicted time', () => {
-  it('sends what is small to the CPU and what is large to the GPU that holds it', () => {
+  it('sends a small request to the CPU and a large one to the GPU that holds its operand', () => {
     const policy = taught();
     expect(choose(policy, SMALL, [GPU, CPU])).toMatchObject({ id: 'cpu', reason: 'predicted-faster', keep: false });
     expect(choose(policy, LARGE, [GPU, CPU])).toMatchObject({ id: 'cuda:0', reason: 'resident', keep: false });
   });
 
-  it('says what it expects there and elsewhere', () => {
+  it('predicts the time of the chosen device and of the alternative', () => {
     const { predictedMs, alternativeMs } = choose(taught(), LARGE, [GPU, CPU]);
     expect(predictedMs / trueMs(GPU, LARGE)).toBeCloseTo(1, 1);
     expect(alternativeMs / trueMs(CPU, LARGE)).toBeCloseTo(1, 1);
   });
 
-  it('counts the upload of what the GPU does not hold', () => {
+  it('includes the upload of rows that the GPU does not hold', () => {
     const { id, reason, alternativeMs } = choose(taught(), LARGE, [coldGpu(LARGE), CPU]);
     expect([id, reason]).toEqual(['cpu', 'predicted-faster']);
     const uploadMs = TRANSFER.fixedMs + LARGE.rangeBytes / TRANSFER.bytesPerMs;
     expect(alternativeMs / (trueMs(GPU, LARGE) + uploadMs)).toBeCloseTo(1, 1);
   });
 
-  it('counts the wait, and says so where that decides', () => {
+  it('includes the wait, and gives it as the reason where it decides', () => {
     const policy = taught();
     const waiting = choose(policy, LARGE, [{ ...GPU, queueMs: 100 }, CPU]);
     expect(waiting).toMatchObject({ id: 'cpu', reason: 'queue' });
@@ -56,13 +56,13 @@ describe('by predicted time', () => {
     expect(choose(policy, LARGE, [{ ...GPU, queueMs: 0.1 }, CPU])).toMatchObject({ id: 'cuda:0', reason: 'resident' });
   });
 
-  it('pays the fixed time once for each piece, and says so where that decides', () => {
+  it('includes the fixed time of each piece, and gives memory as the reason where that decides', () => {
     const policy = taught();
     expect(choose(policy, LARGE, [{ ...GPU, chunks: 2 }, CPU]).id).toBe('cuda:0');
     expect(choose(policy, LARGE, [{ ...GPU, chunks: 1000 }, CPU])).toMatchObject({ id: 'cpu', reason: 'memory' });
   });
 
-  it('prefers among equals the device that holds the data, then the one that is idle', () => {
+  it('prefers among equal devices the one that holds the data, then the idle one', () => {
     const policy = adaptivePolicy(NO_EXPLORING);
     const other = viewOf('cuda:1', 'gpu');
     teach(policy, [GPU, other]);
@@ -80,7 +80,7 @@ describe('without a choice', () => {
     ['a GPU that refuses', [{ ...GPU, supported: false }, CPU], 'cpu', 'unsupported'],
     ['only a GPU', [GPU], 'cuda:0', 'forced'],
     [
-      'nobody who accepts',
+      'no device that supports the request',
       [
         { ...GPU, supported: false },
         { ...CPU, supported: false },
@@ -104,7 +104,7 @@ describe('without a choice', () => {
     expect(samples()).toBe(234);
   });
 
-  it('still says what it expects of the one device', () => {
+  it('predicts the time of the only device', () => {
     expect(choose(taught(), SMALL, [CPU]).predictedMs / trueMs(CPU, SMALL)).toBeCloseTo(1, 1);
   });
 });
@@ -143,7 +143,7 @@ describe('calibrating', () => {
     expect(choose(policy, LARGE, [GPU, CPU]).predictedMs / trueMs(GPU, LARGE)).toBeCloseTo(1, 1);
   });
 
-  it('costs no more than the tokens allow', () => {
+  it('costs at most the tokens', () => {
     const policy = adaptivePolicy();
     const [gpuFirst, ...more] = calibrate(policy, scanOf(1e7), [GPU, CPU]);
     expect(gpuFirst).toBe('cuda:0');
@@ -163,7 +163,7 @@ describe('calibrating', () => {
   });
 });
 
-it('spends nothing on trying out where a blocked device sends the request to anyway', () => {
+it('does not spend tokens on a device that gets the requests of a blocked one anyway', () => {
   const policy = adaptivePolicy();
   for (let i = 0; i < 8; i++) policy.observe(sampleOf(GPU, SMALL, 1e-3));
   const { explorationTokensMs } = policy.snapshot().learned as { explorationTokensMs: number };
@@ -181,12 +181,12 @@ describe('exploring', () => {
   }
   const NEAR = scanOf(180);
 
-  it('tries the device that looks slower, at a size where that costs little', () => {
+  it('tries the device that looks slower at a size where that costs little', () => {
     expect(choose(doubtful(), NEAR, [GPU, CPU])).toMatchObject({ id: 'cuda:0', reason: 'explore' });
     expect(choose(doubtful(), scanOf(1_000_000), [GPU, CPU])).toMatchObject({ id: 'cuda:0', reason: 'resident' });
   });
 
-  it('does not, where nothing may be spent on it', () => {
+  it('tries nothing without tokens', () => {
     expect(choose(doubtful({ explorationStartMs: 0, explorationShare: 0 }), NEAR, [GPU, CPU]).id).toBe('cpu');
   });
 
@@ -232,7 +232,7 @@ describe('exploring', () => {
 });
 
 describe('a deadline', () => {
-  it('prefers the device that meets it for sure to the one that is faster on average', () => {
+  it('prefers the device that is sure to meet a deadline to the one that is faster on average', () => {
     const policy = adaptivePolicy(NO_EXPLORING);
     for (let i = 0; i < 200; i++) {
       policy.observe(sampleOf(CPU, LARGE, 3));
@@ -272,22 +272,22 @@ describe('residency', () => {
   });
 
   it.each([
-    ['as many as pay for it', 100, 'invest-upload'],
-    ['no end of them', Infinity, 'invest-upload'],
-    ['too few', 2, 'predicted-faster'],
-    ['none that it knows of', 0, 'predicted-faster'],
+    ['enough uses', 100, 'invest-upload'],
+    ['endless uses', Infinity, 'invest-upload'],
+    ['too few uses', 2, 'predicted-faster'],
+    ['unknown uses', 0, 'predicted-faster'],
   ] as const)('sends an operand at once if its owner expects uses: %s', (_name, expectedUses, expected) => {
     const { reason, keep } = choose(taught(), { ...corpus, expectedUses }, [coldGpu(corpus), CPU]);
     expect(reason).toBe(expected);
     expect(keep).toBe(expected === 'invest-upload');
   });
 
-  it('sends nothing to where it saves nothing, whatever is expected', () => {
+  it('sends nothing to a device that saves nothing, however many uses are expected', () => {
     const small = scanOf(100, { operandId: 78, expectedUses: Infinity });
     expect(choose(taught(), small, [coldGpu(small), CPU])).toMatchObject({ id: 'cpu', keep: false });
   });
 
-  it('keeps what has to be sent whole anyway', () => {
+  it('keeps an operand that has to be sent as a whole anyway', () => {
     const policy = adaptivePolicy(NO_EXPLORING);
     teach(policy, [GPU, CPU], 64);
     const work = scanOf(5000, { queries: 64 });
@@ -302,13 +302,13 @@ describe('residency', () => {
 describe('samples', () => {
   const errorOf = (policy: DispatchPolicy) => choose(policy, LARGE, [GPU, CPU]).alternativeMs / trueMs(CPU, LARGE);
 
-  it('leaves out latencies that hold waiting', () => {
+  it('ignores latencies that include a wait', () => {
     const policy = taught();
     for (let i = 0; i < 20; i++) policy.observe(sampleOf(CPU, LARGE, 900, { fused: true, queued: true }));
     expect(errorOf(policy)).toBeCloseTo(1, 1);
   });
 
-  it('learns what is left of a latency where the backend tells the wait alone', () => {
+  it('learns the rest of a latency where the backend reports only the wait', () => {
     const policy = taught();
     const { attempt, ...rest } = sampleOf(CPU, LARGE, 3 * trueMs(CPU, LARGE), { fused: true, queued: true });
     if (attempt.phases === undefined) throw new Error('expected a sample to have phases');
@@ -319,7 +319,7 @@ describe('samples', () => {
     expect(errorOf(policy)).toBeLessThan(3.5);
   });
 
-  it('learns from the phases where a backend tells them, whatever the wait was', () => {
+  it('learns from the phases that a backend reports, in spite of a wait', () => {
     const policy = taught();
     for (let i = 0; i < 20; i++) policy.observe(sampleOf(CPU, LARGE, trueMs(CPU, LARGE), { queued: true }));
     expect(errorOf(policy)).toBeCloseTo(1, 1);
@@ -355,7 +355,7 @@ describe('samples', () => {
 });
 
 describe('shared learning', () => {
-  it('lets a worker that never touched the GPU choose it at its first call', () => {
+  it('lets a worker that has never used the GPU choose it at its first call', () => {
     const common = createSharedLearning();
     const busy = adaptivePolicy(NO_EXPLORING);
     const fresh = adaptivePolicy(NO_EXPLORING);
@@ -369,12 +369,12 @@ describe('shared learning', () => {
     expect(choose(fresh, LARGE, [coldGpu(LARGE), CPU]).id).toBe('cpu');
   });
 
-  it('without it keeps to itself', () => {
+  it('a policy without shared learning shares nothing', () => {
     teach(adaptivePolicy(), [GPU, CPU]);
     expect(choose(adaptivePolicy(), LARGE, [GPU, CPU]).reason).toBe('calibrating');
   });
 
-  it('tells the others that a device became slow', () => {
+  it('a slowdown of a device is known to the other threads', () => {
     const common = createSharedLearning();
     const busy = adaptivePolicy(NO_EXPLORING);
     const other = adaptivePolicy(NO_EXPLORING);
@@ -386,7 +386,7 @@ describe('shared learning', () => {
     expect(choose(other, LARGE, [GPU, CPU], { nowMs: 1000 }).id).toBe('cpu');
   });
 
-  it('brings along what was learned before there was anything to share', () => {
+  it('includes what was learned before it was shared', () => {
     const common = createSharedLearning();
     const early = taught();
     early.share?.(common.thread());
@@ -396,7 +396,7 @@ describe('shared learning', () => {
     expect(choose(early, LARGE, [GPU, CPU])).toMatchObject({ id: 'cuda:0', reason: 'resident' });
   });
 
-  it('learns alone what there is no room for', () => {
+  it('learns without sharing where there is no room', () => {
     const policy = adaptivePolicy(NO_EXPLORING);
     policy.share?.({ sums: () => undefined });
     teach(policy, [GPU, CPU]);
@@ -433,7 +433,7 @@ test('the same requests and measurements give the same choices', () => {
   expect(play()).toEqual(play());
 });
 
-test('deciding and observing allocate nothing but the numbers that the engine boxes', () => {
+test('deciding and observing allocate nothing but boxed numbers', () => {
   // As its users run it: what vitest makes of imports keeps the engine from optimizing calls across files.
   const probe = fileURLToPath(new URL('allocation-probe.mjs', import.meta.url));
   const flags = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256'];
@@ -446,7 +446,7 @@ test('deciding and observing allocate nothing but the numbers that the engine bo
 });
 
 describe('the forecast', () => {
-  it('says costs, break-even sizes, and how good it is', () => {
+  it('has costs, break-even sizes and the error of its predictions', () => {
     const policy = taught();
     const forecast = policy.forecast?.('top-k');
     expect(forecast?.shapes).toHaveLength(1);
@@ -467,7 +467,7 @@ describe('the forecast', () => {
     expect(shape.estimatedRegretMs).toBeGreaterThanOrEqual(0);
   });
 
-  it('knows where an upload pays at once', () => {
+  it('has the size from which an upload pays at once', () => {
     const policy = adaptivePolicy();
     teach(policy, [GPU, CPU], 64);
     const [{ breakEven }] = policy.forecast?.('top-k')?.shapes ?? [];
@@ -492,11 +492,11 @@ describe('the forecast', () => {
     expect(structuredClone(forecast)).toEqual(forecast);
   });
 
-  it('is not there for an operation that never came up', () => {
+  it('is undefined for an operation that was never requested', () => {
     expect(taught().forecast?.('cosine-similarity')).toBeUndefined();
   });
 
-  it('stands in the snapshot', () => {
+  it('is part of the snapshot', () => {
     const policy = taught();
     expect(policy.snapshot()).toMatchObject({
       policy: 'adaptive',
@@ -539,7 +539,7 @@ describe('options', () => {
     expect(() => adaptivePolicy({ tieShare: 1.5 })).toThrow('tieShare: expected a share from 0 to 1, got 1.5');
   });
 
-  it('refuses what is no options object', () => {
+  it('refuses options that are not an object', () => {
     expect(() => adaptivePolicy(null as never)).toThrow(TypeError);
     expect(() => adaptivePolicy({ tieShare: '5 %' as never })).toThrow(TypeError);
   });

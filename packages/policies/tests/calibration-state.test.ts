@@ -16,7 +16,7 @@ function throughJson(state: PolicyState): PolicyState {
   return JSON.parse(JSON.stringify(state)) as PolicyState;
 }
 
-it('lets another process choose at once', () => {
+it('an imported state lets another process choose at once', () => {
   const fresh = adaptivePolicy(NO_EXPLORING);
   expect(fresh.import(throughJson(taught().export()))).toEqual({ ok: true, value: undefined });
   const { id, reason, predictedMs, alternativeMs } = choose(fresh, LARGE, [GPU, CPU]);
@@ -25,21 +25,21 @@ it('lets another process choose at once', () => {
   expect(alternativeMs / trueMs(CPU, LARGE)).toBeCloseTo(1, 0);
 });
 
-it('takes over what was learned about a remote device', () => {
+it('an import takes over what was learned about a remote device', () => {
   const remote = viewOf('worker:7', 'remote');
   const policy = adaptivePolicy(NO_EXPLORING);
   for (let i = 0; i < 5; i++) policy.observe(sampleOf(remote, LARGE, trueMs(remote, LARGE)));
   expect(adaptivePolicy().import(throughJson(policy.export()))).toEqual({ ok: true, value: undefined });
 });
 
-it('is outweighed by a few measurements', () => {
+it('an imported state is outweighed by a few measurements', () => {
   const fresh = adaptivePolicy(NO_EXPLORING);
   expect(fresh.import(taught().export()).ok).toBe(true);
   for (let i = 0; i < 25; i++) fresh.observe(sampleOf(CPU, LARGE, trueMs(CPU, LARGE) / 2));
   expect(choose(fresh, LARGE, [GPU, CPU]).alternativeMs / (trueMs(CPU, LARGE) / 2)).toBeCloseTo(1, 0);
 });
 
-it('does not outweigh what was measured here, nor pile up', () => {
+it('an import does not outweigh measurements, nor does importing it several times', () => {
   const policy = taught();
   const before = choose(policy, LARGE, [GPU, CPU]);
   const slow = adaptivePolicy(NO_EXPLORING);
@@ -55,20 +55,20 @@ it('does not outweigh what was measured here, nor pile up', () => {
   expect(devices.map(({ samples }) => samples)).toEqual([5, 5]);
 });
 
-it('keeps what another device taught with that device', () => {
+it('an imported line is used only for the device it was learned on', () => {
   const fresh = adaptivePolicy(NO_EXPLORING);
   expect(fresh.import(taught().export()).ok).toBe(true);
   const other = { ...GPU, id: 'cuda:1' };
   expect(choose(fresh, LARGE, [other, CPU]).reason).toBe('calibrating');
 });
 
-it('is empty before anything was measured', () => {
+it('an exported state is empty before anything was measured', () => {
   const state = adaptivePolicy().export();
   expect(state).toEqual({ policy: 'adaptive', version: 1, learned: { devices: [] } });
   expect(adaptivePolicy().import(state).ok).toBe(true);
 });
 
-describe('refuses, and stays as it was', () => {
+describe('an import that is refused changes nothing:', () => {
   const state = throughJson(taught().export());
   type Edit = (state: ReturnType<typeof asRecord>) => unknown;
   const asRecord = (value: PolicyState) =>
@@ -87,7 +87,7 @@ describe('refuses, and stays as it was', () => {
     ['the state of another', () => thresholdPolicy().export(), 'wrong-policy'],
     ['another version', (edited) => ({ ...edited, version: 2 }), 'wrong-version'],
     ['nothing learned', (edited) => ({ ...edited, learned: null }), 'malformed'],
-    ['devices that are none', (edited) => ({ ...edited, learned: { devices: 'cpu' } }), 'malformed'],
+    ['devices that are not a list', (edited) => ({ ...edited, learned: { devices: 'cpu' } }), 'malformed'],
     ['a device that is null', (edited) => edited.learned.devices.push(null as never) && edited, 'malformed'],
     [
       'a device without a name',
@@ -95,7 +95,7 @@ describe('refuses, and stays as it was', () => {
       'malformed',
     ],
     [
-      'a device of no kind',
+      'a device of an unknown kind',
       (edited) => Object.assign(edited.learned.devices[0], { kind: 'tpu' }) && edited,
       'malformed',
     ],
@@ -105,7 +105,7 @@ describe('refuses, and stays as it was', () => {
       'malformed',
     ],
     [
-      'a shape of no name',
+      'an unknown shape',
       (edited) => Object.assign(edited.learned.devices[0].costs[0], { shape: 'x' }) && edited,
       'malformed',
     ],
@@ -114,7 +114,11 @@ describe('refuses, and stays as it was', () => {
       (edited) => Object.assign(edited.learned.devices[0].costs[0], { flops: -1 }) && edited,
       'malformed',
     ],
-    ['a sum that is no number', (edited) => Object.assign(firstLine(edited), { s11: 'a lot' }) && edited, 'malformed'],
+    [
+      'a sum that is not a number',
+      (edited) => Object.assign(firstLine(edited), { s11: 'a lot' }) && edited,
+      'malformed',
+    ],
     ['a sum that JSON made null', (edited) => Object.assign(firstLine(edited), { s22: null }) && edited, 'malformed'],
     ['a negative sum', (edited) => Object.assign(firstLine(edited), { t1: -1 }) && edited, 'malformed'],
     [
@@ -124,7 +128,7 @@ describe('refuses, and stays as it was', () => {
     ],
     ['no sample', (edited) => Object.assign(firstLine(edited), { samples: 0 }) && edited, 'malformed'],
     [
-      'buckets of nothing',
+      'an empty bucket',
       (edited) => Object.assign(firstLine(edited), { buckets: [[0, 0, 0, 0]] }) && edited,
       'malformed',
     ],

@@ -22,28 +22,28 @@ function decide(deviceId: string, devices: DeviceView[], strict = false) {
 }
 
 describe('pinnedPolicy', () => {
-  it('chooses its device whatever the numbers say', () => {
+  it('chooses its device for every request', () => {
     expect(decide('cuda:0', [CPU, GPU])).toEqual([1, 'forced']);
     expect(decide('cpu', [GPU, CPU])).toEqual([1, 'forced']);
   });
 
-  it('leaves the work to the CPU where its device is missing or refuses, and says which', () => {
+  it('chooses the CPU where its device is missing or does not support the request, and gives the reason', () => {
     expect(decide('cuda:1', [GPU, CPU])).toEqual([1, 'no-device']);
     expect(decide('cuda:0', [{ ...GPU, supported: false }, CPU])).toEqual([1, 'unsupported']);
     expect(decide('cuda:1', [CPU, { ...CPU, id: 'cpu:1' }])).toEqual([0, 'no-device']);
     expect(decide('cuda:1', [GPU])).toEqual([NO_DEVICE, 'no-device']);
   });
 
-  it('leaves it to nobody when strict', () => {
+  it('chooses no device when strict', () => {
     expect(decide('cuda:1', [GPU, CPU], true)).toEqual([NO_DEVICE, 'no-device']);
     expect(decide('cuda:0', [{ ...GPU, supported: false }, CPU], true)).toEqual([NO_DEVICE, 'unsupported']);
   });
 
-  it('says what it is set to', () => {
+  it('has its device in the snapshot', () => {
     expect(pinnedPolicy('cuda:0').snapshot()).toEqual({ policy: 'pinned', options: { deviceId: 'cuda:0' } });
   });
 
-  it('refuses what is no id', () => {
+  it('refuses an id that is empty or not a string', () => {
     expect(() => pinnedPolicy('')).toThrow("deviceId: expected the id of a backend, got ''");
     expect(() => pinnedPolicy(0 as never)).toThrow(TypeError);
   });

@@ -56,7 +56,7 @@ export function viewOf(id: string, kind: DeviceKind, more: Partial<DeviceView> =
   };
 }
 
-/** The GPU as seen by a request whose operand it does not hold. */
+/** The GPU for a request with an operand that it does not hold. */
 export function coldGpu(work: Work, more: Partial<DeviceView> = {}): DeviceView {
   return {
     ...GPU,

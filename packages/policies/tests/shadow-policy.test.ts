@@ -13,12 +13,12 @@ function taught(): DispatchPolicy {
   return policy;
 }
 
-it('does what the acting policy does, and nothing that the other would', () => {
+it('a shadow policy decides like the acting policy', () => {
   const shadow = shadowPolicy(pinnedPolicy('cpu'), pinnedPolicy('cuda:0'));
   expect(choose(shadow, LARGE, [GPU, CPU])).toMatchObject({ id: 'cpu', reason: 'forced' });
 });
 
-it('says how often the other differs and what that would have cost', () => {
+it('the snapshot has the number of differing choices and their cost', () => {
   const shadow = shadowPolicy(taught(), pinnedPolicy('cpu'));
   choose(shadow, SMALL, [GPU, CPU]);
   choose(shadow, LARGE, [GPU, CPU]);
@@ -28,20 +28,20 @@ it('says how often the other differs and what that would have cost', () => {
   expect((learned as { savedMs: number }).savedMs / -lostMs).toBeCloseTo(1, 1);
 });
 
-it('asks the watching policy for times where the acting one expects none', () => {
+it('the times of the watching policy count where the acting one has none', () => {
   const shadow = shadowPolicy(pinnedPolicy('cpu'), taught());
   choose(shadow, LARGE, [GPU, CPU]);
   const savedMs = trueMs(CPU, LARGE) - trueMs(GPU, LARGE);
   expect((shadow.snapshot().learned as { savedMs: number }).savedMs / savedMs).toBeCloseTo(1, 1);
 });
 
-it('scores nothing where nobody expects a time', () => {
+it('a decision without expected times has no score', () => {
   const shadow = shadowPolicy(pinnedPolicy('cpu'), pinnedPolicy('cuda:0'));
   choose(shadow, LARGE, [GPU, CPU]);
   expect(shadow.snapshot().learned).toMatchObject({ decisions: 1, agreed: 0, scored: 0, savedMs: 0 });
 });
 
-it('lets both learn from what was run', () => {
+it('both policies learn from each run and upload', () => {
   const acting = adaptivePolicy(NO_EXPLORING);
   const watching = adaptivePolicy(NO_EXPLORING);
   teach(shadowPolicy(acting, watching), [GPU, CPU]);
@@ -51,7 +51,7 @@ it('lets both learn from what was run', () => {
   expect(choose(acting, LARGE, [GPU, CPU]).id).toBe('cuda:0');
 });
 
-it('shares, exports and imports for the acting policy alone', () => {
+it('only the acting policy shares, exports and imports', () => {
   const common = createSharedLearning();
   const shadow = shadowPolicy(adaptivePolicy(NO_EXPLORING), adaptivePolicy(NO_EXPLORING));
   shadow.share?.(common.thread());
@@ -67,7 +67,7 @@ it('shares, exports and imports for the acting policy alone', () => {
   expect(shadowPolicy(thresholdPolicy(), adaptivePolicy()).import(shadow.export()).ok).toBe(false);
 });
 
-it('goes with policies that learn nothing', () => {
+it('a shadow policy works with policies that learn nothing', () => {
   const shadow = shadowPolicy(thresholdPolicy(), pinnedPolicy('cpu'));
   shadow.observe(sampleOf(CPU, SMALL, 1));
   shadow.observeUpload?.({ deviceId: 'cuda:0', operandId: 1, bytes: 1, latencyMs: 1, nowMs: 0 });
@@ -75,7 +75,7 @@ it('goes with policies that learn nothing', () => {
   expect(shadow.forecast?.('top-k')).toBeUndefined();
 });
 
-describe('refuses what is no policy', () => {
+describe('an argument that is not a policy is refused:', () => {
   it.each([
     ['acting', null, thresholdPolicy()],
     ['watching', thresholdPolicy(), {}],

@@ -88,11 +88,11 @@ describe('the order of the rules: the earlier one gives the reason when both app
 });
 
 describe('devices', () => {
-  it('takes the first GPU that accepts the request, wherever the CPU stands', () => {
+  it('chooses the first GPU that supports the request, at any place in the list', () => {
     expect(decide({}, 64, [CPU, REFUSING, GPU_1, GPU])).toEqual(['cuda:1', 'calibrating']);
   });
 
-  it('has no choice without a CPU: the first GPU that accepts the request, even when the CPU is forced', () => {
+  it('without a CPU chooses the first GPU that supports the request, even when the CPU is forced', () => {
     expect(decide({ forceCpu: true }, 1, [REFUSING, GPU])).toEqual(['cuda:0', 'forced']);
     expect(decide({}, 1000, [REFUSING])).toEqual(['none', 'unsupported']);
   });
@@ -109,7 +109,7 @@ describe('options', () => {
     expect(thresholdPolicy().snapshot()).toEqual({ policy: 'threshold', options: THRESHOLD_DEFAULTS });
   });
 
-  it('obeys each of them', () => {
+  it('applies each option', () => {
     expect(decide({ gpuMinBatchSize: 1001 }, 1000, [GPU, CPU])[1]).toBe('too-small');
     expect(decide({ gpuMinBatchSize: 0 }, 1, [GPU, CPU])[1]).toBe('calibrating');
     expect(decide({ gpuSpeedupThreshold: 4.1 }, 64, [GPU, CPU], GPU_IS_GOOD)[1]).toBe('speedup-low');
@@ -133,7 +133,7 @@ describe('options', () => {
 });
 
 describe('state', () => {
-  it('learns nothing: an attempt changes neither its snapshot nor what it exports', () => {
+  it('learns nothing: an attempt changes neither its snapshot nor its exported state', () => {
     const policy = thresholdPolicy();
     const before = [policy.snapshot(), policy.export()];
     const attempt = { operation: 'top-k', backend: 'cuda:0', device: 'gpu', outcome: 'fault', latencyMs: 1 } as const;

@@ -19,11 +19,7 @@ export class DeviceNames {
   }
 
   /** @throws RangeError that lists the known names. */
-  require(argument: string, name: string): number {
-    const index = this.byName.get(name);
-    if (index === undefined) {
-      throw new RangeError(expected(argument, `one of ${[...this.byName.keys()].join(', ')}`, name));
-    }
-    return index;
+  refuse(argument: string, name: string): never {
+    throw new RangeError(expected(argument, `one of ${[...this.byName.keys()].join(', ')}`, name));
   }
 }

@@ -93,7 +93,7 @@ export class ThreadTracker implements Tracker {
     const backend = backends.size === 0 ? undefined : backends.get(attempt.backend);
     // Comparing with a constant is faster than looking up.
     const kind = attempt.device === 'cpu' ? cpu : attempt.device === 'gpu' ? gpu : byName.get(attempt.device);
-    const device = kind ?? backend ?? this.#devices.require('attempt.device', attempt.device);
+    const device = kind ?? backend ?? this.#devices.refuse('attempt.device', attempt.device);
     if (typeof outcome !== 'string') throw new TypeError(expected('attempt.outcome', 'a string', outcome));
     requireLatency(latencyMs);
     const alsoUnder = backend === device ? undefined : backend;
@@ -110,11 +110,11 @@ export class ThreadTracker implements Tracker {
   }
 
   recordCpuLatency(operation: OperationName, latencyMs: number): void {
-    this.#recordSuccess(operation, this.#devices.cpu ?? this.#devices.require('device', 'cpu'), latencyMs);
+    this.#recordSuccess(operation, this.#devices.cpu ?? this.#devices.refuse('device', 'cpu'), latencyMs);
   }
 
   recordGpuSuccess(operation: OperationName, latencyMs: number): void {
-    this.#recordSuccess(operation, this.#devices.gpu ?? this.#devices.require('device', 'gpu'), latencyMs);
+    this.#recordSuccess(operation, this.#devices.gpu ?? this.#devices.refuse('device', 'gpu'), latencyMs);
   }
 
   recordGpuFailure(operation: OperationName): void {
@@ -228,7 +228,7 @@ export class ThreadTracker implements Tracker {
 
   #recordGpuFailure(operation: OperationName, isOutOfMemory: boolean): void {
     const { recorder } = this.#track(operation);
-    const device = this.#devices.gpu ?? this.#devices.require('device', 'gpu');
+    const device = this.#devices.gpu ?? this.#devices.refuse('device', 'gpu');
     this.#begin();
     recorder.failure(device, 0, isOutOfMemory);
     if (this.#recordsInBatch === PUBLISH_EVERY) this.flush();

@@ -43,6 +43,18 @@ describe('the snapshot of an operation', () => {
     });
   });
 
+  it('a snapshot has new percentiles when samples replace others in a full window', () => {
+    const t = tracker(2);
+    for (const latencyMs of [1, 1]) t.recordCpuLatency(OPERATION, latencyMs);
+    expect(t.snapshot(OPERATION).cpuP99Ms).toBeLessThan(1.25);
+    for (const latencyMs of [64, 64]) t.recordCpuLatency(OPERATION, latencyMs);
+    const { cpuP50Ms, cpuP95Ms, cpuP99Ms } = t.snapshot(OPERATION);
+    for (const percentileMs of [cpuP50Ms, cpuP95Ms, cpuP99Ms]) {
+      expect(percentileMs).toBeGreaterThan(48);
+      expect(percentileMs).toBeLessThan(80);
+    }
+  });
+
   it('running out of memory is counted as a failure, and separately', () => {
     const t = tracker();
     t.recordOutOfMemory(OPERATION);
@@ -245,6 +257,25 @@ describe('several trackers of one memory', () => {
     first.close();
     expect(second.flush()).toBe(true);
     expect(first.snapshot(OPERATION).cpuCount).toBe(2);
+  });
+
+  it('the window of a thread ends when its slot is taken over, although no count changes', () => {
+    const reader = createTracker({ operations: [OPERATION], maxWriters: 1 });
+    const [first, second] = [attachTracker(reader.share()), attachTracker(reader.share())];
+    for (const latencyMs of [2, 4]) first.recordGpuSuccess(OPERATION, latencyMs);
+    first.record(attempt({ outcome: 'fault' }));
+    first.close();
+    expect(reader.snapshot(OPERATION).devices).toMatchObject({
+      cpu: { count: 0, windowCount: 0, failureCount: 1, successRate: 0 },
+      gpu: { count: 2, windowCount: 2, avgMs: 3, successRate: 1 },
+    });
+    second.recordFallback(OPERATION);
+    second.flush();
+    const { cpu, gpu } = reader.snapshot(OPERATION).devices;
+    // A success rate is 1 while there are no attempts.
+    expect(cpu).toMatchObject({ count: 0, windowCount: 0, failureCount: 1, successRate: 1, lifetimeSuccessRate: 0 });
+    expect(gpu).toMatchObject({ count: 2, windowCount: 0, avgMs: 0, p50Ms: 0, p99Ms: 0, successRate: 1 });
+    expect(second.snapshot(OPERATION).devices).toEqual({ ...reader.snapshot(OPERATION).devices });
   });
 
   it('the next owner of a slot continues the lifetime counts of the previous one', () => {

@@ -87,6 +87,16 @@ describe('the figures of a device', () => {
     expect([field('failures'), field('outOfMemory'), field('lostNs')]).toEqual([2, 1, 3_000_001]);
   });
 
+  it('a failure changes nothing of the latencies', () => {
+    const recorder = new OperationRecorder(LAYOUT, 10);
+    recorder.failure(0, 5, false);
+    const { field, buckets, doublings } = figuresOf(recorder);
+    expect([field('count'), field('windowCount'), field('windowSumNs'), field('totalNs')]).toEqual([0, 0, 0, 0]);
+    expect([field('bucketLow'), field('bucketEnd'), field('doublingLow'), field('doublingEnd')]).toEqual([0, 0, 0, 0]);
+    expect(Math.max(...buckets, ...doublings)).toBe(0);
+    expect([field('outcomeCount'), field('outcomeSuccesses')]).toEqual([1, 0]);
+  });
+
   it('a device without records has no figures', () => {
     const recorder = new OperationRecorder(LAYOUT, 10);
     recorder.success(1, 5, 7);

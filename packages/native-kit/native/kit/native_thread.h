@@ -10,8 +10,8 @@
 namespace gearshift::kit {
 
 /**
- * A joinable thread whose start can fail. std::thread reports a refused start (a container's limit on processes) by an
- * exception, and addons are built without them.
+ * A joinable thread that reports if it cannot start, such as at the process limit of a container. std::thread throws an
+ * exception in that case, and addons are built without exceptions.
  */
 class NativeThread {
  public:

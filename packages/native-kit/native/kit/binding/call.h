@@ -37,7 +37,7 @@ class Call {
   /** Has the entry throw an error with this text once it returns. The first failure is the one that is thrown. */
   void fail(ErrorType type, const char* text) noexcept;
 
-  /** Whether the caller passed so many arguments. */
+  /** True if the caller passed an argument at `index`. */
   bool has(size_t index) const noexcept { return index < count_; }
   bool is_number(size_t index) const noexcept { return has_type(index, napi_number); }
   /** Left out, or undefined. */
@@ -50,7 +50,7 @@ class Call {
   ArrayView<double> doubles(size_t index) noexcept { return array<double>(index, napi_float64_array); }
   ArrayView<uint32_t> uints(size_t index) noexcept { return array<uint32_t>(index, napi_uint32_array); }
   ArrayView<uint8_t> bytes(size_t index) noexcept { return array<uint8_t>(index, napi_uint8_array); }
-  bool is_shared(size_t index) const noexcept;  // a typed array whose memory cannot go away while it is referenced
+  bool is_shared(size_t index) const noexcept;  // a typed array on memory that stays valid while it is referenced
   napi_value raw(size_t index) const noexcept { return arguments_[index]; }
 
   napi_value give(double value) const noexcept;
