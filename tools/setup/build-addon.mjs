@@ -1,8 +1,7 @@
 // node build-addon.mjs NAME, in the folder of a package
 //
-// Compiles the addon that the CMakeLists.txt of the package describes, and puts NAME.node where the loader looks for what was
-// built on this machine. Downloads nothing: the headers come from the node-api-headers package. Nx caches the result; it is
-// run by `nx run PACKAGE:build-native`.
+// Compiles the addon of the package's CMakeLists.txt, and puts NAME.node where the loader looks for local builds. Downloads
+// nothing: the headers come from the node-api-headers package. Run by `nx run PACKAGE:build-native`; Nx caches the result.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,4 @@
-// npm run check: everything that can be said about the code without running it, and the packages as users get them.
+// npm run check: all static checks of the code, and checks of the packed packages.
 import { log } from './log.mjs';
 import { runCommand } from './run-command.mjs';
 import { runNx } from './run-nx.mjs';
@@ -7,7 +7,7 @@ import { setUp } from './set-up.mjs';
 await setUp();
 const bin = (name, ...args) => runCommand(`node_modules/.bin/${name}`, args, { output: 'stdout' });
 const steps = [
-  // Through Nx, so that the project graph exists: without it the boundary rule passes everything with a mere warning.
+  // Through Nx, so that the project graph exists: without it the boundary rule only prints a warning.
   ['lint, types and module boundaries', () => runNx(['run-many', '--targets=lint,typecheck'], { output: 'stdout' })],
   ['format', () => bin('prettier', '--check', '--log-level=warn', '.')],
   [

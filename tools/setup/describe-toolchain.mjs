@@ -1,4 +1,4 @@
-// An input of Nx's cache: a native target is built anew when the platform or the tools change, also from "none" to "some".
+// An input of Nx's cache: a native target is rebuilt when the platform or the tools change, including from "none" to "some".
 import { findToolchain } from './toolchain.mjs';
 
 const { found, missing } = findToolchain();

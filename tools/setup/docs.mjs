@@ -6,7 +6,7 @@ import { setUp } from './set-up.mjs';
 
 await setUp();
 log('Building (what did not change comes from the cache) ...');
-// The types of one package are found through what another built.
+// The packages are built first, because the types of one package come from the build output of others.
 if ((await runNx(['run-many', '--target=build', '--projects=packages/*', '--exclude=tag:layer:platform'])) !== 0) {
   log('The build failed; the reason is above.');
   process.exit(1);

@@ -8,10 +8,10 @@ import { listProjects, readRootManifest, ROOT } from './workspace.mjs';
 const MARKER = join(ROOT, 'node_modules', '.gearshift-installed');
 
 /**
- * Installs exactly what the lockfile lists, with the pnpm version that package.json pins; does nothing when that was done
- * already. pnpm comes through npx: the machine needs npm only.
+ * Installs exactly the dependencies of the lockfile, with the pnpm version that package.json pins; does nothing if that was
+ * done already. npx provides pnpm, so the machine needs only npm.
  *
- * @returns {Promise<boolean>} whether the dependencies are there now
+ * @returns {Promise<boolean>} whether the dependencies are installed
  */
 export async function installDependencies() {
   const wanted = describeInstallation();
@@ -19,9 +19,9 @@ export async function installDependencies() {
   const pnpm = readRootManifest().packageManager;
   log(`Installing dependencies with ${pnpm} ...`);
   const settings = [
-    // Without it pnpm stops to ask before it replaces modules that another version of it installed.
+    // Otherwise pnpm asks before it replaces modules of another pnpm version.
     '--config.confirm-modules-purge=false',
-    // npx started the pinned version already; pnpm's own check of the pin fails where a registry lacks its signatures.
+    // npx has started the pinned version already; pnpm's check of the pin fails with a registry without its signatures.
     '--pm-on-fail=ignore',
   ];
   const args = ['--yes', pnpm, 'install', '--frozen-lockfile', ...settings];
@@ -36,7 +36,7 @@ export async function installDependencies() {
   return true;
 }
 
-/** Changes whenever the installed tree could: lockfile, manifests, settings, platform. */
+/** Changes with everything that affects the installed tree: lockfile, manifests, settings, platform. */
 function describeInstallation() {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
   const manifests = listProjects().map(({ folder }) => `${folder}/package.json`);

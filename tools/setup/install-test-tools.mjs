@@ -3,7 +3,7 @@ import { log } from './log.mjs';
 import { runCommand } from './run-command.mjs';
 
 /**
- * What runs instruction sets that this machine does not have (AVX-512 written out in plain C, ARM in an emulator), and what reads
+ * Tools for instruction sets that this machine does not have (AVX-512 in plain C, ARM in an emulator), and for reading
  * metrics.
  */
 const TEST_TOOLS = [
@@ -14,8 +14,8 @@ const TEST_TOOLS = [
 ];
 
 /**
- * Installs what the native tests can use beyond a compiler, on a Debian-like CI machine (or where asked). Without these
- * tools the tests that need them are skipped visibly, so a failure here is told and is no reason to stop.
+ * Installs the optional tools of the native tests, on a Debian-like CI machine (or on request). Without these tools the tests
+ * that need them are skipped visibly, so a failure here is printed and does not stop the set-up.
  *
  * @param {{ asked: boolean }} options `asked`: install outside CI too
  */

@@ -1,4 +1,4 @@
-/** Set-up talks on standard error only: standard output belongs to the command that was asked for. */
+/** Set-up writes only to standard error, because standard output is for the requested command. */
 export function log(message) {
   process.stderr.write(`${message}\n`);
 }

@@ -5,7 +5,7 @@ import { ROOT } from './workspace.mjs';
  * Runs a program to its end.
  *
  * @param {string} program
- * @param {readonly string[]} args no shell quoting is done for them: pass nothing that came from a user
+ * @param {readonly string[]} args are not quoted for a shell: pass nothing from a user
  * @param {{ output?: 'stdout' | 'stderr', env?: Record<string, string>, cwd?: string }} [options]
  *   `output`: where the program's standard output goes; its standard error goes to ours. Default 'stderr'.
  * @returns {Promise<number>} the exit code; 127 when there is no such program

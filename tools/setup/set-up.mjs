@@ -4,8 +4,8 @@ import { nodeVersionProblem } from './node-version.mjs';
 import { findToolchain, howToGetTools } from './toolchain.mjs';
 
 /**
- * Everything a root command needs before it can build: a Node that is new enough, and the dependencies. Says what a native
- * build lacks, and goes on without it. Ends the process with exit code 1 when the workspace cannot be used at all.
+ * Prepares the workspace for a root command: checks the Node version and installs the dependencies. Prints missing tools for a
+ * native build, and continues without them. Ends the process with exit code 1 when the workspace cannot be used.
  */
 export async function setUp() {
   const problem = nodeVersionProblem();

@@ -1,4 +1,4 @@
-// npm start [-- ARGS of `gearshift search`]: from a fresh clone to an answered query. Standard output carries the answer only.
+// npm start [-- ARGS of `gearshift search`]: from a fresh clone to an answered query. Standard output contains only the answer.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { log } from './log.mjs';
@@ -20,7 +20,7 @@ const child = spawn(
   [join(ROOT, 'packages/cli/dist/main.js'), 'search', ...searchArguments(process.argv.slice(2))],
   {
     stdio: 'inherit',
-    // npm starts scripts in the root of the repository; paths are meant relative to where the user typed.
+    // npm starts scripts in the root of the repository, but the user's paths are relative to the user's folder.
     cwd: process.env['INIT_CWD'] ?? process.cwd(),
   },
 );
@@ -36,7 +36,7 @@ function nativeProjects() {
     .map(({ manifest }) => manifest.name);
 }
 
-/** Where the user names no folder: the repository's own documentation, and a question that it answers. */
+/** Default arguments: the repository's own documentation, and a question that it answers. */
 function searchArguments(given) {
   const has = (...names) => given.some((arg) => names.some((name) => arg === name || arg.startsWith(`${name}=`)));
   if (has('--help', '-h', '--dir', '-d', '--vectors', '--query-vectors')) return given;

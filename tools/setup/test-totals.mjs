@@ -8,14 +8,14 @@ import { ROOT } from './workspace.mjs';
  * @typedef {{ passed: number, failures: string[], skips: string[] }} Totals
  */
 
-/** Removes earlier results, so that a run that died before it wrote any cannot be mistaken for a pass. */
+/** Removes earlier results, so that a run that ended before it wrote any does not look like a pass. */
 export function clearResults(folder) {
   rmSync(join(ROOT, folder, 'test-results'), { recursive: true, force: true });
 }
 
 /**
  * @param {string} folder of the project, relative to the root
- * @returns {Totals} a project without results counts as one failure: nothing that did not run may look like a pass
+ * @returns {Totals} a project without results counts as one failure, because tests that did not run must not look like a pass
  */
 export function readTotals(folder) {
   const results = join(ROOT, folder, 'test-results');
@@ -49,7 +49,7 @@ export function addUp(report, folder) {
       file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed');
     if (brokeOutsideTests) totals.failures.push(`${where}: ${file.message?.split('\n')[0] || 'the file did not run'}`);
   }
-  // For example an unhandled rejection: every test passed, the run as a whole did not.
+  // For example an unhandled rejection: every test passed, but the run failed.
   if (!report.success && totals.failures.length === 0)
     totals.failures.push(`${folder}: the run failed outside the tests`);
   return totals;

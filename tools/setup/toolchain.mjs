@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * What is there to build the native addon with.
+ * The tools for building the native addon.
  *
  * @returns {{ found: { name: string, version: string }[], missing: string[] }} `missing` is empty when the addon can be built
  */
@@ -24,7 +24,7 @@ export function findToolchain() {
   return { found, missing };
 }
 
-/** How to get the tools on this machine, as one line to type or follow. */
+/** How to install the tools on this machine, as a one-line command or instruction. */
 export function howToGetTools() {
   if (process.platform === 'darwin') return 'xcode-select --install && brew install cmake';
   if (process.platform === 'win32') {
@@ -42,19 +42,19 @@ function compilers() {
   const chosen = process.env['CXX'];
   if (chosen !== undefined && chosen !== '') return [chosen];
   if (process.platform !== 'win32') return ['c++', 'g++', 'clang++'];
-  // cl.exe is on PATH only inside a developer prompt; CMake finds Visual Studio the way this does.
+  // cl.exe is on the PATH only in a developer prompt; CMake finds Visual Studio the same way as this code.
   const programFiles = process.env['ProgramFiles(x86)'] ?? 'C:\\Program Files (x86)';
   return [join(programFiles, 'Microsoft Visual Studio', 'Installer', 'vswhere.exe'), 'clang++', 'g++'];
 }
 
-/** The first line of what `program --version` prints, or null where it does not run. */
+/** The first line of `program --version`, or null if it does not run. */
 function readVersion(program) {
   const isVswhere = program.endsWith('vswhere.exe');
   const args = isVswhere
     ? ['-latest', '-requires', 'Microsoft.VisualStudio.Component.VC.Tools.x86.x64', '-property', 'installationVersion']
     : ['--version'];
-  // Nx puts the folder of the node program first on the PATH of what it runs, where a compiler may lie that the user does
-  // not have on theirs: the answer must be the same inside and outside.
+  // Nx puts the folder of the node program first on the PATH, which may contain a compiler that is not on the user's PATH.
+  // The result must be the same inside and outside of Nx.
   const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
   const { status, stdout } = spawnSync(program, args, { encoding: 'utf8', timeout: 30_000, env });
   if (status !== 0 || stdout.trim() === '') return null;

@@ -1,8 +1,8 @@
 // node when-compilable.mjs [--stale FOLDER]... -- COMMAND ARG...
 //
-// Runs COMMAND where CMake and a C++ compiler are there. Elsewhere it says what is missing, removes the FOLDERs (what an
-// earlier build left would no longer match the sources) and succeeds: the portable backend takes over, and what needs the
-// addon sees that it is not there.
+// Runs COMMAND if CMake and a C++ compiler are installed. Otherwise it prints what is missing, removes the FOLDERs (an earlier
+// build would no longer match the sources) and succeeds: the portable backend is used, and code that needs the addon detects
+// that it is missing.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { findToolchain, howToGetTools } from './toolchain.mjs';

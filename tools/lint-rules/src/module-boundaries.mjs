@@ -3,8 +3,8 @@
  *
  *   contracts <- { tracker, splitter, native-kit } <- { policies, backend-* } <- dispatcher <- gearshift <- cli
  *
- * Siblings never import each other, the dispatcher knows policies and backends through the contracts alone, and only the
- * facade names concrete ones. The lint configuration and the test of the manifests both read this table.
+ * Siblings never import each other, the dispatcher uses policies and backends only through the contracts, and only the facade
+ * names concrete ones. The lint configuration and the test of the manifests both read this table.
  */
 export const ALLOWED_IMPORTS = {
   'layer:contracts': [],
@@ -12,7 +12,7 @@ export const ALLOWED_IMPORTS = {
   'layer:native-kit': ['layer:contracts'],
   'layer:policies': ['layer:contracts', 'package:tracker'],
   'layer:backend': ['layer:contracts', 'layer:native-kit', 'layer:platform'],
-  // It measures with one engine and splits with another; backends and policies it knows only through the contracts.
+  // It uses the tracker and the splitter, and backends and policies only through the contracts.
   'layer:dispatcher': ['layer:contracts', 'layer:engine'],
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
   'layer:testing': ['layer:contracts'],
@@ -25,7 +25,7 @@ export const ALLOWED_IMPORTS = {
 /**
  * The table in the form of `@nx/enforce-module-boundaries`.
  *
- * @param {readonly string[]} alsoAllowed what tests may import beyond what the sources may
+ * @param {readonly string[]} alsoAllowed additional imports of tests
  */
 export function depConstraints(alsoAllowed = []) {
   return Object.entries(ALLOWED_IMPORTS).map(([sourceTag, allowed]) => ({

@@ -2,9 +2,8 @@ import { ESLintUtils } from '@typescript-eslint/utils';
 import ts from 'typescript';
 
 /**
- * A statement that only calls something and drops the `Result` it returns has dropped an error: there is no exception that
- * would tell. `void call()` says that dropping it is meant. A promise of a result that nobody awaits is the business of
- * `no-floating-promises`.
+ * A statement that only calls a function and drops the returned `Result` may drop an error, because there is no exception.
+ * `void call()` marks an intended drop. `no-floating-promises` reports a promise of a result that is not awaited.
  */
 export const noIgnoredResult = ESLintUtils.RuleCreator.withoutDocs({
   meta: {
@@ -30,7 +29,7 @@ export const noIgnoredResult = ESLintUtils.RuleCreator.withoutDocs({
   },
 });
 
-/** The calls whose value a statement drops: also behind `await`, `?.`, `&&`, `? :` and commas. */
+/** The calls with a value that the statement drops, including those behind `await`, `?.`, `&&`, `? :` and commas. */
 function droppedCalls(expression) {
   switch (expression.type) {
     case 'CallExpression':
@@ -50,8 +49,8 @@ function droppedCalls(expression) {
 }
 
 /**
- * Told by shape, because the name `Result` is lost where TypeScript infers: some member of the type has a literal `ok`, and
- * `value` with true or `error` with false.
+ * Detected by shape, because inferred types lose the name `Result`: some member of the type has a literal `ok`, and `value`
+ * with true or `error` with false.
  */
 function mayBeResult(type, checker) {
   const members = type.isUnion() ? type.types : [type];

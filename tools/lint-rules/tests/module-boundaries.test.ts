@@ -29,15 +29,15 @@ const byName = new Map(projects.map((project) => [project.manifest.name, project
 const published = projects.filter(({ manifest }) => manifest.private !== true);
 const withSources = published.filter(({ folder }) => existsSync(join(root, folder, 'src/index.ts')));
 
-describe('the lint rule, through the real configuration and project graph', () => {
+describe('module boundary rule with the real configuration and project graph', () => {
   const eslint = new ESLint({
     cwd: root,
-    // Only the rule in question runs, and it needs no types.
+    // Only the tested rule runs, and it needs no types.
     ruleFilter: ({ ruleId }) => ruleId === '@nx/enforce-module-boundaries',
     overrideConfig: { languageOptions: { parserOptions: { projectService: false } } },
   });
 
-  /** What the boundary rule says about `file`, were `code` its text. */
+  /** The reports of the boundary rule for `file` with the text `code`. */
   async function judge(file: string, code: string): Promise<string[]> {
     const [report] = await eslint.lintText(code, { filePath: join(root, file) });
     expect(report.messages.filter(({ fatal }) => fatal)).toEqual([]);
@@ -46,7 +46,7 @@ describe('the lint rule, through the real configuration and project graph', () =
 
   const imports = withSources.flatMap((from) =>
     [...byName.values()]
-      // A platform package holds no module: its loader requires the binary by name, which no import rule sees.
+      // A platform package has no module: its loader requires the binary by name, which import rules do not check.
       .filter((to) => to !== from && !to.tags.includes('layer:platform'))
       .map((to) => ({ from, to, allowed: mayImport(from.tags, to.tags) })),
   );
@@ -55,31 +55,31 @@ describe('the lint rule, through the real configuration and project graph', () =
       .filter(({ allowed }) => allowed === wanted)
       .map(({ from, to }) => [from.manifest.name, to.manifest.name, `${from.folder}/src/index.ts`] as const);
 
-  it('knows forbidden and allowed imports', () => {
+  it('has test cases for forbidden and allowed imports', () => {
     expect(named(false).length).toBeGreaterThan(10);
     expect(named(true).length).toBeGreaterThan(3);
   });
 
-  it.each(named(false))('%s must not import %s', async (_from, to, file) => {
+  it.each(named(false))('reports an import from %s to %s', async (_from, to, file) => {
     expect(await judge(file, `export * from '${to}';\n`)).not.toEqual([]);
   });
 
-  it.each(named(true))('%s may import %s', async (_from, to, file) => {
+  it.each(named(true))('allows an import from %s to %s', async (_from, to, file) => {
     expect(await judge(file, `export * from '${to}';\n`)).toEqual([]);
   });
 
-  it('sees a relative import into another project', async () => {
+  it('reports a relative import into another project', async () => {
     const messages = await judge('packages/cli/src/index.ts', "export * from '../../contracts/src/index.js';\n");
     expect(messages).toHaveLength(1);
   });
 
-  it('lets a test import a tool that the sources must not import', async () => {
+  it('allows a test to import a tool that the sources must not import', async () => {
     const code = "import '@gearshift/vitest-config';\n";
     expect(await judge('packages/cli/vitest.config.ts', code)).toEqual([]);
     expect(await judge('packages/cli/src/index.ts', code)).toHaveLength(1);
   });
 
-  it('lets the tests of the dispatcher import policies, which its sources must not import', async () => {
+  it('allows the tests of the dispatcher to import policies, which its sources must not import', async () => {
     const code = "import '@gearshift/policies';\n";
     expect(await judge('packages/dispatcher/tests/fallback.test.ts', code)).toEqual([]);
     expect(await judge('packages/dispatcher/src/index.ts', code)).toHaveLength(1);
@@ -87,16 +87,16 @@ describe('the lint rule, through the real configuration and project graph', () =
   });
 });
 
-describe('the manifests', () => {
+describe('package manifests', () => {
   it.each(projects.map((project) => [project.manifest.name, project] as const))(
-    '%s has a known layer',
+    'of %s names a known layer',
     (_name, project) => {
       expect(project.tags.filter((tag) => tag in ALLOWED_IMPORTS)).toHaveLength(1);
     },
   );
 
   it.each(published.map((project) => [project.manifest.name, project] as const))(
-    '%s depends only in the direction of imports',
+    'of %s has dependencies only in the direction of imports',
     (_name, { manifest, tags }) => {
       const wanted = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies };
       const wrong = Object.keys(wanted).filter((name) => {
@@ -108,7 +108,7 @@ describe('the manifests', () => {
   );
 
   it.each(withSources.map((project) => [project.manifest.name, project] as const))(
-    '%s references the projects it depends on, and no other',
+    'of %s has dependencies that match the references of its tsconfig.json',
     (_name, { folder, manifest }) => {
       const config = JSON.parse(readFileSync(join(root, folder, 'tsconfig.json'), 'utf8')) as {
         references?: { path: string }[];
@@ -120,15 +120,15 @@ describe('the manifests', () => {
   );
 
   const FURTHER_ENTRIES: Record<string, string[]> = {
-    // What the packages share among themselves.
+    // Shared only by the packages.
     '@gearshift/contracts': ['./internal'],
-    // The engine of runs, for packages that bring lanes of their own.
+    // The engine of runs, for packages with their own lanes.
     '@gearshift/splitter': ['./engine'],
     // The main entry works without vitest.
     '@gearshift/testing': ['./simulated-device', './vitest'],
   };
   it.each(withSources.map((project) => [project.manifest.name, project] as const))(
-    '%s shows its main entry point, its manifest, and no entry point that is not listed here',
+    'of %s exports only the main entry point, the manifest, and the entry points listed here',
     (name, { manifest }) => {
       const entries = Object.keys((manifest as { exports?: object }).exports ?? {});
       expect(entries).toEqual(['.', ...(FURTHER_ENTRIES[name] ?? []), './package.json']);
@@ -136,7 +136,7 @@ describe('the manifests', () => {
   );
 });
 
-describe('the C++ sources', () => {
+describe('C++ sources', () => {
   const natives = published.map(({ folder }) => `${folder}/native`).filter((folder) => existsSync(join(root, folder)));
   const sources = natives.flatMap((folder) =>
     (readdirSync(join(root, folder), { recursive: true }) as string[])
@@ -148,13 +148,13 @@ describe('the C++ sources', () => {
       ([, path]) => path,
     );
 
-  it('are found', () => {
+  it('exist for this test', () => {
     expect(natives.length).toBeGreaterThanOrEqual(3);
     for (const folder of natives) expect(sources.filter((file) => file.startsWith(folder)).length).toBeGreaterThan(5);
   });
 
-  it('see Node in the binding only', () => {
-    // bench/ holds the binding of an addon for benchmarks, which no package contains.
+  it('include Node headers only in the binding', () => {
+    // bench/ contains the binding of an addon for benchmarks, which no package contains.
     const outside = sources.filter((file) => !/\/native\/(kit\/)?(binding|bench)\//.test(file));
     const offenders = outside.filter((file) =>
       includesOf(file).some((path) => /^(napi|node_api|js_native_api|uv|v8)\b/.test(basename(path))),
@@ -162,7 +162,7 @@ describe('the C++ sources', () => {
     expect(offenders).toEqual([]);
   });
 
-  it('keep kernels free of everything but other kernels and the dispatch table', () => {
+  it('include in kernels only other kernels and the dispatch table', () => {
     const kernels = sources.filter((file) => file.startsWith('packages/backend-cpu/native/kernels/'));
     const offenders = kernels.flatMap((file) =>
       includesOf(file)

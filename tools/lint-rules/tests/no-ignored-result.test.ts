@@ -14,7 +14,7 @@ const tester = new RuleTester({
     parserOptions: {
       project: './tsconfig.json',
       tsconfigRootDir: folder,
-      // The same file with another text in each case: a parser that reads it once, as it does in CI, loses the types.
+      // Each case has another text for the same file: a parser that reads the file once, as in CI, would lose the types.
       disallowAutomaticSingleRunInference: true,
     },
   },
@@ -28,7 +28,7 @@ declare function count(): number;
 declare const maybe: { load(): Result<number, string> } | undefined;
 declare const ready: boolean;
 `;
-// The code is judged as if it stood in this file, which the project knows.
+// The code is linted under the name of this file, which is part of the project.
 const filename = fileURLToPath(import.meta.url);
 const errors = [{ messageId: 'ignored' }];
 const valid = (code: string) => ({ code: prelude + code, filename });
@@ -52,7 +52,7 @@ tester.run('no-ignored-result', noIgnoredResult as never, {
     invalid('ready && load();'),
     invalid('ready ? load() : load();', 2),
     invalid('(count(), load());'),
-    // The name is gone, the shape is not.
+    // The name is lost, the shape is not.
     invalid(
       "function parse() { return ready ? { ok: true as const, value: 1 } : { ok: false as const, error: '' }; } parse();",
     ),

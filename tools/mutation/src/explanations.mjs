@@ -3,14 +3,14 @@ import { fileURLToPath } from 'node:url';
 
 const FOLDER = fileURLToPath(new URL('../explanations/', import.meta.url));
 
-/** Survivors in these files are explained one by one; anywhere else a group of them may share an explanation. */
+/** In these files every survivor needs its own explanation; elsewhere a group may share one. */
 const ONE_BY_ONE = /(^|[/-])(breaker|failures?|memory|protocol|verification)([/.-]|$)/;
 
 /**
- * Why mutants of a package may survive, as people wrote it down in `tools/mutation/explanations/PACKAGE.json`.
+ * Why mutants of a package may survive, from `tools/mutation/explanations/PACKAGE.json`.
  *
  * @typedef {{ survivors: Record<string, string>, groups: { files: string, mutator?: string, why: string }[] }} Explanations `survivors`: by
- *   the key of the survivor; `groups`: for all survivors of the files whose path begins so, perhaps of one mutator only
+ *   the key of the survivor; `groups`: for all survivors in files with this path prefix, optionally of one mutator only
  * @param {string} name
  * @returns {Explanations}
  */
@@ -24,7 +24,7 @@ export function readExplanations(name) {
  * @param {string} file
  * @param {{ key: string, mutator: string }} survivor
  * @param {Explanations} explanations
- * @returns {string | null} null where there is none
+ * @returns {string | null} null without an explanation
  */
 export function explain(file, { key, mutator }, { survivors, groups }) {
   if (Object.hasOwn(survivors, key)) return survivors[key];
@@ -34,7 +34,7 @@ export function explain(file, { key, mutator }, { survivors, groups }) {
 }
 
 /**
- * Explanations of survivors that are not there any more.
+ * Explanations of survivors that no longer exist.
  *
  * @param {Explanations} explanations
  * @param {ReadonlySet<string>} keys of all survivors

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /**
- * Prepares the file in which Stryker keeps what it knows. Stryker sees that a test is new, but not that one has changed. So after any change of
- * the tests only mutants that were found stay known; the others are tried again.
+ * Prepares the file with Stryker's earlier results. Stryker detects a new test, but not a changed one. So after any change of the tests only
+ * the results of found mutants are kept; the others are tried again.
  *
- * @param {string} incrementalFile there need not be one
- * @param {string} testsHash of the tests as they are now
+ * @param {string} incrementalFile may not exist
+ * @param {string} testsHash of the current tests
  */
 export function forgetSurvivors(incrementalFile, testsHash) {
   const hashFile = `${incrementalFile}.tests`;

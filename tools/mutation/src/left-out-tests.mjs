@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Why a test file can find no mutant, or only at a price of minutes for each. */
+/** Why a test file can find no mutant, or needs minutes for each. */
 const RULES = [
   {
     why: 'starts worker threads, which run the built package and not the mutated sources',
@@ -18,7 +18,7 @@ const RULES = [
 ];
 
 /**
- * The test files that a mutation run leaves out, judged by what they and the helpers beside them contain.
+ * The test files that a mutation run skips, by the text of the files and of their helpers.
  *
  * @param {string} folder of the package
  * @param {readonly string[]} testFiles relative to it

@@ -6,8 +6,8 @@ const CONFIG = 'vitest.mutation.config.mjs';
 const SEQUENCER = new URL('shortest-first.mjs', import.meta.url).href;
 
 /**
- * A copy of one package in a copy of the repository in which everything else is a link. Stryker changes the sources where they are, so it
- * gets this copy; paths from the package to anything in the repository stay what they are.
+ * A copy of one package in a copy of the repository in which everything else is a link. Stryker changes sources in place, so it works on
+ * this copy; paths from the package into the repository stay valid.
  *
  * @param {string} root of the repository
  * @param {string} name of the folder in `packages/`

@@ -20,8 +20,8 @@ const BUILD = fileURLToPath(new URL('../build/', import.meta.url));
  *
  * @param {string} name folder in `packages/`
  * @param {{ changed: boolean, force: boolean, explain: boolean, concurrency: number, log: (message: string) => void }} options `changed`:
- *   only files whose source is not what it was measured with; `force`: all files, without any earlier result; `explain`: none, only the
- *   explanations are looked up again
+ *   only files with a source that has changed since the measurement; `force`: all files, without any earlier result; `explain`: none, only the
+ *   explanations are applied again
  * @returns {Promise<import('./mutation-report.mjs').MutationReport>}
  */
 export async function mutatePackage(name, { changed, force, explain, concurrency, log }) {
@@ -120,11 +120,11 @@ function strykerOptions(configFile, group, { incrementalFile, force, concurrency
     vitest: { configFile, related: true },
     inPlace: true,
     mutate: group.map(({ file }) => file),
-    // Most strings are messages; a test for every word of them would only repeat them.
+    // Most strings are messages, and tests for every word would only repeat them.
     mutator: { excludedMutations: ['StringLiteral'] },
     coverageAnalysis: 'perTest',
     concurrency,
-    // Endless loops end earlier, by the count of their rounds. A busy machine must not pass for a mutant that hangs.
+    // Endless loops end earlier, by their number of iterations. A busy machine must not look like a hanging mutant.
     timeoutMS: 30_000,
     timeoutFactor: 3,
     dryRunTimeoutMinutes: 20,

@@ -7,13 +7,13 @@ const FOLDER = fileURLToPath(new URL('../../../docs/mutation/', import.meta.url)
 
 /**
  * @typedef {{ source: string, package: string, killed: number, timeout: number, survivors: import('./read-mutants.mjs').Survivor[] }} FileResult
- *   `source` and `package` are hashes of what it was measured with
+ *   `source` and `package` are hashes of the measured code
  * @typedef {{ package: string, goal: number, score: number | null, killed: number, timeout: number, survived: number, noCoverage: number, explained: number,
  *   filesMeasured: number, filesInAll: number, leftOut: { file: string, why: string }[], survivors: any[],
  *   files: Record<string, any> }} MutationReport
  */
 
-/** @returns {MutationReport | null} what `docs/mutation/PACKAGE.json` holds */
+/** @returns {MutationReport | null} the contents of `docs/mutation/PACKAGE.json` */
 export function readReport(name) {
   const file = `${FOLDER}${name}.json`;
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
@@ -24,7 +24,7 @@ export function writeReport(report) {
   writeFileSync(`${FOLDER}${report.package}.json`, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-/** The results by file that a report was made from. */
+/** The results by file in a report. */
 export function resultsOf(report) {
   const results = new Map();
   for (const [file, { source, package: ofPackage, killed, timeout }] of Object.entries(report?.files ?? {})) {

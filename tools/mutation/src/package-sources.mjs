@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * The sources of a package that are mutated, with what is needed to know whether figures are still those of the same code.
+ * The mutated sources of a package, with hashes that show whether figures belong to the current code.
  *
  * @param {string} folder of the package
  * @returns {{ files: { file: string, text: string, hash: string }[], tests: string[], testsHash: string, packageHash: string }} paths are

@@ -1,11 +1,11 @@
 import { relative } from 'node:path';
 
 /**
- * What Stryker says about the mutants of some files, by file. Mutants that were left out or that are no program are not counted.
+ * Stryker's results for the mutants of some files, by file. Mutants that were skipped or do not compile are not counted.
  *
- * @param {readonly any[]} mutants as Stryker returns them
- * @param {string} folder in which they were made
- * @param {ReadonlyMap<string, string>} texts of the files that were asked for
+ * @param {readonly any[]} mutants from Stryker
+ * @param {string} folder in which they were created
+ * @param {ReadonlyMap<string, string>} texts of the requested files
  * @returns {Map<string, { killed: number, timeout: number, survivors: Survivor[] }>} for each of these files
  *
  * @typedef {{ key: string, line: number, status: 'survived' | 'no coverage', mutator: string, original: string, replacement: string }} Survivor
@@ -36,7 +36,7 @@ export function readMutants(mutants, folder, texts) {
   return results;
 }
 
-/** The key says what was replaced and by what, not on which line: it stays the same when code around it moves. */
+/** The key contains the original and its replacement but no line, so that it stays the same when code around it moves. */
 function nameSurvivors(file, survivors) {
   const counts = new Map();
   for (const survivor of survivors) {

@@ -1,5 +1,5 @@
 // node run-group.mjs OPTIONS RESULTS, started in the copy of a package: runs Stryker with these options (a JSON file) and writes the mutants
-// with their results as JSON. A process of its own, because Stryker works in the current folder.
+// with their results as JSON. It is a separate process because Stryker works in the current folder.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Stryker } from '@stryker-mutator/core';

@@ -2,8 +2,8 @@ import { relative } from 'node:path';
 import { BaseSequencer } from 'vitest/node';
 
 /**
- * Runs quick test files first: the first test that fails ends the run of a mutant, and most mutants fail a quick one. By itself vitest begins
- * with the longest. Durations are those of the first run that is known of, since later runs are only of the tests that a mutant needs.
+ * Runs quick test files first: the first failing test ends the run of a mutant, and most mutants fail a quick test. By default vitest begins
+ * with the longest files. Durations are those of the first known run, because later runs contain only the tests that a mutant needs.
  */
 export class ShortestFirst extends BaseSequencer {
   #durations = new Map();

@@ -20,7 +20,7 @@ const write = () => writeFileSync(file, JSON.stringify({ testFiles: {}, files: {
 const statuses = () =>
   JSON.parse(readFileSync(file, 'utf8')).files['src/a.ts'].mutants.map(({ status }: { status: string }) => status);
 
-it('everything stays known while the tests are the same', () => {
+it('forgetSurvivors keeps every result while the tests are unchanged', () => {
   forgetSurvivors(file, 'tests');
   expect(existsSync(file)).toBe(false);
   write();
@@ -28,14 +28,14 @@ it('everything stays known while the tests are the same', () => {
   expect(statuses()).toEqual(['Killed', 'Survived', 'NoCoverage', 'Timeout']);
 });
 
-it('after a change of the tests only mutants that were found stay known', () => {
+it('forgetSurvivors keeps only the found mutants after a change of the tests', () => {
   forgetSurvivors(file, 'tests');
   write();
   forgetSurvivors(file, 'other tests');
   expect(statuses()).toEqual(['Killed']);
 });
 
-it('known results without the hash of their tests count as those of other tests', () => {
+it('forgetSurvivors treats results without a hash of their tests as results of other tests', () => {
   write();
   forgetSurvivors(file, 'tests');
   expect(statuses()).toEqual(['Killed']);

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createMirror } from '../src/mirror.mjs';
 
-it('the mirror holds a copy of one package and links to everything else, and leaves nothing behind', () => {
+it('the mirror contains a copy of one package and links to everything else, and is removed completely', () => {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'gearshift-root-')));
   try {
     for (const file of ['docs/page.md', '.git/config', 'packages/thing/src/a.ts', 'packages/other/src/b.ts']) {

@@ -23,13 +23,13 @@ it('a report without mutants has no score', () => {
   expect(makeReport('thing', ['src/b.ts'], results, [], none).score).toBeNull();
 });
 
-it('a report says how many files are measured, and forgets files that no longer exist', () => {
+it('a report counts the measured files, and drops files that no longer exist', () => {
   const report = makeReport('thing', ['src/b.ts', 'src/new.ts'], results, [], none);
   expect(report).toMatchObject({ filesMeasured: 1, filesInAll: 2, survivors: [] });
   expect(Object.keys(report.files)).toEqual(['src/b.ts']);
 });
 
-it('a report can be read back as the results that it was made from', () => {
+it('a report can be converted back to its results', () => {
   const report = makeReport('thing', ['src/a.ts', 'src/b.ts'], results, [], {
     survivors: { k1: 'a reason' },
     groups: [],
@@ -38,14 +38,14 @@ it('a report can be read back as the results that it was made from', () => {
   expect(resultsOf(null)).toEqual(new Map());
 });
 
-it('a report has the explanation of every survivor that has one', () => {
+it('a report contains the explanations of its survivors', () => {
   const explanations = { survivors: { k1: 'a reason' }, groups: [] };
   const { survivors, explained } = makeReport('thing', ['src/a.ts'], results, [], explanations);
   expect(survivors.map(({ explained }) => explained)).toEqual(['a reason', null]);
   expect(explained).toBe(1);
 });
 
-it('a group explains the survivors of its files and its mutator, and a reason of their own comes first', () => {
+it('a group explains the survivors of its files and its mutator, unless a survivor has its own reason', () => {
   const groups = [
     { files: 'src/sizing/', mutator: 'EqualityOperator', why: 'bounds' },
     { files: 'src/other.ts', why: 'all' },
@@ -65,12 +65,12 @@ it.each([
   'src/memory/x.ts',
   'src/device-memory.ts',
   'src/protocol/x.ts',
-])('a group does not explain survivors in %s, which need a reason each', (file) => {
+])('a group does not explain survivors in %s, which need individual reasons', (file) => {
   const explanations = { survivors: { own: 'own reason' }, groups: [{ files: 'src/', why: 'all' }] };
   expect(explain(file, survivor('x'), explanations)).toBeNull();
   expect(explain(file, survivor('own'), explanations)).toBe('own reason');
 });
 
-it('an explanation whose survivor is gone is reported', () => {
+it('an explanation of a survivor that no longer exists is reported', () => {
   expect(staleExplanations({ survivors: { k1: 'a', k3: 'b' }, groups: [] }, new Set(['k1']))).toEqual(['k3']);
 });

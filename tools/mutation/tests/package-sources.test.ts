@@ -24,13 +24,13 @@ function write(file: string, text: string): void {
   writeFileSync(join(folder, file), text);
 }
 
-it('all sources but the index are mutated, and tests are those that vitest runs', () => {
+it('readPackageSources returns all sources except the index, and the tests that vitest runs', () => {
   const { files, tests } = readSources(folder);
   expect(files.map(({ file }) => file)).toEqual(['src/a.ts', 'src/deep/b.ts']);
   expect(tests).toEqual(['tests/a.test.ts']);
 });
 
-it('the hash of a source changes with its text, and that of the package with any source, test or helper', () => {
+it('the hash of a source depends on its text, and that of the package on every source, test and helper', () => {
   const before = readSources(folder);
   expect(readSources(folder)).toEqual(before);
   write('tests/helper.ts', 'changed');
@@ -45,14 +45,14 @@ it('the hash of a source changes with its text, and that of the package with any
   expect(withSource.files.map(({ hash }, index) => hash === before.files[index].hash)).toEqual([false, true]);
 });
 
-it('groups hold files up to a number of lines, in their order, and a longer file alone', () => {
+it('groups contain files in order up to a number of lines, and a longer file alone', () => {
   const files = [3, 3, 4, 12, 1].map((lines) => ({ text: 'x\n'.repeat(lines - 1) }));
   const lines = groupFiles(files, 10).map((group) => group.map(({ text }) => text.split('\n').length));
   expect(lines).toEqual([[3, 3, 4], [12], [1]]);
   expect(groupFiles([], 10)).toEqual([]);
 });
 
-it('tests that start worker threads are left out, also when a helper starts them', () => {
+it('tests that start worker threads are skipped, even if a helper starts them', () => {
   write('tests/crew.ts', `import { Worker } from 'node:worker_threads';\nnew Worker(url);`);
   write('tests/team.ts', `export { crew } from './crew.js';`);
   write('tests/b.test.ts', `import { a } from '../src/a.js';\nimport { crew } from './team.js';`);
@@ -61,7 +61,7 @@ it('tests that start worker threads are left out, also when a helper starts them
   ]);
 });
 
-it('tests that explore interleavings, and tests of no source, are left out', () => {
+it('tests that explore interleavings, and tests without a source, are skipped', () => {
   write('tests/b.test.ts', `import { explore } from '@gearshift/schedule-explorer';\nimport { a } from '../src/a.js';`);
   write('tests/c.test.ts', `import { readFileSync } from 'node:fs';`);
   expect(leftOutTests(folder, ['tests/a.test.ts', 'tests/b.test.ts', 'tests/c.test.ts'])).toEqual([

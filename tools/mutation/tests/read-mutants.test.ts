@@ -12,7 +12,7 @@ const mutant = (status: string, location = at(1, 11, 1, 12), replacement = '2', 
 });
 const read = (mutants: unknown[]) => readMutants(mutants, '/copy', texts).get('src/x.ts');
 
-it('a report counts mutants that were found, and lists those that survived or that no test covers', () => {
+it('readMutants counts found mutants, and lists those that survived or have no coverage', () => {
   const mutants = ['Killed', 'Killed', 'Timeout', 'Survived', 'NoCoverage'].map((status) => mutant(status));
   expect(read(mutants)).toMatchObject({
     killed: 2,
@@ -21,7 +21,7 @@ it('a report counts mutants that were found, and lists those that survived or th
   });
 });
 
-it('a report does not count mutants that were left out or that are no program', () => {
+it('readMutants does not count mutants that were skipped or do not compile', () => {
   expect(read(['Ignored', 'CompileError', 'RuntimeError', 'Pending'].map((status) => mutant(status)))).toEqual({
     killed: 0,
     timeout: 0,
@@ -29,7 +29,7 @@ it('a report does not count mutants that were left out or that are no program', 
   });
 });
 
-it('a report ignores the files that were not asked for', () => {
+it('readMutants ignores files that were not requested', () => {
   expect(read([mutant('Survived', undefined, '2', '/copy/src/other.ts')])).toEqual({
     killed: 0,
     timeout: 0,
@@ -37,7 +37,7 @@ it('a report ignores the files that were not asked for', () => {
   });
 });
 
-it('a survivor says what it replaces, also across lines', () => {
+it('a survivor contains the replaced code, even across lines', () => {
   expect(read([mutant('Survived', at(2, 5, 3, 6), 'a >= 2')])?.survivors).toEqual([
     {
       key: 'src/x.ts: a > 2 -> a >= 2',
@@ -50,7 +50,7 @@ it('a survivor says what it replaces, also across lines', () => {
   ]);
 });
 
-it('the key of a survivor does not depend on its line, and equal ones are numbered from the top', () => {
+it('the key of a survivor does not depend on its line, and equal keys are numbered from the top', () => {
   const inOrder = [mutant('Survived', at(4, 5, 4, 10), 'true'), mutant('Survived', at(2, 5, 3, 6), 'true')];
   const expected = [
     { key: 'src/x.ts: a > 2 -> true', line: 2 },

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { ShortestFirst } from '../src/shortest-first.mjs';
 
-it('quick test files run first, by the durations of the first run that is known of', async () => {
+it('quick test files run first, by the durations of the first known run', async () => {
   const durations = new Map([
     [':tests/slow.test.ts', 900],
     [':tests/quick.test.ts', 20],

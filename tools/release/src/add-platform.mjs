@@ -1,5 +1,5 @@
-// node tools/release/src/add-platform.mjs ADDON PLATFORM, such as cpu linux-arm64-gnu: makes the platform package, and has the loader ask
-// for it. To be run when a machine of that platform has built the addon and passed the tests with it; docs/releasing.md has the other steps.
+// node tools/release/src/add-platform.mjs ADDON PLATFORM, such as cpu linux-arm64-gnu: creates the platform package and adds it to the
+// loader. Run it after a machine of that platform has built the addon and passed the tests; docs/releasing.md has the other steps.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,7 @@ const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'));
 const { name, files } = platformPackage(addon, platform, manifest.version);
 const folder = join(ROOT, 'packages', name.replace('@gearshift/', ''));
 if (existsSync(folder)) {
-  console.error(`${name} is there already.`);
+  console.error(`${name} exists already.`);
   process.exit(1);
 }
 mkdirSync(folder);
@@ -30,7 +30,7 @@ copyFileSync(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'));
 manifest.optionalDependencies[name] = 'workspace:*';
 writeFileSync(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`);
 
-// The names are literal in the loader, so that bundlers see them.
+// The names are literals in the loader, so that bundlers find them.
 const source = join(loader, 'src/native.ts');
 const before = readFileSync(source, 'utf8');
 const table = /^ +platformPackages: \{\n/m;

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
 /**
- * The program of a version of Node.js, by its first number: the one that runs where it is of that version, else one that npx brings.
+ * The program of a major version of Node.js: the running one if it has that version, else one from npx.
  *
  * @param {number} major
  */
@@ -14,17 +14,17 @@ export function findNode(major) {
 }
 
 /**
- * Installs packages from a registry into an empty folder, as a user would, with install scripts blocked and no way to anything on the
- * network but the registry.
+ * Installs packages from a registry into an empty folder, like a user, with install scripts blocked and no network access except to the
+ * registry.
  *
  * @param {{ node: string, manager: 'npm' | 'pnpm', pnpm: string, npmrc: string, cache: string, parent: string }} with_ `node` is a path, `pnpm` the pinned
- *   version such as `pnpm@12.21.0`, `cache` a folder that holds nothing of an earlier release, `parent` where the new folder is made
+ *   version such as `pnpm@12.21.0`, `cache` a folder without files of an earlier release, `parent` where the new folder is created
  * @param {readonly string[]} wanted
  * @returns {string} the folder
  */
 export function installFromRegistry({ node, manager, pnpm, npmrc, cache, parent }, wanted) {
   const folder = mkdtempSync(join(parent, 'install-'));
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'somebody-elses-program', private: true }));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'user-program', private: true }));
   writeFileSync(join(folder, '.npmrc'), `${npmrc}cache=${join(cache, 'npm')}\nstore-dir=${join(cache, 'pnpm')}\n`);
   const args =
     manager === 'npm'
@@ -35,7 +35,7 @@ export function installFromRegistry({ node, manager, pnpm, npmrc, cache, parent 
   return folder;
 }
 
-/** Runs a program with this Node.js before all others, and returns what it prints; throws with all that it printed when it fails. */
+/** Runs a program with this Node.js first on the PATH, and returns its output; throws an error with the output when it fails. */
 export function run(node, [program, ...args], folder) {
   const nowhere = 'http://127.0.0.1:9';
   const env = {
@@ -45,14 +45,14 @@ export function run(node, [program, ...args], folder) {
     https_proxy: nowhere,
     no_proxy: '127.0.0.1,localhost',
   };
-  // Launchers of package managers set them, and with them other settings and other packages than those of the folder would be found.
+  // Removed because launchers of package managers set them, and they would lead to settings and packages outside the folder.
   for (const name of Object.keys(env)) if (/^(npm_|NODE_PATH$|INIT_CWD$)/i.test(name)) delete env[name];
   const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: folder, encoding: 'utf8', env });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status ?? error}:\n${stderr}${stdout}`);
   return stdout;
 }
 
-/** Where npm took the packages of a folder from, by their place in it. */
+/** The origin of the packages that npm installed in a folder, by their path. */
 export function resolvedByNpm(folder) {
   const { packages } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'));
   return Object.entries(packages).flatMap(([path, { resolved }]) =>

@@ -1,8 +1,8 @@
 // node dry-run.mjs [--node 20,22,24] [--json FILE] [--keep]
 //
-// A release as it will be, up to a registry on this machine: a clean clone of HEAD is versioned with changesets, built, checked, packed and
-// published there; then every package is installed from it as a user would, and used. One line of JSON at the end counts (goal R18). What has
-// to be set before a real release is said, and counts as no violation.
+// A complete release to a registry on this machine: a clean clone of HEAD is versioned with changesets, built, checked, packed and published
+// there; then every package is installed from it and used, like a user would. One line of JSON at the end has the counts (goal R18). Missing
+// settings for a real release are listed and are no violations.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -108,7 +108,7 @@ function buildAndCheck() {
   inCheckout('node_modules/.bin/nx', ['run', '@gearshift/release:check-packages']);
 }
 
-/** As the workflow does before it publishes. */
+/** The check of the workflow before it publishes. */
 function writeReference() {
   log('Writing the API reference ...');
   inCheckout('node', ['tools/api-reference/src/write-docs.mjs']);
@@ -138,7 +138,7 @@ function publish(packed) {
   }
 }
 
-/** Every package by itself, with both package managers, from ES modules and CommonJS. */
+/** Every package alone, with both package managers, from ES modules and CommonJS. */
 async function useOn(major, hasAddon) {
   const node = findNode(major);
   for (const manager of ['npm', 'pnpm']) {
@@ -166,7 +166,7 @@ async function useOn(major, hasAddon) {
   }
 }
 
-/** What the READMEs promise: the command, types, a bundle, metrics. */
+/** Features from the READMEs: the command, types, a bundle, metrics. */
 async function useAsNewcomer() {
   log('The command, types, a bundle, metrics ...');
   const wanted = [
@@ -194,7 +194,7 @@ function install(node, manager, wanted) {
   return installed;
 }
 
-/** The others go on when one fails. */
+/** Continues with the other steps when one fails. */
 async function attempt(what, action) {
   try {
     await action();
@@ -204,7 +204,7 @@ async function attempt(what, action) {
 }
 
 function inCheckout(program, args) {
-  // Nx would take the cache and the daemon of the checkout that runs this for its own.
+  // Otherwise Nx would use the cache and the daemon of the checkout that runs this.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^NX_/.test(name)));
   execFileSync(program, args, {
     cwd: checkout,

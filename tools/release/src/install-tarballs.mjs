@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Installs packed packages with npm into an empty folder, as a user would after a release: what is asked for is a dependency,
- * and everything of ours that it needs comes from the tarballs too, never from a registry.
+ * Installs packed packages with npm into an empty folder, like a user after a release. The packages of this repository that they
+ * depend on come from the tarballs too, never from a registry.
  *
  * @param {readonly { name: string, tarball: string }[]} packed every package there is
  * @param {readonly string[]} wanted names of the packages that the user installs
@@ -16,7 +16,7 @@ export function installTarballs(packed, wanted, npmArgs = []) {
   const folder = mkdtempSync(join(tmpdir(), 'gearshift-install-'));
   const references = packed.map(({ name, tarball }) => [name, `file:${tarball}`]);
   const manifest = {
-    name: 'somebody-elses-program',
+    name: 'user-program',
     private: true,
     dependencies: Object.fromEntries(references.filter(([name]) => wanted.includes(name))),
     overrides: Object.fromEntries(references.filter(([name]) => !wanted.includes(name))),
@@ -65,7 +65,7 @@ export function runBoth(folder, from, names, body, node) {
 export function runProgram(folder, kind, code, node = process.execPath) {
   const file = join(folder, kind === 'esm' ? 'program.mjs' : 'program.cjs');
   writeFileSync(file, code);
-  // Launchers of package managers set it, and with it every package of this workspace would be found from anywhere.
+  // Removed because launchers of package managers set it, and with it every package of this workspace could be resolved.
   const env = { ...process.env };
   delete env['NODE_PATH'];
   const { status, stdout, stderr } = spawnSync(node, [file], { cwd: folder, encoding: 'utf8', env });

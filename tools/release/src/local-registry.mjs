@@ -9,11 +9,11 @@ const FOLDER = fileURLToPath(new URL('../registry', import.meta.url));
 const START_MS = 60_000;
 
 /**
- * Starts a registry (verdaccio) on this machine. Packages of ours are what is published to it and nothing else; all others come through it
- * from the registry that npm is set to.
+ * Starts a registry (verdaccio) on this machine. The packages of this repository come only from it; all others come through it from the
+ * configured registry of npm.
  *
  * @param {string} folder where it keeps its files
- * @param {readonly string[]} own names of the packages that it must not look for elsewhere
+ * @param {readonly string[]} own names of the packages that it must not fetch from another registry
  * @returns {Promise<{ url: string, npmrc: string, stop: () => void }>} `npmrc`: the lines with which npm and pnpm use it
  */
 export async function startLocalRegistry(folder, own) {
@@ -54,8 +54,8 @@ export async function startLocalRegistry(folder, own) {
     if (child.exitCode !== null || waitedMs > START_MS) throw new Error('the local registry does not start');
     await setTimeout(100);
   }
-  // Anybody may publish here, but npm does not try without a token.
-  const npmrc = `registry=${url}\n//127.0.0.1:${port}/:_authToken=nobody\n`;
+  // Every client may publish here, but npm requires a token.
+  const npmrc = `registry=${url}\n//127.0.0.1:${port}/:_authToken=none\n`;
   return { url, npmrc, stop: () => child.kill() };
 }
 
@@ -66,7 +66,7 @@ async function answers(url) {
   );
 }
 
-/** A port that nobody listened on a moment ago. */
+/** A port that was free a moment ago. */
 export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** As it is named in messages. */
+/** The name of the file in messages. */
 const METADATA_FILE = 'tools/release/metadata.json';
 
 /**
@@ -16,7 +16,7 @@ export function readMetadata() {
 }
 
 /**
- * A manifest with the description, keywords, addresses and author that the metadata say. What is not set is left out.
+ * A manifest with the description, keywords, addresses and author of the metadata. Settings without a value are left out.
  *
  * @param {any} manifest
  * @param {string} folder of the package, relative to the repository, with forward slashes
@@ -53,7 +53,7 @@ function ofPlatform({ name, description }, packages) {
 }
 
 /**
- * What has to be set before the first publish, in words.
+ * The settings that are missing before the first publish, as messages.
  *
  * @param {Metadata} metadata
  * @returns {string[]}
@@ -73,5 +73,5 @@ export function missingMetadata({ repository, author }) {
   return missing;
 }
 
-/** What to do once the settings are made. */
+/** The next step after the settings are made. */
 export const AFTER_SETTING = 'then run node tools/release/src/write-metadata.mjs and commit';

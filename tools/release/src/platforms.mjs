@@ -1,6 +1,6 @@
 /**
- * Where addons can be built, and on which machine of GitHub Actions. The name of a platform is what the loaders make of
- * `process.platform`, `process.arch` and the C library.
+ * The platforms for which addons can be built, with their machines of GitHub Actions. The name of a platform consists of
+ * `process.platform`, `process.arch` and the C library, as in the loaders.
  *
  * @type {Record<string, { text: string, runner: string, container?: string, addons: ('cpu' | 'cuda')[] }>} `text` ends the sentence "for
  *   ..."; `container`: an image in which it is built, for its C library

@@ -1,6 +1,6 @@
 /**
- * The order in which packages are published: what others need comes before them, platform packages before their loaders. Who installs
- * meanwhile finds all that he needs.
+ * The order in which packages are published: dependencies first, platform packages before their loaders. So an installation during the
+ * release finds every dependency.
  *
  * @template {{ name: string, manifest: any }} T
  * @param {readonly T[]} packed

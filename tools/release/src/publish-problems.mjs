@@ -2,7 +2,7 @@ import { AFTER_SETTING, missingMetadata } from './package-metadata.mjs';
 import { ADDON, installScripts, unlistedFiles } from './package-rules.mjs';
 
 /**
- * Why packed packages must not be published, in words; none when they may.
+ * Why packed packages must not be published, as messages; none when they may.
  *
  * @param {readonly { name: string, isPlatform: boolean, files: string[], manifest: any }[]} packed
  * @param {import('./package-metadata.mjs').Metadata} metadata

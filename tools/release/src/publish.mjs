@@ -1,7 +1,7 @@
-// node publish.mjs [--addons FOLDER]: publishes what the registry does not have yet, with provenance. To be run by the release workflow.
+// node publish.mjs [--addons FOLDER]: publishes packages that the registry does not have yet, with provenance. Run by the release workflow.
 //
-// FOLDER holds the addons that other machines built, in folders named for their platforms. A platform package without its addon stops
-// everything: its loader would ask for an empty package.
+// FOLDER contains the addons built by other machines, in folders named after their platforms. A platform package without its addon stops the
+// release, because its loader would require an empty package.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,7 +37,7 @@ if (problems.length > 0) {
 for (const { name, manifest, tarball } of packed) {
   const id = `${name}@${manifest.version}`;
   if (existsOnRegistry(id)) {
-    console.log(`${id} is there already`);
+    console.log(`${id} is published already`);
     continue;
   }
   execFileSync('npm', ['publish', tarball, '--access', 'public', '--provenance'], { stdio: 'inherit' });

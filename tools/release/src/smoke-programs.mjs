@@ -1,7 +1,7 @@
 /**
- * What each package does when it is all that a user installed: a program that calls `print` with one value, and that value.
+ * A program for each package, installed alone, that calls `print` with one value, and that value.
  *
- * @type {{ name: string, from?: string, names: string, body: string, answer: unknown }[]} `from`: what is imported, where that is not the
+ * @type {{ name: string, from?: string, names: string, body: string, answer: unknown }[]} `from`: the imported entry, if it is not the
  *   package's main entry
  */
 export const SMOKE_PROGRAMS = [
@@ -72,7 +72,7 @@ export const SMOKE_PROGRAMS = [
     answer: [true, true, [1, 0]],
   },
   {
-    // With a GPU or without: it names the device, and prints nothing.
+    // With or without a GPU it names the device, and prints nothing.
     name: '@gearshift/backend-cuda',
     names: 'createCudaBackend',
     body: `const made = await createCudaBackend();
@@ -81,7 +81,7 @@ export const SMOKE_PROGRAMS = [
     answer: 'cuda:0',
   },
   {
-    // Neither of its peers is there.
+    // Neither of its peer dependencies is installed.
     name: '@gearshift/telemetry',
     names: 'instrumentOpenTelemetry, instrumentPrometheus, METRICS, prometheusName',
     body: `const messages = [() => instrumentPrometheus({}, {}), () => instrumentOpenTelemetry({ snapshot() {}, tracker: { totals() {} } }, { tracerProvider: { getTracer() {} } })].map((call) => {

@@ -11,17 +11,17 @@ import { runProgram } from './install-tarballs.mjs';
 const TSC = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url));
 const PATIENCE_MS = 30_000;
 
-/** `gearshift doctor` says in words and in JSON what this machine has. */
+/** `gearshift doctor` describes this machine as text and as JSON. */
 export function checkDoctor(folder) {
   const command = join(folder, 'node_modules/.bin/gearshift');
   const { backends } = JSON.parse(run(process.execPath, [command, 'doctor', '--json'], folder));
   const cpu = backends.find(({ name }) => name === 'cpu');
   if (cpu?.status !== 'ready') throw new Error(`doctor has no CPU: ${JSON.stringify(backends)}`);
   if (!run(process.execPath, [command, 'doctor'], folder).includes('cpu'))
-    throw new Error('doctor does not speak of the CPU');
+    throw new Error('doctor does not mention the CPU');
 }
 
-/** All packages in one program, as TypeScript resolves them for Node.js and for bundlers, with everything checked. */
+/** Type-checks a program with all packages, with TypeScript's resolution for Node.js and for bundlers. */
 export function checkTypes(folder, programs) {
   const imports = programs.map(({ name, from, names }, index) => {
     const renamed = names.split(', ').map((each) => `${each} as ${each}${index}`);
@@ -54,7 +54,7 @@ export function checkTypes(folder, programs) {
   }
 }
 
-/** The facade in one file, as a bundler makes it: it runs beside the packages with their native code, and alone without. */
+/** The facade bundled into one file: it runs next to the packages with their native code, and alone without it. */
 export async function checkBundle(folder) {
   const input = join(folder, 'to-bundle.mjs');
   writeFileSync(
@@ -77,7 +77,7 @@ export async function checkBundle(folder) {
   }
 }
 
-/** Ten lines with metrics on a port: scraped, and seen by a Prometheus where there is one. */
+/** Ten lines with metrics on a port: scraped directly, and by a Prometheus if there is one. */
 export async function checkMetrics(folder) {
   const port = await freePort();
   const program = join(folder, 'with-metrics.mjs');

@@ -1,5 +1,5 @@
 // node tools/release/src/write-metadata.mjs: the description, keywords, addresses and author in the manifest of every public package, from
-// tools/release/metadata.json. A test fails when one of them is different.
+// tools/release/metadata.json. A test fails when a manifest differs.
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readMetadata, withMetadata } from './package-metadata.mjs';

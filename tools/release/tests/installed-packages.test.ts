@@ -22,12 +22,12 @@ function install(wanted: string[], npmArgs: string[] = []): string {
 }
 
 describe.each(SMOKE_PROGRAMS)('$name alone, installed with npm', ({ name, from, names, body, answer }) => {
-  it('runs from ES modules and from CommonJS, and prints nothing of its own', () => {
+  it('runs from ES modules and from CommonJS, and prints nothing by itself', () => {
     expect(runBoth(install([name]), from ?? name, names, body)).toEqual([answer, answer]);
   });
 });
 
-it('tries every package that has code', () => {
+it('has a smoke program for every package with code', () => {
   const tried = [...SMOKE_PROGRAMS.map(({ name }) => name), '@gearshift/cli'];
   expect(tried.sort()).toEqual(
     packed
@@ -37,7 +37,7 @@ it('tries every package that has code', () => {
   );
 });
 
-describe('the native addon', () => {
+describe('installed native addon', () => {
   const body = `const { value: backend } = await createCpuBackend();
     const { source, level, limitations } = backend.describe();
     print({ source, level, limitations });
@@ -54,7 +54,7 @@ describe('the native addon', () => {
     ]);
   });
 
-  it('is not needed: without the platform package the portable backend runs and says why', () => {
+  it('is optional: without the platform package the portable backend runs and says why', () => {
     const folder = install(['gearshift'], ['--omit=optional']);
     expect(
       readdirSync(join(folder, 'node_modules/@gearshift')).filter((name) => name.startsWith('backend-cpu-')),
@@ -67,7 +67,7 @@ describe('the native addon', () => {
   });
 });
 
-describe('@gearshift/cli, installed with npm', () => {
+describe('@gearshift/cli installed with npm', () => {
   let folder: string;
   beforeAll(() => {
     folder = install(['@gearshift/cli']);
@@ -76,7 +76,7 @@ describe('@gearshift/cli, installed with npm', () => {
     writeFileSync(join(folder, 'notes/bread.txt'), 'Bread needs flour, water, salt and patience.\n');
   });
 
-  it('brings a command that searches a folder and prints one JSON object', () => {
+  it('has a command that searches a folder and prints one JSON object', () => {
     const command = join(folder, 'node_modules/.bin', process.platform === 'win32' ? 'gearshift.cmd' : 'gearshift');
     expect(existsSync(command)).toBe(true);
     const args = ['search', '--dir', 'notes', '--query', 'flour and salt', '--k', '1', '--json'];

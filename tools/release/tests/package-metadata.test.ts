@@ -13,16 +13,13 @@ const metadata = {
 };
 const complete = { name: 'thing', version: '1.0.0', license: 'Apache-2.0', type: 'module' };
 
-it.each(listPublicPackages())(
-  'the manifest of $name has the metadata that tools/release/metadata.json says',
-  (entry) => {
-    const text = readFileSync(`${entry.folder}/package.json`, 'utf8');
-    const expected = withMetadata(entry.manifest, `packages/${basename(entry.folder)}`, readMetadata());
-    expect(text, 'run node tools/release/src/write-metadata.mjs').toBe(`${JSON.stringify(expected, null, 2)}\n`);
-  },
-);
+it.each(listPublicPackages())('the manifest of $name has the metadata of tools/release/metadata.json', (entry) => {
+  const text = readFileSync(`${entry.folder}/package.json`, 'utf8');
+  const expected = withMetadata(entry.manifest, `packages/${basename(entry.folder)}`, readMetadata());
+  expect(text, 'run node tools/release/src/write-metadata.mjs').toBe(`${JSON.stringify(expected, null, 2)}\n`);
+});
 
-it('metadata fill in the addresses that follow from the repository', () => {
+it('withMetadata fills in the addresses derived from the repository', () => {
   expect(withMetadata(complete, 'packages/thing', metadata)).toEqual({
     ...complete,
     description: 'A thing',
@@ -34,7 +31,7 @@ it('metadata fill in the addresses that follow from the repository', () => {
   });
 });
 
-it('a manifest gets no address and no author while none is set', () => {
+it('withMetadata adds no address and no author while none is set', () => {
   const before = { ...complete, repository: 'old', homepage: 'old', bugs: 'old', author: 'old' };
   expect(withMetadata(before, 'packages/thing', { ...metadata, repository: '', author: '' })).toEqual({
     ...complete,
@@ -43,7 +40,7 @@ it('a manifest gets no address and no author while none is set', () => {
   });
 });
 
-it('a platform package keeps its description and has the keywords of its loader', () => {
+it('withMetadata keeps the description of a platform package and gives it the keywords of its loader', () => {
   const platform = { ...complete, name: 'thing-linux-x64-gnu', description: 'The addon of a thing' };
   const { description, keywords } = withMetadata(platform, 'packages/thing-linux-x64-gnu', metadata);
   expect({ description, keywords }).toEqual({
@@ -52,13 +49,13 @@ it('a platform package keeps its description and has the keywords of its loader'
   });
 });
 
-it('a package without an entry is named, with what to add', () => {
+it('withMetadata throws for a package without an entry and says what to add', () => {
   expect(() => withMetadata({ ...complete, name: 'other' }, 'packages/other', metadata)).toThrow(
     'other is not in tools/release/metadata.json: add its description and keywords',
   );
 });
 
-it('an empty or unusable setting is reported with the file in which it is to be set', () => {
+it('an empty or invalid setting is reported with its file', () => {
   expect(missingMetadata(metadata)).toEqual([]);
   expect(missingMetadata({ ...metadata, repository: '', author: '' })).toEqual([
     expect.stringMatching(/^"repository" is empty in tools\/release\/metadata\.json: set it to the https address/),
@@ -69,7 +66,7 @@ it('an empty or unusable setting is reported with the file in which it is to be 
   }
 });
 
-it('nothing is published while the repository is not set', () => {
+it('publishProblems refuses a release while the repository is not set', () => {
   const packed = [{ name: 'thing', isPlatform: false, files: ['package.json'], manifest: complete }];
   expect(publishProblems(packed, metadata)).toEqual([]);
   expect(publishProblems(packed, { ...metadata, repository: '' })).toEqual([
@@ -79,7 +76,7 @@ it('nothing is published while the repository is not set', () => {
   ]);
 });
 
-it('nothing is published without a version or an addon, with unlisted files or with install scripts', () => {
+it('publishProblems refuses a package without a version or an addon, with unlisted files or with install scripts', () => {
   const packed = [
     { name: 'thing', isPlatform: false, files: ['x.txt'], manifest: { version: '0.0.0', scripts: { install: 'x' } } },
     { name: 'thing-linux-x64-gnu', isPlatform: true, files: [], manifest: { version: '1.0.0' } },

@@ -20,34 +20,34 @@ const byName = packed.map((entry) => [entry.name, entry] as const);
 const withCode = byName.filter(([, { isPlatform }]) => !isPlatform);
 const platforms = byName.filter(([, { isPlatform }]) => isPlatform);
 
-it('finds the packages', () => {
+it('packs all packages with code and at least one platform package', () => {
   expect(withCode.length).toBeGreaterThanOrEqual(6);
   expect(platforms.length).toBeGreaterThanOrEqual(1);
 });
 
-// Without a compiler there is no addon to put into a platform package; what depends on it is skipped, not passed.
+// Without a compiler there is no addon for a platform package, so dependent tests are skipped, not passed.
 const complete = byName.filter(([, { isPlatform, files }]) => !isPlatform || files.some((file) => ADDON.test(file)));
 const incomplete = byName.filter((entry) => !complete.includes(entry));
 it.skip.each(incomplete)('%s has its addon (not built on this machine)', () => undefined);
 
 describe.each(complete)('%s', (name, { files, manifest, source, isPlatform, tarball }) => {
-  it('contains what a user needs and nothing else', () => {
+  it('contains the required files and nothing else', () => {
     expect(unlistedFiles({ name, files, isPlatform })).toEqual([]);
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
     expect(files.length).toBeGreaterThan(3);
   });
 
-  it('carries the licence of the repository', () => {
+  it('contains the licence of the repository', () => {
     const licence = execFileSync('tar', ['-xOzf', tarball, 'package/LICENSE'], { encoding: 'utf8' });
     expect(licence).toBe(readFileSync(fileURLToPath(new URL('../../../LICENSE', import.meta.url)), 'utf8'));
     expect(manifest.license).toBe('Apache-2.0');
   });
 
-  it('runs nothing when it is installed', () => {
+  it('has no install scripts', () => {
     expect(installScripts({ files, manifest })).toEqual([]);
   });
 
-  it('names real versions where the repository names the workspace', () => {
+  it('depends on real versions instead of workspace ranges', () => {
     const groups = ['dependencies', 'optionalDependencies', 'peerDependencies', 'devDependencies'];
     const ranges = groups.flatMap((group) => Object.values<string>(manifest[group] ?? {}));
     expect(ranges.filter((range) => /^(workspace|file|link|catalog):/.test(range))).toEqual([]);
@@ -58,7 +58,7 @@ describe.each(complete)('%s', (name, { files, manifest, source, isPlatform, tarb
     expect(manifest.engines).toEqual({ node: '>=20.19' });
   });
 
-  it('carries the description, keywords and addresses of tools/release/metadata.json', () => {
+  it('has the description, keywords and addresses of tools/release/metadata.json', () => {
     const folder = `packages/${basename(listPublicPackages().find((entry) => entry.name === name)?.folder ?? '')}`;
     expect(withMetadata(manifest, folder, readMetadata())).toEqual(manifest);
     expect(manifest.description.length).toBeGreaterThan(20);
@@ -73,7 +73,7 @@ describe.each(complete)('%s', (name, { files, manifest, source, isPlatform, tarb
 
 describe.each(withCode)('%s', (_name, { tarball }) => {
   it('resolves with its types from ES modules and bundlers', () => {
-    // esm-only: what requires Node 20.19 serves CommonJS through require() of ES modules, which the install tests prove.
+    // esm-only: from Node 20.19 CommonJS can require() ES modules, which the install tests check.
     const bin = fileURLToPath(new URL('../node_modules/.bin/attw', import.meta.url));
     const { status, stdout } = spawnSync(bin, [tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'], {
       encoding: 'utf8',
@@ -83,10 +83,10 @@ describe.each(withCode)('%s', (_name, { tarball }) => {
   });
 });
 
-describe('the version in the code of a loader', () => {
+describe('version in the code of a loader', () => {
   const loaders = listPublicPackages().filter(({ name }) => /^@gearshift\/backend-(cpu|cuda)$/.test(name));
 
-  it.each(loaders)('$name: is that of its manifest', ({ folder, manifest }) => {
+  it.each(loaders)('of $name equals that of its manifest', ({ folder, manifest }) => {
     const [, version] = VERSION_IN_CODE.exec(readFileSync(`${folder}/src/package-version.ts`, 'utf8')) ?? [];
     expect(version).toBe(manifest.version);
   });
@@ -95,13 +95,13 @@ describe('the version in the code of a loader', () => {
 describe.each(platforms)('%s', (name, { manifest, files }) => {
   const [, os, cpu, libc] = /-(linux|darwin|win32)-(x64|arm64)(?:-(gnu|musl))?$/.exec(name) ?? [];
 
-  it('says at top level where it may be installed, as its name does', () => {
+  it('names at top level the same platform as its own name', () => {
     expect(manifest.os).toEqual([os]);
     expect(manifest.cpu).toEqual([cpu]);
     expect(manifest.libc).toEqual(libc === undefined ? undefined : [libc === 'gnu' ? 'glibc' : libc]);
   });
 
-  it('brings no code and no dependencies', () => {
+  it('contains no code and has no dependencies', () => {
     expect(files).not.toContain('index.js');
     expect(manifest.dependencies).toBeUndefined();
   });

@@ -11,7 +11,7 @@ const onGitHub = readFileSync(
   'utf8',
 );
 
-it.each(platforms.map((entry) => [entry.name, entry] as const))('%s is what the recipe makes', (name, entry) => {
+it.each(platforms.map((entry) => [entry.name, entry] as const))('%s equals the output of its recipe', (name, entry) => {
   const [, addon, platform] = /backend-(cpu|cuda)-(.+)$/.exec(name) ?? [];
   const made = platformPackage(addon as 'cpu' | 'cuda', platform, entry.manifest.version);
   const words = (text: string) => text.split(/\s+/).join(' '); // lines may be broken elsewhere
@@ -22,7 +22,7 @@ it.each(platforms.map((entry) => [entry.name, entry] as const))('%s is what the 
   }
 });
 
-it.each(Object.entries(PLATFORMS))('%s has its job in the release workflow', (platform, { runner, container }) => {
+it.each(Object.entries(PLATFORMS))('%s has a job in the release workflow', (platform, { runner, container }) => {
   const job = new RegExp(`- platform: ${platform}\\n +runner: (\\S+)\\n(?: +container: (\\S+)\\n)?`).exec(onGitHub);
   expect(job?.slice(1)).toEqual([runner, container]);
 });

@@ -1,6 +1,6 @@
 /**
- * The reliability goals: the tests that count for each (project folder, file, and the part of a test's name where only some of a file do),
- * and how many there have to be. What the tests do is said in them; `tier` says on what it was shown.
+ * The reliability goals: the tests of each (project folder, file, and a part of the test's name if only some tests of a file count), and
+ * the minimum counts. `tier` says what the tests ran on.
  *
  * @typedef {{ folder: string, file: string, name?: string }} Source
  * @type {Record<string, { title: string, tier: string, unit: string, least: { ci: number, nightly: number }, sources: Source[] }>}

@@ -1,7 +1,7 @@
 // node main.mjs [R1 R5 ...] [--nightly] [--seed N] [--json FILE]
 //
-// Runs the tests that count for the reliability goals, with as many rounds as the goals ask for, and prints a line of JSON for each
-// goal. A count below the goal's fails like a violation; so does a test that is skipped, or that nothing is counted by.
+// Runs the tests of the reliability goals with the required number of rounds, and prints a line of JSON for each goal. A count below
+// the goal fails like a violation; so does a skipped test, or one that counts nothing.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { GOALS } from './goals.mjs';

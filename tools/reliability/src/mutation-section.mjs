@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const FOLDER = fileURLToPath(new URL('../../../docs/mutation/', import.meta.url));
 
-/** What `npm run mutation` wrote, a report for each package. */
+/** The reports of `npm run mutation`, one per package. */
 export function readMutationReports() {
   if (!existsSync(FOLDER)) return [];
   return readdirSync(FOLDER)

@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
- * Runs all tests of a goal. The count is what the tests told; a violation is a test that failed or was skipped, or a count that is
- * too small.
+ * Runs all tests of a goal. The tests report the count; a violation is a failed or skipped test, or a count that is too small.
  *
  * @returns {Promise<{ goal: string, count: number, unit: string, least: number, violations: number, seed: number | null,
  *   seconds: number, tier: string, effort: string, problems: string[] }>}
@@ -61,7 +60,7 @@ function problemsIn({ folder, file, name }, results, status, output) {
   if (!existsSync(results)) return [`${where}: no results (exit ${status}): ${output.slice(-500)}`];
   const { testResults } = JSON.parse(readFileSync(results, 'utf8'));
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
-  // What the name leaves out is said to be skipped, too.
+  // Tests that the name filter excludes are reported as skipped too.
   const wanted = tests.filter(({ fullName }) => name === undefined || fullName.includes(name));
   const problems = wanted
     .filter((test) => test.status !== 'passed')

@@ -6,7 +6,7 @@ export interface Defect {
   readonly file: string;
   readonly sound: string;
   readonly defect: string;
-  /** Which build of the test programs finds it, and how it is asked. */
+  /** The build of the test programs that finds the defect, and its command line. */
   readonly variant: Variant;
   readonly command: readonly string[];
 }
@@ -16,10 +16,10 @@ const CERTIFIED = ['certified', '36', '3'] as const;
 const plain = { variant: 'plain', command: SWEEP } as const;
 const bounds = { variant: 'plain', command: CERTIFIED } as const;
 
-/** Mistakes that somebody could make, one at a time. */
+/** Plausible mistakes, planted one at a time. */
 export const DEFECTS: readonly Defect[] = [
   {
-    what: 'uploads do not wait for what was sent',
+    what: 'uploads do not wait for the data sent before',
     file: 'operations/upload.cc',
     sound: '  *has_passed = true;\n  if (!slot.is_under_way) return {};',
     defect: '  *has_passed = true;\n  slot.is_under_way = false;\n  return {};',
@@ -47,7 +47,7 @@ export const DEFECTS: readonly Defect[] = [
     ...plain,
   },
   {
-    what: 'a download is read before it arrived',
+    what: 'a download is read before it has arrived',
     file: 'operations/transfer.cc',
     sound:
       '    Lane::Slot& slot = lane.slot(index++);\n    if (auto outcome = settle(lane, slot); !outcome.ok()) return outcome;\n    const size_t piece = piece_at(taken',
@@ -55,7 +55,7 @@ export const DEFECTS: readonly Defect[] = [
     ...plain,
   },
   {
-    what: 'scores are taken without waiting for them',
+    what: 'scores are read without waiting for them',
     file: 'operations/score.cc',
     sound:
       '    if (auto outcome = run_.lane.wait(slot.copied); !outcome.ok()) return outcome;\n    slot.is_under_way = false;\n    const double before_ms = run_.phases.kernel_ms;\n    if (auto outcome = run_.lane.measure(slot, &run_.phases); !outcome.ok()) return outcome;',
@@ -70,7 +70,7 @@ export const DEFECTS: readonly Defect[] = [
     ...plain,
   },
   {
-    what: 'lanes leave before their warp meets',
+    what: 'lanes exit before their warp synchronizes',
     file: 'kernels/scan.cu',
     sound: '  if (first >= count) return;  // the whole warp',
     defect: '  if (first + threadIdx.x % 4 >= count) return;',
@@ -91,7 +91,7 @@ export const DEFECTS: readonly Defect[] = [
     ...plain,
   },
   {
-    what: 'selection goes on without its second barrier',
+    what: 'selection continues without its second barrier',
     file: 'kernels/select.cu',
     sound: '  __syncthreads();\n  if (is_full) shrink_selection',
     defect: '  if (is_full) shrink_selection',
@@ -99,14 +99,14 @@ export const DEFECTS: readonly Defect[] = [
     command: ['fault_sweep', '150', '9'],
   },
   {
-    what: 'bounds take rows for what fewer bits make of them',
+    what: 'bounds ignore the error of the row with fewer bits',
     file: 'kernels/bound.cu',
     sound: '(row.error + query.error + row.error * query.error + rounding) * 1.01f',
     defect: '0.0f * (row.error + query.error + row.error * query.error + rounding)',
     ...bounds,
   },
   {
-    what: 'a bound that reaches the k-th score counts as one that does not',
+    what: 'a bound that reaches the k-th score counts as below it',
     file: 'kernels/select.cu',
     sound: '(smaller_is_better != 0 ? sqrtf(bound) > reached : bound < reached) ? 1 : 0',
     defect: '1',
@@ -120,7 +120,7 @@ export const DEFECTS: readonly Defect[] = [
     ...bounds,
   },
   {
-    what: 'a step of the matrix product is multiplied before it is there',
+    what: 'a step of the matrix product is multiplied before it has arrived',
     file: 'kernels/bound.cu',
     sound: '      if (has_next) put(step + 1, staged);\n      __syncthreads();\n',
     defect: '      if (has_next) put(step + 1, staged);\n',
@@ -128,7 +128,7 @@ export const DEFECTS: readonly Defect[] = [
     command: ['certified', '3', '3'],
   },
   {
-    what: 'the error of an int8 row is that of its first level alone, of a query too',
+    what: 'the error of an int8 row or query includes only its first level',
     file: 'kernels/narrow.cu',
     sound: '  *error = largest == 0.0f ? 0.0f : relative + 1e-6f;',
     defect: '  *error = 1e-6f;',

@@ -3,19 +3,19 @@ import { fileURLToPath } from 'node:url';
 import { effort, tellCount } from '@gearshift/vitest-config/effort';
 import { expect, test } from 'vitest';
 
-/** How a process ends that leaves with work under way: its exit code or its signal, and what it says. */
+/** The exit code, signal and output of a process that ends with work under way. */
 const SCENARIOS = {
   'process.exit with jobs under way': [7, null, ''],
-  'an error that nobody caught, with jobs under way': [1, null, ''],
-  'a rejection that nobody caught, with jobs under way': [1, null, ''],
+  'an uncaught error with jobs under way': [1, null, ''],
+  'an unhandled rejection with jobs under way': [1, null, ''],
   'jobs under way and nothing else to do': [0, null, 'done'],
   'SIGTERM with jobs under way': [null, 'SIGTERM', ''],
   'SIGINT with jobs under way': [null, 'SIGINT', ''],
-  'an executor that nobody closed': [0, null, 'done'],
+  'an executor that is never closed': [0, null, 'done'],
   'every job aborted': [0, null, 'aborted'],
   'a worker that is terminated with jobs under way': [0, null, 'code 1'],
-  'a worker that leaves with jobs under way': [0, null, 'code 5'],
-  'a worker that dies of an error with jobs under way': [0, null, 'on purpose'],
+  'a worker that exits with jobs under way': [0, null, 'code 5'],
+  'a worker that throws with jobs under way': [0, null, 'on purpose'],
   'process.exit while workers have jobs under way': [3, null, ''],
 } as const;
 
@@ -32,10 +32,14 @@ function leave(scenario: string): Promise<readonly [number | null, string | null
   });
 }
 
-test.for(Object.entries(SCENARIOS))('%s', { timeout: ROUNDS * PATIENCE }, async ([scenario, expected]) => {
-  for (let round = 0; round < ROUNDS; round++) {
-    const [code, signal, stdout, stderr] = await leave(scenario);
-    expect([code, signal, stdout], stderr).toEqual(expected);
-  }
-  tellCount('R15', ROUNDS);
-});
+test.for(Object.entries(SCENARIOS))(
+  'a process ends as expected after: %s',
+  { timeout: ROUNDS * PATIENCE },
+  async ([scenario, expected]) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const [code, signal, stdout, stderr] = await leave(scenario);
+      expect([code, signal, stdout], stderr).toEqual(expected);
+    }
+    tellCount('R15', ROUNDS);
+  },
+);

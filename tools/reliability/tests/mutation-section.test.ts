@@ -18,6 +18,6 @@ it.each([
   expect(rowOf(changes)).toBe(`| [thing](mutation/thing.json) | ${row} |`);
 });
 
-it('the section on mutation testing says so while no package is measured', () => {
+it('the section on mutation testing says when no package has been measured', () => {
   expect(mutationSection([])).toContain('No package is measured yet.');
 });

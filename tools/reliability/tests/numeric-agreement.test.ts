@@ -3,14 +3,14 @@ import { createMatrix, createTopKOutput, METRICS, prepareTopK, unwrap, type Metr
 import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { expect, test } from 'vitest';
 
-// The score of every row beside the same in float64, on every instruction set of this machine. Special values are in the contract suite.
+// Compares the score of every row with float64, on every instruction set of this machine. The contract suite tests special values.
 
 const ROWS = effort({ test: 12_000, ci: 1_000_000, nightly: 10_000_000 });
 const ROWS_AT_A_TIME = 1000;
 const SEED = seedOr(31);
 const ROUNDING = 2 ** -24;
 
-/** Normal enough, from whole numbers so that every machine draws the same. */
+/** Approximately normal, from whole numbers, so that every machine draws the same. */
 function drawVectors(length: number, next: () => number): Float32Array {
   return Float32Array.from({ length }, () => (next() + next() + next() - 1.5) * 2);
 }
@@ -23,7 +23,7 @@ function generator(seed: number): () => number {
   };
 }
 
-/** The score in float64, and how far a float32 one may be from it. */
+/** The score in float64, and the allowed error of a float32 one. */
 function reference(metric: Metric, query: Float32Array, values: Float32Array, at: number) {
   let dot = 0;
   let queryNorm = 0;
@@ -37,7 +37,7 @@ function reference(metric: Metric, query: Float32Array, values: Float32Array, at
     distance += (q - r) ** 2;
   }
   const lengths = Math.sqrt(queryNorm) * Math.sqrt(rowNorm);
-  // Of few elements, what is rounded after the sum counts for more: two inverse norms, their product, and the score.
+  // With few elements the rounding after the sum weighs more: two inverse norms, their product, and the score.
   const tolerance = 2 * Math.max(query.length, 4) * ROUNDING;
   switch (metric) {
     case 'cosine':
@@ -54,7 +54,7 @@ for (const level of CPU_LEVELS) {
   if (!made.ok) continue; // not of this machine; the contract suite says which
   await made.value.close();
 
-  test(`${level}: ${ROWS} rows agree with float64 (seed ${SEED})`, { timeout: 3_600_000 }, async () => {
+  test(`${ROWS} scores at level ${level} agree with float64 (seed ${SEED})`, { timeout: 3_600_000 }, async () => {
     const backend = unwrap(await createCpuBackend({ level }));
     const next = generator(SEED);
     for (let done = 0, round = 0; done < ROWS; done += ROWS_AT_A_TIME, round++) {

@@ -8,19 +8,19 @@ import { tellCount, tier } from '@gearshift/vitest-config/effort';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFECTS, type Variant } from './defects.js';
 
-// Each defect is planted into a copy of the CUDA backend; the programs that test it on the simulated driver have to find it.
+// Each defect is planted into a copy of the CUDA backend, and its test programs on the simulated driver must find it.
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const NATIVE = join(ROOT, 'packages/backend-cuda/native');
 const PATIENCE = 600_000;
 
-describe('the place of each defect', () => {
-  test.for(DEFECTS)('$what', ({ file, sound }) => {
+describe('code that each defect replaces', () => {
+  test.for(DEFECTS)('exists once for the defect: $what', ({ file, sound }) => {
     expect(readFileSync(join(NATIVE, file), 'utf8').split(sound).length - 1).toBe(1);
   });
 });
 
-// Building them takes minutes.
+// The builds take minutes.
 if (tier() !== 'test') {
   const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
   const lacks = !existsSync(join(ROOT, 'packages/backend-cuda/build/kernels.fatbin'))
@@ -30,7 +30,7 @@ if (tier() !== 'test') {
       : null;
 
   describe.skipIf(lacks !== null)(
-    `planted into the CUDA backend${lacks === null ? '' : ` (skipped: needs ${lacks})`}`,
+    `test programs of the CUDA backend${lacks === null ? '' : ` (skipped: needs ${lacks})`}`,
     () => {
       let folder: string;
       const buildFolder = (variant: Variant) => join(folder, 'build', variant);
@@ -43,8 +43,8 @@ if (tier() !== 'test') {
           () => 'nothing',
           (thrown: unknown) => {
             const error = thrown as { code?: number | null; killed?: boolean; stdout?: string; stderr?: string };
-            const told = `${error.stdout ?? ''}${error.stderr ?? ''}`.split('\n')[0];
-            return error.killed === true ? 'it does not end' : `exit ${error.code}: ${told}`;
+            const output = `${error.stdout ?? ''}${error.stderr ?? ''}`.split('\n')[0];
+            return error.killed === true ? 'it does not end' : `exit ${error.code}: ${output}`;
           },
         );
       }
@@ -78,29 +78,33 @@ if (tier() !== 'test') {
       }, PATIENCE);
       afterAll(() => rmSync(folder, { recursive: true }));
 
-      test('without one nothing is found', { timeout: PATIENCE }, async () => {
+      test('find nothing without a defect', { timeout: PATIENCE }, async () => {
         const commands = new Map(
           DEFECTS.map(({ variant, command }) => [`${variant} ${command.join(' ')}`, { variant, command }]),
         );
         for (const { variant, command } of commands.values()) expect(await run(variant, command)).toBe('nothing');
       });
 
-      test.for(DEFECTS)('$what', { timeout: PATIENCE }, async ({ file, sound, defect, variant, command }) => {
-        const path = join(folder, 'packages/backend-cuda/native', file);
-        const source = readFileSync(path, 'utf8');
-        writeFileSync(
-          path,
-          source.replace(sound, () => defect),
-        );
-        try {
-          await build(variant);
-          expect(await run(variant, command)).not.toBe('nothing');
-          tellCount('R17', 1);
-        } finally {
-          writeFileSync(path, source);
-          await build(variant);
-        }
-      });
+      test.for(DEFECTS)(
+        'find the planted defect: $what',
+        { timeout: PATIENCE },
+        async ({ file, sound, defect, variant, command }) => {
+          const path = join(folder, 'packages/backend-cuda/native', file);
+          const source = readFileSync(path, 'utf8');
+          writeFileSync(
+            path,
+            source.replace(sound, () => defect),
+          );
+          try {
+            await build(variant);
+            expect(await run(variant, command)).not.toBe('nothing');
+            tellCount('R17', 1);
+          } finally {
+            writeFileSync(path, source);
+            await build(variant);
+          }
+        },
+      );
     },
   );
 }

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 const DISPATCHES = effort({ test: 60_000, ci: 1_000_000, nightly: 10_000_000 });
 const FIXTURE = fileURLToPath(new URL('fixtures/soak.mjs', import.meta.url));
-/** The goal; a short run is still warming up. */
+/** The limit of the goal; a short run is still warming up. */
 const MOST_BYTES_PER_100_000 = effort({ test: 40, ci: 1 }) * 2 ** 20;
 
 interface Report {
@@ -19,7 +19,7 @@ interface Report {
   readonly externalBytes: readonly [before: number, after: number];
 }
 
-/** Of the line that fits best (least squares), per 100,000 dispatches. */
+/** Slope of the best-fitting line (least squares), per 100,000 dispatches. */
 function slopeOf(points: readonly (readonly [number, number])[]): number {
   const mean = (of: 0 | 1) => points.reduce((sum, point) => sum + point[of], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];
@@ -40,7 +40,7 @@ test(`memory does not grow over ${DISPATCHES} dispatches`, { timeout: 3_600_000 
     slopeOf(settled.map((sample) => [sample.dispatches, sample[field]] as const));
   expect(slope('heapBytes')).toBeLessThan(MOST_BYTES_PER_100_000);
   expect(slope('residentBytes')).toBeLessThan(MOST_BYTES_PER_100_000);
-  // What the addon told V8 of at the beginning is what is left at the end.
+  // The external memory that the addon reports to V8 is the same at the beginning and at the end.
   expect(externalBytes[1] - externalBytes[0]).toBeLessThan(2 ** 20);
   tellCount('R14', dispatches);
 });

@@ -15,7 +15,7 @@ const file = (status: string, assertionResults: object[], message = '') => ({
 });
 
 describe('addUp', () => {
-  it('tells passed, failed and skipped tests apart', () => {
+  it('counts passed, failed and skipped tests separately', () => {
     const tests = [
       assertion('passed', 'adds'),
       assertion('passed', 'subtracts'),
@@ -30,14 +30,14 @@ describe('addUp', () => {
     });
   });
 
-  it('counts a file that broke before its tests as a failure', () => {
+  it('counts a file that failed before its tests as a failure', () => {
     const broken = file('failed', [], 'Cannot find module\n  at ...');
     expect(addUp({ success: false, testResults: [broken] } as never, 'packages/x').failures).toEqual([
       'packages/x/tests/a.test.ts: Cannot find module',
     ]);
   });
 
-  it('counts a run that failed although every test passed', () => {
+  it('counts a failed run as a failure even if every test passed', () => {
     const totals = addUp(
       { success: false, testResults: [file('passed', [assertion('passed', 'adds')])] } as never,
       'x',
@@ -62,7 +62,7 @@ describe('readTotals', () => {
     expect(readTotals(folder)).toMatchObject({ passed: 0, failures: [`${folder}: no test results were written`] });
   });
 
-  it('adds all result files of a project up, until they are cleared', () => {
+  it('adds up all result files of a project until they are cleared', () => {
     mkdirSync(join(project, 'test-results'));
     for (const name of ['results', 'native']) {
       const report = { success: true, testResults: [file('passed', [assertion('passed', name)])] };

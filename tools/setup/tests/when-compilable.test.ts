@@ -22,14 +22,14 @@ function runScript(path: string | undefined) {
   return spawnSync(process.execPath, args, { cwd: folder, env: { PATH: path }, encoding: 'utf8' });
 }
 
-it('says what is missing, removes stale results and succeeds where nothing can be compiled', () => {
+it('prints the missing tools, removes stale results and succeeds when nothing can be compiled', () => {
   const { status, stdout } = runScript(folder);
   expect(status).toBe(0);
   expect(stdout).toMatch(/^Not built: CMake and a C\+\+ compiler/);
   expect(existsSync(join(folder, 'prebuilds'))).toBe(false);
 });
 
-it.skipIf(findToolchain().missing.length > 0)('passes the exit code of the command on (needs a C++ toolchain)', () => {
+it.skipIf(findToolchain().missing.length > 0)('returns the exit code of the command (needs a C++ toolchain)', () => {
   expect(runScript(process.env.PATH).status).toBe(3);
   expect(existsSync(join(folder, 'prebuilds'))).toBe(true);
 });

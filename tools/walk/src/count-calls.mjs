@@ -2,8 +2,8 @@ import ts from 'typescript';
 import { RECORDER } from './recorder-name.mjs';
 
 /**
- * Compiles a TypeScript module to JavaScript in which every function that has a body first calls the recorder. Nothing else is different from
- * what `tsc` makes of it: an async function is still async, and counts once, however often it goes on after an `await`.
+ * Compiles a TypeScript module to JavaScript in which every function with a body first calls the recorder. The rest equals the output of
+ * `tsc`: an async function is still async, and counts once, even if it continues several times after an `await`.
  *
  * @param {string} source
  * @param {{ package: string, file: string }} where
@@ -101,7 +101,7 @@ export function isFunction(node) {
   );
 }
 
-/** What a reader would look for: `Class.method`, the variable or property that a function is assigned to, or whom a callback belongs to. */
+/** The name that a reader would search for: `Class.method`, the variable or property of a function, or the owner of a callback. */
 export function nameOf(node, around) {
   if (ts.isClassLike(node)) return node.name?.text ?? 'class';
   if (!isFunction(node)) return undefined;

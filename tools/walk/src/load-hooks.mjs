@@ -1,11 +1,11 @@
-// Hooks of Node's module loader: where a file of a package's dist is imported, its source is compiled instead, with the calls counted.
+// Hooks of Node's module loader: instead of a file in a package's dist, its source is compiled and loaded, with its calls counted.
 import { readFile } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { countCalls } from './count-calls.mjs';
 
 const PACKAGES = fileURLToPath(new URL('../../../packages/', import.meta.url));
-/** The simulated GPU is not part of what users run. */
+/** Users do not run the simulated GPU. */
 const EXCLUDED = ['testing'];
 
 export async function load(url, context, nextLoad) {

@@ -3,9 +3,9 @@ import { goalFor } from './goals.mjs';
 import { openScenario } from './scenario.mjs';
 import { startSteadyTime } from './steady-time.mjs';
 
-/** Requests before the one that counts. After them, the operand is resident, and the policy learns from a few runs only where there is no choice. */
+/** Requests before the recorded one. After them the operand is resident, and the policy has learned enough to choose. */
 export const WARM_UP_REQUESTS = 100;
-/** Some work is only done in one of many requests, so several are recorded and the most frequent way counts. */
+/** Some work is done in only one of many requests, so several are recorded and the most frequent way counts. */
 export const RECORDED_REQUESTS = 9;
 
 /**

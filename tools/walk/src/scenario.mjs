@@ -20,8 +20,8 @@ export function wayOf({ device, pieces }) {
 }
 
 /**
- * An executor and a request that can be repeated. The packages are imported here and not earlier, because the recording of their calls has to
- * be set up before.
+ * An executor and a request that can be repeated. The packages are imported only here, because the recording of their calls must be set up
+ * before.
  *
  * @param {{ operation: string, way: 'cpu' | 'gpu' | 'pieces', policy: string, pass: (ms: number) => void }} what `pass` lets time pass
  * @returns {Promise<{ request: () => Promise<unknown>, cpuSource: string, gpuCalls: () => number, close: () => Promise<void> }>}

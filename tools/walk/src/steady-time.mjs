@@ -1,8 +1,8 @@
 const STEP_MS = 0.001;
 
 /**
- * Replaces `performance.now()` in this process by a clock that goes on by the same step at every reading. Policies learn from times; with
- * these, they learn the same in every run and on every machine.
+ * Replaces `performance.now()` in this process by a clock that advances by the same step at every reading, so that policies learn the same
+ * in every run and on every machine.
  *
  * @returns {{ pass: (ms: number) => void, restore: () => void }}
  */

@@ -12,7 +12,7 @@ export async function writePage() {
   return 0;
 }
 
-/** Compares the page with what it would be now. Returns the exit code. */
+/** Compares the page with a newly generated one. Returns the exit code. */
 export async function checkPage() {
   const walks = await recordWays();
   if (walks.some(({ cpuSource }) => cpuSource === 'portable')) {

@@ -23,7 +23,7 @@ async function callsIn(source: string): Promise<string[]> {
   return calls;
 }
 
-it('countCalls reports functions in the order of their calls, every call, with their lines in the source', async () => {
+it('countCalls reports every call in order, with the line of the function in the source', async () => {
   const source = `
     function outer(): number { return inner(1) + inner(2); }
     const inner = (value: number) => value;
@@ -32,7 +32,7 @@ it('countCalls reports functions in the order of their calls, every call, with t
   expect(await callsIn(source)).toEqual(['2 outer', '3 inner', '3 inner', '5 named']);
 });
 
-it('countCalls names methods, accessors and constructors for their class', async () => {
+it('countCalls names methods, accessors and constructors after their class', async () => {
   const source = `
     class Base { constructor(readonly?: number) { void readonly; } }
     class Thing extends Base {
@@ -55,7 +55,7 @@ it('countCalls names methods, accessors and constructors for their class', async
   ]);
 });
 
-it('countCalls names an anonymous function for what it is assigned to, or for the function around it', async () => {
+it('countCalls names an anonymous function after its variable or property, or after the function around it', async () => {
   const source = `
     function around(field = () => 1, { bound = () => 2 } = {}) {
       const object = { key: () => field() + bound() };
@@ -74,7 +74,7 @@ it('countCalls names an anonymous function for what it is assigned to, or for th
   ]);
 });
 
-it('countCalls counts an async function or generator once, however often it continues', async () => {
+it('countCalls counts an async function or generator once, even if it continues several times', async () => {
   const source = `
     async function wait(): Promise<void> { await null; await null; }
     function* count() { yield 1; yield 2; }
@@ -83,7 +83,7 @@ it('countCalls counts an async function or generator once, however often it cont
   expect(await callsIn(source)).toEqual(['2 wait', '3 count']);
 });
 
-it('countCalls adds nothing to overloads and to classes that declare no constructor', async () => {
+it('countCalls adds nothing to overloads and to classes without a constructor', async () => {
   const source = `
     class Plain { value = 1; }
     function over(value: string): void;

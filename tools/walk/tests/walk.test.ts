@@ -6,13 +6,13 @@ import type { Walk } from '../src/record-walk.mjs';
 const MAIN = fileURLToPath(new URL('../src/main.mjs', import.meta.url));
 const COVERED = fileURLToPath(new URL('fixtures/covered-requests.mjs', import.meta.url));
 
-// In a process of its own: what is recorded there is what Node loads, not what vitest makes of it.
+// In a separate process, because there Node loads the packages and not vitest.
 const walkOf = (...args: string[]): Walk =>
   JSON.parse(execFileSync(process.execPath, [MAIN, ...args, '--json'], { encoding: 'utf8' }));
 const WAYS = { cpu: [], gpu: ['--device', 'gpu'], pieces: ['--pieces'] };
 const ways = Object.entries(WAYS).map(([way, args]) => ({ way, args, walk: walkOf('topK', ...args) }));
 
-it.each(ways)('the walk of a topK ($way) has the functions that the precise coverage of V8 counts', ({ way, walk }) => {
+it.each(ways)('the walk of a topK ($way) has the functions of V8 precise coverage', ({ way, walk }) => {
   const what = JSON.stringify({ operation: 'topK', way, policy: 'adaptive' });
   const requests: { file: string; name: string }[][] = JSON.parse(
     execFileSync(process.execPath, [COVERED, what], { encoding: 'utf8' }),
@@ -27,7 +27,7 @@ it.each(ways)('the walk of a topK ($way) has the functions that the precise cove
   expect(covered).toContainEqual(ours);
 });
 
-it.each(ways)('the walk of a topK ($way) enters at the facade and ends in it', ({ walk }) => {
+it.each(ways)('the walk of a topK ($way) begins and ends in the facade', ({ walk }) => {
   expect(walk.functions[0]).toMatchObject({ package: 'gearshift', name: expect.stringMatching(/\.topK$/) });
   expect(walk.functions.at(-1)?.package).toBe('gearshift');
 });
@@ -36,7 +36,7 @@ it.each(ways)('the walk of a topK ($way) is the same in every run', ({ args, wal
   expect(walkOf('topK', ...args)).toEqual(walk);
 });
 
-it.each(ways)('the totals of a topK ($way) are those of its functions, without the testing package', ({ walk }) => {
+it.each(ways)('the totals of a topK ($way) count its functions without the testing package', ({ walk }) => {
   const { totals, packages, functions, goal } = walk;
   expect(totals).toEqual({
     files: new Set(functions.map(({ file }) => file)).size,

@@ -11,7 +11,7 @@ const walk = (way: Walk['way'], functions: Walk['functions'], met: boolean): Wal
   functions,
 });
 
-it('the page lists files in the order in which they are entered, each once, with all of their functions', async () => {
+it('the page lists each file once, in the order of its first call, with all of its functions', async () => {
   const steps = [step('a/src/one.ts', 'first'), step('b/src/two.ts', 'second', 7), step('a/src/one.ts', 'third')];
   const page = (await formatWayPage([walk('cpu', steps, true)])).replaceAll(/ +/g, ' ');
   expect(page).toContain(
@@ -19,7 +19,7 @@ it('the page lists files in the order in which they are entered, each once, with
   );
 });
 
-it('the page says for each way whether its goal is met', async () => {
+it('the page says for each way whether it meets its goal', async () => {
   const page = await formatWayPage([walk('cpu', [], true), walk('pieces', [], false)]);
   const rows = page.replaceAll(/ +/g, ' ').split('\n');
   expect(rows).toContain('| on the CPU alone | 2 | 3 | 1,234 | 20 files, 70 functions | met |');
