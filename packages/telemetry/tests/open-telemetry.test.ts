@@ -292,6 +292,9 @@ describe('spans', () => {
   test('are not made for a run that began before the instrumentation', async () => {
     const uncaught = vi.fn(); // a listener of a channel that throws causes an uncaught exception
     process.on('uncaughtException', uncaught);
+    // Node publishes nothing about a call that began without any subscriber.
+    const earlier = { asyncEnd: () => {} } as unknown as Parameters<typeof runChannel.subscribe>[0];
+    runChannel.subscribe(earlier);
     let finish: (result: object) => void = () => {};
     const running = traced(
       runChannel,
@@ -303,6 +306,7 @@ describe('spans', () => {
     await running;
     await new Promise(setImmediate);
     process.off('uncaughtException', uncaught);
+    runChannel.unsubscribe(earlier);
     expect(uncaught).not.toHaveBeenCalled();
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
