@@ -13,7 +13,7 @@ import { DeviceChoice } from '../src/adaptive/device-choice.js';
 import { Knowledge } from '../src/adaptive/knowledge.js';
 import { TokenBucket } from '../src/adaptive/token-bucket.js';
 import { grown, opportunityLossMs } from '../src/adaptive/uncertainty.js';
-import { scanOf, viewOf } from './policy-inputs.js';
+import { createSharedLearning, scanOf, viewOf } from './policy-inputs.js';
 
 const WORK = scanOf(1000);
 const CPU = viewOf('cpu', 'cpu');
@@ -106,6 +106,23 @@ describe('the expected time', () => {
     expect(decide([cold(GPU, 3e6, { chunks: 3 }), CPU]).predictedMs).toBeCloseTo(3 * 4 + 3 * (1 + 1), 9);
   });
 
+  it('is that of a smaller run for each piece', () => {
+    const { decide, lineOf } = known({ cpu: 100, gpu: 1 });
+    lineOf('gpu').msPerUnit = 3 / unitsOf(WORK);
+    expect(decide([{ ...GPU, chunks: 3 }, CPU]).predictedMs).toBeCloseTo(3 * (1 + 1), 9);
+  });
+
+  it('includes an upload that another thread has measured', () => {
+    const common = createSharedLearning();
+    const { knowledge, decide } = known({ cpu: 1000, gpu: 4 });
+    knowledge.share(common.thread());
+    const other = known({});
+    other.knowledge.share(common.thread());
+    for (let i = 0; i < 20; i++) other.knowledge.device('gpu', 'gpu').observeUpload(1e6, 50, 0, 0);
+    decide([cold(GPU, 1e6), CPU], { nowMs: 1000 });
+    expect(knowledge.device('gpu', 'gpu').uploadMs(1e6)).toBeCloseTo(50, 0);
+  });
+
   it('is multiplied by the slowdown of the device, whole or in pieces', () => {
     const { decide, knowledge } = known({ cpu: 100, gpu: 4 });
     const { speed } = knowledge.device('gpu', 'gpu');
@@ -127,6 +144,13 @@ describe('among devices that are as fast', () => {
     setRun('gpu:1', 10.51);
     expect(decide([cold(GPU, 0), OTHER]).device).toBe(0);
     expect(decide([OTHER, cold(GPU, 0)]).device).toBe(1);
+  });
+
+  it('gives the usual reason for it', () => {
+    const { decide } = known({ gpu: 10, 'gpu:1': 10.4 });
+    expect(decide([cold(GPU, 0), OTHER])).toMatchObject({ device: 1, reason: 'resident' });
+    const equal = known({ gpu: 4, 'gpu:1': 5 });
+    expect(equal.decide([{ ...GPU, queueMs: 1 }, OTHER])).toMatchObject({ device: 1, reason: 'resident' });
   });
 
   it('keeps the fastest where the other one lacks the data', () => {
@@ -205,6 +229,23 @@ describe('the reason', () => {
   });
 });
 
+describe('the memory of a device', () => {
+  it('is not the reason for choosing that device', () => {
+    const { decide } = known({ cpu: 20, gpu: 4 });
+    expect(decide([{ ...GPU, chunks: 2 }, CPU])).toMatchObject({ device: 0, reason: 'resident', predictedMs: 8 });
+  });
+
+  it('is not the reason where one piece would be no faster, its upload included', () => {
+    const { decide } = known({ cpu: 5, gpu: 5 });
+    expect(decide([{ ...GPU, chunks: 2 }, CPU])).toMatchObject({ device: 1, reason: 'predicted-faster' });
+    const sending = known({ cpu: 5, gpu: 4 });
+    expect(sending.decide([cold(GPU, 1e6, { chunks: 2 }), CPU])).toMatchObject({
+      device: 1,
+      reason: 'predicted-faster',
+    });
+  });
+});
+
 describe('the alternative', () => {
   it('is the fastest of the other devices', () => {
     const { decide } = known({ cpu: 7, gpu: 4, 'gpu:1': 5 });
@@ -229,6 +270,14 @@ describe('calibrating', () => {
     const { decide, lineOf } = known({ cpu: 3, gpu: 1 });
     lineOf('gpu').isKnown = false;
     expect(decide([GPU, CPU])).toMatchObject({ device: 0, reason: 'calibrating', predictedMs: NaN, alternativeMs: 3 });
+  });
+
+  it('pays no tokens for the device that it would choose anyway', () => {
+    const { decide, lineOf, tokens } = known({ cpu: 3, gpu: 1 });
+    lineOf('gpu').isKnown = false;
+    tokens.tokensMs = 100;
+    expect(decide([GPU, CPU])).toMatchObject({ device: 0, reason: 'calibrating', alternativeMs: 3 });
+    expect(tokens.tokensMs).toBe(100);
   });
 
   it('tries a device that looks slower once the tokens pay for the difference', () => {
@@ -366,6 +415,21 @@ describe('a deadline', () => {
     expect(at(darkMs - 0.001)).toMatchObject({ device: 1, reason: 'deadline', predictedMs: 4.5, alternativeMs: 4 });
   });
 
+  it('changes nothing where the choice just meets it, or where no other device is surer', () => {
+    const certain = (times: Record<string, number>) => {
+      const setup = known(times);
+      for (const id of Object.keys(times)) {
+        Object.assign(setup.lineOf(id), { noise: 0, variance: () => 0 });
+        setup.knowledge.device(id, 'gpu').speed.sums.lastRunAt = 1;
+      }
+      return setup;
+    };
+    const meeting = certain({ gpu: 4.9, 'gpu:1': 5 });
+    expect(meeting.decide([cold(GPU, 0), OTHER], { remainingMs: 5 })).toMatchObject({ device: 1, reason: 'resident' });
+    const equal = certain({ gpu: 5, 'gpu:1': 5 });
+    expect(equal.decide([GPU, OTHER], { remainingMs: 4 })).toMatchObject({ device: 0, reason: 'resident' });
+  });
+
   it('changes nothing where the fastest is the surest as well', () => {
     const { decide } = known({ cpu: 4, gpu: 3 });
     expect(decide([GPU, CPU], { remainingMs: 0.1 })).toMatchObject({ device: 0, reason: 'resident' });
@@ -447,6 +511,24 @@ describe('an operand that a device does not hold', () => {
     expect(decide([keepable(15e6, 15e6, gpu), CPU], context, work).keep).toBe(false);
   });
 
+  it('is not sent where it cannot stay, even for endless uses', () => {
+    const work = { ...WORK, expectedUses: Infinity };
+    expect(certain().decide([keepable(15e6, Infinity), CPU], {}, work).keep).toBe(false);
+  });
+
+  it('loses nothing while the device would be slower even with it', () => {
+    const { decide, setRun } = known({ cpu: 10, gpu: 12 });
+    const keep = (): boolean => decide([keepable(15e6, 15e6), CPU]).keep;
+    for (let i = 0; i < 3; i++) expect(keep()).toBe(false);
+    setRun('gpu', 4);
+    expect([keep(), keep(), keep()]).toEqual([false, false, true]);
+  });
+
+  it('is an investment where another device would be chosen without it', () => {
+    const { decide } = known({ cpu: 100, gpu: 4 });
+    expect(decide([keepable(200e6, 15e6), CPU])).toMatchObject({ device: 0, reason: 'invest-upload', keep: true });
+  });
+
   it('is sent where it arrives just at the deadline', () => {
     const { decide } = certain();
     const work = { ...WORK, expectedUses: 1000 };
@@ -478,6 +560,19 @@ describe('the regret', () => {
     const doubt = (id: string): number => grown(lineOf(id).variance(unitsOf(WORK), bucket), knowledge.decisions);
     expect(regretMs).toBeCloseTo(8 * opportunityLossMs(5, 9, Math.hypot(doubt('gpu'), doubt('cpu'))), 12);
     expect(regretMs).toBeGreaterThan(0);
+  });
+
+  it('includes the doubt about the speed of a device', () => {
+    const { decide, knowledge, lineOf } = known({ cpu: 9, gpu: 2 });
+    const { speed } = knowledge.device('gpu', 'gpu');
+    for (let i = 0; i < 2; i++) speed.observe(1.5, 0.7);
+    knowledge.decisions = 7;
+    decide([GPU, CPU]);
+    expect(speed.variance).toBeCloseTo(0.25, 12);
+    const gpuDoubt = grown(lineOf('gpu').variance(unitsOf(WORK)) + 0.25, 0);
+    const cpuDoubt = grown(lineOf('cpu').variance(unitsOf(WORK)), 8);
+    const lossMs = opportunityLossMs(2 * Math.E, 9, Math.hypot(gpuDoubt, cpuDoubt));
+    expect(lineOf('gpu').sums.total[LINE.regretMs]).toBeCloseTo(8 * lossMs, 9);
   });
 
   it('is nothing where the other device is more than 16 times slower, or the chosen one is blocked', () => {

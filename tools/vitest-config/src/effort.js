@@ -5,12 +5,12 @@ const SHARE_FOR_MUTATION = 1 / 50;
 
 /**
  * How much a test that counts does: `GEARSHIFT_TEST_EFFORT` is `test` (or not set: what a test run has time for), `ci` (the figures of
- * the reliability goals), `nightly`, or `mutation` (a fiftieth of `test`).
+ * the reliability goals), `nightly`, or `mutation` (a fiftieth of `test` where the test asks for no other).
  *
- * @param {{ test: number, ci: number, nightly?: number }} counts
+ * @param {{ test: number, ci: number, nightly?: number, mutation?: number }} counts
  */
-export function effort({ test, ci, nightly = ci }) {
-  return { mutation: Math.ceil(test * SHARE_FOR_MUTATION), test, ci, nightly }[tier()];
+export function effort({ test, ci, nightly = ci, mutation = Math.ceil(test * SHARE_FOR_MUTATION) }) {
+  return { mutation, test, ci, nightly }[tier()];
 }
 
 /** @returns {'mutation' | 'test' | 'ci' | 'nightly'} */
