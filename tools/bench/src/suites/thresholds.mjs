@@ -8,7 +8,7 @@ import { crossover, DIMENSIONS, interpolate, measureCurves, TITLES } from '../th
 
 const SIZES = [16, 64, 256, 1024, 4096, 16_384, 65_536];
 const LARGEST_ROWS = 1_000_000;
-/** Kinds of request that the laboratory's GPU has figures for. */
+/** Request kinds with figures for the laboratory's GPU. */
 const IN_LAB = ['scan', 'pair'];
 const ROW_BYTES = DIMENSIONS * 4;
 
@@ -109,7 +109,7 @@ async function openBackends() {
   return { backends: [cpu, cuda.value], gpu: cuda.value, without: '' };
 }
 
-/** A world of the laboratory with the speeds that were measured; noise as in the linear one. */
+/** A world of the laboratory with the measured speeds, and the noise of the linear one. */
 function worldOf(pointsOf, curves, model) {
   const line = (points) => interpolate(points);
   const cpu = Object.fromEntries(
