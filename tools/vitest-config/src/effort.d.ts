@@ -1,4 +1,9 @@
-export function effort(counts: { readonly test: number; readonly ci: number; readonly nightly?: number; readonly mutation?: number }): number;
+export function effort(counts: {
+  readonly test: number;
+  readonly ci: number;
+  readonly nightly?: number;
+  readonly mutation?: number;
+}): number;
 export function tier(): 'mutation' | 'test' | 'ci' | 'nightly';
 export function seedOr(own: number): number;
 export function tellCount(goal: string, count: number): void;
