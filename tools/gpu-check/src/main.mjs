@@ -43,7 +43,7 @@ const wrongRankings = rankings.different.filter(({ isRounding }) => !isRounding)
 const swapped = rankings.different.length - wrongRankings.length;
 console.log(
   `rankings: ${rankings.compared} compared with the CPU's, ${wrongRankings.length} wrong, ` +
-    `${swapped} with rows in another order whose scores are equal up to rounding`,
+    `${swapped} with rows of equal scores (up to rounding) in another order`,
 );
 
 // Under a sanitizer this program runs only the contract.

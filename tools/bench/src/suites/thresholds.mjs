@@ -104,7 +104,7 @@ async function openBackends() {
   if (!cuda.ok) return { backends: [cpu], gpu: null, without: cuda.error.message.split(/[:;\n]/, 1)[0] };
   if (cuda.value.describe().limitations.some((text) => /simulat/i.test(text))) {
     await cuda.value.close();
-    return { backends: [cpu], gpu: null, without: 'the driver is a simulation, whose times mean nothing' };
+    return { backends: [cpu], gpu: null, without: 'the driver is simulated, so its times mean nothing' };
   }
   return { backends: [cpu, cuda.value], gpu: cuda.value, without: '' };
 }
