@@ -17,7 +17,7 @@ import {
 } from './random-script.js';
 
 /** Random scripts; a nightly run may ask for more. */
-const SCRIPTS = effort({ test: 2000, ci: 5000, nightly: 200_000, mutation: 100 });
+const SCRIPTS = effort({ test: 2000, ci: 5000, nightly: 200_000, mutation: 400 });
 const SEED = seedOr(20_261_123);
 /** Scripts that found something once. */
 const REMEMBERED = [20_263_447];
