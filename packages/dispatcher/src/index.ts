@@ -1,4 +1,4 @@
-// What a dispatcher takes and answers with, and what it publishes.
+// The options and results of a dispatcher, and the events that it publishes.
 export type {
   AttemptEvent,
   BreakerCause,

@@ -129,7 +129,7 @@ describe.each(ENDINGS)('dispatcher with %s', (_name, ending, kind) => {
     expect(result.error).toMatchObject({ kind, latencyMs: 4.5 });
     const { partial } = result.error;
     expect([partial?.done, partial?.remaining]).toEqual([[{ start: 0, end: 16 }], [{ start: 16, end: ROWS }]]);
-    // What was handed back stays as it is, whatever the device does yet.
+    // The returned error does not change when the device continues its work.
     const before = structuredClone(result.error);
     await expectNothingLeft(ready);
     expect(result.error).toEqual(before);

@@ -1,5 +1,5 @@
 /**
- * Bars in groups, on a logarithmic scale, as an SVG that reads on light and dark pages alike.
+ * Bars in groups, on a logarithmic scale, as an SVG for light and dark pages.
  *
  * @typedef {{ title: string, unit: string, reference: number, groups: { name: string, bars: { name: string, value: number }[] }[] }} Chart
  *   bars grow to the right from `reference`, which a line marks; those below it grow to the left

@@ -1,6 +1,6 @@
 /**
- * Times several contestants in one process, in turns: every round gives each of them one turn, in rotating order, so that
- * a change of clock rate or a noisy neighbour hits all alike. A time alone is not stable on a shared machine; the ratio
+ * Times several contestants in one process, in turns: every round gives each of them one turn, in rotating order, so that a
+ * change of clock rate or a noisy neighbour affects all equally. A single time is not stable on a shared machine, but the ratio
  * of two contestants of one call is (`medianRatio`).
  *
  * @typedef {{ name: string, run: () => unknown, perTurn?: number }} Contestant

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 
-/** What a reader needs to compare two runs. Caches and CPU features are known on Linux only; elsewhere they are empty. */
+/** The machine data for comparing two runs. Caches and CPU features are known only on Linux; elsewhere they are empty. */
 export function describeMachine() {
   const processors = cpus();
   return {

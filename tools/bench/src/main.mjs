@@ -62,7 +62,7 @@ function readOptions(args) {
     const [name] = positionals;
     if (positionals.length !== 1) throw new TypeError(`expected one suite, got ${positionals.length}`);
     if (!listSuites().includes(name)) throw new TypeError(`there is no suite '${name}'`);
-    // npm runs scripts from the root of the repository; the file is meant relative to where the user typed.
+    // npm runs scripts in the root of the repository, but the user's path is relative to the user's folder.
     const from = process.env['INIT_CWD'] ?? process.cwd();
     return { name, quick: values.quick, jsonFile: values.json === undefined ? null : resolve(from, values.json) };
   } catch (error) {

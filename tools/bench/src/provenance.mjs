@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** Which code produced the figures: runtime, packages under test, commit. */
+/** The code that produced the figures: runtime, packages under test, commit. */
 export function describeProvenance() {
   const { dependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   return {
@@ -9,7 +9,7 @@ export function describeProvenance() {
     v8: process.versions.v8,
     packages: Object.fromEntries(Object.keys(dependencies).map((name) => [name, versionOf(name)])),
     commit: git('rev-parse', 'HEAD'),
-    // Figures from an uncommitted tree cannot be reproduced: say so.
+    // Figures from an uncommitted tree cannot be reproduced, so they are marked.
     uncommittedChanges: git('status', '--porcelain') !== '',
   };
 }

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * A benchmark suite is a file in `suites/` whose default export is a `Suite`.
+ * A benchmark suite is a file in `suites/` with a `Suite` as its default export.
  *
  * @typedef {{ title: string, columns: string[], rows: unknown[][] }} Table
  * @typedef {{ id: string, target: string, measured: string | number, pass: boolean | null, note?: string }} Goal
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
  * @typedef {{ tables: Table[], goals: Goal[] }} Outcome
  * @typedef {{ name: string, description: string,
  *   run: (options: { quick: boolean, log: (message: string) => void }) => Promise<Outcome> }} Suite
- *   `quick` asks for a run of seconds that exercises every line; its figures mean nothing. `log` tells progress.
+ *   `quick` requests a run of seconds that executes every line; its figures mean nothing. `log` prints progress.
  */
 
 const FOLDER = new URL('./suites/', import.meta.url);

@@ -16,7 +16,7 @@ export function formatTable({ title, columns, rows }) {
   return [title, line(columns), widths.map((width) => '-'.repeat(width)).join('  '), ...cells.map(line)].join('\n');
 }
 
-/** Four significant digits carry all that a noisy machine can tell; the JSON file keeps the full figures. */
+/** Four significant digits, because a noisy machine is not more precise; the JSON file keeps the full figures. */
 export function formatCell(value) {
   if (value === null || value === undefined) return '-';
   if (typeof value !== 'number') return String(value);

@@ -1,7 +1,7 @@
 import { median } from './interleave.mjs';
 
 /**
- * Like `interleave`, for contestants that time themselves, because they do more than is timed, or run in another process.
+ * Like `interleave`, for contestants that time themselves, because they also do untimed work or run in another process.
  *
  * @typedef {{ name: string, measure: () => number | Promise<number> }} SelfTimed
  *   `measure` does one turn and gives the nanoseconds of one operation in it.
@@ -33,7 +33,7 @@ export function timeLoop(loop, count) {
   return Number(process.hrtime.bigint() - startNs) / count;
 }
 
-/** The median over the rounds of what the first takes longer than the second: the cost of what only the first does. */
+/** The median over the rounds of the difference between the first and the second: the cost of the work that only the first does. */
 export function medianDifferenceNs(more, less) {
   return median(more.roundsNs.map((timeNs, round) => timeNs - less.roundsNs[round]));
 }

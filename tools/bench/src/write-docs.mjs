@@ -1,5 +1,5 @@
 // node tools/bench/src/write-docs.mjs [--check]: docs/benchmarks.md from the committed results in docs/benchmarks/*.json.
-// With --check it writes nothing and exits with 1 when the page is not what the results say.
+// With --check it writes nothing and exits with 1 when the page does not match the results.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';

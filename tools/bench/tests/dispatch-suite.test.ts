@@ -7,7 +7,7 @@ import suite from '../src/suites/dispatch.mjs';
 
 type Answer = Float32Array | { indices: Uint32Array; scores: Float32Array; count: number };
 
-it('measures every goal in a quick run', { timeout: 120_000 }, async () => {
+it('measures every goal of the dispatch suite in a quick run', { timeout: 120_000 }, async () => {
   const progress: string[] = [];
   const { tables, goals } = await suite.run({ quick: true, log: (message: string) => progress.push(message) });
   expect(progress.length).toBeGreaterThan(0);
@@ -24,7 +24,7 @@ it('measures every goal in a quick run', { timeout: 120_000 }, async () => {
   }
 });
 
-it('compares calls that give the same answer', async () => {
+it('compares facade and backend calls that give the same answer', async () => {
   const facades = await openFacades();
   const jobs = await createFacadeJobs(facades.cpu, facades.alone);
   for (const job of jobs) {
@@ -39,14 +39,14 @@ it('compares calls that give the same answer', async () => {
     }
     for (const [call, answer] of answers.entries()) {
       expect(answer.length).toBe(answers[0].length);
-      // The GPU may have been tried, which adds in another order.
+      // The request may have run on the GPU, which adds in another order.
       for (const [i, number] of answer.entries()) expect(number, `${job.name}, ${call}`).toBeCloseTo(answers[0][i], 5);
     }
   }
   await facades.close();
 });
 
-it('decides between devices that the policy knows', () => {
+it('times decisions between devices that the policy has measured', () => {
   const policy = teach(adaptivePolicy());
   const context = { snapshot: null, strict: false, nowMs: 0.5, remainingMs: Infinity };
   const chosen = WORKS.map((work, i) => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { interleave, median, medianRatio } from '../src/interleave.mjs';
 
-it('gives every contestant one turn a round, in rotating order', async () => {
+it('gives every contestant one turn per round, in rotating order', async () => {
   const order: string[] = [];
   const contestant = (name: string) => ({
     name,
@@ -11,7 +11,7 @@ it('gives every contestant one turn a round, in rotating order', async () => {
     },
   });
   const timings = await interleave([contestant('a'), contestant('b')], { rounds: 3 });
-  // One call each to see whether it is asynchronous, then two a turn.
+  // One call each to detect whether it is asynchronous, then two per turn.
   expect(order.join('')).toBe('ab' + 'aabb' + 'bbaa' + 'aabb');
   expect(timings.map(({ name, perTurn, roundsNs }) => [name, perTurn, roundsNs.length])).toEqual([
     ['a', 2, 3],
@@ -37,12 +37,12 @@ it('refuses fewer than three rounds', async () => {
   await expect(interleave([], { rounds: 2 })).rejects.toThrow(RangeError);
 });
 
-it('finds the middle of odd and even counts, in numeric order', () => {
+it('median() sorts numerically, for odd and even counts', () => {
   expect(median([10, 9, 100])).toBe(10);
   expect(median([1, 2, 30, 4])).toBe(3);
 });
 
-it('compares within a round', () => {
+it('medianRatio() compares times of the same round', () => {
   const timing = (roundsNs: number[]) => ({ name: '', perTurn: 1, roundsNs, medianNs: 0, minNs: 0 });
   expect(medianRatio(timing([2, 20, 300]), timing([1, 10, 100]))).toBe(2);
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { formatTable } from '../src/table.mjs';
 
-it('aligns numbers to the right, text to the left, and shows four digits', () => {
+it('aligns numbers to the right and text to the left, and shows four digits', () => {
   const table = {
     title: 'Scan',
     columns: ['level', 'ns/row'],

@@ -5,35 +5,35 @@ import { measureChoices } from '../src/thresholds/choices.mjs';
 import { crossover, interpolate } from '../src/thresholds/measure-curves.mjs';
 import { createZeroMemory, WORLDS } from '@gearshift/dispatch-lab';
 
-/** One device grows with the size, the other costs the same whatever it does. */
+/** The time of one device grows with the size, that of the other is constant. */
 const points = (gpuMs: number) => [1, 10, 100, 1000].map((size) => ({ size, cpuMs: size, gpuMs }));
 
 describe('crossover', () => {
-  it('lies where the curves meet', () => {
+  it('is the size at which the curves meet', () => {
     expect(crossover(points(32))).toBe(32);
     expect(crossover(points(500))).toBe(500);
   });
 
-  it('is 0 where the GPU is always faster, and Infinity where it never is', () => {
+  it('is 0 when the GPU is always faster, and Infinity when it never is', () => {
     expect(crossover(points(0.5))).toBe(0);
     expect(crossover(points(2000))).toBe(Infinity);
   });
 
-  it('is the last one where the curves meet more than once', () => {
+  it('is the last size at which the curves meet', () => {
     const [first, ...rest] = points(32);
     expect(crossover([{ ...first, gpuMs: 0.1 }, ...rest])).toBe(32);
   });
 });
 
-it('interpolates power laws exactly, between the points and beyond them', () => {
+it('interpolates and extrapolates power laws exactly', () => {
   const cube = interpolate([2, 8, 32].map((size) => ({ size, ms: size ** 3 })));
   for (const size of [1, 2, 5, 8, 20, 32, 100]) expect(cube(size)).toBeCloseTo(size ** 3, 6);
 });
 
-it('tells what the policies choose, by kind, residency and size', async () => {
+it('reports the choices of the policies by kind, residency and size', async () => {
   const memory = createZeroMemory(1_000_000 * 768);
   const classes = await measureChoices(WORLDS.linear, [16, 1024], { memory, requestCount: 400, seeds: 1 });
-  // In that world a resident scan of thousands of rows is faster on the GPU, and a cold one is not.
+  // In this world the GPU is faster for a resident scan of thousands of rows, but not for a cold one.
   const resident = classes.get('scan resident 1');
   const cold = classes.get('scan cold 1');
   expect(resident?.faster).toBe(1);
@@ -42,7 +42,7 @@ it('tells what the policies choose, by kind, residency and size', async () => {
   expect(cold?.shares['adaptive']).toBeLessThan(0.1);
 });
 
-it('draws bars from the reference to either side', () => {
+it('draws bars from the reference to both sides', () => {
   const svg = barChart({
     title: 'a < b',
     unit: 'x',
@@ -58,7 +58,7 @@ it('draws bars from the reference to either side', () => {
   expect(ahead.to - ahead.from).toBeCloseTo(behind.to - behind.from, 0); // as far from it
 });
 
-it('makes a chart of the peers that were there', () => {
+it('draws a chart of the peers that ran', () => {
   const [chart] = CHARTS['peers']([
     {
       title: '',

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-/** What a test can set: see native/driver/settings.h. */
+/** Settings for tests: see native/driver/settings.h. */
 export type SimulatorSetting =
   | 'devices'
   | 'memory_bytes'
@@ -44,7 +44,7 @@ export type SimulatorCounter =
 export interface CudaSimulator {
   set(name: SimulatorSetting, value: number): void;
   get(name: SimulatorSetting | SimulatorCounter): number;
-  /** What the last kernel that failed did. */
+  /** The error of the last kernel that failed. */
   message(): string;
   /** Each kernel's name, and the bytes of each of its parameters. */
   kernels(): [name: string, ...parameterBytes: number[]][];
@@ -53,10 +53,10 @@ export interface CudaSimulator {
 const ADDON = fileURLToPath(new URL('../prebuilds/cuda-simulator.node', import.meta.url));
 
 /**
- * Puts the simulated driver into this process: whoever asks the system for the CUDA driver from now on is given this one,
- * because a library is loaded once under its name. To be called before a CUDA backend is made.
+ * Loads the simulated driver into this process. Later loads of the CUDA driver get this one, because a library is loaded once
+ * under its name. Call it before a CUDA backend is created.
  *
- * @returns null where it was not built (no C++ compiler or CMake, or not Linux)
+ * @returns null if it was not built (no C++ compiler or CMake, or not Linux)
  */
 export function loadCudaSimulator(): CudaSimulator | null {
   if (!existsSync(ADDON)) return null;

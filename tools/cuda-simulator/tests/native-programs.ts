@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-// The programs of native/tests, built by plain CMake in three variants. What is not there to build them with is told.
+// The programs of native/tests, built by plain CMake in three variants. Missing build tools are named in the titles.
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
-// Nx puts the folder of the node program first on the PATH, where tools may lie that the user does not have on theirs.
+// Nx puts the folder of the node program first on the PATH, which may contain tools that are not on the user's PATH.
 const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
 
 export type Variant = 'plain' | 'address' | 'thread';
@@ -27,7 +27,7 @@ const compiler = [process.env['CXX'], 'c++', 'g++', 'clang++'].find(
 );
 const FATBIN = fileURLToPath(new URL('../../../packages/backend-cuda/build/kernels.fatbin', import.meta.url));
 
-/** What is missing on this machine to build the programs, or null. */
+/** The tools for building the programs that are missing on this machine, or null. */
 export const lacksTools: string | null =
   process.platform !== 'linux'
     ? 'Linux'

@@ -1,6 +1,6 @@
-// What a cubin says about its kernels. It is an ELF file with a section `.nv.info.NAME` for each, a list of attributes; one
-// kind (KPARAM_INFO) tells a parameter's number and size. The format is not documented by NVIDIA; this is how the public
-// tools that read it (such as CuAssembler and the GPU disassemblers in LLVM's tests) describe it.
+// Reads the kernel parameters from a cubin: an ELF file with a section `.nv.info.NAME` per kernel, a list of attributes. The
+// attribute KPARAM_INFO has the number and the size of a parameter. NVIDIA does not document the format; this follows the
+// public tools that read it (such as CuAssembler and the GPU disassemblers in LLVM's tests).
 
 const KPARAM_INFO = 0x17;
 /** Formats of an attribute: its value in the header, or behind it. */

@@ -2,12 +2,12 @@ import type { World } from './world.js';
 import { ROW_BYTES } from './world.js';
 import type { LabRequest } from './traces/trace.js';
 
-/** What a request takes on each device in expectation, but for the mean of the noise, which all of them share. */
+/** The expected time of a request on each device, without the mean of the noise, which all devices share. */
 export interface ExpectedTimes {
   readonly cpuMs: number;
-  /** On data that is there. */
+  /** With resident data. */
   readonly gpuMs: number;
-  /** To bring it there as a whole. */
+  /** Upload of all of the data. */
   readonly uploadMs: number;
 }
 
@@ -19,7 +19,7 @@ export function expectedTimes(world: World, { shape, rows, bytes, cpuFactor, gpu
   };
 }
 
-/** The same for data that has to be brought there in pieces, each of which fits what is free. */
+/** The same for data that is uploaded in pieces that fit in the free memory. */
 export function expectedInPieces(world: World, request: LabRequest): ExpectedTimes {
   const { shape, rows, cpuFactor, gpuFactor, freeBytes } = request;
   const pieceRows = Math.max(1, Math.floor(Math.min(request.bytes, freeBytes) / ROW_BYTES));

@@ -25,7 +25,7 @@ export interface LabArguments {
   readonly reasons: boolean;
 }
 
-/** @throws RangeError or TypeError naming what cannot be meant. */
+/** @throws RangeError or TypeError that names the invalid argument. */
 export function parseLabArguments(args: readonly string[]): LabArguments {
   const { values } = parseArgs({
     args: [...args],

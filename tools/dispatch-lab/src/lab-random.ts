@@ -1,6 +1,6 @@
 import { createRandom } from '@gearshift/testing';
 
-/** Draws that describe a workload. */
+/** Random draws for a workload. */
 export interface LabRandom {
   /** In [0, 1). */
   uniform(): number;
@@ -10,7 +10,7 @@ export interface LabRandom {
   logInteger(low: number, high: number): number;
   /** At least 1, with a tail of this shape: the smaller, the heavier. */
   pareto(shape: number): number;
-  /** Of mean 1. */
+  /** Exponential with mean 1. */
   exponential(): number;
 }
 

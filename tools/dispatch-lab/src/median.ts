@@ -1,4 +1,4 @@
-/** The middle value; the lower of the two where there are two. */
+/** The middle value; for an even count the lower of the two. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1];
 }

@@ -2,10 +2,10 @@ import { expectedInPieces, expectedTimes } from './expected-times.js';
 import type { LabRequest, Trace } from './traces/trace.js';
 
 /**
- * What the requests take when every choice is made with knowledge that no policy has: true speeds at every moment, which
- * calls will fail, how much memory is really free, and which data will come up again. Only noise it does not foresee.
+ * The latencies when every choice uses information that no policy has: true speeds at every moment, calls that will fail, the
+ * true free memory, and data that will be used again. The oracle does not predict noise.
  *
- * @returns the latency of each request, in milliseconds, under the same noise that the policies meet.
+ * @returns the latency of each request, in milliseconds, with the same noise as for the policies.
  */
 export function oracleLatencies(trace: Trace): Float64Array {
   if (trace.definition.arrivals === true) return earliestFinish(trace);
@@ -24,8 +24,8 @@ function lowerExpected(trace: Trace, request: LabRequest): number {
 }
 
 /**
- * Data sets come up again and stay where they were brought. Worth uploading is what saves more than that over all its
- * uses, and then best before the first: nothing is gained by waiting.
+ * Data sets are used repeatedly and stay where they were uploaded. An upload pays if it saves more than it costs over all
+ * uses, and then it is best before the first use.
  */
 function bestUploads(trace: Trace): Float64Array {
   const savedMs = new Map<number, number>();
@@ -45,7 +45,7 @@ function bestUploads(trace: Trace): Float64Array {
   });
 }
 
-/** Each request where it will be done first, with true times, behind what was chosen before. From arrival to finish. */
+/** Each request runs where it will finish first, by true times, behind the earlier choices. Latency from arrival to finish. */
 function earliestFinish(trace: Trace): Float64Array {
   let cpuFreeAtMs = 0;
   let gpuFreeAtMs = 0;

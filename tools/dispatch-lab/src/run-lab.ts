@@ -18,10 +18,10 @@ export interface Scenario {
   readonly requestCount?: number | undefined;
 }
 
-/** Points of a curve, besides the one at 0. */
+/** Points of a curve, without the one at 0. */
 const CURVE_STEPS = 100;
 
-/** Every contender over the same traces, one for each seed. */
+/** Runs every contender on the same traces, one for each seed. */
 export async function runScenario(scenario: Scenario, memory: ZeroMemory): Promise<ScenarioCurve[]> {
   const { definition, world, contenders, seeds, requestCount } = scenario;
   const runs = contenders.map((): SeedRun[] => []);
@@ -71,7 +71,7 @@ function compare(simulation: Simulation, oracleMs: Float64Array): SeedRun {
   let lostMs = 0;
   for (let i = 0; i < oracleMs.length; i++) {
     lostMs += latenciesMs[i] - oracleMs[i];
-    // As many points as steps, whatever the number of requests.
+    // As many points as steps, for any number of requests.
     while (lostPercent.length <= Math.floor(((i + 1) * CURVE_STEPS) / oracleMs.length)) {
       lostPercent.push((lostMs / totalMs) * 100);
     }
@@ -79,7 +79,7 @@ function compare(simulation: Simulation, oracleMs: Float64Array): SeedRun {
   return { simulation, regretPercent: (lostMs / totalMs) * 100, lostPercent };
 }
 
-/** Differences beyond this are noise of the last bits, and make files differ. */
+/** Smaller differences are noise of the last bits and would make files differ. */
 function rounded(percent: number): number {
   return Math.round(percent * 100) / 100;
 }

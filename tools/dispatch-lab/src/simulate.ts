@@ -9,24 +9,24 @@ import { DIMENSIONS, LAB_SHAPES, QUERIES, type LabShape } from './world.js';
 const K = 10;
 const OUT_OF_MEMORY_MS = 0.5;
 
-/** How one policy fared on one trace. */
+/** The result of one policy on one trace. */
 export interface Simulation {
-  /** Of each request, from its arrival to its answer. */
+  /** Latency of each request, from its arrival to its answer. */
   readonly latenciesMs: Float64Array;
-  /** Attempts that failed in any way, running out of memory included. */
+  /** Failed attempts, including those that ran out of memory. */
   readonly failedAttempts: number;
   readonly outOfMemory: number;
-  /** Requests that nobody answered. */
+  /** Requests without an answer. */
   readonly unanswered: number;
-  /** Answers that came after the time that their caller had allowed. */
+  /** Answers after the deadline of their caller. */
   readonly late: number;
-  /** For each request, the device that was tried last and the reason of the choice, such as `'gpu:0 resident'`. */
+  /** For each request, the last device and the reason of the choice, such as `'gpu:0 resident'`. */
   readonly choices: readonly string[];
 }
 
 /**
- * Runs every request of the trace through the dispatcher as it is shipped, over two simulated devices in virtual time.
- * A run is the same every time; nothing in it depends on this machine.
+ * Runs every request of the trace through the published dispatcher, on two simulated devices in virtual time. Every run is the
+ * same and does not depend on this machine.
  */
 export async function simulate(trace: Trace, contender: Contender): Promise<Simulation> {
   const scheduler = createVirtualScheduler();
@@ -39,7 +39,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
   let late = 0;
   let current = requests[0];
 
-  // Data that belongs to one request says which; otherwise requests come one after the other.
+  // Data of a single request has its number; otherwise requests come one after the other.
   const firstId = requests[0].matrix.id;
   const requestOf = (operandId: number) => (definition.disposes ? requests[operandId - firstId] : current);
   const cpu = createSimulatedDevice({
@@ -67,7 +67,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
     answer: answerOfZeros,
   });
   function memoryOf(totalBytes: number) {
-    // What was there before counts as somebody else's in the trace.
+    // The trace counts data that was there before as memory of others.
     const outside = (freeBytes: number) =>
       Math.max(0, totalBytes - freeBytes - (current.preloaded ? current.bytes : 0));
     return {
@@ -85,7 +85,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
     policy,
     tracker: trackedBy?.(tracker) ?? tracker,
     clock: scheduler.nowMs,
-    // Limits on calls that hang count in virtual time too.
+    // Limits for hanging calls use virtual time too.
     timers: scheduler,
   };
   const dispatcher = createDispatcher(options);

@@ -1,6 +1,6 @@
 import { meanNoise } from '@gearshift/testing/simulated-device';
 
-/** `scan`: one query over the rows, bound by memory. `pair`: 64 queries, bound by arithmetic. */
+/** `scan`: one query over the rows, limited by memory. `pair`: 64 queries, limited by arithmetic. */
 export type LabShape = 'scan' | 'pair';
 
 export const LAB_SHAPES: readonly LabShape[] = ['scan', 'pair'];
@@ -8,11 +8,11 @@ export const QUERIES: Readonly<Record<LabShape, number>> = { scan: 1, pair: 64 }
 export const DIMENSIONS = 768;
 export const ROW_BYTES = DIMENSIONS * 4;
 
-/** `'linear'`: times grow with the work, and little else happens. `'hard'`: they have steps, and much else does. */
+/** `'linear'`: times grow with the work, with few other effects. `'hard'`: times have steps and many other effects. */
 export type WorldName = 'linear' | 'hard';
 
 /**
- * How fast the two simulated devices are, as functions of the work: expectations, to be multiplied by noise of median 1.
+ * The speeds of the two simulated devices as functions of the work: expectations, to be multiplied by noise with median 1.
  * Times are in milliseconds.
  */
 export interface World {
@@ -49,7 +49,7 @@ const UPLOAD_MS_PER_BYTE = 1 / 12e6;
 /** From here the rows no longer fit the CPU's cache. */
 const CPU_STEP_ROWS = 2048;
 const CPU_STEP_FACTOR = 1.6;
-/** Rows that a GPU works through in one wave. */
+/** Rows that a GPU processes in one wave. */
 const GPU_WAVE_ROWS = 8192;
 /** Past this much the upload goes through pageable memory. */
 const SLOW_UPLOAD_BYTES = 32e6;
@@ -79,7 +79,7 @@ export const WORLDS: Readonly<Record<WorldName, World>> = {
   },
 };
 
-/** What times are multiplied by in expectation: the same for every device and phase. */
+/** The expected factor of times: the same for every device and phase. */
 export function meanFactor(world: World): number {
   return meanNoise(world);
 }

@@ -1,9 +1,9 @@
 /**
- * Matrices for devices that compute nothing. All are views of the same zeros, which are never touched: the operating
- * system commits a page at its first use, so that a matrix of gigabytes takes none.
+ * Matrices for devices that compute nothing. All are views of the same zeros, which are never accessed: the operating system
+ * commits a page at its first use, so a matrix of gigabytes takes no memory.
  */
 export interface ZeroMemory {
-  /** A view of that many zeros, shared with every other: for reading only. */
+  /** A read-only view of that many zeros, which all views share. */
   floats(elementCount: number): Float32Array;
 }
 

@@ -17,8 +17,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe('the command', () => {
-  it('prints the table, writes what was asked for, and knows a policy from its module', async () => {
+describe('dispatch-lab command', () => {
+  it('prints the table, writes the requested files, and loads a policy from a module', async () => {
     const module = join(folder, 'mine.mjs');
     const contents = `import { pinnedPolicy } from ${JSON.stringify(import.meta.resolve('@gearshift/policies'))};
 export default () => ({ ...pinnedPolicy('cpu'), name: 'mine' });`;
@@ -69,7 +69,7 @@ export default () => ({ ...pinnedPolicy('cpu'), name: 'mine' });`;
     expect(svg).not.toContain('NaN');
   });
 
-  it('fails when it does not know what is meant', async () => {
+  it('fails for unknown arguments', async () => {
     const message = expect.stringContaining('expected one of adaptive, always-cpu');
     await expect(lab('--policy', 'clairvoyant')).rejects.toMatchObject({ code: 2, stderr: message });
   });
@@ -85,7 +85,7 @@ it.each([
   expect(() => parseLabArguments(args)).toThrow(message);
 });
 
-it('takes everything where nothing is said', () => {
+it('runs every policy and trace by default', () => {
   const { worlds, traces, seeds, policies } = parseLabArguments([]);
   expect(worlds.map(({ name }) => name)).toEqual(['linear', 'hard']);
   expect(traces.map(({ name }) => name)).toEqual(['T1', 'T2', 'T3', 'T4', 'T5', 'T5b', 'T6', 'T7', 'T8']);

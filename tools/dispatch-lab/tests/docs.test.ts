@@ -6,7 +6,7 @@ import type { ScenarioResult } from '../src/report/scenario-result.js';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
 
-it('docs/dispatch-lab.md is what its results say, with the plots that it shows', async () => {
+it('docs/dispatch-lab.md matches the committed results and plots', async () => {
   const results = JSON.parse(readFileSync(`${DOCS}dispatch-lab/results.json`, 'utf8')) as ScenarioResult[];
   const page = readFileSync(`${DOCS}dispatch-lab.md`, 'utf8');
   expect(page).toBe(await formatLabPage(results, `${DOCS}dispatch-lab.md`));

@@ -17,7 +17,7 @@ const result = (more: Partial<ScenarioResult>): ScenarioResult => ({
 const verdictOf = (...results: readonly ScenarioResult[]) => judge(results).map(({ held }) => held);
 
 describe('judge', () => {
-  it('holds a goal up to the very figure', () => {
+  it('meets a goal at exactly its limit', () => {
     expect(verdictOf(result({ regretPercent: 2 }))).toEqual([true]);
     expect(verdictOf(result({ regretPercent: 2.01 }))).toEqual([false]);
     expect(verdictOf(result({ trace: 'T6', regretPercent: 6, failedAttempts: 500 }))).toEqual([true]);
@@ -26,7 +26,7 @@ describe('judge', () => {
     expect(verdictOf(result({ trace: 'T7', outOfMemory: 31 }))).toEqual([false]);
   });
 
-  it('asks to be ahead of every baseline on the same trace in the same world, with ties where they are allowed', () => {
+  it('requires a better result than every baseline on the same trace in the same world, with allowed ties', () => {
     const baseline = (more: Partial<ScenarioResult>) => result({ policy: 'always-cpu', regretPercent: 0.5, ...more });
     expect(verdictOf(result({}), baseline({}))).toEqual([false]);
     expect(verdictOf(result({}), baseline({ world: 'linear' }), baseline({ trace: 'T2' }))).toEqual([true]);
@@ -37,12 +37,12 @@ describe('judge', () => {
     );
   });
 
-  it('says nothing where the judged policy was not measured', () => {
+  it('gives no verdict when the judged policy was not measured', () => {
     expect(judge([result({ policy: 'always-cpu' })])).toEqual([]);
   });
 });
 
-it('writes a page that holds every figure and every verdict', async () => {
+it('writes a page with every figure and every verdict', async () => {
   const results = [
     result({ regretPercent: 1.23 }),
     result({ policy: 'always-gpu', regretPercent: 77.7, failedAttempts: 9 }),

@@ -8,7 +8,7 @@ import { createZeroMemory } from '../src/zero-memory.js';
 
 const memory = createZeroMemory(1_000_000 * 768);
 
-/** With noise taken away, so that what comes is what is expected. */
+/** A trace without noise, so that measured times equal expected ones. */
 function expectedTrace(name: TraceName, requestCount = 400, seed = 3): Trace {
   const definition = TRACES.find((one) => one.name === name);
   if (definition === undefined) throw new Error(`no trace ${name}`);
@@ -20,7 +20,7 @@ const total = (latenciesMs: Iterable<number>) => [...latenciesMs].reduce((sum, m
 
 describe('oracleLatencies', () => {
   it.each(['T1', 'T2', 'T3', 'T5', 'T5b', 'T6', 'T7'] as const)(
-    '%s: no choice of devices is expected to be faster, for any request',
+    'has no request with a faster expected choice of devices in trace %s',
     (name) => {
       const trace = expectedTrace(name);
       const latenciesMs = oracleLatencies(trace);
@@ -31,8 +31,8 @@ describe('oracleLatencies', () => {
     },
   );
 
-  it.each([2, 3, 4, 5, 6, 7, 8])('T4: no plan of uploads is expected to be faster, seed %d', (seed) => {
-    // Every subset of the data sets of a short trace, each brought there before its first use on the GPU.
+  it.each([2, 3, 4, 5, 6, 7, 8])('has no faster expected plan of uploads in trace T4 (seed %d)', (seed) => {
+    // Every subset of the data sets of a short trace, each uploaded before its first use on the GPU.
     const trace = expectedTrace('T4', 20, seed);
     const ids = [...new Set(trace.requests.map(({ matrix }) => matrix.id))];
     expect(ids.length).toBeLessThan(16);
@@ -41,7 +41,7 @@ describe('oracleLatencies', () => {
     expect(total(oracleLatencies(trace))).toBeCloseTo(best, 9);
   });
 
-  it('T8: each request ends where it ends first, behind those before it', () => {
+  it('runs each request of trace T8 where it finishes first behind the earlier ones', () => {
     const trace = expectedTrace('T8');
     const latenciesMs = oracleLatencies(trace);
     const freeAtMs = { cpu: 0, gpu: 0 };
@@ -55,7 +55,7 @@ describe('oracleLatencies', () => {
     }
   });
 
-  it('pays the noise that the policies pay', () => {
+  it('includes the same noise as the policies', () => {
     const definition = TRACES[0];
     const trace = createTrace(definition, WORLDS.hard, 3, memory, 200);
     const latenciesMs = oracleLatencies(trace);
@@ -70,7 +70,7 @@ describe('oracleLatencies', () => {
 });
 
 describe('expectedInPieces', () => {
-  it('is the same as in one where all of it fits, and dearer by the starts where it does not', () => {
+  it('equals the time of one piece when everything fits, and adds the starts of further pieces otherwise', () => {
     const { requests, world } = expectedTrace('T7');
     const request = { ...requests[0], rows: 100_000, bytes: 100_000 * 3072 };
     const whole = expectedTimes(world, request);
@@ -83,7 +83,7 @@ describe('expectedInPieces', () => {
   });
 });
 
-/** What each way of serving the request by itself takes. */
+/** The time of each way to run the request alone. */
 function choicesOf(trace: Trace, request: LabRequest): number[] {
   const { cpuMs, gpuMs, uploadMs } = expectedInPieces(trace.world, request);
   return request.fault === undefined ? [cpuMs, gpuMs + (request.preloaded ? 0 : uploadMs)] : [cpuMs];

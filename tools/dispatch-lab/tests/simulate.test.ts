@@ -19,7 +19,7 @@ function traceOf(name: TraceName, requestCount = 300) {
 }
 
 describe('simulate', () => {
-  it('takes on one device exactly what the world says it takes there', async () => {
+  it('takes exactly the time of the world on one device', async () => {
     const trace = traceOf('T1');
     const { cpuMs, gpuMs, uploadMs } = trace.world;
     const onCpu = await simulate(trace, alwaysCpu);
@@ -32,7 +32,7 @@ describe('simulate', () => {
     expect(onGpu).toMatchObject({ failedAttempts: 0, outOfMemory: 0, unanswered: 0 });
   });
 
-  it.each(CONTENDERS)('$name is simulated the same way twice and answers everything', async (contender) => {
+  it.each(CONTENDERS)('gives the same result twice for $name and answers every request', async (contender) => {
     for (const name of ['T4', 'T6', 'T7', 'T8'] as const) {
       const trace = traceOf(name);
       const first = await simulate(trace, contender);
@@ -42,7 +42,7 @@ describe('simulate', () => {
     }
   });
 
-  it('counts what fails, and what runs out of memory', async () => {
+  it('counts failed attempts, and those that run out of memory', async () => {
     const failing = await simulate(traceOf('T6'), alwaysGpu);
     expect(failing.failedAttempts).toBeGreaterThan(0);
     expect(failing.outOfMemory).toBe(0);
@@ -50,7 +50,7 @@ describe('simulate', () => {
     expect(crowded.failedAttempts).toBeGreaterThanOrEqual(crowded.outOfMemory);
   });
 
-  it('has the defect of the original: what the GPU took is recorded again, as the latency of the CPU', () => {
+  it('reproduces the first defect of the original: the latency of the GPU is recorded as that of the CPU too', () => {
     const recorded: string[] = [];
     const plain = {
       snapshot: () => NO_METRICS,
@@ -65,15 +65,15 @@ describe('simulate', () => {
     expect(originalAsIntended.create().trackedBy).toBeUndefined();
   });
 
-  it('has the other defect of the original: once rejected for its failures, the GPU is never tried again', async () => {
+  it('reproduces the second defect of the original: a GPU rejected for its failures is never tried again', async () => {
     const trace = traceOf('T6', 4000);
     const lastTry = ({ choices }: { choices: readonly string[] }) =>
       choices.findLastIndex((choice) => choice.startsWith('gpu'));
-    // Failing begins with the 800th request.
+    // Failures begin with the 800th request.
     expect(lastTry(await simulate(trace, originalAsCoded))).toBeLessThan(1000);
   });
 
-  it('lets requests of T8 wait for each other, and for no longer than the work before them', async () => {
+  it('makes requests of T8 wait for each other, but not longer than the earlier work', async () => {
     const trace = traceOf('T8');
     const { latenciesMs } = await simulate(trace, alwaysCpu);
     let freeAtMs = 0;

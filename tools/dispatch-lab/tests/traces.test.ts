@@ -12,7 +12,7 @@ function traceOf(name: TraceName, { world = 'hard', seed = 1 }: { world?: WorldN
   return createTrace(definition, WORLDS[world], seed, memory);
 }
 
-/** Everything of a trace that is data; matrices by their id. */
+/** The data of a trace, with matrices by their id. */
 function plain(trace: Trace) {
   return trace.requests.map(({ matrix, ...rest }) => ({
     ...rest,
@@ -23,41 +23,44 @@ function plain(trace: Trace) {
 
 const shareOf = <T>(items: readonly T[], holds: (item: T) => boolean) => items.filter(holds).length / items.length;
 
-describe('every trace', () => {
-  it.each(TRACES)('$name is the same for the same seed and another for another', ({ name }) => {
+describe('createTrace()', () => {
+  it.each(TRACES)('gives equal $name traces for equal seeds and different ones for different seeds', ({ name }) => {
     expect(plain(traceOf(name))).toEqual(plain(traceOf(name)));
     expect(plain(traceOf(name, { seed: 2 }))).not.toEqual(plain(traceOf(name)));
   });
 
-  it.each(TRACES)('$name has as many requests as it should, half of each shape, with matrices that fit', ({ name }) => {
-    const { requests } = traceOf(name);
-    expect(requests).toHaveLength(REQUEST_COUNT);
-    expect(requests.map(({ index }) => index)).toEqual(requests.map((_, index) => index));
-    const scans = shareOf(requests, ({ shape }) => shape === 'scan');
-    expect(scans).toBeGreaterThan(0.45);
-    expect(scans).toBeLessThan(0.55);
-    for (const { rows, bytes, matrix } of requests) {
-      expect(rows).toBeGreaterThanOrEqual(1);
-      expect(matrix.rows).toBe(rows);
-      expect(matrix.values).toHaveLength(rows * 768);
-      expect(bytes).toBe(matrix.values.byteLength);
-    }
-  });
+  it.each(TRACES)(
+    'gives $name the right number of requests, half of each shape, with matching matrices',
+    ({ name }) => {
+      const { requests } = traceOf(name);
+      expect(requests).toHaveLength(REQUEST_COUNT);
+      expect(requests.map(({ index }) => index)).toEqual(requests.map((_, index) => index));
+      const scans = shareOf(requests, ({ shape }) => shape === 'scan');
+      expect(scans).toBeGreaterThan(0.45);
+      expect(scans).toBeLessThan(0.55);
+      for (const { rows, bytes, matrix } of requests) {
+        expect(rows).toBeGreaterThanOrEqual(1);
+        expect(matrix.rows).toBe(rows);
+        expect(matrix.values).toHaveLength(rows * 768);
+        expect(bytes).toBe(matrix.values.byteLength);
+      }
+    },
+  );
 
-  it.each(TRACES.filter(({ disposes }) => disposes))('$name has data of its own for each request', ({ name }) => {
+  it.each(TRACES.filter(({ disposes }) => disposes))('gives each request of $name its own data', ({ name }) => {
     const { requests } = traceOf(name);
     expect(requests.map(({ matrix }) => matrix.id)).toEqual(requests.map(({ index }) => requests[0].matrix.id + index));
   });
 
-  it('has noise that another trace of the same seed does not share', () => {
+  it('gives traces with the same seed different noise', () => {
     const [first, second] = [traceOf('T1'), traceOf('T5')];
     const same = first.requests.filter(({ cpuNoise }, index) => cpuNoise === second.requests[index].cpuNoise);
     expect(same).toHaveLength(0);
   });
 });
 
-describe('conditions', () => {
-  it('T1: half resident, sizes over all orders of magnitude', () => {
+describe('traces', () => {
+  it('T1 is half resident, with sizes of all orders of magnitude', () => {
     const { requests } = traceOf('T1');
     expect(Math.abs(shareOf(requests, ({ preloaded }) => preloaded) - 0.5)).toBeLessThan(0.05);
     for (const [low, high] of [
@@ -70,7 +73,7 @@ describe('conditions', () => {
     }
   });
 
-  it('T2: mostly tiny, some huge, none above 10^6', () => {
+  it('T2 is mostly tiny with some huge requests, none above 10^6 rows', () => {
     const { requests } = traceOf('T2');
     expect(Math.abs(shareOf(requests, ({ rows }) => rows <= 64) - 0.95)).toBeLessThan(0.02);
     const largest = Math.max(...requests.map(({ rows }) => rows));
@@ -78,17 +81,20 @@ describe('conditions', () => {
     expect(largest).toBeLessThanOrEqual(1_000_000);
   });
 
-  it.each(['linear', 'hard'] as const)('T3: near the size where both are equally fast, %s world', (world) => {
-    const { requests } = traceOf('T3', { world });
-    for (const { shape, rows, preloaded } of requests) {
-      const crossover = crossoverRows(WORLDS[world], shape);
-      expect(rows).toBeGreaterThanOrEqual(Math.floor(crossover / 2));
-      expect(rows).toBeLessThanOrEqual(Math.ceil(crossover * 2));
-      expect(preloaded).toBe(true);
-    }
-  });
+  it.each(['linear', 'hard'] as const)(
+    'T3 is near the size where both devices are equally fast in the %s world',
+    (world) => {
+      const { requests } = traceOf('T3', { world });
+      for (const { shape, rows, preloaded } of requests) {
+        const crossover = crossoverRows(WORLDS[world], shape);
+        expect(rows).toBeGreaterThanOrEqual(Math.floor(crossover / 2));
+        expect(rows).toBeLessThanOrEqual(Math.ceil(crossover * 2));
+        expect(preloaded).toBe(true);
+      }
+    },
+  );
 
-  it('T4: four sets live per 400 requests, the rest used once, all cold', () => {
+  it('T4 has four repeated data sets per 400 requests, other data is used once, and all is cold', () => {
     const { requests } = traceOf('T4');
     expect(requests.some(({ preloaded }) => preloaded)).toBe(false);
     const uses = new Map<number, number[]>();
@@ -102,7 +108,7 @@ describe('conditions', () => {
     for (const { matrix, rows } of requests) expect(rows).toBe(sizes.get(matrix.id));
   });
 
-  it('T5 and T5b: each device is slow in its time', () => {
+  it('T5 and T5b have a period in which one device is slow', () => {
     const drift = traceOf('T5').requests;
     expect(shareOf(drift, ({ gpuFactor }) => gpuFactor === 6)).toBeCloseTo(1 / 3, 2);
     expect(shareOf(drift, ({ cpuFactor }) => cpuFactor === 3)).toBeCloseTo(0.1, 2);
@@ -111,7 +117,7 @@ describe('conditions', () => {
     expect(shareOf(slowStart, ({ gpuFactor }) => gpuFactor === 12)).toBeCloseTo(0.4, 2);
   });
 
-  it('T6: a time of failing, a time of failing now and then, and the end', () => {
+  it('T6 has a period of constant failures, one of occasional failures, and a lost device', () => {
     const { requests } = traceOf('T6');
     const during = (from: number, to: number) =>
       requests.filter(({ index }) => index > from * REQUEST_COUNT && index < to * REQUEST_COUNT);
@@ -123,7 +129,7 @@ describe('conditions', () => {
     expect(shareOf(during(0.9, 1), ({ fault }) => fault?.kind === 'fatal')).toBe(1);
   });
 
-  it('T7: free memory falls and jumps back, and the report lags behind', () => {
+  it('T7 has free memory that falls and jumps back, with a delayed report', () => {
     const { requests } = traceOf('T7');
     const free = requests.map(({ freeBytes }) => freeBytes);
     expect(Math.max(...free)).toBe(8e9);
@@ -132,7 +138,7 @@ describe('conditions', () => {
     expect(free.filter((bytes, index) => index > 0 && bytes > free[index - 1])).toHaveLength(7);
   });
 
-  it('T8: requests come in bursts, half of them in a hurry', () => {
+  it('T8 has bursts of requests, half of them with a deadline', () => {
     const { requests } = traceOf('T8');
     const gaps = requests
       .slice(1)
@@ -147,7 +153,7 @@ describe('conditions', () => {
   });
 });
 
-it('takes no memory for matrices of gigabytes', () => {
+it('createTrace() allocates no memory for matrices of gigabytes', () => {
   const before = process.memoryUsage().rss;
   const matrices = Array.from({ length: 20 }, () => memory.floats(1_000_000 * 768));
   expect(matrices[19]).toHaveLength(768_000_000);

@@ -1,7 +1,7 @@
 // node bundle.mjs FOLDER
 //
-// Puts everything that gpu-check needs on a machine without Node and without network into FOLDER: this machine's Node
-// (compressed), the built packages, and a script `run.sh` that unpacks and starts it.
+// Writes everything that gpu-check needs on a machine without Node and network to FOLDER: this machine's Node (compressed),
+// the built packages, and a script `run.sh` that unpacks and starts it.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,

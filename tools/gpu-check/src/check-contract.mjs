@@ -2,7 +2,7 @@ import { createCudaBackend } from '@gearshift/backend-cuda';
 import { unwrap } from '@gearshift/contracts';
 import { contractChecks, runCheck } from '@gearshift/testing';
 
-/** The contract that every backend keeps, over the CUDA backend, a fresh one for each check. */
+/** Runs the backend contract with the CUDA backend, a new one for each check. */
 export async function checkContract() {
   const failures = [];
   const skips = [];

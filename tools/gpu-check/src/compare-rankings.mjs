@@ -20,13 +20,13 @@ const WAYS = [
   { queries: 5, companion: 'int8' },
 ];
 
-/** Relative difference of two float32 sums of the same products in another order; the largest seen is a fifth of it. */
+/** Relative difference of two float32 sums of the same products in another order; the largest measured one is a fifth of it. */
 const ROUNDING = 1e-6;
 
 /**
- * Ids of the best rows on the GPU beside those on the CPU (goal G4). Where they differ, either rows with scores that are equal up
- * to rounding changed places (`isRounding`: the scores agree at every rank), or the ranking is wrong. The first rank that
- * differs is reported with both rows and scores.
+ * Compares the ids of the best rows on the GPU with those on the CPU (goal G4). If they differ, either rows with equal scores up to
+ * rounding are swapped (`isRounding`: the scores agree at every rank), or the ranking is wrong. The first different rank is
+ * reported with both rows and scores.
  */
 export async function compareRankings({ quick }) {
   const cpu = unwrap(await createCpuBackend());

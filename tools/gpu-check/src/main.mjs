@@ -1,8 +1,8 @@
 // node main.mjs [--json FILE] [--quick] [--bandwidth PROGRAM] [--sanitizer PROGRAM]
 //
-// Checks the CUDA backend on the GPU of this machine: the contract suite, rankings against the CPU, compute-sanitizer where it
-// is at hand, and measurements. Needs no network and nothing installed but an NVIDIA driver. Prints a summary and writes one
-// report. On a simulated driver everything runs but the measurements, which are refused.
+// Checks the CUDA backend on the GPU of this machine: the contract suite, rankings against the CPU, compute-sanitizer if it is
+// installed, and measurements. Needs only an NVIDIA driver and no network. Prints a summary and writes one report. On a
+// simulated driver everything runs except the measurements, which are refused.
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -43,10 +43,10 @@ const wrongRankings = rankings.different.filter(({ isRounding }) => !isRounding)
 const swapped = rankings.different.length - wrongRankings.length;
 console.log(
   `rankings: ${rankings.compared} compared with the CPU's, ${wrongRankings.length} wrong, ` +
-    `${swapped} with rows in another order whose scores are equal up to rounding`,
+    `${swapped} with rows of equal scores (up to rounding) in another order`,
 );
 
-// What runs under a sanitizer is this program with the contract alone.
+// Under a sanitizer this program runs only the contract.
 const sanitizers = options.only === 'contract' ? [] : runSanitizers(options.sanitizer, import.meta.filename);
 for (const { tool, result } of sanitizers) console.log(`${tool}: ${result}`);
 

@@ -6,7 +6,7 @@ import { nextOperandId } from '@gearshift/contracts/internal';
 const DIMENSIONS = 768;
 
 /**
- * The goals of the GPU, beside what the device can do at most, in one run.
+ * Measures the goals of the GPU together with the limits of the device, in one run.
  *
  * @param {{ quick: boolean, bandwidth: string | undefined }} options `bandwidth`: the program that measures the device
  */
@@ -100,7 +100,7 @@ function goal(name, figure, isHeld, limit) {
   return { goal: name, figure, limit, held: figure === null ? null : isHeld(figure) };
 }
 
-/** What the device can do at most; null when the program that measures it is not there. */
+/** The limits of the device; null without the program that measures them. */
 function readLimits(program) {
   if (program === undefined) return null;
   const { status, stdout } = spawnSync(program, [], { encoding: 'utf8' });

@@ -6,8 +6,8 @@ const TIMEOUT_MS = 240_000;
 /**
  * The contract suite again, under each tool of compute-sanitizer.
  *
- * @param {string} program compute-sanitizer, or where it is
- * @param {string} main    what to run under it
+ * @param {string} program compute-sanitizer, or its path
+ * @param {string} main    the program to run under it
  */
 export function runSanitizers(program, main) {
   if (spawnSync(program, ['--version'], { stdio: 'ignore' }).status !== 0) {

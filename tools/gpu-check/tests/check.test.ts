@@ -18,11 +18,11 @@ interface Report {
 }
 
 describe.skipIf(simulator === null)(`gpu-check on the simulated driver${lacksSimulator}`, () => {
-  test('passes, writes its report, and measures nothing', { timeout: 180_000 }, () => {
+  test('passes, writes its report and measures nothing', { timeout: 180_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'gearshift-gpu-check-'));
     try {
       const json = join(folder, 'report.json');
-      // The simulated driver by the name of a driver, as a machine has it.
+      // The simulated driver under the file name of a real driver.
       const env = { ...process.env, LD_LIBRARY_PATH: join(SIMULATOR, 'prebuilds') };
       const args = [MAIN, '--quick', '--json', json, '--sanitizer', '/nowhere/compute-sanitizer'];
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });

@@ -6,7 +6,7 @@ import { createExecutor, pinnedPolicy, type Executor, type ExecutorOptions } fro
 import { afterAll, describe, expect, test } from 'vitest';
 import { lacksSimulator, simulator } from './simulated-driver.js';
 
-// The whole product with a CPU and a CUDA backend, on the simulated driver. The last test loses the device for good.
+// The facade with a CPU and a CUDA backend, on the simulated driver. The last test loses the device for good.
 
 const DIMENSIONS = 64;
 const MIB = 2 ** 20;
@@ -33,7 +33,7 @@ function expectSame(scores: Float32Array, expected: Float32Array): void {
   expect(worst).toBeLessThan(2 * DIMENSIONS * 2 ** -24);
 }
 
-describe.skipIf(simulator === null)(`CPU and CUDA behind the facade${lacksSimulator}`, () => {
+describe.skipIf(simulator === null)(`facade with a CPU and a CUDA backend${lacksSimulator}`, () => {
   const get: NonNullable<typeof simulator>['get'] = (name) => simulator?.get(name) ?? 0;
   const set: NonNullable<typeof simulator>['set'] = (name, value) => simulator?.set(name, value);
 
@@ -41,7 +41,7 @@ describe.skipIf(simulator === null)(`CPU and CUDA behind the facade${lacksSimula
     expect([get('misuses'), get('undefined')]).toEqual([0, 0]);
   });
 
-  test('every request is decided for itself, and says where it ran and why', async () => {
+  test('decides each request individually, and reports where it ran and why', async () => {
     const executor = await createWithBoth();
     const values = randomValues(3000 * DIMENSIONS, 1);
     const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
@@ -54,30 +54,34 @@ describe.skipIf(simulator === null)(`CPU and CUDA behind the facade${lacksSimula
       expect(decision?.reason).toBeTypeOf('string');
       for (const { backend } of attempts) devices.add(backend);
     }
-    // The simulated device is slow, so the CPU does most of it; that it learns so needs at least one try.
+    // The simulated device is slow, so the CPU does most of the requests; the policy needs at least one attempt to learn that.
     expect([...devices].sort()).toContain('cpu');
     expect(executor.backends().map(({ id }) => id)).toEqual(['cuda:0', 'cpu']);
     await executor.close();
   });
 
-  test('a matrix that is larger than the device is split, and nothing is lost', { timeout: 120_000 }, async () => {
-    set('memory_bytes', 64 * MIB);
-    const rows = 330_000; // 81 MiB
-    const values = new Float32Array(rows * DIMENSIONS);
-    for (let i = 0; i < values.length; i++) values[i] = ((i * 2_654_435_761) % 1000) / 1000 - 0.5;
-    const query = randomValues(DIMENSIONS, 3);
-    const executor = await createWithBoth({ policy: pinnedPolicy('cuda:0') });
-    const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
-    const result = unwrap(await executor.run({ operation: 'cosine-similarity', query, matrix }));
-    expect(result.attempts.length).toBeGreaterThan(1);
-    expect(result.attempts.every(({ backend }) => backend === 'cuda:0')).toBe(true);
-    expect(get('peak_bytes')).toBeLessThanOrEqual(64 * MIB);
-    expectSame(result.output, await onCpu(query, values));
-    await executor.close();
-    set('memory_bytes', 256 * MIB);
-  });
+  test(
+    'splits a request with a matrix that is larger than the device, without losing a row',
+    { timeout: 120_000 },
+    async () => {
+      set('memory_bytes', 64 * MIB);
+      const rows = 330_000; // 81 MiB
+      const values = new Float32Array(rows * DIMENSIONS);
+      for (let i = 0; i < values.length; i++) values[i] = ((i * 2_654_435_761) % 1000) / 1000 - 0.5;
+      const query = randomValues(DIMENSIONS, 3);
+      const executor = await createWithBoth({ policy: pinnedPolicy('cuda:0') });
+      const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
+      const result = unwrap(await executor.run({ operation: 'cosine-similarity', query, matrix }));
+      expect(result.attempts.length).toBeGreaterThan(1);
+      expect(result.attempts.every(({ backend }) => backend === 'cuda:0')).toBe(true);
+      expect(get('peak_bytes')).toBeLessThanOrEqual(64 * MIB);
+      expectSame(result.output, await onCpu(query, values));
+      await executor.close();
+      set('memory_bytes', 256 * MIB);
+    },
+  );
 
-  test('a device that vanishes in the middle of a split request costs no row', { timeout: 120_000 }, async () => {
+  test('answers every row when the device is lost during a split request', { timeout: 120_000 }, async () => {
     set('memory_bytes', 4 * MIB);
     const values = randomValues(60_000 * DIMENSIONS, 4); // 15 MiB: several pieces
     const query = randomValues(DIMENSIONS, 5);
@@ -85,7 +89,7 @@ describe.skipIf(simulator === null)(`CPU and CUDA behind the facade${lacksSimula
     const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
     const downloadedBefore = get('downloaded_bytes');
     const running = executor.run({ operation: 'cosine-similarity', query, matrix });
-    // Some pieces are finished, and some are not.
+    // Some pieces are finished and some are not.
     while (get('downloaded_bytes') < downloadedBefore + 100_000) await new Promise((resolve) => setTimeout(resolve, 1));
     set('vanish_call', 1);
     const result = unwrap(await running);

@@ -13,7 +13,7 @@ const USAGE = `npm run mutation -- PACKAGE... [--changed] [--force] [--explain] 
 
 PACKAGE is one of ${MUTATED_PACKAGES.join(', ')}. Without an option, files are mutated that were not measured with
 the sources and tests as they are now; an interrupted run continues where it stopped.
-  --changed      only files whose own source has changed since it was measured
+  --changed      only files with a source that has changed since it was measured
   --force        all files, without results of earlier runs
   --explain      mutates nothing; looks up tools/mutation/explanations/PACKAGE.json again
   --concurrency  mutants that are tried at the same time

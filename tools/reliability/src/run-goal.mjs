@@ -76,6 +76,6 @@ function sumOf(lines, goal) {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
-    .filter((told) => told.goal === goal)
+    .filter((line) => line.goal === goal)
     .reduce((sum, { count }) => sum + count, 0);
 }

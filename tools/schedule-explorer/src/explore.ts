@@ -3,8 +3,8 @@ import type { Program } from './program.js';
 
 export interface ExploreOptions {
   /**
-   * Go on only once from states that several interleavings lead to. Nothing is missed: equal states have equal futures.
-   * Default true; false goes through every interleaving one by one.
+   * Continue only once from a state that several interleavings reach. Nothing is missed, because equal states have equal
+   * futures. Default true; false explores every interleaving separately.
    */
   readonly mergeStates?: boolean | undefined;
   /** Give up after so many states. Default: never. */
@@ -12,25 +12,25 @@ export interface ExploreOptions {
 }
 
 export interface Exploration {
-  /** Every interleaving was covered, and none ended wrong. */
+  /** Every interleaving was covered, and none ended in an error. */
   readonly exhausted: boolean;
   /**
-   * Different orders of events from the start to an end, counted one by one or, with merged states, added up. Exact: they
-   * soon leave what a number can hold.
+   * The number of orders of events from the start to an end, counted separately or, with merged states, added up. A bigint,
+   * because a number would soon be inexact.
    */
   readonly interleavings: bigint;
-  /** Of the longest interleaving looked at. */
+  /** Length of the longest explored interleaving. */
   readonly events: number;
-  /** Visited: different ones when states are merged. */
+  /** Visited states; distinct ones when states are merged. */
   readonly states: number;
-  /** The first wrong end, if there was one, and the events that lead to it. */
+  /** The first error, if there was one, and the events that lead to it. */
   readonly violation?: { readonly problem: string; readonly events: readonly string[] } | undefined;
 }
 
 /**
- * Lets a program happen in every order that its memory model allows: threads interleave at each atomic access, plain
- * accesses are delayed past later loads (and atomic stores past later plain accesses) in every way, and threads that may
- * be killed are killed before each of their steps.
+ * Runs a program in every order that its memory model allows: threads interleave at each atomic access, plain accesses are
+ * delayed past later loads (and atomic stores past later plain accesses) in every way, and killable threads are killed before
+ * each of their steps.
  *
  * The model: atomic accesses are sequentially consistent; a load does not wait for plain accesses before it; a store
  * waits for those before it and not for those after it; a read-modify-write waits for all, and all wait for it. This is
@@ -75,7 +75,7 @@ class Explorer {
     this.#interleavings = this.#count(state);
   }
 
-  /** Interleavings from here to an end. Stops short at the first wrong one. */
+  /** Interleavings from here to an end. Stops at the first error. */
   #count(state: MachineState): bigint {
     const key = this.#mergeStates ? state.key() : '';
     const known = this.#mergeStates ? this.#known.get(key) : undefined;

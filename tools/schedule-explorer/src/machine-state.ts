@@ -7,17 +7,17 @@ interface ThreadState {
   readonly status: Status;
   readonly log: Log;
   readonly pending: readonly Pending[];
-  /** What a running thread does next. */
+  /** The next step of a running thread. */
   readonly step: Step | undefined;
 }
 
-/** One thing that may happen next. */
+/** A possible next event. */
 export type Event =
   | { readonly kind: 'step'; readonly thread: number }
   | { readonly kind: 'happen'; readonly thread: number; readonly index: number }
   | { readonly kind: 'kill'; readonly thread: number; readonly losesPending: boolean };
 
-/** Memory and threads at one moment; never changed, an event leads to a new one. */
+/** The immutable state of memory and threads. An event leads to a new state. */
 export class MachineState {
   readonly #program: Program;
   readonly #integers: readonly number[];
@@ -53,7 +53,7 @@ export class MachineState {
     return key;
   }
 
-  /** Everything that may happen next; empty when nothing can go on. */
+  /** All possible next events; empty when no thread can continue. */
   events(): Event[] {
     const events: Event[] = [];
     for (const [thread, { pending, step }] of this.#threads.entries()) {
@@ -62,7 +62,7 @@ export class MachineState {
       }
       if (step !== undefined && this.#mayStep(step, pending)) events.push({ kind: 'step', thread });
     }
-    // When nothing else can happen, killing a thread that is stuck would only hide it.
+    // When no other event is possible, killing a stuck thread would only hide the deadlock.
     if (events.length === 0) return events;
     for (const [thread, { status, pending }] of this.#threads.entries()) {
       if (status !== 'running' || this.#program.threads[thread].mayBeKilled !== true) continue;
@@ -90,7 +90,7 @@ export class MachineState {
     return `${name}: ${kind} ${JSON.stringify(details)}`;
   }
 
-  /** What is wrong now that nothing can go on. */
+  /** The error of a state in which no thread can continue, if it has one. */
   check(): string | undefined {
     const stuck = this.#threads.findIndex(({ status }) => status === 'running');
     if (stuck !== -1) return `${this.#program.threads[stuck].name} waits for ever`;
@@ -101,8 +101,8 @@ export class MachineState {
         threads.push({ killed: true });
         continue;
       }
-      // Once more: what it read plainly may have come after it returned. If it now does other accesses than it did, it had
-      // decided by a value that was not there yet.
+      // Runs the thread once more, because values of plain reads may have arrived after it returned. If it now makes other
+      // accesses, it had decided by a value that had not arrived yet.
       let same = true;
       const memory = new ThreadMemory([...log], () => (same = false));
       try {
@@ -177,7 +177,7 @@ function mayHappen(pending: readonly Pending[], index: number): boolean {
   return true;
 }
 
-/** Runs a thread up to its next step that has to be scheduled, or to its end. */
+/** Runs a thread to its next scheduled step, or to its end. */
 function resume(thread: ProgramThread, log: Log, before: readonly Pending[]): ThreadState {
   const pending = [...before];
   try {

@@ -1,21 +1,21 @@
 import type { ThreadMemory } from './thread-memory.js';
 
-/** Threads on shared memory, and what must hold whenever all of them have ended. */
+/** Threads on shared memory, and a check for the outcome when all of them have ended. */
 export interface Program {
-  /** First values of the integer cells, which are accessed atomically. */
+  /** Initial values of the integer cells, which are accessed atomically. */
   readonly integers: readonly number[];
-  /** First values of the number cells, which are plain. */
+  /** Initial values of the number cells, which are accessed plainly. */
   readonly numbers: readonly number[];
   readonly threads: readonly ProgramThread[];
-  /** What is wrong with an outcome; undefined when nothing is. */
+  /** The error in an outcome; undefined when it is correct. */
   check(outcome: Outcome): string | undefined;
 }
 
 export interface ProgramThread {
   readonly name: string;
-  /** Runs many times from the start: deterministic, and without state of its own outside. */
+  /** Runs many times from the start, so it must be deterministic and keep no state outside. */
   run(memory: ThreadMemory): unknown;
-  /** It may end at any step. What it had issued by then happens later, or never. */
+  /** The thread may be killed at any step. Accesses issued before happen later, or never. */
   readonly mayBeKilled?: boolean;
 }
 

@@ -1,11 +1,11 @@
-/** What a thread asks of memory at one of its steps. Cells are numbered; integer and number cells apart. */
+/** A memory access of a thread. Integer cells and number cells are numbered separately. */
 export type Step =
   | { readonly kind: 'load'; readonly cell: number }
   | { readonly kind: 'add'; readonly cell: number; readonly amount: number }
   | { readonly kind: 'compareExchange'; readonly cell: number; readonly expected: number; readonly replacement: number }
   | { readonly kind: 'awaitEnd'; readonly thread: number };
 
-/** An access that was issued and has not happened yet. `entry` is where in the log a read's value belongs. */
+/** An access that was issued and has not happened yet. `entry` is the index of a read's value in the log. */
 export type Pending =
   | { readonly kind: 'store'; readonly cell: number; readonly value: number }
   | { readonly kind: 'write'; readonly cell: number; readonly value: number }
@@ -14,7 +14,7 @@ export type Pending =
 /** A value per access so far: undefined for a plain read that has not happened yet. */
 export type Log = (number | undefined)[];
 
-/** Thrown to leave a thread's code at a step that the explorer has to schedule; caught by the explorer alone. */
+/** Thrown to leave a thread's code at a step that the explorer has to schedule; only the explorer catches it. */
 export class Paused extends Error {
   readonly step: Step;
 
@@ -25,11 +25,11 @@ export class Paused extends Error {
 }
 
 /**
- * The memory that code under exploration sees. To resume a thread its code is run again from the start: accesses of before
- * are answered from the log, and the first one that is not there pauses it. So ordinary synchronous code can be explored,
- * as long as it is deterministic and keeps no state outside of its own run.
+ * The memory of code under exploration. To resume a thread its code runs again from the start: earlier accesses are answered
+ * from the log, and the first new one pauses the thread. So ordinary synchronous code can be explored, if it is deterministic
+ * and keeps no state outside of its run.
  *
- * Plain accesses never pause: issuing one is nobody else's business, and when it happens is up to the explorer.
+ * Plain accesses never pause: issuing one does not affect other threads, and the explorer decides when it happens.
  */
 export class ThreadMemory {
   readonly #log: Log;
@@ -41,7 +41,7 @@ export class ThreadMemory {
     this.#issue = issue;
   }
 
-  /** Every access of the log has been done again. */
+  /** Every access of the log has been repeated. */
   get isAtEnd(): boolean {
     return this.#position === this.#log.length;
   }
@@ -77,12 +77,12 @@ export class ThreadMemory {
     }
   }
 
-  /** Waits until a thread has returned or was killed, and all it issued has happened. */
+  /** Waits until a thread has returned or was killed, and all of its accesses have happened. */
   awaitEnd(thread: number): void {
     this.#schedule({ kind: 'awaitEnd', thread });
   }
 
-  /** Moves on by one access that needs no schedule; true when it is there for the first time. */
+  /** Advances by one access that needs no schedule; true when it is new. */
   #isNew(entry: number | undefined = 0): boolean {
     const isNew = this.#position === this.#log.length;
     if (isNew) this.#log.push(entry);

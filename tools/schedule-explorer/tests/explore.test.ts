@@ -21,7 +21,7 @@ function read(memory: ThreadMemory, cell: number): Float64Array {
   return target;
 }
 
-/** Every outcome that a program can have, as text, and how often an end was looked at. */
+/** Every possible outcome of a program, as text, and how often an end was checked. */
 function endings(parts: Partial<Program>, options?: ExploreOptions) {
   const seen = new Set<string>();
   let ends = 0;
@@ -45,7 +45,7 @@ function outcomes(parts: Partial<Program>): string[] {
   return endings(parts).outcomes;
 }
 
-describe('counting', () => {
+describe('explore() counts interleavings', () => {
   const twice = (memory: ThreadMemory) => {
     memory.load(0);
     memory.load(0);
@@ -62,12 +62,12 @@ describe('counting', () => {
     },
   );
 
-  it('a thread of two steps can be killed in two places', () => {
+  it('kills a thread of two steps in two places', () => {
     const { interleavings } = explore(program({ threads: [{ ...thread(twice), mayBeKilled: true }] }));
     expect(interleavings).toBe(3n);
   });
 
-  it('counts past what a number holds exactly', () => {
+  it('counts exactly beyond the safe integers', () => {
     // Two threads of n steps: (2n)! / (n! n!). The second is far above 2^53, and odd enough to show rounding.
     const steps = (count: number) => (memory: ThreadMemory) => {
       for (let i = 0; i < count; i++) memory.load(0);
@@ -78,7 +78,7 @@ describe('counting', () => {
     expect(of(32)).toBe(1_832_624_140_942_590_534n);
   });
 
-  it('merging states changes neither the count nor the outcomes, of whatever program', () => {
+  it('has the same count and outcomes with and without merged states, for random programs', () => {
     const cell = fc.nat(1);
     const access = fc.oneof(
       fc.record({ kind: fc.constantFrom('load', 'store', 'read', 'write'), cell, value: fc.nat(2) }),
@@ -110,7 +110,7 @@ describe('counting', () => {
         const single = endings(parts, { mergeStates: false });
         expect(merged.outcomes).toEqual(single.outcomes);
         expect(merged.interleavings).toBe(single.interleavings);
-        // One by one every interleaving ends in a check of its own.
+        // Without merged states every interleaving ends in a separate check.
         expect(single.interleavings).toBe(BigInt(single.ends));
         expect(merged.states).toBeLessThanOrEqual(single.states);
       }),
@@ -118,21 +118,21 @@ describe('counting', () => {
     );
   });
 
-  it('says when it gave up', () => {
+  it('says when it stopped at the limit of states', () => {
     const exploration = explore(program({ threads: [thread(twice), thread(twice)] }), { maxStates: 5 });
     expect(exploration).toMatchObject({ exhausted: false, states: 5, violation: undefined });
   });
 });
 
-describe('the memory model', () => {
-  it('adds and exchanges without losing anything', () => {
+describe('memory model of explore()', () => {
+  it('loses no atomic add and no exchange', () => {
     const add = (memory: ThreadMemory) => memory.add(0, 1);
     expect(outcomes({ threads: [thread(add), thread(add)] })).toEqual(['0 1', '1 0']);
     const exchange = (memory: ThreadMemory) => memory.compareExchange(0, 0, 7);
     expect(outcomes({ threads: [thread(exchange), thread(exchange)] })).toEqual(['0 7', '7 0']);
   });
 
-  it('passes plain data on with an atomic flag: write, store; load, read', () => {
+  it('shows plain data written before an atomic store to a thread that loads the stored flag', () => {
     const writer = (memory: ThreadMemory) => {
       write(memory, 0, 5);
       memory.store(0, 1);
@@ -141,7 +141,7 @@ describe('the memory model', () => {
     expect(outcomes({ threads: [thread(writer), thread(reader)] })).toEqual(['undefined 5', 'undefined early']);
   });
 
-  it('lets a plain write be seen before the atomic store ahead of it', () => {
+  it('allows a plain write to be visible before the atomic store in front of it', () => {
     const writer = (memory: ThreadMemory) => {
       memory.store(0, 1);
       write(memory, 0, 5);
@@ -153,7 +153,7 @@ describe('the memory model', () => {
     expect(outcomes({ threads: [thread(writer), thread(reader)] })).toContain('undefined 0/5');
   });
 
-  it('lets a plain read happen after the atomic load behind it, but not after a read-modify-write', () => {
+  it('allows a plain read to happen after the atomic load behind it, but not after a read-modify-write', () => {
     const writer = (memory: ThreadMemory) => {
       memory.add(0, 1);
       write(memory, 0, 5);
@@ -177,7 +177,7 @@ describe('the memory model', () => {
     expect(outcomes({ threads: [thread(run)] })).toEqual(['2']);
   });
 
-  it('loses or keeps what a killed thread had issued', () => {
+  it('either loses or keeps the issued accesses of a killed thread', () => {
     const writer = { ...thread((memory) => (write(memory, 0, 1), memory.add(0, 1))), mayBeKilled: true };
     const heir = thread((memory) => {
       memory.awaitEnd(0);
@@ -189,8 +189,8 @@ describe('the memory model', () => {
   });
 });
 
-describe('what it finds', () => {
-  it('a lost update, with the events that lead to it', () => {
+describe('explore() reports errors', () => {
+  it('reports a lost update with the events that lead to it', () => {
     const increment = (memory: ThreadMemory) => {
       memory.store(0, memory.load(0) + 1);
     };
@@ -210,7 +210,7 @@ describe('what it finds', () => {
     ]);
   });
 
-  it('a thread that waits for ever', () => {
+  it('reports a thread that waits for ever', () => {
     const threads = [thread((memory) => memory.awaitEnd(1), 'one'), thread((memory) => memory.awaitEnd(0), 'two')];
     expect(explore(program({ threads })).violation?.problem).toBe('one waits for ever');
   });
@@ -227,7 +227,7 @@ describe('what it finds', () => {
     expect(violation?.problem).toBe('one went on by a value that it had not read yet');
   });
 
-  it('what the code itself throws', () => {
+  it('reports an error that the code throws', () => {
     const fail = thread((memory) => {
       if (memory.load(0) === 0) throw new Error('broken');
     });
@@ -235,7 +235,7 @@ describe('what it finds', () => {
   });
 });
 
-describe('planted defects of shared figures', () => {
+describe('explore() with planted defects of shared figures', () => {
   /** Publishes 1, then 2, in two numbers each. */
   const seqlockWriter = (memory: ThreadMemory) => {
     for (const value of [1, 2]) {
@@ -285,7 +285,7 @@ describe('planted defects of shared figures', () => {
         { name: 'reader', run: reader },
       ],
       check: ({ threads: [, outcome] }) => {
-        if (outcome.killed) return 'nobody killed the reader';
+        if (outcome.killed) return 'the reader was killed, but only the writer may be';
         if (!(outcome.value instanceof Float64Array)) return 'the reader gave up';
         const [one, other] = outcome.value;
         return one === other ? undefined : `torn: ${one} and ${other}`;
@@ -293,32 +293,32 @@ describe('planted defects of shared figures', () => {
     });
   }
 
-  it('a sequence lock whose writer is killed inside leaves readers waiting', () => {
+  it('finds that a sequence lock with a killed writer blocks its readers', () => {
     expect(judge(seqlockWriter, seqlockReader, true).violation?.problem).toBe('the reader gave up');
   });
 
-  it('two copies without a recheck tear', () => {
+  it('finds torn reads of two copies without a recheck', () => {
     const reader = doubleReader((_memory, before) => before);
     expect(judge(doubleWriter(add), reader, false).violation?.problem).toMatch(/^torn/);
   });
 
-  it('two copies rechecked by a load tear', () => {
+  it('finds torn reads of two copies that are rechecked by a load', () => {
     const reader = doubleReader((memory) => memory.load(0));
     expect(judge(doubleWriter(add), reader, false).violation?.problem).toMatch(/^torn/);
   });
 
-  it('two copies flipped by a store tear', () => {
+  it('finds torn reads of two copies that are flipped by a store', () => {
     const writer = doubleWriter((memory, sequence) => memory.store(0, sequence));
     expect(judge(writer, doubleReader(recheckByAdd), false).violation?.problem).toMatch(/^torn/);
   });
 
-  it('two copies, flipped and rechecked by read-modify-write, hold, with kills', () => {
+  it('finds nothing for two copies that are flipped and rechecked by read-modify-write, even with kills', () => {
     const { exhausted, interleavings } = judge(doubleWriter(add), doubleReader(recheckByAdd), true);
     expect(exhausted).toBe(true);
     expect(interleavings).toBeGreaterThan(10_000n);
   });
 
-  /** Claims a slot; the one that gets it publishes nothing but itself. */
+  /** Claims a slot; the thread that gets it publishes only its own number. */
   const claimByLoad = (token: number) => (memory: ThreadMemory) => {
     if (memory.load(0) !== 0) return 'taken';
     memory.store(0, token);
@@ -330,12 +330,12 @@ describe('planted defects of shared figures', () => {
     return count > 1 ? `${count} owners` : undefined;
   };
 
-  it('a claim by load and store has two owners', () => {
+  it('finds two owners of a slot that is claimed by a load and a store', () => {
     const threads = [thread(claimByLoad(1)), thread(claimByLoad(2))];
     expect(explore(program({ threads, check: owners })).violation?.problem).toBe('2 owners');
   });
 
-  /** The first claims and closes; a second takes the slot; the first's end is noticed late; a third asks for the slot. */
+  /** The first thread claims and closes; a second takes the slot; the end of the first is detected late; a third requests the slot. */
   const lateRelease = (release: (memory: ThreadMemory) => unknown) =>
     explore(
       program({
@@ -356,7 +356,7 @@ describe('planted defects of shared figures', () => {
       }),
     );
 
-  it('a release that does not look whose slot it is has two owners', () => {
+  it('finds two owners of a slot when a release does not check the owner', () => {
     expect(lateRelease((memory) => memory.store(0, 0)).violation?.problem).toBe('2 owners');
     expect(lateRelease((memory) => memory.compareExchange(0, 1, 0)).exhausted).toBe(true);
   });

@@ -62,7 +62,7 @@ function failed(
 ): CallFailure {
   const kind = classifyFailure(error, classify);
   const cause = plainCause(error);
-  // A call whose signal fired may report that in any form.
+  // A call may report the abort of its signal in any form.
   if (stop !== null && kind === 'chunk-failed') return { ...stopped(stop), cause, error };
   return { kind, message: `${prefix}${messageOf(error)}`, cause, error };
 }

@@ -60,7 +60,7 @@ async function freeIdleMemory<V, E>(lane: Lane<V, E>, run: EngineOptions, limit:
   return end.how === 'returned' && end.value !== false;
 }
 
-/** What is done about a chunk that ran out of memory. */
+/** The reaction to a chunk that ran out of memory. */
 export type OutOfMemoryAction = OutOfMemoryEvent['action'];
 
 /**

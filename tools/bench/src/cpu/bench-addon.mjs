@@ -8,8 +8,8 @@ const OUTPUT = join(PACKAGE, 'build/bench');
 const require = createRequire(import.meta.url);
 
 /**
- * The kernels of the CPU backend's core beside pure reads of the same memory (packages/backend-cpu/native/bench), compiled
- * on demand.
+ * The kernels of the CPU backend's core, and pure reads of the same memory (packages/backend-cpu/native/bench), compiled on
+ * demand.
  *
  * @param {(message: string) => void} log
  * @returns {{ levels(): string[], open(level: string, rows: number, dimensions: number): number, close(workload: number): void,

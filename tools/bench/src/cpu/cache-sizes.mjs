@@ -2,7 +2,7 @@ import { describeMachine } from '../machine.mjs';
 
 const TYPICAL = { 2: 1 << 20, 3: 32 << 20 };
 
-/** Bytes of the caches of one core, as the system tells; where it does not, what is typical. */
+/** Bytes of the caches of one core as reported by the system, or else typical sizes. */
 export function readCacheBytes() {
   const { caches } = describeMachine();
   const bytesOf = (level) => {
@@ -17,7 +17,7 @@ export function readCacheBytes() {
 export function placesFor({ l2, l3 }, quick) {
   return [
     { place: 'L2', bytes: l2 * 0.6 },
-    // A third of what may be shared with strangers, and clearly more than the second level.
+    // A third of a cache that may be shared with other machines, and clearly more than the second level.
     { place: 'L3', bytes: Math.max(l2 * 4, l3 / 4) },
     { place: 'DRAM', bytes: quick ? l3 * 2 : Math.max(l3 * 8, 256 * 1024 ** 2) },
   ];

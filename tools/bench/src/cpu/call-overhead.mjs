@@ -1,6 +1,6 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createMatrix, unwrap } from '@gearshift/contracts';
-// Not public: what a call into the addon costs is a matter between the two halves of the package.
+// Not public: the cost of a call into the addon concerns only the two halves of the package.
 /* eslint-disable @nx/enforce-module-boundaries */
 import { encodeContext } from '../../../../packages/backend-cpu/dist/addon.js';
 import { openCallBlock, SCALAR } from '../../../../packages/backend-cpu/dist/call-block.js';
@@ -10,7 +10,7 @@ import { interleave } from '../interleave.mjs';
 
 const DIMENSIONS = 16;
 
-/** P10: what a call costs besides the work, on one row of 16 dimensions, whose scoring takes a few nanoseconds. */
+/** P10: the cost of a call besides the work, on one row of 16 dimensions, which takes a few nanoseconds to score. */
 export async function measureCallOverhead({ rounds }) {
   const { addon } = loadAddon();
   const { scalars } = openCallBlock(addon);

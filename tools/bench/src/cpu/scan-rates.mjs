@@ -1,6 +1,6 @@
 import { interleave, medianRatio } from '../interleave.mjs';
 
-/** How much one turn of the clock should hold, so that the call into the addon is lost in it. */
+/** Work per measurement, so large that the cost of the call into the addon is negligible. */
 const BYTES_PER_CALL = 16 * 1024 ** 2;
 
 const GOALS = {
@@ -35,7 +35,7 @@ export async function measureScanRates(addon, places, { dimensions, rounds }) {
   };
 }
 
-/** P8: what selecting the best costs on top of scoring alone. */
+/** P8: the cost of selecting the best rows in addition to scoring. */
 export async function measureTopK(addon, rowCounts, { dimensions, rounds }) {
   const [level] = addon.levels();
   const rows = [];

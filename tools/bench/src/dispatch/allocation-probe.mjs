@@ -7,7 +7,7 @@ import { createFacadeJobs } from './facade-jobs.mjs';
 import { createContext, createSlot, SAMPLES, teach, VIEWS, WORKS } from './policy-inputs.mjs';
 
 const CALLS = Number(process.argv[2]);
-/** Until everything is compiled: interpreted code boxes numbers that compiled code does not. */
+/** Warm-up until everything is compiled, because interpreted code boxes numbers that compiled code does not. */
 const WARM_UP_CALLS = 2 * CALLS;
 const POLICY_WARM_UP_CALLS = 40 * CALLS;
 
@@ -47,18 +47,18 @@ async function probePolicy() {
 async function bytesPerCall(call) {
   await repeat(call, WARM_UP_CALLS);
   globalThis.gc();
-  // A collection leaves something behind that the first calls pay for.
+  // The first calls after a collection allocate more.
   await repeat(call, CALLS);
   const profiler = new GCProfiler();
   profiler.start();
   const before = process.memoryUsage().heapUsed;
   await repeat(call, CALLS);
   const bytes = process.memoryUsage().heapUsed - before;
-  if (profiler.stop().statistics.length > 0) throw new Error('something was collected while it was counted');
+  if (profiler.stop().statistics.length > 0) throw new Error('a garbage collection ran during the count');
   return bytes / CALLS;
 }
 
-/** Waits for promises only, because to wait for anything else makes one. */
+/** Awaits only promises, because awaiting another value creates one. */
 async function repeat(call, count) {
   const first = call(0);
   if (typeof first?.then === 'function') {

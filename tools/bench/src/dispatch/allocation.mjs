@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 const PROBE = fileURLToPath(new URL('./allocation-probe.mjs', import.meta.url));
 const FLAGS = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256'];
 
-/** For information: what single calls allocate, counted in a process of its own where nothing is collected meanwhile. */
+/** For information: the allocations of single calls, counted in a separate process without garbage collections. */
 export async function measureAllocation({ calls }) {
   const { stdout } = await promisify(execFile)(process.execPath, [...FLAGS, PROBE, String(calls)]);
   const { facade, policy } = JSON.parse(stdout);

@@ -7,7 +7,7 @@ import { createContext, createSlot, OPERATION, SAMPLES, teach, VIEWS, WORKS } fr
 const LEAST_SPEEDUP = 1.5;
 const LEAST_SUCCESS_RATE = 0.95;
 
-/** D1: what it costs a policy to choose between a CPU and a GPU by what its own thread holds. */
+/** D1: the cost of a policy's choice between a CPU and a GPU with the measurements of its own thread. */
 export async function measureDecisions({ rounds, perTurn }) {
   const tracker = fill(createTracker({ windowSize: WINDOW_SIZE }), makeLatencies());
   const loops = createLoops(tracker);
@@ -39,14 +39,14 @@ export async function measureDecisions({ rounds, perTurn }) {
   };
 }
 
-/** Each loop is written out, because code that all shared would be compiled for all of these policies at once. */
+/** Each loop is written out, because shared code would be compiled for all of these policies together. */
 function createLoops(tracker) {
   const pinned = pinnedPolicy('cpu');
   const threshold = thresholdPolicy();
   const adaptive = teach(adaptivePolicy());
   const shadow = teach(shadowPolicy(adaptivePolicy(), thresholdPolicy()));
   const context = { ...createContext(), snapshot: tracker.snapshot(OPERATION) };
-  // As the dispatcher has it: the snapshot is taken when a policy reads it.
+  // Like in the dispatcher: the snapshot is taken when a policy reads it.
   const asking = Object.defineProperty(createContext(), 'snapshot', { get: () => tracker.snapshot(OPERATION) });
   const { resident, passing, cold } = VIEWS;
   const slot = createSlot();
@@ -117,7 +117,7 @@ function createLoops(tracker) {
         threshold.decide(WORKS[i & 3], resident[i & 3], asking, slot);
         chosen += slot.device;
       }
-      if (Number.isNaN(chosen)) throw new Error('nothing was chosen');
+      if (Number.isNaN(chosen)) throw new Error('the policy chose no device');
     },
   };
 }

@@ -9,7 +9,7 @@ const WAYS = [
   { way: 'into', title: 'executor.run, into an output of the caller', direct: 'await backend.*' },
 ];
 
-/** D4: what the whole facade adds to a call of the CPU backend, with and without a GPU that is not chosen. */
+/** D4: the cost of the whole facade in addition to a call of the CPU backend, with and without a GPU that is not chosen. */
 export async function measureFacade({ rounds, turnMs }) {
   const facades = await openFacades();
   const jobs = await createFacadeJobs(facades.cpu, facades.alone);

@@ -3,13 +3,13 @@ import { unwrap } from '@gearshift/contracts';
 import { createFakeGpuBackend } from '@gearshift/testing';
 import { createExecutor } from 'gearshift';
 
-/** So slow that nobody would choose it for a small request, whatever it holds. */
+/** So slow that no policy chooses it for a small request, even with resident data. */
 const GPU_LATENCY_MS = 1;
 const WARM_UP_RUNS = 3000;
 
 /**
- * One CPU backend, and two executors round it: one that has nothing else, and one that has a GPU as well, which it could
- * choose for every request and never does. Everything else is at its defaults.
+ * One CPU backend and two executors with it: one has only this backend, the other also a GPU, which it could choose for every
+ * request but never does. All other options are defaults.
  */
 export async function openFacades() {
   const cpu = unwrap(await createCpuBackend({ threads: 1 }));
@@ -20,7 +20,7 @@ export async function openFacades() {
     cpu,
     alone,
     besideGpu,
-    /** Lets the policy get to know both devices: what it tries the GPU for comes early, or out of what it saved. */
+    /** Runs requests until the policy has measured both devices and no longer explores. */
     async warmUp(jobs) {
       for (const job of jobs) {
         const { sync, async } = job.through(besideGpu);
@@ -28,7 +28,7 @@ export async function openFacades() {
         for (let run = 0; run < WARM_UP_RUNS; run++) sync();
       }
     },
-    /** Requests that the GPU was asked to do so far. */
+    /** Requests that the GPU has received so far. */
     gpuCalls: () => gpu.calls.length,
     async close() {
       await alone.close();

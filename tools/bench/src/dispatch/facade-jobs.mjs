@@ -5,9 +5,9 @@ const DIMENSIONS = 64;
 const K = 4;
 
 /**
- * Requests so small that what stands around them is most of their time. Each gives, for an executor, the calls of the
- * facade, and `direct`, the calls of the backend that do the same: a fresh request and a fresh output for every call, as
- * the facade makes them. `into` are those that write into an output of the caller's.
+ * Requests so small that the overhead is most of their time. Each has the calls of the facade for an executor, and `direct`, the
+ * equivalent calls of the backend: with a new request and a new output for every call, like in the facade. The calls in `into`
+ * write into an output of the caller.
  *
  * @param {import('gearshift').Executor} owner keeps the resident copies, in the CPU backend that all executors share.
  */

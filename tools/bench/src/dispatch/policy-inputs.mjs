@@ -5,7 +5,7 @@ const DIMENSIONS = 768;
 const ROW_BYTES = DIMENSIONS * 4;
 /** The GPU of these figures overtakes the CPU at about 230 rows: two sizes on each side. */
 const ROW_COUNTS = [20, 200, 2000, 20_000];
-/** One request of each size, each over a matrix of its own: four, so that a loop takes them in turns by a mask. */
+/** One request of each size, each with its own matrix: four, so that a loop can alternate between them with a mask. */
 export const WORKS = ROW_COUNTS.map((rows) => ({
   operation: OPERATION,
   shape: 'scan',
@@ -33,14 +33,14 @@ const coldGpu = ({ requestBytes, rangeBytes }, bytesToKeep) => ({
   bytesToKeep,
 });
 
-/** What a policy is shown for each of the works, by what the GPU holds. */
+/** The device views for each of the works, by what is resident on the GPU. */
 export const VIEWS = {
   resident: WORKS.map(() => [GPU, CPU]),
   passing: WORKS.map((work) => [coldGpu(work, Infinity), CPU]),
   cold: WORKS.map((work) => [coldGpu(work, work.operandBytes), CPU]),
 };
 
-/** Of each work on the GPU, where nothing is resident, and on the CPU: eight. */
+/** Eight samples: of each work on the GPU, without resident data, and on the CPU. */
 export const SAMPLES = WORKS.flatMap((work) => [sampleOf(work, GPU), sampleOf(work, CPU)]);
 
 export function createContext() {
@@ -51,7 +51,7 @@ export function createSlot() {
   return { device: -1, reason: 'no-device', predictedMs: NaN, alternativeMs: NaN, keep: false };
 }
 
-/** Has the policy see all sizes on both devices, as in a program that has run for a while. */
+/** Trains the policy with all sizes on both devices, like in a program that has run for a while. */
 export function teach(policy) {
   const context = createContext();
   const slot = createSlot();

@@ -3,13 +3,13 @@ import { attachTracker, createTracker } from '@gearshift/tracker';
 import { medianDifferenceNs, takeTurns } from '../take-turns.mjs';
 import { createContext, createSlot, SAMPLES, teach, VIEWS, WORKS } from './policy-inputs.mjs';
 
-/** More than the time between two looks at what others published. */
+/** More than the time between two reads of the data published by others. */
 const LOOK_AGAIN_MS = 1000;
 
 /**
- * D1: what a decision costs where several threads learn together. The writers share this thread, so that each has published
- * between any two decisions and nobody waits for a processor. Only the decision is timed, one by one: what stands between
- * two of them takes many times as long.
+ * D1: the cost of a decision when several threads learn together. The writers run on this thread, so that each has published
+ * between two decisions and none waits for a processor. Only the decisions are timed, one by one, because the work between two
+ * of them takes many times as long.
  */
 export async function measureSharedDecisions({ rounds, perTurn, writerCounts }) {
   const rows = [];
@@ -60,7 +60,7 @@ async function measureBeside(writers, { rounds, perTurn }) {
   return { writers, plainNs: costOf('plain'), lookingNs: costOf('looking'), idleLookNs: costOf('idleLook') };
 }
 
-/** A policy that has learned, and learns from now on together with all others of the tracker. */
+/** A trained policy that shares its learning with all others of the tracker. */
 function shared(tracker) {
   const policy = adaptivePolicy();
   policy.share({ sums: (name) => tracker.sums(name) });
@@ -69,7 +69,7 @@ function shared(tracker) {
   return policy;
 }
 
-/** Nanoseconds of one call of `run`, with as many of `before` between them, and the look at the clock included. */
+/** Nanoseconds of one call of `run`, including the clock reading, with one call of `before` between two of them. */
 function timeEach(before, run, count) {
   let totalNs = 0n;
   for (let i = 0; i < count; i++) {

@@ -7,14 +7,14 @@ const SCRIPT = fileURLToPath(new URL('contestant.mjs', import.meta.url));
 const PYTHON_SCRIPT = fileURLToPath(new URL('contestant.py', import.meta.url));
 const PEERS_FOLDER = fileURLToPath(new URL('../../peers', import.meta.url));
 
-/** Python where numpy and faiss of the distribution are, or null. */
+/** A Python with numpy and faiss, or null. */
 const PYTHON = ['/usr/bin/python3', 'python3'].find(
   (program) => spawnSync(program, ['-c', 'import numpy, faiss'], { stdio: 'ignore' }).status === 0,
 );
 const IN_PYTHON = ['numpy', 'numpy scores', 'faiss'];
 
 /**
- * Installs the peers that come from npm, without running anything of theirs but the compilation of hnswlib, which comes without binaries.
+ * Installs the peers from npm without running their scripts, except the compilation of hnswlib, which has no binaries.
  *
  * @param {(message: string) => void} log
  * @returns {string[]} names of those that are there
@@ -42,12 +42,12 @@ export function installPeers(log) {
   return Object.keys(files).filter((name) => existsSync(`${PEERS_FOLDER}/node_modules/${files[name]}`));
 }
 
-/** The library of linear algebra that a Python process has loaded: Debian has several, and the plain one is slow. */
+/** The linear algebra library that a Python process has loaded: Debian has several, and the reference one is slow. */
 const BLAS = `import numpy, re
 numpy.ones((2, 2)) @ numpy.ones(2)
 print(' '.join(sorted(set(re.findall(r'lib[a-z]*blas[\\w.-]*', open('/proc/self/maps').read())))))`;
 
-/** Versions of those that can run here; the others with the reason. */
+/** Versions of the peers that can run here, and the reasons for the others. */
 export function versionsOfPeers() {
   const run = (program, args) => spawnSync(program, args, { encoding: 'utf8', cwd: PEERS_FOLDER }).stdout?.trim();
   const ofPackage = (name) => {
@@ -68,7 +68,7 @@ export function versionsOfPeers() {
 }
 
 /**
- * Has all contestants search the same data in turns, each in a process of its own, and nobody else at the same time.
+ * Runs all contestants on the same data in turns, each in its own process and one at a time.
  *
  * @returns {Promise<{ times: Map<string, number[]>, found: Map<string, number[]> }>} by contestant, the milliseconds of a search, one for
  *   each round; and the rows that it finds
@@ -77,7 +77,7 @@ export async function contest(names, { file, rows, dimensions, k, threads, round
   const contestants = [];
   try {
     for (const name of names) contestants.push(await start(name, [file, rows, dimensions, k, threads]));
-    // So many searches that a round takes about as long for each.
+    // The number of searches that makes a round about equally long for each.
     for (const contestant of contestants) {
       await contestant.run(1);
       const onceMs = await contestant.run(2);
@@ -86,7 +86,7 @@ export async function contest(names, { file, rows, dimensions, k, threads, round
     }
     const times = new Map(names.map((name) => [name, []]));
     for (let round = 0; round < rounds; round++) {
-      // Another one begins each time.
+      // Another contestant begins in each round.
       for (let i = 0; i < contestants.length; i++) {
         const contestant = contestants[(round + i) % contestants.length];
         times.get(contestant.name).push(await contestant.run(contestant.count));
@@ -124,7 +124,7 @@ async function start(name, args) {
   return { name, process: child, count: 1, run: (count) => ask(count), rows: () => ask('rows') };
 }
 
-/** Who does not find what the others find has not done the same work. Rounding may swap neighbours, so sets are compared. */
+/** A contestant with other results has not done the same work. Compares sets, because rounding may swap neighbours. */
 function checkRows(found) {
   const exact = [...found].filter(([name, rows]) => name !== 'hnswlib hnsw' && rows.length > 0); // scores alone are no rows
   const [, expected] = exact[0] ?? [];

@@ -1,5 +1,5 @@
-// node contestant.mjs NAME DATA ROWS DIMENSIONS K THREADS: one library, in a process of its own. Says {"ready"}, then answers each line
-// "COUNT" on standard input with the milliseconds that so many searches took, and at last with the best rows of the first query.
+// node contestant.mjs NAME DATA ROWS DIMENSIONS K THREADS: one library in its own process. Prints {"ready"}, then answers each line
+// "COUNT" on standard input with the milliseconds for so many searches, and at the end with the best rows of the first query.
 import { openSync, readSync, closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -50,7 +50,7 @@ const CONTESTANTS = {
     const { BruteforceSearch } = requirePeer('hnswlib-node');
     return searchHnswlib(new BruteforceSearch('cosine', dimensions));
   },
-  /** An approximate index, not the same work: it looks at a few hundred rows. */
+  /** An approximate index, which is not the same work: it reads a few hundred rows. */
   'hnswlib hnsw'() {
     const { HierarchicalNSW } = requirePeer('hnswlib-node');
     const index = new HierarchicalNSW('cosine', dimensions);
@@ -69,12 +69,12 @@ const CONTESTANTS = {
     const session = await InferenceSession.create(topKModel(units, { rows, dimensions, k }), {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      extra: { session: { intra_op: { allow_spinning: '0' } } }, // idle threads would take the CPUs of whose turn it is
+      extra: { session: { intra_op: { allow_spinning: '0' } } }, // idle threads would take CPU time from the other contestants
     });
     const feeds = { query: new Tensor('float32', query, [1, dimensions]) };
     return { search: async () => (await session.run(feeds)).indices.data };
   },
-  /** What one writes without a library: a loop over rows whose norms are known. */
+  /** The solution without a library: a loop over rows with precomputed norms. */
   javascript() {
     const norms = Float64Array.from({ length: rows }, (_, row) => norm(row * dimensions));
     const queryNorm = Math.hypot(...query);

@@ -1,6 +1,6 @@
 /**
- * A model in the format of ONNX: scores = rows * query, and the best k of them. Written byte by byte, since the two operators need
- * a handful of the fields of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, whose numbers stand here.
+ * A model in the format of ONNX: scores = rows * query, and the best k of them. Written byte by byte, because the two operators need
+ * only a few fields of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, with the field numbers below.
  *
  * @param {Float32Array} values rows by dimensions, each row of length 1
  * @returns {Buffer} input `query`, outputs `scores` and `indices`
@@ -11,7 +11,7 @@ export function topKModel(values, { rows, dimensions, k }) {
     message([1, 1], [2, INT64], [8, 'k'], [9, Buffer.from(new BigInt64Array([BigInt(k)]).buffer)]),
   ];
   const axis = message([1, 'axis'], [3, 1], [20, 2]);
-  // The rows are the second operand, transposed: the runtime packs that one beforehand, and is several times faster this way round.
+  // The rows are the second operand, transposed: the runtime packs that operand in advance and is several times faster this way.
   const transposed = message([1, 'transB'], [3, 1], [20, 2]);
   const nodes = [
     message([1, 'query'], [1, 'rows'], [2, 'all'], [4, 'Gemm'], [5, transposed]),

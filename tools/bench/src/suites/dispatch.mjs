@@ -47,7 +47,7 @@ function sharedGoals({ writers, plainNs, lookingNs }) {
   ];
 }
 
-/** The worst of the requests stands for all. */
+/** The slowest request represents all of them. */
 function facadeGoals({ costs, gpuCalls }, way, what, mostNs) {
   const ofWay = costs.filter((cost) => cost.way === way);
   const worst = (key) => ofWay.reduce((most, cost) => (cost[key] > most[key] ? cost : most));

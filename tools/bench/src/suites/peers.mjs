@@ -89,7 +89,7 @@ function goalsOf({ count, dimensions, k, threads }, ratio) {
   return goals;
 }
 
-/** Scores alone, without a choice among them: a product of matrix and vector. */
+/** Only the scores, without a selection: a product of matrix and vector. */
 async function compareScores(data) {
   const { times } = await contest(['gearshift scores', 'numpy scores'], data);
   const target = `scores of ${data.rows} rows, 1 thread: >= 1.0x numpy t @ q`;
@@ -108,7 +108,7 @@ function atLeast(id, target, measured, least) {
   return { id, target, measured, pass: measured === null ? null : measured >= least };
 }
 
-/** The median over the rounds of how many times longer one took than the other in the same round. */
+/** The median over the rounds of the ratio of two times in the same round. */
 function ratioOf(times, name, base) {
   const own = times.get(base);
   return median(times.get(name).map((ms, round) => ms / own[round]));
@@ -118,7 +118,7 @@ function median(values) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-/** Much like a normal distribution, and the same in every run. */
+/** Approximately a normal distribution, and the same in every run. */
 function drawVectors(length) {
   const values = new Float32Array(length);
   let state = 4711;

@@ -51,7 +51,7 @@ export default {
     }
 
     log('The looks whether somebody listens ...');
-    // Those of a request that nothing disturbs: around the run, around the attempt, after the decision.
+    // Checks per request without a failure: around the run, around the attempt, after the decision.
     const run = tracingChannel('gearshift:run');
     const attempt = tracingChannel('gearshift:attempt');
     const decision = channel('gearshift:decision');
@@ -100,7 +100,7 @@ export default {
   },
 };
 
-/** Listeners are one for all in a process, so each comes and goes with its turn. */
+/** Listeners apply to the whole process, so each is added and removed within its turn. */
 async function takeTurns(call, listeners, { rounds, perTurn }) {
   const names = Object.keys(listeners);
   const times = new Map(names.map((name) => [name, []]));

@@ -8,7 +8,7 @@ import { crossover, DIMENSIONS, interpolate, measureCurves, TITLES } from '../th
 
 const SIZES = [16, 64, 256, 1024, 4096, 16_384, 65_536];
 const LARGEST_ROWS = 1_000_000;
-/** Kinds of request that the laboratory's GPU has figures for. */
+/** Request kinds with figures for the laboratory's GPU. */
 const IN_LAB = ['scan', 'pair'];
 const ROW_BYTES = DIMENSIONS * 4;
 
@@ -104,12 +104,12 @@ async function openBackends() {
   if (!cuda.ok) return { backends: [cpu], gpu: null, without: cuda.error.message.split(/[:;\n]/, 1)[0] };
   if (cuda.value.describe().limitations.some((text) => /simulat/i.test(text))) {
     await cuda.value.close();
-    return { backends: [cpu], gpu: null, without: 'the driver is a simulation, whose times mean nothing' };
+    return { backends: [cpu], gpu: null, without: 'the driver is simulated, so its times mean nothing' };
   }
   return { backends: [cpu, cuda.value], gpu: cuda.value, without: '' };
 }
 
-/** A world of the laboratory with the speeds that were measured; noise as in the linear one. */
+/** A world of the laboratory with the measured speeds, and the noise of the linear one. */
 function worldOf(pointsOf, curves, model) {
   const line = (points) => interpolate(points);
   const cpu = Object.fromEntries(

@@ -7,8 +7,8 @@ export const POLICIES = {
 };
 
 /**
- * What policies choose when requests of all sizes come mixed, half of them on data that the GPU holds (trace T1 of the laboratory): the
- * share that ran on the GPU, by kind, residency and size, of the second half of the requests, when all has been learned.
+ * The choices of policies for mixed requests of all sizes, half of them on resident data (trace T1 of the laboratory): the share that ran
+ * on the GPU, by kind, residency and size, of the second half of the requests, after the policy has learned.
  *
  * @param {import('@gearshift/dispatch-lab').World} world
  * @param {readonly number[]} sizes borders of the classes

@@ -5,7 +5,7 @@ import { uniformGraph } from '@gearshift/testing';
 export const DIMENSIONS = 768;
 const K = 10;
 
-/** What is asked for, by rows or nodes. `scan` and `pair` are the shapes of the dispatch laboratory. */
+/** Requests by rows or nodes. `scan` and `pair` are the shapes of the dispatch laboratory. */
 const ASKED = {
   cosine: (operand) => ({
     request: { operation: 'cosine-similarity', query: vectors(1), matrix: operand },
@@ -19,7 +19,7 @@ const ASKED = {
   }),
 };
 
-/** In the words of tables. */
+/** Names in tables. */
 export const TITLES = {
   cosine: 'cosine similarity',
   scan: 'top-10, 1 query',
@@ -55,7 +55,7 @@ export async function measureCurves(backends, { sizes, rounds, turnMs, log }) {
   return curves;
 }
 
-/** The size from which the GPU is faster, between those measured; Infinity where it never is, 0 where it always is. */
+/** The size from which the GPU is faster, between the measured ones; Infinity if it never is, 0 if it always is. */
 export function crossover(points) {
   const faster = points.map(({ cpuMs, gpuMs }) => gpuMs < cpuMs);
   const last = faster.lastIndexOf(false);
@@ -68,7 +68,7 @@ export function crossover(points) {
   return Math.round(low.size * (high.size / low.size) ** share);
 }
 
-/** Milliseconds at any size, between the measured ones on logarithms; beyond them as the nearest two say. */
+/** Milliseconds at any size: interpolated between the measured sizes on logarithms, and extrapolated from the nearest two. */
 export function interpolate(points) {
   return (size) => {
     const above = points.findIndex((point) => point.size >= size);

@@ -14,7 +14,7 @@ const BATCH = 1024;
 
 if (parentPort !== null && workerData?.gates !== undefined) recordFlatOut(workerData);
 
-/** Records as fast as it can whenever it may; between turns it sleeps. */
+/** Records as fast as possible during its turns, and sleeps between them. */
 function recordFlatOut({ handle, gates }) {
   const latencies = makeLatencies();
   const tracker = fill(attachTracker(handle), latencies);

@@ -1,6 +1,6 @@
 import { takeTurns, timeLoop } from '../take-turns.mjs';
 
-/** What the things cost that the tracker is made of: by these, times of different machines can be compared. */
+/** The costs of the tracker's primitive operations, for comparing the times of different machines. */
 export async function measureMachine({ rounds, perTurn }) {
   const shared = new Int32Array(new SharedArrayBuffer(64));
   const sums = new Float64Array(8);

@@ -4,7 +4,7 @@ import { takeTurns, timeLoop } from '../take-turns.mjs';
 
 const LAST = LATENCY_COUNT - 1;
 
-/** D1: what a record costs, its share of a publication with every 32nd included. */
+/** D1: the cost of a record, including its share of a publication with every 32nd record. */
 export async function measureRecords({ rounds, perTurn }) {
   const latencies = makeLatencies();
   const attempts = Array.from(latencies, (latencyMs, i) => ({

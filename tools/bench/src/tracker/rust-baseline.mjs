@@ -6,7 +6,7 @@ const SOURCE = fileURLToPath(new URL('../../rust-baseline/', import.meta.url));
 const OUTPUT = fileURLToPath(new URL('../../build/rust-baseline/', import.meta.url));
 
 /**
- * The single-mutex tracker of the ancestor (tools/bench/rust-baseline), compiled on demand, in a process of its own.
+ * The original single-mutex tracker (tools/bench/rust-baseline), compiled on demand, in its own process.
  *
  * @param {(message: string) => void} log
  * @returns {{ missing: string } | {
@@ -42,7 +42,7 @@ function start() {
   };
 }
 
-/** Its version line, or null where there is no such program. */
+/** The version line of the program, or null if it is not installed. */
 function versionOf(program) {
   const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
   return status === 0 ? stdout.trim() : null;

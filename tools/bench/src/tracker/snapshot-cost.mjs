@@ -5,8 +5,8 @@ import { medianDifferenceNs, takeTurns, timeLoop } from '../take-turns.mjs';
 const LAST = LATENCY_COUNT - 1;
 
 /**
- * D1: what a snapshot costs where nothing is new, and where it has to be made anew. The writers share this thread, so that
- * how often each publishes is exact; what moving their memory between processors adds is told by `baseline-comparison`.
+ * D1: the cost of a snapshot without new data, and of one that must be rebuilt. The writers run on this thread, so that the
+ * number of publications is exact; `baseline-comparison` measures the added cost of moving memory between processors.
  */
 export async function measureSnapshots({ rounds, perTurn, writerCounts }) {
   const rows = [];
@@ -57,7 +57,7 @@ function contestantsFor(writers, perTurn) {
     other.recordCpuLatency(OPERATION, latencies[i & LAST]);
     other.flush();
   };
-  // Kept, so that no snapshot can be left out as useless.
+  // Kept, so that the compiler cannot remove a snapshot as unused.
   let last;
   const loops = {
     unchanged(count) {

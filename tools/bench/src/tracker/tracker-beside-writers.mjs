@@ -5,7 +5,7 @@ import { END, GO, RECORDED, RUN, WAIT } from './flat-out-writer.mjs';
 import { fill, makeLatencies, OPERATION, WINDOW_SIZE } from './latencies.mjs';
 import { timeLoop } from '../take-turns.mjs';
 
-/** A tracker of this thread beside worker threads that record into the same memory as fast as they can, when told to. */
+/** A tracker of this thread, with worker threads that record into the same memory as fast as possible during their turns. */
 export async function openTrackerBesideWriters(writerCount) {
   const tracker = fill(createTracker({ windowSize: WINDOW_SIZE, maxWriters: writerCount + 1 }), makeLatencies());
   const gates = new Int32Array(new SharedArrayBuffer(64));
@@ -26,7 +26,7 @@ export async function openTrackerBesideWriters(writerCount) {
     for (let i = 0; i < count; i++) last = tracker.snapshot(OPERATION);
   };
   return {
-    /** Nanoseconds of one snapshot while the writers write, and of one record of each of them meanwhile. */
+    /** Nanoseconds of one snapshot while the writers write, and of one record of each writer during that time. */
     measure(count) {
       const before = Atomics.load(gates, RECORDED);
       open(GO);

@@ -22,9 +22,9 @@ export const CONTENDERS: readonly Contender[] = [
 ];
 
 /**
- * One of the lab's by its name, or whatever policy a module makes.
+ * A contender of the lab by its name, or a policy from a module.
  *
- * @param nameOrPath path of a module whose default export, or only exported function, makes a policy without arguments.
+ * @param nameOrPath name, or path of a module with a default export, or one exported function, that creates a policy without arguments.
  * @throws Error when it is neither.
  */
 export async function findContender(nameOrPath: string): Promise<Contender> {

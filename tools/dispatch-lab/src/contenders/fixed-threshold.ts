@@ -5,7 +5,7 @@ import { withoutState } from './without-state.js';
 
 const NAME = 'fixed-threshold';
 
-/** From so many rows on the GPU, and whatever was sent there stays. */
+/** Uses the GPU from a fixed number of rows; uploaded operands stay there. */
 export const fixedThreshold: Contender = {
   name: NAME,
   description: `from ${THRESHOLD_DEFAULTS.gpuMinBatchSize} rows on the GPU, where data stays once sent`,

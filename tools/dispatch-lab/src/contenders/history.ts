@@ -4,7 +4,7 @@ import { findDevices } from './two-devices.js';
 import { withoutState } from './without-state.js';
 
 const NAME = 'history';
-/** Measurements of a class on a device before its history is believed; StarPU's default. */
+/** Measurements of a class on a device before its history is used; StarPU's default. */
 const CALIBRATION_RUNS = 10;
 
 interface Mean {
@@ -13,9 +13,9 @@ interface Mean {
 }
 
 /**
- * Performance models as in StarPU (Augonnet et al., 2011) with its scheduler `dmda`: for each size class and device the
- * mean of all that was measured, plus what moving the data takes by the bus's measured speed; the least sum wins. Classes
- * without enough history are measured first. Data stays where it was sent.
+ * Performance models as in StarPU (Augonnet et al., 2011) with its scheduler `dmda`: for each size class and device the mean
+ * of all measurements, plus the transfer time by the measured speed of the bus; the smallest sum wins. Classes without enough
+ * history are measured first. Data stays where it was uploaded.
  */
 export const history: Contender = {
   name: NAME,

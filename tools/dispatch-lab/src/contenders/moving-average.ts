@@ -9,7 +9,7 @@ const WEIGHT = 0.2;
 const EXPLORED_SHARE = 0.02;
 const SEED = 20_260_101;
 
-/** The usual adaptive choice: a moving average for each bucket, and now and then a throw of dice. */
+/** The usual adaptive choice: a moving average per bucket, and occasional random exploration. */
 export const movingAverage: Contender = {
   name: NAME,
   description: 'a moving average of latency per power of two, residency and device; 2 % of choices at random',

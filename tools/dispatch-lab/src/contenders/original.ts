@@ -4,8 +4,8 @@ import { thresholdPolicy } from '@gearshift/policies';
 import type { Contender } from './contender.js';
 
 /**
- * The hybrid executor that the project descends from, with its defects: what the GPU took is also recorded as the CPU's
- * latency, success is counted for life, so that the GPU is never tried again once rejected for it, and all data is sent
+ * The original hybrid executor with its defects: the latency of the GPU is also recorded as that of the CPU; successes are
+ * counted over all time, so that a GPU that was rejected for its failures is never tried again; and all data is uploaded
  * again with every call.
  */
 export const originalAsCoded: Contender = {

@@ -1,6 +1,6 @@
 import { err, ok, type DispatchPolicy } from '@gearshift/contracts';
 
-/** What a policy of the lab answers when asked for its state: it lives for one simulation and is never saved. */
+/** The state methods of a policy of the lab, which is used for one simulation and never saved. */
 export function withoutState(name: string): Pick<DispatchPolicy, 'name' | 'snapshot' | 'export' | 'import'> {
   return {
     name,

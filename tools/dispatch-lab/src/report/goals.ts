@@ -2,18 +2,18 @@ import type { TraceName } from '../traces/trace.js';
 import type { WorldName } from '../world.js';
 import type { ScenarioResult } from './scenario-result.js';
 
-/** The policy that the project is judged by: its default. */
+/** The judged policy: the default of the project. */
 export const JUDGED_POLICY = 'adaptive';
 
 interface Goal {
   readonly regretPercent: number;
   readonly failedAttempts?: number;
   readonly outOfMemory?: number;
-  /** Percent by which a baseline may be ahead and still count as a tie. */
+  /** Percent by which a baseline may be better and still count as a tie. */
   readonly tiePercent?: number;
 }
 
-/** Chosen before the policy was written. T8 has none of its own: there it has to be ahead of everybody. */
+/** Chosen before the policy was written. T8 has no separate limit: there the policy must be better than all others. */
 const GOALS: Readonly<Partial<Record<TraceName, Goal>>> = {
   T1: { regretPercent: 2 },
   T2: { regretPercent: 5, tiePercent: 1 },
@@ -29,12 +29,12 @@ export interface Verdict {
   readonly trace: TraceName;
   readonly world: WorldName;
   readonly held: boolean;
-  /** What was asked for, and what came. */
+  /** The limit and the measured value. */
   readonly goal: string;
   readonly measured: string;
 }
 
-/** What became of each goal, for the traces and worlds that the judged policy was measured on. */
+/** The verdict on each goal, for the traces and worlds on which the judged policy was measured. */
 export function judge(results: readonly ScenarioResult[]): Verdict[] {
   return results
     .filter(({ policy }) => policy === JUDGED_POLICY)

@@ -10,14 +10,14 @@ const RIGHT = 212;
 const TOP = 58;
 const BOTTOM = 46;
 const LABEL_HEIGHT = 15;
-/** Told apart by people who do not see all colours (Okabe and Ito), on light ground and dark. */
+/** Distinguishable with colour blindness (Okabe and Ito), on light and dark backgrounds. */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8c6bb1', '#999999'];
 /** Below this many percent the axis is linear, above it logarithmic: policies differ by orders of magnitude. */
 const LINEAR_PERCENT = 1;
 
 /**
- * The time that each policy has lost against the oracle so far, in percent of all of the oracle's time, over the requests:
- * the median over seeds. Where it ends is the regret. Plain SVG that follows the reader's light or dark scheme.
+ * The time that each policy has lost against the oracle, in percent of the oracle's total time, over the requests: the median
+ * over seeds. The end of the curve is the regret. Plain SVG that follows the reader's light or dark scheme.
  */
 export function regretPlot(definition: TraceDefinition, world: World, curves: readonly ScenarioCurve[]): string {
   const highest = Math.max(1, ...curves.flatMap(({ lostPercent }) => lostPercent));
@@ -67,7 +67,7 @@ text { fill: #e6edf3 }
 }
 </style>`;
 
-/** Grows like the value up to {@link LINEAR_PERCENT}, and like its logarithm from there; less than nothing is nothing. */
+/** Linear up to {@link LINEAR_PERCENT} and logarithmic above; negative values count as 0. */
 function onAxis(percent: number): number {
   return Math.log1p(Math.max(0, percent) / LINEAR_PERCENT);
 }
@@ -78,7 +78,7 @@ function ticksUpTo(highest: number): number[] {
   return ticks.filter((percent) => percent <= highest);
 }
 
-/** Labels beside where the curves end, the highest first, moved apart where they would overlap. */
+/** Labels next to the ends of the curves, the highest first, moved apart to avoid overlaps. */
 function placeLabels(curves: readonly ScenarioCurve[], y: (percent: number) => number) {
   const labels = curves.map((curve, order) => ({ curve, order, labelY: y(curve.result.regretPercent) }));
   const fromTop = labels.toSorted((a, b) => a.labelY - b.labelY);

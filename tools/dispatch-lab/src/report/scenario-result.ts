@@ -2,7 +2,7 @@ import type { TraceName } from '../traces/trace.js';
 import type { WorldName } from '../world.js';
 import type { LossByChoice } from './loss-by-choice.js';
 
-/** How one policy fared on one trace in one world, over several seeds: one entry of the lab's JSON. */
+/** The result of one policy on one trace in one world, over several seeds: one entry of the lab's JSON. */
 export interface ScenarioResult {
   readonly trace: TraceName;
   readonly world: WorldName;
@@ -10,7 +10,7 @@ export interface ScenarioResult {
   readonly seeds: number;
   /** Time over the oracle's, in percent: the median over seeds. */
   readonly regretPercent: number;
-  /** The same of the worst seed. */
+  /** The same for the worst seed. */
   readonly worstPercent: number;
   /** Attempts that failed in any way: the median over seeds. */
   readonly failedAttempts: number;
@@ -18,7 +18,7 @@ export interface ScenarioResult {
   readonly outOfMemory: number;
 }
 
-/** What plots need besides. */
+/** Additional data for plots. */
 export interface ScenarioCurve {
   readonly result: ScenarioResult;
   /** Time lost so far against the oracle, in percent of all of its time, at equal steps: the median over seeds. */

@@ -40,12 +40,12 @@ export function createTrace(
   memory: ZeroMemory,
   requestCount: number = REQUEST_COUNT,
 ): Trace {
-  // Neighbouring seeds and traces must have nothing in common.
+  // Neighbouring seeds and traces must be independent.
   const traceSeed = seed * 7919 + TRACES.indexOf(definition) * 104_729;
   const random = createLabRandom(traceSeed);
   const noise = createNoise({ seed: traceSeed, ...world });
   const drafts = definition.draw({ world, random, requestCount });
-  // Repeated data sets first, then one operand for each request: ids that say which request it is for.
+  // Repeated data sets first, then one operand per request, with an id that identifies the request.
   const setCount = 1 + drafts.reduce((highest, { dataSet = -1 }) => Math.max(highest, dataSet), -1);
   let arrivalMs = 0;
   const requests = drafts.map((draft, index): LabRequest => {

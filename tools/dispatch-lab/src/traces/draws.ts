@@ -4,12 +4,12 @@ import { crossoverRows, LAB_SHAPES, type LabShape, type World } from '../world.j
 const SMALLEST_ROWS = 16;
 const LARGEST_ROWS = 300_000;
 
-/** Both as likely. */
+/** Both with equal probability. */
 export function shapeOf(random: LabRandom): LabShape {
   return LAB_SHAPES[random.integer(LAB_SHAPES.length)];
 }
 
-/** From a handful of rows to a gigabyte, every order of magnitude as likely. */
+/** From a few rows to a gigabyte, with equal probability for every order of magnitude. */
 export function sizeOf(random: LabRandom): number {
   return random.logInteger(SMALLEST_ROWS, LARGEST_ROWS);
 }

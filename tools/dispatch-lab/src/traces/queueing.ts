@@ -4,12 +4,12 @@ import type { RequestDraft, TraceDefinition } from './trace.js';
 
 const SMALLEST_ROWS = 16;
 const LARGEST_ROWS = 20_000;
-/** A burst that the devices cannot keep up with, then time to work it off. */
+/** A burst that is too fast for the devices, then time to finish it. */
 const BURST_REQUESTS = 80;
 const BURST_LOAD = 1.33;
 const CALM_REQUESTS = 120;
 const CALM_LOAD = 0.63;
-/** Callers that set a limit allow this many times what the faster device takes alone, and something for waiting. */
+/** A caller's deadline is this many times the time of the faster device alone, plus time for waiting. */
 const ALLOWED_FACTOR = 8;
 const ALLOWED_MORE_MS = 10;
 
@@ -38,8 +38,8 @@ export const queueing: TraceDefinition = {
 };
 
 /**
- * How long both devices are busy with all of the requests when each goes where it will be done first: what they can do
- * when nobody plans ahead, which is less than the best plan could.
+ * How long both devices are busy with all requests when each request runs where it finishes first. This is the capacity without
+ * planning ahead, which is below that of the best plan.
  */
 function busyMsAtCapacity(world: World, requests: readonly RequestDraft[]): number {
   let cpuBusyMs = 0;

@@ -6,13 +6,13 @@ import type { LabShape, World } from '../world.js';
 /** A workload: one file each. */
 export interface TraceDefinition {
   readonly name: TraceName;
-  /** For tables and plots. */
+  /** Name in tables and plots. */
   readonly title: string;
   /** What happens in it, in one sentence. */
   readonly conditions: string;
-  /** Requests come when they come; otherwise each waits for the one before. */
+  /** Requests have arrival times; otherwise each waits for the one before. */
   readonly arrivals?: boolean;
-  /** Memory of the GPU; left out, there is room for everything. */
+  /** Memory of the GPU; unlimited when omitted. */
   readonly gpuBytes?: number;
   /** Operands are the caller's for a single request, which disposes of them after it. */
   readonly disposes: boolean;
@@ -32,20 +32,20 @@ export interface TraceDraw {
 export interface RequestDraft {
   readonly shape: LabShape;
   readonly rows: number;
-  /** The GPU holds the operand when the request comes, without having been asked. Default false. */
+  /** The GPU holds the operand when the request arrives, without an earlier upload. Default false. */
   readonly preloaded?: boolean;
-  /** Which data set of those that come up repeatedly; left out, one of its own. */
+  /** Number of the repeated data set; when omitted, the request has its own data. */
   readonly dataSet?: number;
   /** How much slower than usual each device is; default 1. */
   readonly cpuFactor?: number;
   readonly gpuFactor?: number;
-  /** What goes wrong with whatever the GPU does for this request. */
+  /** The fault of every call on the GPU for this request. */
   readonly fault?: SimulatedFault;
-  /** Bytes that are free on the GPU, what it holds for us not counted. */
+  /** Free bytes on the GPU, before our own copies. */
   readonly freeBytes?: number;
   /** The same as the GPU reports it. */
   readonly reportedFreeBytes?: number;
-  /** Requests ago that the report was true. */
+  /** Age of the report in requests. */
   readonly reportAge?: number;
   /** After the one before. */
   readonly gapMs?: number;
@@ -69,7 +69,7 @@ export interface LabRequest {
   readonly reportAge: number;
   readonly arrivalMs: number;
   readonly allowedMs: number;
-  /** Noise, the same for every policy: times are multiplied by it. */
+  /** Factors for times: noise that is the same for every policy. */
   readonly cpuNoise: number;
   readonly gpuNoise: number;
 }
@@ -80,6 +80,6 @@ export interface Trace {
   readonly seed: number;
   readonly definition: TraceDefinition;
   readonly requests: readonly LabRequest[];
-  /** Of the upload of an operand: it belongs to the operand, since whoever moves it early spares others the same trip. */
+  /** Noise of the upload of an operand. It belongs to the operand, because one early upload serves later requests too. */
   uploadNoise(operandId: number): number;
 }
