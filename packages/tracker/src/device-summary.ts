@@ -29,24 +29,20 @@ export class DeviceSummary {
    * Takes the sum of two figures; returns whether it differs from the previous one.
    *
    * The lifetime counts of successes and failures only grow. While their sums stay the same, no writer has a new attempt, and
-   * the only possible change is the end of a window. If the counts of the windows stay the same too, nothing has changed.
+   * the only possible change is that windows have ended. A window of latencies ends together with one of outcomes, so the
+   * count of outcomes shows it.
    */
   update(others: Float64Array, own: Float64Array): boolean {
     const start = this.#start;
     const count = others[start + DEVICE.count] + own[start + DEVICE.count];
     const failureCount = others[start + DEVICE.failures] + own[start + DEVICE.failures];
-    const windowCount = others[start + DEVICE.windowCount] + own[start + DEVICE.windowCount];
     const outcomeCount = others[start + DEVICE.outcomeCount] + own[start + DEVICE.outcomeCount];
     const before = this.#metrics;
-    if (
-      count === before.count &&
-      failureCount === before.failureCount &&
-      windowCount === before.windowCount &&
-      outcomeCount === this.#outcomeCount
-    ) {
+    if (count === before.count && failureCount === before.failureCount && outcomeCount === this.#outcomeCount) {
       return false;
     }
     this.#outcomeCount = outcomeCount;
+    const windowCount = others[start + DEVICE.windowCount] + own[start + DEVICE.windowCount];
     if (count !== before.count || windowCount !== before.windowCount) this.#updatePercentiles(others, own, windowCount);
     const windowSumNs = others[start + DEVICE.windowSumNs] + own[start + DEVICE.windowSumNs];
     const outcomeSuccesses = others[start + DEVICE.outcomeSuccesses] + own[start + DEVICE.outcomeSuccesses];
