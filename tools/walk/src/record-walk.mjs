@@ -3,7 +3,7 @@ import { goalFor } from './goals.mjs';
 import { openScenario } from './scenario.mjs';
 import { startSteadyTime } from './steady-time.mjs';
 
-/** Requests before the recorded one. After them the operand is resident, and the policy has learned enough to choose. */
+/** Requests before the recorded one: the operand is resident then, and the policy knows a lone CPU so well that it rarely learns. */
 export const WARM_UP_REQUESTS = 100;
 /** Some work is done in only one of many requests, so several are recorded and the most frequent way counts. */
 export const RECORDED_REQUESTS = 9;
