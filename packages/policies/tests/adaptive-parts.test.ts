@@ -417,6 +417,14 @@ describe('the ledger of residency', () => {
     expect(ledger.lossMs(ledgerKey(3, 0), 0)).toBe(5);
   });
 
+  it('has an account for each device, also in the same entries', () => {
+    const ledger = new ResidencyLedger(4);
+    ledger.charge(ledgerKey(3, 0), 0, 5, 10);
+    expect(ledger.lossMs(ledgerKey(3, 0), 1)).toBe(0);
+    expect(ledger.charge(ledgerKey(3, 0), 1, 6, 10)).toBe(false);
+    expect(ledger.lossMs(ledgerKey(3, 0), 0)).toBe(5);
+  });
+
   it('still sends an operand in use while thousands of others are used once', () => {
     const ledger = new ResidencyLedger(64);
     let boughtAt = -1;

@@ -104,6 +104,15 @@ describe('without a choice', () => {
     expect(samples()).toBe(234);
   });
 
+  it('learns from one run in 16 of a known CPU also while it decides', () => {
+    const policy = adaptivePolicy();
+    for (let i = 0; i < 66 + 160; i++) {
+      choose(policy, SMALL, [CPU]);
+      policy.observe(sampleOf(CPU, SMALL, 1));
+    }
+    expect(policy.forecast?.('top-k')?.shapes[0].devices[0].samples).toBe(65 + 10);
+  });
+
   it('predicts the time of the only device', () => {
     expect(choose(taught(), SMALL, [CPU]).predictedMs / trueMs(CPU, SMALL)).toBeCloseTo(1, 1);
   });

@@ -69,6 +69,25 @@ describe('sums that are shared', () => {
     expect(state.changed).toEqual([]);
   });
 
+  it('publish a single number that was learned', () => {
+    const { state, learning } = others();
+    const sums = new LearnedSums('name', RUNS);
+    sums.add(0, 1);
+    sums.share(learning);
+    expect(state.changed).toEqual([[0, 1]]);
+  });
+
+  it('do not count the share of this thread twice after a reading', () => {
+    const { theirs, learning } = others();
+    const sums = new LearnedSums('name', RUNS);
+    sums.share(learning);
+    sums.add(4, 5);
+    theirs[4] = 100;
+    sums.refresh(0, 0);
+    sums.add(4, 1);
+    expect(sums.total[4]).toBe(106);
+  });
+
   it('are asked for once', () => {
     const { state, learning } = others();
     const sums = new LearnedSums('name', RUNS);

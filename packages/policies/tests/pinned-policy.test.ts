@@ -32,6 +32,7 @@ describe('pinnedPolicy', () => {
     expect(decide('cuda:0', [{ ...GPU, supported: false }, CPU])).toEqual([1, 'unsupported']);
     expect(decide('cuda:1', [CPU, { ...CPU, id: 'cpu:1' }])).toEqual([0, 'no-device']);
     expect(decide('cuda:1', [GPU])).toEqual([NO_DEVICE, 'no-device']);
+    expect(decide('cpu', [GPU, { ...CPU, supported: false }])).toEqual([NO_DEVICE, 'unsupported']);
   });
 
   it('chooses no device when strict', () => {

@@ -75,10 +75,57 @@ it('a shadow policy works with policies that learn nothing', () => {
   expect(shadow.forecast?.('top-k')).toBeUndefined();
 });
 
+it('both policies learn from an upload', () => {
+  const acting = taught();
+  const watching = taught();
+  const before = acting.export();
+  for (let i = 0; i < 3; i++) {
+    shadowPolicy(acting, watching).observeUpload?.({
+      deviceId: 'cuda:0',
+      operandId: 1,
+      bytes: 1e6,
+      latencyMs: 1,
+      nowMs: 0,
+    });
+  }
+  expect(acting.export()).not.toEqual(before);
+  expect(watching.export()).toEqual(acting.export());
+});
+
+it('the snapshot has the names of both policies', () => {
+  const { policy, options } = shadowPolicy(pinnedPolicy('cpu'), thresholdPolicy()).snapshot();
+  expect([policy, options]).toEqual(['shadow', { acting: 'pinned', watching: 'threshold' }]);
+});
+
+it('a decision without a device has no score', () => {
+  const refusing = [{ ...GPU, supported: false }];
+  const score = (acting: DispatchPolicy, watching: DispatchPolicy): unknown => {
+    const shadow = shadowPolicy(acting, watching);
+    choose(shadow, LARGE, refusing);
+    return shadow.snapshot().learned;
+  };
+  const choosing: DispatchPolicy = {
+    ...pinnedPolicy('cuda:0'),
+    decide: (_work, _devices, _context, out) => {
+      Object.assign(out, { device: 0, predictedMs: 1, alternativeMs: 5 });
+    },
+  };
+  const none: DispatchPolicy = {
+    ...pinnedPolicy('cuda:0'),
+    decide: (_work, _devices, _context, out) => {
+      Object.assign(out, { predictedMs: 2, alternativeMs: 3 });
+    },
+  };
+  expect(score(choosing, none)).toMatchObject({ decisions: 1, agreed: 0, scored: 0 });
+  expect(score(none, choosing)).toMatchObject({ decisions: 1, agreed: 0, scored: 0 });
+});
+
 describe('an argument that is not a policy is refused:', () => {
   it.each([
     ['acting', null, thresholdPolicy()],
     ['watching', thresholdPolicy(), {}],
+    ['acting', 'adaptive', thresholdPolicy()],
+    ['watching', thresholdPolicy(), { decide: 'cpu' }],
   ])('%s', (name, acting, watching) => {
     expect(() => shadowPolicy(acting as never, watching as never)).toThrow(TypeError);
     expect(() => shadowPolicy(acting as never, watching as never)).toThrow(name);

@@ -112,6 +112,9 @@ describe('options', () => {
   it('applies each option', () => {
     expect(decide({ gpuMinBatchSize: 1001 }, 1000, [GPU, CPU])[1]).toBe('too-small');
     expect(decide({ gpuMinBatchSize: 0 }, 1, [GPU, CPU])[1]).toBe('calibrating');
+    expect(decide({ gpuSuccessRateThreshold: 1 }, 64, [GPU, CPU], { ...GPU_IS_GOOD, successRate: 1 })[0]).toBe(
+      'cuda:0',
+    );
     expect(decide({ gpuSpeedupThreshold: 4.1 }, 64, [GPU, CPU], GPU_IS_GOOD)[1]).toBe('speedup-low');
     expect(decide({ gpuSuccessRateThreshold: 0 }, 64, [GPU, CPU], { ...GPU_IS_GOOD, successRate: 0 })[0]).toBe(
       'cuda:0',
