@@ -17,6 +17,7 @@ const placeOf = (latencyMs: number) => {
 
 describe('totals', () => {
   test('the histogram of totals has bounds that double, from 10 microseconds to 10 seconds', () => {
+    expect([LATENCY_BOUNDS_MS[0], LATENCY_BOUNDS_MS.at(-1)]).toEqual([0.008_192, 17_179.869_184]);
     expect(LATENCY_BOUNDS_MS[0]).toBeLessThanOrEqual(0.01);
     expect(LATENCY_BOUNDS_MS.at(-1)).toBeGreaterThanOrEqual(10_000);
     for (let i = 1; i < LATENCY_BOUNDS_MS.length; i++) expect(LATENCY_BOUNDS_MS[i]).toBe(2 * LATENCY_BOUNDS_MS[i - 1]);
@@ -67,6 +68,16 @@ describe('totals', () => {
       cpu: { failures: 1, lostMs: 1 },
       gpu: { failures: 3, lostMs: 7.5, successes: 0 },
     });
+  });
+
+  test('totals of one device include no latency of another one', () => {
+    const tracker = createTracker({ operations: ['lookup'], devices: ['primary', 'replica'] });
+    tracker.record({ operation: 'lookup', device: 'primary', outcome: 'success', latencyMs: 60_000 });
+    tracker.record({ operation: 'lookup', device: 'replica', outcome: 'success', latencyMs: 0 });
+    const { primary, replica } = tracker.totals('lookup').devices;
+    const last = primary.counts.length - 1;
+    expect(primary.counts).toEqual(primary.counts.map((_, bound) => (bound === last ? 1 : 0)));
+    expect(replica.counts).toEqual(replica.counts.map((_, bound) => (bound === 0 ? 1 : 0)));
   });
 
   test('totals include all threads, and those that have ended', () => {

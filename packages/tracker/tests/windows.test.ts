@@ -199,6 +199,22 @@ describe('a total of several writers', () => {
     expect([...total]).toEqual([...figures]);
   });
 
+  it('a total keeps devices apart, and buckets and doublings, at the ends of their ranges', () => {
+    const recorder = new OperationRecorder(LAYOUT, 10);
+    recorder.success(0, 600_000, 1);
+    recorder.success(1, 0, 1);
+    const total = new Float64Array(LAYOUT.length);
+    replaceFigures(total, nothing, recorder.readFigures(), LAYOUT.devices);
+    expect([...total]).toEqual([...recorder.readFigures()]);
+  });
+
+  it('a total has the latest time of all writers, whichever published last', () => {
+    const total = new Float64Array(LAYOUT.length);
+    replaceFigures(total, nothing, figuresOfWriter(1, 1, 1), LAYOUT.devices);
+    replaceFigures(total, nothing, figuresOfWriter(1), LAYOUT.devices);
+    expect(total[FIRST.start + DEVICE.lastAtMs]).toBe(3);
+  });
+
   it('a total without any writer is all zeros but for its ranges and times', () => {
     const total = new Float64Array(LAYOUT.length);
     replaceFigures(total, nothing, figuresOfWriter(1, 8), LAYOUT.devices);
