@@ -106,14 +106,12 @@ export class DispatchingExecutor implements Executor {
     options: Omit<CosineSimilarityOptions, keyof LimitOptions> = {},
   ): Float32Array {
     this.#requireOpen();
-    const result = this.#dispatcher.runSync(cosineRequest(query, matrix, options));
-    return result.ok ? result.value.output : throwRunError(result.error);
+    return outputOrThrow(this.#dispatcher.runSync(cosineRequest(query, matrix, options)));
   }
 
   topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKOutput {
     this.#requireOpen();
-    const result = this.#dispatcher.runSync(topKRequest(query, matrix, options));
-    return result.ok ? result.value.output : throwRunError(result.error);
+    return outputOrThrow(this.#dispatcher.runSync(topKRequest(query, matrix, options)));
   }
 
   spreadActivationSync(
@@ -122,8 +120,7 @@ export class DispatchingExecutor implements Executor {
     options: Omit<SpreadActivationOptions, keyof LimitOptions> = {},
   ): Float32Array {
     this.#requireOpen();
-    const result = this.#dispatcher.runSync(spreadRequest(graph, activations, options));
-    return result.ok ? result.value.output : throwRunError(result.error);
+    return outputOrThrow(this.#dispatcher.runSync(spreadRequest(graph, activations, options)));
   }
 
   async run<R extends OperationRequest>(
@@ -187,8 +184,7 @@ export class DispatchingExecutor implements Executor {
     const limits = signal === undefined && deadlineMs === undefined ? undefined : options;
     this.#underWay += 1;
     try {
-      const result = await this.#dispatcher.run(request, undefined, limits);
-      return result.ok ? result.value.output : throwRunError(result.error, signal);
+      return outputOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), signal);
     } finally {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();
@@ -262,4 +258,11 @@ function spreadRequest(
     retention,
     threshold,
   };
+}
+
+function outputOrThrow<Output extends Float32Array | TopKOutput>(
+  result: Result<Completed<Output>, RunError>,
+  signal?: AbortSignal,
+): Output {
+  return result.ok ? result.value.output : throwRunError(result.error, signal);
 }
