@@ -88,7 +88,7 @@ export const SMOKE_PROGRAMS = [
         try { call(); } catch (error) { return error.message.split(':')[0]; }
       });
       print([prometheusName(METRICS.attempts), ...messages]);`,
-    answer: ['gearshift_attempts_total', 'executor', '@opentelemetry/api'],
+    answer: ['gearshift_attempts_total', 'executor', '@opentelemetry/api is not installed; to fix it'],
   },
   {
     // Without vitest, which only `@gearshift/testing/vitest` needs.
