@@ -11,7 +11,7 @@ constexpr uint32_t kSliceMask = 0xff;
 constexpr uint32_t kThreadsShift = 13;
 constexpr int64_t kNsPerMs = 1'000'000;
 
-// Process-wide by nature: all threads share the memory whose speed this is. Zero-initialised, without a destructor.
+// Process-wide by nature: all threads share the memory that has this speed. Zero-initialised, without a destructor.
 Throughput scan_throughput[kLevelMask + 1];
 Throughput spread_throughput[kLevelMask + 1];
 

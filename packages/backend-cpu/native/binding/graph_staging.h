@@ -12,7 +12,7 @@ namespace gearshift::binding {
 
 /**
  * A graph's arrays on their way into a resident copy: taken over piece by piece on the thread that owns them, then built
- * from on any thread. What is checked is this copy, which nobody else can change.
+ * from on any thread. The checks read this copy, which no other thread can change.
  */
 class GraphStaging {
  public:

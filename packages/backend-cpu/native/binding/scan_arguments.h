@@ -26,7 +26,7 @@ inline constexpr size_t kQueryArgument = 3;
 
 /** Reads and checks them from the arguments of a call. */
 ScanArguments read_scan(Call& call) noexcept;
-/** The same of a synchronous call, whose scalars are in the block; the call must not go on where this failed. */
+/** The same for a synchronous call, which has its scalars in the block; the call must end if this failed. */
 ScanArguments read_block_scan(Call& call, size_t query_argument, size_t values_argument) noexcept;
 
 /** Whether `count` entries of `each` elements fit into `length`, without overflow. */

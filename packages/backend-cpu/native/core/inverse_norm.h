@@ -19,7 +19,7 @@ inline float inverse_norm(float squared_norm) noexcept {
   return trusted ? 1.0f / std::sqrt(squared_norm) : std::numeric_limits<float>::quiet_NaN();
 }
 
-/** The same for a vector that is at hand: 0 for a zero vector, whose cosine is 0 without being worked out again. */
+/** The same for a vector in memory: 0 for a zero vector, so that its cosine is 0 without further work. */
 float inverse_norm_of(const float* v, size_t dimensions, float squared_norm) noexcept;
 
 }  // namespace gearshift

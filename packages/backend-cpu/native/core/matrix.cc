@@ -10,7 +10,7 @@ namespace gearshift {
 namespace {
 
 constexpr size_t kFloatsPerLine = kAlignment / sizeof(float);
-/** Rows whose norms are worked out together, while the copy is still in the first-level cache. */
+/** Rows per batch of norms, computed while the copy is still in the first-level cache. */
 constexpr size_t kFillRows = 8;
 
 }  // namespace

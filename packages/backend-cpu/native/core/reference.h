@@ -6,7 +6,7 @@
 
 namespace gearshift {
 
-/** A vector whose squared norm is below this counts as a zero vector. */
+/** A vector with a squared norm below this counts as a zero vector. */
 constexpr double kZeroSquaredNorm = 0x1p-126;
 
 /** sum of v[i]^2 in double precision. */

@@ -10,7 +10,7 @@
 namespace gearshift {
 namespace {
 
-/** Rows whose scores stay in the first-level cache between the scan and what is done with them. */
+/** Rows per batch, so that their scores stay in the first-level cache between the scan and their use. */
 constexpr size_t kBlockRows = TopKSelector::kBlock;
 
 /** Resident rows are padded with zeros like the query, so kernels may run over the padding and have no tail. */

@@ -7,7 +7,7 @@
 namespace gearshift {
 namespace {
 
-/** Of a long row, whose edges were dealt to the lanes. */
+/** Of a long row, with its edges spread over the lanes. */
 float sum_of_lanes(const float* sums) noexcept {
   float total = 0;
   for (size_t lane = 0; lane < ResidentGraph::kLanes; ++lane) total += sums[lane];

@@ -64,7 +64,7 @@ int32_t largest(const int32_t* ranks, size_t count) noexcept {
 size_t keep_at_least(int32_t* ranks, uint32_t* indices, size_t count, int32_t rank) noexcept {
   size_t kept = 0;
   for (size_t i = 0; i < count; ++i) {
-    // Without a branch, which nobody could predict; from a copy, so that no load waits for the store.
+    // Without a branch, which the processor could not predict; from a copy, so that no load waits for the store.
     const int32_t entry_rank = ranks[i];
     ranks[kept] = entry_rank;
     indices[kept] = indices[i];

@@ -12,7 +12,7 @@ namespace gearshift {
 /**
  * Keeps the k best of the scores it is offered: better score first, NaN after every number, ties by lower index.
  *
- * Scores become 32-bit ranks whose order is that of the scores, so that integers are compared and NaN needs no special
+ * Scores become 32-bit ranks in the same order as the scores, so that integers are compared and NaN needs no special
  * case. A block of scores is first filtered against a threshold that at least k others have reached, one vector at a time;
  * survivors gather in a buffer of 4k + 384. When it is full, bisection finds a threshold that leaves between k and 2k of
  * them: a few passes of counting, which cost a fraction of a selection even where every score survives because scores

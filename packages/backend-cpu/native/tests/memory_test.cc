@@ -73,7 +73,7 @@ void lack_of_memory_is_reported(Check& check, const KernelTable& kernels) {
   check.that(ResidentMatrix::allocate(kMost, kMost) == nullptr, "rows and dimensions without end");
   check.that(ResidentMatrix::allocate(size_t{1} << 32, size_t{1} << 32) == nullptr, "2^64 values");
   check.that(ResidentMatrix::allocate(1, kMost) == nullptr, "dimensions without end");
-  check.that(ResidentMatrix::allocate(kMost / 64 + 1, 1) == nullptr, "rows whose bytes wrap to none");
+  check.that(ResidentMatrix::allocate(kMost / 64 + 1, 1) == nullptr, "rows with a byte count that wraps to 0");
   check.that(ResidentMatrix::allocate(kMost / 1024, 16) == nullptr, "more than the address space");
   AlignedMemory memory;
   check.that(!memory.allocate(kMost) && memory.bytes() == 0 && memory.as<char>() == nullptr, "all of memory");

@@ -1,4 +1,4 @@
-// Spreading over graphs whose rows differ as much as rows can, and the checks a graph goes through.
+// Spreading over graphs with very different rows, and the checks of a graph.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -93,7 +93,7 @@ void short_work_stays_on_its_thread() {
   check(pool.run(counted.work(), {4, 100}).threads == 1, "work of 100 ns is not shared");
   check(!pool.is_worth_sharing(kLongNs, 1), "a limit of one thread is kept");
   ThreadPool single({1, false});
-  check(!single.is_worth_sharing(kLongNs, 8), "one CPU shares with nobody");
+  check(!single.is_worth_sharing(kLongNs, 8), "one CPU shares no work");
 }
 
 void many_callers_at_once() {

@@ -32,12 +32,12 @@ const MOST_TOLD = 8;
 
 const WITHOUT_ATTEMPTS: Partial<Record<RunErrorKind, string>> = {
   aborted: 'aborted before it began',
-  'deadline-exceeded': 'the time allowed was over before it began',
+  'deadline-exceeded': 'the deadline passed before it began',
   'device-lost': 'the only allowed device is lost',
   'out-of-memory': 'the device has too little memory for even the smallest piece',
   'invalid-input': 'the operand has changed since the finished part was computed; run the request again from the start',
 };
 const ENDED_BY_CALLER: Partial<Record<RunErrorKind, string>> = {
   aborted: 'aborted',
-  'deadline-exceeded': 'the time allowed was over',
+  'deadline-exceeded': 'the deadline passed',
 };

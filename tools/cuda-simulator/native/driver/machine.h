@@ -35,7 +35,7 @@ struct Stream {
 };
 
 /**
- * The simulated machine. Streams are lazy: what is asked of them is done when somebody looks, in an order drawn from the
+ * The simulated machine. Streams are lazy: work is done when a call asks for its result, in an order drawn from the
  * seed among all that the streams and their events allow. So a missing wait gives wrong results, as it would one day.
  */
 class Machine {

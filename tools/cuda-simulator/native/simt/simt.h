@@ -23,7 +23,7 @@ unsigned current_lane();
 void sync_block();
 
 enum class WarpOperation : uint8_t { shuffle, ballot, multiply_float16, multiply_tf32 };
-/** Meets the other lanes of the mask: the value of `source`, or a bit for each lane whose value is not 0. */
+/** Meets the other lanes of the mask: the value of `source`, or a bit for each lane with a value that is not 0. */
 uint32_t meet_warp(WarpOperation operation, uint32_t mask, uint32_t value, unsigned source);
 /** Meets the whole warp for a matrix product, each lane with its words of A, B and C: see kernels/warp_mma.cuh. */
 void multiply_fragments(WarpOperation operation, float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);

@@ -41,7 +41,7 @@ GEARSHIFT_KERNEL(256, planted_race, uint32_t* values) {
   values[threadIdx.x] = shared[255 - threadIdx.x];
 }
 
-/** Reads shared memory that nobody has written. */
+/** Reads shared memory that was never written. */
 GEARSHIFT_KERNEL(256, planted_uninitialised, uint32_t* values) {
   __shared__ uint32_t shared[256];
   if (threadIdx.x < 128) shared[threadIdx.x] = 7;
