@@ -1,4 +1,4 @@
-import { err, ok, unwrap, type Result } from '@gearshift/contracts';
+import { err, ok, unwrap, type ChunkAttempt, type Result } from '@gearshift/contracts';
 import { describe, expect, it } from 'vitest';
 import { checkRunOptions } from '../src/engine/check-run-options.js';
 import {
@@ -11,6 +11,7 @@ import {
   type LaneOptions,
 } from '../src/engine/index.js';
 import { DoneRanges } from '../src/done-ranges.js';
+import { AttemptLog } from '../src/engine/attempt-log.js';
 import { VirtualTime } from './virtual-time.js';
 
 type AnyResult = Result<unknown, unknown>;
@@ -167,5 +168,37 @@ describe('DoneRanges', () => {
     expect(done.toArray()).toEqual([{ start: 0, end: 8 }]);
     expect(done.count).toBe(8);
     expect(done.remaining(10)).toEqual([{ start: 8, end: 10 }]);
+  });
+});
+
+describe('AttemptLog', () => {
+  const attempt = (chunkIndex: number, outcome: 'success' | 'timeout'): ChunkAttempt => ({
+    chunkIndex,
+    start: chunkIndex,
+    end: chunkIndex + 1,
+    latencyMs: 1,
+    fallback: false,
+    ...(outcome === 'success' ? { outcome } : { outcome, message: 'late', cause: null }),
+  });
+  const logOf = (outcomes: readonly ('success' | 'timeout')[]) => {
+    const log = new AttemptLog();
+    for (const [index, outcome] of outcomes.entries()) log.add(attempt(index, outcome));
+    return { count: log.count, indexes: log.toArray().map(({ chunkIndex }) => chunkIndex) };
+  };
+  const firstThousand = Array.from({ length: 1000 }, (_, index) => index);
+
+  it('keeps the first thousand successes and counts all', () => {
+    const { count, indexes } = logOf(new Array<'success'>(1003).fill('success'));
+    expect({ count, indexes }).toEqual({ count: 1003, indexes: firstThousand });
+  });
+
+  it('drops the last success for a failure when it is full', () => {
+    const { indexes } = logOf([...new Array<'success'>(1000).fill('success'), 'timeout', 'success', 'timeout']);
+    expect(indexes).toEqual([...firstThousand.slice(0, 998), 1000, 1002]);
+  });
+
+  it('keeps the first thousand failures', () => {
+    const { count, indexes } = logOf(new Array<'timeout'>(1002).fill('timeout'));
+    expect({ count, indexes }).toEqual({ count: 1002, indexes: firstThousand });
   });
 });
