@@ -1,6 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, it } from 'vitest';
-import { CHANNELS, createMatrix, unwrap, type DispatchPolicy, type VectorMatrix } from '@gearshift/contracts';
+import {
+  CHANNELS,
+  createMatrix,
+  graphFromEdges,
+  unwrap,
+  type DispatchPolicy,
+  type VectorMatrix,
+} from '@gearshift/contracts';
 import { cpu, fail, gpu, REQUEST, setUp } from './dispatch-setup.js';
 import { inVirtualTime, scriptedPolicy, twoDevices } from './placement-setup.js';
 
@@ -95,4 +102,27 @@ it('tells the policy that an attempt waited behind one that began before its opt
     unwrap(await second);
   });
   expect(samples.map(({ queued }) => queued)).toEqual([false, true]);
+});
+
+it('does not try a GPU again that failed with all hops at once, even if its memory has become scarce', async () => {
+  let nowMs = 0;
+  let freeBytes = 1e9;
+  const device = {
+    ...gpu(() => {
+      freeBytes = 64;
+      nowMs += 60_000;
+      return fail('fault')();
+    }),
+    memory: () => ({ freeBytes, totalBytes: 1e9, readAtMs: nowMs }),
+  };
+  const { dispatcher } = setUp([device, cpu()], { clock: () => (nowMs += 1e-3) });
+  const edges = Array.from({ length: 63 }, (_, node) => [node, node + 1, 1] as const);
+  const request = {
+    operation: 'spread-activation',
+    graph: graphFromEdges(64, edges),
+    activations: new Float32Array(64).fill(1),
+    hops: 2,
+  } as const;
+  const { attempts } = unwrap(await dispatcher.run(request));
+  expect(attempts.map(({ backend, outcome }) => `${backend} ${outcome}`)).toEqual(['cuda:0 fault', 'cpu success']);
 });

@@ -100,8 +100,10 @@ export class ChunkedRun {
     for (const [index, device] of this.#devices.entries()) {
       const isFirst = index === 0;
       const rest = this.#devices.slice(index);
-      if (chunkCount(this.#job.work.batchSize, limitsOf(device, this.#job, false)) !== 1)
+      const wasTried = isFirst && first !== undefined;
+      if (!wasTried && chunkCount(this.#job.work.batchSize, limitsOf(device, this.#job, false)) !== 1) {
         return this.#runStageByStage(rest, undefined);
+      }
       const before = isFirst ? 0 : reports.length;
       const predictedMs = isFirst ? choice.serviceMs : NaN;
       const stage = { job: this.#job, isWhole: true, isNeverCut: true, predictedMs, unfinished };

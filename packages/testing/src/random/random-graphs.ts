@@ -8,7 +8,7 @@ export interface GraphOptions {
   readonly seed: number;
 }
 
-/** Every node is as likely as any other at both ends of an edge; weights are uniform in [-1, 1). */
+/** Both ends of each edge are drawn uniformly from the nodes; weights are uniform in [-1, 1). */
 export function uniformGraph({ nodes, edgesPerNode, seed }: GraphOptions): CsrGraph {
   const random = createRandom(seed);
   return graphOf(nodes, edgesPerNode, random, () => random.integer(nodes));
