@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import type { Backend, BackendError, Result } from '@gearshift/contracts';
+import { isError } from '@gearshift/contracts/internal';
 
 /** Packages that users may install, and the function in each that creates the backend. */
 export const OPTIONAL_PACKAGES = {
@@ -35,7 +36,7 @@ export async function openOptionalBackend(name: keyof typeof OPTIONAL_PACKAGES, 
     const made = await create();
     return made.ok ? { backend: made.value } : failed(made.error.message);
   } catch (thrown) {
-    return failed(`${packageName} did not load: ${thrown instanceof Error ? thrown.message : typeof thrown}`);
+    return failed(`${packageName} did not load: ${isError(thrown, 'Error') ? thrown.message : typeof thrown}`);
   }
 }
 

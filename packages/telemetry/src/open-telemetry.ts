@@ -1,5 +1,5 @@
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
-import { expected, requireObject } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions, requireObject } from '@gearshift/contracts/internal';
 import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
 import { observeMetrics } from './observe-metrics.js';
@@ -13,6 +13,8 @@ export interface OpenTelemetryOptions {
   readonly tracerProvider?: TracerProvider | undefined;
 }
 
+const OPTIONS = optionNames<OpenTelemetryOptions>({ meterProvider: true, tracerProvider: true });
+
 /**
  * Exports metrics and spans of an executor to OpenTelemetry. Metrics are read when they are collected, except durations:
  * OpenTelemetry has no observable histogram, so each attempt is recorded when it ends. Spans of runs, attempts, chunks and
@@ -23,7 +25,7 @@ export interface OpenTelemetryOptions {
 export function instrumentOpenTelemetry(executor: TelemetrySource, options: OpenTelemetryOptions): Instrumentation {
   requireSource(executor);
   requireObject('options', options);
-  const { meterProvider, tracerProvider } = options;
+  const { meterProvider, tracerProvider } = readOptions('options', options, OPTIONS);
   if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function') {
     throw new TypeError(expected('options.meterProvider', 'a MeterProvider', meterProvider));
   }

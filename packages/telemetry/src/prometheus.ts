@@ -1,5 +1,5 @@
 import type { Metric, Registry } from 'prom-client';
-import { expected, requireObject } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions } from '@gearshift/contracts/internal';
 import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
 import { LATENCY_BOUNDS_S } from './latency-bounds.js';
@@ -11,6 +11,8 @@ export interface PrometheusOptions {
   /** A registry of prom-client 15. The names of the metrics begin with `gearshift_`. */
   readonly registry: Registry;
 }
+
+const OPTIONS = optionNames<PrometheusOptions>({ registry: true });
 
 /**
  * Registers the metrics of an executor with a registry of prom-client. They are read at each scrape and cost nothing between
@@ -27,8 +29,7 @@ export interface PrometheusOptions {
  */
 export function instrumentPrometheus(executor: TelemetrySource, options: PrometheusOptions): Instrumentation {
   requireSource(executor);
-  requireObject('options', options);
-  const { registry } = options;
+  const { registry } = readOptions('options', options, OPTIONS);
   if (typeof registry?.registerMetric !== 'function' || typeof registry.getSingleMetric !== 'function') {
     throw new TypeError(expected('options.registry', 'a Registry of prom-client', registry));
   }

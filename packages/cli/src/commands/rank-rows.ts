@@ -22,7 +22,7 @@ export interface RankedRows {
 export async function rankRows({ values, dimensions, query, k }: RankRowsOptions): Promise<RankedRows> {
   await using executor = await createExecutor();
   await using matrix = await executor.matrix(values, { dimensions, adopt: true });
-  const run = await executor.run({ operation: 'top-k', query, matrix, k });
+  const run = await executor.run({ operation: 'top-k', query, queries: query.length / dimensions, matrix, k });
   if (!run.ok) throw new Error(run.error.message, { cause: run.error });
 
   const { output, decision, attempts, latencyMs } = run.value;

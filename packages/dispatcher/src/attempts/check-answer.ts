@@ -1,5 +1,5 @@
 import { BACKEND_ERROR_KINDS, err, type BackendError } from '@gearshift/contracts';
-import type { OperationOutput } from '@gearshift/contracts/internal';
+import { isError, type OperationOutput } from '@gearshift/contracts/internal';
 import type { BackendAnswer } from '../operations/dispatch-operation.js';
 import type { Job } from './job.js';
 
@@ -33,7 +33,7 @@ export function checkAnswer(
 
 /** Turns a thrown value into a fault, because a backend must return its failures as results. */
 export function thrownAnswer(backend: string, thrown: unknown): BackendAnswer {
-  const what = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : `a value of type ${typeof thrown}`;
+  const what = isError(thrown, 'Error') ? `${thrown.name}: ${thrown.message}` : `a value of type ${typeof thrown}`;
   return failed(backend, 'fault', `it threw ${what}`);
 }
 
@@ -49,5 +49,5 @@ function plainError(backend: string, error: BackendError): BackendError {
 
 /** By the contract of backends these errors are a caller's mistake, such as a buffer that was detached during the run. */
 export function isCallersMistake(thrown: unknown): thrown is TypeError | RangeError {
-  return thrown instanceof TypeError || thrown instanceof RangeError;
+  return isError(thrown, 'TypeError', 'RangeError');
 }

@@ -237,5 +237,5 @@ function someScores(rows: number): { request: CosineSimilarityRequest; output: F
 function manyScores(queries: number): { request: CosineSimilarityRequest; output: Float32Array } {
   const { request, output } = someScores(2048);
   const query = randomValues(queries * DIMENSIONS, 212);
-  return { request: { ...request, query }, output: new Float32Array(queries * output.length) };
+  return { request: { ...request, query, queries }, output: new Float32Array(queries * output.length) };
 }
