@@ -252,7 +252,10 @@ function viewGuarded(
   const missing = missingBytes(backend, request, work);
   view.holdsOperand = missing === 0;
   view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
-  view.chunks = chunkCount(work.batchSize, memory.limitsFor(work, view.holdsOperand));
+  const limits = memory.limitsFor(work, view.holdsOperand);
+  view.chunks = chunkCount(work.batchSize, limits);
+  // Memory that other runs have reserved is available when they have ended, and `queueMs` includes them.
+  if (view.chunks === Infinity) view.chunks = chunkCount(work.batchSize, limits, memory.budget.reservedBytes());
   const mayKeep =
     residents.isSending(work.operandId, work.operandVersion) ||
     // The operand fits once copies that are not pinned are evicted.

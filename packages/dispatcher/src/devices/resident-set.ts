@@ -90,7 +90,7 @@ export class ResidentSet {
     const resident = this.#residents.get(id);
     if (resident?.operand.version !== version) return usedNothing;
     resident.lastUseMs = this.#clock();
-    if (savingMs > 0) resident.savingMs += SAVING_WEIGHT * (savingMs - resident.savingMs);
+    if (savingMs > 0 && savingMs < Infinity) resident.savingMs += SAVING_WEIGHT * (savingMs - resident.savingMs);
     resident.users += 1;
     return () => {
       resident.users -= 1;

@@ -203,9 +203,7 @@ export class CostLine {
     const { fixedMs: g1, msPerUnit: g2 } = this.prior;
     const weight = total[LINE.weight];
     if (!(weight > 0)) {
-      this.fixedMs = g1;
-      this.msPerUnit = g2;
-      this.noise = FIRST_DEVIATION * FIRST_DEVIATION;
+      this.#assume(this.prior);
       return;
     }
     const noise =
@@ -242,6 +240,15 @@ export class CostLine {
     const believed = squared / (squared + HALF_BELIEVED_AT * HALF_BELIEVED_AT);
     this.fixedMs = scale * g1 + believed * d1;
     this.msPerUnit = scale * g2 + believed * d2;
+    // Sums too extreme to be solved say nothing, and NaN must not reach a comparison.
+    if (!(this.fixedMs + this.msPerUnit < Infinity && noise < Infinity)) this.#assume(this.prior);
+  }
+
+  #assume({ fixedMs, msPerUnit }: Cost): void {
+    this.isKnown = false;
+    this.fixedMs = fixedMs;
+    this.msPerUnit = msPerUnit;
+    this.noise = FIRST_DEVIATION * FIRST_DEVIATION;
   }
 }
 
