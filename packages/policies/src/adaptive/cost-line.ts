@@ -33,7 +33,8 @@ const FIRST_HALF_OCTAVE = 16;
 const BUCKET_FORGETTING = 0.9;
 /** With this many samples a bucket is believed by half. */
 const BUCKET_HALF_BELIEVED_AT = 3;
-const LARGEST_RESIDUAL = 2;
+/** A single residual, as a logarithm, counts as at most this. */
+export const LARGEST_RESIDUAL = 2;
 
 const FORGETTING = 0.99;
 /** Factor of the diagonal of the sums, so that those of a single size can be inverted. */
