@@ -134,7 +134,7 @@ export class PolicyDispatcher implements Dispatcher {
 
   release(operand: Operand): void {
     for (const { backend, guard } of this.#devices) {
-      if (guard === undefined) backend.release?.(operand);
+      if (guard === undefined) releaseOn(backend, operand);
       else guard.residents.release(operand);
     }
   }
@@ -246,6 +246,15 @@ export class PolicyDispatcher implements Dispatcher {
     const { latencyMs } = attempt;
     if (attempt.outcome === 'success') return completed(target, decision, [attempt], latencyMs);
     return runFailure(attempt.outcome, decision, [attempt], latencyMs);
+  }
+}
+
+/** A backend that throws must not keep the other devices from releasing the operand. */
+function releaseOn(backend: Backend, operand: Operand): void {
+  try {
+    backend.release?.(operand);
+  } catch {
+    // The backend releases the copy when it closes.
   }
 }
 
