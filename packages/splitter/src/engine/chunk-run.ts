@@ -1,4 +1,5 @@
 import { err, ok, type ChunkAttempt, type Result } from '@gearshift/contracts';
+import { isTurnDue, nextTurn } from '@gearshift/contracts/internal';
 import { chunkChannel } from '../channels.js';
 import { DoneRanges, type Range } from '../done-ranges.js';
 import type { ChunkError, OperandVersion, PartialRun } from '../errors/chunk-error.js';
@@ -151,6 +152,7 @@ export class ChunkRun<V, E, O> {
       ? await this.#events.traceCall(lane, reserved, chunkIndex, () => this.#call(lane, reserved, chunkIndex))
       : await this.#call(lane, reserved, chunkIndex);
     await this.#settle(chunk, lane, reserved, laneEnd, failure);
+    if (isTurnDue()) await nextTurn();
   }
 
   async #settle(
