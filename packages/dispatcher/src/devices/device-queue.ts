@@ -17,9 +17,9 @@ export class DeviceQueue {
   #predictedMs = 0;
   #begunAtMs = 0;
 
-  /** @param predictedMs NaN without a prediction, which counts as 0. */
+  /** @param predictedMs NaN without a prediction, which counts as 0, and so does a prediction without an end. */
   begin(predictedMs: number, nowMs: number): QueuedRun {
-    const run = { predictedMs: predictedMs > 0 ? predictedMs : 0 };
+    const run = { predictedMs: predictedMs > 0 && predictedMs < Infinity ? predictedMs : 0 };
     if (this.#runs.length === 0) this.#begunAtMs = nowMs;
     this.#runs.push(run);
     this.#predictedMs += run.predictedMs;

@@ -1,4 +1,5 @@
 import { err, ok, type ChunkAttempt, type Result } from '@gearshift/contracts';
+import { isTurnDue, nextTurn } from '@gearshift/contracts/internal';
 import { chunkChannel } from '../channels.js';
 import { DoneRanges, type Range } from '../done-ranges.js';
 import type { ChunkError, OperandVersion, PartialRun } from '../errors/chunk-error.js';
@@ -151,6 +152,7 @@ export class ChunkRun<V, E, O> {
       ? await this.#events.traceCall(lane, reserved, chunkIndex, () => this.#call(lane, reserved, chunkIndex))
       : await this.#call(lane, reserved, chunkIndex);
     await this.#settle(chunk, lane, reserved, laneEnd, failure);
+    if (isTurnDue()) await nextTurn();
   }
 
   async #settle(
@@ -219,13 +221,14 @@ export class ChunkRun<V, E, O> {
     laneEnd: number,
     { kind, message, error }: CallFailure,
   ): Promise<boolean> {
-    const mostItems = chunk.end - chunk.start;
+    const items = chunk.end - chunk.start;
     if (kind === 'out-of-memory') {
       const mayRetry = chunk.mostItems === Infinity;
       const action = await afterOutOfMemory(lane, reserved, laneEnd, mayRetry, this.#run, this.#limit);
       this.#events.publishOutOfMemory(lane, reserved, chunk.chunkIndex, action);
       if (action === 'give-up') return false;
-      this.#queue.add({ ...chunk, mostItems });
+      // Smaller each time, whatever the device reports in the meantime, so that the run ends.
+      this.#queue.add({ ...chunk, mostItems: action === 'shrink' ? lane.smallerThan(items) : items });
       return true;
     }
     const attempt = chunk.failures + 1;
@@ -233,7 +236,7 @@ export class ChunkRun<V, E, O> {
     if (retry === null || this.#whyStop() !== null) return false;
     if (retry.isAskedFor) lane.pause(retry.delayMs);
     else await this.#pause(retry.delayMs);
-    this.#queue.add({ ...chunk, failures: attempt, mostItems });
+    this.#queue.add({ ...chunk, failures: attempt, mostItems: items });
     return true;
   }
 

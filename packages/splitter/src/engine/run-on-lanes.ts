@@ -1,4 +1,5 @@
 import type { Result } from '@gearshift/contracts';
+import { isTurnDue, nextTurn } from '@gearshift/contracts/internal';
 import type { Range } from '../done-ranges.js';
 import type { ChunkError } from '../errors/chunk-error.js';
 import type { CheckedRun } from './check-run-options.js';
@@ -20,5 +21,6 @@ export async function runOnLanes<V, E, O>(
     return await new ChunkRun(work, lanes, run, limit, earlier).start(pending);
   } finally {
     limit.release();
+    if (isTurnDue()) await nextTurn();
   }
 }
