@@ -2,6 +2,7 @@ import { err, ok, type ChunkAttempt, type Result } from '@gearshift/contracts';
 import { chunkChannel } from '../channels.js';
 import { DoneRanges, type Range } from '../done-ranges.js';
 import type { ChunkError, OperandVersion, PartialRun } from '../errors/chunk-error.js';
+import { withJson } from '../errors/partial-json.js';
 import { AttemptLog } from './attempt-log.js';
 import type { EngineOptions } from './check-run-options.js';
 import type { ChunkFailure, ChunkWork, Rejection, RunSummary } from './chunk-work.js';
@@ -304,7 +305,7 @@ export class ChunkRun<V, E, O> {
   }
 
   #partial(): PartialRun<O> {
-    return {
+    return withJson({
       output: this.#work.output(),
       total: this.#work.total,
       done: this.#done.toArray(),
@@ -312,7 +313,7 @@ export class ChunkRun<V, E, O> {
       attempts: this.#log.toArray(),
       attemptCount: this.#log.count,
       operands: this.#operands,
-    };
+    });
   }
 
   #summary(): RunSummary {
