@@ -77,7 +77,7 @@ export class DeviceChooser {
     let absence: DecisionReason | undefined;
     if (this.#devices.length > 1 || this.#devices[0].guard !== undefined) {
       absence = this.#look(request, work, nowMs);
-    }
+    } else this.#views[0].queueMs = this.#devices[0].queue.waitMs(nowMs);
     for (;;) {
       const slot = this.#decide(work);
       if (slot.device === NO_DEVICE) {

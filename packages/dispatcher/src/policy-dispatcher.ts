@@ -17,7 +17,7 @@ import {
   type SyncBackend,
 } from '@gearshift/contracts';
 import { isTurnDue, nextTurn, type OperationOutput } from '@gearshift/contracts/internal';
-import type { RunLimit } from '@gearshift/splitter/engine';
+import { NODE_TIMERS, type RunLimit } from '@gearshift/splitter/engine';
 import { AttemptRunner } from './attempts/attempt-runner.js';
 import { ONLY_ATTEMPT, type Job } from './attempts/job.js';
 import { runChannel } from './channels.js';
@@ -68,10 +68,13 @@ export class PolicyDispatcher implements Dispatcher {
   readonly #syncDevice: { readonly device: Device; readonly backend: SyncBackend } | undefined;
   #config: RunConfig;
   #requests = 0;
+  /** Simulated time passes without the event loop, and stands still while a request waits for it. */
+  readonly #isRealTime: boolean;
 
   constructor(options: CheckedDispatcherOptions) {
     const { backends, memory, clock, timers, verifyEveryNth } = options;
     this.backends = backends;
+    this.#isRealTime = timers === NODE_TIMERS;
     this.#devices = createDevices(backends, memory, clock, timers);
     this.#verification = new SampledVerification(verifyEveryNth, clock);
     this.#syncDevice = findSyncDevice(this.#devices);
@@ -181,7 +184,7 @@ export class PolicyDispatcher implements Dispatcher {
       return await this.#choose(job, limit, startedAtMs, config);
     } finally {
       limit?.release();
-      if (++this.#requests % REQUESTS_PER_LOOK === 0 && isTurnDue()) await nextTurn();
+      if (++this.#requests % REQUESTS_PER_LOOK === 0 && this.#isRealTime && isTurnDue()) await nextTurn();
     }
   }
 
@@ -202,7 +205,7 @@ export class PolicyDispatcher implements Dispatcher {
       return await this.#choose(job, limit, startedAtMs, config, { unfinished, attempts, partial });
     } finally {
       limit?.release();
-      if (isTurnDue()) await nextTurn();
+      if (this.#isRealTime && isTurnDue()) await nextTurn();
     }
   }
 
@@ -226,7 +229,7 @@ export class PolicyDispatcher implements Dispatcher {
     }
     const devices = orders.get(choice.device) ?? [choice.device];
     if (devices.length === 1 && choice.device.guard === undefined && earlier === undefined) {
-      return runAlone(choice, job, limit, startedAtMs, context, this.#devices.length > 1);
+      return runAlone(choice, job, limit, startedAtMs, context);
     }
     return runOnDevices(choice, devices, job, limit, startedAtMs, context, earlier);
   }
@@ -282,16 +285,17 @@ async function runAlone(
   limit: RunLimit | undefined,
   startedAtMs: number,
   { attempts, clock }: RunContext,
-  isQueueWanted: boolean,
 ): Promise<Outcome> {
-  const queued = isQueueWanted ? device.queue.begin(serviceMs, startedAtMs) : undefined;
+  const queued = device.queue.begin(serviceMs, startedAtMs);
+  let endedAtMs: number | undefined;
   try {
     const attempt = await attempts.run(device, job, ONLY_ATTEMPT);
-    const latencyMs = clock() - startedAtMs;
+    endedAtMs = clock();
+    const latencyMs = endedAtMs - startedAtMs;
     if (attempt.outcome === 'success') return completed(job.output, decision, [attempt], latencyMs);
     return runFailure(limit?.reasonToStop() ?? attempt.outcome, decision, [attempt], latencyMs);
   } finally {
-    if (queued !== undefined) device.queue.end(queued, clock());
+    device.queue.end(queued, endedAtMs ?? clock());
   }
 }
 

@@ -160,6 +160,7 @@ export class AttemptRunner {
       outcome: answer.ok ? 'success' : answer.error.kind,
       // A clock of the caller that goes back must not make trackers refuse the report.
       latencyMs: nowMs > startedAtMs ? nowMs - startedAtMs : 0,
+      waitMs: waitOf(answer, queued),
       fallback,
       phases: answer.ok ? answer.value : undefined,
       error: answer.ok ? undefined : answer.error,
@@ -168,6 +169,14 @@ export class AttemptRunner {
     this.#options.policy.observe({ work, attempt, uploadedBytes, queued, nowMs });
     return attempt;
   }
+}
+
+/** @param queued other attempts were under way on the device at the start. */
+function waitOf(answer: BackendAnswer, queued: boolean): number | undefined {
+  if (!queued) return 0;
+  // A backend that cannot measure phases reports 0.
+  const isMeasured = answer.ok && (answer.value.queueMs > 0 || !answer.value.fused);
+  return isMeasured ? answer.value.queueMs : undefined;
 }
 
 function answerOf(

@@ -27,7 +27,9 @@ export class DeviceQueue {
   }
 
   end(run: QueuedRun, nowMs: number): void {
-    this.#runs.splice(this.#runs.indexOf(run), 1);
+    // Mostly the first one, and `shift` is faster than `splice`.
+    if (this.#runs[0] === run) this.#runs.shift();
+    else this.#runs.splice(this.#runs.indexOf(run), 1);
     // An idle device starts from 0 again, without accumulated rounding errors.
     this.#predictedMs = this.#runs.length === 0 ? 0 : this.#predictedMs - run.predictedMs;
     this.#begunAtMs = nowMs;

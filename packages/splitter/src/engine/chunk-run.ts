@@ -1,8 +1,8 @@
 import { err, ok, type ChunkAttempt, type Result } from '@gearshift/contracts';
-import { isTurnDue, nextTurn } from '@gearshift/contracts/internal';
 import { chunkChannel } from '../channels.js';
 import { DoneRanges, type Range } from '../done-ranges.js';
 import type { ChunkError, OperandVersion, PartialRun } from '../errors/chunk-error.js';
+import { withJson } from '../errors/partial-json.js';
 import { AttemptLog } from './attempt-log.js';
 import type { EngineOptions } from './check-run-options.js';
 import type { ChunkFailure, ChunkWork, Rejection, RunSummary } from './chunk-work.js';
@@ -11,6 +11,7 @@ import { judgeAnswer, stopped, type CallFailure } from './judge-answer.js';
 import { Lane, type LaneOptions, type ReservedChunk } from './lane.js';
 import { afterOutOfMemory, waitForMemory } from './memory-wait.js';
 import { fallbackMayHelp, isEndOfLane, othersMaySucceed } from './recovery.js';
+import { turnIfDue } from '../timers.js';
 import { RunEvents } from './run-events.js';
 import type { RunLimit } from './run-limit.js';
 import { WorkQueue, type QueuedRange } from './work-queue.js';
@@ -152,7 +153,7 @@ export class ChunkRun<V, E, O> {
       ? await this.#events.traceCall(lane, reserved, chunkIndex, () => this.#call(lane, reserved, chunkIndex))
       : await this.#call(lane, reserved, chunkIndex);
     await this.#settle(chunk, lane, reserved, laneEnd, failure);
-    if (isTurnDue()) await nextTurn();
+    await turnIfDue(this.#run.timers);
   }
 
   async #settle(
@@ -304,7 +305,7 @@ export class ChunkRun<V, E, O> {
   }
 
   #partial(): PartialRun<O> {
-    return {
+    return withJson({
       output: this.#work.output(),
       total: this.#work.total,
       done: this.#done.toArray(),
@@ -312,7 +313,7 @@ export class ChunkRun<V, E, O> {
       attempts: this.#log.toArray(),
       attemptCount: this.#log.count,
       operands: this.#operands,
-    };
+    });
   }
 
   #summary(): RunSummary {

@@ -1,11 +1,11 @@
 import type { Result } from '@gearshift/contracts';
-import { isTurnDue, nextTurn } from '@gearshift/contracts/internal';
 import type { Range } from '../done-ranges.js';
 import type { ChunkError } from '../errors/chunk-error.js';
 import type { CheckedRun } from './check-run-options.js';
 import { ChunkRun, type EarlierRun } from './chunk-run.js';
 import type { ChunkWork, RunSummary } from './chunk-work.js';
 import type { LaneOptions } from './lane.js';
+import { turnIfDue } from '../timers.js';
 import { RunLimit } from './run-limit.js';
 
 /** Runs the work on the lanes, the first of which is preferred, and resumes `earlier` where it is given. */
@@ -21,6 +21,6 @@ export async function runOnLanes<V, E, O>(
     return await new ChunkRun(work, lanes, run, limit, earlier).start(pending);
   } finally {
     limit.release();
-    if (isTurnDue()) await nextTurn();
+    await turnIfDue(run.timers);
   }
 }
