@@ -15,6 +15,9 @@ export function writeCommonJsTypes(folder) {
   for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.d.ts')) continue;
     const text = readFileSync(join(dist, file), 'utf8');
-    writeFileSync(join(dist, file.replace(/\.ts$/, '.cts')), text.replaceAll(/(['"]\.{1,2}\/[^'"]*)\.js(['"])/g, '$1.cjs$2'));
+    writeFileSync(
+      join(dist, file.replace(/\.ts$/, '.cts')),
+      text.replaceAll(/(['"]\.{1,2}\/[^'"]*)\.js(['"])/g, '$1.cjs$2'),
+    );
   }
 }
