@@ -16,6 +16,13 @@ test('createCpuBackend uses the TypeScript implementation on request, and its de
   expect(unwrap(await createCpuBackend({ level: 'typescript' })).describe().limitations).toEqual([]);
 });
 
+test('createCpuBackend throws when GEARSHIFT_CPU_ADDON names a wrong file, whatever level is given', async () => {
+  vi.stubEnv('GEARSHIFT_CPU_ADDON', './nowhere.node');
+  const wrong = { code: 'ERR_GEARSHIFT_ADDON_PATH', message: expect.stringContaining('got ./nowhere.node') };
+  await expect(createCpuBackend()).rejects.toMatchObject(wrong);
+  await expect(createCpuBackend({ level: 'portable' })).rejects.toMatchObject(wrong);
+});
+
 test('createCpuBackend throws for invalid options', async () => {
   await expect(createCpuBackend({ threads: 0 })).rejects.toThrow(RangeError);
   await expect(createCpuBackend({ threads: 1.5 })).rejects.toThrow(/threads/);

@@ -20,8 +20,8 @@ const OPTIONS = optionNames<ExecutorOptions>({
   threads: true,
 });
 
-/** @param from file URL from which the packages of GPU backends are resolved */
-export async function assembleExecutor(options: ExecutorOptions, from: string): Promise<Executor> {
+/** @param from file URL from which the packages of GPU backends are resolved first */
+export async function assembleExecutor(options: ExecutorOptions, from: string | undefined): Promise<Executor> {
   const given = readOptions('options', options, OPTIONS);
   const { policy = adaptivePolicy(), tracker = createTracker(), calibration } = given;
   const { fallback, memory, verifyEveryNth, hangLimits } = given;

@@ -12,7 +12,14 @@ import type {
   TopKOutput,
   VectorMatrix,
 } from '@gearshift/contracts';
-import { optionNames, readOptions, requireObject, requireSignal } from '@gearshift/contracts/internal';
+import {
+  isTurnDue,
+  nextTurn,
+  optionNames,
+  readOptions,
+  requireObject,
+  requireSignal,
+} from '@gearshift/contracts/internal';
 import type { ChangeableOptions, Dispatcher } from '@gearshift/dispatcher';
 import {
   exportCalibration,
@@ -91,14 +98,18 @@ export class DispatchingExecutor implements Executor {
     this.#requireOpen();
     const given = readOptions('options', options, MATRIX_OPTIONS);
     checkSignal(given.signal);
-    return ownOperand(matrixFromValues(values, given), this.#dispatcher, given.signal);
+    const matrix = await ownOperand(matrixFromValues(values, given), this.#dispatcher, given.signal);
+    if (isTurnDue()) await nextTurn();
+    return matrix;
   }
 
   async graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph> {
     this.#requireOpen();
     const given = readOptions('options', options, GRAPH_OPTIONS);
     checkSignal(given.signal);
-    return ownOperand(graphFromSource(source, given), this.#dispatcher, given.signal);
+    const graph = await ownOperand(graphFromSource(source, given), this.#dispatcher, given.signal);
+    if (isTurnDue()) await nextTurn();
+    return graph;
   }
 
   cosineSimilarity(query: Vector, matrix: VectorMatrix, options: CosineSimilarityOptions = {}): Promise<Float32Array> {
@@ -193,14 +204,18 @@ export class DispatchingExecutor implements Executor {
     second: B,
     options: O,
   ): Promise<OutputOf<R>> {
-    if (this.#closing !== undefined) throw closedError();
-    if (typeof options !== 'object' || options === null) requireObject('options', options);
-    const given = ownOptions(options, false);
-    const request = prepare(first, second, given);
-    const limits = limitsOf(given);
     this.#underWay += 1;
     try {
+      if (this.#closing !== undefined) throw closedError();
+      if (typeof options !== 'object' || options === null) requireObject('options', options);
+      const given = ownOptions(options, false);
+      const request = prepare(first, second, given);
+      const limits = limitsOf(given);
       return outputOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), limits?.signal);
+    } catch (error) {
+      // A program may await one wrong request after the other. The dispatcher does the same for others.
+      if (isTurnDue()) await nextTurn();
+      throw error;
     } finally {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();

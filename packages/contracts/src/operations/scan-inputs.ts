@@ -49,17 +49,19 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireAwaited('matrix', value);
   const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
   const checked = checkedMatrices.get(values);
-  const isUnchanged =
-    checked?.id === id &&
-    checked.version === version &&
-    checked.rows === rows &&
-    checked.dimensions === dimensions &&
-    checked.expectedUses === expectedUses &&
-    checked.companion === companion &&
-    checked.changes === changes &&
-    values.byteLength === rows * dimensions * Float32Array.BYTES_PER_ELEMENT &&
-    values.byteLength > 0;
-  if (isUnchanged) return checked;
+  if (checked !== undefined) {
+    const isUnchanged =
+      checked.id === id &&
+      checked.version === version &&
+      checked.rows === rows &&
+      checked.dimensions === dimensions &&
+      checked.expectedUses === expectedUses &&
+      checked.companion === companion &&
+      checked.changes === changes &&
+      values.byteLength === rows * dimensions * Float32Array.BYTES_PER_ELEMENT &&
+      values.byteLength > 0;
+    if (isUnchanged) return checked;
+  }
   requireAwaited('matrix', value);
   return checkedMatrix(
     { id, version, rows, dimensions, values },

@@ -1,8 +1,6 @@
 /** Entries that an operand may use. */
 const WAYS = 4;
 const KEPT_PER_NEWCOMER = 0.98;
-/** A prime far above the rounding of sums with an id of 53 bits. */
-const VERSION_STEP = 1_000_003;
 
 /**
  * Adds up, per operand and device, what was lost by not having the operand on the device, until the sum has reached the
@@ -80,7 +78,10 @@ export class ResidencyLedger {
   }
 }
 
-/** Versions of one operand are different data, so each has an account. Ids are random, so the sums of two hardly ever meet. */
+/** Of an operand's id, which may have 53 bits, as many bits as leave room for the version in a number. */
+const ID_RANGE = 2 ** 41;
+
+/** Versions of one operand are different data, so each has an account. */
 export function ledgerKey(operandId: number, operandVersion: number): number {
-  return operandId + (operandVersion % 4096) * VERSION_STEP;
+  return (operandId % ID_RANGE) * 4096 + (operandVersion % 4096);
 }

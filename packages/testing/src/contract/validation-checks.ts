@@ -6,6 +6,7 @@ import {
   type OperationRequest,
   type SyncBackend,
 } from '@gearshift/contracts';
+import { isError } from '@gearshift/contracts/internal';
 import { randomValues } from '../random/random-vectors.js';
 import type { ContractCheck, Subject } from './contract-check.js';
 import { detach, onResizable, shrink } from './operands.js';
@@ -301,7 +302,7 @@ async function assertRefused({ backend, sync }: Subject, mistake: Mistake, outpu
   const scores = new Float32Array(3).fill(0.125);
   const ranking = { indices: new Uint32Array(3).fill(77), scores, count: 77 };
   const expected = (thrown: unknown) => {
-    assert.ok(thrown instanceof error, `expected a ${error.name}, got ${String(thrown)}`);
+    assert.ok(isError(thrown, error.name), `expected a ${error.name}, got ${String(thrown)}`);
     assert.match(thrown.message, message);
     return true;
   };
