@@ -3,7 +3,7 @@ import { addBenchCommand } from './commands/bench.js';
 import { addCalibrateCommand } from './commands/calibrate.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addSearchCommand } from './commands/search.js';
-import { oneLine } from './output/one-line.js';
+import { oneLine, printable } from './output/one-line.js';
 import { packageVersion } from './package-version.js';
 import type { Terminal } from './terminal.js';
 import { UserError } from './user-error.js';
@@ -17,7 +17,8 @@ export const EXIT_CODES = { success: 0, internalFailure: 1, badInput: 2 } as con
  * @param args arguments after the name of the command
  * @returns the exit code; never throws. A failure is one line on standard error.
  */
-export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function runCli(args: readonly string[], output: Terminal): Promise<number> {
+  const terminal = withoutControlCharacters(output);
   try {
     await createProgram(terminal).parseAsync(args, { from: 'user' });
     return EXIT_CODES.success;
@@ -35,7 +36,6 @@ function createProgram(terminal: Terminal): Command {
   const program = new Command('gearshift')
     .description('Vector compute on the fastest device for each request.')
     .version(packageVersion())
-    .showSuggestionAfterError(false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.writeOut(text),
@@ -53,6 +53,15 @@ function createProgram(terminal: Terminal): Command {
   addCalibrateCommand(program, terminal);
   addBenchCommand(program, terminal);
   return program;
+}
+
+/** Everything that a command prints passes here: names, passages and messages may contain what would control the terminal. */
+function withoutControlCharacters({ writeOut, writeError, progressStream }: Terminal): Terminal {
+  return {
+    writeOut: (text) => writeOut(printable(text)),
+    writeError: (text) => writeError(printable(text)),
+    progressStream,
+  };
 }
 
 function fail(terminal: Terminal, message: string, exitCode: number): number {

@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmod, readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, readFile, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { npyBytes } from './npy-bytes.js';
@@ -91,6 +93,18 @@ describe('search over text', () => {
     expect(JSON.parse(stdout).results).toHaveLength(3);
   });
 
+  test.skipIf(process.platform !== 'linux')(
+    'names a file with a name that is not UTF-8, and finds the rest of its folder (needs Linux)',
+    async () => {
+      const folder = await temporaryFolder(FILES);
+      await writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from('br\u00f6d.txt', 'latin1')]), 'salt');
+      const { status, stdout, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
+      expect(stderr).toBe(`gearshift: skipped ${join(folder, 'br\ufffdd.txt')}: the name is not UTF-8; rename it\n`);
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout).results).toHaveLength(3);
+    },
+  );
+
   test('removes escape sequences of files from the output', async () => {
     const folder = await temporaryFolder({ 'a.txt': 'evil \u001b]0;title\u0007 salt' });
     const { stdout } = runBin(['search', '-d', folder, '-q', 'salt']);
@@ -152,6 +166,7 @@ describe('bad input', () => {
     'binary/a.bin': BINARY,
     'v2.npy': vector(2),
     'v3.npy': vector(3),
+    'v6.npy': npyBytes({ shape: '(6,)', data: new Float32Array(6).fill(1) }),
     'i8.npy': npyBytes({ descr: "'<i8'", shape: '(1, 2)', data: new BigInt64Array(2) }),
     'cut.npy': vector(3).subarray(0, -1),
     'line\nbreak/a.bin': BINARY,
@@ -163,6 +178,16 @@ describe('bad input', () => {
     ['an unknown command', ['serach'], "unknown command 'serach'"],
     ['an unknown option', [...text, '--jsno'], "unknown option '--jsno'"],
     ['an unknown option of the program', ['--frob'], "unknown option '--frob'"],
+    ['a misspelt option', [...text, '--jsno'], 'Did you mean --json?'],
+    ['a misspelt option of bench', ['bench', '--backend', 'cpu'], 'Did you mean --backends?'],
+    ['a misspelt option of calibrate', ['calibrate', '--ouput', 'x'], 'Did you mean --output?'],
+    ['a misspelt option of doctor', ['doctor', '--jsn'], 'Did you mean --json?'],
+    ['an option of another command', ['bench', '--query', 'x'], "unknown option '--query'"],
+    [
+      'an option in camel case',
+      ['search', '--vectors', 'v2.npy', '--queryVectors', 'v2.npy'],
+      "unknown option '--queryVectors'",
+    ],
     ['an option without its value', ['search', '--dir'], "option '-d, --dir <folder>' argument missing"],
     ['an argument too many', [...text, 'more'], 'too many arguments'],
     ['no folder', ['search', '--query', 'words'], '--dir FOLDER is missing'],
@@ -201,6 +226,11 @@ describe('bad input', () => {
       ['search', '--vectors', 'v2.npy', '--query-vectors', 'v3.npy'],
       'v3.npy: vectors of 3 dimensions, expected 2 as in v2.npy',
     ],
+    [
+      'one query of twice the dimensions',
+      ['search', '--vectors', 'v3.npy', '--query-vectors', 'v6.npy'],
+      'v6.npy: vectors of 6 dimensions, expected 3 as in v3.npy',
+    ],
     ['a wrong dtype', ['search', '--vectors', 'v2.npy', '--query-vectors', 'i8.npy'], 'i8.npy: dtype <i8'],
     ['a truncated file', ['search', '--vectors', 'cut.npy', '--query-vectors', 'v3.npy'], 'cut.npy: truncated'],
   ])('prints one line on standard error and exits with code 2: %s', async (_name, args, message) => {
@@ -211,6 +241,91 @@ describe('bad input', () => {
       if (all === args) expect(stderr).toContain(message);
       expect(stdout).toBe('');
       expect(status).toBe(2);
+    }
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('special files', () => {
+  test.each<[string, string[], string]>([
+    [
+      'a named pipe as vectors',
+      ['--vectors', 'pipe', '--query-vectors', 'v.npy'],
+      'pipe: expected a regular file, got a named pipe',
+    ],
+    [
+      'a named pipe as queries',
+      ['--vectors', 'v.npy', '--query-vectors', 'pipe'],
+      'pipe: expected a regular file, got a named pipe',
+    ],
+    [
+      'a link to a pipe',
+      ['--vectors', 'link', '--query-vectors', 'v.npy'],
+      'link: expected a regular file, got a named pipe',
+    ],
+    [
+      'a device',
+      ['--vectors', '/dev/zero', '--query-vectors', 'v.npy'],
+      '/dev/zero: expected a regular file, got a device',
+    ],
+    ['a folder', ['--vectors', '.', '--query-vectors', 'v.npy'], '.: expected a regular file, got a folder'],
+    ['a socket', ['--vectors', 'socket', '--query-vectors', 'v.npy'], 'socket: expected a regular file, got a socket'],
+    ['a named pipe as folder', ['--dir', 'pipe', '--query', 'x'], '--dir pipe: expected a folder, got a file'],
+  ])('are refused at once, with exit code 2: %s', async (_name, args, message) => {
+    const folder = await temporaryFolder({ 'v.npy': npyBytes({ shape: '(1, 2)', data: new Float32Array(2).fill(1) }) });
+    expect(spawnSync('mkfifo', [join(folder, 'pipe')]).status).toBe(0);
+    await symlink('pipe', join(folder, 'link'));
+    const server = createServer().listen(join(folder, 'socket'));
+    await once(server, 'listening');
+    const { status, stdout, stderr } = runBin(['search', ...args], folder);
+    await new Promise((resolve) => server.close(resolve));
+    expect(stderr).toMatch(/^gearshift: [^\n]+\n$/);
+    expect(stderr).toContain(message);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+
+  test('in a searched folder are left out', async () => {
+    const folder = await temporaryFolder(FILES);
+    expect(spawnSync('mkfifo', [join(folder, 'pipe')]).status).toBe(0);
+    await symlink('pipe', join(folder, 'link'));
+    await symlink('/dev/zero', join(folder, 'zero'));
+    const { status, stdout, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(JSON.parse(stdout).results).toHaveLength(3);
+  });
+
+  test('are not replaced by the file of calibrate', () => {
+    const { status, stderr } = runBin(['calibrate', '--backends', 'cpu', '--output', '/dev/null']);
+    expect(stderr).toBe('gearshift: --output /dev/null: expected a regular file, got a device\n');
+    expect(status).toBe(2);
+  });
+});
+
+describe('characters that control the terminal', () => {
+  const RIGHT_TO_LEFT = '\u202e';
+  // eslint-disable-next-line no-control-regex -- finding control characters is the point
+  const HOSTILE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+  const name = `${RIGHT_TO_LEFT}txt.\u2066exe\u001b[2J\u009b`;
+
+  test.each<[string, string[], number]>([
+    ['a name and a passage of a result', ['search', '-d', '.', '-q', 'salt'], 0],
+    ['a query', ['search', '-d', '.', '-q', `salt ${name}`], 0],
+    ['JSON', ['search', '-d', '.', '-q', `salt ${name}`, '--json'], 0],
+    ['a folder that does not exist', ['search', '-d', name, '-q', 'salt'], 2],
+    ['a file of vectors', ['search', '--vectors', name, '--query-vectors', name], 2],
+    ['an output file', ['calibrate', '-o', `gone/${name}`], 2],
+    ['a backend', ['bench', '--backends', name], 2],
+    ['a command', [name], 2],
+    ['an option', ['search', `--${name}`], 2],
+    ['a number', ['search', '--k', name], 2],
+  ])('do not reach it: %s', async (_case, args, code) => {
+    const folder = await temporaryFolder({ [`a${name}.txt`]: `salt ${name} and pepper` });
+    const { status, stdout, stderr } = runBin(args, folder);
+    expect(status).toBe(code);
+    expect(stdout).not.toMatch(HOSTILE);
+    expect(stderr).not.toMatch(HOSTILE);
+    if (args.includes('--json')) {
+      expect(JSON.parse(stdout).query).toBe(args[4]);
+      expect(JSON.parse(stdout).results[0].file).toBe(`a${name}.txt`);
     }
   });
 });

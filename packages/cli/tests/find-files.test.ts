@@ -1,8 +1,38 @@
-import { link, symlink } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import type * as fileSystem from 'node:fs/promises';
+import { link, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
 import { findFiles } from '../src/corpus/find-files.js';
 import { temporaryFolder } from './temporary-folder.js';
+
+/** Paths that the file system deletes between listing and examination. */
+const deletedAfterListing = new Set<string>();
+/** Folders with this many sub-folders, which are not created: that would take minutes. */
+const manyFolders = new Map<string, number>();
+
+vi.mock('node:fs/promises', async (importActual) => {
+  const actual = await importActual<typeof fileSystem>();
+  const statOf = (call: typeof actual.stat) => async (path: string, options: { bigint: true }) => {
+    const invented = /^invented(\d+)$/.exec(basename(path));
+    if (invented === null) return await call(path, options);
+    const ino = -BigInt(invented[1]);
+    return { dev: -1n, ino, isFile: () => false, isSymbolicLink: () => false, isDirectory: () => true };
+  };
+  return {
+    ...actual,
+    stat: statOf(actual.stat),
+    lstat: statOf(actual.lstat),
+    readdir: async (path: string, ...rest: []) => {
+      if (basename(path).startsWith('invented')) return [];
+      const names = await actual.readdir(path, ...rest);
+      for (const child of deletedAfterListing) {
+        if (deletedAfterListing.delete(child)) await rm(child, { recursive: true, force: true });
+      }
+      const invented = Array.from({ length: manyFolders.get(path) ?? 0 }, (_value, index) => `invented${index}`);
+      return [...names, ...invented];
+    },
+  };
+});
 
 async function found(folder: string): Promise<string[]> {
   const { files } = await findFiles(folder);
@@ -56,6 +86,43 @@ describe('findFiles', () => {
     const folder = await temporaryFolder({ 'a.txt': 'x' });
     await link(join(folder, 'a.txt'), join(folder, 'b.txt'));
     expect(await found(folder)).toEqual(['a.txt']);
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'reports a name that is not UTF-8 and finds the rest of its folder (needs Linux)',
+    async () => {
+      const folder = await temporaryFolder({ 'a.txt': 'x', 'sub/b.txt': 'x', 'z.txt': 'x' });
+      const bad = (name: string): Buffer => Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
+      await writeFile(bad('caf\u00e9.txt'), 'x');
+      await mkdir(bad('d\u00e9p\u00f4t'));
+      await symlink('a.txt', bad('li\u00e9'));
+      const { files, unreadable } = await findFiles(folder);
+      expect(files.map((file) => relative(folder, file))).toEqual(['a.txt', 'z.txt', 'sub/b.txt']);
+      expect(unreadable).toHaveLength(3);
+      expect(unreadable[0]).toEqual({
+        path: join(folder, 'caf\ufffd.txt'),
+        reason: 'the name is not UTF-8; rename it',
+      });
+    },
+  );
+
+  test('reports a file that is deleted after its folder was listed, and finds the rest', async () => {
+    const folder = await temporaryFolder({ 'a.txt': 'x', 'gone.txt': 'x', 'gone/c.txt': 'x', 'z.txt': 'x' });
+    deletedAfterListing.add(join(folder, 'gone.txt')).add(join(folder, 'gone'));
+    const { files, unreadable } = await findFiles(folder);
+    expect(files.map((file) => relative(folder, file))).toEqual(['a.txt', 'z.txt']);
+    expect(unreadable).toEqual([
+      { path: join(folder, 'gone'), reason: 'ENOENT' },
+      { path: join(folder, 'gone.txt'), reason: 'ENOENT' },
+    ]);
+  });
+
+  test('finds the files of a folder with more sub-folders than a call can have arguments', async () => {
+    const folder = await temporaryFolder({ 'a.txt': 'x' });
+    manyFolders.set(folder, 150_000);
+    const { files, unreadable } = await findFiles(folder);
+    expect(files).toEqual([join(folder, 'a.txt')]);
+    expect(unreadable).toEqual([]);
   });
 
   test('reports a broken link and continues', async () => {

@@ -15,6 +15,21 @@ describe('readText', () => {
     expect(await read(new Uint8Array([0x41, 0x42, 0x43, 0x44, 0xe9]))).toEqual({ kind: 'text', text: 'ABCDé' });
   });
 
+  test('decodes every byte of windows-1252 by the WHATWG table', async () => {
+    const bytes = Uint8Array.from({ length: 128 }, (_value, index) => 0x80 + index);
+    const wanted =
+      '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ' +
+      Array.from({ length: 96 }, (_value, index) => String.fromCharCode(0xa0 + index)).join('');
+    const ascii = new TextEncoder().encode('plain '.repeat(100));
+    expect(await read(Buffer.concat([ascii, bytes]))).toEqual({ kind: 'text', text: 'plain '.repeat(100) + wanted });
+  });
+
+  test('recognises windows-1252 by a byte after the examined part', async () => {
+    const ascii = 'plain text '.repeat(1000);
+    expect(await read(Buffer.from(`${ascii}caf\u00e9`, 'latin1'))).toEqual({ kind: 'text', text: `${ascii}café` });
+    expect(await read(`${ascii}café`)).toEqual({ kind: 'text', text: `${ascii}café` });
+  });
+
   test('recognises a binary file with any name', async () => {
     expect(await read(new Uint8Array(20_000))).toEqual({ kind: 'binary' });
   });
@@ -31,6 +46,10 @@ describe('readText', () => {
 
   test('reports a large binary file as binary', async () => {
     expect(await read(new Uint8Array(20), 5)).toEqual({ kind: 'binary' });
+  });
+
+  test('refuses what is not a regular file, without waiting', async () => {
+    await expect(readText('/')).rejects.toThrow('expected a regular file, got a folder');
   });
 
   test('rejects with the error of the file system', async () => {

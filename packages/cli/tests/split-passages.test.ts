@@ -37,6 +37,13 @@ describe('splitPassages', () => {
     ]);
   });
 
+  test('removes closing number signs from a heading only after a space', () => {
+    const titles = ['# C#', '# Title ##', '#\tTab #', '# a # b', '## #', '# '].map(
+      (heading) => markdown(`${heading}\nx`)[0].headings,
+    );
+    expect(titles).toEqual([['C#'], ['Title'], ['Tab'], ['a # b'], [], []]);
+  });
+
   test('ignores a skipped heading level', () => {
     expect(markdown('## Second\n#### Fourth\nx')[0].headings).toEqual(['Second', 'Fourth']);
   });

@@ -7,6 +7,9 @@ export {
   requireInteger,
   requireObject,
 } from './arguments.js';
+export { describeValue } from './describe-value.js';
+export { describeThrown } from './describe-thrown.js';
+export { isTurnDue, nextTurn } from './event-loop-turn.js';
 export { isGuarded } from './is-guarded.js';
 export { nextOperandId } from './operand-id.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';

@@ -1,6 +1,8 @@
-import { open, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { createExecutor, type BackendName, type Executor } from 'gearshift';
+import { createEventLoopTurns } from '../event-loop-turns.js';
+import { requireWritableFile, writeFileAside } from '../files/write-file-aside.js';
+import { jsonLine } from '../output/one-line.js';
 import { createProgress } from '../output/progress.js';
 import type { Terminal } from '../terminal.js';
 import { UserError } from '../user-error.js';
@@ -36,30 +38,31 @@ Load it with createExecutor({ calibration: JSON.parse(await readFile('${DEFAULT_
 Exit codes: 0 success, 1 internal failure, 2 bad input.`,
     )
     .action(async ({ output, backends, json }: CalibrateOptions) => {
-      await requireWritable(output);
+      requireWritable(output);
       const progress = createProgress('Measuring', json === true ? undefined : terminal.progressStream);
       await using executor = await createExecutor({ backends });
       const runs = await measureAll(executor, progress.update).finally(progress.stop);
-      await writeFile(output, `${JSON.stringify(executor.exportCalibration(), null, 2)}\n`);
+      writeFileAside(output, `${JSON.stringify(executor.exportCalibration(), null, 2)}\n`);
       const devices = executor.backends().map(({ id }) => id);
-      if (json === true) terminal.writeOut(`${JSON.stringify({ file: output, devices, runs })}\n`);
+      if (json === true) terminal.writeOut(jsonLine({ file: output, devices, runs }));
       else
         terminal.writeOut(`wrote ${output}: ${devices.join(', ')}, ${runs.toLocaleString('en-US')} timed requests\n`);
     });
 }
 
 /** Fails before the measurement if the file cannot be written. */
-async function requireWritable(path: string): Promise<void> {
+function requireWritable(path: string): void {
   try {
-    await (await open(path, 'a')).close();
+    requireWritableFile(path);
   } catch (error) {
-    throw new UserError(`--output: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UserError(`--output ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
 /** Repeats requests of every size for a while, on the devices that the executor chooses; returns their number. */
 async function measureAll(executor: Executor, report: (done: number, total: number) => void): Promise<number> {
   const sizes = ROWS.flatMap((rows) => QUERIES.map((queries) => ({ rows, queries })));
+  const turn = createEventLoopTurns();
   let runs = 0;
   for (const [index, { rows, queries }] of sizes.entries()) {
     await using matrix = await executor.matrix(sampleVectors(rows * DIMENSIONS), {
@@ -71,6 +74,7 @@ async function measureAll(executor: Executor, report: (done: number, total: numb
     do {
       await executor.topK(query, matrix, { k: 10 });
       runs += 1;
+      await turn();
     } while (performance.now() < endsAtMs);
     report(index + 1, sizes.length);
   }

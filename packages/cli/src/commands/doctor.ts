@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { createExecutor, type BackendName, type BackendStatus, type Decision, type Executor } from 'gearshift';
 import { readHostFacts, type HostFacts } from '../host-facts.js';
 import { formatDoctorReport } from '../output/format-doctor.js';
+import { jsonLine } from '../output/one-line.js';
 import { packageVersion } from '../package-version.js';
 import type { Terminal } from '../terminal.js';
 import { parseBackends } from './backend-names.js';
@@ -43,7 +44,7 @@ export function addDoctorCommand(program: Command, terminal: Terminal): void {
     .addHelpText('after', '\nExit codes: 0 success, 1 no backend can be used, 2 bad input.')
     .action(async ({ backends, json }: DoctorOptions) => {
       const report = await examine(backends);
-      terminal.writeOut(json === true ? `${JSON.stringify(report)}\n` : formatDoctorReport(report));
+      terminal.writeOut(json === true ? jsonLine(report) : formatDoctorReport(report));
     });
 }
 

@@ -3,7 +3,7 @@ import { EMBEDDING_DIMENSIONS, fitEmbedder } from '../embedding/hashed-embedder.
 import { tokenize } from '../embedding/tokenize.js';
 import { displayPath } from '../output/display-path.js';
 import { formatTextReport } from '../output/format-report.js';
-import { oneLine } from '../output/one-line.js';
+import { jsonLine, oneLine } from '../output/one-line.js';
 import { createProgress } from '../output/progress.js';
 import type { TextSearchReport } from '../output/search-report.js';
 import type { Terminal } from '../terminal.js';
@@ -56,7 +56,7 @@ export async function searchText(options: SearchTextOptions, terminal: Terminal)
     }),
     ...ranked.facts,
   };
-  if (json) terminal.writeOut(`${JSON.stringify(report)}\n`);
+  if (json) terminal.writeOut(jsonLine(report));
   else {
     const searched = `${corpus.passages.length} passages of ${corpus.fileCount} files in ${displayPath(dir)}`;
     terminal.writeOut(formatTextReport(report, searched, ranked.device));

@@ -1,6 +1,6 @@
 import { readNpy } from '../npy/read-npy.js';
 import { formatVectorReport } from '../output/format-report.js';
-import { oneLine } from '../output/one-line.js';
+import { jsonLine, oneLine } from '../output/one-line.js';
 import { createProgress } from '../output/progress.js';
 import type { VectorSearchReport } from '../output/search-report.js';
 import type { Terminal } from '../terminal.js';
@@ -35,6 +35,6 @@ export async function searchVectors(options: SearchVectorsOptions, terminal: Ter
 
   const ranked = await rankRows({ values: corpus.values, dimensions: corpus.dimensions, query: queries.values, k });
   const report: VectorSearchReport = { query: queryVectors, results: ranked.matches, ...ranked.facts };
-  if (json) terminal.writeOut(`${JSON.stringify(report)}\n`);
+  if (json) terminal.writeOut(jsonLine(report));
   else terminal.writeOut(formatVectorReport(report, `${corpus.rows} vectors in ${vectors}`, ranked.device));
 }

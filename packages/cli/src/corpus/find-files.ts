@@ -1,5 +1,7 @@
-import { readdir, stat } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reasonOf } from '../files/reason-of.js';
 
 export interface FoundFiles {
   /** Paths that start with the given folder, sorted within each folder. */
@@ -19,53 +21,69 @@ const SKIPPED_FOLDERS = new Set(['node_modules']);
  * Finds all regular files under `folder`, except hidden files and folders and `node_modules`.
  *
  * Follows symbolic links last, and visits each folder and file once. So loops of links end, and files inside the tree keep
- * their own path.
+ * their own path. An entry that cannot be examined costs only itself: it may have been deleted since its folder was listed.
  */
 export async function findFiles(folder: string): Promise<FoundFiles> {
   const files: string[] = [];
   const unreadable: Unreadable[] = [];
   const visited = new Set<string>();
-  const pending = [folder];
-  const links: string[] = [];
+  const folders: string[] = [];
+  // The given folder may be a link, so it is followed like one.
+  const links = [folder];
 
-  for (let path = pending.pop() ?? links.shift(); path !== undefined; path = pending.pop() ?? links.shift()) {
-    try {
-      const status = await stat(path, { bigint: true });
-      const identity = `${status.dev}:${status.ino}`;
-      if (visited.has(identity)) continue;
-      visited.add(identity);
-      if (status.isFile()) files.push(path);
-      if (!status.isDirectory()) continue;
-      const folders: string[] = [];
-      for (const entry of (await readdir(path, { withFileTypes: true })).sort(byName)) {
-        if (entry.name.startsWith('.')) continue;
-        const child = join(path, entry.name);
-        if (entry.isSymbolicLink()) {
-          if (!SKIPPED_FOLDERS.has(entry.name)) links.push(child);
-        } else if (entry.isDirectory()) {
-          if (!SKIPPED_FOLDERS.has(entry.name)) folders.push(child);
-        } else if (entry.isFile()) {
-          const { dev, ino } = await stat(child, { bigint: true });
-          if (visited.has(`${dev}:${ino}`)) continue;
-          visited.add(`${dev}:${ino}`);
-          files.push(child);
-        }
+  const add = (path: string, status: BigIntStats): void => {
+    const identity = `${status.dev}:${status.ino}`;
+    if (visited.has(identity)) return;
+    visited.add(identity);
+    if (status.isFile()) files.push(path);
+    if (status.isDirectory()) folders.push(path);
+  };
+
+  const addEntries = async (path: string): Promise<void> => {
+    const subfolders: [path: string, status: BigIntStats][] = [];
+    // Without file types: where the file system does not store them, readdir() would fail as a whole if one entry is gone.
+    for (const name of (await readdir(path)).sort(byCodeUnits)) {
+      if (name.startsWith('.')) continue;
+      const child = join(path, name);
+      try {
+        const status = await lstat(child, { bigint: true });
+        if (status.isFile()) add(child, status);
+        else if (SKIPPED_FOLDERS.has(name)) continue;
+        else if (status.isSymbolicLink()) links.push(child);
+        else if (status.isDirectory()) subfolders.push([child, status]);
+      } catch (error) {
+        unreadable.push({ path: child, reason: reasonForEntry(name, error) });
       }
-      pending.push(...folders.reverse());
+    }
+    // The first is taken first. One by one, because a call with 130,000 arguments overflows the stack.
+    for (const [child, status] of subfolders.reverse()) add(child, status);
+  };
+
+  // Links that are found on the way are appended.
+  for (const link of links) {
+    try {
+      add(link, await stat(link, { bigint: true }));
     } catch (error) {
-      unreadable.push({ path, reason: reasonOf(error) });
+      unreadable.push({ path: link, reason: reasonOf(error) });
+    }
+    for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
+      try {
+        await addEntries(path);
+      } catch (error) {
+        unreadable.push({ path, reason: reasonOf(error) });
+      }
     }
   }
   return { files, unreadable };
 }
 
-/** Compares code units, for the same order in every locale. */
-function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  return a.name < b.name ? -1 : 1;
+/** A listed name that does not exist contains bytes that are not UTF-8, or was deleted since. */
+function reasonForEntry(name: string, error: unknown): string {
+  const reason = reasonOf(error);
+  return reason === 'ENOENT' && name.includes('\ufffd') ? 'the name is not UTF-8; rename it' : reason;
 }
 
-/** The error code of the system (`ENOENT`, `EACCES`), or the message if there is none. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.message : String(error);
+/** For the same order in every locale. */
+function byCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : 1;
 }

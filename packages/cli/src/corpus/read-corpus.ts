@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { UserError } from '../user-error.js';
-import { findFiles, reasonOf } from './find-files.js';
+import { reasonOf } from '../files/reason-of.js';
+import { findFiles } from './find-files.js';
 import { MAX_FILE_BYTES, readText } from './read-text.js';
 import { splitPassages, type Passage } from './split-passages.js';
 

@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises';
+import { openRegularFile } from '../files/open-regular-file.js';
+import { decodeText } from './decode-text.js';
 import { SNIFF_BYTES, sniffText } from './sniff-text.js';
 
 /** Larger files usually contain data, and the passages of one of them would outnumber all others. */
@@ -13,10 +14,11 @@ export type TextFile =
  * Reads and decodes a text file, without its byte order mark. Binary files are recognised by their first block, so each
  * costs only one short read.
  *
+ * @throws UserError if it is not a regular file
  * @throws the error of the file system if the file cannot be read
  */
 export async function readText(path: string, maxFileBytes = MAX_FILE_BYTES): Promise<TextFile> {
-  const file = await open(path);
+  const file = await openRegularFile(path);
   try {
     // A little more than the sample, so that the end of the sample differs from the end of the file.
     const head = new Uint8Array(SNIFF_BYTES + 8);
@@ -27,7 +29,7 @@ export async function readText(path: string, maxFileBytes = MAX_FILE_BYTES): Pro
     const bytes = new Uint8Array(await file.readFile());
     const encoding = sniffText(bytes);
     if (encoding === undefined) return { kind: 'binary' };
-    return { kind: 'text', text: new TextDecoder(encoding).decode(bytes) };
+    return { kind: 'text', text: decodeText(bytes, encoding) };
   } finally {
     await file.close();
   }

@@ -55,10 +55,10 @@ function sections(text: string, markdown: boolean): Piece[] {
       const marker = /^ {0,3}(`{3,}|~{3,})/.exec(line.text)?.[1];
       if (fence === undefined) fence = marker;
       else if (marker?.startsWith(fence)) fence = undefined;
-      const heading = fence === undefined ? /^(#{1,6})\s+(.+?)\s*#*\s*$/.exec(line.text) : null;
-      if (heading !== null) {
-        path.length = Math.min(path.length, heading[1].length - 1);
-        path[heading[1].length - 1] = heading[2];
+      const heading = fence === undefined ? headingOf(line.text) : undefined;
+      if (heading !== undefined) {
+        path.length = Math.min(path.length, heading.level - 1);
+        path[heading.level - 1] = heading.title;
         // A skipped heading level leaves a hole in the array; flat() removes holes.
         section = { headings: path.flat(), lines: [] };
         all.push(section);
@@ -67,6 +67,21 @@ function sections(text: string, markdown: boolean): Piece[] {
     section.lines.push(line);
   }
   return all;
+}
+
+/** The heading in a line of Markdown; undefined if it is none. Without a regular expression for the title: it would backtrack. */
+function headingOf(line: string): { readonly level: number; readonly title: string } | undefined {
+  const level = /^#{1,6}(?=\s)/.exec(line)?.[0].length;
+  if (level === undefined) return undefined;
+  const title = withoutClosingMarks(line.slice(level).trim());
+  return title === '' ? undefined : { level, title };
+}
+
+/** `Title ##` is the title `Title`, but `C#` stays. */
+function withoutClosingMarks(title: string): string {
+  let end = title.length;
+  while (title[end - 1] === '#') end -= 1;
+  return end === 0 || /\s/.test(title[end - 1]) ? title.slice(0, end).trim() : title;
 }
 
 /** Splits a section into passages, without blank lines at their ends. */

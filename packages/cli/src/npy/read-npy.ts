@@ -1,5 +1,6 @@
-import { open, type FileHandle } from 'node:fs/promises';
-import { reasonOf } from '../corpus/find-files.js';
+import type { FileHandle } from 'node:fs/promises';
+import { openRegularFile } from '../files/open-regular-file.js';
+import { reasonOf } from '../files/reason-of.js';
 import { UserError } from '../user-error.js';
 import { locateHeader, parseHeader, PREAMBLE_BYTES, type NpyHeader } from './npy-header.js';
 
@@ -31,7 +32,7 @@ const PIECE_BYTES = 16 * 2 ** 20;
 export async function readNpy(path: string, options: ReadNpyOptions = {}): Promise<NpyVectors> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path);
+    file = await openRegularFile(path);
     return await readVectors(file, options);
   } catch (error) {
     if (error instanceof UserError) throw new UserError(`${path}: ${error.message}`);
@@ -44,7 +45,6 @@ export async function readNpy(path: string, options: ReadNpyOptions = {}): Promi
 
 async function readVectors(file: FileHandle, { allowSingle, onProgress }: ReadNpyOptions): Promise<NpyVectors> {
   const status = await file.stat();
-  if (!status.isFile()) throw new UserError('expected an .npy file, got a folder or a device');
   const place = locateHeader(await readUpTo(file, 0, PREAMBLE_BYTES + 4));
   const headerBytes = await readUpTo(file, place.start, place.end - place.start);
   if (headerBytes.length < place.end - place.start) throw new UserError('truncated: the file ends in its header');

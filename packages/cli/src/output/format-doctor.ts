@@ -1,7 +1,6 @@
 import type { BackendStatus } from 'gearshift';
 import type { DoctorReport } from '../commands/doctor.js';
 import { REASONS } from './format-report.js';
-import { printable } from './one-line.js';
 
 const GIB = 2 ** 30;
 
@@ -26,7 +25,7 @@ export function formatDoctorReport({ version, host, backends, choices, advice }:
     '',
     ...(advice.length === 0 ? ['No problems found.'] : ['Notes', ...advice.map((line) => `  ${indent(line)}`)]),
   ];
-  return `${printable(lines.join('\n'))}\n`;
+  return `${lines.join('\n')}\n`;
 }
 
 function describeBackend({ name, status, reason, description }: BackendStatus): string[] {

@@ -1,0 +1,99 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { BIN } from './run-bin.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const SHOW_CURSOR = '\u001b[?25h';
+const HIDE_CURSOR = '\u001b[?25l';
+const WRAP_LINES = '\u001b[?7h';
+const CTRL_C = '\u0003';
+
+/** `script` of util-linux runs a command in a terminal of its own and prints what that terminal receives. */
+const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
+const inTerminal = test.skipIf(!hasScript);
+
+interface Ended {
+  readonly status: number | null;
+  /** All that the terminal received. */
+  readonly output: string;
+}
+
+/** Runs `gearshift` in a terminal, and calls `interrupt` once when the output contains `sign`. */
+function runInTerminal(
+  command: string,
+  folder: string,
+  sign: string,
+  interrupt: (type: (keys: string) => void) => void,
+): Promise<Ended> {
+  const child = spawn('script', ['-qefc', `exec '${process.execPath}' '${BIN}' ${command}`, '/dev/null'], {
+    cwd: folder,
+    env: { ...process.env, SHELL: '/bin/sh' },
+  });
+  let output = '';
+  let isInterrupted = false;
+  child.stdout.on('data', (chunk) => {
+    output += String(chunk);
+    if (isInterrupted || !output.includes(sign)) return;
+    isInterrupted = true;
+    interrupt((keys) => child.stdin.write(keys));
+  });
+  return new Promise((resolve) => {
+    child.once('close', (status) => resolve({ status, output }));
+  });
+}
+
+function expectRestored(output: string): void {
+  expect(output).toContain(HIDE_CURSOR);
+  const after = output.slice(output.lastIndexOf(HIDE_CURSOR));
+  expect(after).toContain(SHOW_CURSOR);
+  expect(after).toContain(WRAP_LINES);
+}
+
+inTerminal.for([
+  'bench --backends cpu',
+  'calibrate --backends cpu --output calibration.json',
+  'search --dir texts --query words',
+])('Ctrl-C restores the terminal, leaves no file and exits with code 130 (needs script): %s', async (command) => {
+  const text = Array.from({ length: 40_000 }, (_value, index) => `word${index} `).join('');
+  const texts = command.startsWith('search') ? Array.from({ length: 60 }, (_v, n) => [`texts/${n}.txt`, text]) : [];
+  const folder = await temporaryFolder(Object.fromEntries(texts) as Record<string, string>);
+  const { status, output } = await runInTerminal(command, folder, HIDE_CURSOR, (type) => type(CTRL_C));
+  expectRestored(output);
+  expect(status).toBe(130);
+  expect(await readdir(folder)).toEqual(texts.length > 0 ? ['texts'] : []);
+});
+
+inTerminal('an interrupted calibration keeps the file of an earlier one (needs script)', async () => {
+  const folder = await temporaryFolder({ 'calibration.json': '{"earlier":true}' });
+  const command = 'calibrate --backends cpu --output calibration.json';
+  const { status } = await runInTerminal(command, folder, HIDE_CURSOR, (type) => type(CTRL_C));
+  expect(status).toBe(130);
+  expect(await readdir(folder)).toEqual(['calibration.json']);
+  expect(await readFile(join(folder, 'calibration.json'), 'utf8')).toBe('{"earlier":true}');
+});
+
+test.skipIf(process.platform === 'win32').for([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s ends a long command with exit code %i, without a message', async ([signal, code]) => {
+  const folder = await temporaryFolder();
+  const args = ['calibrate', '--backends', 'cpu', '--output', join(folder, 'calibration.json')];
+  const child = spawn(process.execPath, [BIN, ...args]);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+  const interrupt = setTimeout(() => child.kill(signal), 2000);
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  clearTimeout(interrupt);
+  expect(status).toBe(code);
+  expect(output).toBe('');
+  expect(await readdir(folder)).toEqual([]);
+});
+
+inTerminal('a broken pipe of standard output restores the terminal of standard error (needs script)', async () => {
+  const folder = await temporaryFolder();
+  // The reader of standard output ends at once. Standard error is the terminal.
+  const { output } = await runInTerminal('bench --backends cpu | true', folder, HIDE_CURSOR, () => undefined);
+  expectRestored(output);
+});
