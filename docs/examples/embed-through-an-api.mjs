@@ -21,7 +21,7 @@ async function embedAll(apiUrl, stateFile, crashAt) {
   /** What the splitter calls for a chunk: the results, or an error that it knows how to treat. */
   async function embed(chunk, signal) {
     const response = await fetch(apiUrl, { method: 'POST', body: JSON.stringify(chunk), signal });
-    if (response.ok) return { ok: true, value: await response.json() };
+    if (response.ok) return { ok: true, value: (await response.json()).map((vector) => Float32Array.from(vector)) };
     // By the status it decides whether to retry, and by the header `retry-after` when.
     const headers = Object.fromEntries(response.headers);
     return { ok: false, error: { status: response.status, headers, message: await response.text() } };
@@ -50,7 +50,7 @@ async function embedAll(apiUrl, stateFile, crashAt) {
   }
 }
 
-/** Replaces the file at once, so that a crash leaves the old state or the new one. */
+/** Replaces the file at once, so that a crash leaves the old state or the new one. The vectors come back bit for bit. */
 function save(stateFile, partial) {
   writeFileSync(`${stateFile}.new`, JSON.stringify(partial));
   renameSync(`${stateFile}.new`, stateFile);

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import { ok, type BackendError, type Result, type SyncBackend } from '@gearshift/contracts';
 import { requireInteger, requireObject } from '@gearshift/contracts/internal';
-import { describeBrokenPlaces, type LoadedAddon } from '@gearshift/native-kit';
+import { describeBrokenPlaces, warnAboutMissingAddon, type LoadedAddon } from '@gearshift/native-kit';
 import { MAX_THREADS, type CpuAddon } from './addon.js';
 import { BACKEND_ID, failures } from './backend-errors.js';
 import { chooseLevel, readLevel, type CpuLevel } from './cpu-level.js';
@@ -21,10 +21,11 @@ export interface CpuBackendOptions {
 }
 
 /**
- * The CPU as a backend. Without an addon for this platform it runs in TypeScript, and `describe().limitations` says why
- * and how to change that.
+ * The CPU as a backend. Without an addon it runs in TypeScript, many times slower: `describe().limitations` and one warning per process
+ * (code `GEARSHIFT_ADDON_MISSING`, hidden by `GEARSHIFT_NO_WARNINGS=1`) say what was tried and how to change that.
  *
  * @returns kind `'unsupported'` when `level` is given and not available: no addon, or missing CPU features
+ * @throws AddonPathError when `GEARSHIFT_CPU_ADDON` names a file that is not this addon
  * @throws RangeError when `level` or `GEARSHIFT_CPU_LEVEL` is not the name of a level, or `threads` is below 1
  */
 export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Result<SyncBackend, BackendError>> {
@@ -41,9 +42,9 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
   }
   const loaded = loadAddon();
   if (loaded.addon === null) {
-    return wanted === undefined
-      ? createPortableBackend({ limitations: loaded.explanation.split('\n') })
-      : failures.of('unsupported', loaded.explanation);
+    if (wanted !== undefined) return failures.of('unsupported', loaded.explanation);
+    warnAboutMissingAddon('@gearshift/backend-cpu', loaded.explanation);
+    return createPortableBackend({ limitations: loaded.explanation.split('\n') });
   }
   return createNativeBackend(loaded, wanted, cap, threads);
 }

@@ -16,6 +16,13 @@ test('createCpuBackend uses the TypeScript implementation on request, and its de
   expect(unwrap(await createCpuBackend({ level: 'typescript' })).describe().limitations).toEqual([]);
 });
 
+test('createCpuBackend throws when GEARSHIFT_CPU_ADDON names a wrong file, whatever level is given', async () => {
+  vi.stubEnv('GEARSHIFT_CPU_ADDON', './nowhere.node');
+  const wrong = { code: 'ERR_GEARSHIFT_ADDON_PATH', message: expect.stringContaining('got ./nowhere.node') };
+  await expect(createCpuBackend()).rejects.toMatchObject(wrong);
+  await expect(createCpuBackend({ level: 'portable' })).rejects.toMatchObject(wrong);
+});
+
 test('createCpuBackend throws for invalid options', async () => {
   await expect(createCpuBackend({ threads: 0 })).rejects.toThrow(RangeError);
   await expect(createCpuBackend({ threads: 1.5 })).rejects.toThrow(/threads/);
@@ -23,6 +30,26 @@ test('createCpuBackend throws for invalid options', async () => {
   await expect(createCpuBackend(null as unknown as object)).rejects.toThrow(TypeError);
   vi.stubEnv('GEARSHIFT_CPU_LEVEL', 'fast');
   await expect(createCpuBackend()).rejects.toThrow(/GEARSHIFT_CPU_LEVEL/);
+});
+
+test('createCpuBackend without an addon warns once per process, unless TypeScript or a level was asked for', async () => {
+  vi.stubEnv('GEARSHIFT_NO_WARNINGS', '');
+  const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
+  vi.doMock('../src/native.js', () => ({
+    loadAddon: () => ({ addon: null, failures: [], explanation: 'tried\nin vain' }),
+  }));
+  vi.resetModules();
+  const { createCpuBackend: create } = await import('../src/cpu-backend.js');
+  vi.doUnmock('../src/native.js');
+  unwrap(await create({ level: 'typescript' }));
+  expect(await create({ level: 'portable' })).toMatchObject({ ok: false, error: { message: 'tried\nin vain' } });
+  expect(warn).not.toHaveBeenCalled();
+  expect(unwrap(await create()).describe()).toMatchObject({ source: 'portable', limitations: ['tried', 'in vain'] });
+  unwrap(await create());
+  expect(warn.mock.calls).toEqual([
+    [expect.stringContaining('tried\nin vain'), { type: 'GearshiftWarning', code: 'GEARSHIFT_ADDON_MISSING' }],
+  ]);
+  warn.mockRestore();
 });
 
 test('CommonJS programs can require the package', async () => {

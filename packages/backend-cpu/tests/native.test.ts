@@ -36,14 +36,11 @@ describe('loader of the native addon', () => {
     expect(loaded).toMatchObject({ source: 'local', failures: [] });
   });
 
-  test('the loader continues when the path in the environment does not exist, and keeps the cause', () => {
-    const loaded = loadAddon({ ...nothing, override: '/nowhere/addon.node', loadPlatformPackage: () => good });
-    expect(loaded).toMatchObject({ source: 'prebuilt' });
-    expect(loaded.failures[0]).toEqual({
-      place: 'GEARSHIFT_CPU_ADDON=/nowhere/addon.node',
-      cause: 'there is no file /nowhere/addon.node',
-      isMissing: true,
-    });
+  test('the loader throws when the path in the environment does not exist, even if another addon would load', () => {
+    const load = () => loadAddon({ ...nothing, override: '/nowhere/addon.node', loadPlatformPackage: () => good });
+    expect(load).toThrow(
+      'GEARSHIFT_CPU_ADDON: expected the path of a CPU addon, got /nowhere/addon.node: there is no file /nowhere/addon.node',
+    );
   });
 
   test('the loader prefers a build on this machine to the platform package', () => {
@@ -74,11 +71,10 @@ describe('loader of the native addon', () => {
   });
 
   test('the explanation lists every attempt, why it failed and how to fix it', () => {
-    const loaded = loadAddon({ ...nothing, override: '/nowhere/addon.node' });
+    const loaded = loadAddon(nothing);
     if (loaded.addon !== null) throw new Error('nothing was there to load');
     expect(loaded.explanation.split('\n')).toEqual([
       'The CPU addon of Gearshift was not loaded on linux-x64-gnu:',
-      '  - GEARSHIFT_CPU_ADDON=/nowhere/addon.node: there is no file /nowhere/addon.node',
       '  - prebuilds: there is no file /nowhere/linux-x64-gnu/gearshift-cpu.node',
       '  - @gearshift/backend-cpu-linux-x64-gnu: Cannot find module',
       expect.stringContaining('npm install @gearshift/backend-cpu-linux-x64-gnu --include=optional'),

@@ -23,7 +23,7 @@ export const DEFAULT_HANG_MS = 30_000;
  *
  * @returns kind `'unsupported'` when there is no driver, no such device, no permission, or the driver is too old: the message
  *   says which; `'device-lost'` when the device was lost earlier in this process; `'out-of-memory'` when the host lacks memory
- * @throws TypeError or RangeError for invalid options
+ * @throws TypeError or RangeError for invalid options; AddonPathError when `GEARSHIFT_CUDA_ADDON` names a file that is not this addon
  *
  * @example
  * const cuda = await createCudaBackend();

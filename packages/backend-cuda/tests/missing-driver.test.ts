@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createCudaBackend } from '@gearshift/backend-cuda';
-import { describe, expect, test } from 'vitest';
+import { countCudaDevices, createCudaBackend } from '@gearshift/backend-cuda';
+import { describe, expect, test, vi } from 'vitest';
 import { loadAddon } from '../src/native.js';
 
 // This file runs without the simulated driver, like a user's program on this machine.
@@ -45,7 +45,6 @@ describe.skipIf(hasDriver)('createCudaBackend() without an NVIDIA driver', () =>
 test('loadAddon without an addon lists every attempt and how to fix it', () => {
   const missing = loadAddon({
     platform: 'linux-x64-gnu',
-    override: '/nowhere/gearshift-cuda.node',
     prebuildsFolder: '/nowhere',
     loadPlatformPackage: () => {
       throw new Error("Cannot find module '@gearshift/backend-cuda-linux-x64-gnu'\nRequire stack:\n- a file");
@@ -54,11 +53,6 @@ test('loadAddon without an addon lists every attempt and how to fix it', () => {
   expect(missing).toEqual({
     addon: null,
     failures: [
-      {
-        place: 'GEARSHIFT_CUDA_ADDON=/nowhere/gearshift-cuda.node',
-        cause: 'there is no file /nowhere/gearshift-cuda.node',
-        isMissing: true,
-      },
       { place: 'prebuilds', cause: 'there is no file /nowhere/linux-x64-gnu/gearshift-cuda.node', isMissing: true },
       {
         place: '@gearshift/backend-cuda-linux-x64-gnu',
@@ -68,10 +62,9 @@ test('loadAddon without an addon lists every attempt and how to fix it', () => {
     ],
     explanation: [
       'The CUDA addon of Gearshift was not loaded on linux-x64-gnu:',
-      '  - GEARSHIFT_CUDA_ADDON=/nowhere/gearshift-cuda.node: there is no file /nowhere/gearshift-cuda.node',
       '  - prebuilds: there is no file /nowhere/linux-x64-gnu/gearshift-cuda.node',
       "  - @gearshift/backend-cuda-linux-x64-gnu: Cannot find module '@gearshift/backend-cuda-linux-x64-gnu'",
-      'To fix it, install with optional dependencies: npm install @gearshift/backend-cuda-linux-x64-gnu --include=optional (in the repository, with a CUDA toolkit: npx nx run @gearshift/backend-cuda:build-native)',
+      'To fix it, install with optional dependencies: npm install @gearshift/backend-cuda-linux-x64-gnu --include=optional (in the repository, with a CUDA toolkit: npx nx run @gearshift/backend-cuda:build-native; for a bundle, copy gearshift-cuda.node next to it)',
     ].join('\n'),
   });
   const elsewhere = loadAddon({ platform: 'sunos-sparc', prebuildsFolder: '/nowhere' });
@@ -90,6 +83,15 @@ test.for([
   });
   expect(loaded.addon).toBeNull();
   expect(loaded).toMatchObject({ explanation: expect.stringContaining(problem) });
+});
+
+test('createCudaBackend and countCudaDevices throw when GEARSHIFT_CUDA_ADDON names a wrong file', async () => {
+  vi.stubEnv('GEARSHIFT_CUDA_ADDON', './nowhere.node');
+  const message =
+    /^GEARSHIFT_CUDA_ADDON: expected the path of a CUDA addon, got \.\/nowhere\.node: there is no file \//;
+  await expect(createCudaBackend()).rejects.toThrow(message);
+  await expect(countCudaDevices()).rejects.toThrow(message);
+  vi.unstubAllEnvs();
 });
 
 test('createCudaBackend checks its options before it loads anything', async () => {

@@ -11,8 +11,10 @@ export interface AttemptReport {
   readonly backend: string;
   readonly device: DeviceKind;
   readonly outcome: AttemptOutcome;
-  /** Time from the call of the backend until its answer. */
+  /** Time from the call of the backend until its answer: {@link waitMs}, and the run itself. */
   readonly latencyMs: number;
+  /** How much of it the attempt waited for others on the device; undefined where the backend did not measure that. */
+  readonly waitMs?: number | undefined;
   /** It ran because an earlier attempt at the same work failed. */
   readonly fallback: boolean;
   readonly phases?: PhaseTimes | undefined;

@@ -7,6 +7,9 @@ export {
   requireInteger,
   requireObject,
 } from './arguments.js';
+export { describeValue } from './describe-value.js';
+export { describeThrown } from './describe-thrown.js';
+export { isTurnDue, nextTurn } from './event-loop-turn.js';
 export { isGuarded } from './is-guarded.js';
 export { nextOperandId } from './operand-id.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';
@@ -14,4 +17,5 @@ export type { Operation } from './operations/operation.js';
 export { operationOf, type AnyOperation, type OperationOutput } from './operations/operations.js';
 export { PreparedSpreadActivation, spreadActivation } from './operations/spread-activation.js';
 export { topK } from './operations/top-k.js';
+export { requireFrom, resolveFrom, searchPlaces } from './search-places.js';
 export { readHostMemory, type HostMemory, type HostMemoryFiles } from './host-memory/host-memory.js';

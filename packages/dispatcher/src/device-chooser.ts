@@ -77,7 +77,7 @@ export class DeviceChooser {
     let absence: DecisionReason | undefined;
     if (this.#devices.length > 1 || this.#devices[0].guard !== undefined) {
       absence = this.#look(request, work, nowMs);
-    }
+    } else this.#views[0].queueMs = this.#devices[0].queue.waitMs(nowMs);
     for (;;) {
       const slot = this.#decide(work);
       if (slot.device === NO_DEVICE) {
@@ -118,7 +118,7 @@ export class DeviceChooser {
       const { state } = device.guard.breaker;
       if (state === 'dead') absence = 'device-dead';
       else if (state === 'isolated') absence ??= 'breaker-open';
-      viewGuarded(view, device, device.guard, request, work, state);
+      viewGuarded(view, device, device.guard, request, work, state, nowMs);
     }
     return absence;
   }
@@ -238,6 +238,7 @@ function viewGuarded(
   request: PreparedRequest,
   work: Work,
   state: BreakerState,
+  nowMs: number,
 ): void {
   view.supported = state !== 'dead' && state !== 'isolated' && acceptsRequest(device, request);
   view.blocked = state !== 'closed';
@@ -252,11 +253,16 @@ function viewGuarded(
   const missing = missingBytes(backend, request, work);
   view.holdsOperand = missing === 0;
   view.bytesToUpload = work.requestBytes + Math.min(missing, work.rangeBytes);
-  view.chunks = chunkCount(work.batchSize, memory.limitsFor(work, view.holdsOperand));
+  const limits = memory.limitsFor(work, view.holdsOperand);
+  view.chunks = chunkCount(work.batchSize, limits);
+  // Memory that other runs have reserved is available when they have ended, and `queueMs` includes them.
+  if (view.chunks === Infinity) view.chunks = chunkCount(work.batchSize, limits, memory.budget.reservedBytes());
   const mayKeep =
     residents.isSending(work.operandId, work.operandVersion) ||
     // The operand fits once copies that are not pinned are evicted.
-    (backend.makeResident !== undefined && missing <= memory.budget.availableBytes() + residents.evictableBytes);
+    (backend.makeResident !== undefined &&
+      !residents.isResting(nowMs) &&
+      missing <= memory.budget.availableBytes() + residents.evictableBytes);
   view.bytesToKeep = view.holdsOperand ? 0 : mayKeep ? missing : Infinity;
 }
 

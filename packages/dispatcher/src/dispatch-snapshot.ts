@@ -22,9 +22,11 @@ export interface DispatchSnapshot extends Omit<MetricsSnapshot, 'devices'> {
 export interface DeviceSnapshot {
   readonly id: string;
   readonly kind: DeviceKind;
-  /** Running requests of this dispatcher on the device, and how long they are still expected to take. */
+  /** Requests of this dispatcher under way on the device, and how long they are still expected to take. */
   readonly queueLength: number;
   readonly queueMs: number;
+  /** How many of them wait for the first one, because a device does one after the other. */
+  readonly waitingCount: number;
   /**
    * Latencies, successes and failures on all devices of its kind, or on this one alone where the tracker has a device with
    * its id; `null` where the tracker has neither.
@@ -56,6 +58,7 @@ export function dispatchSnapshot(
       kind: backend.kind,
       queueLength: queue.length,
       queueMs: queue.waitMs(nowMs),
+      waitingCount: Math.max(0, queue.length - 1),
       metrics: metrics.devices[backend.id] ?? metrics.devices[backend.kind] ?? null,
       breaker: guard?.breaker.snapshot() ?? null,
       memory: guard?.memory.budget.snapshot() ?? null,

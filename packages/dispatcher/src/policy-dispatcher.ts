@@ -16,8 +16,8 @@ import {
   type RunErrorKind,
   type SyncBackend,
 } from '@gearshift/contracts';
-import type { OperationOutput } from '@gearshift/contracts/internal';
-import type { RunLimit } from '@gearshift/splitter/engine';
+import { isTurnDue, nextTurn, type OperationOutput } from '@gearshift/contracts/internal';
+import { NODE_TIMERS, type RunLimit } from '@gearshift/splitter/engine';
 import { AttemptRunner } from './attempts/attempt-runner.js';
 import { ONLY_ATTEMPT, type Job } from './attempts/job.js';
 import { runChannel } from './channels.js';
@@ -39,6 +39,9 @@ import { RunAttempts, type RunContext } from './runs/run-attempts.js';
 import { runFailure } from './runs/run-failure.js';
 
 type Outcome = Result<Completed, RunError>;
+
+/** The event loop is looked at after one in so many requests, because reading the clock costs a part of a small one. */
+const REQUESTS_PER_LOOK = 4;
 
 /** Everything derived from the options, rebuilt when they change. State (devices, sampling, counts) is not part of it. */
 interface RunConfig {
@@ -64,10 +67,14 @@ export class PolicyDispatcher implements Dispatcher {
   readonly #verification: SampledVerification;
   readonly #syncDevice: { readonly device: Device; readonly backend: SyncBackend } | undefined;
   #config: RunConfig;
+  #requests = 0;
+  /** Simulated time passes without the event loop, and stands still while a request waits for it. */
+  readonly #isRealTime: boolean;
 
   constructor(options: CheckedDispatcherOptions) {
     const { backends, memory, clock, timers, verifyEveryNth } = options;
     this.backends = backends;
+    this.#isRealTime = timers === NODE_TIMERS;
     this.#devices = createDevices(backends, memory, clock, timers);
     this.#verification = new SampledVerification(verifyEveryNth, clock);
     this.#syncDevice = findSyncDevice(this.#devices);
@@ -134,7 +141,7 @@ export class PolicyDispatcher implements Dispatcher {
 
   release(operand: Operand): void {
     for (const { backend, guard } of this.#devices) {
-      if (guard === undefined) backend.release?.(operand);
+      if (guard === undefined) releaseOn(backend, operand);
       else guard.residents.release(operand);
     }
   }
@@ -157,13 +164,15 @@ export class PolicyDispatcher implements Dispatcher {
     output: OperationOutput | undefined,
     options: RunOptions | undefined,
   ): Promise<Outcome> {
-    const operation = dispatchOperationOf(request);
-    const prepared = operation.prepare(request);
-    const target = output === undefined ? operation.createOutput(prepared) : operation.requireOutput(prepared, output);
-    const config = this.#config;
-    const { clock, timers } = config.options;
-    const limit = options === undefined ? undefined : limitOf(options, clock, timers);
+    let limit: RunLimit | undefined;
     try {
+      const operation = dispatchOperationOf(request);
+      const prepared = operation.prepare(request);
+      const target =
+        output === undefined ? operation.createOutput(prepared) : operation.requireOutput(prepared, output);
+      const config = this.#config;
+      const { clock, timers } = config.options;
+      if (options !== undefined) limit = limitOf(options, clock, timers);
       const startedAtMs = clock();
       const stop = limit === undefined ? null : limit.reasonToStop();
       if (stop !== null) return runFailure(stop, null, [], 0);
@@ -175,25 +184,28 @@ export class PolicyDispatcher implements Dispatcher {
       return await this.#choose(job, limit, startedAtMs, config);
     } finally {
       limit?.release();
+      if (++this.#requests % REQUESTS_PER_LOOK === 0 && this.#isRealTime && isTurnDue()) await nextTurn();
     }
   }
 
   async #resume(request: OperationRequest, partial: PartialAnswer, options: RunOptions | undefined): Promise<Outcome> {
-    const operation = dispatchOperationOf(request);
-    const prepared = operation.prepare(request);
-    const work = operation.describeWork(prepared);
-    const { output, unfinished, attempts, isOutdated } = checkPartial(prepared, work, partial);
-    const config = this.#config;
-    const { clock, timers } = config.options;
-    const limit = limitOf(options ?? {}, clock, timers);
+    let limit: RunLimit | undefined;
     try {
+      const operation = dispatchOperationOf(request);
+      const prepared = operation.prepare(request);
+      const work = operation.describeWork(prepared);
+      const { output, unfinished, attempts, isOutdated } = checkPartial(prepared, work, partial);
+      const config = this.#config;
+      const { clock, timers } = config.options;
+      limit = limitOf(options ?? {}, clock, timers);
       const startedAtMs = clock();
       const stop = isOutdated ? 'invalid-input' : limit.reasonToStop();
       if (stop !== null) return runFailure(stop, null, [], 0, partial);
       const job: Job = { operation, request: prepared, output, ownsOutput: false, work, signal: limit.signal };
       return await this.#choose(job, limit, startedAtMs, config, { unfinished, attempts, partial });
     } finally {
-      limit.release();
+      limit?.release();
+      if (this.#isRealTime && isTurnDue()) await nextTurn();
     }
   }
 
@@ -217,7 +229,7 @@ export class PolicyDispatcher implements Dispatcher {
     }
     const devices = orders.get(choice.device) ?? [choice.device];
     if (devices.length === 1 && choice.device.guard === undefined && earlier === undefined) {
-      return runAlone(choice, job, limit, startedAtMs, context, this.#devices.length > 1);
+      return runAlone(choice, job, limit, startedAtMs, context);
     }
     return runOnDevices(choice, devices, job, limit, startedAtMs, context, earlier);
   }
@@ -249,6 +261,15 @@ export class PolicyDispatcher implements Dispatcher {
   }
 }
 
+/** A backend that throws must not keep the other devices from releasing the operand. */
+function releaseOn(backend: Backend, operand: Operand): void {
+  try {
+    backend.release?.(operand);
+  } catch {
+    // The backend releases the copy when it closes.
+  }
+}
+
 function shareLearning({ policy, tracker }: CheckedDispatcherOptions): void {
   if (tracker.sums !== undefined) policy.share?.({ sums: (name) => tracker.sums?.(name) });
 }
@@ -264,16 +285,17 @@ async function runAlone(
   limit: RunLimit | undefined,
   startedAtMs: number,
   { attempts, clock }: RunContext,
-  isQueueWanted: boolean,
 ): Promise<Outcome> {
-  const queued = isQueueWanted ? device.queue.begin(serviceMs, startedAtMs) : undefined;
+  const queued = device.queue.begin(serviceMs, startedAtMs);
+  let endedAtMs: number | undefined;
   try {
     const attempt = await attempts.run(device, job, ONLY_ATTEMPT);
-    const latencyMs = clock() - startedAtMs;
+    endedAtMs = clock();
+    const latencyMs = endedAtMs - startedAtMs;
     if (attempt.outcome === 'success') return completed(job.output, decision, [attempt], latencyMs);
     return runFailure(limit?.reasonToStop() ?? attempt.outcome, decision, [attempt], latencyMs);
   } finally {
-    if (queued !== undefined) device.queue.end(queued, clock());
+    device.queue.end(queued, endedAtMs ?? clock());
   }
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createMatrix, unwrap } from '@gearshift/contracts';
+import { createSimulatedDevice, createVirtualScheduler } from '@gearshift/testing/simulated-device';
 import { DeviceQueue } from '../src/devices/device-queue.js';
+import { cpu, REQUEST as PLAIN, setUp } from './dispatch-setup.js';
 import { inVirtualTime, scriptedPolicy, twoDevices } from './placement-setup.js';
 
 describe('DeviceQueue', () => {
@@ -79,4 +81,53 @@ describe('dispatcher with concurrent requests', () => {
     });
     expect(shown[1].map(({ queueMs }) => queueMs)).toEqual([0, 8]);
   });
+});
+
+describe('a CPU alone', () => {
+  const matrix = createMatrix(new Float32Array(8).fill(1), { dimensions: 2 });
+  const REQUEST = { operation: 'top-k', query: Float32Array.of(1, 1), matrix, k: 1 } as const;
+
+  it('reports the requests that wait for it, and those of the policy that predicts them', async () => {
+    const scheduler = createVirtualScheduler();
+    const host = createSimulatedDevice({ id: 'cpu', kind: 'cpu', scheduler, kernelMs: () => 10 });
+    const { policy } = scriptedPolicy((out, views) => {
+      out.predictedMs = views[0].queueMs + 10;
+    });
+    const { dispatcher: create, attempts } = inVirtualTime([host], { policy });
+    const dispatcher = create(scheduler);
+    const figures = () => {
+      const [{ queueLength, waitingCount, queueMs }] = dispatcher.snapshot('top-k').devices;
+      return { queueLength, waitingCount, queueMs };
+    };
+    await scheduler.run(async () => {
+      const runs = Array.from({ length: 5 }, () => dispatcher.run(REQUEST));
+      expect(figures()).toEqual({ queueLength: 5, waitingCount: 4, queueMs: 50 });
+      const predicted = await Promise.all(runs).then((all) => all.map((run) => unwrap(run).decision?.predictedMs));
+      expect(predicted).toEqual([10, 20, 30, 40, 50]);
+    });
+    expect(figures()).toEqual({ queueLength: 0, waitingCount: 0, queueMs: 0 });
+    // The simulated device measures how long each of them waited.
+    expect(attempts.map(({ latencyMs, waitMs }) => [latencyMs, waitMs])).toEqual([
+      [10, 0],
+      [20, 10],
+      [30, 20],
+      [40, 30],
+      [50, 40],
+    ]);
+  });
+
+  it('has an empty queue after a request that throws', async () => {
+    const host = cpu(() => {
+      throw new TypeError('the buffer was detached');
+    });
+    const { dispatcher } = setUp([host]);
+    await expect(dispatcher.run(PLAIN)).rejects.toThrow('detached');
+    expect(dispatcher.snapshot('cosine-similarity').devices[0]).toMatchObject({ queueLength: 0, queueMs: 0 });
+  });
+});
+
+it('does not say how long an attempt waited when the backend cannot measure it', async () => {
+  const { dispatcher, tracker } = setUp([cpu()]);
+  await Promise.all([dispatcher.run(PLAIN), dispatcher.run(PLAIN)]);
+  expect(tracker.attempts.map(({ waitMs }) => waitMs)).toEqual([0, undefined]);
 });

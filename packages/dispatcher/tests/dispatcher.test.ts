@@ -24,6 +24,7 @@ describe('run() with a request that succeeds', () => {
       device: 'gpu',
       outcome: 'success',
       latencyMs: 2,
+      waitMs: 0,
       fallback: false,
       phases: PHASES,
       error: undefined,

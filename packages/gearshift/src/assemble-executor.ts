@@ -20,8 +20,8 @@ const OPTION_NAMES: readonly (keyof ExecutorOptions)[] = [
   'threads',
 ];
 
-/** @param from file URL from which the packages of GPU backends are resolved */
-export async function assembleExecutor(options: ExecutorOptions, from: string): Promise<Executor> {
+/** @param from file URL from which the packages of GPU backends are resolved first */
+export async function assembleExecutor(options: ExecutorOptions, from: string | undefined): Promise<Executor> {
   requireObject('options', options);
   for (const name of Object.keys(options)) {
     // Otherwise a misspelt option, or one of another version, would silently have no effect.

@@ -4,7 +4,8 @@ import type { Executor, ExecutorOptions } from './executor.js';
 /**
  * Finds the devices and creates an {@link Executor} for them.
  *
- * @throws TypeError or RangeError that names a wrong option; {@link NoBackendError} if no backend can be used.
+ * @throws TypeError or RangeError that names a wrong option; {@link NoBackendError} if no backend can be used; an error with
+ *   the code `ERR_GEARSHIFT_ADDON_PATH` when `GEARSHIFT_CPU_ADDON` or `GEARSHIFT_CUDA_ADDON` names a wrong file.
  *
  * @example
  * await using executor = await createExecutor();

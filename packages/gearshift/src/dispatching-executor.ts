@@ -15,7 +15,7 @@ import type {
   TopKRequest,
   VectorMatrix,
 } from '@gearshift/contracts';
-import { expected, requireObject } from '@gearshift/contracts/internal';
+import { expected, isTurnDue, nextTurn, requireObject } from '@gearshift/contracts/internal';
 import type { ChangeableOptions, Dispatcher } from '@gearshift/dispatcher';
 import {
   exportCalibration,
@@ -78,14 +78,18 @@ export class DispatchingExecutor implements Executor {
     this.#requireOpen();
     requireObject('options', options);
     checkSignal(options.signal);
-    return ownOperand(matrixFromValues(values, options), this.#dispatcher, options.signal);
+    const matrix = await ownOperand(matrixFromValues(values, options), this.#dispatcher, options.signal);
+    if (isTurnDue()) await nextTurn();
+    return matrix;
   }
 
   async graph(source: GraphSource, options: GraphOptions = {}): Promise<OwnedGraph> {
     this.#requireOpen();
     requireObject('options', options);
     checkSignal(options.signal);
-    return ownOperand(graphFromSource(source, options), this.#dispatcher, options.signal);
+    const graph = await ownOperand(graphFromSource(source, options), this.#dispatcher, options.signal);
+    if (isTurnDue()) await nextTurn();
+    return graph;
   }
 
   cosineSimilarity(query: Vector, matrix: VectorMatrix, options: CosineSimilarityOptions = {}): Promise<Float32Array> {
@@ -178,13 +182,17 @@ export class DispatchingExecutor implements Executor {
     second: B,
     options: O,
   ): Promise<OutputOf<R>> {
-    if (this.#closing !== undefined) throw closedError();
-    const request = makeRequest(first, second, options);
-    const { signal, deadlineMs } = options;
-    const limits = signal === undefined && deadlineMs === undefined ? undefined : options;
     this.#underWay += 1;
     try {
+      if (this.#closing !== undefined) throw closedError();
+      const request = makeRequest(first, second, options);
+      const { signal, deadlineMs } = options;
+      const limits = signal === undefined && deadlineMs === undefined ? undefined : options;
       return outputOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), signal);
+    } catch (error) {
+      // A program may await one wrong request after the other. The dispatcher does the same for others.
+      if (isTurnDue()) await nextTurn();
+      throw error;
     } finally {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();

@@ -10,44 +10,55 @@ const BACKEND_NAMES = ['cpu', ...Object.keys(OPTIONAL_PACKAGES)];
 
 export interface BackendSet {
   /** In order of preference. */
-  readonly backends: readonly Backend[];
+  readonly backends: Backend[];
   /** The backends opened here, which the executor has to close. */
-  readonly opened: readonly Backend[];
-  readonly statuses: readonly BackendStatus[];
+  readonly opened: Backend[];
+  readonly statuses: BackendStatus[];
 }
 
 /**
  * Opens the backends given by name, and takes over the others as they are. A backend that cannot be opened is not an
  * error here: its status contains the reason.
  *
- * @param from file URL from which packages are resolved
- * @throws TypeError or RangeError for an entry that is neither a known name nor a backend
+ * @param from file URL from which packages are resolved first
+ * @throws TypeError or RangeError for an entry that is neither a known name nor a backend; an error with the code
+ *   `ERR_GEARSHIFT_ADDON_PATH` when an environment variable names a wrong addon. Backends opened before are closed.
  */
 export async function openBackends(
   wanted: readonly (Backend | BackendName)[] = DEFAULT_BACKENDS,
   threads: number | undefined,
-  from: string,
+  from: string | undefined,
 ): Promise<BackendSet> {
   checkWanted(wanted);
-  const backends: Backend[] = [];
-  const opened: Backend[] = [];
-  const statuses: BackendStatus[] = [];
-  for (const entry of wanted) {
-    if (typeof entry !== 'string') {
-      backends.push(entry);
-      statuses.push(ready(entry.id, entry.describe()));
-      continue;
-    }
-    const outcome = entry === 'cpu' ? await openCpu(threads) : await openOptionalBackend(entry, from);
-    if (outcome.backend === null) {
-      statuses.push({ name: entry, status: outcome.status, reason: outcome.reason, description: null });
-      continue;
-    }
-    backends.push(outcome.backend);
-    opened.push(outcome.backend);
-    statuses.push(ready(entry, outcome.backend.describe()));
+  const set: BackendSet = { backends: [], opened: [], statuses: [] };
+  try {
+    for (const entry of wanted) await addBackend(set, entry, threads, from);
+  } catch (mistake) {
+    await Promise.all(set.opened.map((backend) => backend.close()));
+    throw mistake;
   }
-  return { backends, opened, statuses };
+  return set;
+}
+
+async function addBackend(
+  { backends, opened, statuses }: BackendSet,
+  entry: Backend | BackendName,
+  threads: number | undefined,
+  from: string | undefined,
+): Promise<void> {
+  if (typeof entry !== 'string') {
+    backends.push(entry);
+    statuses.push(ready(entry.id, entry.describe()));
+    return;
+  }
+  const outcome = entry === 'cpu' ? await openCpu(threads) : await openOptionalBackend(entry, from);
+  if (outcome.backend === null) {
+    statuses.push({ name: entry, status: outcome.status, reason: outcome.reason, description: null });
+    return;
+  }
+  backends.push(outcome.backend);
+  opened.push(outcome.backend);
+  statuses.push(ready(entry, outcome.backend.describe()));
 }
 
 async function openCpu(threads: number | undefined): Promise<OpenedBackend> {

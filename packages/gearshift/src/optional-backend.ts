@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import type { Backend, BackendError, Result } from '@gearshift/contracts';
+import { resolveFrom, searchPlaces } from '@gearshift/contracts/internal';
 
 /** Packages that users may install, and the function in each that creates the backend. */
 export const OPTIONAL_PACKAGES = {
@@ -18,33 +18,37 @@ export type OpenedBackend =
  * Opens a GPU backend if its package is installed. Resolving the package loads nothing, so a program without it pays only
  * for one failed resolution.
  *
- * @param from file URL from which the package is resolved
+ * @param from file URL from which the package is resolved first
+ * @throws the error of a wrong `GEARSHIFT_CUDA_ADDON`: a mistake in the settings, and no reason to run elsewhere
  */
-export async function openOptionalBackend(name: keyof typeof OPTIONAL_PACKAGES, from: string): Promise<OpenedBackend> {
+export async function openOptionalBackend(
+  name: keyof typeof OPTIONAL_PACKAGES,
+  from: string | undefined,
+): Promise<OpenedBackend> {
   const { packageName, factory, isPlanned } = OPTIONAL_PACKAGES[name];
-  const path = resolvePackage(packageName, from);
+  const path = resolveFrom(searchPlaces(from), packageName);
   if (path === undefined) {
     const remedy = isPlanned ? 'it is planned, and not published yet' : `npm install ${packageName}`;
     const reason = `the package ${packageName} is not installed (${remedy})`;
     return { backend: null, status: 'not-installed', reason };
   }
   try {
-    const exports = (await import(pathToFileURL(path).href)) as Partial<Record<string, BackendFactory>>;
+    const exports = (await import(/* webpackIgnore: true */ /* @vite-ignore */ pathToFileURL(path).href)) as Partial<
+      Record<string, BackendFactory>
+    >;
     const create = exports[factory];
     if (typeof create !== 'function') return failed(`${packageName} has no function ${factory}`);
     const made = await create();
     return made.ok ? { backend: made.value } : failed(made.error.message);
   } catch (thrown) {
+    if (isAddonPathError(thrown)) throw thrown;
     return failed(`${packageName} did not load: ${thrown instanceof Error ? thrown.message : typeof thrown}`);
   }
 }
 
-function resolvePackage(packageName: string, from: string): string | undefined {
-  try {
-    return createRequire(from).resolve(packageName);
-  } catch {
-    return undefined;
-  }
+/** By its code, because the package may have its own copy of the class. */
+function isAddonPathError(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_GEARSHIFT_ADDON_PATH';
 }
 
 function failed(reason: string): OpenedBackend {

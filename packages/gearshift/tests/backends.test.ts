@@ -77,6 +77,26 @@ describe('backends by name', () => {
     expect(statuses[0]).toEqual({ name: 'cuda', status: 'failed', reason, description: null });
   });
 
+  it.each(['cpu', 'cuda'])(
+    'do not open when the addon of %s is set to a wrong file, and opened ones are closed',
+    async (name) => {
+      const variable = `GEARSHIFT_${name.toUpperCase()}_ADDON`;
+      const wrong = { code: 'ERR_GEARSHIFT_ADDON_PATH', message: `${variable}: expected the path` };
+      const counter = globalThis as { closedBackends?: number };
+      counter.closedBackends = 0;
+      if (name === 'cpu') {
+        vi.stubEnv(variable, './nowhere.node');
+        const made = openBackends(['cuda', 'cpu'], undefined, installed(COMPLETE));
+        await expect(made).rejects.toMatchObject({ code: wrong.code, message: expect.stringContaining(wrong.message) });
+        vi.unstubAllEnvs();
+        expect(counter.closedBackends).toBe(1);
+      } else {
+        const code = `export const createCudaBackend = async () => { throw Object.assign(new Error(), ${JSON.stringify(wrong)}) }`;
+        await expect(openBackends(['cpu', 'cuda'], undefined, installed(code))).rejects.toMatchObject(wrong);
+      }
+    },
+  );
+
   it('have a status that says how to install a missing package', async () => {
     await using executor = await createExecutor({ backends: ['cuda', 'webgpu', 'cpu'] });
     const missing = { status: 'not-installed', description: null };

@@ -12,13 +12,15 @@ export interface AddonPackage {
   readonly version: string;
   readonly abi: number;
   /**
-   * Folder with the output of `build-native`, one folder per platform. The package derives it from its own `import.meta.url`, so
-   * that a bundled program searches next to itself and not next to this package.
+   * Folder with the output of `build-native`, one folder per platform. The package derives it from its own place, so that a bundled
+   * program searches next to itself and not next to this package.
    */
   readonly prebuilds: URL;
+  /** Folders in which a bundle finds the addon when it was copied next to the bundle. Default: none. */
+  readonly bundleFolders?: readonly string[];
   /**
-   * Requires the platform package, for each platform that has one. The name is a literal, so that bundlers and file tracers
-   * find it.
+   * Requires the platform package, for each platform that has one. Not with a plain `require`, which webpack would follow into the
+   * addon.
    */
   readonly platformPackages: Readonly<Record<string, () => unknown>>;
   /** Build requirements besides a C++ compiler: `a CUDA toolkit`. */

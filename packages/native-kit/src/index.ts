@@ -7,10 +7,12 @@ export {
   type ResidentEntries,
 } from './addon-entries.js';
 export type { AddonPackage } from './addon-package.js';
+export { AddonPathError } from './addon-path-error.js';
 export { BackendFailures, type Failure } from './backend-failures.js';
 export { detectLibc } from './libc.js';
 export { loadAddon, type AddonPlaces, type LoadedAddon } from './load-addon.js';
 export { describeBrokenPlaces, type LoadFailure } from './load-failure.js';
+export { warnAboutMissingAddon } from './missing-addon-warning.js';
 export { OpenState } from './open-state.js';
 export { currentPlatform } from './platform.js';
 export { isMatrix, ResidentOperands, shapeOf } from './resident-operands.js';

@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { requireFrom } from '@gearshift/contracts/internal';
 import type { AddonModule } from './addon-entries.js';
 import type { AddonPackage } from './addon-package.js';
+import { AddonPathError } from './addon-path-error.js';
 import { explainLoadFailures, type LoadFailure } from './load-failure.js';
 import { currentPlatform } from './platform.js';
-
-const require = createRequire(import.meta.url);
 
 /** Where to look for an addon; the defaults are those of this process. */
 export interface AddonPlaces {
@@ -34,10 +34,11 @@ export type LoadedAddon<Addon> =
     };
 
 /**
- * Finds and loads a native addon: the path in the environment, then a build on this machine, then the platform package.
- * Never throws; every cause of failure is kept.
+ * Finds and loads a native addon: the path in the environment, then a build on this machine, then the platform package. Every cause
+ * of failure is kept.
  *
  * @param asAddon casts to the type of the addon, after a check of its version and interface
+ * @throws AddonPathError when the environment names a file that is not this addon. Another addon would be a silent surprise.
  */
 export function loadAddon<Addon>(
   wanted: AddonPackage,
@@ -71,11 +72,17 @@ export function loadAddon<Addon>(
   };
 
   if (override !== undefined && override !== '') {
-    const module = attempt(`${wanted.overrideVariable}=${override}`, () => requireFile(override));
-    if (module !== null) return { addon: asAddon(module), source: 'local', failures };
+    const module = attempt(wanted.overrideVariable, () => requireFile(resolve(override)));
+    if (module === null) throw new AddonPathError(wanted, override, failures[0].cause);
+    return { addon: asAddon(module), source: 'local', failures };
   }
   const local = attempt('prebuilds', () => requireFile(`${prebuildsFolder}/${platform}/${wanted.fileName}`));
   if (local !== null) return { addon: asAddon(local), source: 'local', failures };
+  for (const folder of wanted.bundleFolders ?? []) {
+    const path = join(folder, wanted.fileName);
+    const copied = existsSync(path) ? attempt(path, () => requireFile(path)) : null;
+    if (copied !== null) return { addon: asAddon(copied), source: 'prebuilt', failures };
+  }
   const prebuilt = attempt(`${wanted.packageName}-${platform}`, () => loadPlatformPackage(platform));
   if (prebuilt !== null) return { addon: asAddon(prebuilt), source: 'prebuilt', failures };
 
@@ -101,7 +108,8 @@ function requirePlatformPackage({ platformPackages }: AddonPackage, platform: st
 
 function requireFile(path: string): unknown {
   if (!existsSync(path)) throw Object.assign(new Error(`there is no file ${path}`), { code: 'MODULE_NOT_FOUND' });
-  return require(path);
+  if (statSync(path).isDirectory()) throw new Error(`it is a folder, not a file: ${path}`);
+  return requireFrom([path], path);
 }
 
 function isModuleMissing(error: unknown): boolean {

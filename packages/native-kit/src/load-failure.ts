@@ -29,11 +29,11 @@ export function describeBrokenPlaces(failures: readonly LoadFailure[]): string[]
 }
 
 function adviseOn(wanted: AddonPackage, platform: string, hasOtherVersion: boolean): string {
-  const { packageName, platformPackages, buildNeeds, adviceElsewhere } = wanted;
+  const { packageName, fileName, platformPackages, buildNeeds, adviceElsewhere } = wanted;
   if (hasOtherVersion) {
     return `To fix it, bring both packages to one version: npm install ${packageName}@latest`;
   }
   if (!Object.hasOwn(platformPackages, platform)) return adviceElsewhere;
   const withTools = buildNeeds === undefined ? '' : `, with ${buildNeeds}`;
-  return `To fix it, install with optional dependencies: npm install ${packageName}-${platform} --include=optional (in the repository${withTools}: npx nx run ${packageName}:build-native)`;
+  return `To fix it, install with optional dependencies: npm install ${packageName}-${platform} --include=optional (in the repository${withTools}: npx nx run ${packageName}:build-native; for a bundle, copy ${fileName} next to it)`;
 }

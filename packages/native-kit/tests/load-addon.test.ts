@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
-import { currentPlatform, describeBrokenPlaces, loadAddon, type AddonModule } from '../src/index.js';
+import { AddonPathError, currentPlatform, describeBrokenPlaces, loadAddon, type AddonModule } from '../src/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gearshift-loader-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,17 +38,47 @@ test('loadAddon loads the addon of the platform package when nothing was built o
   expect(describeBrokenPlaces(loaded.failures)).toEqual([]);
 });
 
-test('loadAddon tries the addon named by the environment variable first and reports a broken one', () => {
+test('loadAddon loads the addon named by the environment variable before any other', () => {
   const path = join(folder, 'override.cjs');
   writeFileSync(path, `module.exports = ${JSON.stringify(good)};`);
   vi.stubEnv('GEARSHIFT_TEST_ADDON', path);
   expect(loadAddon(wanted, asAddon)).toMatchObject({ source: 'local', failures: [] });
+});
 
-  writeFileSync(join(folder, 'broken.cjs'), 'throw new Error("it does not load\\nhere");');
-  vi.stubEnv('GEARSHIFT_TEST_ADDON', join(folder, 'broken.cjs'));
-  const { failures } = loadAddon(wanted, asAddon);
+test('loadAddon resolves a relative path in the environment variable against the working folder', () => {
+  const path = join(folder, 'relative.cjs');
+  writeFileSync(path, `module.exports = ${JSON.stringify(good)};`);
+  vi.stubEnv('GEARSHIFT_TEST_ADDON', relative(process.cwd(), path));
+  expect(loadAddon(wanted, asAddon)).toMatchObject({ source: 'local', failures: [] });
+});
+
+test.each([
+  ['does not exist', 'nowhere.node', undefined, 'there is no file'],
+  ['does not load', 'broken.cjs', 'throw new Error("it does not load\\nhere");', 'it does not load'],
+  ['is a folder', '.', undefined, 'it is a folder'],
+  ['is another module', 'other.cjs', 'module.exports = {};', 'it is not the TEST addon of Gearshift'],
+  ['has another version', 'old.cjs', 'module.exports = { abi: 7, version: "1.0.0" };', 'built for version 1.0.0'],
+  ['has another interface', 'abi.cjs', 'module.exports = { abi: 8, version: "1.2.3" };', 'it has interface 8'],
+])('loadAddon throws an error when the file named by the environment variable %s', (_case, name, code, reason) => {
+  const path = join(folder, name);
+  if (code !== undefined) writeFileSync(path, code);
+  vi.stubEnv('GEARSHIFT_TEST_ADDON', path);
+  const load = () => loadAddon(wanted, asAddon);
+  expect(load).toThrow(AddonPathError);
+  expect(load).toThrow(`GEARSHIFT_TEST_ADDON: expected the path of a TEST addon, got ${path}: `);
+  expect(load).toThrow(reason);
+  expect(load).toThrow('to fix it, correct the path or unset GEARSHIFT_TEST_ADDON');
+  expect(load).not.toThrow('\n');
+});
+
+test('loadAddon finds an addon that was copied next to a bundle', () => {
+  const beside = join(folder, 'bundle');
+  mkdirSync(beside);
+  // A text file cannot be loaded as an addon, which proves that it was tried.
+  writeFileSync(join(beside, 'gearshift-test.node'), 'no addon');
+  const { failures } = loadAddon({ ...wanted, bundleFolders: ['/nowhere', beside] }, asAddon);
   expect(describeBrokenPlaces(failures)).toEqual([
-    `GEARSHIFT_TEST_ADDON=${join(folder, 'broken.cjs')} did not load: it does not load`,
+    expect.stringMatching(new RegExp(`^${join(beside, 'gearshift-test.node')} did not load: .+`)),
   ]);
 });
 

@@ -26,12 +26,14 @@ export const THRESHOLD_DEFAULTS = {
  *
  * 1. `forceCpu`: CPU, `'forced'`
  * 2. batch < `gpuMinBatchSize`: CPU, `'too-small'`
- * 3. no GPU: CPU, `'no-device'`; none that accepts the request: CPU, `'unsupported'`
+ * 3. no GPU: CPU, `'no-device'`; none that accepts the request: CPU, `'unsupported'`; none that has memory for even the
+ *    smallest piece of it: CPU, `'memory'`
  * 4. 0 < speedup < `gpuSpeedupThreshold`: CPU, `'speedup-low'`
  * 5. success rate < `gpuSuccessRateThreshold`: CPU, `'success-low'`
  * 6. otherwise the first GPU that accepts it: `'predicted-faster'`, or `'calibrating'` while no speedup is known
  *
- * Without any CPU backend there is nothing to choose: the first GPU that accepts the request, `'forced'`.
+ * Without any CPU backend there is nothing to choose: the first GPU that accepts the request, with memory for it where there
+ * is one, `'forced'`.
  *
  * @throws TypeError or RangeError naming the option that is out of its range.
  */
@@ -43,20 +45,20 @@ export function thresholdPolicy(options: ThresholdPolicyOptions = {}): DispatchP
 
     decide(work, devices, context, out) {
       const cpu = devices.findIndex(isCpu);
-      const gpu = devices.findIndex(isSupportedGpu);
+      const gpu = devices.findIndex(isGpuWithMemory);
       out.device = cpu;
       if (cpu === NO_DEVICE) {
-        out.device = gpu;
-        out.reason = gpu === NO_DEVICE ? 'unsupported' : 'forced';
+        out.device = gpu === NO_DEVICE ? devices.findIndex(isSupportedGpu) : gpu;
+        out.reason = out.device === NO_DEVICE ? 'unsupported' : 'forced';
       } else if (forceCpu) {
         out.reason = 'forced';
       } else if (work.batchSize < gpuMinBatchSize) {
         out.reason = 'too-small';
       } else if (gpu === NO_DEVICE) {
-        out.reason = devices.some(isGpu) ? 'unsupported' : 'no-device';
+        out.reason = devices.some(isSupportedGpu) ? 'memory' : devices.some(isGpu) ? 'unsupported' : 'no-device';
       } else if (context.snapshot.speedup > 0 && context.snapshot.speedup < gpuSpeedupThreshold) {
         out.reason = 'speedup-low';
-      } else if (context.snapshot.successRate < gpuSuccessRateThreshold) {
+      } else if (!(context.snapshot.successRate >= gpuSuccessRateThreshold)) {
         out.reason = 'success-low';
       } else {
         out.device = gpu;
@@ -93,3 +95,4 @@ function checkOptions(options: ThresholdPolicyOptions) {
 const isCpu = ({ kind }: DeviceView): boolean => kind === 'cpu';
 const isGpu = ({ kind }: DeviceView): boolean => kind === 'gpu';
 const isSupportedGpu = ({ kind, supported }: DeviceView): boolean => kind === 'gpu' && supported;
+const isGpuWithMemory = (device: DeviceView): boolean => isSupportedGpu(device) && device.chunks < Infinity;

@@ -513,3 +513,10 @@ describe('the expected loss of a choice', () => {
     expect(opportunityLossMs(10, 1, 2)).toBeLessThanOrEqual(10);
   });
 });
+
+it('has different accounts for two versions of an operand with an id of 53 bits', () => {
+  const id = Number.MAX_SAFE_INTEGER - 12;
+  const keys = [ledgerKey(id, 1), ledgerKey(id, 2), ledgerKey(id - 1, 1)];
+  expect(new Set(keys).size).toBe(3);
+  expect(keys.every(Number.isSafeInteger)).toBe(true);
+});

@@ -229,6 +229,69 @@ describe('the reason', () => {
   });
 });
 
+describe('a device without memory for even the smallest piece', () => {
+  const FULL = { ...GPU, chunks: Infinity };
+
+  it('leaves the request to the CPU, at any place in the list and whatever is known', () => {
+    for (const { decide } of [known({ gpu: 1, cpu: 8 }), known({}), known({ gpu: 0, cpu: 8 })]) {
+      expect(decide([FULL, CPU])).toMatchObject({ device: 1, reason: 'memory', alternativeMs: NaN, keep: false });
+      expect(decide([CPU, FULL])).toMatchObject({ device: 0, reason: 'memory' });
+      expect(decide([cold(FULL, 1000), CPU])).toMatchObject({ device: 1, reason: 'memory' });
+    }
+  });
+
+  it('leaves the request to the fastest of the other devices', () => {
+    const { decide } = known({ gpu: 1, cpu: 8, 'gpu:1': 2 });
+    expect(decide([FULL, CPU, OTHER])).toMatchObject({ device: 2, predictedMs: 2, alternativeMs: 8 });
+    expect(decide([FULL, { ...OTHER, chunks: Infinity }, CPU])).toMatchObject({ device: 2, reason: 'memory' });
+    expect(decide([FULL, OTHER])).toMatchObject({ device: 1, reason: 'memory' });
+  });
+
+  it('is chosen without a prediction when it is the only one', () => {
+    const { decide } = known({ gpu: 1 });
+    const alone = { device: 0, reason: 'forced', predictedMs: NaN };
+    expect(decide([FULL])).toMatchObject(alone);
+    expect(decide([FULL, { ...CPU, supported: false }])).toMatchObject(alone);
+  });
+});
+
+describe('an expectation that is not a number', () => {
+  it('loses against any other, at any place in the list', () => {
+    const { decide } = known({ gpu: 1, cpu: 8 });
+    for (const queueMs of [NaN, undefined as unknown as number]) {
+      const view = { ...GPU, queueMs };
+      expect(decide([view, CPU])).toMatchObject({ device: 1, predictedMs: 8 });
+      expect(decide([CPU, view])).toMatchObject({ device: 0, predictedMs: 8 });
+      expect(decide([view, CPU], { remainingMs: 4 })).toMatchObject({ device: 1, predictedMs: 8 });
+    }
+    expect(decide([{ ...GPU, chunks: NaN }, CPU])).toMatchObject({ device: 0, predictedMs: 1 });
+  });
+
+  it('is not reported as a prediction, even if there is no other', () => {
+    const { decide } = known({ gpu: 1, cpu: 8 });
+    const nothing = decide([
+      { ...GPU, queueMs: NaN },
+      { ...CPU, queueMs: NaN },
+    ]);
+    expect(nothing).toMatchObject({ device: 0, predictedMs: NaN, alternativeMs: NaN, keep: false });
+  });
+
+  it('leaves accounts and regret as they are when the work has no numbers', () => {
+    const { decide, lineOf } = known({ gpu: 1, cpu: 8 });
+    for (let i = 0; i < 32; i++) {
+      decide([cold(GPU, 1e6), CPU], {}, { ...WORK, expectedUses: NaN });
+      decide([GPU, CPU], {}, { ...WORK, flops: NaN, bytes: NaN });
+    }
+    for (const id of ['gpu', 'cpu']) expect(lineOf(id).sums.total[LINE.regretMs]).toBeGreaterThanOrEqual(0);
+    // The CPU loses 1 ms at each use, and sending the operand costs 1.001 ms.
+    const other = known({ gpu: 1, cpu: 2 });
+    const kept = [1, 2].map(
+      () => other.decide([cold(GPU, 1e6, { bytesToKeep: 1000 }), CPU], {}, { ...WORK, expectedUses: NaN }).keep,
+    );
+    expect(kept).toEqual([false, true]);
+  });
+});
+
 describe('the memory of a device', () => {
   it('is not the reason for choosing that device', () => {
     const { decide } = known({ cpu: 20, gpu: 4 });

@@ -114,13 +114,13 @@ describe('a state is accepted', () => {
       [deviceWith({ transfer: lineWith({ buckets: Array.from({ length: 80 }, (_, i) => [i, 0, 1, 1]) }) })],
     ],
     [
-      'with residuals of 1000',
+      'with the largest residuals',
       [
         deviceWith({
           transfer: lineWith({
             buckets: [
-              [0, -1000, 1, 1],
-              [1, 1000, 1, 1],
+              [0, -2, 1, 1],
+              [1, 4, 2, 1],
             ],
           }),
         }),
@@ -133,12 +133,14 @@ describe('a state is accepted', () => {
 
 describe('a state is refused', () => {
   const name = 'n'.repeat(201);
-  const noLine = 'learned.devices[0].transfer is not a line';
+  const TRANSFER = 'learned.devices[0].transfer';
+  const lineFlaw = (place: string, more = ''): string => `${TRANSFER}.${place}: expected ${more}`;
   const transfer = (change: Line): unknown[] => [deviceWith({ transfer: lineWith(change) })];
   const noCost = (change: Record<string, unknown>): unknown[] => [
     deviceWith({ costs: [costWith(), costWith(change)] }),
   ];
-  const wrongCost = 'learned.devices[0].costs[1] is not the line of an operation';
+  const COST = 'learned.devices[0].costs[1]';
+  const wrongCost = `${COST} is not the line of an operation`;
   it.each<Refusal>([
     ['without a list of devices', {}, 'learned.devices is not a list of at most 64 devices'],
     [
@@ -155,8 +157,8 @@ describe('a state is refused', () => {
       'learned.devices[0].id is not a name of 1 to 200 characters',
     ],
     ['with another kind', [deviceWith({ kind: 'tpu' })], 'learned.devices[0].kind is not one of cpu, gpu, remote'],
-    ['without a transfer', [deviceWith({ transfer: undefined })], noLine],
-    ['with a number as transfer', [deviceWith({ transfer: 7 })], noLine],
+    ['without a transfer', [deviceWith({ transfer: undefined })], `${TRANSFER}: expected a line, got undefined`],
+    ['with a number as transfer', [deviceWith({ transfer: 7 })], `${TRANSFER}: expected a line, got 7`],
     ['without lines', [deviceWith({ costs: null })], 'learned.devices[0].costs is not a list of at most 256 lines'],
     [
       'with 257 lines',
@@ -164,29 +166,75 @@ describe('a state is refused', () => {
       'learned.devices[0].costs is not a list of at most 256 lines',
     ],
     ['with a line that is null', [deviceWith({ costs: [costWith(), null] })], wrongCost],
-    ['with an empty operation', noCost({ operation: '' }), wrongCost],
-    ['with an operation of 201 characters', noCost({ operation: name }), wrongCost],
-    ['with another shape', noCost({ shape: 'scans' }), wrongCost],
-    ['with negative operations', noCost({ flops: -1 }), wrongCost],
-    ['with endless operations', noCost({ flops: Infinity }), wrongCost],
-    ['with bytes as text', noCost({ bytes: '1' }), wrongCost],
-    ['with a cost without a line', noCost({ line: null }), wrongCost],
+    ['with an empty operation', noCost({ operation: '' }), `${COST}.operation is not a name of 1 to 200 characters`],
+    [
+      'with an operation of 201 characters',
+      noCost({ operation: name }),
+      `${COST}.operation is not a name of 1 to 200 characters`,
+    ],
+    ['with another shape', noCost({ shape: 'scans' }), `${COST}.shape is not one of scan`],
+    ['with negative operations', noCost({ flops: -1 }), `${COST}.flops: expected a number from 1 to 1e+24, got -1`],
+    [
+      'with endless operations',
+      noCost({ flops: Infinity }),
+      `${COST}.flops: expected a number from 1 to 1e+24, got Infinity`,
+    ],
+    ['with bytes as text', noCost({ bytes: '1' }), `${COST}.bytes: expected a number from 1 to 1e+24, got '1'`],
+    ['with a cost without a line', noCost({ line: null }), `${COST}.line: expected a line, got null`],
     ...['s11', 's22', 't1', 'weight'].map((figure): Refusal => [
       `with ${figure} of 0`,
       transfer({ [figure]: 0, s12: 0 }),
-      noLine,
+      lineFlaw(figure),
     ]),
     ...['s11', 's12', 's22', 't1', 't2', 'weight', 'squaredErrors', 'errorWeight', 'samples'].flatMap(
       (figure): Refusal[] => [
-        [`with a negative ${figure}`, transfer({ [figure]: -1 }), noLine],
-        [`with a ${figure} that is not a number`, transfer({ [figure]: NaN }), noLine],
+        [`with a negative ${figure}`, transfer({ [figure]: -1 }), lineFlaw(figure, 'a number from ')],
+        [`with a ${figure} that is not a number`, transfer({ [figure]: NaN }), lineFlaw(figure, 'a number from ')],
       ],
     ),
-    ['with less than one sample', transfer({ samples: 0.99 }), noLine],
-    ['with sums that contradict each other', transfer({ s12: 2.001 }), noLine],
-    ['with errors of no weight', transfer({ errorWeight: 0 }), noLine],
-    ['with buckets that are not a list', transfer({ buckets: {} }), noLine],
-    ['with 81 buckets', transfer({ buckets: Array.from({ length: 81 }, () => [0, 0, 1, 1]) }), noLine],
+    ['with less than one sample', transfer({ samples: 0.99 }), lineFlaw('samples')],
+    [
+      'with sums that contradict each other',
+      transfer({ s12: 2.001 }),
+      lineFlaw('s12', 'at most the root of s11 * s22'),
+    ],
+    ['with errors of no weight', transfer({ errorWeight: 0 }), lineFlaw('squaredErrors', 'at most errorWeight, 0')],
+    ['with buckets that are not a list', transfer({ buckets: {} }), lineFlaw('buckets')],
+    ['with 81 buckets', transfer({ buckets: Array.from({ length: 81 }, () => [0, 0, 1, 1]) }), lineFlaw('buckets')],
+    ...['s11', 's12', 's22', 't1', 't2', 'weight', 'squaredErrors', 'errorWeight', 'samples'].flatMap(
+      (figure): Refusal[] => [
+        [`with a ${figure} that no measurement gives`, transfer({ [figure]: 1e300 }), lineFlaw(figure)],
+        [`with a ${figure} as text`, transfer({ [figure]: '1' }), lineFlaw(figure, 'a number from ')],
+      ],
+    ),
+    ...['s11', 's22', 't1', 'weight', 'samples'].map((figure): Refusal => [
+      `with a ${figure} of 1e-320`,
+      transfer({ [figure]: 1e-320, s12: 0 }),
+      lineFlaw(figure, 'a number from '),
+    ]),
+    ['with a weight of 1e-320', noCost({ line: lineWith({ weight: 1e-320 }) }), `${COST}.line.weight: expected`],
+    ['with work of 1e-320', noCost({ flops: 1e-320 }), `${COST}.flops: expected a number from 1 to 1e+24, got 1e-320`],
+    [
+      'with a line that is expected to take no time',
+      noCost({ line: lineWith({ s11: 1e15, s12: 0, s22: 1e60, t1: 1e-14, t2: 0 }) }),
+      `${COST}.line: the time of 1000000 units of work: expected a number from 1e-9 to 1000000000000, got `,
+    ],
+    [
+      'with a line that is expected to take ages',
+      noCost({ line: lineWith({ s11: 1e-29, s12: 0, s22: 1e-29, t1: 1e10, t2: 1e10 }) }),
+      `${COST}.line: the time of 1000000 units of work: expected`,
+    ],
+    [
+      'with a device that is listed twice',
+      [deviceWith(), deviceWith()],
+      "learned.devices[1].id: 'cuda:0' is listed twice",
+    ],
+    [
+      'with a line that is listed twice',
+      noCost({ flops: 7 }),
+      `${COST}: the line of 'top-k' for the shape 'scan' is listed twice`,
+    ],
+    ['without a weight', transfer({ weight: undefined }), lineFlaw('weight')],
     ...[
       null,
       { length: 4 },
@@ -207,14 +255,29 @@ describe('a state is refused', () => {
       [0, 0, 1, 0],
       [0, 0, 1, -1],
       [0, 0, 1, Infinity],
+      [0, 2.001, 1, 1],
+      [0, 0, 1e-320, 1],
+      [0, 0, 1e7, 1],
     ].map((bucket): Refusal => [
       `with the bucket ${String(JSON.stringify(bucket))}`,
       transfer({ buckets: [bucket] }),
-      noLine,
+      `${TRANSFER}.buckets[0]`,
     ]),
+    [
+      'with a bucket that is listed twice',
+      transfer({
+        buckets: [
+          [3, 0, 1, 1],
+          [3, 0, 1, 1],
+        ],
+      }),
+      lineFlaw('buckets[1][0]', 'the number of a bucket from 4 to 79, got 3'),
+    ],
   ])('%s', (_case, devices, message) => {
     const { policy, error } = imported(devices);
-    expect(error).toEqual({ kind: 'malformed', message });
+    expect(error?.kind).toBe('malformed');
+    // Messages about numbers go on with the range and the given value.
+    expect(error?.message.slice(0, message.length)).toBe(message);
     expect(policy.export().learned).toEqual({ devices: [] });
   });
 

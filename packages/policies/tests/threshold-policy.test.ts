@@ -98,6 +98,26 @@ describe('devices', () => {
   });
 });
 
+describe('a GPU without memory for even the smallest piece', () => {
+  const FULL = { ...GPU, chunks: Infinity };
+
+  it('leaves the request to another GPU, or else to the CPU because of memory', () => {
+    expect(decide({}, 64, [FULL, GPU_1, CPU])).toEqual(['cuda:1', 'calibrating']);
+    expect(decide({}, 64, [FULL, CPU], { ...NO_METRICS, ...GPU_IS_GOOD })).toEqual(['cpu', 'memory']);
+    expect(decide({}, 64, [REFUSING, FULL, CPU])).toEqual(['cpu', 'memory']);
+    expect(decide({}, 1, [FULL, CPU])).toEqual(['cpu', 'too-small']);
+  });
+
+  it('is chosen when there is nothing else', () => {
+    expect(decide({}, 64, [FULL])).toEqual(['cuda:0', 'forced']);
+    expect(decide({}, 64, [FULL, GPU_1])).toEqual(['cuda:1', 'forced']);
+  });
+});
+
+it('does not use a GPU while its success rate is not a number', () => {
+  expect(decide({}, 64, [GPU, CPU], { ...NO_METRICS, successRate: NaN })).toEqual(['cpu', 'success-low']);
+});
+
 describe('options', () => {
   it('has the defaults of the original', () => {
     expect(THRESHOLD_DEFAULTS).toEqual({

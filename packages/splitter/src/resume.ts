@@ -3,6 +3,7 @@ import { expected } from '@gearshift/contracts/internal';
 import { requireFunction } from './require-limit.js';
 import { changedSince, checkPartial } from './errors/check-partial.js';
 import type { ChunkError, PartialRun } from './errors/chunk-error.js';
+import { fromJson, withJson } from './errors/partial-json.js';
 import { callWithItems, type ItemFunction, type ItemOptions } from './process-in-chunks.js';
 import type { RangeFunction, RangeOptions } from './run-ranges.js';
 import { runOnLanes } from './engine/run-on-lanes.js';
@@ -15,7 +16,7 @@ import { checkLanes, checkRunOptions, functionsOf, type CheckedRun } from './eng
  * Continues where {@link runRanges} ended early: does only the remaining items, with the same function or another one.
  * A call that was given up may still be running; {@link RangeFunction} says how to keep it from writing.
  *
- * @param partial of the error, or a copy of it that went through `postMessage` or JSON.
+ * @param partial of the error, or a copy of it that went through `postMessage`, or through `JSON.stringify` and `JSON.parse`.
  * @returns as {@link runRanges}. `'invalid-input'`, without a call, when an operand's version is not the one that the
  * finished ranges were computed with.
  * @throws (as a rejection) TypeError or RangeError that names an argument, before anything is called.
@@ -51,7 +52,7 @@ export async function resume<T, R, E>(
     return resumeRanges(checkPartial(partial as PartialRun), options, fn);
   }
   const [items, options, fn] = rest as [readonly T[], ItemOptions<T, R, E>, ItemFunction<T, R, E>];
-  return resumeItems(checkPartial(partial as PartialRun<ItemOutput<R>>), items, options, fn);
+  return resumeItems(checkPartial(fromJson(partial as PartialRun<ItemOutput<R>>)), items, options, fn);
 }
 
 function resumeRanges<E>(
@@ -95,5 +96,6 @@ async function continueRun<V, E, O>(
   if (message === null) return runOnLanes(work, lanes, run, partial.remaining, partial);
   const { start, end } = partial.remaining[0] ?? { start: 0, end: 0 };
   const error = { kind: 'invalid-input', message: `${run.name}: ${message}`, chunkIndex: 0, cause: null } as const;
-  return { ok: false, error: { ...error, range: { start, end }, partial: { ...partial, output: work.output() } } };
+  const unchanged = withJson({ ...partial, output: work.output() });
+  return { ok: false, error: { ...error, range: { start, end }, partial: unchanged } };
 }

@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts/internal';
+import { expected, isTurnDue, nextTurn } from '@gearshift/contracts/internal';
 
 /** Monotonic time in milliseconds. */
 export type Clock = () => number;
@@ -29,6 +29,14 @@ export const LONGEST_DELAY_MS = 2 ** 31 - 1;
 /** Whether a limit of so many milliseconds needs a timer. */
 export function isTimeable(delayMs: number): boolean {
   return delayMs <= LONGEST_DELAY_MS;
+}
+
+/**
+ * Lets the event loop turn if it has not for a few milliseconds. Not in simulated time, which passes without the event loop, and
+ * stands still while a run waits for it.
+ */
+export function turnIfDue(timers: Timers): Promise<void> | undefined {
+  return timers === NODE_TIMERS && isTurnDue() ? nextTurn() : undefined;
 }
 
 export function requireClock(name: string, clock: unknown): Clock {

@@ -313,3 +313,68 @@ describe('memory that others hold', () => {
     expect(time.nowMs - startedMs).toBe(600);
   });
 });
+
+describe('a function that always runs out of memory', () => {
+  /** Readings of the free memory that allow the same size again after each failure. */
+  const READINGS: readonly (readonly [string, (reading: number) => number])[] = [
+    ['always reports 0 free bytes', () => 0],
+    ['reports more free memory with each reading', (reading) => 1000 * 2 ** reading],
+    ['reports infinite free memory', () => Infinity],
+    ['alternates between little and much free memory', (reading) => (reading % 2 === 0 ? 1 : 1e6)],
+  ];
+
+  it.each(READINGS)('ends after as many calls as halvings on a device that %s', async (_name, freeBytes) => {
+    let readings = 0;
+    const source = () => ({ freeBytes: freeBytes(readings++), totalBytes: 1e6, readAtMs: 0 });
+    const budget = createMemoryBudget(source, { maxAgeMs: 0 });
+    for (const minChunkItems of [1, 10]) {
+      let calls = 0;
+      const error = expectError(
+        await runRanges(1000, { budget, minChunkItems }, () => {
+          calls += 1;
+          // A run that does not end would block the event loop, and with it the timeout of the test.
+          if (calls > 100) throw new Error('more calls than halvings');
+          return FULL;
+        }),
+      );
+      expect(error).toMatchObject({ kind: 'out-of-memory', range: { start: 0, end: minChunkItems } });
+      expect(calls).toBe(minChunkItems === 1 ? 10 : 8);
+    }
+  });
+
+  it('ends with several chunks under way, a fallback, and memory to free each time', async () => {
+    const budget = createMemoryBudget(() => ({ freeBytes: 0, totalBytes: 1e6, readAtMs: 0 }), { maxAgeMs: 0 });
+    let calls = 0;
+    const fn = () => {
+      calls += 1;
+      if (calls > 1000) throw new Error('more calls than halvings');
+      return FULL;
+    };
+    const options = { budget, concurrency: 4, maxChunkItems: 64, fallback: fn, freeIdleMemory: () => true };
+    expect(expectError(await runRanges(1000, options, fn)).kind).toBe('out-of-memory');
+    expect(calls).toBeLessThan(100);
+  });
+});
+
+describe('memory that is not reserved in the budget', () => {
+  it('ends at once when a device is full of the memory of other programs', async () => {
+    const time = new VirtualTime();
+    const budget = createMemoryBudget(new FakeDevice(0, 1e6), { clock: time.clock });
+    const startedMs = time.nowMs;
+    const run = runRanges(5, { ...time.options(), budget, bytesPerItem: 100 }, () => ok(null));
+    const error = expectError(await time.until(run));
+    expect(error.kind).toBe('overloaded');
+    expect(error.message).toContain('one item needs 100 bytes, but 0 are available');
+    expect(time.nowMs).toBe(startedMs);
+  });
+
+  it('ends at once when memory that the caller keeps fills the cap', async () => {
+    const time = new VirtualTime();
+    const budget = createMemoryBudget(new FakeDevice(1e6), { clock: time.clock, capBytes: 1000 });
+    budget.trackAllocation(950);
+    const startedMs = time.nowMs;
+    const run = runRanges(5, { ...time.options(), budget, bytesPerItem: 100 }, () => ok(null));
+    expect(expectError(await time.until(run)).kind).toBe('overloaded');
+    expect(time.nowMs).toBe(startedMs);
+  });
+});

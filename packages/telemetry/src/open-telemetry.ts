@@ -1,4 +1,4 @@
-import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
+import type { Meter, Tracer } from '@opentelemetry/api';
 import { expected, requireObject } from '@gearshift/contracts/internal';
 import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
@@ -8,9 +8,19 @@ import { traceSpans } from './trace-spans.js';
 
 export interface OpenTelemetryOptions {
   /** Receives the metrics; without it none are recorded. */
-  readonly meterProvider?: MeterProvider | undefined;
+  readonly meterProvider?: OpenTelemetryMeterProvider | undefined;
   /** Receives the spans; without it none are made. */
-  readonly tracerProvider?: TracerProvider | undefined;
+  readonly tracerProvider?: OpenTelemetryTracerProvider | undefined;
+}
+
+/** The used part of `MeterProvider` of @opentelemetry/api, so that users of Prometheus alone need no types of it. */
+export interface OpenTelemetryMeterProvider {
+  getMeter(name: string): unknown;
+}
+
+/** The used part of `TracerProvider` of @opentelemetry/api. */
+export interface OpenTelemetryTracerProvider {
+  getTracer(name: string): unknown;
 }
 
 /**
@@ -33,9 +43,9 @@ export function instrumentOpenTelemetry(executor: TelemetrySource, options: Open
   const steps: (() => void)[] = [];
   if (meterProvider !== undefined) {
     const events = new EventCounts();
-    steps.push(() => events.end(), observeMetrics(meterProvider.getMeter(SCOPE), executor, events));
+    steps.push(() => events.end(), observeMetrics(meterProvider.getMeter(SCOPE) as Meter, executor, events));
   }
-  if (tracerProvider !== undefined) steps.push(traceSpans(tracerProvider.getTracer(SCOPE)));
+  if (tracerProvider !== undefined) steps.push(traceSpans(tracerProvider.getTracer(SCOPE) as Tracer));
   return instrumentationOf(steps);
 }
 

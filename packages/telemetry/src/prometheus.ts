@@ -1,4 +1,3 @@
-import type { Metric, Registry } from 'prom-client';
 import { expected, requireObject } from '@gearshift/contracts/internal';
 import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
@@ -9,7 +8,14 @@ import { requireSource, type TelemetrySource } from './telemetry-source.js';
 
 export interface PrometheusOptions {
   /** A registry of prom-client 15. The names of the metrics begin with `gearshift_`. */
-  readonly registry: Registry;
+  readonly registry: PrometheusRegistry;
+}
+
+/** The used part of `Registry` of prom-client, so that users of OpenTelemetry alone need no types of prom-client. */
+export interface PrometheusRegistry {
+  getSingleMetric(name: string): unknown;
+  registerMetric(metric: never): void;
+  removeSingleMetric(name: string): void;
 }
 
 /**
@@ -46,7 +52,7 @@ export function instrumentPrometheus(executor: TelemetrySource, options: Prometh
       name === 'duration' ? read().durations.flatMap(histogramValues) : read().values[name].map(plainValue),
     );
     // A registry uses the members of SnapshotMetric and no others of Metric.
-    registry.registerMetric(metric as unknown as Metric);
+    registry.registerMetric(metric as never);
   }
   return instrumentationOf([
     () => events.end(),

@@ -14,7 +14,8 @@ const UPPER_HALF = new Int32Array(Float64Array.of(1).buffer)[0] === 0 ? 1 : 0;
 /**
  * What one writer records about one operation on one device: the windows of the most recent latencies and outcomes, and the
  * figures that sum them up, so that no window is ever scanned. Sums are in whole nanoseconds, which add and subtract
- * exactly; sums of milliseconds would drift.
+ * exactly; sums of milliseconds would drift. Only above 2^53 ns, 104 days in one window, are sums rounded, and then the window
+ * is summed up again each time.
  *
  * New latencies are settled when the figures are read, usually 32 at a time: one loop over them keeps in registers what
  * would otherwise go through memory for each.
@@ -105,6 +106,8 @@ export class DeviceRecorder {
       if (doubling >= doublingEnd) doublingEnd = doubling + 1;
       if (++at === ringSize) at = 0;
     }
+    // Of all sums on the way: nothing is negative, and what leaves is subtracted last.
+    const largestSumNs = windowSumNs;
     at = this.#back(entering + before);
     for (let i = 0; i < leaving; i++) {
       windowSumNs -= latenciesNs[at];
@@ -115,8 +118,9 @@ export class DeviceRecorder {
     while (buckets[low] === 0) low++;
     while (buckets[end - 1] === 0) end--;
 
-    figures[DEVICE.windowSumNs] = windowSumNs;
-    figures[DEVICE.windowCount] = before + entering - leaving;
+    const windowCount = before + entering - leaving;
+    figures[DEVICE.windowSumNs] = largestSumNs > Number.MAX_SAFE_INTEGER ? this.#sumOfLast(windowCount) : windowSumNs;
+    figures[DEVICE.windowCount] = windowCount;
     figures[DEVICE.count] += entering;
     figures[DEVICE.lastAtMs] = this.#lastAtMs;
     figures[DEVICE.totalNs] = totalNs;
@@ -126,6 +130,17 @@ export class DeviceRecorder {
     figures[DEVICE.doublingEnd] = doublingEnd;
     this.#outcomes.addSuccesses(entering);
     this.#unsettled = 0;
+  }
+
+  #sumOfLast(count: number): number {
+    const latenciesNs = this.#latenciesNs;
+    let sumNs = 0;
+    let at = this.#back(count);
+    for (let i = 0; i < count; i++) {
+      sumNs += latenciesNs[at];
+      if (++at === latenciesNs.length) at = 0;
+    }
+    return sumNs;
   }
 
   /** The place in the ring that is `count` before the next one. */

@@ -1,7 +1,11 @@
+import { DEVICE as DEVICE_FIELDS, type DeviceFigures } from './figures-layout.js';
 import { replaceFigures, trimBuckets } from './merge-figures.js';
 import type { MemoryLayout } from './memory-layout.js';
 import { readBlock, type Block } from './protocol/publication.js';
 import type { SharedMemory } from './protocol/shared-memory.js';
+
+/** Local, because V8 loads an imported binding again at each use. */
+const DEVICE = DEVICE_FIELDS;
 
 /** One slot as it was last read. A slot that never published has sequence 0 and counts nothing. */
 interface SeenBlock {
@@ -22,6 +26,8 @@ export class OtherWriters {
   /** Where the next block is copied to; it changes places with the block's figures when that succeeds. */
   #spare: Float64Array<ArrayBuffer>;
   #ownSlot: number | undefined;
+  /** A window has lasted for more nanoseconds than a sum holds exactly, so subtracting what was added leaves an error. */
+  #isRounded = false;
 
   constructor(memory: SharedMemory, layout: MemoryLayout, operation: number) {
     const { length } = layout.figures;
@@ -36,6 +42,8 @@ export class OtherWriters {
   /** From now on the writer of `ownSlot` is this thread, and no other. */
   exclude(ownSlot: number | undefined): void {
     this.#ownSlot = ownSlot;
+    // Perhaps: the next reading sums up once more.
+    this.#isRounded = true;
     this.total.fill(0);
     for (const [slot, { figures }] of this.#seen.entries()) {
       if (slot !== ownSlot) replaceFigures(this.total, this.#nothing, figures, this.#layout.figures.devices);
@@ -53,8 +61,22 @@ export class OtherWriters {
       if (slot === this.#ownSlot || memory.load(other.block.sequenceCell) === other.sequence) continue;
       if (!this.#readBlock(other)) stale++;
     }
-    for (const device of this.#layout.figures.devices) trimBuckets(this.total, device);
+    const wasRounded = this.#isRounded;
+    this.#isRounded = false;
+    for (const device of this.#layout.figures.devices) {
+      trimBuckets(this.total, device);
+      if (!(this.total[device.start + DEVICE.windowSumNs] <= Number.MAX_SAFE_INTEGER)) this.#isRounded = true;
+    }
+    if (wasRounded || this.#isRounded) for (const device of this.#layout.figures.devices) this.#sumWindows(device);
     return stale;
+  }
+
+  #sumWindows({ start }: DeviceFigures): void {
+    let sumNs = 0;
+    for (const [slot, { figures }] of this.#seen.entries()) {
+      if (slot !== this.#ownSlot) sumNs += figures[start + DEVICE.windowSumNs];
+    }
+    this.total[start + DEVICE.windowSumNs] = sumNs;
   }
 
   #addSlots(slots: number): void {

@@ -28,8 +28,8 @@ export function createMirror(root, name, leftOut) {
 import { ShortestFirst } from ${JSON.stringify(SEQUENCER)};
 import config from './vitest.config.ts';
 
+// All test files run in one worker: starting one for each file takes longer than most mutants need.
 const merged = mergeConfig(config, { test: { exclude: ${JSON.stringify(leftOut)}, maxWorkers: 1, isolate: false } });
-// All test files in one worker: starting one for each takes longer than most mutants live.
 merged.test.typecheck = { enabled: false };
 merged.test.sequence = { sequencer: ShortestFirst };
 merged.test.reporters = [{}];

@@ -124,8 +124,9 @@ function strykerOptions(configFile, group, { incrementalFile, force, concurrency
     mutator: { excludedMutations: ['StringLiteral'] },
     coverageAnalysis: 'perTest',
     concurrency,
-    // Endless loops end earlier, by their number of iterations. A busy machine must not look like a hanging mutant.
-    timeoutMS: 30_000,
+    // Endless loops end earlier, by their number of iterations, and promises that never settle by the limit of their test. A busy machine must
+    // not look like a hanging mutant.
+    timeoutMS: 150_000,
     timeoutFactor: 3,
     dryRunTimeoutMinutes: 20,
     incremental: true,

@@ -4,12 +4,14 @@
 // there; then every package is installed from it and used, like a user would. One line of JSON at the end has the counts (goal R18). Missing
 // settings for a real release are listed and are no violations.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { checkBundlers } from './bundler-checks.mjs';
 import { findNode, installFromRegistry, resolvedByNpm } from './clean-install.mjs';
+import { installConsumers } from './consumers.mjs';
 import { runBoth, runProgram } from './install-tarballs.mjs';
 import { startLocalRegistry } from './local-registry.mjs';
 import { packPackages } from './pack-packages.mjs';
@@ -17,6 +19,7 @@ import { AFTER_SETTING, missingMetadata, readMetadata } from './package-metadata
 import { ADDON, installScripts, unlistedFiles } from './package-rules.mjs';
 import { listPublicPackages } from './public-packages.mjs';
 import { inPublishOrder } from './publish-order.mjs';
+import { checkJest, checkOtherRuntimes, checkVitest } from './runtime-checks.mjs';
 import { SMOKE_PROGRAMS } from './smoke-programs.mjs';
 import { checkBundle, checkDoctor, checkMetrics, checkTypes } from './user-checks.mjs';
 
@@ -54,7 +57,7 @@ try {
     ({ name, files }) => name.startsWith(PLATFORM_PACKAGE) && files.some((file) => ADDON.test(file)),
   );
   for (const major of options.node.split(',').map(Number)) await useOn(major, hasAddon);
-  await useAsNewcomer();
+  await useAsNewcomer(hasAddon);
 } catch (error) {
   problems.push(error.message);
 } finally {
@@ -166,9 +169,10 @@ async function useOn(major, hasAddon) {
   }
 }
 
-/** Features from the READMEs: the command, types, a bundle, metrics. */
-async function useAsNewcomer() {
-  log('The command, types, a bundle, metrics ...');
+/** Features from the READMEs and the documentation: the command, types, metrics, bundlers, test runners, other runtimes. */
+async function useAsNewcomer(hasAddon) {
+  log('The command, types, metrics, bundlers, test runners, Bun, Deno ...');
+  installConsumers();
   const wanted = [
     ...SMOKE_PROGRAMS.map(({ name }) => name),
     '@gearshift/cli',
@@ -176,6 +180,8 @@ async function useAsNewcomer() {
     '@opentelemetry/api',
     '@types/node',
   ];
+  // With the optional packages of telemetry installed, its program for a user without them has another answer.
+  const withoutMissingPeers = SMOKE_PROGRAMS.filter(({ name }) => name !== '@gearshift/telemetry');
   const installed = install(process.execPath, 'npm', wanted);
   for (const { path, resolved } of resolvedByNpm(installed)) {
     if (resolved.startsWith(registry.url)) continue;
@@ -185,6 +191,23 @@ async function useAsNewcomer() {
   for (const check of [checkDoctor, checkTypes, checkBundle, checkMetrics]) {
     await attempt(check.name, () => check(installed, SMOKE_PROGRAMS));
   }
+  const platform = readdirSync(join(installed, 'node_modules/@gearshift')).find((name) =>
+    name.startsWith('backend-cpu-'),
+  );
+  const addon = hasAddon ? `@gearshift/${platform}/gearshift-cpu.node` : undefined;
+  await attempt('bundlers', () => checkBundlers(installed, addon));
+  for (const check of [checkJest, checkVitest, checkOtherRuntimes]) {
+    await attempt(check.name, () => check(installed, withoutMissingPeers));
+  }
+  await attempt('types of telemetry with one of its optional packages', () => {
+    for (const peer of ['prom-client', '@opentelemetry/api']) {
+      const folder = install(process.execPath, 'npm', ['@gearshift/telemetry', peer, '@types/node']);
+      checkTypes(
+        folder,
+        SMOKE_PROGRAMS.filter(({ name }) => name === '@gearshift/telemetry'),
+      );
+    }
+  });
 }
 
 function install(node, manager, wanted) {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeCommonJsTypes } from './commonjs-types.mjs';
 import { listPublicPackages } from './public-packages.mjs';
 
 const HERE = fileURLToPath(new URL('../../../', import.meta.url));
@@ -17,6 +18,7 @@ const HERE = fileURLToPath(new URL('../../../', import.meta.url));
  */
 export function packPackages(destination, root = HERE) {
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const { folder } of listPublicPackages(join(root, 'packages'))) writeCommonJsTypes(folder);
   const args = ['--yes', packageManager, '--pm-on-fail=ignore', '--recursive', '--filter=./packages/*', 'pack'];
   execFileSync('npx', [...args, '--pack-destination', destination], {
     cwd: root,

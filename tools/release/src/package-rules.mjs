@@ -1,6 +1,6 @@
 /** The native code of a platform package. Without a compiler there is none. */
 export const ADDON = /^gearshift-(cpu|cuda)\.node$/;
-const CODE = /^dist\/[\w/-]+\.(js|d\.ts)$/;
+const CODE = /^dist\/[\w/-]+\.(js|d\.c?ts)$/;
 
 /** The line of `src/package-version.ts` with the version of the package. */
 export const VERSION_IN_CODE = /^export const PACKAGE_VERSION = '(.+)';$/m;

@@ -7,12 +7,12 @@
  */
 export const PLATFORMS = {
   'linux-x64-gnu': {
-    text: 'Linux on x64 with glibc',
+    text: 'Linux on x64 with glibc 2.17 or later',
     runner: 'ubuntu-22.04',
     addons: ['cpu', 'cuda'],
   },
   'linux-arm64-gnu': {
-    text: 'Linux on arm64 with glibc',
+    text: 'Linux on arm64 with glibc 2.17 or later',
     runner: 'ubuntu-22.04-arm',
     addons: ['cpu', 'cuda'],
   },

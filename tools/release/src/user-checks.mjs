@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { run } from './clean-install.mjs';
+import { consumerFile } from './consumers.mjs';
 import { freePort } from './local-registry.mjs';
 import { runProgram } from './install-tarballs.mjs';
 
@@ -21,13 +22,16 @@ export function checkDoctor(folder) {
     throw new Error('doctor does not mention the CPU');
 }
 
-/** Type-checks a program with all packages, with TypeScript's resolution for Node.js and for bundlers. */
+/**
+ * Type-checks a program with all packages as an ES module and as CommonJS, with TypeScript's resolution for Node.js and for bundlers, with
+ * the version of this repository and with the least one that users may have. The declarations of the packages are checked too.
+ */
 export function checkTypes(folder, programs) {
   const imports = programs.map(({ name, from, names }, index) => {
     const renamed = names.split(', ').map((each) => `${each} as ${each}${index}`);
     return `import { ${renamed.join(', ')} } from '${from ?? name}';\nconsole.log(${names.replaceAll(/\w+/g, (each) => each + index)});`;
   });
-  writeFileSync(join(folder, 'program.mts'), `${imports.join('\n')}\n`);
+  for (const file of ['program.mts', 'program.cts']) writeFileSync(join(folder, file), `${imports.join('\n')}\n`);
   for (const [module, moduleResolution] of [
     ['node16', 'node16'],
     ['nodenext', 'nodenext'],
@@ -39,18 +43,20 @@ export function checkTypes(folder, programs) {
       '--target',
       'es2023',
       '--lib',
-      'esnext',
+      'es2023,esnext.disposable',
       '--types',
       'node',
       '--module',
       module,
     ];
-    const { status, stdout } = spawnSync(
-      process.execPath,
-      [TSC, ...args, '--moduleResolution', moduleResolution, 'program.mts'],
-      { cwd: folder, encoding: 'utf8' },
-    );
-    if (status !== 0) throw new Error(`${moduleResolution}: ${stdout}`);
+    for (const tsc of [TSC, consumerFile('typescript/bin/tsc')]) {
+      const { status, stdout } = spawnSync(
+        process.execPath,
+        [tsc, ...args, '--moduleResolution', moduleResolution, 'program.mts', 'program.cts'],
+        { cwd: folder, encoding: 'utf8' },
+      );
+      if (status !== 0) throw new Error(`${moduleResolution} with ${tsc}: ${stdout}`);
+    }
   }
 }
 

@@ -7,6 +7,8 @@ delete process.env['FORCE_COLOR'];
 // The package manager's shims set it to a folder with everything that any project of the workspace uses: a test would find
 // packages that its user does not have. Node reads it when it starts, so this is for the forks that tests run in.
 delete process.env['NODE_PATH'];
+// On a machine without a compiler every process would warn that the addon is missing. Tests of the warning delete the variable.
+process.env['GEARSHIFT_NO_WARNINGS'] = '1';
 
 /** The one vitest configuration: every package re-exports it from its `vitest.config.ts`. */
 export default defineConfig({

@@ -21,7 +21,7 @@ struct CsrView {
  * A copy of a graph made for spreading: sliced ELLPACK (Kreutzer et al., SELL-C-sigma, SIAM J. Sci. Comput. 36(5), 2014)
  * with slices of 16 rows, so that one vector holds the sums of 16 nodes. Within windows of kWindow nodes rows are sorted by
  * length, so that little of a slice is empty. A row far longer than its neighbours would stretch a slice to its length, so
- * each of these is laid out on its own, its edges dealt to the 16 lanes. A GraphBuilder makes it; it does not change after.
+ * each of these is laid out on its own, its edges one after the other. A GraphBuilder makes it; it does not change after.
  */
 class ResidentGraph {
  public:
@@ -39,7 +39,10 @@ class ResidentGraph {
   friend void spread_rows(const KernelTable&, const ResidentGraph&, const float*, float, float, float, size_t, size_t,
                           float*) noexcept;
 
-  /** Sixteen nodes, or one long row. The edge of lane l at step s is at first_entry + s * 16 + l. */
+  /**
+   * Sixteen nodes, or one long row. The edge of lane l at step s is at first_entry + s * 16 + l. The edges of a long row are
+   * numbered through all lanes, so they lie in their order, and the sum of the lengths is their count.
+   */
   struct Slice {
     size_t first_entry;
     uint32_t lengths[kLanes];  // descending; 0 for a lane without a node

@@ -6,7 +6,7 @@
 namespace gearshift {
 namespace {
 
-/** A row with more edges than this is dealt to the lanes of a slice of its own. */
+/** A row with more edges than this gets a slice of its own, unless it has 15 neighbours at least half as long. */
 constexpr uint32_t kLongRow = 256;
 /** What sorting costs a node, in units of the budget. */
 constexpr size_t kSortCost = 8;
@@ -35,7 +35,8 @@ void GraphBuilder::WindowSlices::enter(const CsrView& csr, size_t window) noexce
 bool GraphBuilder::WindowSlices::next(const CsrView& csr, Slice* slice) noexcept {
   if (next_ >= count_) return false;
   const uint32_t length = row_length(csr, order_[next_]);
-  if (length > kLongRow) {
+  const uint32_t shortest = next_ + kLanes <= count_ ? row_length(csr, order_[next_ + kLanes - 1]) : 0;
+  if (length > kLongRow && shortest < length / 2) {
     *slice = {0, {}, {order_[next_]}, kLanes, true};
     for (size_t lane = 0; lane < kLanes; ++lane)
       slice->lengths[lane] = static_cast<uint32_t>((size_t{length} + kLanes - 1 - lane) / kLanes);

@@ -1,17 +1,22 @@
 #include "core/spread.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "kernels/kernels.h"
 
 namespace gearshift {
 namespace {
 
-/** Of a long row, with its edges spread over the lanes. */
-float sum_of_lanes(const float* sums) noexcept {
-  float total = 0;
-  for (size_t lane = 0; lane < ResidentGraph::kLanes; ++lane) total += sums[lane];
-  return total;
+/**
+ * Of a long row. One sum in the order of the edges, as in every other row: it waits for each addition, which costs a row whose
+ * senders are in the first-level cache up to 1.8 times the time of 16 sums, and one in memory a third more. In return the
+ * layout of a graph does not change the bits of its results.
+ */
+double sum_of_long_row(const uint32_t* columns, const float* weights, size_t edges, const float* x) noexcept {
+  double sum = 0;
+  for (size_t i = 0; i < edges; ++i) sum += static_cast<double>(weights[i]) * x[columns[i]];
+  return sum;
 }
 
 }  // namespace
@@ -31,9 +36,11 @@ void spread_rows(const KernelTable& kernels, const ResidentGraph& graph, const f
   const uint32_t* const columns = graph.columns_.as<uint32_t>();
   const float* const weights = graph.weights_.as<float>();
 
-  const auto receive = [&](size_t node, float sum) {
+  // As the specification does it: in double precision, rounded once. The options and the values are float32.
+  const auto receive = [&](size_t node, double sum) {
     if (node < start || node >= end) return;
-    const float activation = retention * x[node] + decay * sum;
+    const double kept = static_cast<double>(retention) * x[node];
+    const auto activation = static_cast<float>(kept + static_cast<double>(decay) * sum);
     y[node - start] = std::fabs(activation) < threshold ? 0.0f : activation;
   };
 
@@ -41,12 +48,14 @@ void spread_rows(const KernelTable& kernels, const ResidentGraph& graph, const f
   const size_t last_slice = window_slices[(end - 1) / kWindow + 1];
   for (size_t s = first_slice; s < last_slice; ++s) {
     const auto& slice = graph.slices_.as<ResidentGraph::Slice>()[s];
-    alignas(kAlignment) float sums[kLanes];
-    slice_sums(columns + slice.first_entry, weights + slice.first_entry, slice.lengths, x, sums);
     if (slice.is_long) {
-      receive(slice.nodes[0], sum_of_lanes(sums));
+      if (slice.nodes[0] < start || slice.nodes[0] >= end) continue;
+      const size_t edges = std::accumulate(slice.lengths, slice.lengths + kLanes, size_t{0});
+      receive(slice.nodes[0], sum_of_long_row(columns + slice.first_entry, weights + slice.first_entry, edges, x));
       continue;
     }
+    alignas(kAlignment) double sums[kLanes];
+    slice_sums(columns + slice.first_entry, weights + slice.first_entry, slice.lengths, x, sums);
     for (size_t lane = 0; lane < slice.lane_count; ++lane) receive(slice.nodes[lane], sums[lane]);
   }
 }

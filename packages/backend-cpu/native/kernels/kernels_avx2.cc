@@ -52,27 +52,29 @@ inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(_tzcnt_
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
+inline __m256d low_f64(__m256 v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
+inline __m256d high_f64(__m256 v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
+
 void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    float* sums) noexcept {
+                    double* sums) noexcept {
   for (size_t half = 0; half < 2; ++half) {
     const uint32_t* const lane_lengths = lengths + half * 8;
     const __m256i length_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lane_lengths));
     const uint32_t* column = columns + half * 8;
     const float* weight = weights + half * 8;
-    __m256 sum_f32x8 = _mm256_setzero_ps();
-    uint32_t step = 0;
-    for (; step < lane_lengths[7]; ++step, column += 16, weight += 16) {
-      const __m256i column_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column));
-      sum_f32x8 = _mm256_fmadd_ps(_mm256_loadu_ps(weight), _mm256_i32gather_ps(x, column_i32x8, 4), sum_f32x8);
-    }
-    for (; step < lane_lengths[0]; ++step, column += 16, weight += 16) {
+    __m256d low_f64x4 = _mm256_setzero_pd();
+    __m256d high_f64x4 = _mm256_setzero_pd();
+    for (uint32_t step = 0; step < lane_lengths[0]; ++step, column += 16, weight += 16) {
+      // With a mask also where every lane has an edge: a gather into no known register waits for the one before.
       const __m256i step_i32x8 = _mm256_set1_epi32(static_cast<int>(step));
       const __m256 present = _mm256_castsi256_ps(_mm256_cmpgt_epi32(length_i32x8, step_i32x8));
       const __m256i column_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column));
       const __m256 x_f32x8 = _mm256_mask_i32gather_ps(_mm256_setzero_ps(), x, column_i32x8, present, 4);
-      sum_f32x8 = _mm256_fmadd_ps(_mm256_loadu_ps(weight), x_f32x8, sum_f32x8);
+      low_f64x4 = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(weight)), low_f64(x_f32x8), low_f64x4);
+      high_f64x4 = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(weight + 4)), high_f64(x_f32x8), high_f64x4);
     }
-    _mm256_storeu_ps(sums + half * 8, sum_f32x8);
+    _mm256_storeu_pd(sums + half * 8, low_f64x4);
+    _mm256_storeu_pd(sums + half * 8 + 4, high_f64x4);
   }
 }
 

@@ -48,22 +48,26 @@ inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(__built
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
+inline __m512d low_f64(__m512 v) { return _mm512_cvtps_pd(_mm512_castps512_ps256(v)); }
+inline __m512d high_f64(__m512 v) {
+  return _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1)));
+}
+
 void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    float* sums) noexcept {
+                    double* sums) noexcept {
   const __m512i length_i32x16 = _mm512_loadu_si512(lengths);
-  __m512 sum_f32x16 = _mm512_setzero_ps();
-  uint32_t step = 0;
-  for (; step < lengths[15]; ++step, columns += 16, weights += 16) {
-    const __m512 x_f32x16 = _mm512_i32gather_ps(_mm512_loadu_si512(columns), x, 4);
-    sum_f32x16 = _mm512_fmadd_ps(_mm512_loadu_ps(weights), x_f32x16, sum_f32x16);
-  }
-  for (; step < lengths[0]; ++step, columns += 16, weights += 16) {
+  __m512d low_f64x8 = _mm512_setzero_pd();
+  __m512d high_f64x8 = _mm512_setzero_pd();
+  for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
+    // With a mask also where every lane has an edge: a gather into no known register waits for the one before.
     const __mmask16 present = _mm512_cmpgt_epi32_mask(length_i32x16, _mm512_set1_epi32(static_cast<int>(step)));
     const __m512 x_f32x16 =
         _mm512_mask_i32gather_ps(_mm512_setzero_ps(), present, _mm512_loadu_si512(columns), x, 4);
-    sum_f32x16 = _mm512_fmadd_ps(_mm512_loadu_ps(weights), x_f32x16, sum_f32x16);
+    low_f64x8 = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(weights)), low_f64(x_f32x16), low_f64x8);
+    high_f64x8 = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(weights + 8)), high_f64(x_f32x16), high_f64x8);
   }
-  _mm512_storeu_ps(sums, sum_f32x16);
+  _mm512_storeu_pd(sums, low_f64x8);
+  _mm512_storeu_pd(sums + 8, high_f64x8);
 }
 
 }  // namespace

@@ -50,13 +50,13 @@ inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(__built
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
-// There is no gather: one lane at a time, four lanes in flight.
+// There is no gather: one lane at a time, two lanes in flight.
 void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    float* sums) noexcept {
-  float sum[16] = {};
+                    double* sums) noexcept {
+  double sum[16] = {};
   for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
     for (size_t lane = 0; lane < 16 && step < lengths[lane]; ++lane)
-      sum[lane] = std::fma(weights[lane], x[columns[lane]], sum[lane]);
+      sum[lane] = std::fma(static_cast<double>(weights[lane]), static_cast<double>(x[columns[lane]]), sum[lane]);
   }
   std::memcpy(sums, sum, sizeof sum);
 }

@@ -85,10 +85,11 @@ inline unsigned lowest_bit(unsigned mask) {
 #include "kernels/scan_kernels.inc"
 
 void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    float* sums) noexcept {
-  float sum[16] = {};
+                    double* sums) noexcept {
+  double sum[16] = {};
   for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
-    for (size_t lane = 0; lane < 16 && step < lengths[lane]; ++lane) sum[lane] += weights[lane] * x[columns[lane]];
+    for (size_t lane = 0; lane < 16 && step < lengths[lane]; ++lane)
+      sum[lane] += static_cast<double>(weights[lane]) * x[columns[lane]];
   }
   std::memcpy(sums, sum, sizeof sum);
 }

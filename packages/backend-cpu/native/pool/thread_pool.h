@@ -1,12 +1,12 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 
+#include "kit/condition.h"
 #include "kit/native_thread.h"
 #include "pool/usable_cpus.h"
 #include "pool/wake_cost.h"
@@ -96,7 +96,7 @@ class ThreadPool {
   WakeCost wake_cost_;
 
   std::mutex mutex_;
-  std::condition_variable work_arrived_;
+  kit::Condition work_arrived_;
   // All below are guarded by mutex_ where not atomic.
   OpenCall* open_calls_ = nullptr;
   AsyncTask* first_task_ = nullptr;

@@ -1,13 +1,16 @@
 #include "pool/usable_cpus.h"
 
 #include <algorithm>
-#include <thread>
 
 #if defined(__linux__)
 #include <sched.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#else
+#include <thread>
 #endif
 
 namespace gearshift {
@@ -28,7 +31,7 @@ unsigned count_affinity() noexcept {
     CPU_FREE(set);
     if (count > 0) return static_cast<unsigned>(count);
   }
-  return std::max(1u, std::thread::hardware_concurrency());
+  return static_cast<unsigned>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
 double read_v2_limit(const char* folder) noexcept {
@@ -36,11 +39,14 @@ double read_v2_limit(const char* folder) noexcept {
   std::snprintf(path, sizeof path, "%s/cpu.max", folder);
   std::FILE* file = std::fopen(path, "re");
   if (file == nullptr) return kUnlimited;
-  double quota = 0;
-  double period = 0;
-  const int fields = std::fscanf(file, "%lf %lf", &quota, &period);  // "max 100000" gives no field
+  char line[64];
+  char* rest = std::fgets(line, sizeof line, file);
   std::fclose(file);
-  return fields == 2 && quota > 0 && period > 0 ? quota / period : kUnlimited;
+  if (rest == nullptr) return kUnlimited;
+  // Not scanf, which is another symbol in every other glibc. "max 100000" has no quota.
+  const double quota = std::strtod(rest, &rest);
+  const double period = std::strtod(rest, &rest);
+  return quota > 0 && period > 0 ? quota / period : kUnlimited;
 }
 
 double read_number(const char* folder, const char* name) noexcept {
@@ -48,10 +54,10 @@ double read_number(const char* folder, const char* name) noexcept {
   std::snprintf(path, sizeof path, "%s/%s", folder, name);
   std::FILE* file = std::fopen(path, "re");
   if (file == nullptr) return -1;
-  double value = -1;
-  if (std::fscanf(file, "%lf", &value) != 1) value = -1;
+  char line[64];
+  const char* const read = std::fgets(line, sizeof line, file);
   std::fclose(file);
-  return value;
+  return read == nullptr ? -1 : std::strtod(line, nullptr);
 }
 
 double read_v1_limit(const char* folder) noexcept {

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
+
+#include "kit/condition.h"
 
 namespace gearshift {
 
@@ -25,7 +26,7 @@ class WakeCost {
 
   std::atomic<double> share_from_ns_{150e3};
   std::mutex mutex_;
-  std::condition_variable wake_;
+  kit::Condition wake_;
   int round_ = 0;          // guarded by mutex_
   bool is_waiting_ = false;  // guarded by mutex_
   std::atomic<int64_t> woken_at_ns_{0};

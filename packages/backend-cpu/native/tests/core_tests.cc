@@ -27,7 +27,7 @@ constexpr Group kGroups[] = {
     {"top-k ranks rows", top_k_ranks_rows},
     {"spreading agrees with f64", spreading_agrees_with_f64},
     {"spreading drops what is below the threshold", spreading_drops_what_is_below_the_threshold},
-    {"spreading follows the order of the edges", spreading_follows_the_order_of_the_edges},
+    {"spreading has the bits of the specification", spreading_has_the_bits_of_the_specification},
     {"spreading keeps NaN to its neighbours", spreading_keeps_nan_to_its_neighbours},
     {"spreading reaches columns beyond signed numbers", spreading_reaches_columns_beyond_signed_numbers},
     {"graphs are checked", graphs_are_checked},

@@ -30,5 +30,12 @@ static inline __m512 gearshift_mask_i32gather_ps(__m512 source, __mmask16 mask, 
 }
 #define _mm512_mask_i32gather_ps(source, mask, index, base, scale) \
   gearshift_mask_i32gather_ps(source, mask, index, base, scale)
-#define _mm512_i32gather_ps(index, base, scale) \
-  gearshift_mask_i32gather_ps(_mm512_setzero_ps(), static_cast<__mmask16>(0xffff), index, base, scale)
+
+static inline __m512d gearshift_cvtps_pd(__m256 v) {
+  float lanes[8];
+  double wide[8];
+  _mm256_storeu_ps(lanes, v);
+  for (int i = 0; i < 8; ++i) wide[i] = lanes[i];
+  return _mm512_loadu_pd(wide);
+}
+#define _mm512_cvtps_pd(v) gearshift_cvtps_pd(v)

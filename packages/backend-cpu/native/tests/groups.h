@@ -21,7 +21,7 @@ void top_k_ranks_rows(Check& check, const KernelTable& kernels);
 
 void spreading_agrees_with_f64(Check& check, const KernelTable& kernels);
 void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable& kernels);
-void spreading_follows_the_order_of_the_edges(Check& check, const KernelTable& kernels);
+void spreading_has_the_bits_of_the_specification(Check& check, const KernelTable& kernels);
 void spreading_keeps_nan_to_its_neighbours(Check& check, const KernelTable& kernels);
 void spreading_reaches_columns_beyond_signed_numbers(Check& check, const KernelTable& kernels);
 void graphs_are_checked(Check& check, const KernelTable& kernels);

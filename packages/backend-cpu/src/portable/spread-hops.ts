@@ -2,9 +2,9 @@ import type { PreparedSpreadActivation } from '@gearshift/contracts';
 import { OPERATIONS_PER_ENTRY, OPERATIONS_PER_STRIDE, type Strides } from './time-slice.js';
 
 /**
- * Hops of spreading activation. The incoming edges of a node are summed in double precision, in the order of the graph. Each
- * node's activation is rounded to float32 after every hop, so that several hops have the same bits as single hops in
- * sequence. The options are rounded to float32 like the values they are compared with: an activation given as 0.7 is not
+ * Hops of spreading activation. The incoming edges of a node are summed in double precision, in the order of the graph. The
+ * native levels do the same, and give the same bits. Each node's activation is rounded to float32 after every hop, so that
+ * several hops have the same bits as single hops in sequence. The options are rounded to float32 like the values they are compared with: an activation given as 0.7 is not
  * below a threshold of 0.7.
  */
 export class SpreadHops implements Strides {

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <mutex>
 
+#include "kit/condition.h"
 #include "kit/native_thread.h"
 
 namespace gearshift::cuda {
@@ -41,7 +41,7 @@ class Workers {
   bool start_thread() noexcept;
 
   std::mutex mutex_;
-  std::condition_variable work_;
+  kit::Condition work_;
   DeviceTask* first_ = nullptr;
   DeviceTask** last_link_ = &first_;
   kit::NativeThread threads_[kMostThreads];

@@ -7,7 +7,11 @@ export const FLOAT32_OUTPUT = {
   outputLike: (output: Float32Array) => new Float32Array(output.length),
   copyOutput: (_request: unknown, from: Float32Array, to: Float32Array) => to.set(from),
   clearOutput() {},
-  missingIn: () => undefined,
+  /** The byte length, because of `requireAttached`: a backend may have transferred the memory to another thread. */
+  missingIn: ({ outputLength }: { readonly outputLength: number }, { byteLength }: Float32Array) =>
+    byteLength === outputLength * Float32Array.BYTES_PER_ELEMENT
+      ? undefined
+      : `${byteLength} bytes where the request has ${outputLength} numbers`,
 };
 
 /** Checks that `output` has exactly the elements that a request writes and shares no memory with its inputs. */

@@ -189,6 +189,11 @@ export const topK: Operation<TopKRequest, PreparedTopK, TopKOutput> = {
   clearOutput(output) {
     output.count = 0;
   },
-  missingIn: ({ count }, output) =>
-    output.count === count ? undefined : `${output.count} entries per query where the request has ${count}`,
+  missingIn({ count, outputLength }, { count: written, indices, scores }) {
+    if (written !== count) return `${String(written)} entries per query where the request has ${count}`;
+    const byteLength = outputLength * Float32Array.BYTES_PER_ELEMENT;
+    // A backend may have transferred the memory to another thread, or replaced the arrays.
+    if (!(indices instanceof Uint32Array && indices.byteLength >= byteLength)) return 'no indices';
+    return scores instanceof Float32Array && scores.byteLength >= byteLength ? undefined : 'no scores';
+  },
 };

@@ -18,7 +18,10 @@ export interface DeviceView {
   readonly bytesToKeep: number;
   /** Expected wait until the work already submitted to the device is done. */
   readonly queueMs: number;
-  /** Pieces that the request is cut into to fit in the available memory of the device; 1 when it fits as a whole. */
+  /**
+   * Pieces that the request is cut into to fit in the available memory of the device; 1 when it fits as a whole, Infinity when
+   * the device has no memory for even the smallest piece, and would have none if all runs under way had ended.
+   */
   readonly chunks: number;
   /**
    * The device's circuit breaker admits only probes. Choose as if it were closed: the dispatcher diverts the request and adds

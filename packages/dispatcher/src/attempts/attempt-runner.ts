@@ -9,7 +9,7 @@ import type { BackendAnswer } from '../operations/dispatch-operation.js';
 import { describeMismatch } from '../verification/describe-mismatch.js';
 import type { SampledVerification } from '../verification/sampled-verification.js';
 import { checkAnswer, isCallersMistake, thrownAnswer } from './check-answer.js';
-import { hangLimitMs, type checkHangLimits } from './hang-limit.js';
+import { ABORT_GRACE_MS, hangLimitMs, type checkHangLimits } from './hang-limit.js';
 import type { AttemptPlan, Job } from './job.js';
 import { SharedTimer } from './shared-timer.js';
 
@@ -21,9 +21,6 @@ export interface AttemptRunnerOptions {
   readonly hangLimits: ReturnType<typeof checkHangLimits>;
   readonly verification: SampledVerification;
 }
-
-/** How long a backend may take to notice an abort. */
-const ABORT_GRACE_MS = 250;
 
 /**
  * Runs single attempts. Whatever a backend does, an attempt ends in one report, recorded once under the device that ran it.
@@ -83,6 +80,7 @@ export class AttemptRunner {
     } finally {
       device.attemptsUnderWay -= 1;
     }
+    if (job.ownsOutput && isSpoilt(answer)) job.output = job.operation.createOutput(job.request);
     return this.#record(device, job.work, answer, startedAtMs, this.#clock(), plan.fallback, 0, queued);
   }
 
@@ -116,8 +114,8 @@ export class AttemptRunner {
         breaker.record('invalid-input', endedAtMs - startedAtMs, plan.probe, ticket);
         throw end.error;
       }
-      if (end.how === 'given-up' && job.ownsOutput) job.output = operation.outputLike(output);
       let answer = answerOf(end, backend.id, job, output, limitMs);
+      if (job.ownsOutput && (end.how === 'given-up' || isSpoilt(answer))) job.output = operation.createOutput(request);
       if (answer.ok && verification.isDue(request, plan.probe)) {
         const mismatch = await verification.verify(backend, request, output, plan.probe);
         if (mismatch !== null) answer = wrongAnswer(backend.id, describeMismatch(mismatch));
@@ -160,7 +158,9 @@ export class AttemptRunner {
       backend: backend.id,
       device: backend.kind,
       outcome: answer.ok ? 'success' : answer.error.kind,
-      latencyMs: nowMs - startedAtMs,
+      // A clock of the caller that goes back must not make trackers refuse the report.
+      latencyMs: nowMs > startedAtMs ? nowMs - startedAtMs : 0,
+      waitMs: waitOf(answer, queued),
       fallback,
       phases: answer.ok ? answer.value : undefined,
       error: answer.ok ? undefined : answer.error,
@@ -169,6 +169,14 @@ export class AttemptRunner {
     this.#options.policy.observe({ work, attempt, uploadedBytes, queued, nowMs });
     return attempt;
   }
+}
+
+/** @param queued other attempts were under way on the device at the start. */
+function waitOf(answer: BackendAnswer, queued: boolean): number | undefined {
+  if (!queued) return 0;
+  // A backend that cannot measure phases reports 0.
+  const isMeasured = answer.ok && (answer.value.queueMs > 0 || !answer.value.fused);
+  return isMeasured ? answer.value.queueMs : undefined;
 }
 
 function answerOf(
@@ -182,13 +190,12 @@ function answerOf(
     const message = end.kind === 'aborted' ? 'it did not answer an abort' : `it did not answer within ${limitMs} ms`;
     return err({ kind: end.kind, message: `${backend}: ${message}`, backend });
   }
-  if (end.how === 'threw') return thrownAnswer(backend, end.error);
-  try {
-    return checkAnswer(backend, job, output, end.value);
-  } catch (thrown) {
-    // Even reading the answer may throw.
-    return thrownAnswer(backend, thrown);
-  }
+  return end.how === 'threw' ? thrownAnswer(backend, end.error) : checkAnswer(backend, job, output, end.value);
+}
+
+/** The device may still write into the memory, or has made it useless, such as by transferring it to another thread. */
+function isSpoilt(answer: BackendAnswer): boolean {
+  return !answer.ok && (answer.error.kind === 'timeout' || answer.error.kind === 'invalid-result');
 }
 
 function wrongAnswer(backend: string, mismatch: string): BackendAnswer {

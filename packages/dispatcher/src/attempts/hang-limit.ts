@@ -16,6 +16,9 @@ export interface HangLimits {
 
 const HANG_LIMIT_DEFAULTS = { floorMs: 250, unpredictedMs: 10_000 } as const;
 
+/** How long a backend may take to notice an abort. */
+export const ABORT_GRACE_MS = 250;
+
 const PREDICTIONS = 10;
 /** A wrong prediction must not cause an endless wait, and Node's timers cannot wait for much more than 24 days. */
 const MAX_LIMIT_MS = 3_600_000;

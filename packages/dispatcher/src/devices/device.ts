@@ -61,10 +61,14 @@ export function acceptsRequest({ backend, guard }: Device, request: OperationReq
   }
 }
 
-/** Bytes of the operand that the backend does not hold: all of them when it keeps no operands or its residency() fails. */
+/**
+ * Bytes of the operand that the backend does not hold: all of them when it keeps no operands, or its residency() fails or
+ * returns no number of bytes.
+ */
 export function missingBytes(backend: Backend, request: PreparedRequest, work: Work): number {
   try {
-    return backend.residency?.(dispatchOperationOf(request).operandOf(request)).bytesToUpload ?? work.operandBytes;
+    const bytes = backend.residency?.(dispatchOperationOf(request).operandOf(request)).bytesToUpload;
+    return typeof bytes === 'number' && bytes >= 0 && bytes < Infinity ? bytes : work.operandBytes;
   } catch {
     return work.operandBytes;
   }

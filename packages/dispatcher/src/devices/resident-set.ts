@@ -9,8 +9,11 @@ import {
   type UploadSample,
 } from '@gearshift/contracts';
 import type { MemoryBudget } from '@gearshift/splitter';
+import { checkResult, thrownAnswer } from '../attempts/check-answer.js';
+import { ABORT_GRACE_MS } from '../attempts/hang-limit.js';
 import { residencyChannel, uploadChannel } from '../channels.js';
 import type { Timers } from '@gearshift/splitter';
+import { raceAgainst, type CallEnd } from '@gearshift/splitter/engine';
 import { SharedUpload } from './shared-upload.js';
 
 /** A copy of an operand that this dispatcher uploaded to stay on the device. */
@@ -40,6 +43,8 @@ export interface UploadPlan {
 const SAVING_WEIGHT = 0.2;
 /** Avoids a division by zero and makes a copy that never saved anything the first to be evicted. */
 const LEAST_SAVING_MS = 1e-3;
+/** After the second upload in a row that hung, the next one waits for as long as that took, then for 3, 7, 15 and 31 times that. */
+const MOST_HANGS = 5;
 
 /**
  * The operands that one device keeps. Uploads each once, however many requests need it at the same time, and evicts the
@@ -56,6 +61,9 @@ export class ResidentSet {
   readonly #uploads = new Map<string, SharedUpload>();
   /** Uploads under way of operands that were released in the meantime. */
   readonly #unwanted = new Set<string>();
+  /** Uploads given up since the last one that ended by itself. */
+  #hangs = 0;
+  #restsUntilMs = -Infinity;
 
   constructor(backend: Backend, budget: MemoryBudget, clock: () => number, timers: Timers) {
     this.#backend = backend;
@@ -64,12 +72,15 @@ export class ResidentSet {
     this.#timers = timers;
   }
 
-  /** Uploads the operand to stay on the device, evicting others if necessary. Does not reject when the backend fails. */
+  /**
+   * Uploads the operand to stay on the device, evicting others if necessary. Does not reject when the backend fails, and gives
+   * up an upload that does not end in time; the next call tries it again.
+   */
   keep(operand: Operand, plan: UploadPlan): Promise<Result<PhaseTimes, BackendError>> {
     const key = keyOf(operand);
     let upload = this.#uploads.get(key);
     if (upload === undefined) {
-      upload = new SharedUpload(this.#backend.id, plan.limitMs, this.#timers, (signal) =>
+      upload = new SharedUpload(this.#backend.id, this.#timers, (signal) =>
         this.#upload(operand, plan, signal).finally(() => {
           this.#uploads.delete(key);
           this.#unwanted.delete(key);
@@ -78,6 +89,11 @@ export class ResidentSet {
       this.#uploads.set(key, upload);
     }
     return upload.result(plan.signal);
+  }
+
+  /** Uploads hung several times in a row, so the next one waits for a while. */
+  isResting(nowMs: number): boolean {
+    return nowMs < this.#restsUntilMs;
   }
 
   /** An upload is under way and has its memory. Another request that keeps the operand waits for it and needs no more memory. */
@@ -90,7 +106,7 @@ export class ResidentSet {
     const resident = this.#residents.get(id);
     if (resident?.operand.version !== version) return usedNothing;
     resident.lastUseMs = this.#clock();
-    if (savingMs > 0) resident.savingMs += SAVING_WEIGHT * (savingMs - resident.savingMs);
+    if (savingMs > 0 && savingMs < Infinity) resident.savingMs += SAVING_WEIGHT * (savingMs - resident.savingMs);
     resident.users += 1;
     return () => {
       resident.users -= 1;
@@ -133,7 +149,7 @@ export class ResidentSet {
 
   async #upload(
     operand: Operand,
-    { bytes, isPinned, onSent }: UploadPlan,
+    { bytes, isPinned, limitMs, onSent }: UploadPlan,
     signal: AbortSignal,
   ): Promise<Result<PhaseTimes, BackendError>> {
     // A loop, because only a part of the memory that an evicted copy frees is usable.
@@ -146,7 +162,11 @@ export class ResidentSet {
       return err({ kind: 'out-of-memory', message, backend: this.#backend.id, requestedBytes: bytes });
     }
     const startedAtMs = this.#clock();
-    const sent = await this.#send(operand, bytes, signal);
+    const limits = { signal, limitMs, abortGraceMs: ABORT_GRACE_MS, timers: this.#timers };
+    const end = await raceAgainst((callSignal) => this.#send(operand, bytes, callSignal), limits);
+    if (end.how === 'given-up') return this.#giveUp(operand, bytes, limitMs, end);
+    this.#hangs = 0;
+    const sent = end.how === 'returned' ? end.value : thrownAnswer(this.#backend.id, end.error);
     if (!sent.ok) {
       this.#budget.trackDeallocation(bytes);
       this.#budget.refresh();
@@ -168,15 +188,40 @@ export class ResidentSet {
     return sent;
   }
 
+  /** The upload may still use its memory, which therefore stays reserved until the call ends, or the budget's limit for that. */
+  #giveUp(
+    operand: Operand,
+    bytes: number,
+    limitMs: number,
+    { kind, late }: Extract<CallEnd<unknown>, { how: 'given-up' }>,
+  ): Result<never, BackendError> {
+    const backend = this.#backend.id;
+    this.#budget.trackDeallocation(bytes);
+    const held = this.#budget.reserve(bytes);
+    if (held.ok) held.value.releaseAfter(late);
+    // A copy that arrives late is not counted, unless another upload of the operand has replaced it.
+    void late.then((sent) => {
+      const isCounted = this.#residents.has(operand.id) || this.isSending(operand.id, operand.version);
+      if ((sent as Result<PhaseTimes, BackendError>).ok && !isCounted) this.#giveBack(operand);
+    });
+    if (kind === 'timeout') {
+      this.#restsUntilMs = this.#clock() + limitMs * (2 ** this.#hangs - 1);
+      this.#hangs = Math.min(this.#hangs + 1, MOST_HANGS);
+    }
+    const what = kind === 'aborted' ? 'the upload was aborted' : `the upload did not end within ${limitMs} ms`;
+    return err({ kind, message: `${backend}: ${what}`, backend });
+  }
+
   async #send(operand: Operand, bytes: number, signal: AbortSignal): Promise<Result<PhaseTimes, BackendError>> {
     const backend = this.#backend;
     const send = async (): Promise<Result<PhaseTimes, BackendError>> => {
-      try {
-        const sent = await backend.makeResident?.(operand, signal);
-        if (sent !== undefined) return sent;
+      if (backend.makeResident === undefined) {
         return err({ kind: 'unsupported', message: `${backend.id}: it cannot keep operands`, backend: backend.id });
+      }
+      try {
+        return checkResult(backend.id, await backend.makeResident(operand, signal), signal.aborted);
       } catch (thrown) {
-        return err({ kind: 'fault', message: `${backend.id}: ${String(thrown)}`, backend: backend.id });
+        return thrownAnswer(backend.id, thrown);
       }
     };
     if (!uploadChannel.hasSubscribers) return send();

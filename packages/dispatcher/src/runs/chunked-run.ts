@@ -108,7 +108,7 @@ export class ChunkedRun {
       const predictedMs = isFirst ? choice.serviceMs : NaN;
       const stage = { job: this.#job, isWhole: true, isNeverCut: true, predictedMs, unfinished };
       const end = await this.#runStage(stage, [device], isFirst ? first : undefined);
-      if (end.ok || this.#attempts.mistake !== undefined || this.#limit.reasonToStop() !== null) return end;
+      if (end.ok || this.#attempts.thrown !== undefined || this.#limit.reasonToStop() !== null) return end;
       if (reports.length > before && reports.at(-1)?.outcome === 'out-of-memory') {
         return this.#runStageByStage(rest, undefined);
       }
@@ -176,7 +176,7 @@ export class ChunkedRun {
       },
       limits: limitsOf(device, job, isNeverCut),
       classifyError(error) {
-        if (attempts.mistake !== undefined) return 'invalid-input';
+        if (attempts.thrown !== undefined) return 'invalid-input';
         // Another device may support what this one calls invalid or unsupported, because the request itself was checked.
         const { kind } = error as BackendError;
         return kind === 'invalid-input' || kind === 'unsupported' ? 'chunk-failed' : undefined;

@@ -10,7 +10,7 @@ import type { RunAttempts } from './run-attempts.js';
  *
  * @param order the chosen device, then its fallbacks in order; the chosen one alone in strict mode.
  * @param unfinished the done and remaining items of an earlier run.
- * @throws the TypeError or RangeError of the last backend that was tried.
+ * @throws the TypeError or RangeError of the last backend that was tried, and errors of the policy and the tracker.
  */
 export async function runRequest(
   job: Job,
@@ -34,12 +34,12 @@ export async function runRequest(
     attempts.use(device);
     const first = mayTryWhole ? await tryWhole(job, devices.length === 1, attempts) : undefined;
     if (first === 'done') return DONE;
-    if (attempts.mistake === undefined) {
+    if (attempts.thrown === undefined) {
       const runLimit = limit ?? new RunLimit(undefined, Infinity, context.clock, context.timers);
       const end = await new ChunkedRun(job, devices, attempts, runLimit).run(unfinished, first);
-      if (attempts.mistake === undefined) return end;
+      if (attempts.thrown === undefined) return end;
     }
-    throw attempts.mistake;
+    throw attempts.thrown.error;
   } finally {
     attempts.end();
   }

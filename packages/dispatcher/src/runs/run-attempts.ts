@@ -2,7 +2,6 @@ import { err, type AttemptReport, type BackendError, type DispatchPolicy, type R
 import type { OperationOutput } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import type { AttemptRunner } from '../attempts/attempt-runner.js';
-import { isCallersMistake } from '../attempts/check-answer.js';
 import type { checkHangLimits } from '../attempts/hang-limit.js';
 import type { Job } from '../attempts/job.js';
 import type { Choice } from '../device-chooser.js';
@@ -38,8 +37,11 @@ export class RunAttempts {
   readonly reports: AttemptReport[] = [];
   readonly choice: Choice;
   readonly context: RunContext;
-  /** The error that the last backend threw, if it is a caller's mistake by the contract. */
-  mistake: TypeError | RangeError | undefined;
+  /**
+   * What the run has to throw: the error of the last backend, if it is a caller's mistake by the contract, or an error of the
+   * policy or the tracker.
+   */
+  thrown: { readonly error: unknown } | undefined;
   readonly #job: Job;
   readonly #uses = new Map<Device, () => void>();
   readonly #bytesToFree = new Map<Device, number>();
@@ -53,7 +55,7 @@ export class RunAttempts {
     this.#mayProbe = choice.probe;
   }
 
-  /** @throws whatever the backend throws; a caller's mistake is kept in {@link mistake} too. */
+  /** @throws what ends the run; it is kept in {@link thrown} too. */
   async run(device: Device, job: Job, options: RunAttemptOptions): Promise<Result<ChunkAnswer, BackendError>> {
     const { isAll, last, share } = options;
     const isChosen = device === this.choice.device;
@@ -70,9 +72,9 @@ export class RunAttempts {
       const bytes = isAll ? Math.max(1, job.work.rangeBytes, error.requestedBytes ?? 0) : Infinity;
       this.#bytesToFree.set(device, bytes);
       return err(error);
-    } catch (thrown) {
-      if (isCallersMistake(thrown)) this.mistake ??= thrown;
-      throw thrown;
+    } catch (error) {
+      this.thrown ??= { error };
+      throw error;
     }
   }
 

@@ -9,14 +9,17 @@ import {
   type WorkShape,
 } from '@gearshift/contracts';
 import { checkState, isObject } from '../policy-state.js';
-import { LINE, type CostLine } from './cost-line.js';
+import { GENERIC_TRANSFER, genericCost, LINE, unitsOf, type CostLine } from './cost-line.js';
 import type { Knowledge } from './knowledge.js';
-import { isAmount, isLineState, lineState, takeOver, type LineState } from './line-state.js';
+import { flawOfLine, flawOfNumber, lineState, ownValue, takeOver, type LineState } from './line-state.js';
 
 const VERSION = 1;
 const MOST_DEVICES = 64;
 const MOST_LINES = 256;
 const LONGEST_NAME = 200;
+/** Of the work of one request, apart from 0: more than a machine does in a thousand years. */
+const WORK_RANGE = [1, 1e24] as const;
+const TYPICAL_TRANSFER_BYTES = 1e6;
 
 interface DeviceState {
   readonly id: string;
@@ -66,9 +69,10 @@ export function importKnowledge(
   if (!Array.isArray(devices) || devices.length > MOST_DEVICES) {
     return err({ kind: 'malformed', message: `learned.devices is not a list of at most ${MOST_DEVICES} devices` });
   }
+  const ids = new Set<unknown>();
   for (const [index, device] of devices.entries()) {
-    const flaw = flawOf(device);
-    if (flaw !== undefined) return err({ kind: 'malformed', message: `learned.devices[${index}]${flaw}` });
+    const flaw = flawOfDevice(`learned.devices[${index}]`, device, ids);
+    if (flaw !== undefined) return err({ kind: 'malformed', message: flaw });
   }
   knowledge.lessons += 1;
   for (const { id, kind, transfer, costs } of devices as DeviceState[]) {
@@ -82,23 +86,46 @@ export function importKnowledge(
   return checked;
 }
 
-/** The wrong part and what was expected; `undefined` where nothing is wrong. */
-function flawOf(device: unknown): string | undefined {
-  if (!isObject(device)) return ' is not an object';
-  const { id, kind, transfer, costs } = device as Partial<Record<keyof DeviceState, unknown>>;
-  if (!isName(id)) return `.id is not a name of 1 to ${LONGEST_NAME} characters`;
-  if (!DEVICE_KINDS.includes(kind as DeviceKind)) return `.kind is not one of ${DEVICE_KINDS.join(', ')}`;
-  if (transfer !== null && !isLineState(transfer)) return '.transfer is not a line';
-  if (!Array.isArray(costs) || costs.length > MOST_LINES) return `.costs is not a list of at most ${MOST_LINES} lines`;
-  const wrong = costs.findIndex((cost: unknown) => !isCostState(cost));
-  return wrong < 0 ? undefined : `.costs[${wrong}] is not the line of an operation`;
+/** What is wrong with the state of a device, with its place; undefined where nothing is. */
+function flawOfDevice(path: string, device: unknown, ids: Set<unknown>): string | undefined {
+  if (!isObject(device)) return `${path} is not an object`;
+  const [id, kind, transfer, costs] = ['id', 'kind', 'transfer', 'costs'].map((key) => ownValue(device, key));
+  if (!isName(id)) return `${path}.id is not a name of 1 to ${LONGEST_NAME} characters`;
+  if (!DEVICE_KINDS.includes(kind as DeviceKind)) return `${path}.kind is not one of ${DEVICE_KINDS.join(', ')}`;
+  if (ids.has(id)) return `${path}.id: '${id}' is listed twice`;
+  ids.add(id);
+  if (transfer !== null) {
+    const flaw = flawOfLine(`${path}.transfer`, transfer, GENERIC_TRANSFER, TYPICAL_TRANSFER_BYTES);
+    if (flaw !== undefined) return flaw;
+  }
+  if (!Array.isArray(costs) || costs.length > MOST_LINES) {
+    return `${path}.costs is not a list of at most ${MOST_LINES} lines`;
+  }
+  const tasks = new Set<string>();
+  for (const [index, cost] of (costs as unknown[]).entries()) {
+    const flaw = flawOfCost(`${path}.costs[${index}]`, cost, kind as DeviceKind, tasks);
+    if (flaw !== undefined) return flaw;
+  }
+  return undefined;
 }
 
-function isCostState(cost: unknown): cost is CostState {
-  if (!isObject(cost)) return false;
-  const { operation, shape, flops, bytes, line } = cost as Partial<Record<keyof CostState, unknown>>;
-  const isTask = isName(operation) && WORK_SHAPES.includes(shape as WorkShape);
-  return isTask && isAmount(flops) && isAmount(bytes) && isLineState(line);
+function flawOfCost(path: string, cost: unknown, kind: DeviceKind, tasks: Set<string>): string | undefined {
+  if (!isObject(cost)) return `${path} is not the line of an operation`;
+  const [operation, shape, flops, bytes] = ['operation', 'shape', 'flops', 'bytes'].map((key) => ownValue(cost, key));
+  if (!isName(operation)) return `${path}.operation is not a name of 1 to ${LONGEST_NAME} characters`;
+  if (!WORK_SHAPES.includes(shape as WorkShape)) return `${path}.shape is not one of ${WORK_SHAPES.join(', ')}`;
+  for (const [name, amount] of Object.entries({ flops, bytes })) {
+    const flaw = amount === 0 ? undefined : flawOfNumber(`${path}.${name}`, amount, WORK_RANGE);
+    if (flaw !== undefined) return flaw;
+  }
+  const work = { flops: flops as number, bytes: bytes as number };
+  const flaw = flawOfLine(`${path}.line`, ownValue(cost, 'line'), genericCost(kind, work), unitsOf(work));
+  if (flaw !== undefined) return flaw;
+  const task = `${operation} ${shape as WorkShape}`;
+  if (tasks.has(task))
+    return `${path}: the line of '${operation}' for the shape '${shape as WorkShape}' is listed twice`;
+  tasks.add(task);
+  return undefined;
 }
 
 function isName(value: unknown): value is string {

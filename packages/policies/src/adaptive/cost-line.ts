@@ -33,7 +33,8 @@ const FIRST_HALF_OCTAVE = 16;
 const BUCKET_FORGETTING = 0.9;
 /** With this many samples a bucket is believed by half. */
 const BUCKET_HALF_BELIEVED_AT = 3;
-const LARGEST_RESIDUAL = 2;
+/** A single residual, as a logarithm, counts as at most this. */
+export const LARGEST_RESIDUAL = 2;
 
 const FORGETTING = 0.99;
 /** Factor of the diagonal of the sums, so that those of a single size can be inverted. */
@@ -203,9 +204,7 @@ export class CostLine {
     const { fixedMs: g1, msPerUnit: g2 } = this.prior;
     const weight = total[LINE.weight];
     if (!(weight > 0)) {
-      this.fixedMs = g1;
-      this.msPerUnit = g2;
-      this.noise = FIRST_DEVIATION * FIRST_DEVIATION;
+      this.#assume(this.prior);
       return;
     }
     const noise =
@@ -242,6 +241,15 @@ export class CostLine {
     const believed = squared / (squared + HALF_BELIEVED_AT * HALF_BELIEVED_AT);
     this.fixedMs = scale * g1 + believed * d1;
     this.msPerUnit = scale * g2 + believed * d2;
+    // Sums too extreme to be solved say nothing, and NaN must not reach a comparison.
+    if (!(this.fixedMs + this.msPerUnit < Infinity && noise < Infinity)) this.#assume(this.prior);
+  }
+
+  #assume({ fixedMs, msPerUnit }: Cost): void {
+    this.isKnown = false;
+    this.fixedMs = fixedMs;
+    this.msPerUnit = msPerUnit;
+    this.noise = FIRST_DEVIATION * FIRST_DEVIATION;
   }
 }
 

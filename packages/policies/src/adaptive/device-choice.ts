@@ -1,4 +1,11 @@
-import type { DecisionContext, DecisionReason, DecisionSlot, DeviceView, Work } from '@gearshift/contracts';
+import {
+  NO_DEVICE,
+  type DecisionContext,
+  type DecisionReason,
+  type DecisionSlot,
+  type DeviceView,
+  type Work,
+} from '@gearshift/contracts';
 import { bucketAt, LINE, unitsOf, type CostLine } from './cost-line.js';
 import type { DeviceKnowledge, Knowledge } from './knowledge.js';
 import { ledgerKey, ResidencyLedger } from './residency-ledger.js';
@@ -65,6 +72,14 @@ class DeviceEstimate {
     this.uploadMs = chunks > 1 ? device.uploadMs(uploadBytes / chunks) * chunks : wholeUploadMs;
     this.residentMs = queueMs + this.runMs;
     this.totalMs = this.residentMs + this.uploadMs;
+    if (Number.isNaN(this.totalMs)) this.#exclude();
+  }
+
+  /** A device without an expectation loses every comparison. Comparing with NaN would let the first device win. */
+  #exclude(): void {
+    this.totalMs = Infinity;
+    this.mayTry = false;
+    this.isUnknown = true;
   }
 
   /** The expectation, or that of a usual device: the only run that was measured may have been a spike. */
@@ -102,9 +117,11 @@ export class DeviceChoice {
   readonly #tokens: TokenBucket;
   readonly #tieShare: number;
   readonly #ledger = new ResidencyLedger(LEDGER_CAPACITY);
-  /** The first `#count` of them are of the devices that support the request. */
+  /** The first `#count` of them are of the devices that support the request and have memory for it. */
   readonly #estimates: DeviceEstimate[] = [];
   #count = 0;
+  /** The first device that supports the request and has no memory for even the smallest piece of it. */
+  #full = NO_DEVICE;
 
   constructor(knowledge: Knowledge, tokens: TokenBucket, tieShare: number) {
     this.#knowledge = knowledge;
@@ -117,12 +134,13 @@ export class DeviceChoice {
     this.#knowledge.isForChoosing = true;
     const fastest = this.#estimate(work, views, context.nowMs);
     if (fastest === undefined) {
-      out.reason = views.length === 0 ? 'no-device' : 'unsupported';
+      // A full device that is the only one may have memory when its turn comes; otherwise the run fails there and says why.
+      out.device = this.#full;
+      out.reason = this.#full !== NO_DEVICE ? 'forced' : views.length === 0 ? 'no-device' : 'unsupported';
       return;
     }
     if (this.#count === 1) {
-      const reason = views.some(isNoCpu) ? 'unsupported' : 'no-device';
-      write(out, fastest.device.kind === 'cpu' ? reason : 'forced', fastest);
+      write(out, this.#reasonForOnly(fastest, views), fastest);
       return;
     }
     const mayExplore = !context.strict && context.remainingMs === Infinity && !fastest.view.blocked;
@@ -142,7 +160,7 @@ export class DeviceChoice {
     }
   }
 
-  /** @returns the fastest of the devices that support the request. */
+  /** @returns the fastest of the devices that support the request and have memory for it. */
   #estimate(work: Work, views: readonly DeviceView[], nowMs: number): DeviceEstimate | undefined {
     const { decisions } = this.#knowledge;
     const task = this.#knowledge.task(work);
@@ -154,9 +172,14 @@ export class DeviceChoice {
     const bucket = bucketAt(units);
     let fastest: DeviceEstimate | undefined;
     this.#count = 0;
+    this.#full = NO_DEVICE;
     for (let i = 0; i < views.length; i++) {
       const view = views[i];
       if (!view.supported) continue;
+      if (view.chunks === Infinity) {
+        if (this.#full === NO_DEVICE) this.#full = i;
+        continue;
+      }
       const device = this.#knowledge.device(view.id, view.kind);
       const line = device.line(task, work);
       line.refresh(nowMs, decisions);
@@ -271,7 +294,7 @@ export class DeviceChoice {
       if (!(lostMs > 0) || keptMs > remainingMs) continue;
       const isFree = other === chosen && priceMs <= lostMs * KEEP_MARGIN;
       const key = ledgerKey(work.operandId, work.operandVersion);
-      const expectedLossMs = lostMs * Math.max(1, work.expectedUses);
+      const expectedLossMs = work.expectedUses > 1 ? lostMs * work.expectedUses : lostMs;
       if (!isFree && !this.#ledger.charge(key, other.device.number, expectedLossMs, priceMs)) continue;
       write(out, isFree ? 'predicted-faster' : 'invest-upload', other, this.#nextBest(other));
       out.predictedMs = keptMs;
@@ -279,6 +302,12 @@ export class DeviceChoice {
       return true;
     }
     return false;
+  }
+
+  #reasonForOnly({ device }: DeviceEstimate, views: readonly DeviceView[]): DecisionReason {
+    if (this.#full !== NO_DEVICE) return 'memory';
+    if (device.kind !== 'cpu') return 'forced';
+    return views.some(isNoCpu) ? 'unsupported' : 'no-device';
   }
 
   /** The reason for a choice that no special rule has made. */
@@ -300,6 +329,7 @@ export class DeviceChoice {
     const { decisions } = this.#knowledge;
     const deviation = Math.hypot(chosen.runUncertainty(decisions), other.runUncertainty(decisions));
     const lossMs = opportunityLossMs(chosen.totalMs, other.totalMs, deviation);
+    if (!(lossMs < Infinity)) return;
     chosen.line.sums.add(LINE.regretMs, DECISIONS_PER_REGRET * lossMs);
   }
 }

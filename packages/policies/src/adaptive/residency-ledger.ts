@@ -78,7 +78,10 @@ export class ResidencyLedger {
   }
 }
 
+/** Of an operand's id, which may have 53 bits, as many bits as leave room for the version in a number. */
+const ID_RANGE = 2 ** 41;
+
 /** Versions of one operand are different data, so each has an account. */
 export function ledgerKey(operandId: number, operandVersion: number): number {
-  return operandId * 4096 + (operandVersion % 4096);
+  return (operandId % ID_RANGE) * 4096 + (operandVersion % 4096);
 }

@@ -2,6 +2,7 @@ import { err, ok, type ChunkAttempt, type Result } from '@gearshift/contracts';
 import { chunkChannel } from '../channels.js';
 import { DoneRanges, type Range } from '../done-ranges.js';
 import type { ChunkError, OperandVersion, PartialRun } from '../errors/chunk-error.js';
+import { withJson } from '../errors/partial-json.js';
 import { AttemptLog } from './attempt-log.js';
 import type { EngineOptions } from './check-run-options.js';
 import type { ChunkFailure, ChunkWork, Rejection, RunSummary } from './chunk-work.js';
@@ -10,6 +11,7 @@ import { judgeAnswer, stopped, type CallFailure } from './judge-answer.js';
 import { Lane, type LaneOptions, type ReservedChunk } from './lane.js';
 import { afterOutOfMemory, waitForMemory } from './memory-wait.js';
 import { fallbackMayHelp, isEndOfLane, othersMaySucceed } from './recovery.js';
+import { turnIfDue } from '../timers.js';
 import { RunEvents } from './run-events.js';
 import type { RunLimit } from './run-limit.js';
 import { WorkQueue, type QueuedRange } from './work-queue.js';
@@ -151,6 +153,7 @@ export class ChunkRun<V, E, O> {
       ? await this.#events.traceCall(lane, reserved, chunkIndex, () => this.#call(lane, reserved, chunkIndex))
       : await this.#call(lane, reserved, chunkIndex);
     await this.#settle(chunk, lane, reserved, laneEnd, failure);
+    await turnIfDue(this.#run.timers);
   }
 
   async #settle(
@@ -219,13 +222,14 @@ export class ChunkRun<V, E, O> {
     laneEnd: number,
     { kind, message, error }: CallFailure,
   ): Promise<boolean> {
-    const mostItems = chunk.end - chunk.start;
+    const items = chunk.end - chunk.start;
     if (kind === 'out-of-memory') {
       const mayRetry = chunk.mostItems === Infinity;
       const action = await afterOutOfMemory(lane, reserved, laneEnd, mayRetry, this.#run, this.#limit);
       this.#events.publishOutOfMemory(lane, reserved, chunk.chunkIndex, action);
       if (action === 'give-up') return false;
-      this.#queue.add({ ...chunk, mostItems });
+      // Smaller each time, whatever the device reports in the meantime, so that the run ends.
+      this.#queue.add({ ...chunk, mostItems: action === 'shrink' ? lane.smallerThan(items) : items });
       return true;
     }
     const attempt = chunk.failures + 1;
@@ -233,7 +237,7 @@ export class ChunkRun<V, E, O> {
     if (retry === null || this.#whyStop() !== null) return false;
     if (retry.isAskedFor) lane.pause(retry.delayMs);
     else await this.#pause(retry.delayMs);
-    this.#queue.add({ ...chunk, failures: attempt, mostItems });
+    this.#queue.add({ ...chunk, failures: attempt, mostItems: items });
     return true;
   }
 
@@ -301,7 +305,7 @@ export class ChunkRun<V, E, O> {
   }
 
   #partial(): PartialRun<O> {
-    return {
+    return withJson({
       output: this.#work.output(),
       total: this.#work.total,
       done: this.#done.toArray(),
@@ -309,7 +313,7 @@ export class ChunkRun<V, E, O> {
       attempts: this.#log.toArray(),
       attemptCount: this.#log.count,
       operands: this.#operands,
-    };
+    });
   }
 
   #summary(): RunSummary {

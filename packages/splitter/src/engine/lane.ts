@@ -148,6 +148,11 @@ export class Lane<V, E> {
     if (isForGood || this.#faultsInARow >= MOST_FAULTS_IN_A_ROW) this.#isClosed = true;
   }
 
+  /** Maximum items of the next chunk after one of so many items ran out of memory: half of them, but not too few. */
+  smallerThan(items: number): number {
+    return Math.max(Math.min(this.limits.minChunkItems, items), Math.floor(items / 2));
+  }
+
   ranOutOfMemory(items: number): void {
     this.sizer ??= createChunkSizer({ clock: this.#run.clock });
     this.sizer.ranOutOfMemory(items, this.limits.unitBytes, this.budget?.lastFreeBytes() ?? null);

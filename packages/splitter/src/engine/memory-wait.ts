@@ -1,5 +1,5 @@
 import type { OutOfMemoryEvent } from '@gearshift/contracts';
-import { bytesOf, canEverFit } from '../sizing/chunk-size.js';
+import { bytesOf, canEverFit, fitsOnceReleased } from '../sizing/chunk-size.js';
 import type { EngineOptions } from './check-run-options.js';
 import type { Rejection } from './chunk-work.js';
 import { guardedCall } from './guarded-call.js';
@@ -11,8 +11,9 @@ import type { QueuedRange } from './work-queue.js';
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Waits until a chunk of the range fits in memory, at last the smallest one. Holds no memory while it waits, so that runs that
- * wait for each other cannot block each other.
+ * Waits until a chunk of the range fits in memory, at last the smallest one. Waits only for memory that is reserved in the same
+ * budget, because nothing says when other programs free theirs. Holds no memory while it waits, so that runs that wait for each
+ * other cannot block each other.
  *
  * @param whyStop returns why no further call may begin, or null.
  */
@@ -40,13 +41,15 @@ export async function waitForMemory<V, E>(
     // Chunks of this run always release their memory, so the time for others has not begun.
     if (lane.isBusy) untilMs = run.clock() + run.memoryWaitMs;
     const leftMs = untilMs - run.clock();
+    const isOver = leftMs <= 0 || !fitsOnceReleased(limits, smallest);
     // Other chunks will release their reservations, so idle memory that may be needed again is not freed yet.
-    if (mayFree && (leftMs <= 0 || budget.reservedBytes() === 0)) {
+    if (mayFree && isOver) {
       mayFree = false;
       if (await freeIdleMemory(lane, run, limit)) budget.refresh();
-    } else if (leftMs <= 0) {
+    } else if (isOver) {
       if (lane.acceptTinyChunks()) continue;
-      const message = `${need}, but ${budget.availableBytes()} are available after ${run.memoryWaitMs} ms`;
+      const waited = leftMs <= 0 ? ` after ${run.memoryWaitMs} ms` : '';
+      const message = `${need}, but ${budget.availableBytes()} are available${waited}`;
       return { kind: 'overloaded', message };
     } else await limit.pause(Math.min(LOOK_AGAIN_MS, leftMs), (listener) => budget.onRelease(listener));
   }

@@ -64,7 +64,17 @@ export class RetryPlan {
     const askedMs = retryAfterMs(failure.error);
     if (askedMs !== null) return askedMs > this.#maxDelayMs ? null : { delayMs: askedMs, isAskedFor: true };
     const fullMs = Math.min(this.#maxDelayMs, this.#delayMs * 2 ** (failure.attempt - 1));
-    return { delayMs: fullMs * (1 - this.#random() / 2), isAskedFor: false };
+    return { delayMs: fullMs * (1 - this.#variation() / 2), isAskedFor: false };
+  }
+
+  /** 0 for a `random` that throws, or returns something else than a share. */
+  #variation(): number {
+    try {
+      const share = this.#random();
+      return share >= 0 && share <= 1 ? share : 0;
+    } catch {
+      return 0;
+    }
   }
 
   /** A `retryIf` that throws counts as false. */

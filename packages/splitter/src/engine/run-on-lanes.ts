@@ -5,6 +5,7 @@ import type { CheckedRun } from './check-run-options.js';
 import { ChunkRun, type EarlierRun } from './chunk-run.js';
 import type { ChunkWork, RunSummary } from './chunk-work.js';
 import type { LaneOptions } from './lane.js';
+import { turnIfDue } from '../timers.js';
 import { RunLimit } from './run-limit.js';
 
 /** Runs the work on the lanes, the first of which is preferred, and resumes `earlier` where it is given. */
@@ -20,5 +21,6 @@ export async function runOnLanes<V, E, O>(
     return await new ChunkRun(work, lanes, run, limit, earlier).start(pending);
   } finally {
     limit.release();
+    await turnIfDue(run.timers);
   }
 }

@@ -28,7 +28,13 @@ export interface ThrownCause {
   readonly cause?: ThrownCause | undefined;
 }
 
-/** The state of an unfinished run, for {@link resume}. Every item is in exactly one range. */
+/**
+ * The state of an unfinished run, for {@link resume}. Every item is in exactly one range.
+ *
+ * `JSON.stringify` writes the results bit for bit, typed arrays included, and throws a TypeError for one that JSON cannot carry,
+ * such as a Map, a Date or a BigInt; `resume` takes what `JSON.parse` returns. A copy that was posted to another thread is
+ * resumed as it is; stringify the original.
+ */
 export interface PartialRun<O = null> {
   /** Results at the indices of their items, with holes where there are none yet; null if the function writes them itself. */
   readonly output: O;
@@ -42,6 +48,8 @@ export interface PartialRun<O = null> {
   readonly attemptCount: number;
   /** The versions that finished ranges were computed with. */
   readonly operands: readonly OperandVersion[];
+  /** Called by `JSON.stringify`. Not enumerable, and missing in a structured clone. */
+  toJSON?(): unknown;
 }
 
 /** An operand that a run reads, by the id and version that every operand of `@gearshift/contracts` has. */

@@ -3,9 +3,13 @@ import type { Reservation } from '../memory/reservation.js';
 import type { CheckedLimits } from './chunk-limits.js';
 import type { ChunkSizer } from './chunk-sizer.js';
 
-/** The number of chunks that `total` items would be cut into now; Infinity when not even the smallest chunk fits. */
-export function chunkCount(total: number, limits: CheckedLimits): number {
-  const items = nextChunkItems(total, limits, limits.sizer);
+/**
+ * The number of chunks that `total` items would be cut into now; Infinity when not even the smallest chunk fits.
+ *
+ * @param releasedBytes reserved now, and counted as available.
+ */
+export function chunkCount(total: number, limits: CheckedLimits, releasedBytes = 0): number {
+  const items = nextChunkItems(total, limits, limits.sizer, 1, releasedBytes);
   return items === 0 ? Infinity : Math.ceil(total / items);
 }
 
@@ -22,15 +26,17 @@ export function reserveAll(total: number, limits: CheckedLimits): Reservation | 
  * small rest is left at the end.
  *
  * @param share the number of chunks that share the available memory.
+ * @param releasedBytes reserved now, and counted as available.
  */
 export function nextChunkItems(
   remaining: number,
   limits: CheckedLimits,
   sizer: ChunkSizer | undefined,
   share = 1,
+  releasedBytes = 0,
 ): number {
   const smallest = Math.min(limits.minChunkItems, remaining);
-  const fitting = itemsThatFit(limits, 1);
+  const fitting = itemsThatFit(limits, 1, releasedBytes);
   if (fitting < smallest) return 0;
   const bound = Math.min(share === 1 ? fitting : itemsThatFit(limits, share), boundWithoutMemory(limits, sizer));
   const largest = Math.max(smallest, bound);
@@ -75,6 +81,12 @@ export function canEverFit({ budget, fixedBytes, bytesPerItem }: CheckedLimits, 
   return budget === undefined || fixedBytes + bytesPerItem * items <= budget.capacityBytes();
 }
 
+/** Whether a chunk of so many items would fit once all reservations in the budget were released. */
+export function fitsOnceReleased(limits: CheckedLimits, items: number): boolean {
+  const { budget } = limits;
+  return budget === undefined || bytesOf(limits, items) <= budget.availableBytes() + budget.reservedBytes();
+}
+
 /** The size of a chunk when `remaining` items are cut into as few chunks as possible, none larger than `largest`. */
 function evenly(remaining: number, largest: number, smallest: number): number {
   if (remaining <= largest) return remaining;
@@ -86,9 +98,9 @@ function evenly(remaining: number, largest: number, smallest: number): number {
  *
  * @param share the number of chunks that share it.
  */
-function itemsThatFit({ budget, fixedBytes, bytesPerItem }: CheckedLimits, share: number): number {
+function itemsThatFit({ budget, fixedBytes, bytesPerItem }: CheckedLimits, share: number, releasedBytes = 0): number {
   if (budget === undefined) return Infinity;
-  const available = budget.availableBytes() / share;
+  const available = (budget.availableBytes() + releasedBytes) / share;
   if (available === Infinity) return Infinity;
   const inflation = budget.inflation();
   // Slightly less, so that rounding up the inflated bytes never exceeds the available memory.

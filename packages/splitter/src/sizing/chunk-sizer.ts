@@ -48,7 +48,9 @@ export class ChunkSizer {
     if (this.#limit === Infinity) return Infinity;
     if (this.#ceiling !== Infinity && this.#clock() - this.#failedAtMs >= this.#ceilingMs) this.#ceiling = Infinity;
     const freeThen = this.#freeBytesAtFailure;
-    if (freeBytes !== null && freeThen !== null && freeBytes >= freeThen * FREE_AGAIN) {
+    // A device may report 0 free bytes all the time, and 25 % more than 0 is 0.
+    const isFreer = freeBytes !== null && freeThen !== null && freeBytes > freeThen;
+    if (isFreer && freeBytes >= freeThen * FREE_AGAIN) {
       this.#ceiling = Infinity;
       this.#limit = Infinity;
       return Infinity;

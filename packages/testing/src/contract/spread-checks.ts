@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { graphFromEdges, SPREAD_DEFAULTS } from '@gearshift/contracts';
+import { createGraph, graphFromEdges, SPREAD_DEFAULTS, type Edge } from '@gearshift/contracts';
 import { powerLawGraph, uniformGraph } from '../random/random-graphs.js';
 import { randomValues } from '../random/random-vectors.js';
 import { spreadLikeOracle } from './against-oracle.js';
-import { askSpread } from './ask.js';
+import { askSpread, type SpreadOptions } from './ask.js';
 import { assertSameBits } from './assertions.js';
 import type { ContractCheck } from './contract-check.js';
 import { joined, onOffset, onShared } from './operands.js';
@@ -135,6 +135,60 @@ export const spreadChecks: readonly ContractCheck[] = [
       const filtered = await askSpread(subject, { ...options, threshold: 10 });
       const above = Float32Array.of(NaN, NaN, Infinity, NaN, -Infinity, -Infinity, NaN, 0);
       assertSameBits(filtered, above, 'with a threshold');
+    },
+  },
+  {
+    name: 'spreading: sums, shares and products beyond float32 give the finite result of double precision',
+    async run(subject) {
+      const ones = (nodes: number) => new Float32Array(nodes).fill(1);
+      const large = Math.fround(3e38);
+      const spread = async (edges: Edge[], nodes: number, options: Partial<SpreadOptions>) =>
+        askSpread(subject, { graph: graphFromEdges(nodes, edges), activations: ones(nodes), ...options });
+
+      // Sums of whole multiples of one number are exact in double precision, in every order.
+      const cancelling: Edge[] = [large, large, -large].map((weight, sender) => [sender, 3, weight]);
+      const half = Float32Array.of(0, 0, 0, large / 2);
+      assertSameBits(await spread(cancelling, 4, { decay: 0.5 }), half, 'edges 3e38, 3e38 and -3e38');
+      for (const nodes of [20, 100, 300, 1000, 5000]) {
+        const edges: Edge[] = Array.from({ length: nodes - 1 }, (_, i) => [i + 1, 0, i < nodes / 2 ? large : -large]);
+        const expected = new Float32Array(nodes);
+        expected[0] = 0.25 * large * (nodes % 2 === 0 ? 1 : 2);
+        const context = `${nodes - 1} edges of 3e38 that cancel`;
+        const rest: Edge[] = nodes % 2 === 0 ? edges : [...edges, [0, 0, large]];
+        assertSameBits(await spread(rest, nodes, { decay: 0.25 }), expected, context);
+      }
+
+      const product = { activations: Float32Array.of(2 ** 100, 0), decay: 2 ** -100 };
+      assertSameBits(await spread([[0, 1, 2 ** 100]], 2, product), Float32Array.of(0, 2 ** 100), 'a large product');
+      const tiny = { activations: Float32Array.of(2 ** -100, 0), decay: 2 ** 100 };
+      assertSameBits(await spread([[0, 1, 2 ** -100]], 2, tiny), Float32Array.of(0, 2 ** -100), 'a tiny product');
+      const kept = { activations: Float32Array.of(2 ** 127), decay: -4, retention: 5 };
+      assertSameBits(await spread([[0, 0, 1]], 1, kept), Float32Array.of(2 ** 127), 'retention beyond float32');
+      const range = { decay: 0.5, start: 3, end: 4 };
+      assertSameBits(await spread(cancelling, 4, range), Float32Array.of(large / 2), 'a range of one node');
+
+      const twoHops: Edge[] = [...cancelling, [3, 4, 1], [3, 4, 1], [3, 4, -1]];
+      const passedOn = Float32Array.of(0, 0, 0, 0, large / 4);
+      assertSameBits(await spread(twoHops, 5, { decay: 0.5, hops: 2 }), passedOn, 'two hops');
+      const beyond = Float32Array.of(0, 0, 0, Infinity, 4);
+      assertSameBits(await spread(twoHops, 5, { decay: 4 }), beyond, 'a result beyond float32');
+      const afterwards = Float32Array.of(0, 0, 0, NaN, NaN);
+      assertSameBits(await spread(twoHops, 5, { decay: 4, hops: 2 }), afterwards, 'a hop after an infinite result');
+    },
+  },
+  {
+    name: 'spreading: a node with very many edges is within the documented tolerance',
+    async run(subject) {
+      const nodes = 50_000;
+      const edgesOfHub = 200_000;
+      // A float32 sum of so many tenths is off by thousands of units in the last place.
+      const rowPointers = new Uint32Array(nodes + 1).fill(edgesOfHub);
+      rowPointers[0] = 0;
+      const columns = Uint32Array.from({ length: edgesOfHub }, (_, edge) => edge % nodes);
+      for (const weights of [new Float32Array(edgesOfHub).fill(0.1), randomValues(edgesOfHub, 51)]) {
+        const graph = createGraph({ nodes, rowPointers, columns, weights });
+        await spreadLikeOracle(subject, { graph, activations: new Float32Array(nodes).fill(1) }, 'a hub');
+      }
     },
   },
   {

@@ -1,4 +1,10 @@
-import { graphFromEdges, type CsrGraph, type Edge } from '@gearshift/contracts';
+import {
+  graphFromEdges,
+  prepareSpreadActivation,
+  type CsrGraph,
+  type Edge,
+  type SpreadActivationRequest,
+} from '@gearshift/contracts';
 import { nextUp, type BrokenBackend } from './broken-backend.js';
 import { withFault } from './with-fault.js';
 
@@ -50,11 +56,32 @@ export const wrongSpreads: readonly BrokenBackend[] = [
     noticedBy: ['spreading: several hops equal as many single hops, bit for bit'],
   },
   {
+    fault: 'activations are summed in float32',
+    create: () => withFault({ spreadOutput: sumInFloat32 }),
+    noticedBy: [
+      'spreading: sums, shares and products beyond float32 give the finite result of double precision',
+      'spreading: a node with very many edges is within the documented tolerance',
+    ],
+  },
+  {
     fault: 'NaN becomes 0',
     create: () => withFault({ spreadOutput: (output) => output.set(output.map((x) => x || 0)) }),
     noticedBy: ['spreading: NaN and infinities reach exactly the nodes given by IEEE arithmetic'],
   },
 ];
+
+function sumInFloat32(output: Float32Array, request: SpreadActivationRequest): void {
+  const { graph, activations, decay, retention, hops, start } = prepareSpreadActivation(request);
+  if (hops !== 1) return;
+  output.forEach((_, place) => {
+    const node = start + place;
+    let sum = 0;
+    for (let edge = graph.rowPointers[node]; edge < graph.rowPointers[node + 1]; edge++) {
+      sum = Math.fround(sum + graph.weights[edge] * activations[graph.columns[edge]]);
+    }
+    output[place] = Math.fround(retention * activations[node] + decay * sum);
+  });
+}
 
 function transposed(graph: CsrGraph): CsrGraph {
   const edges: Edge[] = [];

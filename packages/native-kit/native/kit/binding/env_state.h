@@ -2,13 +2,13 @@
 
 #include <node_api.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 
 #include "kit/binding/job.h"
+#include "kit/condition.h"
 
 namespace gearshift::kit {
 
@@ -62,7 +62,7 @@ class EnvState {
   size_t undelivered_ = 0;  // started and not delivered yet: while there are some, the event loop stays alive
 
   std::mutex mutex_;
-  std::condition_variable job_ended_;
+  Condition job_ended_;
   Job* under_way_ = nullptr;  // guarded by mutex_
   Job* ended_ = nullptr;      // guarded by mutex_, newest first
 };
