@@ -11,7 +11,7 @@ type Changes = Parameters<typeof createSource>[1];
 async function worker(changes: Changes): Promise<Metrics> {
   const registry = new Registry();
   instrumentPrometheus(createSource(undefined, changes).source, { registry });
-  return (await registry.getMetricsAsJSON());
+  return await registry.getMetricsAsJSON();
 }
 
 /** The metrics of several workers, as the primary process of a cluster gives them to Prometheus. */
