@@ -32,6 +32,26 @@ test('createCpuBackend throws for invalid options', async () => {
   await expect(createCpuBackend()).rejects.toThrow(/GEARSHIFT_CPU_LEVEL/);
 });
 
+test('createCpuBackend without an addon warns once per process, unless TypeScript or a level was asked for', async () => {
+  vi.stubEnv('GEARSHIFT_NO_WARNINGS', '');
+  const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
+  vi.doMock('../src/native.js', () => ({
+    loadAddon: () => ({ addon: null, failures: [], explanation: 'tried\nin vain' }),
+  }));
+  vi.resetModules();
+  const { createCpuBackend: create } = await import('../src/cpu-backend.js');
+  vi.doUnmock('../src/native.js');
+  unwrap(await create({ level: 'typescript' }));
+  expect(await create({ level: 'portable' })).toMatchObject({ ok: false, error: { message: 'tried\nin vain' } });
+  expect(warn).not.toHaveBeenCalled();
+  expect(unwrap(await create()).describe()).toMatchObject({ source: 'portable', limitations: ['tried', 'in vain'] });
+  unwrap(await create());
+  expect(warn.mock.calls).toEqual([
+    [expect.stringContaining('tried\nin vain'), { type: 'GearshiftWarning', code: 'GEARSHIFT_ADDON_MISSING' }],
+  ]);
+  warn.mockRestore();
+});
+
 test('CommonJS programs can require the package', async () => {
   const required = createRequire(import.meta.url)('@gearshift/backend-cpu') as { createCpuBackend: unknown };
   expect(required.createCpuBackend).toBeTypeOf('function');

@@ -3,12 +3,22 @@ export type MetricType = 'counter' | 'gauge' | 'histogram';
 /** In OpenTelemetry's notation (UCUM): seconds, bytes, a ratio, or counted things. */
 export type MetricUnit = 's' | 'By' | '1' | `{${string}}`;
 
+/**
+ * - `sum`: for what adds up, such as counts and memory held.
+ * - `average`: for a typical value.
+ * - `max` and `min`: for the worst value, so that one failing process stays visible among healthy ones, and for figures of a device that
+ *   all processes share.
+ */
+export type Aggregator = 'sum' | 'average' | 'max' | 'min';
+
 export interface MetricDefinition {
   /** Name in OpenTelemetry; {@link prometheusName} gives the one in Prometheus. */
   readonly name: string;
   readonly type: MetricType;
   readonly unit: MetricUnit;
   readonly help: string;
+  /** How prom-client combines the values of the processes of a cluster. Only amounts can be added, not ratios and states. */
+  readonly aggregator: Aggregator;
   /** The values of every label come from a closed set: operations, devices, and unions of `@gearshift/contracts`. */
   readonly labels: readonly string[];
 }
@@ -27,8 +37,22 @@ export const METRICS = {
     'Attempts that ran because another attempt had failed',
   ),
   outOfMemory: define('ooms', 'counter', '{attempt}', ['operation'], 'GPU attempts that ran out of memory'),
-  speedup: define('gpu.speedup', 'gauge', '1', ['operation'], 'Mean CPU time divided by mean GPU time; 0 if unknown'),
-  successRate: define('gpu.success_rate', 'gauge', '1', ['operation'], 'Share of recent GPU attempts that succeeded'),
+  speedup: define(
+    'gpu.speedup',
+    'gauge',
+    '1',
+    ['operation'],
+    'Mean CPU time divided by mean GPU time; 0 if unknown',
+    'max',
+  ),
+  successRate: define(
+    'gpu.success_rate',
+    'gauge',
+    '1',
+    ['operation'],
+    'Share of recent GPU attempts that succeeded',
+    'average',
+  ),
 
   predictionError: define(
     'prediction.error',
@@ -36,6 +60,7 @@ export const METRICS = {
     '1',
     ['operation', 'shape'],
     'Mean relative error of recent latency predictions',
+    'max',
   ),
   regret: define(
     'regret',
@@ -57,6 +82,7 @@ export const METRICS = {
     '{item}',
     ['operation', 'shape', 'residency'],
     'Number of items from which the GPU is predicted to be faster',
+    'average',
   ),
 
   breakerState: define(
@@ -65,6 +91,7 @@ export const METRICS = {
     '1',
     ['device', 'state'],
     '1 for the current state of the breaker, 0 for the others',
+    'max',
   ),
   breakerOpens: define('breaker.opens', 'counter', '{change}', ['device', 'cause'], 'Times the breaker opened'),
   breakerProbes: define('breaker.probes', 'counter', '{attempt}', ['device', 'result'], 'Probes of an open breaker'),
@@ -83,9 +110,17 @@ export const METRICS = {
     'By',
     ['device'],
     'Device memory that the executor may still take; left out if unknown',
+    'min',
   ),
-  memoryTotal: define('memory.total', 'gauge', 'By', ['device'], 'Total memory of the device; left out if unknown'),
-  memoryPressure: define('memory.pressure', 'gauge', '1', ['device'], 'Share of the memory budget in use'),
+  memoryTotal: define(
+    'memory.total',
+    'gauge',
+    'By',
+    ['device'],
+    'Total memory of the device; left out if unknown',
+    'max',
+  ),
+  memoryPressure: define('memory.pressure', 'gauge', '1', ['device'], 'Share of the memory budget in use', 'max'),
   residencyBytes: define('residency.usage', 'gauge', 'By', ['device'], 'Bytes of operands kept on the device'),
   residencyOperands: define('residency.operands', 'gauge', '{operand}', ['device'], 'Operands kept on the device'),
   queueLength: define('queue.length', 'gauge', '{request}', ['device'], 'Requests under way on the device'),
@@ -118,8 +153,9 @@ function define(
   unit: MetricUnit,
   labels: readonly string[],
   help: string,
+  aggregator: Aggregator = 'sum',
 ): MetricDefinition {
-  return { name: `gearshift.${name}`, type, unit, labels, help };
+  return { name: `gearshift.${name}`, type, unit, labels, help, aggregator };
 }
 
 /** The counter `gearshift.retry.lost_time` in seconds becomes `gearshift_retry_lost_time_seconds_total`. */

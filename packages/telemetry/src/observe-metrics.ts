@@ -1,23 +1,36 @@
 import type { AttemptEvent } from '@gearshift/contracts';
-import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
+import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { EventCounts } from './event-counts.js';
 import { LATENCY_BOUNDS_S } from './latency-bounds.js';
 import { listenToEnd } from './listen.js';
 import { METRICS, type MetricDefinition, type MetricName } from './metrics.js';
-import { readMetrics } from './read-metrics.js';
+import { readEvents, readMetrics, type Reading } from './read-metrics.js';
 import type { TelemetrySource } from './telemetry-source.js';
 
-/** Creates an instrument for every metric; returns a function that removes them. */
-export function observeMetrics(meter: Meter, source: TelemetrySource, events: EventCounts): () => void {
+/**
+ * Creates an instrument for every metric; returns a function that removes them.
+ *
+ * @param executors and their names. They are read at each collection, so the map may change.
+ */
+export function observeMetrics(
+  meter: Meter,
+  executors: ReadonlyMap<TelemetrySource, string | undefined>,
+  events: EventCounts,
+): () => void {
   const instruments = new Map<MetricName, Observable>();
   for (const [name, definition] of Object.entries(METRICS) as [MetricName, MetricDefinition][]) {
     if (definition.type !== 'histogram') instruments.set(name, createInstrument(meter, definition));
   }
   const observe = (result: BatchObservableResult) => {
-    const { values } = readMetrics(source, events);
-    for (const [name, instrument] of instruments) {
-      for (const { labels, value } of values[name]) result.observe(instrument, value, { ...labels });
+    const report = (values: Reading['values'], attributes: Attributes) => {
+      for (const [name, instrument] of instruments) {
+        for (const { labels, value } of values[name]) result.observe(instrument, value, { ...labels, ...attributes });
+      }
+    };
+    for (const [source, executor] of executors) {
+      report(readMetrics(source).values, executor === undefined ? {} : { executor });
     }
+    report(readEvents(events), {});
   };
   const observables = [...instruments.values()];
   meter.addBatchObservableCallback(observe, observables);

@@ -3,7 +3,7 @@ import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
 import { LATENCY_BOUNDS_S } from './latency-bounds.js';
 import { METRICS, prometheusName, type MetricDefinition, type MetricName } from './metrics.js';
-import { readMetrics, type HistogramSample, type Reading, type Sample } from './read-metrics.js';
+import { readEvents, readMetrics, type HistogramSample, type Sample } from './read-metrics.js';
 import { requireSource, type TelemetrySource } from './telemetry-source.js';
 
 export interface PrometheusOptions {
@@ -47,11 +47,16 @@ export function instrumentPrometheus(executor: TelemetrySource, options: Prometh
     );
   }
   const events = new EventCounts();
-  const read = onceATurn(() => readMetrics(executor, events));
+  const read = onceATurn(() => {
+    const { values, durations } = readMetrics(executor);
+    return { values, durations, events: readEvents(events) };
+  });
   for (const [name, prometheus] of names) {
-    const metric = new SnapshotMetric(prometheus, METRICS[name], () =>
-      name === 'duration' ? read().durations.flatMap(histogramValues) : read().values[name].map(plainValue),
-    );
+    const metric = new SnapshotMetric(prometheus, METRICS[name], () => {
+      const { values, durations, events: counted } = read();
+      if (name === 'duration') return durations.flatMap(histogramValues);
+      return [...values[name], ...counted[name]].map(plainValue);
+    });
     // A registry uses the members of SnapshotMetric and no others of Metric.
     registry.registerMetric(metric as never);
   }
@@ -64,7 +69,7 @@ export function instrumentPrometheus(executor: TelemetrySource, options: Prometh
 }
 
 /** A scrape calls every metric in the same turn, so one reading serves them all. */
-function onceATurn(read: () => Reading): () => Reading {
+function onceATurn<Reading>(read: () => Reading): () => Reading {
   let reading: Reading | undefined;
   return () => {
     if (reading === undefined) {
@@ -89,14 +94,15 @@ class SnapshotMetric {
   readonly help: string;
   readonly type: MetricDefinition['type'];
   readonly labelNames: readonly string[];
-  readonly aggregator = 'sum';
+  readonly aggregator: MetricDefinition['aggregator'];
   readonly #values: () => readonly Value[];
 
-  constructor(name: string, { help, type, labels }: MetricDefinition, values: () => readonly Value[]) {
+  constructor(name: string, { help, type, labels, aggregator }: MetricDefinition, values: () => readonly Value[]) {
     this.name = name;
     this.help = help;
     this.type = type;
     this.labelNames = labels;
+    this.aggregator = aggregator;
     this.#values = values;
   }
 

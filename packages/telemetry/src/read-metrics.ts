@@ -26,9 +26,9 @@ export interface Reading {
   readonly durations: readonly HistogramSample[];
 }
 
-/** Reads all metrics of an executor: the whole cost of a scrape. */
-export function readMetrics(source: TelemetrySource, events: EventCounts): Reading {
-  const values = Object.fromEntries(Object.keys(METRICS).map((name): [string, Sample[]] => [name, []])) as Values;
+/** Reads all metrics of an executor except events: nearly the whole cost of a scrape. */
+export function readMetrics(source: TelemetrySource): Reading {
+  const values = emptyValues();
   const durations: HistogramSample[] = [];
   const devices = new Map<string, DeviceReading>();
   for (const operation of source.tracker.operations) {
@@ -46,10 +46,20 @@ export function readMetrics(source: TelemetrySource, events: EventCounts): Readi
     for (const device of snapshot.devices) devices.set(device.id, device);
   }
   for (const device of devices.values()) readDevice(values, device);
+  return { values, durations };
+}
+
+/** Reads the metrics of the events of this thread. */
+export function readEvents(events: EventCounts): Reading['values'] {
+  const values = emptyValues();
   for (const name of ['chunks', 'splits', 'evictions', 'lostDevices', 'verifications'] as const) {
     for (const { labels, value } of entriesOf(events[name])) add(values, name, labels, value);
   }
-  return { values, durations };
+  return values;
+}
+
+function emptyValues(): Values {
+  return Object.fromEntries(Object.keys(METRICS).map((name): [string, Sample[]] => [name, []])) as Values;
 }
 
 function readTotals(values: Values, operation: string, device: string, totals: DeviceTotals): void {

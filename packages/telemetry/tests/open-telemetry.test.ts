@@ -3,7 +3,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { CHANNELS, TRACING_CHANNELS } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 import { LATENCY_BOUNDS_MS } from '@gearshift/tracker';
-import { context, SpanStatusCode, type Meter } from '@opentelemetry/api';
+import { context, ProxyTracerProvider, SpanStatusCode, type Meter } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
   AggregationTemporality,
@@ -20,6 +20,7 @@ import { createSource, OPERATION } from './source.js';
 const attemptChannel = tracingChannel<unknown, object>(TRACING_CHANNELS.attempt);
 const runChannel = tracingChannel<unknown, object>(TRACING_CHANNELS.run);
 const chunkChannel = tracingChannel<unknown, object>(TRACING_CHANNELS.chunk);
+const splitChannel = channel(CHANNELS.split);
 const uploadChannel = tracingChannel<unknown, object>(TRACING_CHANNELS.upload);
 
 const ATTEMPT = {
@@ -73,6 +74,97 @@ describe('metrics', () => {
     expect((point.value as { buckets: { boundaries: number[] } }).buckets.boundaries).toEqual(
       LATENCY_BOUNDS_MS.map((ms) => Number((ms / 1000).toPrecision(12))),
     );
+  });
+});
+
+describe('several executors on one provider', () => {
+  function setUp() {
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+    const spans = new InMemorySpanExporter();
+    return {
+      meterProvider: new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] }),
+      tracerProvider: new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }),
+      spans,
+      async points(name: string) {
+        const [{ scopeMetrics }] = exporter.getMetrics().slice(-1);
+        const found = scopeMetrics.flatMap(({ metrics }) => metrics).find(({ descriptor }) => descriptor.name === name);
+        return found?.dataPoints.map(({ attributes, value }) => ({ attributes, value })) ?? [];
+      },
+    };
+  }
+  const attempts = { operation: OPERATION, device: 'gpu', outcome: 'success' };
+
+  test('have an attribute that tells their counts apart, and each duration and span is recorded once', async () => {
+    const { meterProvider, tracerProvider, spans, points } = setUp();
+    const [first, second] = [createSource(), createSource()];
+    const one = instrumentOpenTelemetry(first.source, { meterProvider, tracerProvider, executor: 'one' });
+    const two = instrumentOpenTelemetry(second.source, { meterProvider, tracerProvider, executor: 'two' });
+    for (let i = 0; i < 5; i++) {
+      first.tracker.recordGpuSuccess(OPERATION, 4);
+      await traced(attemptChannel, { operation: OPERATION, backend: 'cuda:0', fallback: false }, async () => ATTEMPT);
+    }
+    splitChannel.publish({ name: 'run', total: 2, chunkItems: 1, reason: 'memory' });
+    await meterProvider.forceFlush();
+    expect(await points('gearshift.attempts')).toEqual(
+      expect.arrayContaining([
+        { attributes: { ...attempts, executor: 'one' }, value: 5 },
+        { attributes: { ...attempts, executor: 'two' }, value: 0 },
+      ]),
+    );
+    expect(await points('gearshift.operation.duration')).toEqual([
+      { attributes: { operation: OPERATION, device: 'gpu' }, value: expect.objectContaining({ count: 5 }) },
+    ]);
+    expect(await points('gearshift.splits')).toEqual([{ attributes: { reason: 'memory' }, value: 1 }]);
+    expect(spans.getFinishedSpans()).toHaveLength(5);
+
+    one.dispose();
+    one.dispose(); // has no effect on the other
+    await traced(attemptChannel, { operation: OPERATION, backend: 'cuda:0', fallback: false }, async () => ATTEMPT);
+    expect(spans.getFinishedSpans()).toHaveLength(6);
+    two.dispose();
+    await traced(attemptChannel, { operation: OPERATION, backend: 'cuda:0', fallback: false }, async () => ATTEMPT);
+    expect(spans.getFinishedSpans()).toHaveLength(6);
+    expect(attemptChannel.hasSubscribers).toBe(false);
+    await meterProvider.shutdown();
+  });
+
+  test('are refused without different names, because the last one would overwrite the counts of the others', () => {
+    const { meterProvider } = setUp();
+    using _first = instrumentOpenTelemetry(createSource().source, { meterProvider });
+    expect(() => instrumentOpenTelemetry(createSource().source, { meterProvider })).toThrow(
+      'options.executor: expected a name that no other executor on this meterProvider has, got none; to fix it: pass a different executor for each, for example { executor: "second" }',
+    );
+    using _second = instrumentOpenTelemetry(createSource().source, { meterProvider, executor: 'second' });
+    expect(() => instrumentOpenTelemetry(createSource().source, { meterProvider, executor: 'second' })).toThrow(
+      'got "second"',
+    );
+    for (const executor of ['', 7, null] as string[]) {
+      expect(() => instrumentOpenTelemetry(createSource().source, { meterProvider, executor })).toThrow(TypeError);
+    }
+  });
+
+  test('cannot be the same executor twice, and may be again after dispose()', () => {
+    const { meterProvider, tracerProvider } = setUp();
+    const { source } = createSource();
+    const instrumentation = instrumentOpenTelemetry(source, { meterProvider, tracerProvider });
+    for (const executor of [undefined, 'again']) {
+      expect(() => instrumentOpenTelemetry(source, { meterProvider, tracerProvider, executor })).toThrow(
+        'executor: it is already instrumented with this meterProvider; to fix it: dispose of the earlier instrumentation first',
+      );
+    }
+    instrumentation.dispose();
+    instrumentOpenTelemetry(source, { meterProvider, tracerProvider }).dispose();
+    expect(attemptChannel.hasSubscribers).toBe(false);
+  });
+
+  test('make one span each if the same provider is given directly and through a proxy', async () => {
+    const { tracerProvider, spans } = setUp();
+    const proxy = new ProxyTracerProvider();
+    proxy.setDelegate(tracerProvider);
+    using _direct = instrumentOpenTelemetry(createSource().source, { tracerProvider });
+    using _through = instrumentOpenTelemetry(createSource().source, { tracerProvider: proxy });
+    await traced(attemptChannel, { operation: OPERATION, backend: 'cuda:0', fallback: false }, async () => ATTEMPT);
+    expect(spans.getFinishedSpans()).toHaveLength(1);
   });
 });
 

@@ -5,7 +5,7 @@ import { createProgress } from '../output/progress.js';
 import type { VectorSearchReport } from '../output/search-report.js';
 import type { Terminal } from '../terminal.js';
 import { UserError } from '../user-error.js';
-import { rankRows } from './rank-rows.js';
+import { rankRows } from '../ranking/rank-rows.js';
 
 export interface SearchVectorsOptions {
   /** Path of the rows to search. */
@@ -33,7 +33,13 @@ export async function searchVectors(options: SearchVectorsOptions, terminal: Ter
     terminal.writeError(`gearshift: ${oneLine(path)}: ${overflowCount} values too large for float32 became infinite\n`);
   }
 
-  const ranked = await rankRows({ values: corpus.values, dimensions: corpus.dimensions, query: queries.values, k });
+  const ranked = await rankRows({
+    values: corpus.values,
+    dimensions: corpus.dimensions,
+    query: queries.values,
+    queries: queries.rows,
+    k,
+  });
   const report: VectorSearchReport = { query: queryVectors, results: ranked.matches, ...ranked.facts };
   if (json) terminal.writeOut(jsonLine(report));
   else terminal.writeOut(formatVectorReport(report, `${corpus.rows} vectors in ${vectors}`, ranked.device));
