@@ -135,7 +135,7 @@ export interface AddonLevel {
 }
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 3;
+export const ADDON_ABI = 4;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

@@ -38,6 +38,7 @@ export class CpuResidents extends ResidentOperands {
 
   /** Creates the copy of a graph synchronously, for a synchronous request on a new graph. */
   ensureNow(graph: CsrGraph): Failure | undefined {
+    this.reportSharedMemory(graph);
     let handle = this.open(graph);
     // A wait for another thread would block this one, so this creates a separate copy.
     if (typeof handle === 'number' && this.#addon.residentState(handle) === RESIDENT_STATE.theirs) {

@@ -12,7 +12,7 @@ export interface FixtureOutcome {
 export function runFixture(name: string, ...args: string[]): Promise<FixtureOutcome> {
   const path = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
   return new Promise((resolve) => {
-    execFile(process.execPath, [path, ...args], { timeout: 50_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [path, ...args], { timeout: 300_000 }, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? 0, signal: error?.signal ?? null, stdout, stderr });
     });
   });

@@ -127,7 +127,7 @@ export type JobDone = (
 ) => void;
 
 /** Incremented with every change of an entry of {@link CudaAddon}. */
-export const ADDON_ABI = 4;
+export const ADDON_ABI = 5;
 
 export const COMPANION_CODES = { none: 0, float16: 1, int8: 2 } as const;
 

@@ -17,6 +17,11 @@ export interface ResidentEntries {
   /** Whether a ready copy holds these values, by a sample of them: detects two operands with the same id. */
   matchesMatrix(handle: number, values: Float32Array): boolean;
   release(handle: number): void;
+  /**
+   * Tells V8 how many bytes outside of its heap an object keeps alive until it is collected; once for each object. Returns all
+   * bytes that are reported now.
+   */
+  reportMemory(owner: object, bytes: number): number;
 }
 
 /** Entries for jobs, which have numbers. */

@@ -147,7 +147,20 @@ export abstract class ResidentOperands {
     return bytes;
   }
 
+  /**
+   * V8 does not count shared memory: without a report it sees no reason to collect operands that are no longer used, however
+   * large they are.
+   */
+  protected reportSharedMemory(operand: Operand): void {
+    const arrays = isMatrix(operand) ? [operand.values] : [operand.rowPointers, operand.columns, operand.weights];
+    for (const { buffer } of arrays) {
+      if (Object.prototype.toString.call(buffer) !== '[object SharedArrayBuffer]') continue;
+      this.#addon.reportMemory(buffer, buffer.byteLength);
+    }
+  }
+
   async #make(operand: Operand, abandoned: AbortSignal): Promise<Failure | undefined> {
+    this.reportSharedMemory(operand);
     const updated = this.#update(operand);
     const handle = updated ?? this.open(operand);
     if (typeof handle !== 'number') return handle;

@@ -17,6 +17,7 @@ class FakeResidents extends ResidentOperands {
         residentState: state,
         residentBytes: (handle) => handle * 10,
         matchesMatrix: matches,
+        reportMemory: () => 0,
         release: (handle) => void events.push(`release ${handle}`),
       },
       failures,

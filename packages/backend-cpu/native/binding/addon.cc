@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 3},  // ADDON_ABI in src/addon.ts
+    {"abi", 4},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 
@@ -34,6 +34,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"buildGraph", kit::guarded<Call, build_graph>},
     {"matchesMatrix", kit::guarded<Call, matches_matrix>},
     {"release", kit::guarded<Call, release>},
+    {"reportMemory", kit::guarded<Call, report_memory>},
     {"shareBlock", kit::guarded<Call, share_block>},
     {"score", kit::guarded<Call, score>},
     {"topK", kit::guarded<Call, top_k>},

@@ -20,6 +20,7 @@ napi_value fill_graph(Call& call);
 napi_value build_graph(Call& call);
 napi_value matches_matrix(Call& call);
 napi_value release(Call& call);
+napi_value report_memory(Call& call);
 
 napi_value share_block(Call& call);
 napi_value score(Call& call);

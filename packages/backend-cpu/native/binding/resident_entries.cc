@@ -6,6 +6,7 @@
 #include "binding/entries.h"
 #include "binding/resident_fill.h"
 #include "binding/shared_operand.h"
+#include "kit/binding/external_memory.h"
 #include "kit/status.h"
 
 namespace gearshift::binding {
@@ -23,8 +24,11 @@ napi_value open(Call& call, OperandKind kind) noexcept {
   kit::Status status = kit::kDone;
   auto operand = OperandRegistry::open<SharedOperand>(key, &status, [&key] { return SharedOperand::create(key); });
   if (operand == nullptr) return call.give_integer(status == kit::kDone ? kit::kOutOfMemory : status);
+  const size_t bytes = operand->reported_bytes();
   const int64_t handle = call.state().handles().add(std::move(operand));
-  return call.give_integer(handle != 0 ? handle : int64_t{kit::kOutOfMemory});
+  if (handle == 0) return call.give_integer(kit::kOutOfMemory);
+  kit::report_memory(call.env(), bytes);
+  return call.give_integer(handle);
 }
 
 /** How many elements are copied before the clock is looked at. */
@@ -137,8 +141,16 @@ napi_value matches_matrix(Call& call) {
 napi_value release(Call& call) {
   const int64_t handle = call.integer(0);
   const kit::Ref<SharedOperand> operand = call.state().handles().remove(handle);
-  if (operand != nullptr) OperandRegistry::give_up(*operand, {&call.state(), handle});
+  if (operand == nullptr) return nullptr;
+  kit::take_back_memory(call.env(), operand->reported_bytes());
+  OperandRegistry::give_up(*operand, {&call.state(), handle});
   return nullptr;
+}
+
+napi_value report_memory(Call& call) {
+  const size_t bytes = call.count(1);
+  if (call.failed()) return nullptr;
+  return call.give_integer(kit::report_memory_of(call.env(), call.raw(0), bytes));
 }
 
 }  // namespace gearshift::binding

@@ -27,6 +27,11 @@ class SharedOperand final : public kit::Operand {
     return created->matrix == nullptr ? nullptr : std::move(created);
   }
 
+  /** What each handle reports to V8: known before a graph is built, and the same until the end. */
+  size_t reported_bytes() const noexcept {
+    return matrix ? matrix->bytes() : key().shape[0] * sizeof(uint32_t) + key().shape[1] * (sizeof(uint32_t) + sizeof(float));
+  }
+
   size_t bytes() const noexcept { return matrix ? matrix->bytes() : graph ? graph->bytes() : 0; }
 
   std::unique_ptr<ResidentMatrix> matrix;

@@ -21,6 +21,7 @@ namespace gearshift::cuda::binding {
   X("fillGraph", fill_graph)           \
   X("matchesMatrix", matches_matrix)   \
   X("release", release)                \
+  X("reportMemory", report_memory)     \
   X("score", score_entry)              \
   X("topK", top_k_entry)               \
   X("spread", spread_entry)            \

@@ -2,6 +2,7 @@
 
 #include "binding/entries.h"
 #include "binding/report.h"
+#include "kit/binding/external_memory.h"
 #include "kit/clock.h"
 
 namespace gearshift::cuda::binding {
@@ -143,6 +144,12 @@ napi_value release(Call& call) {
   const kit::Ref<SharedOperand> operand = call.state().operands().remove(handle);
   if (operand != nullptr) OperandRegistry::give_up(*operand, {&call.state(), handle});
   return nullptr;
+}
+
+napi_value report_memory(Call& call) {
+  const size_t bytes = call.count(1);
+  if (call.failed()) return nullptr;
+  return call.give_integer(kit::report_memory_of(call.env(), call.raw(0), bytes));
 }
 
 }  // namespace gearshift::cuda::binding

@@ -1,0 +1,59 @@
+import { createMatrix, graphFromEdges, unwrap, type Operand } from '@gearshift/contracts';
+import { effort } from '@gearshift/vitest-config/effort';
+import { expect, test } from 'vitest';
+import { loadAddon } from '../src/native.js';
+import { createNativeBackend, describeAddon } from './addon-at-hand.js';
+import { runFixture } from './run-fixture.js';
+
+/** Operands of 5 MB: 300 of them would take 1.5 GB, and again as much for their copies. */
+const ROUNDS = effort({ test: 300, ci: 2000 });
+const MOST_BYTES = 350 * 2 ** 20;
+
+describeAddon('host memory', () => {
+  const kinds = ['matrix', 'shared-matrix', 'graph', 'shared-graph'] as const;
+  test.for(kinds.flatMap((kind) => (['release', 'forget'] as const).map((end) => [kind, end] as const)))(
+    `a process that makes and uses many operands stays small (%s, %s)`,
+    { timeout: 300_000 },
+    async ([kind, end]) => {
+      const { code, stdout, stderr } = await runFixture('dispose-operands.mjs', kind, end, String(ROUNDS));
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(Number(stdout)).toBeLessThan(MOST_BYTES);
+    },
+  );
+
+  const { addon } = loadAddon();
+  const reportedBytes = () => addon?.reportMemory({}, 0) ?? 0;
+
+  test('a resident copy is reported to V8 while it exists, and taken back when it is released', async () => {
+    const backend = await createNativeBackend();
+    const operands: Operand[] = [
+      createMatrix(new Float32Array(500_000), { dimensions: 50 }),
+      graphFromEdges(
+        1000,
+        Array.from({ length: 100_000 }, (_, edge) => [edge % 1000, (edge * 7) % 1000]),
+      ),
+    ];
+    for (const operand of operands) {
+      const before = reportedBytes();
+      unwrap(await backend.makeResident(operand));
+      const { residentBytes } = backend.residency(operand);
+      expect(reportedBytes() - before).toBeGreaterThan(0.7 * residentBytes);
+      backend.release(operand);
+      expect(Math.abs(reportedBytes() - before)).toBeLessThan(0.05 * residentBytes);
+    }
+    await backend.close();
+  });
+
+  test('shared memory of an operand is reported to V8 once, because V8 does not count it', async () => {
+    const backends = [await createNativeBackend(), await createNativeBackend()];
+    const values = new Float32Array(new SharedArrayBuffer(20_000_000));
+    const matrix = createMatrix(values, { dimensions: 50 });
+    const before = reportedBytes();
+    for (const backend of backends) {
+      unwrap(await backend.makeResident(matrix));
+      backend.release(matrix);
+      expect(Math.abs(reportedBytes() - before - values.byteLength)).toBeLessThan(1_000_000);
+      await backend.close();
+    }
+  });
+});
