@@ -4,6 +4,11 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { depConstraints, noIgnoredResult } from './tools/lint-rules/src/index.mjs';
 
+/** Classes that every realm has for itself. */
+const REALM_CLASSES = [
+  ...['.*Array', 'ArrayBuffer', 'SharedArrayBuffer', 'DataView', 'Object', 'Function', 'Promise', 'Map', 'Set'],
+  ...['.*Error', 'DOMException', 'AbortSignal', 'AbortController', 'EventTarget', 'Date', 'RegExp'],
+];
 const TESTS = ['**/tests/**', '**/vitest.config.ts'];
 const boundaries = (alsoAllowed, more = {}) => [
   'error',
@@ -108,6 +113,14 @@ export default defineConfig(
           property,
           message: 'A library never prints, aborts or exits: return a Result, or throw for a caller mistake.',
         })),
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: `BinaryExpression[operator='instanceof'][right.name=/^(${REALM_CLASSES.join('|')})$/]`,
+          message:
+            'It is false for values of another realm, such as those of a test in Jest: use `types` of node:util, Array.isArray, or isError and requireSignal of the contracts.',
+        },
       ],
     },
   },

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { ok, type BackendError, type Result, type SyncBackend } from '@gearshift/contracts';
-import { requireInteger, requireObject } from '@gearshift/contracts/internal';
+import { optionNames, readOptions, requireInteger } from '@gearshift/contracts/internal';
 import { describeBrokenPlaces, warnAboutMissingAddon, type LoadedAddon } from '@gearshift/native-kit';
 import { MAX_THREADS, type CpuAddon } from './addon.js';
 import { BACKEND_ID, failures } from './backend-errors.js';
@@ -20,6 +20,8 @@ export interface CpuBackendOptions {
   readonly threads?: number | undefined;
 }
 
+const OPTIONS = optionNames<CpuBackendOptions>({ level: true, threads: true });
+
 /**
  * The CPU as a backend. Without an addon it runs in TypeScript, many times slower: `describe().limitations` and one warning per process
  * (code `GEARSHIFT_ADDON_MISSING`, hidden by `GEARSHIFT_NO_WARNINGS=1`) say what was tried and how to change that.
@@ -29,9 +31,7 @@ export interface CpuBackendOptions {
  * @throws RangeError when `level` or `GEARSHIFT_CPU_LEVEL` is not the name of a level, or `threads` is below 1
  */
 export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Result<SyncBackend, BackendError>> {
-  requireObject('options', options);
-  // Own properties only, so that a polluted Object.prototype changes nothing.
-  const given: CpuBackendOptions = { __proto__: null, ...options } as CpuBackendOptions;
+  const given = readOptions('options', options, OPTIONS);
   const wanted = readLevel('level', given.level);
   const cap = wanted === undefined ? readLevel('GEARSHIFT_CPU_LEVEL', process.env['GEARSHIFT_CPU_LEVEL']) : undefined;
   const threads = given.threads === undefined ? MAX_THREADS : requireInteger('threads', given.threads, 1);

@@ -1,5 +1,14 @@
+import { types } from 'node:util';
 import type { CsrGraph, Operand } from '@gearshift/contracts';
-import { isMatrix, RESIDENT_STATE, ResidentOperands, runJob, shapeOf, type Failure } from '@gearshift/native-kit';
+import {
+  copyIdOf,
+  isMatrix,
+  RESIDENT_STATE,
+  ResidentOperands,
+  runJob,
+  shapeOf,
+  type Failure,
+} from '@gearshift/native-kit';
 import type { CpuAddon } from './addon.js';
 import { failures, failWithStatus } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
@@ -56,7 +65,8 @@ export class CpuResidents extends ResidentOperands {
   }
 
   protected override open(operand: Operand): number | Failure {
-    return refuseForLackOfMemory(operand) ?? this.#openAs(operand.id, operand);
+    const id = isMatrix(operand) ? operand.id : copyIdOf(operand);
+    return refuseForLackOfMemory(operand) ?? this.#openAs(id, operand);
   }
 
   override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
@@ -107,7 +117,7 @@ export class CpuResidents extends ResidentOperands {
 }
 
 export function isShared(view: Float32Array): boolean {
-  return view.buffer instanceof SharedArrayBuffer;
+  return types.isSharedArrayBuffer(view.buffer);
 }
 
 /** Bytes of a copy, without the padding of its rows. */

@@ -14,7 +14,7 @@ const aborted = { ok: false, error: { kind: 'aborted', backend: 'cpu' } };
 describeAddon('native backend with an AbortSignal', () => {
   test('a call with an aborted signal ends as aborted and writes nothing', async () => {
     const backend = await createNativeBackend();
-    const request = { operation: 'cosine-similarity', matrix, query } as const;
+    const request = { operation: 'cosine-similarity', matrix, query, queries: QUERIES } as const;
     const output = new Float32Array(ROWS * QUERIES);
     expect(await backend.cosineSimilarity(request, output, AbortSignal.abort())).toMatchObject(aborted);
     expect(await backend.makeResident(matrix, AbortSignal.abort())).toMatchObject(aborted);
@@ -25,14 +25,14 @@ describeAddon('native backend with an AbortSignal', () => {
   test('an abort during a call ends it without writing the output, and the backend stays usable', async () => {
     const backend = await createNativeBackend();
     const abort = new AbortController();
-    const request = { operation: 'cosine-similarity', matrix, query } as const;
+    const request = { operation: 'cosine-similarity', matrix, query, queries: QUERIES } as const;
     const output = new Float32Array(ROWS * QUERIES);
     const answer = backend.cosineSimilarity(request, output, abort.signal);
     setImmediate(() => abort.abort());
     expect(await answer).toMatchObject(aborted);
     expect(output.every((score) => score === 0)).toBe(true);
 
-    const few = { ...request, operation: 'top-k', query: query.subarray(0, DIMENSIONS), k: 3 } as const;
+    const few = { ...request, operation: 'top-k', query: query.subarray(0, DIMENSIONS), queries: 1, k: 3 } as const;
     const ranked = createTopKOutput(prepareTopK(few));
     expect(await backend.topK(few, ranked)).toMatchObject({ ok: true });
     expect([...ranked.indices]).toEqual([0, 1, 2]);
@@ -42,7 +42,7 @@ describeAddon('native backend with an AbortSignal', () => {
   test('an abort ends queued calls before they begin', async () => {
     const backend = await createNativeBackend();
     const abort = new AbortController();
-    const request = { operation: 'cosine-similarity', matrix, query } as const;
+    const request = { operation: 'cosine-similarity', matrix, query, queries: QUERIES } as const;
     const answers = Array.from({ length: 6 }, () =>
       backend.cosineSimilarity(request, new Float32Array(ROWS * QUERIES), abort.signal),
     );
@@ -63,7 +63,12 @@ describeAddon('native backend with an AbortSignal', () => {
 
   test('close() waits for calls under way', async () => {
     const backend = await createNativeBackend();
-    const request = { operation: 'cosine-similarity', matrix, query: query.subarray(0, 4 * DIMENSIONS) } as const;
+    const request = {
+      operation: 'cosine-similarity',
+      matrix,
+      query: query.subarray(0, 4 * DIMENSIONS),
+      queries: 4,
+    } as const;
     const order: string[] = [];
     const output = new Float32Array(4 * ROWS);
     const answer = backend.cosineSimilarity(request, output).then((result) => {

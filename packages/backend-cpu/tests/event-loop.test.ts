@@ -29,7 +29,7 @@ describeAddon('event loop with the native backend', () => {
     // 160 MB at the speed of memory are several slices.
     expect(await countTurns(() => backend.makeResident(matrix).then(unwrap))).toBeGreaterThan(0);
     const output = new Float32Array(32 * ROWS);
-    const request = { operation: 'cosine-similarity', matrix, query } as const;
+    const request = { operation: 'cosine-similarity', matrix, query, queries: 32 } as const;
     expect(await countTurns(() => backend.cosineSimilarity(request, output).then(unwrap))).toBeGreaterThan(20);
     await backend.close();
   });

@@ -1,5 +1,5 @@
 import { ok, type Backend, type BackendError, type BackendErrorKind, type Result } from '@gearshift/contracts';
-import { requireFinite, requireInteger, requireObject } from '@gearshift/contracts/internal';
+import { optionNames, readOptions, requireFinite, requireInteger } from '@gearshift/contracts/internal';
 import { ADDON_STATUS, describeBrokenPlaces } from '@gearshift/native-kit';
 import { CudaFailures } from './cuda-failures.js';
 import { loadAddon } from './native.js';
@@ -17,6 +17,8 @@ export interface CudaBackendOptions {
 
 export const DEFAULT_HANG_MS = 30_000;
 
+const OPTIONS = optionNames<CudaBackendOptions>({ device: true, hangMs: true });
+
 /**
  * A CUDA device as a backend. Importing the package loads nothing; this call loads the addon, which loads the NVIDIA driver.
  * Prints nothing if one of them is missing.
@@ -30,9 +32,7 @@ export const DEFAULT_HANG_MS = 30_000;
  * if (!cuda.ok) console.log(cuda.error.message); // why there is none
  */
 export async function createCudaBackend(options: CudaBackendOptions = {}): Promise<Result<Backend, BackendError>> {
-  requireObject('options', options);
-  // Own properties only, so that a polluted Object.prototype changes nothing.
-  const given: CudaBackendOptions = { __proto__: null, ...options } as CudaBackendOptions;
+  const given = readOptions('options', options, OPTIONS);
   const ordinal = given.device === undefined ? 0 : requireInteger('device', given.device, 0);
   const hangMs = given.hangMs === undefined ? DEFAULT_HANG_MS : requireFinite('hangMs', given.hangMs);
   if (hangMs <= 0) throw new RangeError(`hangMs: expected a number above 0, got ${hangMs}`);

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Operand } from '@gearshift/contracts';
-import { ADDON_STATUS, isMatrix, ResidentOperands, shapeOf, type Failure } from '@gearshift/native-kit';
+import { ADDON_STATUS, copyIdOf, isMatrix, ResidentOperands, shapeOf, type Failure } from '@gearshift/native-kit';
 import { COMPANION_CODES, type CudaAddon } from './addon.js';
 import type { CudaFailures } from './cuda-failures.js';
 
@@ -71,7 +71,7 @@ export class CudaResidents extends ResidentOperands {
           second,
           COMPANION_CODES[operand.companion ?? 'none'],
         )
-      : this.#addon.openGraph(this.#device, operand.id, operand.version, first, second);
+      : this.#addon.openGraph(this.#device, copyIdOf(operand), operand.version, first, second);
   }
 }
 

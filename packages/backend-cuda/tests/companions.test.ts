@@ -42,7 +42,7 @@ describe.skipIf(simulator === null)(`companions of resident matrices${lacksSimul
     createMatrix(randomValues(ROWS * DIMENSIONS, seed), { dimensions: DIMENSIONS, companion });
   async function rank(matrix: VectorMatrix, queries: number, metric: Metric = 'cosine') {
     const query = randomValues(queries * DIMENSIONS, 5);
-    const request = prepareTopK({ operation: 'top-k', query, matrix, k: 10, metric });
+    const request = prepareTopK({ operation: 'top-k', query, queries, matrix, k: 10, metric });
     const output = createTopKOutput(request);
     unwrap(await backend.topK(request, output));
     return output;

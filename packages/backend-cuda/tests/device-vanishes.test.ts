@@ -8,7 +8,7 @@ import { lacksSimulator, simulator, simulatorOrSkipped } from './simulated-drive
 
 describe.skipIf(simulator === null)(`a device that vanishes${lacksSimulator}`, () => {
   const matrix = createMatrix(randomValues(4000 * 64, 1), { dimensions: 64 });
-  const request = { operation: 'cosine-similarity', query: randomValues(256 * 64, 2), matrix } as const;
+  const request = { operation: 'cosine-similarity', query: randomValues(256 * 64, 2), queries: 256, matrix } as const;
 
   test('a lost device ends every request under way with device-lost, and later ones at once', async () => {
     const machine = simulatorOrSkipped();

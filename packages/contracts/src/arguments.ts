@@ -1,8 +1,10 @@
+import { types } from 'node:util';
 import { describeValue } from './describe-value.js';
 
 /** The message for a caller's mistake: the argument, the expected value and the given value. */
 export function expected(name: string, expectation: string, value: unknown): string {
-  return `${name}: expected ${expectation}, got ${describeValue(value)}`;
+  const message = `${name}: expected ${expectation}, got ${describeValue(value)}`;
+  return types.isPromise(value) ? `${message}; is \`await\` missing?` : message;
 }
 
 /** `value` as an integer of at least `minimum`; TypeError when it is not a number, RangeError when it is out of range. */
@@ -31,24 +33,40 @@ export function requireFinite(name: string, value: unknown, minimum = -Infinity)
   return value;
 }
 
-/** `value` as a Float32Array with memory that is not detached. */
+/** `value` as a Float32Array of any realm with memory that is not detached. */
 export function requireFloat32Array(name: string, value: unknown): Float32Array {
-  if (!(value instanceof Float32Array)) throw new TypeError(expected(name, 'a Float32Array', value));
+  if (!types.isFloat32Array(value)) throw new TypeError(expected(name, 'a Float32Array', value));
   requireAttached(name, value);
   return value;
 }
 
-/** `value` as a Uint32Array with memory that is not detached. */
+/** `value` as a Uint32Array of any realm with memory that is not detached. */
 export function requireUint32Array(name: string, value: unknown): Uint32Array {
-  if (!(value instanceof Uint32Array)) throw new TypeError(expected(name, 'a Uint32Array', value));
+  if (!types.isUint32Array(value)) throw new TypeError(expected(name, 'a Uint32Array', value));
   requireAttached(name, value);
   return value;
+}
+
+/** `value` as an AbortSignal of any realm or of a polyfill, or undefined. */
+export function requireSignal(name: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') {
+    throw new TypeError(expected(name, 'an AbortSignal', value));
+  }
+  return value as AbortSignal;
 }
 
 /** `value` as a non-null object. */
 export function requireObject(name: string, value: unknown): object {
   if (typeof value !== 'object' || value === null) throw new TypeError(expected(name, 'an object', value));
   return value;
+}
+
+/** `value` as an object that is not a Promise; the checks of its properties say what else is wrong with it. */
+export function requireAwaited(name: string, value: unknown): object {
+  if (types.isPromise(value)) throw new TypeError(expected(name, `a ${name}`, value));
+  return requireObject(name, value);
 }
 
 /**

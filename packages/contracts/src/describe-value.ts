@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Describes a value in a few words for the messages of argument errors, without its contents. */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
@@ -11,5 +13,6 @@ export function describeValue(value: unknown): string {
     const name = value.constructor.name;
     return 'length' in value ? `${name} of ${String(value.length)} elements` : `${name} of ${value.byteLength} bytes`;
   }
+  if (types.isPromise(value)) return 'a Promise';
   return value.constructor?.name ? `an object of type ${value.constructor.name}` : 'an object';
 }

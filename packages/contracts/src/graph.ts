@@ -3,10 +3,11 @@ import {
   requireExpectedUses,
   requireFloat32Array,
   requireInteger,
-  requireObject,
+  requireAwaited,
   requireUint32Array,
 } from './arguments.js';
 import { nextOperandId } from './operand-id.js';
+import { optionNames, own, readOptions } from './options.js';
 
 /**
  * A weighted directed graph as a sparse matrix in compressed-row form: the row is the receiving node, the column the
@@ -25,6 +26,11 @@ export interface CsrGraph {
   readonly expectedUses?: number | undefined;
 }
 
+/** Whether an operand is a graph and not a matrix. */
+export function isGraph(operand: object): operand is CsrGraph {
+  return Object.hasOwn(operand, 'rowPointers');
+}
+
 /** `[from, to, weight]`; weight 1 when omitted. */
 export type Edge = readonly [from: number, to: number, weight?: number];
 
@@ -37,6 +43,17 @@ export interface CsrParts {
   readonly expectedUses?: number | undefined;
 }
 
+/** The parts, and those that only a graph has, because a graph may be wrapped again. */
+const CSR_PARTS = optionNames<CsrParts & Pick<CsrGraph, 'id' | 'version'>>({
+  nodes: true,
+  rowPointers: true,
+  columns: true,
+  weights: true,
+  expectedUses: true,
+  id: true,
+  version: true,
+});
+
 /**
  * Wraps arrays that are already in compressed-row form, without copying them.
  *
@@ -44,12 +61,13 @@ export interface CsrParts {
  * O(edges), so that no kernel reads out of bounds.
  */
 export function createGraph(parts: CsrParts): CsrGraph {
-  const nodes = requireInteger('nodes', parts?.nodes, 0, 0xffff_fffe);
-  const rowPointers = requireUint32Array('rowPointers', parts.rowPointers);
-  const columns = requireUint32Array('columns', parts.columns);
-  const weights = requireFloat32Array('weights', parts.weights);
+  const given = readOptions('parts', parts, CSR_PARTS);
+  const nodes = requireInteger('nodes', given.nodes, 0, 0xffff_fffe);
+  const rowPointers = requireUint32Array('rowPointers', given.rowPointers);
+  const columns = requireUint32Array('columns', given.columns);
+  const weights = requireFloat32Array('weights', given.weights);
   checkCsr(nodes, rowPointers, columns, weights);
-  const expectedUses = requireExpectedUses('expectedUses', parts.expectedUses);
+  const expectedUses = requireExpectedUses('expectedUses', given.expectedUses);
   const graph = { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
   return expectedUses === undefined ? graph : { ...graph, expectedUses };
 }
@@ -93,8 +111,9 @@ const checkedGraphs = new WeakMap<Uint32Array, CsrGraph>();
  * the caller do not affect a checked request.
  */
 export function requireGraph(value: CsrGraph): CsrGraph {
-  requireObject('graph', value);
-  const { id, version, nodes, rowPointers, columns, weights, expectedUses } = value;
+  requireAwaited('graph', value);
+  const { id, version, nodes, rowPointers, columns, weights } = value;
+  const expectedUses = own(value, 'expectedUses');
   requireInteger('graph.id', id, 0);
   requireInteger('graph.version', version, 0);
   requireInteger('graph.nodes', nodes, 0, 0xffff_fffe);

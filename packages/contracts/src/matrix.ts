@@ -1,6 +1,7 @@
 import { requireExpectedUses, requireFloat32Array, requireInteger, requireOneOf } from './arguments.js';
 import { nextOperandId } from './operand-id.js';
-import type { RowRange } from './row-range.js';
+import { optionNames, own, readOptions } from './options.js';
+import { RANGE_OPTIONS, type RowRange } from './row-range.js';
 
 export const COMPANIONS = ['float16', 'int8'] as const;
 /**
@@ -58,6 +59,8 @@ export interface MatrixOptions {
   readonly companion?: Companion | undefined;
 }
 
+const MATRIX_OPTIONS = optionNames<MatrixOptions>({ dimensions: true, expectedUses: true, companion: true });
+
 /**
  * Wraps `values` as a matrix without copying it. The caller keeps the memory and must not change it while a request
  * that names the matrix is under way; after a change, call {@link markChanged}.
@@ -69,14 +72,15 @@ export interface MatrixOptions {
  */
 export function createMatrix(values: Float32Array, options: MatrixOptions): VectorMatrix {
   requireFloat32Array('values', values);
-  const dimensions = requireInteger('dimensions', options?.dimensions, 1);
+  const given = readOptions('options', options, MATRIX_OPTIONS);
+  const dimensions = requireInteger('dimensions', given.dimensions, 1);
   if (values.length % dimensions !== 0) {
     throw new RangeError(
       `values: expected a whole number of rows of ${dimensions} dimensions, got ${values.length} elements`,
     );
   }
-  const expectedUses = requireExpectedUses('expectedUses', options.expectedUses);
-  const companion = requireOneOf('companion', COMPANIONS, options.companion);
+  const expectedUses = requireExpectedUses('expectedUses', given.expectedUses);
+  const companion = requireOneOf('companion', COMPANIONS, given.companion);
   return {
     id: nextOperandId(),
     version: 1,
@@ -100,16 +104,19 @@ const REMEMBERED_CHANGES = 16;
  */
 export function markChanged(operand: { readonly version: number }, rows?: RowRange): void {
   const changed = operand as { version: number; changes?: readonly MatrixChange[]; rows?: number };
+  const changes = own(changed, 'changes');
   if (rows === undefined) {
     changed.version += 1;
-    if (changed.changes !== undefined) changed.changes = [];
+    if (changes !== undefined) changed.changes = [];
     return;
   }
-  if (changed.rows === undefined) throw new TypeError('rows: expected none, because the operand is not a matrix');
-  const start = requireInteger('rows.start', rows.start ?? 0, 0, changed.rows);
-  const end = requireInteger('rows.end', rows.end ?? changed.rows, start, changed.rows);
+  const rowCount = own(changed, 'rows');
+  if (rowCount === undefined) throw new TypeError('rows: expected none, because the operand is not a matrix');
+  const given = readOptions('rows', rows, RANGE_OPTIONS);
+  const start = requireInteger('rows.start', given.start ?? 0, 0, rowCount);
+  const end = requireInteger('rows.end', given.end ?? rowCount, start, rowCount);
   changed.version += 1;
-  changed.changes = [...(changed.changes ?? []), { version: changed.version, start, end }].slice(-REMEMBERED_CHANGES);
+  changed.changes = [...(changes ?? []), { version: changed.version, start, end }].slice(-REMEMBERED_CHANGES);
 }
 
 /**
@@ -120,7 +127,9 @@ export function rowsChangedSince(
   matrix: Pick<VectorMatrix, 'version' | 'changes'>,
   version: number,
 ): { readonly start: number; readonly end: number } | undefined {
-  const later = (matrix.changes ?? []).filter((change) => change.version > version && change.version <= matrix.version);
+  const later = (own(matrix, 'changes') ?? []).filter(
+    (change) => change.version > version && change.version <= matrix.version,
+  );
   if (version > matrix.version || later.length !== matrix.version - version) return undefined;
   if (later.length === 0) return { start: 0, end: 0 };
   return {

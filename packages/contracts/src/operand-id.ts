@@ -1,13 +1,10 @@
-import { threadId } from 'node:worker_threads';
-
-const ID_BITS_PER_THREAD = 2 ** 32;
-let issuedByThisThread = 0;
+import { randomBytes } from 'node:crypto';
 
 /**
- * A new operand id, unique across the threads of this process without any shared counter: the thread's number in the
- * high bits, a count in the low ones. Below 2^53 for any thread number Node hands out.
+ * A new operand id: 53 random bits of the system's generator. Ids are keys of data that belongs to the whole process or to a
+ * device. Random ones differ even when this module is loaded more than once, such as by threads, by two bundles, by two
+ * versions of the package or by a test runner that isolates its files.
  */
 export function nextOperandId(): number {
-  issuedByThisThread += 1;
-  return threadId * ID_BITS_PER_THREAD + issuedByThisThread;
+  return Number(randomBytes(8).readBigUInt64LE() >> 11n);
 }

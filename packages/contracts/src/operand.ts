@@ -1,5 +1,5 @@
-import { requireObject } from './arguments.js';
-import { requireGraph, type CsrGraph } from './graph.js';
+import { requireAwaited } from './arguments.js';
+import { isGraph, requireGraph, type CsrGraph } from './graph.js';
 import { requireMatrix } from './operations/scan-inputs.js';
 import type { VectorMatrix } from './matrix.js';
 
@@ -8,6 +8,6 @@ export type Operand = VectorMatrix | CsrGraph;
 
 /** A checked copy of an operand, as in prepared requests, for backend methods that take an operand without a request. */
 export function prepareOperand(operand: Operand): Operand {
-  requireObject('operand', operand);
-  return 'rowPointers' in operand ? requireGraph(operand) : requireMatrix(operand);
+  requireAwaited('operand', operand);
+  return isGraph(operand) ? requireGraph(operand) : requireMatrix(operand);
 }

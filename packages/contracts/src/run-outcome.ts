@@ -1,11 +1,10 @@
 import type { AttemptReport, Decision } from './attempt.js';
 import type { BackendError, BackendErrorKind, PhaseTimes } from './backend.js';
 import type { OperationName } from './operations/operation.js';
-import type { OperationRequest } from './operations/operations.js';
 import type { TopKOutput } from './operations/top-k.js';
 
 /** The output of an operation. */
-export type OutputOf<R extends OperationRequest> = R extends { readonly operation: 'top-k' }
+export type OutputOf<R extends { readonly operation: OperationName }> = R extends { readonly operation: 'top-k' }
   ? TopKOutput
   : Float32Array;
 

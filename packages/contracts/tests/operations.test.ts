@@ -17,9 +17,10 @@ import { PreparedTopK } from '../src/operations/top-k.js';
 
 const matrix = () => createMatrix(Float32Array.of(1, 2, 3, 4, 5, 6), { dimensions: 2 });
 const query = () => Float32Array.of(1, 2, 3, 4);
-const cosine = () => prepareCosineSimilarity({ operation: 'cosine-similarity', query: query(), matrix: matrix() });
+const cosine = () =>
+  prepareCosineSimilarity({ operation: 'cosine-similarity', query: query(), queries: 2, matrix: matrix() });
 const topK = (changes = {}) =>
-  prepareTopK({ operation: 'top-k', query: query(), matrix: matrix(), k: 2, metric: 'dot', ...changes });
+  prepareTopK({ operation: 'top-k', query: query(), queries: 2, matrix: matrix(), k: 2, metric: 'dot', ...changes });
 const spread = () =>
   prepareSpreadActivation({
     operation: 'spread-activation',
@@ -168,7 +169,7 @@ describe('operation outputs', () => {
 
 describe('preparing a matrix that was checked before', () => {
   const prepare = (given: ReturnType<typeof matrix>) =>
-    prepareCosineSimilarity({ operation: 'cosine-similarity', query: query(), matrix: given });
+    prepareCosineSimilarity({ operation: 'cosine-similarity', query: query(), queries: 2, matrix: given });
 
   test('does not copy the matrix again until it changes', () => {
     const given = matrix();

@@ -13,9 +13,9 @@ import {
 const shared = new Float32Array(20);
 const matrix = createMatrix(shared.subarray(0, 6), { dimensions: 2 });
 const query = shared.subarray(6, 10);
-const cosine = prepareCosineSimilarity({ operation: 'cosine-similarity', query, matrix, start: 1 });
+const cosine = prepareCosineSimilarity({ operation: 'cosine-similarity', query, queries: 2, matrix, start: 1 });
 const candidates = Uint32Array.of(0, 1, 2);
-const topK = prepareTopK({ operation: 'top-k', query, matrix, k: 2, candidates });
+const topK = prepareTopK({ operation: 'top-k', query, queries: 2, matrix, k: 2, candidates });
 const activations = shared.subarray(10, 13);
 const spread = prepareSpreadActivation({ operation: 'spread-activation', graph: graphFromEdges(3, []), activations });
 

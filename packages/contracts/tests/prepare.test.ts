@@ -20,6 +20,7 @@ const matrix = () => createMatrix(Float32Array.of(1, 2, 3, 4, 5, 6), { dimension
 const cosine = (): CosineSimilarityRequest => ({
   operation: 'cosine-similarity',
   query: Float32Array.of(1, 2, 3, 4),
+  queries: 2,
   matrix: matrix(),
 });
 const topK = (): TopKRequest => ({ operation: 'top-k', query: Float32Array.of(1, 2), matrix: matrix(), k: 5 });
@@ -47,7 +48,7 @@ describe('defaults and lengths', () => {
       outputLength: 3,
       candidates: undefined,
     });
-    const some = { ...topK(), query: new Float32Array(8), k: 1, candidates: Uint32Array.of(2, 0) };
+    const some = { ...topK(), query: new Float32Array(8), queries: 4, k: 1, candidates: Uint32Array.of(2, 0) };
     expect(prepareTopK(some)).toMatchObject({ queries: 4, count: 1, outputLength: 4 });
     expect(prepareTopK({ ...some, k: 9 }).count).toBe(2);
     expect(prepareTopK({ ...topK(), start: 2 }).count).toBe(1);
@@ -210,18 +211,30 @@ describe('prepareOperand', () => {
 
 describe('queries, where and minScore', () => {
   const topK = (changes: object) =>
-    ({ operation: 'top-k', query: Float32Array.of(1, 0, 0, 1), matrix: matrix(), k: 1, ...changes }) as TopKRequest;
+    ({
+      operation: 'top-k',
+      query: Float32Array.of(1, 0, 0, 1),
+      queries: 2,
+      matrix: matrix(),
+      k: 1,
+      ...changes,
+    }) as TopKRequest;
   const twoQueries = (changes: object) => ({ ...cosine(), query: Float32Array.of(1, 0, 0, 1), ...changes });
 
   test('accepts queries that match the query', () => {
     expect(prepareTopK(topK({ queries: 2 }))).toMatchObject({ queries: 2, k: 1, outputLength: 2 });
     expect(prepareCosineSimilarity(twoQueries({ queries: 2 })).queries).toBe(2);
-    expect(prepareCosineSimilarity(twoQueries({ queries: undefined })).queries).toBe(2);
+    expect(prepareCosineSimilarity({ ...cosine(), query: Float32Array.of(1, 2), queries: undefined }).queries).toBe(1);
   });
 
   test.each([
-    [1, RangeError, 'queries: expected 2, the number of vectors in query, got 1'],
-    [3, RangeError, 'queries: expected 2, the number of vectors in query, got 3'],
+    [1, RangeError, 'query has 4 values but the matrix has 2 dimensions; pass queries: 2 for 2 queries'],
+    [undefined, RangeError, 'query has 4 values but the matrix has 2 dimensions; pass queries: 2 for 2 queries'],
+    [
+      3,
+      RangeError,
+      'query has 4 values but the matrix has 2 dimensions, and 3 queries need 6; pass queries: 2 for 2 queries',
+    ],
     [0, RangeError, 'queries: expected an integer of at least 1, got 0'],
     ['2', TypeError, "queries: expected an integer of at least 1, got '2'"],
   ])('refuses queries: %o when the query holds two vectors', (queries, error, message) => {
@@ -236,7 +249,9 @@ describe('queries, where and minScore', () => {
 
   test('refuses a changed copy of a checked request when queries does not match the query', () => {
     const copy = Object.assign({}, prepareTopK(topK({})), { query: Float32Array.of(1, 0) });
-    expect(() => prepareTopK(copy)).toThrow('queries: expected 1, the number of vectors in query, got 2');
+    expect(() => prepareTopK(copy)).toThrow(
+      'query has 2 values but the matrix has 2 dimensions, and 2 queries need 4; leave out queries for one query',
+    );
   });
 
   test('refuses where and minScore instead of ignoring them, until a backend supports them', () => {

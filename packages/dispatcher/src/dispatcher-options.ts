@@ -1,6 +1,6 @@
 import type { Backend, DispatchPolicy } from '@gearshift/contracts';
-import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
-import type { AttemptTracker, DispatcherOptions, FallbackMode } from './dispatcher.js';
+import { expected, optionNames, readOptions, requireInteger, requireObject } from '@gearshift/contracts/internal';
+import type { AttemptTracker, ChangeableOptions, DispatcherOptions, FallbackMode } from './dispatcher.js';
 import { checkHangLimits } from './attempts/hang-limit.js';
 import { VERIFICATION_DEFAULTS } from './verification/sampled-verification.js';
 import type { Timers } from '@gearshift/splitter';
@@ -8,6 +8,24 @@ import { NODE_TIMERS } from '@gearshift/splitter/engine';
 import type { MemoryLimits } from './devices/gpu-memory.js';
 
 const FALLBACK_MODES: readonly FallbackMode[] = ['cpu', 'never'];
+const MEMORY_LIMITS = optionNames<MemoryLimits>({ capBytes: true, usableFraction: true, reserveBytes: true });
+const OPTIONS = optionNames<DispatcherOptions>({
+  backends: true,
+  policy: true,
+  tracker: true,
+  fallback: true,
+  verifyEveryNth: true,
+  hangLimits: true,
+  memory: true,
+  clock: true,
+  timers: true,
+});
+const CHANGEABLE_OPTIONS = optionNames<ChangeableOptions>({
+  policy: true,
+  fallback: true,
+  verifyEveryNth: true,
+  hangLimits: true,
+});
 
 export interface CheckedDispatcherOptions {
   readonly backends: readonly Backend[];
@@ -23,9 +41,9 @@ export interface CheckedDispatcherOptions {
 
 /** Fills in defaults. Throws a TypeError or RangeError for invalid options at creation rather than at the first request. */
 export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispatcherOptions {
-  requireObject('options', options);
-  const { backends, policy, tracker, fallback = 'cpu', verifyEveryNth, hangLimits = {} } = options;
-  const { clock = performance.now.bind(performance), timers = NODE_TIMERS, memory = {} } = options;
+  const given = readOptions('options', options, OPTIONS);
+  const { backends, policy, tracker, fallback = 'cpu', verifyEveryNth, hangLimits = {} } = given;
+  const { clock = performance.now.bind(performance), timers = NODE_TIMERS } = given;
   checkBackends(backends);
   requireMethods('policy', policy, ['decide', 'observe', 'snapshot', 'export', 'import']);
   requireMethods('tracker', tracker, ['snapshot', 'record']);
@@ -34,8 +52,6 @@ export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispa
   }
   if (typeof clock !== 'function') throw new TypeError(expected('clock', 'a function', clock));
   requireMethods('timers', timers, ['after', 'cancel']);
-  requireObject('hangLimits', hangLimits);
-  requireObject('memory', memory);
   return {
     backends: [...backends],
     policy,
@@ -43,10 +59,26 @@ export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispa
     fallback,
     verifyEveryNth: requireInteger('verifyEveryNth', verifyEveryNth ?? VERIFICATION_DEFAULTS.everyNth, 0),
     hangLimits: checkHangLimits(hangLimits),
-    memory,
+    memory: readOptions('memory', given.memory, MEMORY_LIMITS),
     clock,
     timers,
   };
+}
+
+/** Fills in the options that do not change. */
+export function checkChangedOptions(
+  options: ChangeableOptions,
+  before: CheckedDispatcherOptions,
+): CheckedDispatcherOptions {
+  requireObject('options', options);
+  const { policy, fallback, verifyEveryNth, hangLimits } = readOptions('options', options, CHANGEABLE_OPTIONS);
+  return checkDispatcherOptions({
+    ...before,
+    policy: policy ?? before.policy,
+    fallback: fallback ?? before.fallback,
+    verifyEveryNth: verifyEveryNth ?? before.verifyEveryNth,
+    hangLimits: hangLimits ?? before.hangLimits,
+  });
 }
 
 function checkBackends(backends: readonly Backend[]): void {

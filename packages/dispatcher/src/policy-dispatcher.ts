@@ -26,7 +26,7 @@ import { DeviceChooser, type Choice } from './device-chooser.js';
 import { createDevices, type Device } from './devices/device.js';
 import { dispatchSnapshot, type DispatchSnapshot } from './dispatch-snapshot.js';
 import type { ChangeableOptions, Dispatcher, FallbackMode, RunOptions } from './dispatcher.js';
-import { checkDispatcherOptions, type CheckedDispatcherOptions } from './dispatcher-options.js';
+import { checkChangedOptions, type CheckedDispatcherOptions } from './dispatcher-options.js';
 import type { CircuitBreaker } from './breaker/circuit-breaker.js';
 import { SampledVerification } from './verification/sampled-verification.js';
 import { dispatchOperationOf, type AnyDispatchOperation } from './operations/dispatch-operations.js';
@@ -111,15 +111,9 @@ export class PolicyDispatcher implements Dispatcher {
     return outcome as Result<Completed<OutputOf<R>>, RunError>;
   }
 
-  updateOptions({ policy, fallback, verifyEveryNth, hangLimits }: ChangeableOptions): void {
+  updateOptions(changes: ChangeableOptions): void {
     const before = this.#config.options;
-    const options = checkDispatcherOptions({
-      ...before,
-      policy: policy ?? before.policy,
-      fallback: fallback ?? before.fallback,
-      verifyEveryNth: verifyEveryNth ?? before.verifyEveryNth,
-      hangLimits: hangLimits ?? before.hangLimits,
-    });
+    const options = checkChangedOptions(changes, before);
     if (options.policy !== before.policy) shareLearning(options);
     this.#verification.everyNth = options.verifyEveryNth;
     this.#config = this.#configure(options);

@@ -11,7 +11,7 @@ describe('dispatcher with a mistake of the caller', () => {
       { ...REQUEST, query: new Float32Array(3) },
       undefined,
       undefined,
-      'query: expected one or more',
+      'query has 3 values but the matrix has 2 dimensions',
     ],
     ['a short output', REQUEST, new Float32Array(2), undefined, 'output: expected 3 elements, got 2'],
     [

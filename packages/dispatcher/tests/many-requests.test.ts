@@ -14,10 +14,12 @@ const oracle = createOracleBackend();
 
 /** Request number `i`, with its own operation, size and range. */
 function requestOf(matrix: VectorMatrix, i: number): OperationRequest {
-  const query = randomValues(DIMENSIONS * (1 + (i % 3)), 1000 + i);
+  const queries = 1 + (i % 3);
+  const query = randomValues(DIMENSIONS * queries, 1000 + i);
   const start = i % 7;
-  if (i % 2 === 0) return { operation: 'cosine-similarity', query, matrix, start };
-  return { operation: 'top-k', query, matrix, start, k: 1 + (i % 11), metric: i % 4 === 1 ? 'dot' : 'euclidean' };
+  if (i % 2 === 0) return { operation: 'cosine-similarity', query, queries, matrix, start };
+  const metric = i % 4 === 1 ? 'dot' : 'euclidean';
+  return { operation: 'top-k', query, queries, matrix, start, k: 1 + (i % 11), metric };
 }
 
 function expectAnswer(request: OperationRequest, output: unknown): void {

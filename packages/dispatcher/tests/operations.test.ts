@@ -18,8 +18,9 @@ const query = randomValues(3 * 4, 2);
 const graph = powerLawGraph({ nodes: 60, edgesPerNode: 4, seed: 3 });
 const activations = Float32Array.from(randomValues(60, 4));
 
-const cosine = (range = {}) => prepareCosineSimilarity({ operation: 'cosine-similarity', query, matrix, ...range });
-const topK = (options = {}) => prepareTopK({ operation: 'top-k', query, matrix, k: 7, ...options });
+const cosine = (range = {}) =>
+  prepareCosineSimilarity({ operation: 'cosine-similarity', query, queries: 3, matrix, ...range });
+const topK = (options = {}) => prepareTopK({ operation: 'top-k', query, queries: 3, matrix, k: 7, ...options });
 const spread = (options = {}) =>
   prepareSpreadActivation({ operation: 'spread-activation', graph, activations, retention: 0.25, ...options });
 

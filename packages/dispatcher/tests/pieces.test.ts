@@ -34,10 +34,13 @@ const REQUESTS: readonly [string, OperationRequest][] = [
   ['cosine similarity', { operation: 'cosine-similarity', query, matrix }],
   [
     'scores of three queries and some rows',
-    { operation: 'cosine-similarity', query: queries, matrix, start: 5, end: 33 },
+    { operation: 'cosine-similarity', query: queries, queries: 3, matrix, start: 5, end: 33 },
   ],
   ['top-k', { operation: 'top-k', query, matrix, k: 10 }],
-  ['top-k of three queries, euclidean', { operation: 'top-k', query: queries, matrix, k: 7, metric: 'euclidean' }],
+  [
+    'top-k of three queries, euclidean',
+    { operation: 'top-k', query: queries, queries: 3, matrix, k: 7, metric: 'euclidean' },
+  ],
   ['top-k of more rows than there are', { operation: 'top-k', query, matrix, k: 100, metric: 'dot' }],
   ['top-k among candidates', { operation: 'top-k', query, matrix, k: 60, candidates }],
   ['spreading', { operation: 'spread-activation', graph, activations, retention: 0.5 }],

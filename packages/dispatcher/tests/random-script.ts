@@ -22,19 +22,20 @@ export const graph = graphFromEdges(NODES, edges);
 
 export function randomRequest(random: SeededRandom): OperationRequest {
   const matrix = matrices[random.integer(2)];
-  const query = randomValues(4 * (1 + random.integer(2)), random.integer(1e6));
+  const queries = 1 + random.integer(2);
+  const query = randomValues(4 * queries, random.integer(1e6));
   const start = random.integer(NODES - 1);
   const range = { start, end: start + 1 + random.integer(NODES - start) };
   const activations = randomValues(NODES, random.integer(1e6));
   switch (random.integer(4)) {
     case 0:
-      return { operation: 'top-k', query, matrix, k: 1 + random.integer(NODES), ...range };
+      return { operation: 'top-k', query, queries, matrix, k: 1 + random.integer(NODES), ...range };
     case 1:
       return { operation: 'spread-activation', graph, activations, retention: 0.5, ...range };
     case 2:
       return { operation: 'spread-activation', graph, activations, hops: 2 + random.integer(2) };
     default:
-      return { operation: 'cosine-similarity', query, matrix, ...range };
+      return { operation: 'cosine-similarity', query, queries, matrix, ...range };
   }
 }
 

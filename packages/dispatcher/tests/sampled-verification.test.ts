@@ -29,11 +29,12 @@ const cosine = (queries = 2, of = matrix, range = {}) =>
   prepareCosineSimilarity({
     operation: 'cosine-similarity',
     query: randomValues(queries * of.dimensions, 2),
+    queries,
     matrix: of,
     ...range,
   });
 const topK = (options = {}) =>
-  prepareTopK({ operation: 'top-k', query: randomValues(2 * DIMENSIONS, 2), matrix, k: 10, ...options });
+  prepareTopK({ operation: 'top-k', query: randomValues(2 * DIMENSIONS, 2), queries: 2, matrix, k: 10, ...options });
 const spread = (options: Partial<SpreadActivationRequest> = {}) =>
   prepareSpreadActivation({ operation: 'spread-activation', graph, activations, hops: 1, ...options });
 

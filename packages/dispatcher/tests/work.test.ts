@@ -9,7 +9,7 @@ describe('describeWork', () => {
   it('counts the rows, not the queries, as the batch of a cosine similarity', () => {
     const twoQueries = new Float32Array(16);
     expect(
-      describeWork(prepareRequest({ operation: 'cosine-similarity', query: twoQueries, matrix, end: 50 })),
+      describeWork(prepareRequest({ operation: 'cosine-similarity', query: twoQueries, queries: 2, matrix, end: 50 })),
     ).toEqual({
       operation: 'cosine-similarity',
       shape: 'few-queries',

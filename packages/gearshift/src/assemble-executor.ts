@@ -1,5 +1,5 @@
 import { OPERATIONS, type Backend } from '@gearshift/contracts';
-import { expected, requireObject } from '@gearshift/contracts/internal';
+import { optionNames, readOptions, requireObject } from '@gearshift/contracts/internal';
 import { createDispatcher } from '@gearshift/dispatcher';
 import { adaptivePolicy, importCalibration } from '@gearshift/policies';
 import { createTracker, type Tracker } from '@gearshift/tracker';
@@ -8,31 +8,25 @@ import type { Executor, ExecutorOptions } from './executor.js';
 import { openBackends } from './open-backends.js';
 import { NoBackendError } from './run-errors.js';
 
-const OPTION_NAMES: readonly (keyof ExecutorOptions)[] = [
-  'backends',
-  'policy',
-  'fallback',
-  'memory',
-  'verifyEveryNth',
-  'hangLimits',
-  'calibration',
-  'tracker',
-  'threads',
-];
+const OPTIONS = optionNames<ExecutorOptions>({
+  backends: true,
+  policy: true,
+  fallback: true,
+  memory: true,
+  verifyEveryNth: true,
+  hangLimits: true,
+  calibration: true,
+  tracker: true,
+  threads: true,
+});
 
 /** @param from file URL from which the packages of GPU backends are resolved first */
 export async function assembleExecutor(options: ExecutorOptions, from: string | undefined): Promise<Executor> {
-  requireObject('options', options);
-  for (const name of Object.keys(options)) {
-    // Otherwise a misspelt option, or one of another version, would silently have no effect.
-    if (!OPTION_NAMES.some((known) => known === name)) {
-      throw new TypeError(expected('options', `only ${OPTION_NAMES.join(', ')}`, name));
-    }
-  }
-  const { policy = adaptivePolicy(), tracker = createTracker(), calibration } = options;
-  const { fallback, memory, verifyEveryNth, hangLimits } = options;
+  const given = readOptions('options', options, OPTIONS);
+  const { policy = adaptivePolicy(), tracker = createTracker(), calibration } = given;
+  const { fallback, memory, verifyEveryNth, hangLimits } = given;
   if (calibration !== undefined) requireObject('calibration', calibration);
-  const { backends, opened, statuses } = await openBackends(options.backends, options.threads, from);
+  const { backends, opened, statuses } = await openBackends(given.backends, given.threads, from);
   if (backends.length === 0) throw new NoBackendError(statuses);
   try {
     const dispatcher = createDispatcher({ backends, policy, tracker, fallback, memory, verifyEveryNth, hangLimits });

@@ -2,20 +2,24 @@ import type {
   Backend,
   BackendDescription,
   Completed,
-  CosineSimilarityRequest,
   CsrGraph,
   OperationName,
-  OperationRequest,
   OutputOf,
   PartialAnswer,
+  PreparedRequest,
   Result,
   RunError,
-  SpreadActivationRequest,
   TopKOutput,
-  TopKRequest,
   VectorMatrix,
 } from '@gearshift/contracts';
-import { expected, isTurnDue, nextTurn, requireObject } from '@gearshift/contracts/internal';
+import {
+  isTurnDue,
+  nextTurn,
+  optionNames,
+  readOptions,
+  requireObject,
+  requireSignal,
+} from '@gearshift/contracts/internal';
 import type { ChangeableOptions, Dispatcher } from '@gearshift/dispatcher';
 import {
   exportCalibration,
@@ -38,6 +42,7 @@ import type {
   OwnedGraph,
   OwnedMatrix,
   RunOptions,
+  RunRequest,
   SpreadActivationOptions,
   TopKOptions,
   Vector,
@@ -45,8 +50,23 @@ import type {
 import { graphFromSource } from './graph-from-source.js';
 import { matrixFromValues } from './matrix-from-values.js';
 import { ownOperand } from './own-operand.js';
-import { throwRunError } from './run-errors.js';
-import { toIndices, toVector } from './to-vector.js';
+import {
+  cosineArguments,
+  spreadArguments,
+  topKArguments,
+  withTypedArrays,
+  type OperationArguments,
+} from './operation-requests.js';
+import { throwAbort, throwRunError } from './run-errors.js';
+
+/** Gives the error that `k` is missing. */
+const NO_K = Object.freeze({}) as TopKOptions;
+const LIMITS = { signal: true, deadlineMs: true } as const;
+const LIMIT_OPTIONS = optionNames<LimitOptions>(LIMITS);
+const RUN_OPTIONS = optionNames<RunOptions<RunRequest>>({ ...LIMITS, output: true });
+const GRAPH = { adopt: true, expectedUses: true, pin: true, signal: true } as const;
+const GRAPH_OPTIONS = optionNames<GraphOptions>(GRAPH);
+const MATRIX_OPTIONS = optionNames<MatrixOptions>({ ...GRAPH, dimensions: true, companion: true });
 
 /** Implements {@link Executor}: makes requests from the arguments and passes them to the dispatcher. */
 export class DispatchingExecutor implements Executor {
@@ -74,34 +94,34 @@ export class DispatchingExecutor implements Executor {
     this.#calibrated = calibrated;
   }
 
-  async matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options: MatrixOptions = {}): Promise<OwnedMatrix> {
+  async matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options?: MatrixOptions): Promise<OwnedMatrix> {
     this.#requireOpen();
-    requireObject('options', options);
-    checkSignal(options.signal);
-    const matrix = await ownOperand(matrixFromValues(values, options), this.#dispatcher, options.signal);
+    const given = readOptions('options', options, MATRIX_OPTIONS);
+    checkSignal(given.signal);
+    const matrix = await ownOperand(matrixFromValues(values, given), this.#dispatcher, given.signal);
     if (isTurnDue()) await nextTurn();
     return matrix;
   }
 
-  async graph(source: GraphSource, options: GraphOptions = {}): Promise<OwnedGraph> {
+  async graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph> {
     this.#requireOpen();
-    requireObject('options', options);
-    checkSignal(options.signal);
-    const graph = await ownOperand(graphFromSource(source, options), this.#dispatcher, options.signal);
+    const given = readOptions('options', options, GRAPH_OPTIONS);
+    checkSignal(given.signal);
+    const graph = await ownOperand(graphFromSource(source, given), this.#dispatcher, given.signal);
     if (isTurnDue()) await nextTurn();
     return graph;
   }
 
   cosineSimilarity(query: Vector, matrix: VectorMatrix, options: CosineSimilarityOptions = {}): Promise<Float32Array> {
-    return this.#answer(cosineRequest, query, matrix, options);
+    return this.#answer(cosineArguments, query, matrix, options);
   }
 
-  topK(query: Vector, matrix: VectorMatrix, options: TopKOptions): Promise<TopKOutput> {
-    return this.#answer(topKRequest, query, matrix, options);
+  topK(query: Vector, matrix: VectorMatrix, options: TopKOptions = NO_K): Promise<TopKOutput> {
+    return this.#answer(topKArguments, query, matrix, options);
   }
 
   spreadActivation(graph: CsrGraph, activations: Vector, options: SpreadActivationOptions = {}): Promise<Float32Array> {
-    return this.#answer(spreadRequest, graph, activations, options);
+    return this.#answer(spreadArguments, graph, activations, options);
   }
 
   cosineSimilaritySync(
@@ -109,13 +129,11 @@ export class DispatchingExecutor implements Executor {
     matrix: VectorMatrix,
     options: Omit<CosineSimilarityOptions, keyof LimitOptions> = {},
   ): Float32Array {
-    this.#requireOpen();
-    return outputOrThrow(this.#dispatcher.runSync(cosineRequest(query, matrix, options)));
+    return this.#answerSync(cosineArguments, query, matrix, options);
   }
 
-  topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKOutput {
-    this.#requireOpen();
-    return outputOrThrow(this.#dispatcher.runSync(topKRequest(query, matrix, options)));
+  topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions> = NO_K): TopKOutput {
+    return this.#answerSync(topKArguments, query, matrix, options);
   }
 
   spreadActivationSync(
@@ -123,23 +141,27 @@ export class DispatchingExecutor implements Executor {
     activations: Vector,
     options: Omit<SpreadActivationOptions, keyof LimitOptions> = {},
   ): Float32Array {
-    this.#requireOpen();
-    return outputOrThrow(this.#dispatcher.runSync(spreadRequest(graph, activations, options)));
+    return this.#answerSync(spreadArguments, graph, activations, options);
   }
 
-  async run<R extends OperationRequest>(
+  // A request keeps its operation when its arrays are converted, so the output has the type that belongs to R.
+  async run<R extends RunRequest>(
     request: R,
     options?: RunOptions<R>,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
-    return this.#tracked(() => this.#dispatcher.run(request, options?.output, options));
+    const given = readOptions('options', options, RUN_OPTIONS);
+    const run = () => this.#dispatcher.run(withTypedArrays(request), given.output, limitsOf(given));
+    return this.#tracked(run as () => Promise<Result<Completed<OutputOf<R>>, RunError>>);
   }
 
-  async resume<R extends OperationRequest>(
+  async resume<R extends RunRequest>(
     request: R,
     partial: PartialAnswer,
     options?: LimitOptions,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
-    return this.#tracked(() => this.#dispatcher.resume(request, partial, options));
+    const given = readOptions('options', options, LIMIT_OPTIONS);
+    const resume = () => this.#dispatcher.resume(withTypedArrays(request), partial, given);
+    return this.#tracked(resume as () => Promise<Result<Completed<OutputOf<R>>, RunError>>);
   }
 
   updateOptions(options: ChangeableOptions): void {
@@ -175,9 +197,9 @@ export class DispatchingExecutor implements Executor {
     return this.close();
   }
 
-  /** @param makeRequest called inside the promise, so that its errors reject it like all others */
-  async #answer<R extends OperationRequest, A, B, O extends LimitOptions>(
-    makeRequest: (first: A, second: B, options: O) => R,
+  /** Checks the arguments inside the promise, so that their errors reject it like all others. */
+  async #answer<R extends PreparedRequest, A, B, O extends object>(
+    { ownOptions, prepare }: OperationArguments<A, B, O, R>,
     first: A,
     second: B,
     options: O,
@@ -185,10 +207,11 @@ export class DispatchingExecutor implements Executor {
     this.#underWay += 1;
     try {
       if (this.#closing !== undefined) throw closedError();
-      const request = makeRequest(first, second, options);
-      const { signal, deadlineMs } = options;
-      const limits = signal === undefined && deadlineMs === undefined ? undefined : options;
-      return outputOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), signal);
+      if (typeof options !== 'object' || options === null) requireObject('options', options);
+      const given = ownOptions(options, false);
+      const request = prepare(first, second, given);
+      const limits = limitsOf(given);
+      return outputOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), limits?.signal);
     } catch (error) {
       // A program may await one wrong request after the other. The dispatcher does the same for others.
       if (isTurnDue()) await nextTurn();
@@ -197,6 +220,17 @@ export class DispatchingExecutor implements Executor {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();
     }
+  }
+
+  #answerSync<R extends PreparedRequest, A, B, O extends object>(
+    { ownOptions, prepare }: OperationArguments<A, B, O, R>,
+    first: A,
+    second: B,
+    options: O,
+  ): OutputOf<R> {
+    this.#requireOpen();
+    requireObject('options', options);
+    return outputOrThrow<OutputOf<R>>(this.#dispatcher.runSync(prepare(first, second, ownOptions(options, true))));
   }
 
   async #tracked<T>(run: () => Promise<T>): Promise<T> {
@@ -226,46 +260,12 @@ function closedError(): TypeError {
 
 /** The dispatcher checks the signals of requests, but not those of `matrix()` and `graph()`. */
 function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(expected('signal', 'an AbortSignal', signal));
-  }
-  signal?.throwIfAborted();
+  if (requireSignal('signal', signal)?.aborted === true) throwAbort('the signal was aborted before', signal);
 }
 
-function cosineRequest(
-  query: Vector,
-  matrix: VectorMatrix,
-  options: Omit<CosineSimilarityOptions, keyof LimitOptions>,
-): CosineSimilarityRequest {
-  requireObject('options', options);
-  const { start, end, queries, where } = options;
-  return { operation: 'cosine-similarity', query: toVector('query', query), matrix, start, end, queries, where };
-}
-
-function topKRequest(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions>): TopKRequest {
-  if (typeof options !== 'object' || options === null) requireObject('options', options);
-  const { k, metric, start, end, queries, where, minScore } = options;
-  const candidates = options.candidates === undefined ? undefined : toIndices('candidates', options.candidates);
-  const vector = query instanceof Float32Array ? query : toVector('query', query);
-  return { operation: 'top-k', query: vector, matrix, k, metric, candidates, start, end, queries, where, minScore };
-}
-
-function spreadRequest(
-  graph: CsrGraph,
-  activations: Vector,
-  options: Omit<SpreadActivationOptions, keyof LimitOptions>,
-): SpreadActivationRequest {
-  requireObject('options', options);
-  const { hops, decay, retention, threshold } = options;
-  return {
-    operation: 'spread-activation',
-    graph,
-    activations: toVector('activations', activations),
-    hops,
-    decay,
-    retention,
-    threshold,
-  };
+/** Requests without limits cost less. */
+function limitsOf({ signal, deadlineMs }: LimitOptions): LimitOptions | undefined {
+  return signal === undefined && deadlineMs === undefined ? undefined : { signal, deadlineMs };
 }
 
 function outputOrThrow<Output extends Float32Array | TopKOutput>(

@@ -3,13 +3,13 @@ import type {
   BackendDescription,
   Companion,
   Completed,
+  CosineSimilarityRequest,
   CsrGraph,
   CsrParts,
   DispatchPolicy,
   Edge,
   Metric,
   OperationName,
-  OperationRequest,
   OutputOf,
   PartialAnswer,
   PolicySnapshot,
@@ -17,7 +17,9 @@ import type {
   RowRange,
   RowSet,
   RunError,
+  SpreadActivationRequest,
   TopKOutput,
+  TopKRequest,
   VectorMatrix,
 } from '@gearshift/contracts';
 import type {
@@ -83,16 +85,13 @@ export interface Executor extends AsyncDisposable {
   ): Float32Array;
 
   /** Runs any operation and returns the output, the decision, every attempt and the times, or the error. */
-  run<R extends OperationRequest>(
-    request: R,
-    options?: RunOptions<R>,
-  ): Promise<Result<Completed<OutputOf<R>>, RunError>>;
+  run<R extends RunRequest>(request: R, options?: RunOptions<R>): Promise<Result<Completed<OutputOf<R>>, RunError>>;
 
   /**
    * Continues a request that ended early, from the `partial` of its error: computes only the remaining items. Finished
    * items stay the same, bit for bit. Fails with kind `'invalid-input'` if the operand has changed since.
    */
-  resume<R extends OperationRequest>(
+  resume<R extends RunRequest>(
     request: R,
     partial: PartialAnswer,
     options?: LimitOptions,
@@ -123,7 +122,7 @@ export interface Executor extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** A query or activations. Several queries are one Float32Array of `queries x dimensions`. */
+/** A query or activations. Several queries are one after the other, `queries x dimensions`, with the option `queries`. */
 export type Vector = Float32Array | readonly number[];
 
 /** Backends that {@link createExecutor} finds by name. GPU backends are separate packages. */
@@ -177,7 +176,12 @@ export type OwnedMatrix = VectorMatrix & AsyncDisposable;
 export type OwnedGraph = CsrGraph & AsyncDisposable;
 
 /** A list of edges, or arrays in compressed-row form. */
-export type GraphSource = { readonly nodes: number; readonly edges: Iterable<Edge> } | CsrParts;
+export type GraphSource = EdgeList | CsrParts;
+
+export interface EdgeList {
+  readonly nodes: number;
+  readonly edges: Iterable<Edge>;
+}
 
 export interface GraphOptions {
   /** Use the arrays in compressed-row form themselves instead of copies. Default false. */
@@ -197,7 +201,7 @@ export interface LimitOptions {
 }
 
 export interface CosineSimilarityOptions extends RowRange, LimitOptions {
-  /** Expected number of query vectors; RangeError if the query has another number. */
+  /** Number of query vectors, one after the other in `query`. Default 1. */
   readonly queries?: number | undefined;
   /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
   readonly where?: RowSet | undefined;
@@ -208,9 +212,9 @@ export interface TopKOptions extends RowRange, LimitOptions {
   readonly k: number;
   /** Default `'cosine'`. */
   readonly metric?: Metric | undefined;
-  /** Only these rows are considered, without duplicates. */
+  /** Only these rows are considered. A RangeError for a repeated row. */
   readonly candidates?: Uint32Array | readonly number[] | undefined;
-  /** Expected number of query vectors; RangeError if the query has another number. */
+  /** Number of query vectors, one after the other in `query`. Default 1. */
   readonly queries?: number | undefined;
   /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
   readonly where?: RowSet | undefined;
@@ -229,7 +233,15 @@ export interface SpreadActivationOptions extends LimitOptions {
   readonly threshold?: number | undefined;
 }
 
-export interface RunOptions<R extends OperationRequest> extends LimitOptions {
+/** A request of an operation. Unlike in a request for a backend, arrays of numbers are accepted in place of typed arrays. */
+export type RunRequest =
+  | WithNumbers<CosineSimilarityRequest, 'query'>
+  | WithNumbers<SpreadActivationRequest, 'activations'>
+  | WithNumbers<Omit<TopKRequest, 'candidates'> & Pick<TopKOptions, 'candidates'>, 'query'>;
+
+type WithNumbers<Request, Name extends keyof Request> = Omit<Request, Name> & Readonly<Record<Name, Vector>>;
+
+export interface RunOptions<R extends RunRequest> extends LimitOptions {
   /** Receives the output. Default: a new one. */
   readonly output?: OutputOf<R> | undefined;
 }

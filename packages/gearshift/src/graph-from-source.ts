@@ -1,6 +1,6 @@
 import { createGraph, graphFromEdges, type CsrGraph } from '@gearshift/contracts';
-import { expected, requireObject } from '@gearshift/contracts/internal';
-import type { GraphOptions, GraphSource } from './executor.js';
+import { expected, optionNames, readOptions, requirePlain } from '@gearshift/contracts/internal';
+import type { EdgeList, GraphOptions, GraphSource } from './executor.js';
 import { usesOf } from './expected-uses.js';
 import { sharedFloat32Copy, sharedUint32Copy } from './shared-copy.js';
 
@@ -11,18 +11,26 @@ export function graphFromSource(source: GraphSource, options: GraphOptions): Csr
   return expectedUses === undefined ? graph : { ...graph, expectedUses };
 }
 
+const EDGE_LIST = optionNames<EdgeList>({ nodes: true, edges: true });
+
 function graphOf(source: GraphSource, { adopt = false }: GraphOptions): CsrGraph {
-  requireObject('source', source);
+  requirePlain('source', source);
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
-  if (!('edges' in source)) return adopt ? createGraph(source) : shared(createGraph(source));
+  if (!isEdgeList(source)) return adopt ? createGraph(source) : shared(createGraph(source));
   if (adopt)
     throw new TypeError(
       'adopt: expected arrays in compressed-row form, got a list of edges; to fix it: leave out adopt',
     );
-  if (typeof source.edges?.[Symbol.iterator] !== 'function') {
-    throw new TypeError(expected('edges', 'an iterable of [from, to, weight]', source.edges));
+  const { nodes, edges } = readOptions('source', source, EDGE_LIST);
+  if (typeof edges?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(expected('edges', 'an iterable of [from, to, weight]', edges));
   }
-  return shared(graphFromEdges(source.nodes, source.edges));
+  return shared(graphFromEdges(nodes, edges));
+}
+
+/** A source with neither edges nor row pointers is treated as arrays, and the error names these. */
+function isEdgeList(source: GraphSource): source is EdgeList {
+  return Object.hasOwn(source, 'edges');
 }
 
 function shared(graph: CsrGraph): CsrGraph {

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { createMatrix, type VectorMatrix } from '@gearshift/contracts';
 import { expected, requireFloat32Array, requireInteger } from '@gearshift/contracts/internal';
 import type { MatrixOptions } from './executor.js';
@@ -12,7 +13,7 @@ export function matrixFromValues(
 ): VectorMatrix {
   const { dimensions, adopt = false, companion } = options;
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
-  if (values instanceof Float32Array)
+  if (types.isFloat32Array(values))
     return matrixFromFlat(values, adopt, { dimensions, companion, expectedUses: usesOf(options) });
   if (adopt) throw new TypeError(expected('values', 'a Float32Array, because adopt is true', values));
   return matrixFromRows(values, { dimensions, companion, expectedUses: usesOf(options) });

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import type { Backend, BackendError, Result } from '@gearshift/contracts';
-import { resolveFrom, searchPlaces } from '@gearshift/contracts/internal';
+import { isError, resolveFrom, searchPlaces } from '@gearshift/contracts/internal';
 
 /** Packages that users may install, and the function in each that creates the backend. */
 export const OPTIONAL_PACKAGES = {
@@ -42,13 +42,13 @@ export async function openOptionalBackend(
     return made.ok ? { backend: made.value } : failed(made.error.message);
   } catch (thrown) {
     if (isAddonPathError(thrown)) throw thrown;
-    return failed(`${packageName} did not load: ${thrown instanceof Error ? thrown.message : typeof thrown}`);
+    return failed(`${packageName} did not load: ${isError(thrown, 'Error') ? thrown.message : typeof thrown}`);
   }
 }
 
 /** By its code, because the package may have its own copy of the class. */
 function isAddonPathError(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_GEARSHIFT_ADDON_PATH';
+  return isError(thrown, 'Error') && 'code' in thrown && thrown.code === 'ERR_GEARSHIFT_ADDON_PATH';
 }
 
 function failed(reason: string): OpenedBackend {

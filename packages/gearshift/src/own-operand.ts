@@ -1,6 +1,10 @@
 import type { Operand } from '@gearshift/contracts';
+import { isGraph } from '@gearshift/contracts/internal';
 import type { Dispatcher } from '@gearshift/dispatcher';
 import { throwAbort } from './run-errors.js';
+
+const MATRIX_ARRAYS = ['values'] as const;
+const GRAPH_ARRAYS = ['rowPointers', 'columns', 'weights'] as const;
 
 /**
  * Makes the operand resident on the CPU, and disposable. The disposal has a symbol as its key, which `postMessage` leaves
@@ -13,16 +17,27 @@ export async function ownOperand<O extends Operand>(
   dispatcher: Dispatcher,
   signal: AbortSignal | undefined,
 ): Promise<O & AsyncDisposable> {
-  let disposed = false;
+  let memory: O | undefined = operand;
   const owned = {
     ...operand,
     async [Symbol.asyncDispose]() {
-      if (disposed) return;
-      disposed = true;
-      dispatcher.release(owned);
-      forbidUse(owned);
+      const held = memory;
+      if (held === undefined) return;
+      memory = undefined;
+      dispatcher.release(held);
     },
   };
+  // Getters, so that the memory can be dropped even if the caller has frozen the operand. `postMessage` sends the arrays.
+  const kind = isGraph(operand) ? 'graph' : 'matrix';
+  for (const name of isGraph(operand) ? GRAPH_ARRAYS : MATRIX_ARRAYS) {
+    Object.defineProperty(owned, name, {
+      enumerable: true,
+      get() {
+        if (memory === undefined) throw new TypeError(`${kind} is disposed`);
+        return memory[name as keyof O];
+      },
+    });
+  }
   for (const backend of dispatcher.backends) {
     if (backend.kind !== 'cpu' || backend.makeResident === undefined) continue;
     const resident = await backend.makeResident(owned, signal);
@@ -32,18 +47,4 @@ export async function ownOperand<O extends Operand>(
     }
   }
   return owned;
-}
-
-/** Drops the references to the memory, and makes later requests throw. Requests under way keep their own references. */
-function forbidUse(operand: Operand): void {
-  const memory = 'rowPointers' in operand ? (['rowPointers', 'columns', 'weights'] as const) : (['values'] as const);
-  const what = 'rowPointers' in operand ? 'graph' : 'matrix';
-  for (const name of memory) {
-    Object.defineProperty(operand, name, {
-      enumerable: true,
-      get: () => {
-        throw new TypeError(`${what} is disposed`);
-      },
-    });
-  }
 }

@@ -53,6 +53,7 @@ export function throwRunError(error: RunError, signal?: AbortSignal): never {
 
 /** Throws the signal's reason, as the functions of the web platform do. */
 export function throwAbort(message: string, signal: AbortSignal | undefined): never {
-  signal?.throwIfAborted();
+  // A signal of a polyfill may have no throwIfAborted().
+  if (signal?.aborted === true && signal.reason !== undefined) throw signal.reason;
   throw new DOMException(message, 'AbortError');
 }

@@ -1,9 +1,10 @@
+import { types } from 'node:util';
 import { expected } from '@gearshift/contracts/internal';
 import type { Vector } from './executor.js';
 
 /** Returns a Float32Array as it is, and an array of numbers as a new Float32Array. */
 export function toVector(name: string, vector: Vector): Float32Array {
-  if (vector instanceof Float32Array) return vector;
+  if (types.isFloat32Array(vector)) return vector;
   if (!Array.isArray(vector)) throw new TypeError(expected(name, 'a Float32Array or an array of numbers', vector));
   const copy = new Float32Array(vector.length);
   copyNumbers(name, vector, copy, 0);
@@ -12,7 +13,7 @@ export function toVector(name: string, vector: Vector): Float32Array {
 
 /** Returns a Uint32Array as it is, and an array of row numbers as a new one; checked, because a Uint32Array wraps wrong numbers. */
 export function toIndices(name: string, indices: Uint32Array | readonly number[]): Uint32Array {
-  if (indices instanceof Uint32Array) return indices;
+  if (types.isUint32Array(indices)) return indices;
   if (!Array.isArray(indices)) throw new TypeError(expected(name, 'a Uint32Array or an array of row numbers', indices));
   const copy = Uint32Array.from(indices);
   for (let i = 0; i < copy.length; i++) {

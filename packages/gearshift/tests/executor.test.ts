@@ -42,9 +42,13 @@ describe('the methods named after operations', () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
     const queries = Float32Array.of(1, 0, 0, 1);
-    expect(rounded(await executor.cosineSimilarity(queries, matrix, { start: 1, end: 3 }))).toEqual([0.6, 0, 0.8, 1]);
-    expect(rounded(executor.cosineSimilaritySync(queries, matrix, { start: 1, end: 3 }))).toEqual([0.6, 0, 0.8, 1]);
-    const top = await executor.topK(queries, matrix, { k: 1 });
+    expect(rounded(await executor.cosineSimilarity(queries, matrix, { queries: 2, start: 1, end: 3 }))).toEqual([
+      0.6, 0, 0.8, 1,
+    ]);
+    expect(rounded(executor.cosineSimilaritySync(queries, matrix, { queries: 2, start: 1, end: 3 }))).toEqual([
+      0.6, 0, 0.8, 1,
+    ]);
+    const top = await executor.topK(queries, matrix, { k: 1, queries: 2 });
     expect(top).toEqual({ indices: Uint32Array.of(0, 2), scores: Float32Array.of(1, 1), count: 1 });
   });
 
@@ -56,15 +60,16 @@ describe('the methods named after operations', () => {
     expect([...(await executor.topK(query, matrix, { k: 1, queries: 2 })).indices]).toEqual([0, 2]);
     expect(executor.cosineSimilaritySync(query, matrix, { queries: 2 })).toHaveLength(8);
     for (const [options, message] of [
-      [{ queries: 1 }, 'queries: expected 2, the number of vectors in query, got 1'],
-      [{ where }, 'where: expected none, because it is not supported yet'],
+      [{ queries: 1 }, 'query has 4 values but the matrix has 2 dimensions; pass queries: 2 for 2 queries'],
+      [{}, 'query has 4 values but the matrix has 2 dimensions; pass queries: 2 for 2 queries'],
+      [{ queries: 2, where }, 'where: expected none, because it is not supported yet'],
     ] as const) {
       await expect(executor.cosineSimilarity(query, matrix, options)).rejects.toThrow(message);
       expect(() => executor.cosineSimilaritySync(query, matrix, options)).toThrow(message);
       await expect(executor.topK(query, matrix, { k: 1, ...options })).rejects.toThrow(message);
       expect(() => executor.topKSync(query, matrix, { k: 1, ...options })).toThrow(message);
     }
-    const byScore = { k: 1, minScore: 0.5 };
+    const byScore = { k: 1, queries: 2, minScore: 0.5 };
     await expect(executor.topK(query, matrix, byScore)).rejects.toThrow('minScore: expected none, because it is not');
     expect(() => executor.topKSync(query, matrix, byScore)).toThrow(RangeError);
   });
@@ -311,7 +316,7 @@ const TWICE = createFakeGpuBackend();
 
 describe('options', () => {
   it.each([
-    [{ memmory: {} }, TypeError, "tracker, threads, got 'memmory'"],
+    [{ memmory: {} }, TypeError, "options: 'memmory' is not an option; did you mean 'memory'?"],
     [{ backends: ['cpu'], memory: 5 }, TypeError, 'memory: expected an object, got 5'],
     [{ backends: ['cpu'], calibration: 'file' }, TypeError, "calibration: expected an object, got 'file'"],
     [null, TypeError, 'options: expected an object, got null'],

@@ -193,7 +193,7 @@ describe('abort', () => {
     const matrix = await executor.matrix(new Float32Array(40_000 * 512).fill(1), { dimensions: 512 });
     const controller = new AbortController();
     const query = new Float32Array(64 * 512).fill(1);
-    const running = thrownBy(executor.cosineSimilarity(query, matrix, { signal: controller.signal }));
+    const running = thrownBy(executor.cosineSimilarity(query, matrix, { queries: 64, signal: controller.signal }));
     setTimeout(() => controller.abort(), 5);
     expect(await running).toMatchObject({ name: 'AbortError' });
   });

@@ -244,6 +244,16 @@ describe('disposal of an operand', () => {
     expect(() => structuredClone({ ...graph })).toThrow('graph is disposed');
   });
 
+  it('also works when the operand was frozen', async () => {
+    const matrix = Object.freeze(await executor.matrix(FLAT, { dimensions: 2 }));
+    const graph = Object.freeze(await executor.graph({ nodes: 2, edges: [[0, 1]] }));
+    expect([...(await executor.topK([1, 0], matrix, { k: 1 })).indices]).toEqual([0]);
+    expect(structuredClone({ ...matrix, [Symbol.asyncDispose]: undefined }).values).toEqual(FLAT);
+    for (const operand of [matrix, graph]) await operand[Symbol.asyncDispose]();
+    await expect(executor.topK([1, 0], matrix, { k: 1 })).rejects.toThrow(new TypeError('matrix is disposed'));
+    await expect(executor.spreadActivation(graph, [1, 0])).rejects.toThrow(new TypeError('graph is disposed'));
+  });
+
   it('does not affect requests under way', async () => {
     const matrix = await executor.matrix(new Float32Array(3000 * 512).fill(1), { dimensions: 512 });
     const running = executor.topK(new Float32Array(512).fill(1), matrix, { k: 2 });
@@ -256,9 +266,9 @@ describe('a request with wrong arguments', () => {
   const calls: [string, (e: Executor) => Promise<unknown>, string][] = [
     ['a query of strings', async (e) => e.topK(['1', 0] as never, await e.matrix([[1, 0]]), { k: 1 }), "query[0]: expected a number, got '1'"],
     ['no query', async (e) => e.cosineSimilarity(undefined as never, await e.matrix([[1, 0]])), 'query: expected a Float32Array or an array of numbers, got undefined'],
-    ['a query of other dimensions', async (e) => e.cosineSimilarity([1], await e.matrix([[1, 0]])), 'query: expected one or more vectors of 2 dimensions, got 1 elements'],
+    ['a query of other dimensions', async (e) => e.cosineSimilarity([1], await e.matrix([[1, 0]])), 'query has 1 values but the matrix has 2 dimensions'],
     ['no matrix', (e) => e.cosineSimilarity([1], null as never), 'matrix: expected an object, got null'],
-    ['no options of a top-k', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), undefined as never), 'options: expected an object, got undefined'],
+    ['no options of a top-k', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), undefined as never), 'k: expected an integer of at least 1, got undefined'],
     ['k = 0', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), { k: 0 }), 'k: expected an integer of at least 1, got 0'],
     ['null as the options of a top-k', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), null as never), 'options: expected an object, got null'],
     ['a number as the options of a top-k', async (e) => e.topK([1, 0], await e.matrix([[1, 0]]), 5 as never), 'options: expected an object, got 5'],

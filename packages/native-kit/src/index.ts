@@ -9,6 +9,7 @@ export {
 export type { AddonPackage } from './addon-package.js';
 export { AddonPathError } from './addon-path-error.js';
 export { BackendFailures, type Failure } from './backend-failures.js';
+export { copyIdOf } from './copy-id.js';
 export { detectLibc } from './libc.js';
 export { loadAddon, type AddonPlaces, type LoadedAddon } from './load-addon.js';
 export { describeBrokenPlaces, type LoadFailure } from './load-failure.js';

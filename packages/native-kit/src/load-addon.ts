@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { requireFrom } from '@gearshift/contracts/internal';
+import { isError, requireFrom } from '@gearshift/contracts/internal';
 import type { AddonModule } from './addon-entries.js';
 import type { AddonPackage } from './addon-package.js';
 import { AddonPathError } from './addon-path-error.js';
@@ -113,10 +113,10 @@ function requireFile(path: string): unknown {
 }
 
 function isModuleMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
+  return isError(error, 'Error') && 'code' in error && error.code === 'MODULE_NOT_FOUND';
 }
 
 /** Only the first line, because Node appends the list of files that required a module. */
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0];
+  return (isError(error, 'Error') ? error.message : String(error)).split('\n', 1)[0];
 }

@@ -3,6 +3,8 @@ import type { BackendFailures, Failure } from './backend-failures.js';
 /** The creation of a resident copy, for any number of requests. It ends early only when all of them are aborted. */
 export class ResidentFill {
   readonly version: number;
+  /** The first array of the operand. */
+  readonly source: object;
   /** Never rejects: {@link wait} reports the error. */
   readonly done: Promise<void>;
   readonly #failures: BackendFailures;
@@ -12,10 +14,12 @@ export class ResidentFill {
 
   constructor(
     version: number,
+    source: object,
     failures: BackendFailures,
     make: (abandoned: AbortSignal) => Promise<Failure | undefined>,
   ) {
     this.version = version;
+    this.source = source;
     this.#failures = failures;
     this.#outcome = make(this.#abandon.signal);
     this.done = this.#outcome.then(

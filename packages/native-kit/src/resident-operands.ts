@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { rowsChangedSince, type Operand, type VectorMatrix } from '@gearshift/contracts';
+import { rowsChangedSince, type CsrGraph, type Operand, type VectorMatrix } from '@gearshift/contracts';
+import { isGraph } from '@gearshift/contracts/internal';
 import { RESIDENT_STATE, type ResidentEntries } from './addon-entries.js';
 import type { BackendFailures, Failure } from './backend-failures.js';
 import { ResidentFill } from './resident-fill.js';
@@ -14,6 +15,8 @@ interface Resident {
   readonly version: number;
   readonly shape: OperandShape;
   readonly handle: number;
+  /** The arrays that the copy is known to have the contents of, such as those that it was filled from. */
+  readonly sources: WeakSet<object>;
 }
 
 interface Rows {
@@ -65,7 +68,7 @@ export abstract class ResidentOperands {
       if (this.missingRows(operand) === undefined) this.#drop(operand.id);
       return undefined;
     }
-    return hasShapeOf(resident, operand) ? resident.handle : undefined;
+    return hasShapeOf(resident, operand) && this.#hasContentsOf(resident, operand) ? resident.handle : undefined;
   }
 
   /** The same for a request, which marks the copy as used. */
@@ -97,8 +100,10 @@ export abstract class ResidentOperands {
   async ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     if (this.use(operand) !== undefined) return undefined;
     let fill = this.#fills.get(operand.id);
-    if (fill?.version !== operand.version || fill.isAbandoned) {
-      const started = new ResidentFill(operand.version, this.#failures, (abandoned) => this.#make(operand, abandoned));
+    if (fill?.version !== operand.version || fill.isAbandoned || fill.source !== arraysOf(operand)[0]) {
+      const started = new ResidentFill(operand.version, arraysOf(operand)[0], this.#failures, (abandoned) =>
+        this.#make(operand, abandoned),
+      );
       fill = started;
       this.#fills.set(operand.id, started);
       void started.done.finally(() => {
@@ -121,9 +126,10 @@ export abstract class ResidentOperands {
   /** Adds the handle of a ready copy. */
   protected keep(operand: Operand, handle: number): void {
     this.#drop(operand.id);
-    this.#residents.set(operand.id, { version: operand.version, shape: shapeOf(operand), handle });
-    const arrays = isMatrix(operand) ? operand.values : operand.rowPointers;
-    this.#collected.register(arrays, { id: operand.id, version: operand.version });
+    const { id, version } = operand;
+    const sources = new WeakSet<object>(arraysOf(operand));
+    this.#residents.set(id, { version, shape: shapeOf(operand), handle, sources });
+    this.#collected.register(arraysOf(operand)[0], { id, version });
   }
 
   /** Releases the least recently used copy; false when there is none. */
@@ -142,10 +148,13 @@ export abstract class ResidentOperands {
   }
 
   async #make(operand: Operand, abandoned: AbortSignal): Promise<Failure | undefined> {
-    const handle = this.#update(operand) ?? this.open(operand);
+    const updated = this.#update(operand);
+    const handle = updated ?? this.open(operand);
     if (typeof handle !== 'number') return handle;
     try {
-      const failure = await this.#fillOrWait(operand, handle, abandoned);
+      let failure = await this.#fillOrWait(operand, handle, abandoned);
+      // The rows that were not updated must be those of this operand, too.
+      if (updated !== undefined) failure ??= this.#refuseOtherValues(operand, handle);
       if (failure === undefined) this.keep(operand, handle);
       else this.#addon.release(handle);
       return failure;
@@ -190,6 +199,20 @@ export abstract class ResidentOperands {
     );
   }
 
+  /**
+   * Whether a copy has the contents of an operand. Other arrays than those it was made from may be the same ones from another
+   * thread, or those of another operand that was given the same id.
+   */
+  #hasContentsOf({ sources, handle }: Resident, operand: Operand): boolean {
+    const { values, rowPointers, columns, weights } = operand as VectorMatrix & CsrGraph;
+    if (sources.has(values)) return true;
+    if (sources.has(rowPointers) && sources.has(columns) && sources.has(weights)) return true;
+    // open() finds the copy of a graph by its contents.
+    if (!isMatrix(operand) || !this.#addon.matchesMatrix(handle, operand.values)) return false;
+    sources.add(operand.values);
+    return true;
+  }
+
   #drop(id: number): void {
     const resident = this.#residents.get(id);
     if (resident === undefined) return;
@@ -199,15 +222,19 @@ export abstract class ResidentOperands {
 }
 
 export function isMatrix(operand: Operand): operand is VectorMatrix {
-  return 'values' in operand;
+  return !isGraph(operand);
+}
+
+function arraysOf(operand: Operand): readonly object[] {
+  return isMatrix(operand) ? [operand.values] : [operand.rowPointers, operand.columns, operand.weights];
 }
 
 export function shapeOf(operand: Operand): OperandShape {
   return isMatrix(operand) ? [operand.rows, operand.dimensions] : [operand.nodes, operand.columns.length];
 }
 
+/** Does not ask what the operand is, because every request compares the shape. */
 function hasShapeOf({ shape: [first, second] }: Resident, operand: Operand): boolean {
-  return 'values' in operand
-    ? operand.rows === first && operand.dimensions === second
-    : operand.nodes === first && operand.columns.length === second;
+  const { rows, dimensions, nodes, columns } = operand as Partial<VectorMatrix & CsrGraph>;
+  return (rows === first && dimensions === second) || (nodes === first && columns?.length === second);
 }

@@ -1,6 +1,6 @@
 import { createMatrix, graphFromEdges, markChanged, type Operand } from '@gearshift/contracts';
 import { beforeEach, expect, test } from 'vitest';
-import { BackendFailures, RESIDENT_STATE, ResidentOperands, type Failure } from '../src/index.js';
+import { BackendFailures, copyIdOf, RESIDENT_STATE, ResidentOperands, type Failure } from '../src/index.js';
 
 const failures = new BackendFailures('test');
 
@@ -174,4 +174,56 @@ test('the least recently used copy is dropped first', async () => {
   expect(residents.handleOf(first)).toBe(1);
   residents.release(first);
   expect(residents.dropOldest()).toBe(false);
+});
+
+test('a copy is not used for another operand with the same id, version and shape', async () => {
+  const matrix = newMatrix();
+  expect(await residents.ensure(matrix, undefined)).toBeUndefined();
+  matches = false;
+  const invented = { ...matrix, values: new Float32Array(6) };
+  expect(residents.handleOf(invented)).toBeUndefined();
+  expect(residents.handleOf(matrix)).toBe(1);
+  matches = true;
+  expect(residents.handleOf(structuredClone(matrix))).toBe(1);
+
+  const graph = graphFromEdges(3, [[0, 1]]);
+  expect(await residents.ensure(graph, undefined)).toBeUndefined();
+  expect(residents.handleOf(graph)).toBe(2);
+  expect(residents.handleOf({ ...graph, weights: Float32Array.of(2) })).toBeUndefined();
+  expect(residents.handleOf(structuredClone(graph))).toBeUndefined();
+});
+
+test('concurrent requests on two operands with the same id get a copy each', async () => {
+  const graph = graphFromEdges(3, [[0, 1]]);
+  const other = { ...graph, rowPointers: graph.rowPointers.slice() };
+  await Promise.all([residents.ensure(graph, undefined), residents.ensure(other, undefined)]);
+  expect(events.filter((event) => event.startsWith('fill'))).toEqual(['fill 1', 'fill 2']);
+});
+
+test('an updated copy is refused when its other rows are not those of the operand', async () => {
+  const updatable = new UpdatableResidents(
+    events,
+    () => state,
+    () => matches,
+  );
+  const matrix = newMatrix();
+  expect(await updatable.ensure(matrix, undefined)).toBeUndefined();
+  matches = false;
+  const invented = { ...matrix, values: new Float32Array(6), version: 2, changes: [{ version: 2, start: 0, end: 1 }] };
+  expect(await updatable.ensure(invented, undefined)).toMatchObject({ error: { kind: 'invalid-input' } });
+  expect(updatable.handleOf(invented)).toBeUndefined();
+  expect(events.at(-1)).toBe('release 1');
+});
+
+test('copyIdOf tells graphs with the same id apart, and finds a posted graph again', () => {
+  const graph = graphFromEdges(3, [
+    [0, 1],
+    [1, 2, 0.5],
+  ]);
+  const id = copyIdOf(graph);
+  expect(Number.isSafeInteger(id)).toBe(true);
+  expect(copyIdOf(structuredClone(graph))).toBe(id);
+  expect(copyIdOf({ ...graph, weights: Float32Array.of(1, 0.25) })).not.toBe(id);
+  expect(copyIdOf({ ...graph, columns: Uint32Array.of(0, 0) })).not.toBe(id);
+  expect(copyIdOf({ ...graph, rowPointers: Uint32Array.of(0, 1, 2, 2) })).not.toBe(id);
 });

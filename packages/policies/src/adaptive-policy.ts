@@ -1,5 +1,5 @@
 import type { DispatchPolicy } from '@gearshift/contracts';
-import { expected, requireFinite, requireObject } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions, requireFinite } from '@gearshift/contracts/internal';
 import { exportKnowledge, importKnowledge } from './adaptive/calibration-state.js';
 import { DeviceChoice } from './adaptive/device-choice.js';
 import { forecastOf, learnedSnapshot } from './adaptive/forecast.js';
@@ -61,14 +61,20 @@ export function adaptivePolicy(options: AdaptivePolicyOptions = {}): DispatchPol
   };
 }
 
+const OPTIONS = optionNames<AdaptivePolicyOptions>({
+  explorationShare: true,
+  explorationStartMs: true,
+  explorationCapMs: true,
+  tieShare: true,
+});
+
 function checkOptions(options: AdaptivePolicyOptions) {
-  requireObject('options', options);
   const {
     explorationShare = ADAPTIVE_DEFAULTS.explorationShare,
     explorationStartMs = ADAPTIVE_DEFAULTS.explorationStartMs,
     explorationCapMs = ADAPTIVE_DEFAULTS.explorationCapMs,
     tieShare = ADAPTIVE_DEFAULTS.tieShare,
-  } = options;
+  } = readOptions('options', options, OPTIONS);
   requireShare('explorationShare', explorationShare);
   requireFinite('explorationStartMs', explorationStartMs, 0);
   requireFinite('explorationCapMs', explorationCapMs, 0);

@@ -1,5 +1,5 @@
 import { NO_DEVICE, type DeviceView, type DispatchPolicy } from '@gearshift/contracts';
-import { expected, requireFinite, requireInteger, requireObject } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions, requireFinite, requireInteger } from '@gearshift/contracts/internal';
 import { learnsNothing } from './policy-state.js';
 
 export interface ThresholdPolicyOptions {
@@ -73,14 +73,20 @@ export function thresholdPolicy(options: ThresholdPolicyOptions = {}): DispatchP
   };
 }
 
+const OPTIONS = optionNames<ThresholdPolicyOptions>({
+  gpuMinBatchSize: true,
+  gpuSpeedupThreshold: true,
+  gpuSuccessRateThreshold: true,
+  forceCpu: true,
+});
+
 function checkOptions(options: ThresholdPolicyOptions) {
-  requireObject('options', options);
   const {
     gpuMinBatchSize = THRESHOLD_DEFAULTS.gpuMinBatchSize,
     gpuSpeedupThreshold = THRESHOLD_DEFAULTS.gpuSpeedupThreshold,
     gpuSuccessRateThreshold = THRESHOLD_DEFAULTS.gpuSuccessRateThreshold,
     forceCpu = THRESHOLD_DEFAULTS.forceCpu,
-  } = options;
+  } = readOptions('options', options, OPTIONS);
   requireInteger('gpuMinBatchSize', gpuMinBatchSize, 0);
   requireFinite('gpuSpeedupThreshold', gpuSpeedupThreshold, 0);
   requireFinite('gpuSuccessRateThreshold', gpuSuccessRateThreshold, 0);

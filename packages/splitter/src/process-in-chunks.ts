@@ -5,6 +5,7 @@ import type { ChunkError } from './errors/chunk-error.js';
 import { runOnLanes } from './engine/run-on-lanes.js';
 import type { ChunkCall } from './engine/chunk-work.js';
 import { itemWork, type ItemOutput } from './engine/item-work.js';
+import { readChunkOptions } from './engine/read-chunk-options.js';
 import { checkLanes, checkRunOptions, functionsOf } from './engine/check-run-options.js';
 import type { ChunkOptions } from './engine/chunk-options.js';
 
@@ -41,10 +42,11 @@ export async function processInChunks<T, R, E = unknown>(
 ): Promise<Result<R[], ChunkError<E, ItemOutput<R>>>> {
   if (!Array.isArray(items)) throw new TypeError(expected('items', 'an array', items));
   requireFunction('fn', fn);
-  const run = checkRunOptions(options);
+  const given = readChunkOptions(options);
+  const run = checkRunOptions(given);
   const output: ItemOutput<R> = new Array<R | undefined>(items.length);
-  const calls = functionsOf(options, fn).map((each) => callWithItems(items, each));
-  const result = await runOnLanes(itemWork(items, output), checkLanes(options, calls), run, [
+  const calls = functionsOf(given, fn).map((each) => callWithItems(items, each));
+  const result = await runOnLanes(itemWork(items, output), checkLanes(given, calls), run, [
     { start: 0, end: items.length },
   ]);
   return result.ok ? { ok: true, value: output as R[] } : result;

@@ -10,6 +10,7 @@ import { runOnLanes } from './engine/run-on-lanes.js';
 import type { ChunkWork, RunSummary } from './engine/chunk-work.js';
 import { itemWork, rangeWork, type ItemOutput } from './engine/item-work.js';
 import type { LaneOptions } from './engine/lane.js';
+import { readChunkOptions } from './engine/read-chunk-options.js';
 import { checkLanes, checkRunOptions, functionsOf, type CheckedRun } from './engine/check-run-options.js';
 
 /**
@@ -61,8 +62,9 @@ function resumeRanges<E>(
   fn: RangeFunction<E>,
 ): Promise<Result<RunSummary, ChunkError<E>>> {
   requireFunction('fn', fn);
-  const run = checkRunOptions(options);
-  return continueRun(partial, rangeWork(partial.total), checkLanes(options, functionsOf(options, fn)), run);
+  const given = readChunkOptions(options);
+  const run = checkRunOptions(given);
+  return continueRun(partial, rangeWork(partial.total), checkLanes(given, functionsOf(given, fn)), run);
 }
 
 async function resumeItems<T, R, E>(
@@ -79,10 +81,11 @@ async function resumeItems<T, R, E>(
     throw new TypeError(expected('partial.output', `an array of ${partial.total} elements`, partial.output));
   }
   requireFunction('fn', fn);
-  const run = checkRunOptions(options);
+  const given = readChunkOptions(options);
+  const run = checkRunOptions(given);
   const output = partial.output.slice();
-  const calls = functionsOf(options, fn).map((each) => callWithItems(items, each));
-  const result = await continueRun(partial, itemWork(items, output), checkLanes(options, calls), run);
+  const calls = functionsOf(given, fn).map((each) => callWithItems(items, each));
+  const result = await continueRun(partial, itemWork(items, output), checkLanes(given, calls), run);
   return result.ok ? { ok: true, value: output as R[] } : result;
 }
 

@@ -5,6 +5,7 @@ import type { ChunkError } from './errors/chunk-error.js';
 import { runOnLanes } from './engine/run-on-lanes.js';
 import type { ChunkCall, RunSummary } from './engine/chunk-work.js';
 import { rangeWork } from './engine/item-work.js';
+import { readChunkOptions } from './engine/read-chunk-options.js';
 import { checkLanes, checkRunOptions, functionsOf } from './engine/check-run-options.js';
 import type { ChunkOptions } from './engine/chunk-options.js';
 
@@ -41,7 +42,8 @@ export async function runRanges<E = unknown>(
 ): Promise<Result<RunSummary, ChunkError<E>>> {
   requireInteger('total', total, 0);
   requireFunction('fn', fn);
-  const run = checkRunOptions(options);
-  const lanes = checkLanes(options, functionsOf(options, fn));
+  const given = readChunkOptions(options);
+  const run = checkRunOptions(given);
+  const lanes = checkLanes(given, functionsOf(given, fn));
   return runOnLanes(rangeWork(total), lanes, run, [{ start: 0, end: total }]);
 }

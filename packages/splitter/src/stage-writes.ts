@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Result } from '@gearshift/contracts';
 import { expected, requireInteger } from '@gearshift/contracts/internal';
 import { requireFunction } from './require-limit.js';
@@ -40,7 +41,7 @@ export function stageWrites<A extends ResultArray, E = unknown>(
   elementsPerItem: number,
   fn: StagedFunction<A, E>,
 ): RangeFunction<E> {
-  if (!ArrayBuffer.isView(output) || output instanceof DataView) {
+  if (!types.isTypedArray(output)) {
     throw new TypeError(expected('output', 'a typed array', output));
   }
   requireInteger('elementsPerItem', elementsPerItem, 1);

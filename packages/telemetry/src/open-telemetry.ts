@@ -1,5 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
-import { expected, requireObject } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions, requireObject } from '@gearshift/contracts/internal';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
 import { addToProvider } from './provider-metrics.js';
 import { shareByProvider } from './share-by-provider.js';
@@ -28,6 +28,8 @@ export interface OpenTelemetryTracerProvider {
   getTracer(name: string): unknown;
 }
 
+const OPTIONS = optionNames<OpenTelemetryOptions>({ meterProvider: true, tracerProvider: true, executor: true });
+
 /**
  * Exports metrics and spans of an executor to OpenTelemetry. Metrics are read when they are collected, except durations:
  * OpenTelemetry has no observable histogram, so each attempt is recorded when it ends. Spans of runs, attempts, chunks and
@@ -40,7 +42,7 @@ export interface OpenTelemetryTracerProvider {
 export function instrumentOpenTelemetry(executor: TelemetrySource, options: OpenTelemetryOptions): Instrumentation {
   requireSource(executor);
   requireObject('options', options);
-  const { meterProvider, tracerProvider, executor: name } = options;
+  const { meterProvider, tracerProvider, executor: name } = readOptions('options', options, OPTIONS);
   if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function') {
     throw new TypeError(expected('options.meterProvider', 'a MeterProvider', meterProvider));
   }

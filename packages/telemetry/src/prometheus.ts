@@ -1,4 +1,4 @@
-import { expected, requireObject } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions } from '@gearshift/contracts/internal';
 import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
 import { LATENCY_BOUNDS_S } from './latency-bounds.js';
@@ -18,6 +18,8 @@ export interface PrometheusRegistry {
   removeSingleMetric(name: string): void;
 }
 
+const OPTIONS = optionNames<PrometheusOptions>({ registry: true });
+
 /**
  * Registers the metrics of an executor with a registry of prom-client. They are read at each scrape and cost nothing between
  * scrapes. Attempts are counted over all threads that share the executor's tracker, decisions and devices for this executor,
@@ -33,8 +35,7 @@ export interface PrometheusRegistry {
  */
 export function instrumentPrometheus(executor: TelemetrySource, options: PrometheusOptions): Instrumentation {
   requireSource(executor);
-  requireObject('options', options);
-  const { registry } = options;
+  const { registry } = readOptions('options', options, OPTIONS);
   if (typeof registry?.registerMetric !== 'function' || typeof registry.getSingleMetric !== 'function') {
     throw new TypeError(expected('options.registry', 'a Registry of prom-client', registry));
   }

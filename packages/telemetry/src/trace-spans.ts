@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel, type TracingChannelSubscribers } from 'node:diagnostics_channel';
 import { TRACING_CHANNELS, type TracingContexts } from '@gearshift/contracts';
+import { isError } from '@gearshift/contracts/internal';
 import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
 import { loadApi, type OpenTelemetryApi } from './load-api.js';
 
@@ -108,7 +109,7 @@ function traceChannel<Event extends { readonly result?: unknown }>(
       if (outcome.error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.error });
     } else if (error !== undefined) {
       span.recordException(
-        error instanceof Error ? error : { message: `expected an Error to be thrown, got ${typeof error}` },
+        isError(error, 'Error') ? error : { message: `expected an Error to be thrown, got ${typeof error}` },
       );
       span.setStatus({ code: SpanStatusCode.ERROR });
     } else {

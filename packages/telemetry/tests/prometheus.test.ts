@@ -287,7 +287,13 @@ describe('a wrong argument of instrumentPrometheus', () => {
       );
     }
     expect(() => instrumentPrometheus(source, undefined as never)).toThrow(
-      'options: expected an object, got undefined',
+      'options.registry: expected a Registry of prom-client, got undefined',
+    );
+  });
+
+  test('is a TypeError that names the nearest option when it is misspelt', () => {
+    expect(() => instrumentPrometheus(source, { registri: new Registry() } as never)).toThrow(
+      "options: 'registri' is not an option; did you mean 'registry'?",
     );
   });
 

@@ -1,5 +1,6 @@
+import { types } from 'node:util';
 import { OPERATIONS } from '@gearshift/contracts';
-import { expected, requireInteger, requireObject } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { LAYOUT_VERSION } from './memory-layout.js';
 import { byteLengthOf, monotonicMs, ThreadTracker, type TrackerSetup } from './thread-tracker.js';
 import type { Tracker, TrackerHandle } from './tracker.js';
@@ -9,6 +10,13 @@ const LARGEST_WINDOW = 65_536;
 const MOST_DEVICES = 32;
 const MOST_WRITERS = 1024;
 const MOST_SUMS = 1024;
+const OPTIONS = optionNames<TrackerOptions>({
+  windowSize: true,
+  operations: true,
+  devices: true,
+  maxWriters: true,
+  maxSums: true,
+});
 
 /**
  * A tracker with memory of its own: see {@link Tracker}. It is small until it is shared; then it reserves, for each writer,
@@ -24,14 +32,13 @@ const MOST_SUMS = 1024;
  * @throws TypeError or RangeError naming the option that is out of its range.
  */
 export function createTracker(options: TrackerOptions = {}): Tracker {
-  requireObject('options', options);
   const {
     windowSize = TRACKER_DEFAULTS.windowSize,
     operations = OPERATIONS,
     devices = TRACKER_DEFAULTS.devices,
     maxWriters = TRACKER_DEFAULTS.maxWriters,
     maxSums = TRACKER_DEFAULTS.maxSums,
-  } = options;
+  } = readOptions('options', options, OPTIONS);
   return new ThreadTracker(
     checkSetup({ windowSize, operations, devices, maxWriters, maxSums, originMs: monotonicMs() }),
   );
@@ -47,7 +54,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
 export function attachTracker(handle: TrackerHandle): Tracker {
   requireObject('handle', handle);
   const { layoutVersion, buffer, windowSize, operations, devices, maxWriters, maxSums, originMs } = handle;
-  if (!(buffer instanceof SharedArrayBuffer)) {
+  if (!types.isSharedArrayBuffer(buffer)) {
     throw new TypeError(expected('handle.buffer', 'a SharedArrayBuffer', buffer));
   }
   if (layoutVersion !== LAYOUT_VERSION) {

@@ -131,7 +131,8 @@ const queries = new Map<LabShape, Float32Array>(
 );
 
 function requestFor({ shape, matrix }: LabRequest): TopKRequest {
-  return { operation: 'top-k', query: queries.get(shape) ?? new Float32Array(DIMENSIONS), matrix, k: K };
+  const query = queries.get(shape) ?? new Float32Array(DIMENSIONS);
+  return { operation: 'top-k', query, queries: QUERIES[shape], matrix, k: K };
 }
 
 /** All rows are zero, so all scores are, and the lower row wins. */

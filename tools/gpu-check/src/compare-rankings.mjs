@@ -46,7 +46,7 @@ export async function compareRankings({ quick }) {
         for (const metric of METRICS) {
           for (const k of quick ? [10] : [1, 10, 100, 300]) {
             const query = randomValues(queries * dimensions, 7);
-            const request = prepareTopK({ operation: 'top-k', query, matrix, k, metric });
+            const request = prepareTopK({ operation: 'top-k', query, queries, matrix, k, metric });
             const [expected, found] = [createTopKOutput(request), createTopKOutput(request)];
             unwrap(await cpu.topK(request, expected));
             unwrap(await gpu.topK(request, found));

@@ -50,7 +50,7 @@ export async function measure({ quick, bandwidth }) {
     unwrap(await backend.makeResident(helped));
     for (const queries of [1, 8, 32, 128, 256]) {
       const query = pseudoRandom(queries * DIMENSIONS);
-      const request = prepareTopK({ operation: 'top-k', query, matrix: helped, k: 10 });
+      const request = prepareTopK({ operation: 'top-k', query, queries, matrix: helped, k: 10 });
       const answer = createTopKOutput(request);
       const times = [];
       for (let round = 0; round < 7; round++) times.push(unwrap(await backend.topK(request, answer)).kernelMs);

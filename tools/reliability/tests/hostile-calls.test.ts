@@ -156,6 +156,10 @@ async function hostileCall(index: number): Promise<string> {
     () => executor.topKSync(query, matrix, options),
     () => executor.cosineSimilaritySync(query, matrix, options),
     () => executor.run({ operation: oneOf(['top-k', 'cosine-similarity', 'sort', 1]), query, matrix, k: 2 } as never),
+    // With the options of their operation, so that some calls are answered.
+    () => executor.topK(query, matrix, { k: 2 }),
+    () => executor.cosineSimilarity(query, matrix),
+    () => executor.run({ operation: 'cosine-similarity', query, matrix }),
     () => executor.matrix(query, { dimensions: oneOf(NUMBERS) } as never),
     () => executor.spreadActivation({ ...(matrix as object), nodes: oneOf(NODES) } as never, query, options),
     () =>
@@ -169,7 +173,8 @@ async function hostileCall(index: number): Promise<string> {
     return 'answered';
   } catch (error) {
     if (error instanceof DeadlineExceededError) return 'answered';
-    const isWords = (error instanceof TypeError || error instanceof RangeError) && /^[\w.[\] ]+: /.test(error.message);
+    const namesArgument = /^([\w.[\] ]+: |query has \d+ values but the matrix has )/;
+    const isWords = (error instanceof TypeError || error instanceof RangeError) && namesArgument.test(error.message);
     if (!isWords) throw new Error(`call ${index}: ${String(error)}`, { cause: error });
     return 'refused';
   }

@@ -25,6 +25,7 @@ import {
   type TopKRequest,
   type UnsupportedReason,
 } from '@gearshift/contracts';
+import { optionNames, readOptions } from '@gearshift/contracts/internal';
 import { OpenState, type Failure } from '@gearshift/native-kit';
 import { BACKEND_ID, failures } from '../backend-errors.js';
 import { readMemory } from '../memory-reading.js';
@@ -46,6 +47,8 @@ export interface PortableBackendOptions {
   readonly limitations?: readonly string[] | undefined;
 }
 
+const OPTIONS = optionNames<PortableBackendOptions>({ limitations: true });
+
 /**
  * The operations in TypeScript: they run everywhere Node does, on the caller's thread, and are the reference for every other
  * backend. Operands are read in place and never copied.
@@ -59,7 +62,7 @@ export interface PortableBackendOptions {
 export async function createPortableBackend(
   options: PortableBackendOptions = {},
 ): Promise<Result<SyncBackend, BackendError>> {
-  return ok(new PortableBackend(options.limitations ?? []));
+  return ok(new PortableBackend(readOptions('options', options, OPTIONS).limitations ?? []));
 }
 
 class PortableBackend implements SyncBackend {

@@ -72,7 +72,7 @@ async function measureAll(executor: Executor, report: (done: number, total: numb
     const query = sampleVectors(queries * DIMENSIONS);
     const endsAtMs = performance.now() + MS_PER_SIZE;
     do {
-      await executor.topK(query, matrix, { k: 10 });
+      await executor.topK(query, matrix, { k: 10, queries });
       runs += 1;
       await turn();
     } while (performance.now() < endsAtMs);

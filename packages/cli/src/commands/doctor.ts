@@ -72,7 +72,8 @@ async function examine(backends: readonly BackendName[] | undefined): Promise<Do
 
 async function choose(executor: Executor, { rows, queries }: (typeof TYPICAL)[number]): Promise<Choice> {
   await using matrix = await executor.matrix(sampleVectors(rows * DIMENSIONS), { dimensions: DIMENSIONS, adopt: true });
-  const run = await executor.run({ operation: 'top-k', query: sampleVectors(queries * DIMENSIONS), matrix, k: 10 });
+  const query = sampleVectors(queries * DIMENSIONS);
+  const run = await executor.run({ operation: 'top-k', query, queries, matrix, k: 10 });
   if (!run.ok) throw new Error(run.error.message, { cause: run.error });
   const { decision, latencyMs } = run.value;
   if (decision === null) throw new Error('expected a decision in the result, got null');

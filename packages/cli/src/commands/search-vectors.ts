@@ -33,7 +33,13 @@ export async function searchVectors(options: SearchVectorsOptions, terminal: Ter
     terminal.writeError(`gearshift: ${oneLine(path)}: ${overflowCount} values too large for float32 became infinite\n`);
   }
 
-  const ranked = await rankRows({ values: corpus.values, dimensions: corpus.dimensions, query: queries.values, k });
+  const ranked = await rankRows({
+    values: corpus.values,
+    dimensions: corpus.dimensions,
+    query: queries.values,
+    queries: queries.rows,
+    k,
+  });
   const report: VectorSearchReport = { query: queryVectors, results: ranked.matches, ...ranked.facts };
   if (json) terminal.writeOut(jsonLine(report));
   else terminal.writeOut(formatVectorReport(report, `${corpus.rows} vectors in ${vectors}`, ranked.device));

@@ -7,6 +7,8 @@ export interface RankRowsOptions {
   readonly dimensions: number;
   /** `queries x dimensions`. */
   readonly query: Float32Array;
+  /** Default 1: an embedder that returns too many values must not make two queries of one. */
+  readonly queries?: number | undefined;
   readonly k: number;
 }
 
@@ -19,10 +21,10 @@ export interface RankedRows {
 }
 
 /** Finds the k rows most similar to each query, by cosine, on the backend that the executor chooses. */
-export async function rankRows({ values, dimensions, query, k }: RankRowsOptions): Promise<RankedRows> {
+export async function rankRows({ values, dimensions, query, queries = 1, k }: RankRowsOptions): Promise<RankedRows> {
   await using executor = await createExecutor();
   await using matrix = await executor.matrix(values, { dimensions, adopt: true });
-  const run = await executor.run({ operation: 'top-k', query, matrix, k });
+  const run = await executor.run({ operation: 'top-k', query, queries, matrix, k });
   if (!run.ok) throw new Error(run.error.message, { cause: run.error });
 
   const { output, decision, attempts, latencyMs } = run.value;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { requireFloat32Array } from '../arguments.js';
 import { requireDisjoint } from './require-disjoint.js';
 
@@ -22,7 +23,7 @@ export function requireFloat32Output(
   operand: Float32Array = input,
 ): Float32Array {
   const isFine =
-    output instanceof Float32Array &&
+    types.isFloat32Array(output) &&
     output.byteLength === elementCount * Float32Array.BYTES_PER_ELEMENT &&
     elementCount > 0 &&
     output.buffer !== input.buffer &&

@@ -19,6 +19,8 @@ export interface Operation<Request, Prepared, Output> {
    * @throws TypeError or RangeError that names the argument, the expected and the given value.
    */
   prepare(request: Request): Prepared;
+  /** The same for a request that was written by this code, which has no unknown fields. */
+  prepareFields(request: Request): Prepared;
   operandOf(request: Prepared): Operand;
   itemsOf(request: Prepared): number;
   /**

@@ -1,4 +1,4 @@
-import { expected, requireObject } from '../arguments.js';
+import { expected, requireAwaited } from '../arguments.js';
 import { cosineSimilarity, type CosineSimilarityRequest, type PreparedCosineSimilarity } from './cosine-similarity.js';
 import { OPERATIONS, type Operation, type OperationName } from './operation.js';
 import { spreadActivation, type PreparedSpreadActivation, type SpreadActivationRequest } from './spread-activation.js';
@@ -20,7 +20,7 @@ const BY_NAME: ReadonlyMap<unknown, AnyOperation> = new Map(
 
 /** @throws TypeError or RangeError when the request is not an object, or names an unknown operation. */
 export function operationOf(request: { readonly operation: OperationName }): AnyOperation {
-  if (typeof request !== 'object' || request === null) requireObject('request', request);
+  requireAwaited('request', request);
   const { operation: name } = request;
   const operation = BY_NAME.get(name);
   if (operation === undefined) {

@@ -1,3 +1,8 @@
+import { checkOptions, type OptionNames } from '../options.js';
+
+/** Marks prepared requests of every copy of this package. */
+const PREPARED = Symbol.for('@gearshift/contracts:prepared');
+
 /**
  * The brand of a checked request: every default filled in, every length computed. Only the operations of this package create
  * such requests, and nothing may change them afterwards.
@@ -12,13 +17,18 @@ export class Prepared {
   static is(value: unknown): boolean {
     return typeof value === 'object' && value !== null && #prepared in value;
   }
+
+  static {
+    // On the prototype, where it costs an instance nothing.
+    Object.defineProperty(Prepared.prototype, PREPARED, { value: true });
+  }
 }
 
 /**
- * `object[key]` if it is an own property, so that a polluted Object.prototype changes no request. The value is read once, so a
- * getter cannot change it after the check. Absent options, the common case, cost nothing.
+ * Checks that a request is a plain object with known fields only, or was prepared by another copy of this package.
+ *
+ * @param known the fields of the request, and those that only prepared requests have, because copies of these have them too
  */
-export function own<T extends object, K extends keyof T>(object: T, key: K): T[K] | undefined {
-  const value = object[key];
-  return value === undefined || Object.hasOwn(object, key) ? value : undefined;
+export function checkFields(request: object, known: OptionNames): void {
+  if (!(PREPARED in request)) checkOptions('request', request, known);
 }

@@ -1,10 +1,11 @@
+import { types } from 'node:util';
 import {
   expected,
   requireExpectedUses,
   requireFloat32Array,
   requireInteger,
-  requireObject,
   requireOneOf,
+  requireAwaited,
 } from '../arguments.js';
 import { COMPANIONS, type VectorMatrix } from '../matrix.js';
 import { requireRange, type RowRange } from '../row-range.js';
@@ -25,18 +26,15 @@ export interface ScanInputs {
 
 /** Checks the matrix, the queries and the rows of a request. Reads each property of the caller once. */
 export function requireScanInputs(request: ScanRequest): ScanInputs {
+  const { query, queries = 1, where, start, end } = request;
   const matrix = requireMatrix(request.matrix);
-  const { query } = request;
-  if (!(query instanceof Float32Array) || query.byteLength === 0 || query.length % matrix.dimensions !== 0) {
-    refuseQuery(query, matrix.dimensions);
+  if (queries !== 1) requireInteger('queries', queries, 1);
+  if (!types.isFloat32Array(query) || query.byteLength === 0 || query.length !== queries * matrix.dimensions) {
+    refuseQuery(query, queries, matrix.dimensions);
   }
-  const { start, end, queries, where } = request;
-  if (queries !== undefined && Object.hasOwn(request, 'queries')) {
-    requireQueryCount(queries, query.length / matrix.dimensions);
-  }
-  if (where !== undefined && Object.hasOwn(request, 'where')) refuseUnsupported('where', where);
+  if (where !== undefined) refuseUnsupported('where', where);
   if (start === undefined && end === undefined) return { matrix, query, start: 0, end: matrix.rows };
-  const range = requireRange(request, start, end, matrix.rows);
+  const range = requireRange(start, end, matrix.rows);
   return { matrix, query, start: range.start, end: range.end };
 }
 
@@ -48,28 +46,43 @@ const checkedMatrices = new WeakMap<Float32Array, VectorMatrix>();
  * until the matrix changes.
  */
 export function requireMatrix(value: VectorMatrix): VectorMatrix {
-  if (typeof value !== 'object' || value === null) requireObject('matrix', value);
+  if (typeof value !== 'object' || value === null) requireAwaited('matrix', value);
   const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
   const checked = checkedMatrices.get(values);
-  if (checked === undefined)
-    return checkedMatrix({ id, version, rows, dimensions, values, expectedUses, companion, changes });
-  const isUnchanged =
-    checked.id === id &&
-    checked.version === version &&
-    checked.rows === rows &&
-    checked.dimensions === dimensions &&
-    checked.expectedUses === expectedUses &&
-    checked.companion === companion &&
-    checked.changes === changes &&
-    values.byteLength === rows * dimensions * Float32Array.BYTES_PER_ELEMENT &&
-    values.byteLength > 0;
-  return isUnchanged
-    ? checked
-    : checkedMatrix({ id, version, rows, dimensions, values, expectedUses, companion, changes });
+  if (checked !== undefined) {
+    const isUnchanged =
+      checked.id === id &&
+      checked.version === version &&
+      checked.rows === rows &&
+      checked.dimensions === dimensions &&
+      checked.expectedUses === expectedUses &&
+      checked.companion === companion &&
+      checked.changes === changes &&
+      values.byteLength === rows * dimensions * Float32Array.BYTES_PER_ELEMENT &&
+      values.byteLength > 0;
+    if (isUnchanged) return checked;
+  }
+  requireAwaited('matrix', value);
+  return checkedMatrix(
+    { id, version, rows, dimensions, values },
+    ownHint(value, 'expectedUses', expectedUses),
+    ownHint(value, 'companion', companion),
+    ownHint(value, 'changes', changes),
+  );
 }
 
-function checkedMatrix(matrix: VectorMatrix): VectorMatrix {
-  const { id, version, rows, dimensions, values, expectedUses, companion, changes } = matrix;
+/** A hint that was read from a matrix, unless it came from a polluted Object.prototype. */
+function ownHint<T>(matrix: VectorMatrix, name: keyof VectorMatrix, value: T): T | undefined {
+  return Object.hasOwn(matrix, name) ? value : undefined;
+}
+
+function checkedMatrix(
+  matrix: VectorMatrix,
+  expectedUses: VectorMatrix['expectedUses'],
+  companion: VectorMatrix['companion'],
+  changes: VectorMatrix['changes'],
+): VectorMatrix {
+  const { id, version, rows, dimensions, values } = matrix;
   requireInteger('matrix.id', id, 0);
   requireInteger('matrix.version', version, 0);
   requireInteger('matrix.rows', rows, 0);
@@ -82,20 +95,28 @@ function checkedMatrix(matrix: VectorMatrix): VectorMatrix {
   }
   requireExpectedUses('matrix.expectedUses', expectedUses);
   requireOneOf('matrix.companion', COMPANIONS, companion);
-  const checked = Object.freeze({ ...matrix, changes: Array.isArray(changes) ? changes : undefined });
+  const checked = Object.freeze({
+    ...matrix,
+    expectedUses,
+    companion,
+    changes: Array.isArray(changes) ? changes : undefined,
+  });
   checkedMatrices.set(values, checked);
   return checked;
 }
 
-function refuseQuery(value: unknown, dimensions: number): never {
-  const query = requireFloat32Array('query', value);
-  throw new RangeError(`query: expected one or more vectors of ${dimensions} dimensions, got ${query.length} elements`);
-}
-
-function requireQueryCount(queries: number, count: number): void {
-  if (requireInteger('queries', queries, 1) !== count) {
-    throw new RangeError(`queries: expected ${count}, the number of vectors in query, got ${queries}`);
-  }
+/** One query unless the caller says more: a query for a matrix of half its dimensions must not become two. */
+function refuseQuery(value: unknown, queries: number, dimensions: number): never {
+  const { length } = requireFloat32Array('query', value);
+  const needed = queries === 1 ? '' : `, and ${queries} queries need ${queries * dimensions}`;
+  const count = length / dimensions;
+  const remedy =
+    !Number.isInteger(count) || count === 0
+      ? ''
+      : count === 1
+        ? '; leave out queries for one query'
+        : `; pass queries: ${count} for ${count} queries`;
+  throw new RangeError(`query has ${length} values but the matrix has ${dimensions} dimensions${needed}${remedy}`);
 }
 
 /** Refuses an option that no backend supports yet, because ignoring it would give a wrong answer. */

@@ -1,20 +1,23 @@
+import { types } from 'node:util';
 import { expected, requireFloat32Array, requireInteger, requireObject, requireUint32Array } from '../arguments.js';
 import type { VectorMatrix } from '../matrix.js';
+import { copyOwn, optionNames } from '../options.js';
 import type { RowRange } from '../row-range.js';
 import type { RowSet } from '../row-set.js';
 import type { Operation } from './operation.js';
-import { own, Prepared } from './prepared.js';
+import { checkFields, Prepared } from './prepared.js';
 import { METRICS, type Metric } from './ranking.js';
 import { requireDisjoint } from './require-disjoint.js';
+import { requireCandidates } from './require-candidates.js';
 import { refuseUnsupported, requireScanInputs } from './scan-inputs.js';
 
 /** The `k` best rows for each query. */
 export interface TopKRequest extends RowRange {
   readonly operation: 'top-k';
-  /** `queries x dimensions`, row-major, at least one query. */
+  /** `queries x dimensions`, row-major. */
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
-  /** Number of query vectors, as a check: a RangeError unless `query` holds exactly this many. */
+  /** Number of query vectors, at least 1: `query` holds exactly this many. Default 1. */
   readonly queries?: number | undefined;
   /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
   readonly where?: RowSet | undefined;
@@ -22,7 +25,7 @@ export interface TopKRequest extends RowRange {
   readonly k: number;
   /** Default `'cosine'`. */
   readonly metric?: Metric | undefined;
-  /** Only these rows are considered: indices into the matrix, within `[start, end)`, without duplicates. */
+  /** Only these rows are considered: indices into the matrix, within `[start, end)`. A RangeError for a repeated row. */
   readonly candidates?: Uint32Array | undefined;
   /** Only rows that score at least this are ranked. Not supported yet: a RangeError when given. */
   readonly minScore?: number | undefined;
@@ -82,30 +85,62 @@ export class PreparedTopK extends Prepared {
   }
 }
 
+const FIELDS = optionNames<TopKRequest & Pick<PreparedTopK, 'count' | 'outputLength'>>({
+  operation: true,
+  query: true,
+  matrix: true,
+  queries: true,
+  where: true,
+  k: true,
+  metric: true,
+  candidates: true,
+  minScore: true,
+  start: true,
+  end: true,
+  count: true,
+  outputLength: true,
+});
+
 /** @throws TypeError or RangeError that names the argument, the expected and the given value. */
 export function prepareTopK(request: TopKRequest): PreparedTopK {
   if (request instanceof PreparedTopK && Prepared.is(request)) return request;
   if (typeof request !== 'object' || request === null) requireObject('request', request);
-  const { operation, k } = request;
-  if (operation !== 'top-k') throw new RangeError(expected('operation', `'top-k'`, operation));
-  if (!Number.isSafeInteger(k) || k < 1) requireInteger('k', k, 1);
-  const metric = own(request, 'metric') ?? 'cosine';
-  if (!METRICS.includes(metric)) throw new RangeError(expected('metric', `one of ${METRICS.join(', ')}`, metric));
-  const minScore = own(request, 'minScore');
-  if (minScore !== undefined) refuseUnsupported('minScore', minScore);
-  const { matrix, query, start, end } = requireScanInputs(request);
-  const candidates = own(request, 'candidates');
-  if (candidates !== undefined) requireCandidates(candidates, start, end);
-  return new PreparedTopK(matrix, query, start, end, k, metric, candidates);
+  checkFields(request, FIELDS);
+  return prepareFields(ownFields(request));
 }
 
-function requireCandidates(candidates: Uint32Array, start: number, end: number): void {
-  requireUint32Array('candidates', candidates);
-  for (let i = 0; i < candidates.length; i++) {
-    if (candidates[i] < start || candidates[i] >= end) {
-      throw new RangeError(`candidates[${i}]: expected a row in [${start}, ${end}), got ${candidates[i]}`);
-    }
-  }
+/**
+ * The own fields of a request, which is the request itself unless Object.prototype is polluted. The names are written out
+ * because a lookup of a constant name costs a tenth of one in a loop.
+ */
+function ownFields(request: TopKRequest): TopKRequest {
+  const inherited = Object.getPrototypeOf(request) as Partial<TopKRequest> | null;
+  const isPolluted =
+    inherited !== null &&
+    (inherited.operation !== undefined ||
+      inherited.query !== undefined ||
+      inherited.matrix !== undefined ||
+      inherited.queries !== undefined ||
+      inherited.where !== undefined ||
+      inherited.k !== undefined ||
+      inherited.metric !== undefined ||
+      inherited.candidates !== undefined ||
+      inherited.minScore !== undefined ||
+      inherited.start !== undefined ||
+      inherited.end !== undefined);
+  return isPolluted ? copyOwn(request, FIELDS) : request;
+}
+
+function prepareFields(request: TopKRequest): PreparedTopK {
+  const { operation, k, minScore, candidates } = request;
+  const metric = request.metric ?? 'cosine';
+  if (operation !== 'top-k') throw new RangeError(expected('operation', `'top-k'`, operation));
+  if (!Number.isSafeInteger(k) || k < 1) requireInteger('k', k, 1);
+  if (!METRICS.includes(metric)) throw new RangeError(expected('metric', `one of ${METRICS.join(', ')}`, metric));
+  if (minScore !== undefined) refuseUnsupported('minScore', minScore);
+  const { matrix, query, start, end } = requireScanInputs(request);
+  if (candidates !== undefined) requireCandidates(candidates, start, end);
+  return new PreparedTopK(matrix, query, start, end, k, metric, candidates);
 }
 
 /** A new output with exactly the elements that the request writes. */
@@ -124,8 +159,8 @@ export function requireTopKOutput(request: PreparedTopK, output: TopKOutput): To
   const { outputLength, query, matrix, candidates } = request;
   const byteLength = outputLength * Float32Array.BYTES_PER_ELEMENT;
   const isFine =
-    indices instanceof Uint32Array &&
-    scores instanceof Float32Array &&
+    types.isUint32Array(indices) &&
+    types.isFloat32Array(scores) &&
     indices.byteLength >= byteLength &&
     scores.byteLength >= byteLength &&
     byteLength > 0 &&
@@ -163,6 +198,7 @@ function requireElements(name: string, array: Uint32Array | Float32Array, elemen
 export const topK: Operation<TopKRequest, PreparedTopK, TopKOutput> = {
   name: 'top-k',
   prepare: prepareTopK,
+  prepareFields,
   operandOf: ({ matrix }) => matrix,
   itemsOf: ({ start, end, candidates }) => (candidates === undefined ? end - start : candidates.length),
   part({ matrix, query, start: first, end: last, k, metric, candidates }, start, end) {
@@ -193,7 +229,7 @@ export const topK: Operation<TopKRequest, PreparedTopK, TopKOutput> = {
     if (written !== count) return `${String(written)} entries per query where the request has ${count}`;
     const byteLength = outputLength * Float32Array.BYTES_PER_ELEMENT;
     // A backend may have transferred the memory to another thread, or replaced the arrays.
-    if (!(indices instanceof Uint32Array && indices.byteLength >= byteLength)) return 'no indices';
-    return scores instanceof Float32Array && scores.byteLength >= byteLength ? undefined : 'no scores';
+    if (!(types.isUint32Array(indices) && indices.byteLength >= byteLength)) return 'no indices';
+    return types.isFloat32Array(scores) && scores.byteLength >= byteLength ? undefined : 'no scores';
   },
 };

@@ -1,5 +1,5 @@
 import { BACKEND_ERROR_KINDS, err, ok, type BackendError, type PhaseTimes } from '@gearshift/contracts';
-import { describeThrown, type OperationOutput } from '@gearshift/contracts/internal';
+import { describeThrown, isError, type OperationOutput } from '@gearshift/contracts/internal';
 import type { BackendAnswer } from '../operations/dispatch-operation.js';
 import type { Job } from './job.js';
 
@@ -95,10 +95,5 @@ function numberOf(value: number | undefined): number | undefined {
 
 /** By the contract of backends these errors are a caller's mistake, such as a buffer that was detached during the run. */
 export function isCallersMistake(thrown: unknown): thrown is TypeError | RangeError {
-  try {
-    return thrown instanceof TypeError || thrown instanceof RangeError;
-  } catch {
-    // A revoked proxy has no prototype.
-    return false;
-  }
+  return isError(thrown, 'TypeError', 'RangeError');
 }

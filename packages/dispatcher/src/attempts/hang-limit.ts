@@ -1,4 +1,4 @@
-import { requireFinite } from '@gearshift/contracts/internal';
+import { optionNames, readOptions, requireFinite } from '@gearshift/contracts/internal';
 
 /**
  * How long an attempt on a GPU may take before it is given up: ten times the prediction, but always long enough that a
@@ -16,6 +16,7 @@ export interface HangLimits {
 
 const HANG_LIMIT_DEFAULTS = { floorMs: 250, unpredictedMs: 10_000 } as const;
 
+const OPTIONS = optionNames<HangLimits>({ floorMs: true, unpredictedMs: true });
 /** How long a backend may take to notice an abort. */
 export const ABORT_GRACE_MS = 250;
 
@@ -24,10 +25,12 @@ const PREDICTIONS = 10;
 const MAX_LIMIT_MS = 3_600_000;
 
 /** @throws TypeError or RangeError that names the invalid limit. */
-export function checkHangLimits({
-  floorMs = HANG_LIMIT_DEFAULTS.floorMs,
-  unpredictedMs = HANG_LIMIT_DEFAULTS.unpredictedMs,
-}: HangLimits): Required<{ [K in keyof HangLimits]: number }> {
+export function checkHangLimits(limits: HangLimits): Required<{ [K in keyof HangLimits]: number }> {
+  const { floorMs = HANG_LIMIT_DEFAULTS.floorMs, unpredictedMs = HANG_LIMIT_DEFAULTS.unpredictedMs } = readOptions(
+    'hangLimits',
+    limits,
+    OPTIONS,
+  );
   return {
     floorMs: requireFinite('floorMs', floorMs, 0),
     unpredictedMs: requireFinite('unpredictedMs', unpredictedMs, 0),

@@ -8,6 +8,7 @@ import {
   type Result,
   type UploadSample,
 } from '@gearshift/contracts';
+import { isGraph } from '@gearshift/contracts/internal';
 import type { MemoryBudget } from '@gearshift/splitter';
 import { checkResult, thrownAnswer } from '../attempts/check-answer.js';
 import { ABORT_GRACE_MS } from '../attempts/hang-limit.js';
@@ -297,6 +298,6 @@ function keyOf({ id, version }: { readonly id: number; readonly version?: number
 
 /** The operand without its memory. */
 function nameOf(operand: Operand): Operand {
-  if ('values' in operand) return { ...operand, rows: 0, values: NO_VALUES };
+  if (!isGraph(operand)) return { ...operand, rows: 0, values: NO_VALUES };
   return { ...operand, nodes: 0, rowPointers: NO_INDICES, columns: NO_INDICES, weights: NO_VALUES };
 }

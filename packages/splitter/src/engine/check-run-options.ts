@@ -1,4 +1,4 @@
-import { expected, requireInteger } from '@gearshift/contracts/internal';
+import { expected, requireInteger, requireSignal } from '@gearshift/contracts/internal';
 import type { OperandVersion } from '../errors/chunk-error.js';
 import { requireFunction, requireLimit } from '../require-limit.js';
 import { checkLimits } from '../sizing/chunk-limits.js';
@@ -31,7 +31,6 @@ const NO_OPERANDS: readonly OperandVersion[] = Object.freeze([]);
 
 /** @throws TypeError or RangeError that names the option. */
 export function checkRunOptions<F>(options: ChunkOptions<F>): CheckedRun {
-  if (typeof options !== 'object' || options === null) throw new TypeError(expected('options', 'an object', options));
   const { name = 'run', signal, onProgress, retry, operands = NO_OPERANDS } = options;
   const { deadlineMs = Infinity, concurrency = RUN_DEFAULTS.concurrency } = options;
   const { memoryWaitMs = RUN_DEFAULTS.memoryWaitMs } = options;
@@ -45,9 +44,7 @@ export function checkRunOptions<F>(options: ChunkOptions<F>): CheckedRun {
     throw new TypeError(expected('fallback', "a function, for onFault: 'cpu'", options.fallback));
   }
   if (onProgress !== undefined) requireFunction('onProgress', onProgress);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(expected('signal', 'an AbortSignal', signal));
-  }
+  requireSignal('signal', signal);
   return {
     name,
     onFault,

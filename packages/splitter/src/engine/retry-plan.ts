@@ -1,5 +1,5 @@
 import type { ChunkErrorKind } from '@gearshift/contracts';
-import { expected, requireInteger } from '@gearshift/contracts/internal';
+import { optionNames, readOptions, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { requireFunction, requireLimit } from '../require-limit.js';
 import { httpStatusOf, retryAfterMs } from './http-hints.js';
 
@@ -37,6 +37,13 @@ export interface FailedCall {
 /** Defaults of {@link RetryOptions}. */
 export const RETRY_DEFAULTS = { attempts: 3, delayMs: 500, maxDelayMs: 60_000 } as const;
 
+const OPTIONS = optionNames<RetryOptions>({
+  attempts: true,
+  delayMs: true,
+  maxDelayMs: true,
+  retryIf: true,
+  random: true,
+});
 const RETRIED_KINDS: ReadonlySet<ChunkErrorKind> = new Set<ChunkErrorKind>(['chunk-failed', 'device-fault', 'timeout']);
 const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
@@ -50,12 +57,13 @@ export class RetryPlan {
 
   /** @throws TypeError or RangeError that names the option. */
   constructor(options: RetryOptions) {
-    if (typeof options !== 'object' || options === null) throw new TypeError(expected('retry', 'an object', options));
-    this.#attempts = requireInteger('retry.attempts', options.attempts ?? RETRY_DEFAULTS.attempts, 0);
-    this.#delayMs = requireLimit('retry.delayMs', options.delayMs ?? RETRY_DEFAULTS.delayMs, 0);
-    this.#maxDelayMs = requireLimit('retry.maxDelayMs', options.maxDelayMs ?? RETRY_DEFAULTS.maxDelayMs, 0);
-    this.#retryIf = requireFunction('retry.retryIf', options.retryIf ?? isWorthRetrying);
-    this.#random = requireFunction('retry.random', options.random ?? Math.random);
+    requireObject('retry', options);
+    const given = readOptions('retry', options, OPTIONS);
+    this.#attempts = requireInteger('retry.attempts', given.attempts ?? RETRY_DEFAULTS.attempts, 0);
+    this.#delayMs = requireLimit('retry.delayMs', given.delayMs ?? RETRY_DEFAULTS.delayMs, 0);
+    this.#maxDelayMs = requireLimit('retry.maxDelayMs', given.maxDelayMs ?? RETRY_DEFAULTS.maxDelayMs, 0);
+    this.#retryIf = requireFunction('retry.retryIf', given.retryIf ?? isWorthRetrying);
+    this.#random = requireFunction('retry.random', given.random ?? Math.random);
   }
 
   /** How long to wait before the next call, and whether the error requested that; null for no further call. */

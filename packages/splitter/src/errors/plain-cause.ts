@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { isError } from '@gearshift/contracts/internal';
 import type { ThrownCause } from './chunk-error.js';
 
 const DEEPEST_CAUSE = 4;
@@ -9,7 +9,7 @@ const DEEPEST_CAUSE = 4;
  */
 export function plainCause<E>(error: E): E | ThrownCause {
   try {
-    if (isError(error)) return describeError(error, DEEPEST_CAUSE);
+    if (isError(error, 'Error')) return describeError(error, DEEPEST_CAUSE);
     return structuredClone(error);
   } catch {
     return { name: 'NotCloneable', message: describeUncloneable(error) };
@@ -28,11 +28,6 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** `instanceof` is false for errors of another realm. */
-function isError(error: unknown): error is Error {
-  return error instanceof Error || types.isNativeError(error);
-}
-
 function describeError(error: Error, depth: number): ThrownCause {
   const { name, message, stack, cause } = error;
   const code: unknown = 'code' in error ? error.code : undefined;
@@ -41,7 +36,7 @@ function describeError(error: Error, depth: number): ThrownCause {
     message: String(message),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(typeof stack === 'string' ? { stack } : {}),
-    ...(isError(cause) && depth > 0 ? { cause: describeError(cause, depth - 1) } : {}),
+    ...(isError(cause, 'Error') && depth > 0 ? { cause: describeError(cause, depth - 1) } : {}),
   };
 }
 

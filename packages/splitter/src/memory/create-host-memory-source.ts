@@ -1,11 +1,13 @@
 import type { MemoryReading } from '@gearshift/contracts';
-import { readHostMemory, type HostMemoryFiles } from '@gearshift/contracts/internal';
+import { optionNames, readHostMemory, readOptions, type HostMemoryFiles } from '@gearshift/contracts/internal';
 import { requireClock, type Clock } from '../timers.js';
 
 export interface HostMemoryOptions extends HostMemoryFiles {
   /** Monotonic, in milliseconds; default `performance.now()`. */
   readonly clock?: Clock | undefined;
 }
+
+const OPTIONS = optionNames<HostMemoryOptions>({ readTextFile: true, machine: true, clock: true });
 
 /**
  * Memory that this process may still take: the free memory of the machine, or what the limits of its control groups
@@ -18,7 +20,7 @@ export interface HostMemoryOptions extends HostMemoryFiles {
  * const budget = createMemoryBudget(createHostMemorySource(), { capBytes: 2 ** 30 });
  */
 export function createHostMemorySource(options: HostMemoryOptions = {}): () => MemoryReading {
-  const { readTextFile, machine } = options;
-  const clock = requireClock('clock', options.clock);
+  const { readTextFile, machine, clock: givenClock } = readOptions('options', options, OPTIONS);
+  const clock = requireClock('clock', givenClock);
   return () => ({ ...readHostMemory({ readTextFile, machine }), readAtMs: clock() });
 }

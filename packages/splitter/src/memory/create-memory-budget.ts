@@ -1,10 +1,23 @@
-import { expected, requireFinite } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions, requireFinite } from '@gearshift/contracts/internal';
 import { requireFraction, requireLimit } from '../require-limit.js';
 import { requireClock } from '../timers.js';
 import { createLocalLedger, openSharedLedger } from './ledger.js';
 import { LedgerBudget } from './ledger-budget.js';
 import { BUDGET_DEFAULTS, type MemoryBudget, type MemoryBudgetOptions } from './memory-budget.js';
 import { readerOf, type MemorySource } from './memory-source.js';
+
+const OPTIONS = optionNames<MemoryBudgetOptions>({
+  name: true,
+  capBytes: true,
+  usableFraction: true,
+  reserveBytes: true,
+  maxAgeMs: true,
+  floorBytes: true,
+  pressureThreshold: true,
+  abandonedHoldMs: true,
+  ledger: true,
+  clock: true,
+});
 
 /**
  * Creates the memory budget of one device.
@@ -18,7 +31,8 @@ import { readerOf, type MemorySource } from './memory-source.js';
  */
 export function createMemoryBudget(source: MemorySource, options: MemoryBudgetOptions = {}): MemoryBudget {
   const read = readerOf(source);
-  const given = { ...BUDGET_DEFAULTS, ...withoutUndefined(options) };
+  const { ledger, clock, ...rest } = readOptions('options', options, OPTIONS);
+  const given = { ...BUDGET_DEFAULTS, ...withoutUndefined(rest) };
   if (typeof given.name !== 'string') throw new TypeError(expected('name', 'a string', given.name));
   return new LedgerBudget(read, {
     name: given.name,
@@ -29,12 +43,11 @@ export function createMemoryBudget(source: MemorySource, options: MemoryBudgetOp
     floorBytes: requireFinite('floorBytes', given.floorBytes, 0),
     pressureThreshold: requireFraction('pressureThreshold', given.pressureThreshold, 0, 1),
     abandonedHoldMs: requireLimit('abandonedHoldMs', given.abandonedHoldMs, 0),
-    ledger: options.ledger === undefined ? createLocalLedger() : openSharedLedger(options.ledger),
-    clock: requireClock('clock', options.clock),
+    ledger: ledger === undefined ? createLocalLedger() : openSharedLedger(ledger),
+    clock: requireClock('clock', clock),
   });
 }
 
 function withoutUndefined(options: MemoryBudgetOptions): MemoryBudgetOptions {
-  if (typeof options !== 'object' || options === null) throw new TypeError(expected('options', 'an object', options));
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { expected } from '@gearshift/contracts/internal';
 
 /** Bytes reserved by work that has not ended. */
@@ -43,7 +44,7 @@ export function createSharedLedger(): SharedArrayBuffer {
 
 /** The sums in `memory`, shared with every thread that has it. */
 export function openSharedLedger(memory: SharedArrayBuffer): Ledger {
-  if (!(memory instanceof SharedArrayBuffer) || memory.byteLength !== SHARED_BYTES) {
+  if (!types.isSharedArrayBuffer(memory) || memory.byteLength !== SHARED_BYTES) {
     throw new TypeError(expected('ledger', 'the result of createSharedLedger()', memory));
   }
   const sums = new BigInt64Array(memory);

@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts/internal';
+import { optionNames, readOptions } from '@gearshift/contracts/internal';
 import { requireLimit } from '../require-limit.js';
 import { requireClock, type Clock } from '../timers.js';
 
@@ -9,6 +9,7 @@ export interface ChunkSizerOptions {
   readonly clock?: Clock | undefined;
 }
 
+const OPTIONS = optionNames<ChunkSizerOptions>({ ceilingMs: true, clock: true });
 const CEILING_MS = 30_000;
 const GROWTH = 1.1;
 /** After the ceiling has expired, larger chunks may fit or not: chunks grow faster, but not at once. */
@@ -86,7 +87,7 @@ export class ChunkSizer {
  * await runRanges(rows, { sizer }, scoreRows); // starts with it
  */
 export function createChunkSizer(options: ChunkSizerOptions = {}): ChunkSizer {
-  if (typeof options !== 'object' || options === null) throw new TypeError(expected('options', 'an object', options));
-  const ceilingMs = requireLimit('ceilingMs', options.ceilingMs ?? CEILING_MS, 0);
-  return new ChunkSizer(requireClock('clock', options.clock), ceilingMs);
+  const given = readOptions('options', options, OPTIONS);
+  const ceilingMs = requireLimit('ceilingMs', given.ceilingMs ?? CEILING_MS, 0);
+  return new ChunkSizer(requireClock('clock', given.clock), ceilingMs);
 }

@@ -1,4 +1,5 @@
 import { requireInteger } from '@gearshift/contracts/internal';
+import { readLimits } from '../engine/read-chunk-options.js';
 import { checkLimits, type ChunkLimits } from './chunk-limits.js';
 import { chunkCount } from './chunk-size.js';
 
@@ -11,6 +12,6 @@ import { chunkCount } from './chunk-size.js';
  */
 export function planChunks(total: number, limits: ChunkLimits = {}): number {
   requireInteger('total', total, 0);
-  const checked = checkLimits(limits);
+  const checked = checkLimits(readLimits(limits));
   return total === 0 ? 0 : chunkCount(total, checked);
 }

@@ -1,5 +1,6 @@
 import { requireInteger } from '@gearshift/contracts/internal';
 import type { Reservation } from '../memory/reservation.js';
+import { readLimits } from '../engine/read-chunk-options.js';
 import { checkLimits, type ChunkLimits } from './chunk-limits.js';
 import { reserveAll } from './chunk-size.js';
 
@@ -28,6 +29,6 @@ const NOTHING_RESERVED: Reservation = Object.freeze({
  */
 export function reserveWhole(total: number, limits: ChunkLimits = {}): Reservation | null {
   requireInteger('total', total, 0);
-  const reservation = reserveAll(total, checkLimits(limits));
+  const reservation = reserveAll(total, checkLimits(readLimits(limits)));
   return reservation === undefined ? null : (reservation ?? NOTHING_RESERVED);
 }

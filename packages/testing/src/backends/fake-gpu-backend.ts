@@ -19,6 +19,7 @@ import {
   type TopKOutput,
   type UnsupportedReason,
 } from '@gearshift/contracts';
+import { isGraph } from '@gearshift/contracts/internal';
 import { operationOf } from '@gearshift/contracts/internal';
 import { REAL_CLOCK, type FakeClock } from './fake-clock.js';
 import { createOracleBackend } from './oracle-backend.js';
@@ -209,7 +210,7 @@ export function createFakeGpuBackend(options: FakeGpuOptions = {}): FakeGpuBacke
 }
 
 function operandBytes(operand: Operand): number {
-  if ('values' in operand) return operand.values.byteLength;
+  if (!isGraph(operand)) return operand.values.byteLength;
   return operand.rowPointers.byteLength + operand.columns.byteLength + operand.weights.byteLength;
 }
 

@@ -9,6 +9,7 @@ import {
   createTopKOutput,
   type CosineSimilarityRequest,
 } from '@gearshift/contracts';
+import { isError } from '@gearshift/contracts/internal';
 import { oracleScores } from '../oracle/oracle-scores.js';
 import { randomValues } from '../random/random-vectors.js';
 import { askRanking, askScores, askSpread } from './ask.js';
@@ -140,7 +141,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
         const { request, output } = manyScores(queries);
         const expected = queries === 1 ? oracleScores(prepareCosineSimilarity(request)) : [];
         const answering = backend.cosineSimilarity(request, output).catch((error: unknown) => {
-          assert.ok(error instanceof TypeError, `expected a TypeError, got ${String(error)}`);
+          assert.ok(isError(error, 'TypeError'), `expected a TypeError, got ${String(error)}`);
           assert.match(error.message, /detached/);
           return undefined;
         });
@@ -237,5 +238,5 @@ function someScores(rows: number): { request: CosineSimilarityRequest; output: F
 function manyScores(queries: number): { request: CosineSimilarityRequest; output: Float32Array } {
   const { request, output } = someScores(2048);
   const query = randomValues(queries * DIMENSIONS, 212);
-  return { request: { ...request, query }, output: new Float32Array(queries * output.length) };
+  return { request: { ...request, query, queries }, output: new Float32Array(queries * output.length) };
 }

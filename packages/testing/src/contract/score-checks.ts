@@ -82,11 +82,12 @@ export const scoreChecks: readonly ContractCheck[] = [
         const dimensions = 1 + random.integer(600);
         const rows = 1 + random.integer(40);
         const matrix = createMatrix(strewn(randomValues(rows * dimensions, seed), random), { dimensions });
-        const query = randomValues((1 + random.integer(3)) * dimensions, seed + 1000);
+        const queries = 1 + random.integer(3);
+        const query = randomValues(queries * dimensions, seed + 1000);
         const start = random.integer(rows);
         const context = `seed ${seed}: ${rows} rows of ${dimensions}`;
-        await scoresLikeOracle(subject, { query, matrix, start }, context, random.integer(4));
-        await scoresLikeOracle(subject, { query: strewn(query, random), matrix }, `${context}, special query`);
+        await scoresLikeOracle(subject, { query, queries, matrix, start }, context, random.integer(4));
+        await scoresLikeOracle(subject, { query: strewn(query, random), queries, matrix }, `${context}, special query`);
       }
     },
   },
@@ -117,7 +118,7 @@ export const scoreChecks: readonly ContractCheck[] = [
       const matrix = createMatrix(randomValues(29 * dimensions, 15), { dimensions });
       for (const queries of [2, 3, 4, 5, 8, 9, 17]) {
         const query = randomValues(queries * dimensions, queries);
-        const together = await scoresLikeOracle(subject, { query, matrix, start: 3 }, `${queries} queries`);
+        const together = await scoresLikeOracle(subject, { query, queries, matrix, start: 3 }, `${queries} queries`);
         const alone: Float32Array[] = [];
         for (let q = 0; q < queries; q++) {
           const one = query.subarray(q * dimensions, (q + 1) * dimensions);

@@ -82,8 +82,9 @@ export const topKChecks: readonly ContractCheck[] = [
         const dimensions = 1 + random.integer(300);
         const rows = 1 + random.integer(200);
         const matrix = createMatrix(strewn(randomValues(rows * dimensions, seed), random), { dimensions });
-        const query = randomValues((1 + random.integer(3)) * dimensions, seed + 1000);
-        const options = { query, matrix, k: 1 + random.integer(rows), metric: METRICS[seed % METRICS.length] };
+        const queries = 1 + random.integer(3);
+        const query = randomValues(queries * dimensions, seed + 1000);
+        const options = { query, queries, matrix, k: 1 + random.integer(rows), metric: METRICS[seed % METRICS.length] };
         const context = `seed ${seed}: ${options.k} of ${rows} rows of ${dimensions} by ${options.metric}`;
         await ranksLikeOracle(subject, { ...options, start: random.integer(rows) }, context, random.integer(4));
         await ranksLikeOracle(subject, { ...options, query: strewn(query, random) }, `${context}, special query`);
@@ -149,7 +150,7 @@ export const topKChecks: readonly ContractCheck[] = [
       const matrix = createMatrix(randomValues(90 * dimensions, 31), { dimensions });
       for (const queries of [2, 5, 9]) {
         const query = randomValues(queries * dimensions, queries);
-        const together = await askRanking(subject, { query, matrix, k: 6, start: 2 });
+        const together = await askRanking(subject, { query, queries, matrix, k: 6, start: 2 });
         for (let q = 0; q < queries; q++) {
           const one = query.subarray(q * dimensions, (q + 1) * dimensions);
           const alone = await askRanking(subject, { query: one, matrix, k: 6, start: 2 });

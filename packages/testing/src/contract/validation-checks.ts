@@ -6,6 +6,7 @@ import {
   type OperationRequest,
   type SyncBackend,
 } from '@gearshift/contracts';
+import { isError } from '@gearshift/contracts/internal';
 import { randomValues } from '../random/random-vectors.js';
 import type { ContractCheck, Subject } from './contract-check.js';
 import { detach, onResizable, shrink } from './operands.js';
@@ -43,12 +44,12 @@ export const validationChecks: readonly ContractCheck[] = [
     [cosine, topK].flatMap((request): Mistake[] => [
       {
         error: RangeError,
-        message: /^query: expected one or more vectors of 4 dimensions, got 5 elements$/,
+        message: /^query has 5 values but the matrix has 4 dimensions$/,
         request: request({ query: new Float32Array(5) }),
       },
       {
         error: RangeError,
-        message: /^query: expected .*, got 0 elements$/,
+        message: /^query has 0 values but the matrix has 4 dimensions$/,
         request: request({ query: new Float32Array(0) }),
       },
       {
@@ -126,12 +127,60 @@ export const validationChecks: readonly ContractCheck[] = [
     ]),
   ),
   check('another number of queries than the query holds', () =>
-    [cosine, topK].map((request) => ({
-      error: RangeError,
-      message: /^queries: expected 1, the number of vectors in query, got 2$/,
-      request: request({ queries: 2 }),
-    })),
+    [cosine, topK].flatMap((request): Mistake[] => [
+      {
+        error: RangeError,
+        message: /^query has 4 values but the matrix has 4 dimensions, and 2 queries need 8; leave out queries/,
+        request: request({ queries: 2 }),
+      },
+      {
+        error: RangeError,
+        message: /^query has 8 values but the matrix has 4 dimensions; pass queries: 2 for 2 queries$/,
+        request: request({ query: randomValues(8, 103) }),
+      },
+      {
+        error: RangeError,
+        message: /^queries: expected an integer of at least 1, got 0$/,
+        request: request({ queries: 0 }),
+      },
+    ]),
   ),
+  check('candidates that are listed twice', () => [
+    {
+      error: RangeError,
+      message: /^candidates\[2\]: row 1 is already candidates\[0\]$/,
+      request: topK({ candidates: Uint32Array.of(1, 0, 1) }),
+    },
+  ]),
+  check('fields that a request does not have', () => [
+    {
+      error: TypeError,
+      message: /^request: 'queris' is not an option; did you mean 'queries'\?/,
+      request: cosine({ queris: 1 }),
+    },
+    {
+      error: TypeError,
+      message: /^request: 'metrik' is not an option; did you mean 'metric'\?/,
+      request: topK({ metrik: 'dot' }),
+    },
+    {
+      error: TypeError,
+      message: /^request: 'hop' is not an option; did you mean 'hops'\?/,
+      request: spread({ hop: 2 }),
+    },
+  ]),
+  check('operands that are still Promises', () => [
+    {
+      error: TypeError,
+      message: /^matrix: expected a matrix, got a Promise; is `await` missing\?$/,
+      request: topK({ matrix: Promise.resolve(matrix()) }),
+    },
+    {
+      error: TypeError,
+      message: /^graph: expected a graph, got a Promise; is `await` missing\?$/,
+      request: spread({ graph: Promise.resolve(graph()) }),
+    },
+  ]),
   check('options that are not supported yet', () => {
     const where = { rowCount: 3, words: Uint32Array.of(0b101) };
     return [
@@ -253,7 +302,7 @@ async function assertRefused({ backend, sync }: Subject, mistake: Mistake, outpu
   const scores = new Float32Array(3).fill(0.125);
   const ranking = { indices: new Uint32Array(3).fill(77), scores, count: 77 };
   const expected = (thrown: unknown) => {
-    assert.ok(thrown instanceof error, `expected a ${error.name}, got ${String(thrown)}`);
+    assert.ok(isError(thrown, error.name), `expected a ${error.name}, got ${String(thrown)}`);
     assert.match(thrown.message, message);
     return true;
   };

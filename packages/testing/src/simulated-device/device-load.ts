@@ -1,4 +1,5 @@
 import type { Operand, PreparedRequest } from '@gearshift/contracts';
+import { isGraph } from '@gearshift/contracts/internal';
 
 const FLOAT32_BYTES = 4;
 const UINT32_BYTES = 4;
@@ -57,6 +58,6 @@ export function describeLoad(request: PreparedRequest): DeviceLoad {
 
 /** Bytes of a copy of the whole operand. */
 export function operandBytes(operand: Operand): number {
-  if (!('rowPointers' in operand)) return operand.values.byteLength;
+  if (!isGraph(operand)) return operand.values.byteLength;
   return operand.rowPointers.byteLength + operand.columns.byteLength + operand.weights.byteLength;
 }

@@ -1,3 +1,4 @@
+import { isError } from '@gearshift/contracts/internal';
 import { EventQueue, type VirtualTimer } from './event-queue.js';
 
 export type { VirtualTimer } from './event-queue.js';
@@ -56,7 +57,7 @@ export function createVirtualScheduler(): VirtualScheduler {
           else if (stepOn()) onceQuiet(step);
           else reject(new Error(`nothing is left to happen at ${nowMs} ms of virtual time, and the task still waits`));
         } catch (thrown) {
-          reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
+          reject(isError(thrown, 'Error') ? thrown : new Error(String(thrown)));
         }
       };
       onceQuiet(step);

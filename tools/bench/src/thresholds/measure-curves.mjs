@@ -95,7 +95,7 @@ async function timesOf(backends, { request, output }, settings) {
 function topK(operand, queries) {
   const indices = new Uint32Array(queries * Math.min(K, operand.rows));
   return {
-    request: { operation: 'top-k', query: vectors(queries), matrix: operand, k: K },
+    request: { operation: 'top-k', query: vectors(queries), queries, matrix: operand, k: K },
     output: { indices, scores: new Float32Array(indices.length), count: 0 },
   };
 }
