@@ -79,7 +79,13 @@ describe('JSON.stringify() of a partial run', () => {
     ['an error', new Error('e'), 'partial.output[1].deep[0]: an object of type Error does not survive JSON'],
     ['a buffer', new ArrayBuffer(4), 'partial.output[1].deep[0]: an object of type ArrayBuffer does not survive JSON'],
     ['a DataView', new DataView(new ArrayBuffer(4)), 'partial.output[1].deep[0]: DataView of 4 bytes does not survive'],
-    ['an instance of a class', new (class Score {})(), 'partial.output[1].deep[0]: an object of type Score does not'],
+    [
+      'an instance of a class',
+      new (class Score {
+        value = 1;
+      })(),
+      'partial.output[1].deep[0]: an object of type Score does not',
+    ],
     ['a cycle', cycle, 'levels, got more, or a cycle'],
     [
       'a reserved key',
@@ -99,7 +105,8 @@ describe('JSON.stringify() of a partial run', () => {
     const states: string[] = [];
     const operands = [{ id: 1, version: 1 }];
     const options = { maxChunkItems: 1, operands };
-    await processInChunks([0, 1, 2], { ...options, onProgress: ({ partial }) => states.push(JSON.stringify(partial())) }, vectors); // prettier-ignore
+    const whole = await processInChunks([0, 1, 2], { ...options, onProgress: ({ partial }) => states.push(JSON.stringify(partial())) }, vectors); // prettier-ignore
+    expect(whole.ok).toBe(true);
     const parse = (text: string) => JSON.parse(text) as PartialRun<ItemOutput<Float32Array>>;
     const again = expectError(await resume(parse(states[0]), [0, 1, 2], options, () => err('odd')));
     const changed = expectError(
