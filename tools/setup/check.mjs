@@ -1,9 +1,11 @@
 // npm run check: all static checks of the code, and checks of the packed packages.
 import { log } from './log.mjs';
+import { refuseUnknownArguments } from './refuse-unknown-arguments.mjs';
 import { runCommand } from './run-command.mjs';
 import { runNx } from './run-nx.mjs';
 import { setUp } from './set-up.mjs';
 
+refuseUnknownArguments(process.argv.slice(2), []);
 await setUp();
 const bin = (name, ...args) => runCommand(`node_modules/.bin/${name}`, args, { output: 'stdout' });
 const steps = [

@@ -11,9 +11,10 @@ const MARKER = join(ROOT, 'node_modules', '.gearshift-installed');
  * Installs exactly the dependencies of the lockfile, with the pnpm version that package.json pins; does nothing if that was
  * done already. npx provides pnpm, so the machine needs only npm.
  *
+ * @param {{ output?: 'stderr' | 'on-failure' }} [options] where pnpm's output goes, as in `runCommand`
  * @returns {Promise<boolean>} whether the dependencies are installed
  */
-export async function installDependencies() {
+export async function installDependencies({ output = 'stderr' } = {}) {
   const wanted = describeInstallation();
   if (existsSync(MARKER) && readFileSync(MARKER, 'utf8') === wanted) return true;
   const pnpm = readRootManifest().packageManager;
@@ -25,7 +26,7 @@ export async function installDependencies() {
     '--pm-on-fail=ignore',
   ];
   const args = ['--yes', pnpm, 'install', '--frozen-lockfile', ...settings];
-  const code = await runCommand('npx', args, { env: { npm_config_update_notifier: 'false' } });
+  const code = await runCommand('npx', args, { output, env: { npm_config_update_notifier: 'false' } });
   if (code !== 0) {
     log(
       `Installing failed (exit code ${code}). Is the npm registry reachable? Dependencies come from 'npm config get registry'.`,

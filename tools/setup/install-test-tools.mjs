@@ -17,10 +17,11 @@ const TEST_TOOLS = [
  * Installs the optional tools of the native tests, on a Debian-like CI machine (or on request). Without these tools the tests
  * that need them are skipped visibly, so a failure here is printed and does not stop the set-up.
  *
- * @param {{ asked: boolean }} options `asked`: install outside CI too
+ * @param {{ asked: boolean, only?: readonly string[] }} options `asked`: install outside CI too; `only`: these packages
  */
-export async function installTestTools({ asked }) {
-  const lacking = TEST_TOOLS.filter(({ proof }) => !existsSync(proof)).map((tool) => tool.package);
+export async function installTestTools({ asked, only }) {
+  const wanted = TEST_TOOLS.filter((tool) => only === undefined || only.includes(tool.package));
+  const lacking = wanted.filter(({ proof }) => !existsSync(proof)).map((tool) => tool.package);
   const isDebian = process.platform === 'linux' && existsSync('/usr/bin/apt-get');
   if (lacking.length === 0 || !isDebian) return;
   const command = `apt-get install ${lacking.join(' ')}`;

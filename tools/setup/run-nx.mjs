@@ -7,7 +7,7 @@ import { ROOT } from './workspace.mjs';
  * Runs Nx from node_modules, without a daemon, prompts or telemetry.
  *
  * @param {readonly string[]} args
- * @param {{ output?: 'stdout' | 'stderr' }} [options] where Nx's output goes; default 'stderr'
+ * @param {{ output?: 'stdout' | 'stderr' | 'on-failure' }} [options] where Nx's output goes, as in `runCommand`; default 'stderr'
  * @returns {Promise<number>} the exit code
  */
 export function runNx(args, { output = 'stderr' } = {}) {

@@ -6,8 +6,10 @@ import { findToolchain, howToGetTools } from './toolchain.mjs';
 /**
  * Prepares the workspace for a root command: checks the Node version and installs the dependencies. Prints missing tools for a
  * native build, and continues without them. Ends the process with exit code 1 when the workspace cannot be used.
+ *
+ * @param {{ output?: 'stderr' | 'on-failure' }} [options] where the output of programs goes, as in `runCommand`
  */
-export async function setUp() {
+export async function setUp({ output } = {}) {
   const problem = nodeVersionProblem();
   if (problem !== null) {
     log(problem);
@@ -21,5 +23,5 @@ export async function setUp() {
     );
     log(`To get the full speed: ${howToGetTools()}`);
   }
-  if (!(await installDependencies())) process.exit(1);
+  if (!(await installDependencies({ output }))) process.exit(1);
 }

@@ -1,11 +1,13 @@
 // npm test [-- --install-tools]: set-up, build, and every test of every project, counted in the last line.
 import { installTestTools } from './install-test-tools.mjs';
 import { log } from './log.mjs';
+import { refuseUnknownArguments } from './refuse-unknown-arguments.mjs';
 import { runNx } from './run-nx.mjs';
 import { setUp } from './set-up.mjs';
 import { clearResults, readTotals } from './test-totals.mjs';
 import { listProjects } from './workspace.mjs';
 
+refuseUnknownArguments(process.argv.slice(2), ['--install-tools']);
 await setUp();
 await installTestTools({ asked: process.argv.includes('--install-tools') });
 

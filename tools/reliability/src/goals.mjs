@@ -1,9 +1,12 @@
+const NATIVE_TOOLS = ['a C++ compiler', 'CMake', 'make or ninja'];
+
 /**
  * The reliability goals: the tests of each (project folder, file, and a part of the test's name if only some tests of a file count), and
- * the minimum counts. `tier` says what the tests ran on.
+ * the minimum counts. `tier` says what the tests ran on, `needs` the tools of missing-tools.mjs without which they are skipped.
  *
  * @typedef {{ folder: string, file: string, name?: string }} Source
- * @type {Record<string, { title: string, tier: string, unit: string, least: { ci: number, nightly: number }, sources: Source[] }>}
+ * @type {Record<string, { title: string, tier: string, unit: string, least: { ci: number, nightly: number },
+ *   needs?: string[], sources: Source[] }>}
  */
 export const GOALS = {
   R1: {
@@ -32,11 +35,13 @@ export const GOALS = {
   R5: {
     title: 'faults of the CUDA driver under random schedules',
     ...{ tier: 'simulated GPU', unit: 'runs', least: { ci: 100_000, nightly: 5_000_000 } },
+    needs: NATIVE_TOOLS,
     sources: [{ folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'random scenarios' }],
   },
   R6: {
     title: 'every code at every call and allocation of the CUDA driver',
     ...{ tier: 'simulated GPU', unit: 'runs', least: { ci: 3000, nightly: 3000 } },
+    needs: NATIVE_TOOLS,
     sources: [{ folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'every code' }],
   },
   R8: {
@@ -58,6 +63,7 @@ export const GOALS = {
   R10: {
     title: 'hostile calls fail with a clear message, and sanitizers find nothing in the native suites',
     ...{ tier: 'native and simulated GPU', unit: 'calls and runs', least: { ci: 10_000, nightly: 1_000_000 } },
+    needs: NATIVE_TOOLS,
     sources: [
       { folder: 'tools/reliability', file: 'tests/hostile-calls.test.ts' },
       { folder: 'packages/backend-cpu', file: 'tests/hostile-buffers.test.ts' },
@@ -68,6 +74,7 @@ export const GOALS = {
   R11: {
     title: 'no data race in the thread pool and in the kernels',
     ...{ tier: 'native and simulated GPU', unit: 'runs', least: { ci: 1000, nightly: 10_000 } },
+    needs: NATIVE_TOOLS,
     sources: [
       { folder: 'packages/backend-cpu', file: 'tests/native-core.test.ts', name: 'under TSan' },
       { folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'under TSan' },
@@ -91,11 +98,13 @@ export const GOALS = {
   R16: {
     title: 'scraped metrics agree with the requests that ran',
     ...{ tier: 'native', unit: 'attempts', least: { ci: 10_000, nightly: 100_000 } },
+    needs: ['prometheus', 'promtool'],
     sources: [{ folder: 'tools/reliability', file: 'tests/prometheus.test.ts' }],
   },
   R17: {
     title: 'planted defects are found',
     ...{ tier: 'pure and simulated GPU', unit: 'defects', least: { ci: 30, nightly: 30 } },
+    needs: NATIVE_TOOLS,
     sources: [
       { folder: 'packages/tracker', file: 'tests/planted-defects.test.ts' },
       { folder: 'packages/tracker', file: 'tests/planted-defects-in-sums.test.ts' },

@@ -4,20 +4,23 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { verdictOf } from './verdict.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
- * Runs all tests of a goal. The tests report the count; a violation is a failed or skipped test, or a count that is too small.
+ * Runs all tests of a goal. The tests report the count; a violation is a failed or skipped test, or a count that is too small. A goal
+ * with tests that were skipped for lack of a tool was not run.
  *
- * @returns {Promise<{ goal: string, count: number, unit: string, least: number, violations: number, seed: number | null,
+ * @returns {Promise<{ goal: string, count: number, unit: string, least: number, verdict: string, violations: number, seed: number | null,
  *   seconds: number, tier: string, effort: string, problems: string[] }>}
  */
 export async function runGoal(goal, { unit, least, tier, sources }, { tier: effort, seed }) {
   const startedAtMs = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'gearshift-reliability-'));
   const counts = join(folder, 'counts');
-  const problems = [];
+  const failures = [];
+  const skips = [];
   try {
     for (const [index, source] of sources.entries()) {
       const results = join(folder, `results-${index}.json`);
@@ -28,12 +31,14 @@ export async function runGoal(goal, { unit, least, tier, sources }, { tier: effo
         ...(seed === undefined ? {} : { GEARSHIFT_SEED: String(seed) }),
       };
       const { status, output } = await runTests(source, results, env);
-      problems.push(...problemsIn(source, results, status, output));
+      const found = problemsIn(source, results, status, output);
+      failures.push(...found.failures);
+      skips.push(...found.skips);
     }
     const count = existsSync(counts) ? sumOf(readFileSync(counts, 'utf8'), goal) : 0;
-    if (count < least[effort]) problems.push(`${count} ${unit}, of at least ${least[effort]}`);
+    const { verdict, violations, problems } = verdictOf({ failures, skips, count, unit, least: least[effort] });
     return {
-      ...{ goal, count, unit, least: least[effort], violations: problems.length, seed: seed ?? null },
+      ...{ goal, count, unit, least: least[effort], verdict, violations, seed: seed ?? null },
       seconds: Math.round((performance.now() - startedAtMs) / 1000),
       ...{ tier, effort, problems },
     };
@@ -57,18 +62,23 @@ function runTests({ folder, file, name }, results, env) {
 
 function problemsIn({ folder, file, name }, results, status, output) {
   const where = `${folder}/${file}`;
-  if (!existsSync(results)) return [`${where}: no results (exit ${status}): ${output.slice(-500)}`];
+  if (!existsSync(results))
+    return { failures: [`${where}: no results (exit ${status}): ${output.slice(-500)}`], skips: [] };
   const { testResults } = JSON.parse(readFileSync(results, 'utf8'));
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
   // Tests that the name filter excludes are reported as skipped too.
   const wanted = tests.filter(({ fullName }) => name === undefined || fullName.includes(name));
-  const problems = wanted
-    .filter((test) => test.status !== 'passed')
-    .map((test) => `${where}: ${test.fullName}: ${test.status} ${test.failureMessages?.[0]?.split('\n')[0] ?? ''}`);
+  const isFailed = (test) => test.status === 'failed';
+  const describe = (tests) =>
+    tests.map(
+      (test) => `${where}: ${test.fullName}: ${test.status} ${test.failureMessages?.[0]?.split('\n')[0] ?? ''}`,
+    );
+  const failures = describe(wanted.filter(isFailed));
+  const skips = describe(wanted.filter((test) => test.status !== 'passed' && !isFailed(test)));
   const broken = testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0);
-  problems.push(...broken.map(({ message }) => `${where}: ${message}`));
-  if (wanted.length === 0) problems.push(`${where}: there is no test ${name ?? ''}`);
-  return problems;
+  failures.push(...broken.map(({ message }) => `${where}: ${message}`));
+  if (wanted.length === 0) failures.push(`${where}: there is no test ${name ?? ''}`);
+  return { failures, skips };
 }
 
 function sumOf(lines, goal) {

@@ -13,7 +13,7 @@ const RESULTS = fileURLToPath(new URL('../../../docs/reliability.json', import.m
 const INTRODUCTION = `# Reliability
 
 Each goal has a number of trials and a number of violations, which must be 0. A goal also fails with fewer trials than required, and with a
-skipped test. The tests are those of the packages, with more rounds:
+test that is skipped for any other reason than a missing program. The tests are those of the packages, with more rounds:
 
 \`\`\`sh
 npm run reliability                        # all goals, with the trials of continuous integration
@@ -21,7 +21,17 @@ npm run reliability -- R3 R5 --seed 7      # some goals, with a given seed
 npm run reliability -- R8 --nightly        # with the trials of nightly runs
 \`\`\`
 
-Each goal prints a line \`{ goal, count, violations, seed, seconds, tier }\`. \`tier\` is the code under test. A simulated GPU runs the same kernels
+A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R10, R11 and R17; Prometheus for R16) is not run without it. The
+command says so before it starts, with the packages to install; with \`--install-tools\` on Debian or Ubuntu it installs Prometheus itself.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | all goals met |
+| 1 | a violation |
+| 2 | wrong arguments |
+| 3 | no violation, but a goal was not run |
+
+Each goal prints a line \`{ goal, count, verdict, violations, seed, seconds, tier }\`; \`verdict\` is \`met\`, \`violated\` or \`not run\`. \`tier\` is the code under test. A simulated GPU runs the same kernels
 and host code as a real one, on the CPU, but no real driver.
 `;
 

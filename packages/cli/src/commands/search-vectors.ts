@@ -5,7 +5,7 @@ import { createProgress } from '../output/progress.js';
 import type { VectorSearchReport } from '../output/search-report.js';
 import type { Terminal } from '../terminal.js';
 import { UserError } from '../user-error.js';
-import { rankRows } from './rank-rows.js';
+import { rankRows } from '../ranking/rank-rows.js';
 
 export interface SearchVectorsOptions {
   /** Path of the rows to search. */

@@ -11,6 +11,8 @@ interface SearchOptions {
   readonly query?: string | undefined;
   readonly vectors?: string | undefined;
   readonly queryVectors?: string | undefined;
+  readonly exclude: readonly string[];
+  readonly embedder?: string | undefined;
   readonly k: number;
   readonly json?: boolean | undefined;
 }
@@ -23,6 +25,11 @@ export function addSearchCommand(program: Command, terminal: Terminal): void {
     .allowExcessArguments(false)
     .option('-d, --dir <folder>', 'text files to search')
     .option('-q, --query <words>', 'words to search for')
+    .option('--exclude <name>', 'file or folder name to leave out; can be repeated', collect, [])
+    .option(
+      '--embedder <module.mjs>',
+      'module that exports dimensions and embed(texts), in place of the built-in embedding',
+    )
     .option('--vectors <file.npy>', 'rows to search: float32 or float64, rows x dimensions')
     .option('--query-vectors <file.npy>', 'one query vector, or queries x dimensions')
     .option('-k, --k <count>', 'number of results', parseK, DEFAULT_K)
@@ -34,16 +41,19 @@ Examples:
   gearshift search --dir docs --query "what happens when a device fails"
   gearshift search --vectors corpus.npy --query-vectors query.npy --k 10 --json
 
-Text is embedded by hashed words and letters: an example, not a model.
+Passages are ranked by the words of the query (BM25) and by vectors, together. Without --embedder the vectors come from hashed words
+and letters: they compare spelling, not meaning.
 Exit codes: 0 success, 1 internal failure, 2 bad input.`,
     )
     .action(async (options: SearchOptions) => {
       const output = { k: options.k, json: options.json === true };
-      const { dir, query, vectors, queryVectors } = options;
-      const isText = dir !== undefined || query !== undefined;
+      const { dir, query, exclude, embedder, vectors, queryVectors } = options;
+      const isText = dir !== undefined || query !== undefined || exclude.length > 0 || embedder !== undefined;
       const isVectors = vectors !== undefined || queryVectors !== undefined;
       if (isText && isVectors) {
-        throw new UserError('--dir and --query cannot be combined with --vectors and --query-vectors');
+        throw new UserError(
+          '--dir, --query, --exclude and --embedder cannot be combined with --vectors and --query-vectors',
+        );
       }
       if (isVectors) {
         if (vectors === undefined) throw new UserError('--vectors FILE.npy is missing; see gearshift search --help');
@@ -54,8 +64,13 @@ Exit codes: 0 success, 1 internal failure, 2 bad input.`,
       }
       if (dir === undefined) throw new UserError('--dir FOLDER is missing; see gearshift search --help');
       if (query === undefined) throw new UserError('--query "words" is missing; see gearshift search --help');
-      await searchText({ dir, query, ...output }, terminal);
+      await searchText({ dir, query, exclude, embedder, ...output }, terminal);
     });
+}
+
+function collect(name: string, names: readonly string[]): readonly string[] {
+  if (/[/\\]/.test(name)) throw new InvalidArgumentError('expected the name of a file or folder, without its path');
+  return [...names, name];
 }
 
 function parseK(text: string): number {

@@ -15,15 +15,17 @@ export interface Unreadable {
   readonly reason: string;
 }
 
-const SKIPPED_FOLDERS = new Set(['node_modules']);
+/** Left out like the names that the user excludes. */
+const ALWAYS_EXCLUDED = ['node_modules'];
 
 /**
- * Finds all regular files under `folder`, except hidden files and folders and `node_modules`.
+ * Finds all regular files under `folder`, except hidden files and folders, `node_modules` and names in `exclude`.
  *
  * Follows symbolic links last, and visits each folder and file once. So loops of links end, and files inside the tree keep
  * their own path. An entry that cannot be examined costs only itself: it may have been deleted since its folder was listed.
  */
-export async function findFiles(folder: string): Promise<FoundFiles> {
+export async function findFiles(folder: string, exclude: readonly string[] = []): Promise<FoundFiles> {
+  const excluded = new Set([...ALWAYS_EXCLUDED, ...exclude]);
   const files: string[] = [];
   const unreadable: Unreadable[] = [];
   const visited = new Set<string>();
@@ -43,12 +45,11 @@ export async function findFiles(folder: string): Promise<FoundFiles> {
     const subfolders: [path: string, status: BigIntStats][] = [];
     // Without file types: where the file system does not store them, readdir() would fail as a whole if one entry is gone.
     for (const name of (await readdir(path)).sort(byCodeUnits)) {
-      if (name.startsWith('.')) continue;
+      if (name.startsWith('.') || excluded.has(name)) continue;
       const child = join(path, name);
       try {
         const status = await lstat(child, { bigint: true });
         if (status.isFile()) add(child, status);
-        else if (SKIPPED_FOLDERS.has(name)) continue;
         else if (status.isSymbolicLink()) links.push(child);
         else if (status.isDirectory()) subfolders.push([child, status]);
       } catch (error) {

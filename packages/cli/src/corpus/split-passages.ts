@@ -40,8 +40,13 @@ export function splitPassages(text: string, { markdown }: SplitOptions): Passage
     .flatMap(splitSection)
     .map(({ headings, lines }) => ({ line: lines[0].number, text: textOf(lines), headings }));
   // A heading without text is not useful as a result, and its words are also part of the passages below it.
-  const answers = passages.filter((passage) => !markdown || !/^#{1,6}\s.*$/.test(passage.text));
+  const answers = passages.filter((passage) => !markdown || !isHeadingOnly(passage.text));
   return answers.length > 0 ? answers : passages;
+}
+
+/** Whether a passage of Markdown has no text below its heading, apart from rules and other lines without words. */
+export function isHeadingOnly(text: string): boolean {
+  return text.split('\n').every((line) => headingOf(line) !== undefined || !/[\p{L}\p{N}`~]/u.test(line));
 }
 
 /** Splits the lines at headings. Each section begins with its heading. */

@@ -1,5 +1,5 @@
 import type { BackendDescription, DecisionReason } from 'gearshift';
-import { oneLine, printable } from './one-line.js';
+import { oneLine } from './one-line.js';
 import type { RunFacts, TextSearchReport, VectorSearchReport } from './search-report.js';
 
 /** Longer passages are cut in the terminal; `--json` has all lines. */
@@ -28,7 +28,7 @@ export const REASONS: Readonly<Record<DecisionReason, string>> = {
 /** The report of a search over text, for a person. */
 export function formatTextReport(report: TextSearchReport, searched: string, device: BackendDescription): string {
   const results = report.results.map(({ score, file, line, text }, index) => {
-    const lines = printable(text).split('\n');
+    const lines = text.split('\n');
     const shown = lines.slice(0, MAX_SHOWN_LINES).map((shownLine) => `   | ${shownLine}`.trimEnd());
     if (lines.length > MAX_SHOWN_LINES) shown.push(`   | ... (${lines.length - MAX_SHOWN_LINES} more lines)`);
     return `${index + 1}. ${formatScore(score)}  ${oneLine(file)}:${line}\n${shown.join('\n')}\n`;
@@ -42,7 +42,8 @@ export function formatVectorReport(report: VectorSearchReport, searched: string,
   return `${oneLine(report.query)} in ${oneLine(searched)}\n\n${rows.join('')}\n${formatFacts(report, device)}`;
 }
 
-function formatFacts({ backend, decision, latencyMs, snapshot }: RunFacts, device: BackendDescription): string {
+/** The device, the time and the reason in one sentence, and the limitations of the device. `--json` has all figures. */
+function formatFacts({ backend, decision, latencyMs }: RunFacts, device: BackendDescription): string {
   const { level, threads, source, limitations } = device;
   const details = [
     device.device,
@@ -51,25 +52,10 @@ function formatFacts({ backend, decision, latencyMs, snapshot }: RunFacts, devic
     `${source} build`,
   ].filter((detail) => detail !== undefined);
   const lines = [
-    `Answered by ${backend}: ${details.join(', ')}`,
+    `Answered by ${backend} in ${formatNumber(latencyMs)} ms because ${REASONS[decision.reason]}: ${details.join(', ')}.`,
     ...limitations.map((limitation) => `  ${limitation}`),
-    `Reason     ${decision.reason}: ${REASONS[decision.reason]} (policy ${decision.policy})`,
-    `Latency    ${formatNumber(latencyMs)} ms`,
-    `Snapshot   ${formatSnapshot(snapshot)}`,
   ];
   return `${lines.map(oneLineKeepingIndent).join('\n')}\n`;
-}
-
-/** The figures of a snapshot on one line, counters that are 0 left out; `--json` has everything. */
-function formatSnapshot(snapshot: RunFacts['snapshot']): string {
-  const { decisions, ...figures } = snapshot;
-  const measured = Object.entries(figures).flatMap(([name, value]) =>
-    typeof value === 'number' ? [[name, value] as const] : [],
-  );
-  const counted = Object.entries(decisions).filter(([, count]) => count > 0);
-  return [...measured, ...counted.map(([reason, count]) => [`decisions.${reason}`, count] as const)]
-    .map(([name, value]) => `${name} ${formatNumber(value)}`)
-    .join(', ');
 }
 
 function formatScore(score: number): string {

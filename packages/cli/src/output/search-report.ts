@@ -20,7 +20,7 @@ export interface TextSearchReport extends RunFacts {
 }
 
 export interface TextMatch {
-  /** Cosine similarity. */
+  /** Score of the rank fusion; it only orders the results of one query. */
   readonly score: number;
   readonly file: string;
   /** 1-based line of the beginning of the passage. */

@@ -1,7 +1,8 @@
 import type { DeviceMetrics } from './device-metrics.js';
 
 /**
- * Measurements of one operation: a frozen plain object. Latencies are in milliseconds. "Window" means the most
+ * Measurements of one operation: a frozen plain object. Latencies are in milliseconds, and include the time that attempts
+ * waited for others on their device. "Window" means the most
  * recent `windowSize` samples of each writer; the windows of several writers are pooled, and every sample weighs the same.
  *
  * The fields about the CPU and the GPU are those of the devices `'cpu'` and `'gpu'`; for a device that the tracker does not

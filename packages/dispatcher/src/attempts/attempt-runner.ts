@@ -1,4 +1,11 @@
-import { err, type AttemptReport, type DispatchPolicy, type SyncBackend, type Work } from '@gearshift/contracts';
+import {
+  err,
+  type AttemptReport,
+  type BackendError,
+  type DispatchPolicy,
+  type SyncBackend,
+  type Work,
+} from '@gearshift/contracts';
 import type { OperationOutput } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import { raceAgainst, type CallEnd } from '@gearshift/splitter/engine';
@@ -80,7 +87,9 @@ export class AttemptRunner {
     } finally {
       device.attemptsUnderWay -= 1;
     }
-    if (job.ownsOutput && isSpoilt(answer)) job.output = job.operation.createOutput(job.request);
+    if (!answer.ok && job.ownsOutput && isSpoiltBy(answer.error)) {
+      job.output = job.operation.createOutput(job.request);
+    }
     return this.#record(device, job.work, answer, startedAtMs, this.#clock(), plan.fallback, 0, queued);
   }
 
@@ -115,7 +124,9 @@ export class AttemptRunner {
         throw end.error;
       }
       let answer = answerOf(end, backend.id, job, output, limitMs);
-      if (job.ownsOutput && (end.how === 'given-up' || isSpoilt(answer))) job.output = operation.createOutput(request);
+      if (job.ownsOutput && (end.how === 'given-up' || (!answer.ok && isSpoiltBy(answer.error)))) {
+        job.output = operation.createOutput(request);
+      }
       if (answer.ok && verification.isDue(request, plan.probe)) {
         const mismatch = await verification.verify(backend, request, output, plan.probe);
         if (mismatch !== null) answer = wrongAnswer(backend.id, describeMismatch(mismatch));
@@ -160,7 +171,7 @@ export class AttemptRunner {
       outcome: answer.ok ? 'success' : answer.error.kind,
       // A clock of the caller that goes back must not make trackers refuse the report.
       latencyMs: nowMs > startedAtMs ? nowMs - startedAtMs : 0,
-      waitMs: waitOf(answer, queued),
+      waitMs: queued ? measuredWaitOf(answer) : 0,
       fallback,
       phases: answer.ok ? answer.value : undefined,
       error: answer.ok ? undefined : answer.error,
@@ -171,10 +182,8 @@ export class AttemptRunner {
   }
 }
 
-/** @param queued other attempts were under way on the device at the start. */
-function waitOf(answer: BackendAnswer, queued: boolean): number | undefined {
-  if (!queued) return 0;
-  // A backend that cannot measure phases reports 0.
+/** How long an attempt waited for others; undefined where the backend cannot measure phases, and reports 0. */
+function measuredWaitOf(answer: BackendAnswer): number | undefined {
   const isMeasured = answer.ok && (answer.value.queueMs > 0 || !answer.value.fused);
   return isMeasured ? answer.value.queueMs : undefined;
 }
@@ -193,9 +202,9 @@ function answerOf(
   return end.how === 'threw' ? thrownAnswer(backend, end.error) : checkAnswer(backend, job, output, end.value);
 }
 
-/** The device may still write into the memory, or has made it useless, such as by transferring it to another thread. */
-function isSpoilt(answer: BackendAnswer): boolean {
-  return !answer.ok && (answer.error.kind === 'timeout' || answer.error.kind === 'invalid-result');
+/** The device may still write into the output, or has made it useless, such as by transferring it to another thread. */
+function isSpoiltBy({ kind }: BackendError): boolean {
+  return kind === 'timeout' || kind === 'invalid-result';
 }
 
 function wrongAnswer(backend: string, mismatch: string): BackendAnswer {
