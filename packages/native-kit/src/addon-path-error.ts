@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { AddonPackage } from './addon-package.js';
 
 /** The environment variable of an addon names a file that is not this addon. */
@@ -9,7 +8,7 @@ export class AddonPathError extends Error {
 
   constructor({ title, overrideVariable }: AddonPackage, path: string, reason: string) {
     super(
-      `${overrideVariable}: expected the path of a ${title} addon, got ${path}: ${reason}; to fix it, correct the path or unset ${overrideVariable} (a relative path starts at the working folder: this is ${resolve(path)})`,
+      `${overrideVariable}: expected the path of a ${title} addon, got ${path}: ${reason}; to fix it, correct the path or unset ${overrideVariable}`,
     );
   }
 }

@@ -30,12 +30,12 @@ copyFileSync(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'));
 manifest.optionalDependencies[name] = 'workspace:*';
 writeFileSync(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`);
 
-// The names are literals in the loader, so that bundlers find them.
+// One line for each platform in the table of the loader.
 const source = join(loader, 'src/native.ts');
 const before = readFileSync(source, 'utf8');
 const table = /^ +platformPackages: \{\n/m;
 if (!table.test(before)) throw new Error(`${source} has no table of platform packages`);
-const line = `        '${platform}': () => require('${name}/gearshift-${addon}.node') as unknown,\n`;
+const line = `        '${platform}': () => requireFrom(startingPoints, '${name}/gearshift-${addon}.node'),\n`;
 writeFileSync(
   source,
   before.replace(table, (start) => start + line),

@@ -71,14 +71,30 @@ describe.each(complete)('%s', (name, { files, manifest, source, isPlatform, tarb
   });
 });
 
-describe.each(withCode)('%s', (_name, { tarball }) => {
+describe.each(withCode)('%s', (_name, { tarball, files }) => {
+  it('has for each declaration file one for CommonJS, which imports no ES module', () => {
+    const declarations = files.filter((file) => file.endsWith('.d.ts'));
+    expect(declarations.length).toBeGreaterThan(0);
+    for (const file of declarations) {
+      const commonJs = file.replace(/\.ts$/, '.cts');
+      expect(files).toContain(commonJs);
+      const text = execFileSync('tar', ['-xOzf', tarball, `package/${commonJs}`], { encoding: 'utf8' });
+      expect(text).not.toMatch(/from '\.[^']*\.js'|import\('\.[^']*\.js'\)/);
+    }
+  });
+
   it('resolves with its types from ES modules and bundlers', () => {
-    // esm-only: from Node 20.19 CommonJS can require() ES modules, which the install tests check.
+    // esm-only: from Node 20.19 CommonJS can require() ES modules, which the install tests check. For the same reason CommonJS has
+    // declarations of its own (false-cjs), with which the dry release compiles a program.
     const bin = fileURLToPath(new URL('../node_modules/.bin/attw', import.meta.url));
-    const { status, stdout } = spawnSync(bin, [tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'], {
-      encoding: 'utf8',
-      shell: process.platform === 'win32',
-    });
+    const { status, stdout } = spawnSync(
+      bin,
+      [tarball, '--profile', 'esm-only', '--ignore-rules', 'false-cjs', '--no-emoji', '--no-color'],
+      {
+        encoding: 'utf8',
+        shell: process.platform === 'win32',
+      },
+    );
     expect(status, stdout).toBe(0);
   });
 });
