@@ -306,7 +306,7 @@ describe.skipIf(process.platform === 'win32')('special files', () => {
 
   test('are not replaced by the file of calibrate', () => {
     const { status, stderr } = runBin(['calibrate', '--backends', 'cpu', '--output', '/dev/null']);
-    expect(stderr).toBe('gearshift: --output /dev/null: expected a regular file, got a device\n');
+    expect(stderr).toBe('gearshift: --output: /dev/null: expected a regular file, got a device\n');
     expect(status).toBe(2);
   });
 });

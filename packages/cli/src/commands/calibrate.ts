@@ -55,7 +55,7 @@ function requireWritable(path: string): void {
   try {
     requireWritableFile(path);
   } catch (error) {
-    throw new UserError(`--output ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UserError(`--output: ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
