@@ -48,8 +48,10 @@ describe.skipIf(simulator === null)(`facade with a CPU and a CUDA backend${lacks
     const small = await executor.matrix(randomValues(20 * DIMENSIONS, 2), { dimensions: DIMENSIONS });
     const devices = new Set<string>();
     for (let i = 0; i < 60; i++) {
-      const query = randomValues(DIMENSIONS * (i % 3 === 0 ? 8 : 1), 10 + i);
-      const result = await executor.run({ operation: 'top-k', query, matrix: i % 2 === 0 ? matrix : small, k: 5 });
+      const queries = i % 3 === 0 ? 8 : 1;
+      const query = randomValues(DIMENSIONS * queries, 10 + i);
+      const operand = i % 2 === 0 ? matrix : small;
+      const result = await executor.run({ operation: 'top-k', query, queries, matrix: operand, k: 5 });
       const { decision, attempts } = unwrap(result);
       expect(decision?.reason).toBeTypeOf('string');
       for (const { backend } of attempts) devices.add(backend);
