@@ -18,7 +18,9 @@ function expectClose(meanMs: number, rightMs: number): void {
 }
 
 /** Bursts of the longest latencies, each followed by more short ones than a window holds. */
-const BURSTS = Array.from({ length: 600 }, (_, index) => (index % 200 < 40 ? LONGEST_MS - 1e-6 * (2 * index + 1) : 0.001 * (index + 1)));
+const BURSTS = Array.from({ length: 600 }, (_, index) =>
+  index % 200 < 40 ? LONGEST_MS - 1e-6 * (2 * index + 1) : 0.001 * (index + 1),
+);
 
 describe('the mean of a window that had the longest latencies', () => {
   it.each([1, 5, 32, 100, 150])('is right after each record, with a window of %i', (windowSize) => {
