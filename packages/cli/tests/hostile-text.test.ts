@@ -57,8 +57,8 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   },
 };
 
-const SHORT = 16_000;
-const FACTOR = 8;
+const SHORT = 8000;
+const FACTOR = 16;
 
 function fastestMs(run: () => unknown): number {
   const times = [1, 2, 3].map(() => {
@@ -74,11 +74,11 @@ describe.each(Object.entries(READERS))('%s', (_name, read) => {
     const short = make(SHORT);
     const long = make(SHORT * FACTOR);
     const shortMs = fastestMs(() => read(short));
-    // Quadratic work takes 64 times as long here, and cubic work 512 times.
-    expect(fastestMs(() => read(long))).toBeLessThan(shortMs * FACTOR * 3 + 50);
+    // Quadratic work takes 256 times as long here, and cubic work 4096 times: far more than a busy machine can explain.
+    expect(fastestMs(() => read(long))).toBeLessThan(shortMs * FACTOR * 5 + 1000);
   });
 });
 
-test('a heading of 800 spaces is split as fast as any other', () => {
-  expect(fastestMs(() => splitPassages(`# ${' '.repeat(800)}x`, markdown))).toBeLessThan(100);
+test('a heading of 800 spaces does not take seconds', () => {
+  expect(fastestMs(() => splitPassages(`# ${' '.repeat(800)}x`, markdown))).toBeLessThan(2000);
 });
