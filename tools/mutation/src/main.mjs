@@ -22,7 +22,7 @@ the sources and tests as they are now; an interrupted run continues where it sto
 const { options, names } = parse();
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 for (const name of names) {
-  const { goal, score, killed, timeout, survived, noCoverage, explained, filesMeasured, filesInAll } =
+  const { goal, score, killed, timeout, survived, noCoverage, explained, filesMeasured, filesChanged, filesInAll } =
     await mutatePackage(name, {
       ...options,
       log: (message) => console.error(message),
@@ -30,7 +30,7 @@ for (const name of names) {
   const alive = survived + noCoverage;
   console.log(
     `${name}: score ${score ?? 'none'} (goal ${goal}), ${killed + timeout} found, ${alive} survived (${noCoverage} not covered), ` +
-      `${explained} explained, ${filesMeasured} of ${filesInAll} files measured`,
+      `${explained} explained, ${filesMeasured} of ${filesInAll} files measured, ${filesChanged} of them changed since`,
   );
 }
 process.exitCode = spawnSync(process.execPath, [WRITE_PAGE], { stdio: ['ignore', 2, 2] }).status ?? 1;

@@ -33,13 +33,7 @@ export async function mutatePackage(name, { changed, force, explain, concurrency
     throw new Error(`docs/mutation/${name}.json does not exist: run without --explain first`);
   const results = resultsOf(before);
   const report = () => {
-    const made = makeReport(
-      name,
-      files.map(({ file }) => file),
-      results,
-      leftOut,
-      readExplanations(name),
-    );
+    const made = makeReport(name, files, results, leftOut, readExplanations(name));
     writeReport(made);
     return made;
   };

@@ -9,7 +9,7 @@ const FOLDER = fileURLToPath(new URL('../../../docs/mutation/', import.meta.url)
  * @typedef {{ source: string, package: string, killed: number, timeout: number, survivors: import('./read-mutants.mjs').Survivor[] }} FileResult
  *   `source` and `package` are hashes of the measured code
  * @typedef {{ package: string, goal: number, score: number | null, killed: number, timeout: number, survived: number, noCoverage: number, explained: number,
- *   filesMeasured: number, filesInAll: number, leftOut: { file: string, why: string }[], survivors: any[],
+ *   filesMeasured: number, filesChanged: number, filesInAll: number, leftOut: { file: string, why: string }[], survivors: any[],
  *   files: Record<string, any> }} MutationReport
  */
 
@@ -40,14 +40,14 @@ export function resultsOf(report) {
 
 /**
  * @param {string} name
- * @param {readonly string[]} files all that are mutated
+ * @param {readonly { file: string, hash: string }[]} sources all that are mutated, as they are now
  * @param {ReadonlyMap<string, FileResult>} results of those that are measured
  * @param {readonly { file: string, why: string }[]} leftOut
  * @param {import('./explanations.mjs').Explanations} explanations
  * @returns {MutationReport}
  */
-export function makeReport(name, files, results, leftOut, explanations) {
-  const measured = files.filter((file) => results.has(file));
+export function makeReport(name, sources, results, leftOut, explanations) {
+  const measured = sources.map(({ file }) => file).filter((file) => results.has(file));
   const survivors = measured.flatMap((file) =>
     results
       .get(file)
@@ -67,7 +67,9 @@ export function makeReport(name, files, results, leftOut, explanations) {
     noCoverage,
     explained: survivors.filter(({ explained }) => explained !== null).length,
     filesMeasured: measured.length,
-    filesInAll: files.length,
+    // Their figures belong to an earlier source.
+    filesChanged: sources.filter(({ file, hash }) => results.has(file) && results.get(file).source !== hash).length,
+    filesInAll: sources.length,
     leftOut,
     survivors,
     files: Object.fromEntries(

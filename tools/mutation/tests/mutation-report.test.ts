@@ -5,6 +5,8 @@ import { makeReport, resultsOf } from '../src/mutation-report.mjs';
 const survivor = (key: string, status: 'survived' | 'no coverage' = 'survived', mutator = 'EqualityOperator') => ({
   ...{ key, line: 3, status, mutator, original: 'a', replacement: 'b' },
 });
+const A = { file: 'src/a.ts', hash: 's1' };
+const B = { file: 'src/b.ts', hash: 's2' };
 const none = { survivors: {}, groups: [] };
 const results = new Map([
   [
@@ -15,22 +17,27 @@ const results = new Map([
 ]);
 
 it('the score is the share of mutants that were found or ran into a time limit, in percent', () => {
-  const report = makeReport('thing', ['src/a.ts', 'src/b.ts'], results, [], none);
+  const report = makeReport('thing', [A, B], results, [], none);
   expect(report).toMatchObject({ score: 77.8, killed: 6, timeout: 1, survived: 1, noCoverage: 1, explained: 0 });
 });
 
 it('a report without mutants has no score', () => {
-  expect(makeReport('thing', ['src/b.ts'], results, [], none).score).toBeNull();
+  expect(makeReport('thing', [B], results, [], none).score).toBeNull();
 });
 
 it('a report counts the measured files, and drops files that no longer exist', () => {
-  const report = makeReport('thing', ['src/b.ts', 'src/new.ts'], results, [], none);
-  expect(report).toMatchObject({ filesMeasured: 1, filesInAll: 2, survivors: [] });
+  const report = makeReport('thing', [B, { file: 'src/new.ts', hash: 's3' }], results, [], none);
+  expect(report).toMatchObject({ filesMeasured: 1, filesChanged: 0, filesInAll: 2, survivors: [] });
   expect(Object.keys(report.files)).toEqual(['src/b.ts']);
 });
 
+it('a report counts the files with figures of an earlier source', () => {
+  const report = makeReport('thing', [{ ...A, hash: 'another' }, B], results, [], none);
+  expect(report).toMatchObject({ filesMeasured: 2, filesChanged: 1 });
+});
+
 it('a report can be converted back to its results', () => {
-  const report = makeReport('thing', ['src/a.ts', 'src/b.ts'], results, [], {
+  const report = makeReport('thing', [A, B], results, [], {
     survivors: { k1: 'a reason' },
     groups: [],
   });
@@ -40,7 +47,7 @@ it('a report can be converted back to its results', () => {
 
 it('a report contains the explanations of its survivors', () => {
   const explanations = { survivors: { k1: 'a reason' }, groups: [] };
-  const { survivors, explained } = makeReport('thing', ['src/a.ts'], results, [], explanations);
+  const { survivors, explained } = makeReport('thing', [A], results, [], explanations);
   expect(survivors.map(({ explained }) => explained)).toEqual(['a reason', null]);
   expect(explained).toBe(1);
 });
