@@ -7,7 +7,8 @@ import { runFixture } from './run-fixture.js';
 
 /** Operands of 5 MB: 300 of them would take 1.5 GB, and again as much for their copies. */
 const ROUNDS = effort({ test: 300, ci: 2000 });
-const MOST_BYTES = 350 * 2 ** 20;
+/** Released operands must not pile up. When the collector takes those that are only forgotten is up to V8. */
+const MOST_BYTES = { release: 350 * 2 ** 20, forget: 700 * 2 ** 20 };
 
 describeAddon('host memory', () => {
   const kinds = ['matrix', 'shared-matrix', 'graph', 'shared-graph'] as const;
@@ -17,7 +18,7 @@ describeAddon('host memory', () => {
     async ([kind, end]) => {
       const { code, stdout, stderr } = await runFixture('dispose-operands.mjs', kind, end, String(ROUNDS));
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(Number(stdout)).toBeLessThan(MOST_BYTES);
+      expect(Number(stdout)).toBeLessThan(MOST_BYTES[end]);
     },
   );
 
