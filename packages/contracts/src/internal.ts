@@ -16,7 +16,7 @@ export { describeThrown } from './describe-thrown.js';
 export { isTurnDue, nextTurn } from './event-loop-turn.js';
 export { isGuarded } from './is-guarded.js';
 export { nextOperandId } from './operand-id.js';
-export { checkOptions, copyOwn, optionNames, own, readOptions, requirePlain, type OptionNames } from './options.js';
+export { checkOptions, ownFields, optionNames, own, readOptions, requirePlain, type OptionNames } from './options.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';
 export type { Operation } from './operations/operation.js';
 export { operationOf, type AnyOperation, type OperationOutput } from './operations/operations.js';

@@ -37,6 +37,47 @@ export function readOptions<O extends object>(name: string, options: O | undefin
   return copyOwn(options, known);
 }
 
+/** Every field of a request and every option of an operation. */
+type RequestFields = Partial<
+  Record<
+    | ('operation' | 'query' | 'matrix' | 'queries' | 'where' | 'k' | 'metric' | 'candidates' | 'minScore')
+    | ('graph' | 'activations' | 'hops' | 'decay' | 'retention' | 'threshold')
+    | ('start' | 'end' | 'signal' | 'deadlineMs'),
+    unknown
+  >
+>;
+
+/**
+ * The own fields of a checked request or of the options of an operation: the object itself unless Object.prototype is
+ * polluted, because a copy would cost more than all other checks of a small request. The names are written out because a
+ * lookup of a constant name costs a tenth of one in a loop.
+ */
+export function ownFields<O extends object>(fields: O, known: OptionNames): O {
+  const inherited = Object.getPrototypeOf(fields) as RequestFields | null;
+  const isPolluted =
+    inherited !== null &&
+    (inherited.operation !== undefined ||
+      inherited.query !== undefined ||
+      inherited.matrix !== undefined ||
+      inherited.queries !== undefined ||
+      inherited.where !== undefined ||
+      inherited.k !== undefined ||
+      inherited.metric !== undefined ||
+      inherited.candidates !== undefined ||
+      inherited.minScore !== undefined ||
+      inherited.graph !== undefined ||
+      inherited.activations !== undefined ||
+      inherited.hops !== undefined ||
+      inherited.decay !== undefined ||
+      inherited.retention !== undefined ||
+      inherited.threshold !== undefined ||
+      inherited.start !== undefined ||
+      inherited.end !== undefined ||
+      inherited.signal !== undefined ||
+      inherited.deadlineMs !== undefined);
+  return isPolluted ? copyOwn(fields, known) : fields;
+}
+
 /** The known options that are own properties, without a prototype. */
 export function copyOwn<O extends object>(options: O, known: OptionNames): O {
   const copy = Object.create(null) as Record<string, unknown>;

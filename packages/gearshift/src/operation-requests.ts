@@ -8,10 +8,10 @@ import type {
 } from '@gearshift/contracts';
 import {
   checkOptions,
-  copyOwn,
   cosineSimilarity,
   optionNames,
   own,
+  ownFields,
   requireAwaited,
   requirePlain,
   spreadActivation,
@@ -30,8 +30,7 @@ import { toIndices, toVector } from './to-vector.js';
 /** Makes checked requests from the arguments of the methods that are named after operations. */
 export interface OperationArguments<First, Second, Options, Request> {
   /**
-   * The caller's own options. Without a polluted Object.prototype they are the object itself, because a copy would cost more
-   * than all other checks of a small request.
+   * The caller's own options, checked.
    *
    * @param isSync of a synchronous method, which takes no signal and no deadline
    */
@@ -59,8 +58,7 @@ export const cosineArguments: OperationArguments<
   ownOptions(options, isSync) {
     const known = isSync ? COSINE_SYNC : COSINE;
     checkOptions('options', options, known);
-    const inherited = inheritedBy(options);
-    return inherited !== null && (hasScanOption(inherited) || hasLimit(inherited)) ? copyOwn(options, known) : options;
+    return ownFields(options, known);
   },
   prepare(query, matrix, { start, end, queries, where }) {
     const vector = toVector('query', query);
@@ -80,16 +78,7 @@ export const topKArguments: OperationArguments<Vector, VectorMatrix, TopKOptions
   ownOptions(options, isSync) {
     const known = isSync ? TOP_K_SYNC : TOP_K;
     checkOptions('options', options, known);
-    const inherited = inheritedBy(options);
-    const isPolluted =
-      inherited !== null &&
-      (inherited.k !== undefined ||
-        inherited.metric !== undefined ||
-        inherited.candidates !== undefined ||
-        inherited.minScore !== undefined ||
-        hasScanOption(inherited) ||
-        hasLimit(inherited));
-    return isPolluted ? copyOwn(options, known) : options;
+    return ownFields(options, known);
   },
   prepare(query, matrix, { k, metric, candidates, start, end, queries, where, minScore }) {
     const vector = toVector('query', query);
@@ -115,15 +104,7 @@ export const spreadArguments: OperationArguments<CsrGraph, Vector, SpreadActivat
     ownOptions(options, isSync) {
       const known = isSync ? SPREAD_SYNC : SPREAD;
       checkOptions('options', options, known);
-      const inherited = inheritedBy(options);
-      const isPolluted =
-        inherited !== null &&
-        (inherited.hops !== undefined ||
-          inherited.decay !== undefined ||
-          inherited.retention !== undefined ||
-          inherited.threshold !== undefined ||
-          hasLimit(inherited));
-      return isPolluted ? copyOwn(options, known) : options;
+      return ownFields(options, known);
     },
     prepare(graph, activations, { hops, decay, retention, threshold }) {
       const values = toVector('activations', activations);
@@ -154,22 +135,4 @@ export function withTypedArrays(request: RunRequest): OperationRequest {
     ...(Array.isArray(activations) ? { activations: toVector('activations', activations) } : {}),
     ...(Array.isArray(candidates) ? { candidates: toIndices('candidates', candidates) } : {}),
   };
-}
-
-/** The checked options' prototype: that of all objects, or none. */
-function inheritedBy<O extends object>(options: O): Partial<O> | null {
-  return Object.getPrototypeOf(options) as Partial<O> | null;
-}
-
-function hasScanOption(inherited: Pick<TopKOptions, keyof typeof SCAN>): boolean {
-  return (
-    inherited.start !== undefined ||
-    inherited.end !== undefined ||
-    inherited.queries !== undefined ||
-    inherited.where !== undefined
-  );
-}
-
-function hasLimit({ signal, deadlineMs }: LimitOptions): boolean {
-  return signal !== undefined || deadlineMs !== undefined;
 }

@@ -43,7 +43,7 @@ describe('the mean of a window that had the longest latencies', () => {
     }
   });
 
-  it('is right for all threads together, whoever had them', () => {
+  it('is right for all threads together, whichever thread recorded them', () => {
     const windowSize = 50;
     const own = createTracker({ operations: ['lookup'], devices: ['primary'], windowSize });
     const others = [1, 2].map(() => attachTracker(own.share()));

@@ -1,6 +1,6 @@
 import { expected, requireFloat32Array, requireObject } from '../arguments.js';
 import type { VectorMatrix } from '../matrix.js';
-import { copyOwn, optionNames } from '../options.js';
+import { ownFields, optionNames } from '../options.js';
 import type { RowRange } from '../row-range.js';
 import type { RowSet } from '../row-set.js';
 import { FLOAT32_OUTPUT, requireFloat32Output } from './float32-output.js';
@@ -59,25 +59,7 @@ export function prepareCosineSimilarity(request: CosineSimilarityRequest): Prepa
   if (request instanceof PreparedCosineSimilarity && Prepared.is(request)) return request;
   requireObject('request', request);
   checkFields(request, FIELDS);
-  return prepareFields(ownFields(request));
-}
-
-/**
- * The own fields of a request, which is the request itself unless Object.prototype is polluted. The names are written out
- * because a lookup of a constant name costs a tenth of one in a loop.
- */
-function ownFields(request: CosineSimilarityRequest): CosineSimilarityRequest {
-  const inherited = Object.getPrototypeOf(request) as Partial<CosineSimilarityRequest> | null;
-  const isPolluted =
-    inherited !== null &&
-    (inherited.operation !== undefined ||
-      inherited.query !== undefined ||
-      inherited.matrix !== undefined ||
-      inherited.queries !== undefined ||
-      inherited.where !== undefined ||
-      inherited.start !== undefined ||
-      inherited.end !== undefined);
-  return isPolluted ? copyOwn(request, FIELDS) : request;
+  return prepareFields(ownFields(request, FIELDS));
 }
 
 function prepareFields(request: CosineSimilarityRequest): PreparedCosineSimilarity {

@@ -7,7 +7,7 @@ import {
   requireUint32Array,
 } from '../arguments.js';
 import { requireGraph, type CsrGraph } from '../graph.js';
-import { copyOwn, optionNames } from '../options.js';
+import { ownFields, optionNames } from '../options.js';
 import { requireRange, type RowRange } from '../row-range.js';
 import { FLOAT32_OUTPUT, requireFloat32Output } from './float32-output.js';
 import type { Operation } from './operation.js';
@@ -88,27 +88,7 @@ export function prepareSpreadActivation(request: SpreadActivationRequest): Prepa
   if (request instanceof PreparedSpreadActivation && Prepared.is(request)) return request;
   requireObject('request', request);
   checkFields(request, FIELDS);
-  return prepareFields(ownFields(request));
-}
-
-/**
- * The own fields of a request, which is the request itself unless Object.prototype is polluted. The names are written out
- * because a lookup of a constant name costs a tenth of one in a loop.
- */
-function ownFields(request: SpreadActivationRequest): SpreadActivationRequest {
-  const inherited = Object.getPrototypeOf(request) as Partial<SpreadActivationRequest> | null;
-  const isPolluted =
-    inherited !== null &&
-    (inherited.operation !== undefined ||
-      inherited.graph !== undefined ||
-      inherited.activations !== undefined ||
-      inherited.hops !== undefined ||
-      inherited.decay !== undefined ||
-      inherited.retention !== undefined ||
-      inherited.threshold !== undefined ||
-      inherited.start !== undefined ||
-      inherited.end !== undefined);
-  return isPolluted ? copyOwn(request, FIELDS) : request;
+  return prepareFields(ownFields(request, FIELDS));
 }
 
 function prepareFields(request: SpreadActivationRequest): PreparedSpreadActivation {

@@ -9,8 +9,8 @@ namespace gearshift::kit {
 
 /*
  * V8 collects garbage when its own heap grows, and knows nothing of memory outside of it: a small object that keeps megabytes
- * alive would stay for ever. What is reported here counts like memory of the heap, so whoever reports bytes takes the same
- * number back.
+ * alive would stay for ever. What is reported here counts like memory of the heap, so the code that reports bytes must take the
+ * same number back.
  */
 
 void report_memory(napi_env env, size_t bytes) noexcept;
