@@ -79,7 +79,7 @@ export function ownFields<O extends object>(fields: O, known: OptionNames): O {
 }
 
 /** The known options that are own properties, without a prototype. */
-export function copyOwn<O extends object>(options: O, known: OptionNames): O {
+function copyOwn<O extends object>(options: O, known: OptionNames): O {
   const copy = Object.create(null) as Record<string, unknown>;
   for (const option of Object.getOwnPropertyNames(options)) {
     if (known.has(option)) copy[option] = options[option as keyof O];
