@@ -79,4 +79,11 @@ export { WORK_SHAPES, type Work, type WorkShape } from './policy/work.js';
 export { err, ok, unwrap, type Result } from './result.js';
 export type { RowRange } from './row-range.js';
 export type { RowSet } from './row-set.js';
+export {
+  NATIVE_ROWS_STATUS,
+  type MatrixSnapshot,
+  type NativeRows,
+  type RowSpan,
+  type StoredRows,
+} from './stored-rows.js';
 export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

@@ -2,6 +2,7 @@ import { requireExpectedUses, requireFloat32Array, requireInteger, requireOneOf 
 import { nextOperandId } from './operand-id.js';
 import { optionNames, own, readOptions } from './options.js';
 import { RANGE_OPTIONS, type RowRange } from './row-range.js';
+import type { MatrixSnapshot, RowSpan } from './stored-rows.js';
 
 export const COMPANIONS = ['float16', 'int8'] as const;
 /**
@@ -31,6 +32,8 @@ export interface VectorMatrix {
   readonly companion?: Companion | undefined;
   /** The changes of the last versions, oldest first, if known: see {@link markChanged}. */
   readonly changes?: readonly MatrixChange[] | undefined;
+  /** Present if `values` may change while a request reads them: see {@link MatrixSnapshot}. */
+  readonly snapshot?: MatrixSnapshot | undefined;
 }
 
 /**
@@ -124,16 +127,24 @@ export function markChanged(operand: { readonly version: number }, rows?: RowRan
  * replaced.
  */
 export function rowsChangedSince(
-  matrix: Pick<VectorMatrix, 'version' | 'changes'>,
+  matrix: Pick<VectorMatrix, 'version' | 'changes' | 'snapshot'>,
   version: number,
-): { readonly start: number; readonly end: number } | undefined {
+): RowSpan | undefined {
+  if (matrix.snapshot !== undefined) return hull(matrix.snapshot.rowsChangedSince(version));
   const later = (own(matrix, 'changes') ?? []).filter(
     (change) => change.version > version && change.version <= matrix.version,
   );
   if (version > matrix.version || later.length !== matrix.version - version) return undefined;
-  if (later.length === 0) return { start: 0, end: 0 };
-  return {
-    start: Math.min(...later.map(({ start }) => start)),
-    end: Math.max(...later.map(({ end }) => end)),
-  };
+  return hull(later);
+}
+
+/** The smallest span that contains all. */
+function hull(spans: readonly RowSpan[] | undefined): RowSpan | undefined {
+  if (spans === undefined || spans.length === 0) return spans && { start: 0, end: 0 };
+  let [{ start, end }] = spans;
+  for (const span of spans) {
+    if (span.start < start) start = span.start;
+    if (span.end > end) end = span.end;
+  }
+  return { start, end };
 }

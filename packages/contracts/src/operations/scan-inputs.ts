@@ -47,7 +47,7 @@ const checkedMatrices = new WeakMap<Float32Array, VectorMatrix>();
  */
 export function requireMatrix(value: VectorMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireAwaited('matrix', value);
-  const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
+  const { id, version, rows, dimensions, values, expectedUses, companion, changes, snapshot } = value;
   const checked = checkedMatrices.get(values);
   if (checked !== undefined) {
     const isUnchanged =
@@ -58,6 +58,7 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
       checked.expectedUses === expectedUses &&
       checked.companion === companion &&
       checked.changes === changes &&
+      checked.snapshot === snapshot &&
       values.byteLength === rows * dimensions * Float32Array.BYTES_PER_ELEMENT &&
       values.byteLength > 0;
     if (isUnchanged) return checked;
@@ -68,6 +69,7 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
     ownHint(value, 'expectedUses', expectedUses),
     ownHint(value, 'companion', companion),
     ownHint(value, 'changes', changes),
+    ownHint(value, 'snapshot', snapshot),
   );
 }
 
@@ -81,6 +83,7 @@ function checkedMatrix(
   expectedUses: VectorMatrix['expectedUses'],
   companion: VectorMatrix['companion'],
   changes: VectorMatrix['changes'],
+  snapshot: VectorMatrix['snapshot'],
 ): VectorMatrix {
   const { id, version, rows, dimensions, values } = matrix;
   requireInteger('matrix.id', id, 0);
@@ -100,6 +103,7 @@ function checkedMatrix(
     expectedUses,
     companion,
     changes: Array.isArray(changes) ? changes : undefined,
+    snapshot,
   });
   checkedMatrices.set(values, checked);
   return checked;
