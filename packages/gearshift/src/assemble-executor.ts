@@ -34,7 +34,7 @@ export async function assembleExecutor(options: ExecutorOptions, from: string | 
     for (const operation of OPERATIONS) tracker.snapshot(operation);
     for (const backend of backends) requireDevice(tracker, backend);
     const calibrated = calibration === undefined ? null : importCalibration(dispatcher, calibration);
-    return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated);
+    return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated, undefined);
   } catch (mistake) {
     await Promise.all(opened.map((backend) => backend.close()));
     throw mistake;

@@ -16,6 +16,7 @@ import type {
   Result,
   RowRange,
   RowSet,
+  RowSpan,
   RunError,
   SpreadActivationRequest,
   TopKOutput,
@@ -30,6 +31,7 @@ import type {
   MemoryLimits,
 } from '@gearshift/dispatcher';
 import type { Calibration, CalibrationError, CalibrationImport } from '@gearshift/policies';
+import type { PinnedMatrix, RowUpdate, RowValues, StoredHandle } from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
 
 /**
@@ -48,14 +50,21 @@ export interface Executor extends AsyncDisposable {
   /**
    * Makes a matrix of float32 vectors that belongs to this executor until it is disposed.
    *
-   * Copies the values into shared memory, and at once into the CPU's resident copy, with the norms of all rows, so that the
-   * first query does not pay for it. Without memory for the resident copy, requests run on the shared values.
+   * Copies the values once, into memory that all threads share and the CPU reads in place, and computes the norms of all rows,
+   * so that the first query does not pay for it.
    *
    * @param values all rows one after the other, with `dimensions`; or an array of equally long rows of numbers
-   * @returns plain data apart from its disposal: `postMessage` sends it to another thread without copying the values.
-   * Disposing it releases the copies on every device; any later use throws TypeError.
+   * @returns a matrix that grows and changes in place. `postMessage` sends it to another thread without the rows. Disposing it
+   * gives back its memory on the host and on every device as soon as requests under way have ended; any later use throws
+   * TypeError.
    */
   matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options?: MatrixOptions): Promise<OwnedMatrix>;
+
+  /**
+   * The matrix behind a handle that another thread sent with `postMessage`, with its methods. Requests take the handle itself
+   * too. Every request is answered from the version that is the newest when it begins.
+   */
+  attach(handle: StoredHandle | OwnedMatrix): OwnedMatrix;
 
   /** Makes a graph, with its own copy of the edges, that belongs to this executor until it is disposed. */
   graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph>;
@@ -159,8 +168,9 @@ export interface MatrixOptions {
   /** Elements per row. Required with a Float32Array and with an empty array. */
   readonly dimensions?: number | undefined;
   /**
-   * Use the Float32Array itself instead of a copy. Its contents must not change until the matrix is disposed. In a
-   * SharedArrayBuffer, it can be sent to other threads without copying. Default false.
+   * Use the Float32Array itself instead of a copy. Change it only while no request is under way, and announce the change with
+   * `markChanged`; rows cannot be appended or removed. In a SharedArrayBuffer it is read in place, and other threads receive
+   * it without copying. Default false.
    */
   readonly adopt?: boolean | undefined;
   /** Expected number of requests: helps the policy to decide on an upload to a GPU. Default: unknown. */
@@ -172,7 +182,33 @@ export interface MatrixOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type OwnedMatrix = VectorMatrix & AsyncDisposable;
+/**
+ * A matrix of an executor. Requests under way are answered from the version they began with, whatever changes meanwhile; a
+ * change is visible to later requests as soon as its method returns.
+ */
+export interface OwnedMatrix extends VectorMatrix, AsyncDisposable {
+  /** The rows of the newest version, in place. Change them with {@link update} only. */
+  readonly values: Float32Array;
+  /** Number of rows that are not removed. */
+  readonly liveRows: number;
+  /** A copy of a row, also of a removed one. */
+  row(row: number): Float32Array;
+  /** Adds rows at the end, without copying the others; returns their numbers. */
+  append(rows: RowValues): Promise<RowSpan>;
+  /** Replaces the values of a row. */
+  update(row: number, values: Float32Array | readonly number[]): Promise<void>;
+  /** Replaces the values of several rows. */
+  update(update: RowUpdate): Promise<void>;
+  /** Removes rows: no ranking contains them, and their cosine similarity is NaN. Other rows keep their numbers. */
+  remove(rows: number | readonly number[] | Uint32Array): Promise<void>;
+  /**
+   * Gives back the memory of removed rows by moving the others together. Returns for each old row its new number, or
+   * `REMOVED_ROW`. Other threads have to get the matrix again.
+   */
+  compact(): Promise<Uint32Array>;
+  /** Keeps the newest version as it is for several requests, until `Symbol.dispose`. */
+  pin(): PinnedMatrix;
+}
 export type OwnedGraph = CsrGraph & AsyncDisposable;
 
 /** A list of edges, or arrays in compressed-row form. */

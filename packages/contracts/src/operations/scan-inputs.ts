@@ -65,6 +65,7 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
   }
   requireAwaited('matrix', value);
   return checkedMatrix(
+    value,
     { id, version, rows, dimensions, values },
     ownHint(value, 'expectedUses', expectedUses),
     ownHint(value, 'companion', companion),
@@ -79,6 +80,7 @@ function ownHint<T>(matrix: VectorMatrix, name: keyof VectorMatrix, value: T): T
 }
 
 function checkedMatrix(
+  given: object,
   matrix: VectorMatrix,
   expectedUses: VectorMatrix['expectedUses'],
   companion: VectorMatrix['companion'],
@@ -90,6 +92,11 @@ function checkedMatrix(
   requireInteger('matrix.version', version, 0);
   requireInteger('matrix.rows', rows, 0);
   requireInteger('matrix.dimensions', dimensions, 1);
+  if (values === undefined && Object.hasOwn(given, 'stored')) {
+    throw new TypeError(
+      'matrix: this is a copy of a stored matrix, without its rows; pass the matrix itself, or get it back with attach() of an executor',
+    );
+  }
   requireFloat32Array('matrix.values', values);
   if (values.length !== rows * dimensions) {
     throw new RangeError(
