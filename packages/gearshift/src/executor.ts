@@ -42,6 +42,7 @@ import type { Tracker } from '@gearshift/tracker';
  * - TypeError or RangeError for wrong arguments, before any device is used,
  * - the signal's reason (an `AbortError` unless you gave another one) after an abort,
  * - {@link DeadlineExceededError} after the deadline,
+ * - {@link OverloadedError} when {@link ExecutorOptions.maxPending} requests were under way,
  * - {@link AllDevicesFailedError} when every allowed device failed.
  *
  * {@link run} throws only for wrong arguments; its result contains every other failure.
@@ -153,6 +154,11 @@ export interface ExecutorOptions {
   readonly verifyEveryNth?: number | undefined;
   /** Time after which an attempt on a GPU counts as hung and is abandoned. */
   readonly hangLimits?: HangLimits | undefined;
+  /**
+   * So many requests may be under way; more are refused at once, instead of waiting longer and longer. At least 1, default
+   * Infinity.
+   */
+  readonly maxPending?: number | undefined;
   /**
    * Speeds that another process learned, from {@link Executor.exportCalibration}. Parts for other devices are left out;
    * {@link Executor.describe} says why.

@@ -20,7 +20,7 @@ export type {
   TopKOptions,
   Vector,
 } from './executor.js';
-export { AllDevicesFailedError, DeadlineExceededError, NoBackendError } from './run-errors.js';
+export { AllDevicesFailedError, DeadlineExceededError, NoBackendError, OverloadedError } from './run-errors.js';
 
 // The types of options and results, so that most programs need no other package.
 export type {
