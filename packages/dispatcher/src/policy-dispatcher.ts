@@ -273,7 +273,7 @@ export class PolicyDispatcher implements Dispatcher {
     const attempt = context.attempts.runSync(device, backend, job);
     // Without a decision and a wait the attempt is the whole run. Each clock reading costs as much as a short scan.
     const { latencyMs } = attempt;
-    if (attempt.outcome === 'success') return completed(target, decision, [attempt], latencyMs);
+    if (attempt.outcome === 'success') return completed(job, decision, [attempt], latencyMs);
     return runFailure(attempt.outcome, decision, [attempt], latencyMs);
   }
 }
@@ -309,7 +309,7 @@ async function runAlone(
     const attempt = await attempts.run(device, job, ONLY_ATTEMPT);
     endedAtMs = clock();
     const latencyMs = endedAtMs - startedAtMs;
-    if (attempt.outcome === 'success') return completed(job.output, decision, [attempt], latencyMs);
+    if (attempt.outcome === 'success') return completed(job, decision, [attempt], latencyMs);
     return runFailure(limit?.reasonToStop() ?? attempt.outcome, decision, [attempt], latencyMs);
   } finally {
     device.queue.end(queued, endedAtMs ?? clock());
@@ -332,17 +332,18 @@ async function runOnDevices(
   const latencyMs = context.clock() - startedAtMs;
   // Copied because a chunk that was given up may still end. It is recorded then, but not in the returned list.
   const reports = [...run.reports];
-  if (end.ok) return completed(job.output, decision, reports, latencyMs);
+  if (end.ok) return completed(job, decision, reports, latencyMs);
   const kind = limit?.reasonToStop() ?? (end.isShortOfMemory ? 'out-of-memory' : failureOf(reports));
   return runFailure(kind, decision, reports, latencyMs, partialOf(end, job, reports, earlier));
 }
 
 function completed(
-  output: OperationOutput,
+  { operation, request, output: written, ownsOutput }: Job,
   decision: Decision,
   attempts: readonly AttemptReport[],
   latencyMs: number,
 ): Outcome {
+  const output = ownsOutput ? operation.trimOutput(request, written) : written;
   const phases = attempts.at(-1)?.phases ?? null;
   return { ok: true, value: { output, decision, attempts, latencyMs, phases } };
 }

@@ -45,13 +45,14 @@ export type {
   PartialAnswer,
   PhaseTimes,
   Result,
-  RowSet,
+  RowSetLike,
   RunError,
   SpreadActivationRequest,
   TopKOutput,
   TopKRequest,
   VectorMatrix,
 } from '@gearshift/contracts';
+export { NO_ROW, RowSet } from '@gearshift/contracts';
 export type {
   ChangeableOptions,
   DecisionCounts,

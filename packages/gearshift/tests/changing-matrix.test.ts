@@ -16,10 +16,14 @@ interface Tally {
 
 function play(mode: string, gap: number): Promise<Tally> {
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [FIXTURE, mode, String(REQUESTS), String(KILLS), String(gap)], (error, stdout, stderr) => {
-      if (error === null && stderr === '') resolve(JSON.parse(stdout) as Tally);
-      else reject(new Error(`${error?.message ?? ''}\n${stderr}`));
-    });
+    execFile(
+      process.execPath,
+      [FIXTURE, mode, String(REQUESTS), String(KILLS), String(gap)],
+      (error, stdout, stderr) => {
+        if (error === null && stderr === '') resolve(JSON.parse(stdout) as Tally);
+        else reject(new Error(`${error?.message ?? ''}\n${stderr}`));
+      },
+    );
   });
 }
 
