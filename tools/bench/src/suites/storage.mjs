@@ -45,7 +45,11 @@ export default {
     log('Filters ...');
     const filters = await measureFilters({ ...size, rounds, turnMs: quick ? 5 : 60 });
     for (const { share, ratio } of filters) {
-      goal(`where on ${100 * share} % of the rows: <= ${FILTER_GOALS[share]} of a full scan`, ratio, ratio <= FILTER_GOALS[share]);
+      goal(
+        `where on ${100 * share} % of the rows: <= ${FILTER_GOALS[share]} of a full scan`,
+        ratio,
+        ratio <= FILTER_GOALS[share],
+      );
     }
 
     log('Files ...');
