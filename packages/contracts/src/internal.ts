@@ -6,6 +6,7 @@ export {
   requireFloat32Array,
   requireInteger,
   requireObject,
+  requireOneOf,
   requireAwaited,
   requireSignal,
 } from './arguments.js';
