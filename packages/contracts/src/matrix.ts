@@ -2,6 +2,7 @@ import { requireExpectedUses, requireFloat32Array, requireInteger, requireOneOf 
 import { nextOperandId } from './operand-id.js';
 import { optionNames, own, readOptions } from './options.js';
 import { RANGE_OPTIONS, type RowRange } from './row-range.js';
+import type { RowSetLike } from './row-set.js';
 import type { MatrixSnapshot, RowSpan } from './stored-rows.js';
 
 export const COMPANIONS = ['float16', 'int8'] as const;
@@ -32,6 +33,11 @@ export interface VectorMatrix {
   readonly companion?: Companion | undefined;
   /** The changes of the last versions, oldest first, if known: see {@link markChanged}. */
   readonly changes?: readonly MatrixChange[] | undefined;
+  /**
+   * Rows that were removed: they are in no ranking, and their cosine similarity is NaN. Nothing may change the set after its first
+   * use; another removal makes a new one. Its `rowCount` is at most `rows`.
+   */
+  readonly removed?: RowSetLike | undefined;
   /** Present if `values` may change while a request reads them: see {@link MatrixSnapshot}. */
   readonly snapshot?: MatrixSnapshot | undefined;
 }
@@ -103,10 +109,16 @@ const REMEMBERED_CHANGES = 16;
  * operand that were posted to other threads keep their old version.
  *
  * @param rows of a matrix: only these rows changed, so that a backend may update its copy with them alone
- * @throws RangeError when `rows` are not rows of the matrix, TypeError for rows of a graph
+ * @throws RangeError when `rows` are not rows of the matrix; TypeError for rows of a graph, and for a stored matrix, which
+ * announces its changes itself
  */
 export function markChanged(operand: { readonly version: number }, rows?: RowRange): void {
   const changed = operand as { version: number; changes?: readonly MatrixChange[]; rows?: number };
+  if (Object.hasOwn(operand, 'stored')) {
+    throw new TypeError(
+      'operand: expected an adopted or hand-written one; a stored matrix is changed with its update()',
+    );
+  }
   const changes = own(changed, 'changes');
   if (rows === undefined) {
     changed.version += 1;

@@ -55,8 +55,9 @@ export interface NativeRows {
    * @returns 0, or the number of the system's error
    */
   mapFile(bytes: Uint8Array, fileDescriptor: number, fileOffset: number): number;
-  /** Each change returns 0, or one of {@link NATIVE_ROWS_STATUS} with nothing changed. */
+  /** Each change returns one of {@link NATIVE_ROWS_STATUS} if it changed nothing. Otherwise the number of the first new row. */
   append(memory: StoredRows, rows: Uint8Array): number;
+  /** Otherwise 0. */
   update(memory: StoredRows, start: number, rows: Uint8Array): number;
   remove(memory: StoredRows, rows: Uint32Array): number;
   /** Clears the pin at this index of `control` when this thread ends, however it ends. Returns a number for {@link forgetPin}. */
@@ -66,9 +67,9 @@ export interface NativeRows {
 
 export const NATIVE_ROWS_STATUS = {
   /** A buffer has no room for the change: grow it and try again. */
-  needsRoom: 1,
+  needsRoom: -1,
   /** The matrix was disposed, or moved by a compaction. */
-  gone: 2,
+  gone: -2,
   /** The rows are not rows of the newest version. */
-  outOfRange: 3,
+  outOfRange: -3,
 } as const;
