@@ -209,7 +209,7 @@ describe('reading safetensors', () => {
     const names = `{"__proto__":${JSON.stringify(F32)},"a\\u001b[2J":{"dtype":"F32","shape":[0,1],"data_offsets":[8,8]}}`;
     const path = await write(safetensorsBytes(names, EIGHT));
     expect((await readAll(path, { tensor: '__proto__' })).rows).toBe(2);
-    await expect(openVectors(path)).rejects.toThrow("'__proto__', 'a\\u001b[2J'; name one of them");
+    await expect(openVectors(path)).rejects.toThrow("'__proto__', 'a\\u001b[2J'; choose one");
   });
 });
 

@@ -55,7 +55,7 @@ function chooseTensor(file: InputFile, tensors: readonly Tensor[], name: string 
   const candidates = matrices.length > 0 ? matrices : tensors.filter(({ shape }) => shape.length === 1);
   if (candidates.length === 1) return candidates[0];
   if (matrices.length === 0) throw file.error('not-found', `no tensor with the shape rows x dimensions; ${known}`);
-  const problem = `${matrices.length} tensors with two dimensions: ${quoteNames(matrices.map((tensor) => tensor.name))}; name one of them with tensor`;
+  const problem = `${matrices.length} tensors with two dimensions: ${quoteNames(matrices.map((tensor) => tensor.name))}; choose one by its name`;
   throw file.error('ambiguous', problem);
 }
 

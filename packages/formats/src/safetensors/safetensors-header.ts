@@ -114,7 +114,7 @@ function requireMetadata(file: InputFile, value: Json): ReadonlyMap<string, stri
 
 function requireTensor(file: InputFile, name: string, value: Json, dataStart: number): Tensor {
   const fail = (problem: string) => file.error('damaged', `tensor ${quoteName(name)}: ${problem}`, LENGTH_BYTES);
-  const entry = types.isMap(value) ? (value) : new Map<string, Json>();
+  const entry = types.isMap(value) ? value : new Map<string, Json>();
   const [type, shape, offsets] = ['dtype', 'shape', 'data_offsets'].map((key) => entry.get(key));
   if (entry.size !== 3 || typeof type !== 'string' || !isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
     throw fail('expected dtype, shape and two data_offsets, with whole numbers from 0 up');
