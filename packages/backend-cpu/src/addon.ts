@@ -55,14 +55,17 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * Scalars: context, handle, start, end, from, firstQuery; dimensions if handle is 0.
    *
    * @param values the caller's own rows, if handle is 0
+   * @param mask one bit for each row up to `end`, as in the words of a row set: only these rows are scored, others are NaN
    */
-  score(query: Float32Array, output: Float32Array, values?: Float32Array): number;
+  score(query: Float32Array, output: Float32Array, values?: Float32Array, mask?: Uint32Array): number;
   /**
    * The best `k` of rows `[from, end)`, or of `candidates[from..end)`, for the same queries. Query `q` writes at
    * `(q - outputQuery) * k`, `min(k, processed rows)` entries: to the block, unless arrays are given. Returns the next row or
    * candidate.
    *
    * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions if handle is 0.
+   *
+   * @param mask only these rows are ranked, as in {@link score}; not with candidates
    */
   topK(
     query: Float32Array,
@@ -70,6 +73,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     candidates?: Uint32Array,
     indices?: Uint32Array,
     scores?: Float32Array,
+    mask?: Uint32Array,
   ): number;
   /**
    * One hop for the receiving nodes `[from, end)`, written to `output[node - start]`. Returns the next node.
@@ -91,6 +95,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     output: Float32Array,
     start: number,
     end: number,
+    mask: Uint32Array | undefined,
     done: JobDone,
   ): number;
   startTopK(
@@ -104,6 +109,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     start: number,
     end: number,
     candidates: Uint32Array | undefined,
+    mask: Uint32Array | undefined,
     done: JobDone,
   ): number;
   startSpread(
@@ -135,7 +141,7 @@ export interface AddonLevel {
 }
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 4;
+export const ADDON_ABI = 5;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

@@ -28,7 +28,6 @@ import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
-import { leaveOutRows, withRowsAsCandidates } from './considered-rows.js';
 import { readMemory } from './memory-reading.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
 import { SlicedScore } from './sliced-score.js';
@@ -135,9 +134,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength === 0) return NO_TIME;
     const source = this.#sourceOf(prepared.matrix);
     const failure = runToEnd(new SlicedScore(this.#here, this.#contexts.cosine.sync, source, prepared, output));
-    if (failure !== undefined) return failure;
-    leaveOutRows(prepared, output);
-    return measuredSince(startedAtMs);
+    return failure ?? measuredSince(startedAtMs);
   }
 
   topKSync(request: TopKRequest, output: TopKOutput): Answer {
@@ -148,8 +145,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength > 0) {
       const source = this.#sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
-      const ranked = withRowsAsCandidates(prepared);
-      const failure = runToEnd(new SlicedTopK(this.#here, context, source, ranked, output));
+      const failure = runToEnd(new SlicedTopK(this.#here, context, source, prepared, output));
       if (failure !== undefined) return failure;
     }
     finishTopK(prepared, output);
@@ -191,21 +187,19 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength === 0) return NO_TIME;
     const here = this.#here;
     const { addon } = here;
-    const { matrix, query, queries, start, end } = prepared;
-    const answer = await this.#scan(
+    const { matrix, query, queries, start, end, where, rowsConsidered } = prepared;
+    return this.#scan(
       {
         matrix,
         queries,
-        rows: end - start,
+        rows: rowsConsidered,
         metric: 'cosine',
         slices: (context, source) => new SlicedScore(here, context, source, prepared, output),
         start: (context, source, done) =>
-          addon.startScore(context, source, matrix.dimensions, query, output, start, end, done),
+          addon.startScore(context, source, matrix.dimensions, query, output, start, end, where?.words, done),
       },
       signal,
     );
-    if (answer.ok) leaveOutRows(prepared, output);
-    return answer;
   }
 
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
@@ -213,8 +207,7 @@ export class NativeCpuBackend implements SyncBackend {
     requireTopKOutput(prepared, output);
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
-    const ranked = withRowsAsCandidates(prepared);
-    const { matrix, query, queries, start, end, candidates, count, metric } = ranked;
+    const { matrix, query, queries, start, end, candidates, where, count, metric, rowsConsidered } = prepared;
     if (prepared.outputLength === 0) {
       finishTopK(prepared, output);
       return NO_TIME;
@@ -226,9 +219,9 @@ export class NativeCpuBackend implements SyncBackend {
       {
         matrix,
         queries,
-        rows: candidates?.length ?? end - start,
+        rows: rowsConsidered,
         metric,
-        slices: (context, source) => new SlicedTopK(here, context, source, ranked, { indices, scores, count }),
+        slices: (context, source) => new SlicedTopK(here, context, source, prepared, { indices, scores, count }),
         start: (context, source, done) =>
           addon.startTopK(
             context,
@@ -241,6 +234,7 @@ export class NativeCpuBackend implements SyncBackend {
             start,
             end,
             candidates,
+            where?.words,
             done,
           ),
       },

@@ -1,5 +1,6 @@
 #include "binding/scan_arguments.h"
 
+#include "core/row_mask.h"
 #include "kit/status.h"
 
 namespace gearshift::binding {
@@ -54,6 +55,14 @@ ScanArguments read_block_scan(Call& call, size_t query_argument, size_t values_a
   if (handle != 0) use_handle(call, static_cast<int64_t>(handle), read);
   else use_values(call, call.floats(values_argument), call.count_scalar(kDimensionsScalar), read);
   use_query(call, call.floats(query_argument), read);
+  return read;
+}
+
+MaskArgument read_mask(Call& call, size_t index, size_t rows) noexcept {
+  MaskArgument read;
+  if (!call.has(index) || call.is_undefined(index)) return read;
+  read.words = call.uints(index);
+  if (!call.failed() && read.words.length < mask_words(rows)) read.status = kit::kInputGone;
   return read;
 }
 
