@@ -1,6 +1,7 @@
 import type { PreparedCosineSimilarity } from '@gearshift/contracts';
 import type { CpuAddon } from './addon.js';
 import { SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
+import { storedArrays } from './stored-arrays.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** Scores every query with every row, a group of queries at a time. */
@@ -43,9 +44,16 @@ export class SlicedScore implements SlicedWork {
     scalars[SCALAR.handle] = isResident ? this.#source : 0;
     scalars[SCALAR.dimensions] = matrix.dimensions;
     let next: number;
-    if (where !== undefined) next = this.#addon.score(query, this.#output, values, where.words);
-    else if (values === undefined) next = this.#addon.score(query, this.#output);
-    else next = this.#addon.score(query, this.#output, values);
+    if (values !== undefined && matrix.snapshot !== undefined) {
+      const { sequence, memory } = matrix.snapshot;
+      scalars[SCALAR.sequence] = sequence;
+      next = this.#addon.score(query, this.#output, values, where?.words, ...storedArrays(memory));
+    } else if (where !== undefined) {
+      next = this.#addon.score(query, this.#output, values, where.words);
+    } else {
+      next =
+        values === undefined ? this.#addon.score(query, this.#output) : this.#addon.score(query, this.#output, values);
+    }
     if (next < 0) return next;
     this.#row = next;
     if (next < end) return STEP_MORE;

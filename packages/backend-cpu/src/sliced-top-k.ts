@@ -2,6 +2,7 @@ import { mergeRanked, type PreparedTopK, type RankedList, type TopKOutput } from
 import { countRows } from '@gearshift/contracts/internal';
 import type { CpuAddon } from './addon.js';
 import { BLOCK_RESULTS, SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
+import { storedArrays } from './stored-arrays.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** Ranks the best rows for every query, a group of queries at a time. The slices of a group are merged one by one. */
@@ -74,6 +75,12 @@ export class SlicedTopK implements SlicedWork {
     scalars[SCALAR.from] = this.#position;
     scalars[SCALAR.end] = this.#last;
     scalars[SCALAR.firstQuery] = this.#query;
+    if (values !== undefined && matrix.snapshot !== undefined) {
+      const { sequence, memory } = matrix.snapshot;
+      const stored = storedArrays(memory);
+      scalars[SCALAR.sequence] = sequence;
+      return this.#addon.topK(query, values, candidates, output?.indices, output?.scores, where?.words, ...stored);
+    }
     if (where !== undefined) {
       return this.#addon.topK(query, values, undefined, output?.indices, output?.scores, where.words);
     }

@@ -67,6 +67,6 @@ it('counts the requests that a pass answered together with others', async () => 
   const { dispatcher, counts, answerAll } = slowDispatcher(undefined, { ...TIMES, mergedRequests: 3 });
   const running = dispatcher.run(REQUEST);
   answerAll();
-  await running;
+  expect((await running).ok).toBe(true);
   expect(counts()).toEqual({ pending: 0, refused: 0, merged: 1 });
 });

@@ -2,6 +2,7 @@
  * The direction of imports, as one table: what the projects of a layer may import in `src`.
  *
  *   contracts <- { tracker, splitter, native-kit, storage } <- { policies, backend-* } <- dispatcher <- gearshift <- cli
+ *   contracts <- formats <- cli
  *
  * Siblings never import each other, the dispatcher uses policies and backends only through the contracts, and only the facade
  * names concrete ones. The lint configuration and the test of the manifests both read this table.
@@ -17,6 +18,7 @@ export const ALLOWED_IMPORTS = {
   'layer:dispatcher': ['layer:contracts', 'layer:engine'],
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
   'layer:testing': ['layer:contracts'],
+  'layer:formats': ['layer:contracts'],
   'layer:facade': [
     'layer:contracts',
     'layer:engine',
@@ -25,7 +27,7 @@ export const ALLOWED_IMPORTS = {
     'layer:dispatcher',
     'layer:backend',
   ],
-  'layer:cli': ['layer:facade', 'layer:telemetry'],
+  'layer:cli': ['layer:facade', 'layer:formats', 'layer:telemetry'],
   'layer:platform': [],
   'layer:tool': ['*'],
 };

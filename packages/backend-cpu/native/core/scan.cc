@@ -53,7 +53,8 @@ bool score_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& m
   return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
 }
 
-void score_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+/** Scores of rows that do not change meanwhile, or are settled after. */
+void score_fixed(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                  size_t start, size_t count, float* out) noexcept {
   if (!score_in_f32(kernels, metric, matrix, query, start, count, out)) return;
   const KeepSubnormals keep;
@@ -64,7 +65,7 @@ void score_block(const KernelTable& kernels, Metric metric, const MatrixView& ma
 }
 
 /** The same for at most kBlockRows rows by number. */
-bool score_chosen_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+bool score_listed_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                          const uint32_t* rows, size_t count, float* out) noexcept {
   const size_t dimensions = scanned_dimensions(matrix);
   if (metric == Metric::euclidean) {
@@ -87,14 +88,52 @@ bool score_chosen_in_f32(const KernelTable& kernels, Metric metric, const Matrix
   return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
 }
 
-void score_chosen(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
-                  const uint32_t* rows, size_t count, float* out) noexcept {
-  if (!score_chosen_in_f32(kernels, metric, matrix, query, rows, count, out)) return;
+void score_listed_fixed(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                        const uint32_t* rows, size_t count, float* out) noexcept {
+  if (!score_listed_in_f32(kernels, metric, matrix, query, rows, count, out)) return;
   const KeepSubnormals keep;
   for (size_t i = 0; i < count; ++i) {
     if (needs_repair(metric, out[i]))
       out[i] = reference_score(metric, query.values(), matrix.rows + rows[i] * matrix.stride, matrix.dimensions);
   }
+}
+
+/** Scores a row again if it was replaced since its version: from what is kept of it, with the bits that it always has. */
+void settle_row(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                size_t row, float* out) noexcept {
+  const auto* const replaced = static_cast<const float*>(matrix.version->replaced_row(row));
+  if (replaced == nullptr) return;
+  const float* const norm = matrix.inverse_norms == nullptr ? nullptr : matrix.inverse_norms + row;
+  score_fixed(kernels, metric, {replaced, matrix.stride, 1, matrix.dimensions, norm}, query, 0, 1, out);
+}
+
+void score_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                 size_t start, size_t count, float* out) noexcept {
+  if (matrix.version == nullptr) {
+    score_fixed(kernels, metric, matrix, query, start, count, out);
+    return;
+  }
+  {
+    const kit::RacingAccess racing;
+    score_fixed(kernels, metric, matrix, query, start, count, out);
+  }
+  if (matrix.version->is_intact()) return;
+  for (size_t i = 0; i < count; ++i) settle_row(kernels, metric, matrix, query, start + i, out + i);
+}
+
+/** The same for some rows by number. */
+void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                        const uint32_t* rows, size_t count, float* out) noexcept {
+  if (matrix.version == nullptr) {
+    score_listed_fixed(kernels, metric, matrix, query, rows, count, out);
+    return;
+  }
+  {
+    const kit::RacingAccess racing;
+    score_listed_fixed(kernels, metric, matrix, query, rows, count, out);
+  }
+  if (matrix.version->is_intact()) return;
+  for (size_t i = 0; i < count; ++i) settle_row(kernels, metric, matrix, query, rows[i], out + i);
 }
 
 }  // namespace
@@ -108,7 +147,7 @@ void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& mat
 void score_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                       const uint32_t* rows, size_t count, float* out) noexcept {
   for (size_t first = 0; first < count; first += kBlockRows)
-    score_chosen(kernels, metric, matrix, query, rows + first, std::min(kBlockRows, count - first), out + first);
+    score_listed_block(kernels, metric, matrix, query, rows + first, std::min(kBlockRows, count - first), out + first);
 }
 
 void score_considered(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
@@ -121,7 +160,7 @@ void score_considered(const KernelTable& kernels, Metric metric, const MatrixVie
       },
       [&](const uint32_t* rows, size_t count) noexcept {
         float scores[kBlockRows];
-        score_chosen(kernels, metric, matrix, query, rows, count, scores);
+        score_listed_block(kernels, metric, matrix, query, rows, count, scores);
         for (size_t i = 0; i < count; ++i) out[rows[i] - start] = scores[i];
       });
 }
@@ -153,7 +192,7 @@ void top_k_considered(const KernelTable& kernels, Metric metric, const MatrixVie
       [&](size_t first, size_t last) noexcept { top_k_rows(kernels, metric, matrix, query, first, last, best); },
       [&](const uint32_t* rows, size_t count) noexcept {
         float scores[kBlockRows];
-        score_chosen(kernels, metric, matrix, query, rows, count, scores);
+        score_listed_block(kernels, metric, matrix, query, rows, count, scores);
         best.offer_indexed(scores, rows, count);
       });
 }

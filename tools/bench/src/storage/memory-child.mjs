@@ -11,10 +11,8 @@ const CHURN_BYTES = 5 * 2 ** 20;
 const MEASURES = {
   /** A matrix made from an array that is dropped afterwards, and asked once. */
   async matrix(executor, before) {
-    let values = randomValues(new Float32Array(rows * dimensions));
-    const query = values.slice(0, dimensions);
-    const matrix = await executor.matrix(values, { dimensions });
-    values = undefined;
+    const query = randomValues(new Float32Array(dimensions));
+    const matrix = await executor.matrix(randomValues(new Float32Array(rows * dimensions)), { dimensions });
     await executor.topK(query, matrix, { k: 10 });
     await settle();
     const held = residentBytes() - before;
