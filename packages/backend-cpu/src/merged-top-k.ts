@@ -23,6 +23,8 @@ interface Waiting {
   readonly signal: AbortSignal | undefined;
   /** Has no effect on a request that was settled, such as by an abort. */
   settle(answer: Answer): void;
+  /** For a caller's mistake. */
+  fail(error: unknown): void;
 }
 
 /** A scan that is under way, and the requests that the next one will answer. */
@@ -65,7 +67,7 @@ export class MergedTopK {
     else void this.#runGroup(group).finally(() => this.#startNext(pass));
   }
 
-  /** Never rejects: an error of the pass is that of each request. */
+  /** Never rejects: an error of the pass is that of each of its requests. */
   async #runGroup(group: readonly Waiting[]): Promise<void> {
     const { signal, stopListening } = abortedWhenAllAre(group);
     try {
@@ -76,14 +78,17 @@ export class MergedTopK {
         count: 0,
       };
       const answer = await this.#rank(merged, output, signal);
-      if (!answer.ok && group.length > 1 && answer.error.kind !== 'aborted') return await this.#runApart(group);
+      if (!answer.ok && group.length > 1 && answer.error.kind !== 'aborted') {
+        await this.#runApart(group);
+        return;
+      }
       let query = 0;
       for (const waiting of group) {
-        waiting.settle(answer.ok ? deliver(waiting, merged, output, query, answer.value, group.length) : answer);
+        deliver(waiting, merged, output, query, answer, group.length);
         query += waiting.request.queries;
       }
     } catch (error) {
-      for (const waiting of group) waiting.settle(failures.of('fault', String(error)));
+      for (const { fail } of group) fail(error);
     } finally {
       stopListening();
     }
@@ -107,7 +112,7 @@ function wait(
   output: TopKOutput,
   signal: AbortSignal | undefined,
 ): Promise<Answer> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const abort = () => {
       const index = waiting.indexOf(entry);
       if (index >= 0) waiting.splice(index, 1);
@@ -118,6 +123,10 @@ function wait(
       settle(answer) {
         signal?.removeEventListener('abort', abort);
         resolve(signal?.aborted === true ? failures.aborted() : answer);
+      },
+      fail(error) {
+        signal?.removeEventListener('abort', abort);
+        reject(error);
       },
     };
     waiting.push(entry);
@@ -152,32 +161,41 @@ function mergeRequests(group: readonly Waiting[]): PreparedTopK {
   return new PreparedTopK(matrix, joined, start, end, k, metric, undefined, where, undefined);
 }
 
-/** Writes the entries of one request to its output. */
+/** Writes the entries of one request to its output, and ends the request. */
 function deliver(
-  { request, output, calledAtMs }: Waiting,
+  { request, output, calledAtMs, settle, fail }: Waiting,
   merged: PreparedTopK,
   { indices, scores }: TopKOutput,
   firstQuery: number,
-  { kernelMs, uploadMs }: PhaseTimes,
+  answer: Answer,
   mergedRequests: number,
-): Answer {
+): void {
+  if (!answer.ok) {
+    settle(answer);
+    return;
+  }
   const { queries, count } = request;
-  // The memory may have been transferred meanwhile. The length of such an array can be wrong in V8 11.3, its bytes are not.
-  const bytes = queries * count * Float32Array.BYTES_PER_ELEMENT;
-  if (output.indices.byteLength < bytes || output.scores.byteLength < bytes) {
-    return failWithStatus(ADDON_STATUS.outputGone);
+  try {
+    // The memory may have been transferred meanwhile. The length of such an array can be wrong in V8 11.3, its bytes are not.
+    const bytes = queries * count * Float32Array.BYTES_PER_ELEMENT;
+    if (output.indices.byteLength < bytes || output.scores.byteLength < bytes)
+      void failWithStatus(ADDON_STATUS.outputGone);
+    for (let query = 0; query < queries; query++) {
+      const from = (firstQuery + query) * merged.count;
+      output.indices.set(indices.subarray(from, from + count), query * count);
+      output.scores.set(scores.subarray(from, from + count), query * count);
+    }
+    finishTopK(request, output);
+  } catch (error) {
+    fail(error);
+    return;
   }
-  for (let query = 0; query < queries; query++) {
-    const from = (firstQuery + query) * merged.count;
-    output.indices.set(indices.subarray(from, from + count), query * count);
-    output.scores.set(scores.subarray(from, from + count), query * count);
-  }
-  finishTopK(request, output);
+  const { kernelMs, uploadMs } = answer.value;
   const totalMs = performance.now() - calledAtMs;
   const ownMs = (kernelMs * queries) / merged.queries;
-  const times = { queueMs: Math.max(0, totalMs - ownMs - uploadMs), uploadMs, kernelMs: ownMs, downloadMs: 0, totalMs };
-  const shared = mergedRequests > 1 ? { mergedRequests } : {};
-  return { ok: true, value: { ...times, fused: uploadMs === 0, ...shared } };
+  const queueMs = Math.max(0, totalMs - ownMs - uploadMs);
+  const times = { queueMs, uploadMs, kernelMs: ownMs, downloadMs: 0, totalMs, fused: uploadMs === 0 };
+  settle({ ok: true, value: mergedRequests === 1 ? times : { ...times, mergedRequests } });
 }
 
 /** A pass goes on for as long as one of its requests wants the answer. */

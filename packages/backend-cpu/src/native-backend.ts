@@ -29,7 +29,6 @@ import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
-import { leaveOutRows, withRowsAsCandidates } from './considered-rows.js';
 import { readMemory } from './memory-reading.js';
 import { MergedTopK } from './merged-top-k.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
@@ -145,9 +144,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength === 0) return NO_TIME;
     const source = this.#sourceOf(prepared.matrix);
     const failure = runToEnd(new SlicedScore(this.#here, this.#contexts.cosine.sync, source, prepared, output));
-    if (failure !== undefined) return failure;
-    leaveOutRows(prepared, output);
-    return measuredSince(startedAtMs);
+    return failure ?? measuredSince(startedAtMs);
   }
 
   topKSync(request: TopKRequest, output: TopKOutput): Answer {
@@ -158,8 +155,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength > 0) {
       const source = this.#sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
-      const ranked = withRowsAsCandidates(prepared);
-      const failure = runToEnd(new SlicedTopK(this.#here, context, source, ranked, output));
+      const failure = runToEnd(new SlicedTopK(this.#here, context, source, prepared, output));
       if (failure !== undefined) return failure;
     }
     finishTopK(prepared, output);
@@ -201,8 +197,8 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength === 0) return NO_TIME;
     const here = this.#here;
     const { addon } = here;
-    const { matrix, query, start, end } = prepared;
-    const answer = await this.#scan(
+    const { matrix, query, start, end, where } = prepared;
+    return this.#scan(
       {
         matrix,
         isShort: this.#isShort(prepared, 'cosine'),
@@ -217,14 +213,13 @@ export class NativeCpuBackend implements SyncBackend {
             output,
             start,
             end,
+            where?.words,
             done,
             ...storedArguments(matrix.snapshot),
           ),
       },
       signal,
     );
-    if (answer.ok) leaveOutRows(prepared, output);
-    return answer;
   }
 
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
@@ -253,8 +248,7 @@ export class NativeCpuBackend implements SyncBackend {
     signal: AbortSignal | undefined,
     isShort = false,
   ): Promise<Answer> {
-    const ranked = withRowsAsCandidates(prepared);
-    const { matrix, query, start, end, candidates, count, metric } = ranked;
+    const { matrix, query, start, end, candidates, where, count, metric } = prepared;
     const here = this.#here;
     const { addon } = here;
     return this.#scan(
@@ -262,7 +256,7 @@ export class NativeCpuBackend implements SyncBackend {
         matrix,
         isShort,
         metric,
-        slices: (context, source) => new SlicedTopK(here, context, source, ranked, { indices, scores, count }),
+        slices: (context, source) => new SlicedTopK(here, context, source, prepared, { indices, scores, count }),
         start: (context, source, done) =>
           addon.startTopK(
             context,
@@ -275,6 +269,7 @@ export class NativeCpuBackend implements SyncBackend {
             start,
             end,
             candidates,
+            where?.words,
             done,
             ...storedArguments(matrix.snapshot),
           ),
