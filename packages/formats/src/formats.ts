@@ -1,4 +1,6 @@
 import { extname } from 'node:path';
+import { ARROW_MAGIC } from './arrow/arrow-messages.js';
+import { listArrow, openArrow } from './arrow/open-arrow.js';
 import type { InputFile } from './files/input-file.js';
 import { listNpy, openNpy } from './npy/open-npy.js';
 import { NPY_MAGIC } from './npy/npy-header.js';
@@ -30,6 +32,13 @@ const FORMATS: readonly FormatEntry[] = [
   vecs('fvecs'),
   vecs('bvecs'),
   vecs('ivecs'),
+  {
+    format: 'arrow',
+    extensions: ['.arrow', '.arrows', '.feather', '.ipc'],
+    matches: isArrow,
+    open: openArrow,
+    list: listArrow,
+  },
 ];
 
 /** The entry of a format. */
@@ -71,6 +80,11 @@ function vecs(format: 'fvecs' | 'bvecs' | 'ivecs'): FormatEntry {
 
 function startsWith(magic: readonly number[]): (first: Uint8Array) => boolean {
   return (first) => magic.every((byte, index) => first[index] === byte);
+}
+
+/** The magic of a file, or the continuation of the first message of a stream. */
+function isArrow(first: Uint8Array): boolean {
+  return startsWith(ARROW_MAGIC)(first) || startsWith([0xff, 0xff, 0xff, 0xff])(first);
 }
 
 /** A length below 16 MiB and a brace. */

@@ -1,5 +1,6 @@
 import { describeValue, optionNames, readOptions } from '@gearshift/contracts/internal';
 import { detectFormat, formatOf } from './formats.js';
+import { quoteName } from './escape-name.js';
 import { InputFile } from './files/input-file.js';
 import { VECTOR_FORMATS, VectorFile, type VectorFormat } from './vector-file.js';
 
@@ -37,11 +38,22 @@ export async function openVectors(path: string, options?: OpenOptions): Promise<
   try {
     const format = given.format ?? (await detectFormat(file));
     file.format = format;
+    requireNames(file, format, given);
     return new VectorFile(file, format, await formatOf(format).open(file, given));
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/** A name that the format cannot have would otherwise be ignored. */
+function requireNames(file: InputFile, format: VectorFormat, { tensor, column, columns = [] }: OpenOptions): void {
+  const hasColumns = format === 'arrow' || format === 'parquet';
+  const [wanted] = hasColumns ? [] : column === undefined ? columns : [column];
+  if (wanted !== undefined)
+    throw file.error('not-found', `no column ${quoteName(wanted)}: ${format} files have no columns`);
+  if (tensor === undefined || format === 'safetensors') return;
+  throw file.error('not-found', `no tensor ${quoteName(tensor)}: ${format} files have no names of tensors`);
 }
 
 function checkOptions(options: OpenOptions): OpenOptions {
