@@ -5,6 +5,8 @@ import type { InputFile } from './files/input-file.js';
 import { listNpy, openNpy } from './npy/open-npy.js';
 import { NPY_MAGIC } from './npy/npy-header.js';
 import type { OpenOptions } from './open-vectors.js';
+import { listParquet, openParquet } from './parquet/open-parquet.js';
+import { PARQUET_MAGIC } from './parquet/parquet-footer.js';
 import { listSafetensors, openSafetensors } from './safetensors/open-safetensors.js';
 import { openVecs } from './vecs/open-vecs.js';
 import type { FileEntry, VectorFormat, VectorReader } from './vector-file.js';
@@ -38,6 +40,13 @@ const FORMATS: readonly FormatEntry[] = [
     matches: isArrow,
     open: openArrow,
     list: listArrow,
+  },
+  {
+    format: 'parquet',
+    extensions: ['.parquet', '.pq'],
+    matches: startsWith(PARQUET_MAGIC),
+    open: openParquet,
+    list: listParquet,
   },
 ];
 
