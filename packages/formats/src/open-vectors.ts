@@ -34,7 +34,11 @@ const OPTIONS = optionNames<OpenOptions>({
 export async function openVectors(path: string, options?: OpenOptions): Promise<VectorFile> {
   if (typeof path !== 'string') throw new TypeError(`path: expected a string, got ${describeValue(path)}`);
   const given = checkOptions(readOptions('options', options, OPTIONS));
-  const file = await InputFile.open(path);
+  return await openInput(await InputFile.open(path), given);
+}
+
+/** Opens a file with checked options, and closes it if that fails. */
+export async function openInput(file: InputFile, given: OpenOptions): Promise<VectorFile> {
   try {
     const format = given.format ?? (await detectFormat(file));
     file.format = format;

@@ -41,6 +41,11 @@ describe('reading Arrow files and streams of pyarrow', () => {
     });
   });
 
+  test.each(['polars.arrow', 'polars-zstd.arrow'])('reads files of Polars: %s', async (name) => {
+    const contents = await readAll(fixture(name), { columns: ['id'] }, 4);
+    expect(contents).toMatchObject({ rows: 6, values: FIXTURE_VALUES, columns: { id: IDS } });
+  });
+
   test('reads large strings, and views of short and long strings', async () => {
     expect((await readAll(fixture('large-list.arrow'), { columns: ['id'] })).columns).toEqual({ id: IDS });
     const strings = ['short', 'a string that is longer than twelve bytes', null];

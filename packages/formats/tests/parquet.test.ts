@@ -37,6 +37,11 @@ describe('reading Parquet files of pyarrow', () => {
     expect(await readAll(fixture(name), {}, 4)).toMatchObject({ rows: 6, dimensions: 4, dtype, values });
   });
 
+  test.each(['polars.parquet', 'duckdb.parquet'])('reads files of Polars and DuckDB: %s', async (name) => {
+    const contents = await readAll(fixture(name), { columns: ['id'] }, 4);
+    expect(contents).toMatchObject({ rows: 6, values: FIXTURE_VALUES, columns: { id: IDS } });
+  });
+
   test('lists the columns with their types, and recognizes the format by its first bytes', async () => {
     expect(await listEntries(fixture('plain.parquet'))).toEqual([
       { name: 'id', type: 'BYTE_ARRAY (text)', shape: undefined },

@@ -66,15 +66,15 @@ export class FlatTable {
     return Array.from({ length }, (_, index) => new FlatTable(this.#view, this.#follow(start + 4 * index), this.#fail));
   }
 
-  /** A vector of structs of two int64, of which only those that are asked for are read. */
-  pairs(slot: number): { readonly length: number; at(index: number): readonly [number, number] } {
-    const { start, length } = this.#vector(slot, 16);
+  /** A vector of structs that begin with two int64. Only those that are asked for are read. */
+  pairs(slot: number, structBytes = 16): { readonly length: number; at(index: number): readonly [number, number] } {
+    const { start, length } = this.#vector(slot, structBytes);
     const view = this.#view;
     return {
       length,
       at: (index) => [
-        Number(view.getBigInt64(start + 16 * index, true)),
-        Number(view.getBigInt64(start + 16 * index + 8, true)),
+        Number(view.getBigInt64(start + structBytes * index, true)),
+        Number(view.getBigInt64(start + structBytes * index + 8, true)),
       ],
     };
   }

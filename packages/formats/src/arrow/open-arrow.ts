@@ -6,7 +6,7 @@ import type { OpenOptions } from '../open-vectors.js';
 import { VectorBatch, type ColumnValue } from '../vector-batch.js';
 import type { FileEntry, VectorReader } from '../vector-file.js';
 import { readArrowBatch, type ArrowColumn } from './arrow-batch.js';
-import { findMessages, MESSAGE_TYPES, readMessages, type ArrowMessage } from './arrow-messages.js';
+import { MESSAGE_TYPES, readArrow, type ArrowContents, type ArrowMessage } from './arrow-messages.js';
 import { readArrowSchema, vectorType, type ArrowField } from './arrow-schema.js';
 import { hasValues, readNulls, readOffsets, readValues, type Dictionaries } from './arrow-values.js';
 
@@ -18,7 +18,7 @@ export async function openArrow(
   file: InputFile,
   { column: name, columns: wanted = [] }: OpenOptions,
 ): Promise<VectorReader> {
-  const { fields, range } = await readSchema(file);
+  const { fields, contents } = await readSchema(file);
   const vectors = chooseColumn(file, fields, name, 'name');
   const found = vectorType(fields[vectors]);
   if (found === undefined) {
@@ -32,13 +32,13 @@ export async function openArrow(
     const problem = `column ${quoteName(other)} has the type ${fields[index].typeName}, expected text, numbers or booleans`;
     throw file.error('unsupported', problem);
   });
-  const dimensions = requireDimensions(file, await findDimensions(file, range, fields, vectors));
+  const dimensions = requireDimensions(file, await findDimensions(file, contents, fields, vectors));
 
   async function* batches(maxRows: number): AsyncGenerator<VectorBatch, void> {
     const dictionaries = new Map<number, readonly ColumnValue[]>();
     const wantedFields = others.map((index) => fields[index]);
     let firstRow = 0;
-    for await (const message of readMessages(file, range)) {
+    for await (const message of contents.messages()) {
       if (message.type === MESSAGE_TYPES.dictionary) await readDictionary(file, message, wantedFields, dictionaries);
       if (message.type !== MESSAGE_TYPES.batch) continue;
       const { rows, columns } = readArrowBatch(file, message, message.header, fields);
@@ -66,12 +66,8 @@ export async function listArrow(file: InputFile): Promise<readonly FileEntry[]> 
 }
 
 async function readSchema(file: InputFile) {
-  const range = await findMessages(file);
-  for await (const { type, header, offset } of readMessages(file, range)) {
-    if (type !== MESSAGE_TYPES.schema) throw file.error('damaged', 'the first message is no schema', offset);
-    return { fields: readArrowSchema(file, header, offset), range };
-  }
-  throw file.error('truncated', 'truncated: there is no schema', file.sizeBytes);
+  const contents = await readArrow(file);
+  return { fields: readArrowSchema(file, contents.schema, contents.offset), contents };
 }
 
 /** The place of the column with that name, or of the only one with vectors. */
@@ -99,13 +95,13 @@ function chooseColumn(
 /** A fixed-size list says its size. Otherwise the first row tells. */
 async function findDimensions(
   file: InputFile,
-  range: { readonly start: number; readonly end: number },
+  contents: ArrowContents,
   fields: readonly ArrowField[],
   vectors: number,
 ): Promise<number> {
   const { layout, name } = fields[vectors];
   if (layout.kind === 'fixed-list') return layout.size;
-  for await (const message of readMessages(file, range)) {
+  for await (const message of contents.messages()) {
     if (message.type !== MESSAGE_TYPES.batch) continue;
     const { rows, columns } = readArrowBatch(file, message, message.header, fields);
     if (rows === 0 || layout.kind !== 'list') continue;

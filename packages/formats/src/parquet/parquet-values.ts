@@ -72,7 +72,9 @@ function decodePlain(leaf: ParquetLeaf, bytes: Uint8Array, count: number): PageV
   const width = widthOfType(leaf);
   if (width !== undefined) {
     if (count * width > bytes.length) throw new Error(`${count} values in ${bytes.length} bytes`);
-    return viewOf(leaf, bytes.slice(0, count * width));
+    const own = new Uint8Array(count * width);
+    own.set(bytes.subarray(0, own.length));
+    return viewOf(leaf, own);
   }
   if (leaf.type === 'BOOLEAN') {
     if (count > bytes.length * 8) throw new Error(`${count} values in ${bytes.length} bytes`);
