@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { expect, test } from 'vitest';
 import { InputFile } from '../src/files/input-file.js';
@@ -38,9 +38,11 @@ const vecs = (elements: Uint8Array): Buffer => {
 };
 const SAMPLES: readonly Sample[] = [
   ...readdirSync(fixture('.'))
-    .filter((name) => !['.py', '.ts'].includes(extname(name)))
     .sort()
-    .map((name) => ({ name, format: formatOfPath(name) as VectorFormat, bytes: readFileSync(fixture(name)) })),
+    .flatMap((name) => {
+      const format = formatOfPath(name);
+      return format === undefined ? [] : [{ name, format, bytes: readFileSync(fixture(name)) }];
+    }),
   { name: 'v.fvecs', format: 'fvecs', bytes: vecs(new Uint8Array(16)) },
   { name: 'v.bvecs', format: 'bvecs', bytes: vecs(new Uint8Array(4)) },
   { name: 'v.ivecs', format: 'ivecs', bytes: vecs(new Uint8Array(16)) },
