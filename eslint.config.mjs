@@ -98,6 +98,15 @@ export default defineConfig(
       }),
     },
   },
+  {
+    // What takes an executor is tested with the real one.
+    files: ['packages/collection/tests/**', 'packages/langchain/tests/**'],
+    rules: {
+      '@nx/enforce-module-boundaries': boundaries(['layer:tool', 'layer:testing', 'layer:facade'], {
+        allowCircularSelfDependency: true,
+      }),
+    },
+  },
   // The workspace's own configuration is outside every project, and so outside the direction of imports.
   { files: ['eslint.config.mjs'], rules: { '@nx/enforce-module-boundaries': 'off' } },
   {
