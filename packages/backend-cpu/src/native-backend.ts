@@ -1,4 +1,5 @@
 import {
+  finishTopK,
   prepareCosineSimilarity,
   prepareOperand,
   prepareSpreadActivation,
@@ -27,6 +28,7 @@ import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
+import { leaveOutRows, withRowsAsCandidates } from './considered-rows.js';
 import { readMemory } from './memory-reading.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
 import { SlicedScore } from './sliced-score.js';
@@ -133,7 +135,9 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength === 0) return NO_TIME;
     const source = this.#sourceOf(prepared.matrix);
     const failure = runToEnd(new SlicedScore(this.#here, this.#contexts.cosine.sync, source, prepared, output));
-    return failure ?? measuredSince(startedAtMs);
+    if (failure !== undefined) return failure;
+    leaveOutRows(prepared, output);
+    return measuredSince(startedAtMs);
   }
 
   topKSync(request: TopKRequest, output: TopKOutput): Answer {
@@ -144,10 +148,11 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength > 0) {
       const source = this.#sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
-      const failure = runToEnd(new SlicedTopK(this.#here, context, source, prepared, output));
+      const ranked = withRowsAsCandidates(prepared);
+      const failure = runToEnd(new SlicedTopK(this.#here, context, source, ranked, output));
       if (failure !== undefined) return failure;
     }
-    output.count = prepared.count;
+    finishTopK(prepared, output);
     return measuredSince(startedAtMs);
   }
 
@@ -187,7 +192,7 @@ export class NativeCpuBackend implements SyncBackend {
     const here = this.#here;
     const { addon } = here;
     const { matrix, query, queries, start, end } = prepared;
-    return this.#scan(
+    const answer = await this.#scan(
       {
         matrix,
         queries,
@@ -199,6 +204,8 @@ export class NativeCpuBackend implements SyncBackend {
       },
       signal,
     );
+    if (answer.ok) leaveOutRows(prepared, output);
+    return answer;
   }
 
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
@@ -206,9 +213,10 @@ export class NativeCpuBackend implements SyncBackend {
     requireTopKOutput(prepared, output);
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
-    const { matrix, query, queries, start, end, candidates, count, metric } = prepared;
+    const ranked = withRowsAsCandidates(prepared);
+    const { matrix, query, queries, start, end, candidates, count, metric } = ranked;
     if (prepared.outputLength === 0) {
-      output.count = count;
+      finishTopK(prepared, output);
       return NO_TIME;
     }
     const here = this.#here;
@@ -220,7 +228,7 @@ export class NativeCpuBackend implements SyncBackend {
         queries,
         rows: candidates?.length ?? end - start,
         metric,
-        slices: (context, source) => new SlicedTopK(here, context, source, prepared, { indices, scores, count }),
+        slices: (context, source) => new SlicedTopK(here, context, source, ranked, { indices, scores, count }),
         start: (context, source, done) =>
           addon.startTopK(
             context,
@@ -238,7 +246,7 @@ export class NativeCpuBackend implements SyncBackend {
       },
       signal,
     );
-    if (answer.ok) output.count = count;
+    if (answer.ok) finishTopK(prepared, output);
     return answer;
   }
 

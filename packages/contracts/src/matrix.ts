@@ -2,7 +2,7 @@ import { requireExpectedUses, requireFloat32Array, requireInteger, requireOneOf 
 import { nextOperandId } from './operand-id.js';
 import { optionNames, own, readOptions } from './options.js';
 import { RANGE_OPTIONS, type RowRange } from './row-range.js';
-import type { RowSet } from './row-set.js';
+import type { RowSetLike } from './row-set.js';
 import type { MatrixSnapshot, RowSpan } from './stored-rows.js';
 
 export const COMPANIONS = ['float16', 'int8'] as const;
@@ -33,7 +33,11 @@ export interface VectorMatrix {
   readonly companion?: Companion | undefined;
   /** The changes of the last versions, oldest first, if known: see {@link markChanged}. */
   readonly changes?: readonly MatrixChange[] | undefined;
-  readonly removed?: RowSet | undefined;
+  /**
+   * Rows that were removed: they are in no ranking, and their cosine similarity is NaN. Nothing may change the set after its first
+   * use; another removal makes a new one. Its `rowCount` is at most `rows`.
+   */
+  readonly removed?: RowSetLike | undefined;
   /** Present if `values` may change while a request reads them: see {@link MatrixSnapshot}. */
   readonly snapshot?: MatrixSnapshot | undefined;
 }

@@ -15,6 +15,7 @@ const OPTIONS = optionNames<ExecutorOptions>({
   memory: true,
   verifyEveryNth: true,
   hangLimits: true,
+  maxPending: true,
   calibration: true,
   tracker: true,
   threads: true,
@@ -24,12 +25,21 @@ const OPTIONS = optionNames<ExecutorOptions>({
 export async function assembleExecutor(options: ExecutorOptions, from: string | undefined): Promise<Executor> {
   const given = readOptions('options', options, OPTIONS);
   const { policy = adaptivePolicy(), tracker = createTracker(), calibration } = given;
-  const { fallback, memory, verifyEveryNth, hangLimits } = given;
+  const { fallback, memory, verifyEveryNth, hangLimits, maxPending } = given;
   if (calibration !== undefined) requireObject('calibration', calibration);
   const { backends, opened, statuses } = await openBackends(given.backends, given.threads, from);
   if (backends.length === 0) throw new NoBackendError(statuses);
   try {
-    const dispatcher = createDispatcher({ backends, policy, tracker, fallback, memory, verifyEveryNth, hangLimits });
+    const dispatcher = createDispatcher({
+      backends,
+      policy,
+      tracker,
+      fallback,
+      memory,
+      verifyEveryNth,
+      hangLimits,
+      maxPending,
+    });
     // Fails here, not after the first request, if the tracker lacks an operation or a device.
     for (const operation of OPERATIONS) tracker.snapshot(operation);
     for (const backend of backends) requireDevice(tracker, backend);

@@ -15,7 +15,7 @@ import type {
   PolicySnapshot,
   Result,
   RowRange,
-  RowSet,
+  RowSetLike,
   RowSpan,
   RunError,
   SpreadActivationRequest,
@@ -42,6 +42,7 @@ import type { Tracker } from '@gearshift/tracker';
  * - TypeError or RangeError for wrong arguments, before any device is used,
  * - the signal's reason (an `AbortError` unless you gave another one) after an abort,
  * - {@link DeadlineExceededError} after the deadline,
+ * - {@link OverloadedError} when {@link ExecutorOptions.maxPending} requests were under way,
  * - {@link AllDevicesFailedError} when every allowed device failed.
  *
  * {@link run} throws only for wrong arguments; its result contains every other failure.
@@ -69,7 +70,7 @@ export interface Executor extends AsyncDisposable {
   /** Makes a graph, with its own copy of the edges, that belongs to this executor until it is disposed. */
   graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph>;
 
-  /** One score per row; `queries x rows`, row-major, for several queries. */
+  /** One score per row, NaN for rows outside of `where`; `queries x rows`, row-major, for several queries. */
   cosineSimilarity(query: Vector, matrix: VectorMatrix, options?: CosineSimilarityOptions): Promise<Float32Array>;
 
   /** The `k` best rows, best first; `queries x count` entries for several queries. */
@@ -153,6 +154,11 @@ export interface ExecutorOptions {
   readonly verifyEveryNth?: number | undefined;
   /** Time after which an attempt on a GPU counts as hung and is abandoned. */
   readonly hangLimits?: HangLimits | undefined;
+  /**
+   * So many requests may be under way; more are refused at once, instead of waiting longer and longer. At least 1, default
+   * Infinity.
+   */
+  readonly maxPending?: number | undefined;
   /**
    * Speeds that another process learned, from {@link Executor.exportCalibration}. Parts for other devices are left out;
    * {@link Executor.describe} says why.
@@ -239,8 +245,8 @@ export interface LimitOptions {
 export interface CosineSimilarityOptions extends RowRange, LimitOptions {
   /** Number of query vectors, one after the other in `query`. Default 1. */
   readonly queries?: number | undefined;
-  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
-  readonly where?: RowSet | undefined;
+  /** Only these rows are scored; other rows score NaN. A RowSet or its data, with a `rowCount` of at most `matrix.rows`. */
+  readonly where?: RowSetLike | undefined;
 }
 
 export interface TopKOptions extends RowRange, LimitOptions {
@@ -252,9 +258,15 @@ export interface TopKOptions extends RowRange, LimitOptions {
   readonly candidates?: Uint32Array | readonly number[] | undefined;
   /** Number of query vectors, one after the other in `query`. Default 1. */
   readonly queries?: number | undefined;
-  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
-  readonly where?: RowSet | undefined;
-  /** Only rows that score at least this are ranked. Not supported yet: a RangeError when given. */
+  /**
+   * Only these rows are considered; with `candidates`, only rows that are in both. A RowSet or its data, with a `rowCount` of at most
+   * `matrix.rows`.
+   */
+  readonly where?: RowSetLike | undefined;
+  /**
+   * Only rows that score at least as well are ranked: at or above it for cosine and dot, at or below it for euclidean, which is a
+   * distance. With several queries the output has a count for each in `counts`.
+   */
   readonly minScore?: number | undefined;
 }
 

@@ -52,14 +52,14 @@ export class Generation {
    */
   acquire(): Version {
     const known = this.#version;
-    const { sequence, header } = this.#pins.pin(known?.matrix.snapshot?.sequence ?? 0);
+    const { sequence, header } = this.#pins.pin(known?.header);
     const state = Atomics.load(this.memory.control, CONTROL.flags);
     if ((state & (FLAGS.disposed | FLAGS.moved)) !== 0) {
       this.#pins.unpin(sequence);
       this.#dropIfUnused();
       throw goneError(state);
     }
-    return header === undefined && known !== undefined ? known : (this.#version = this.#read(header as Header));
+    return known?.header === header ? known : (this.#version = this.#read(header));
   }
 
   /** Another reader of a version that is pinned. */

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { NativeRows } from '@gearshift/contracts';
-import { CONTROL, FIRST_PIN, PINS, readHeader, type Header } from './control.js';
+import { CONTROL, FIRST_PIN, PINS, readHeader, sequenceOf, type Header } from './control.js';
 
 /**
  * The versions that this thread reads. The oldest one is announced to writers, which keep what its readers need. Reading a
@@ -20,15 +20,16 @@ export class Pins {
     this.#native = native;
   }
 
-  /** Pins the newest version; returns its sequence, and its header unless the sequence is `known`. */
-  pin(known: number): { readonly sequence: number; readonly header: Header | undefined } {
+  /** Pins the newest version. Its header is `known` if that is still the newest one. */
+  pin(known: Header | undefined): { readonly sequence: number; readonly header: Header } {
     const control = this.#control;
     if (this.#place === 0) this.#claimPlace();
     for (;;) {
       const sequence = Atomics.load(control, CONTROL.current);
       // An older pin protects newer versions too.
       if (this.#pinned.length === 0) Atomics.store(control, this.#place + 1, sequence + 1);
-      const header = sequence === known ? undefined : readHeader(control, sequence);
+      const isKnown = known !== undefined && sequenceOf(known.version) === sequence;
+      const header = isKnown ? known : readHeader(control, sequence);
       if (Atomics.load(control, CONTROL.current) !== sequence) continue;
       const newest = this.#pinned.at(-1);
       if (newest?.sequence === sequence) newest.readers += 1;

@@ -110,11 +110,10 @@ export class UndoLog {
   /** The slot of the oldest change of a row after a version, or -1. */
   #slotOf(row: number, sequence: number): number {
     if (row >= this.#heads.length) return -1;
-    const slots = Atomics.load(this.#control, CONTROL.slots);
     let found = -1;
     let newer = 0;
     let next = Atomics.load(this.#heads, row);
-    while (next !== 0 && next <= slots) {
+    while (next !== 0) {
       const at = (next - 1) * this.#slotInts;
       const changed = Atomics.load(this.#log, at + SEQUENCE);
       // A slot that was freed, and perhaps taken again, ends the list: what follows is older than every pinned version.

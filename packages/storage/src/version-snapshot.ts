@@ -11,9 +11,11 @@ export class VersionSnapshot implements MatrixSnapshot {
   readonly sequence: number;
   readonly #header: Header;
   readonly #log: UndoLog;
+  readonly #bytes: Uint8Array;
 
   constructor(memory: StoredRows, header: Header, log: UndoLog) {
     this.memory = memory;
+    this.#bytes = new Uint8Array(memory.rows);
     this.sequence = sequenceOf(header.version);
     this.#header = header;
     this.#log = log;
@@ -24,9 +26,10 @@ export class VersionSnapshot implements MatrixSnapshot {
   }
 
   readRow(row: number, target: Float32Array): void {
-    const { rows, bytesPerRow } = this.memory;
+    const { bytesPerRow } = this.memory;
     const bytes = new Uint8Array(target.buffer, target.byteOffset, bytesPerRow);
-    bytes.set(new Uint8Array(rows, row * bytesPerRow, bytesPerRow));
+    const start = row * bytesPerRow;
+    bytes.set(this.#bytes.subarray(start, start + bytesPerRow));
     if (this.isIntact(row, row + 1)) return;
     const old = this.#log.contentsOf(row, this.sequence);
     if (old !== undefined) bytes.set(old);

@@ -159,7 +159,7 @@ describe('a handle in another thread', () => {
 
   it('throws once the owner has disposed the matrix', async () => {
     const matrix = create();
-    const attached = StoredMatrix.attach(structuredClone(matrix) as unknown as StoredHandle, {});
+    const attached = StoredMatrix.attach(structuredClone(matrix), {});
     await matrix[Symbol.asyncDispose]();
     await matrix[Symbol.asyncDispose]();
     for (const use of [() => attached.values, () => attached.row(0), () => attached.pin(), () => matrix.values]) {
