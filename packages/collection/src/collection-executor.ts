@@ -1,4 +1,4 @@
-import type { Companion, Metric, RowSpan, TopKOutput, VectorMatrix } from '@gearshift/contracts';
+import type { Companion, Metric, RowSetLike, RowSpan, TopKOutput, VectorMatrix } from '@gearshift/contracts';
 
 /** The part of an executor that a collection uses: that of `createExecutor()` in the package `gearshift`. */
 export interface CollectionExecutor {
@@ -36,12 +36,6 @@ interface RankingOptions extends LimitOptions {
   readonly k: number;
   readonly metric?: Metric | undefined;
   readonly queries?: number | undefined;
-  readonly where?: RowWords | undefined;
+  readonly where?: RowSetLike | undefined;
   readonly minScore?: number | undefined;
-}
-
-/** A set of rows, one bit for each: see `RowSet` of the contracts. */
-export interface RowWords {
-  readonly rowCount: number;
-  readonly words: Uint32Array;
 }

@@ -1,6 +1,6 @@
-import type { Metric, TopKOutput } from '@gearshift/contracts';
+import type { Metric, RowSetLike, TopKOutput } from '@gearshift/contracts';
 import type { Collection, FoundItem, Match } from './collection.js';
-import type { CollectionExecutor, CollectionMatrix, RowWords } from './collection-executor.js';
+import type { CollectionExecutor, CollectionMatrix } from './collection-executor.js';
 import { requireId, type CollectionId } from './collection-id.js';
 import { FilterSets, rowsByPredicate } from './filter/filter-sets.js';
 import { copyJson } from './json.js';
@@ -136,7 +136,7 @@ export class VectorCollection implements Collection {
     return { id, vector: this.#view.vectorAt(row), metadata: copyJson(metadata) };
   }
 
-  #rowsThatMatch({ where }: ReadQuery): RowWords | undefined {
+  #rowsThatMatch({ where }: ReadQuery): RowSetLike | undefined {
     if (where === undefined) return undefined;
     return typeof where === 'function' ? rowsByPredicate(where, this.#items) : this.#filters.rowsOf(where, this.#items);
   }
@@ -274,9 +274,15 @@ function runsOf<T extends { readonly row: number }>(sorted: readonly T[]): T[][]
   return runs;
 }
 
-function matchesOf({ indices, scores, count }: TopKOutput, query: number, view: View, options: ReadQuery): Match[] {
+function matchesOf(
+  { indices, scores, count, counts }: TopKOutput,
+  query: number,
+  view: View,
+  options: ReadQuery,
+): Match[] {
   const matches: Match[] = [];
-  for (let i = query * count; i < (query + 1) * count; i++) {
+  const first = query * count;
+  for (let i = first; i < first + (counts?.[query] ?? count); i++) {
     const item = view.itemAt(indices[i]);
     matches.push({
       id: item.id,

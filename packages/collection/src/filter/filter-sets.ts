@@ -1,5 +1,5 @@
+import type { RowSetLike } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
-import type { RowWords } from '../collection-executor.js';
 import type { ItemRows } from '../view.js';
 import { canonicalFilter } from './canonical-filter.js';
 import { compileFilter, type MetadataTest } from './compile-filter.js';
@@ -38,7 +38,7 @@ export class FilterSets {
    *
    * @throws TypeError or RangeError that names the part of the filter that is wrong
    */
-  rowsOf(filter: Filter, items: ItemRows): RowWords {
+  rowsOf(filter: Filter, items: ItemRows): RowSetLike {
     const text = canonicalFilter('where', filter);
     const set = this.#sets.get(text) ?? {
       matches: compileFilter('where', text),
@@ -108,7 +108,7 @@ export class FilterSets {
 }
 
 /** The rows that a predicate chooses: it is called for each item. */
-export function rowsByPredicate(predicate: ItemPredicate, items: ItemRows): RowWords {
+export function rowsByPredicate(predicate: ItemPredicate, items: ItemRows): RowSetLike {
   const words = new Uint32Array(wordsFor(items.length));
   for (let row = 0; row < items.length; row++) {
     const item = items[row];
