@@ -34,6 +34,7 @@ import { measuredSince, NO_TIME } from './phase-times.js';
 import { SlicedScore } from './sliced-score.js';
 import { SlicedSpread } from './sliced-spread.js';
 import { SlicedTopK } from './sliced-top-k.js';
+import { storedArguments } from './stored-arrays.js';
 import { runToEnd, runYielding, SYNC_SLICE_MS, YIELDING_SLICE_MS, type SlicedWork } from './sliced-work.js';
 
 /** Work that is expected to take longer runs on another thread; for shorter work the hand-over costs more than it saves. */
@@ -109,7 +110,7 @@ export class NativeCpuBackend implements SyncBackend {
 
   residency(operand: Operand): Residency {
     const residentBytes = this.#residents.residentBytes(operand);
-    return { residentBytes, bytesToUpload: residentBytes > 0 ? 0 : operandBytes(operand) };
+    return { residentBytes, bytesToUpload: residentBytes > 0 ? 0 : this.#residents.missingBytes(operand) };
   }
 
   async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
@@ -200,7 +201,17 @@ export class NativeCpuBackend implements SyncBackend {
         metric: 'cosine',
         slices: (context, source) => new SlicedScore(here, context, source, prepared, output),
         start: (context, source, done) =>
-          addon.startScore(context, source, matrix.dimensions, query, output, start, end, done),
+          addon.startScore(
+            context,
+            source,
+            matrix.dimensions,
+            query,
+            output,
+            start,
+            end,
+            done,
+            ...storedArguments(matrix.snapshot),
+          ),
       },
       signal,
     );
@@ -242,6 +253,7 @@ export class NativeCpuBackend implements SyncBackend {
             end,
             candidates,
             done,
+            ...storedArguments(matrix.snapshot),
           ),
       },
       signal,
@@ -296,7 +308,11 @@ export class NativeCpuBackend implements SyncBackend {
       const startedAtMs = performance.now();
       return runToEnd(scan.slices(context.sync, this.#sourceOf(matrix))) ?? measuredSince(startedAtMs);
     }
-    if (isShared(matrix.values) && this.#residents.handleOf(matrix) === undefined) {
+    if (
+      isShared(matrix.values) &&
+      this.#residents.handleNow(matrix) === undefined &&
+      !this.#residents.isBehind(matrix)
+    ) {
       return this.#state.track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));
     }
     const answer = await this.#onPool(matrix, signal, (handle, done) => scan.start(context.sync, handle, done));
@@ -351,6 +367,6 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   #sourceOf(matrix: VectorMatrix): number | Float32Array {
-    return this.#residents.handleOf(matrix) ?? matrix.values;
+    return this.#residents.handleNow(matrix) ?? matrix.values;
   }
 }

@@ -1,6 +1,7 @@
 import type { PreparedCosineSimilarity } from '@gearshift/contracts';
 import type { CpuAddon } from './addon.js';
 import { SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
+import { storedArrays } from './stored-arrays.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** Scores every query with every row, a group of queries at a time. */
@@ -43,9 +44,15 @@ export class SlicedScore implements SlicedWork {
       scalars[SCALAR.handle] = this.#source;
       next = this.#addon.score(query, this.#output);
     } else {
+      const { snapshot } = matrix;
       scalars[SCALAR.handle] = 0;
       scalars[SCALAR.dimensions] = matrix.dimensions;
-      next = this.#addon.score(query, this.#output, this.#source);
+      if (snapshot === undefined) {
+        next = this.#addon.score(query, this.#output, this.#source);
+      } else {
+        scalars[SCALAR.sequence] = snapshot.sequence;
+        next = this.#addon.score(query, this.#output, this.#source, ...storedArrays(snapshot.memory));
+      }
     }
     if (next < 0) return next;
     this.#row = next;

@@ -1,6 +1,7 @@
 import { mergeRanked, type PreparedTopK, type RankedList, type TopKOutput } from '@gearshift/contracts';
 import type { CpuAddon } from './addon.js';
 import { BLOCK_RESULTS, SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
+import { storedArrays } from './stored-arrays.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** Ranks the best rows for every query, a group of queries at a time. The slices of a group are merged one by one. */
@@ -73,6 +74,11 @@ export class SlicedTopK implements SlicedWork {
     scalars[SCALAR.from] = this.#position;
     scalars[SCALAR.end] = this.#last;
     scalars[SCALAR.firstQuery] = this.#query;
+    if (values !== undefined && matrix.snapshot !== undefined) {
+      const { sequence, memory } = matrix.snapshot;
+      scalars[SCALAR.sequence] = sequence;
+      return this.#addon.topK(query, values, candidates, output?.indices, output?.scores, ...storedArrays(memory));
+    }
     if (output !== undefined) return this.#addon.topK(query, values, candidates, output.indices, output.scores);
     if (candidates !== undefined) return this.#addon.topK(query, values, candidates);
     return values === undefined ? this.#addon.topK(query) : this.#addon.topK(query, values);

@@ -6,6 +6,7 @@ export {
   requireFloat32Array,
   requireInteger,
   requireObject,
+  requireOneOf,
   requireAwaited,
   requireSignal,
 } from './arguments.js';
@@ -15,6 +16,7 @@ export { describeValue } from './describe-value.js';
 export { describeThrown } from './describe-thrown.js';
 export { isTurnDue, nextTurn } from './event-loop-turn.js';
 export { isGuarded } from './is-guarded.js';
+export { spansChangedSince } from './matrix.js';
 export { nextOperandId } from './operand-id.js';
 export { checkOptions, ownFields, optionNames, own, readOptions, requirePlain, type OptionNames } from './options.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';

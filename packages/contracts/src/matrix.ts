@@ -142,12 +142,30 @@ export function rowsChangedSince(
   matrix: Pick<VectorMatrix, 'version' | 'changes' | 'snapshot'>,
   version: number,
 ): RowSpan | undefined {
-  if (matrix.snapshot !== undefined) return hull(matrix.snapshot.rowsChangedSince(version));
+  return hull(spansChangedSince(matrix, version));
+}
+
+/** The same rows as ascending and disjoint spans. */
+export function spansChangedSince(
+  matrix: Pick<VectorMatrix, 'version' | 'changes' | 'snapshot'>,
+  version: number,
+): readonly RowSpan[] | undefined {
+  if (matrix.snapshot !== undefined) return matrix.snapshot.rowsChangedSince(version);
   const later = (own(matrix, 'changes') ?? []).filter(
     (change) => change.version > version && change.version <= matrix.version,
   );
   if (version > matrix.version || later.length !== matrix.version - version) return undefined;
-  return hull(later);
+  return disjoint(later);
+}
+
+function disjoint(spans: readonly RowSpan[]): readonly RowSpan[] {
+  const merged: { start: number; end: number }[] = [];
+  for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
+    const last = merged.at(-1);
+    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end);
+    else merged.push({ start, end });
+  }
+  return merged;
 }
 
 /** The smallest span that contains all. */

@@ -1,6 +1,6 @@
 import type { MatrixChange, RowSpan, VectorMatrix } from '@gearshift/contracts';
 import { requireInteger } from '@gearshift/contracts/internal';
-import type { PinnedMatrix } from '@gearshift/storage';
+import { readSaveOptions, requirePath, saveMatrix, type PinnedMatrix, type SaveOptions } from '@gearshift/storage';
 import type { OwnedMatrix } from './executor.js';
 
 /** A matrix over the caller's own array, which the caller changes and announces with `markChanged`. */
@@ -29,6 +29,10 @@ export class AdoptedMatrix implements OwnedMatrix {
     Object.defineProperty(this, 'values', { enumerable: true, get: () => this.#live() });
   }
 
+  get file(): undefined {
+    return undefined;
+  }
+
   get liveRows(): number {
     return this.rows;
   }
@@ -36,6 +40,13 @@ export class AdoptedMatrix implements OwnedMatrix {
   row(row: number): Float32Array {
     const start = requireInteger('row', row, 0, this.rows - 1) * this.dimensions;
     return this.#live().slice(start, start + this.dimensions);
+  }
+
+  async save(path: string | URL, options?: SaveOptions): Promise<void> {
+    const target = requirePath('path', path);
+    const { signal } = readSaveOptions(options);
+    this.#live();
+    await saveMatrix(this.pin(), target, signal);
   }
 
   pin(): PinnedMatrix {

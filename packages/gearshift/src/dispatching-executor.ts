@@ -13,6 +13,7 @@ import type {
   TopKOutput,
   VectorMatrix,
 } from '@gearshift/contracts';
+import { COMPANIONS } from '@gearshift/contracts';
 import {
   expected,
   isTurnDue,
@@ -21,6 +22,7 @@ import {
   own,
   readOptions,
   requireObject,
+  requireOneOf,
   requirePlain,
   requireSignal,
 } from '@gearshift/contracts/internal';
@@ -32,7 +34,7 @@ import {
   type CalibrationError,
   type CalibrationImport,
 } from '@gearshift/policies';
-import { StoredMatrix, type StoredHandle, type Version } from '@gearshift/storage';
+import { openMatrix, requirePath, StoredMatrix, type StoredHandle, type Version } from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
 import type {
   BackendStatus,
@@ -44,6 +46,7 @@ import type {
   GraphSource,
   LimitOptions,
   MatrixOptions,
+  OpenOptions,
   OwnedGraph,
   OwnedMatrix,
   RunOptions,
@@ -53,6 +56,7 @@ import type {
   Vector,
 } from './executor.js';
 import { graphFromSource } from './graph-from-source.js';
+import { usesOf } from './expected-uses.js';
 import { attach, holdVersion, isPosted } from './hold-version.js';
 import { matrixFromValues } from './matrix-from-values.js';
 import { makeResident, ownGraph } from './own-operand.js';
@@ -74,6 +78,17 @@ const GRAPH = { adopt: true, expectedUses: true, pin: true, signal: true } as co
 const GRAPH_OPTIONS = optionNames<GraphOptions>(GRAPH);
 const MATRIX_OPTIONS = optionNames<MatrixOptions>({ ...GRAPH, dimensions: true, companion: true });
 
+const OPEN_OPTIONS = optionNames<OpenOptions>({
+  writable: true,
+  mode: true,
+  verify: true,
+  expectedUses: true,
+  pin: true,
+  companion: true,
+  signal: true,
+});
+const OPEN_MODES = ['map', 'copy'] as const;
+
 /** Implements {@link Executor}: makes requests from the arguments and passes them to the dispatcher. */
 export class DispatchingExecutor implements Executor {
   readonly tracker: Tracker;
@@ -82,6 +97,7 @@ export class DispatchingExecutor implements Executor {
   readonly #statuses: readonly BackendStatus[];
   readonly #calibrated: Result<CalibrationImport, CalibrationError> | null;
   readonly #native: NativeRows | undefined;
+  readonly #release = (disposed: OwnedMatrix): void => this.#dispatcher.release({ id: disposed.id } as VectorMatrix);
   /** Number of requests that have not ended. */
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
@@ -109,7 +125,7 @@ export class DispatchingExecutor implements Executor {
     checkSignal(given.signal);
     const matrix = matrixFromValues(values, given, {
       native: this.#native,
-      onDispose: (disposed) => this.#dispatcher.release({ id: disposed.id } as VectorMatrix),
+      onDispose: this.#release,
     });
     const version = holdVersion(matrix, this.#native);
     try {
@@ -122,6 +138,24 @@ export class DispatchingExecutor implements Executor {
     }
     if (isTurnDue()) await nextTurn();
     return matrix;
+  }
+
+  async open(path: string | URL, options?: OpenOptions): Promise<OwnedMatrix> {
+    this.#requireOpen();
+    const target = requirePath('path', path);
+    const given = readOptions('options', options, OPEN_OPTIONS);
+    checkSignal(given.signal);
+    // Norms are computed by the first request, so that opening reads no rows.
+    return openMatrix(target, {
+      writable: requireBoolean('writable', given.writable),
+      verify: requireBoolean('verify', given.verify),
+      mode: requireOneOf('mode', OPEN_MODES, given.mode),
+      companion: requireOneOf('companion', COMPANIONS, given.companion),
+      expectedUses: usesOf(given),
+      signal: given.signal,
+      native: this.#native,
+      onDispose: this.#release,
+    });
   }
 
   attach(handle: StoredHandle | OwnedMatrix): OwnedMatrix {
@@ -308,6 +342,11 @@ function closedError(): TypeError {
 /** The dispatcher checks the signals of requests, but not those of `matrix()` and `graph()`. */
 function checkSignal(signal: AbortSignal | undefined): void {
   if (requireSignal('signal', signal)?.aborted === true) throwAbort('the signal was aborted before', signal);
+}
+
+function requireBoolean(name: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new TypeError(expected(name, 'a boolean', value));
 }
 
 function matrixOf(request: RunRequest): unknown {

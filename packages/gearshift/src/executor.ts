@@ -31,7 +31,7 @@ import type {
   MemoryLimits,
 } from '@gearshift/dispatcher';
 import type { Calibration, CalibrationError, CalibrationImport } from '@gearshift/policies';
-import type { PinnedMatrix, RowUpdate, RowValues, StoredHandle } from '@gearshift/storage';
+import type { MatrixFile, PinnedMatrix, RowUpdate, RowValues, SaveOptions, StoredHandle } from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
 
 /**
@@ -60,6 +60,16 @@ export interface Executor extends AsyncDisposable {
    * TypeError.
    */
   matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options?: MatrixOptions): Promise<OwnedMatrix>;
+
+  /**
+   * Opens a file that {@link OwnedMatrix.save} made. The rows are read from it when they are used first, if native code can map
+   * it into memory, so opening takes no longer for a large file; processes that open the same file share its memory.
+   *
+   * The matrix refuses changes unless it is opened with `writable`. Then each change is durable when its promise resolves.
+   *
+   * @throws FileError for a file that cannot be read, is damaged, or is open for writing elsewhere
+   */
+  open(path: string | URL, options?: OpenOptions): Promise<OwnedMatrix>;
 
   /**
    * The matrix behind a handle that another thread sent with `postMessage`, with its methods. Requests take the handle itself
@@ -188,6 +198,28 @@ export interface MatrixOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface OpenOptions {
+  /**
+   * Changes of the matrix go to the file. One matrix at a time can be open for writing; others that opened the file keep the
+   * state that they opened. Default false.
+   */
+  readonly writable?: boolean | undefined;
+  /**
+   * `'copy'` reads all rows into memory at once. `'map'` reads them when they are used; if another program makes the file
+   * shorter meanwhile, the process ends with the signal SIGBUS. Default `'map'`, or `'copy'` where mapping is not possible.
+   */
+  readonly mode?: 'map' | 'copy' | undefined;
+  /** Read the whole file and compare every checksum. Default false. */
+  readonly verify?: boolean | undefined;
+  /** Expected number of requests: helps the policy to decide on an upload to a GPU. Default: unknown. */
+  readonly expectedUses?: number | undefined;
+  /** Keep it on the GPU that suits it, and never evict it. Default false. */
+  readonly pin?: boolean | undefined;
+  /** A smaller copy that a GPU also keeps, which makes top-k faster with the same result. Default: none. */
+  readonly companion?: Companion | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * A matrix of an executor. Requests under way are answered from the version they began with, whatever changes meanwhile; a
  * change is visible to later requests as soon as its method returns.
@@ -195,6 +227,8 @@ export interface MatrixOptions {
 export interface OwnedMatrix extends VectorMatrix, AsyncDisposable {
   /** The rows of the newest version, in place. Change them with {@link update} only. */
   readonly values: Float32Array;
+  /** The file that {@link Executor.open} opened; undefined for any other matrix. */
+  readonly file: MatrixFile | undefined;
   /** Number of rows that are not removed. */
   readonly liveRows: number;
   /** A copy of a row, also of a removed one. */
@@ -212,6 +246,13 @@ export interface OwnedMatrix extends VectorMatrix, AsyncDisposable {
    * `REMOVED_ROW`. Other threads have to get the matrix again.
    */
   compact(): Promise<Uint32Array>;
+  /**
+   * Writes the newest version to a file, for {@link Executor.open}. Requests and changes go on meanwhile. At any time, also
+   * after a power failure, the file is the old one or the new one.
+   *
+   * @throws FileError, for example when the disk is full; the signal's reason after an abort
+   */
+  save(path: string | URL, options?: SaveOptions): Promise<void>;
   /** Keeps the newest version as it is for several requests, until `Symbol.dispose`. */
   pin(): PinnedMatrix;
 }

@@ -12,6 +12,7 @@ export type {
   GraphSource,
   LimitOptions,
   MatrixOptions,
+  OpenOptions,
   OwnedGraph,
   OwnedMatrix,
   RunOptions,
@@ -72,6 +73,7 @@ export {
   type CalibrationImport,
   type ThresholdPolicyOptions,
 } from '@gearshift/policies';
+export { FileError, REMOVED_ROW, type FileErrorKind, type MatrixFile, type SaveOptions } from '@gearshift/storage';
 export {
   attachTracker,
   createTracker,

@@ -28,6 +28,10 @@ export const FLAGS = {
   moved: 2,
   /** Changed by native code, from any thread; otherwise only by the thread that created the matrix. */
   native: 4,
+  /** Opened from a file without `writable`. */
+  readOnly: 8,
+  /** Changes go to a file, which only the thread that opened it writes. */
+  owned: 16,
 } as const;
 
 /** Pins are pairs: a random tag of the owner (0: free), and the pinned sequence plus one (0: nothing is pinned). */

@@ -17,7 +17,12 @@ export interface RowWriter {
 
 /** @throws TypeError when this thread cannot change the matrix */
 export function createRowWriter(memory: StoredRows, native: NativeRows | undefined, isOwner: boolean): RowWriter {
-  const isNative = (Atomics.load(memory.control, CONTROL.flags) & FLAGS.native) !== 0;
+  const flags = Atomics.load(memory.control, CONTROL.flags);
+  if ((flags & FLAGS.readOnly) !== 0) throw readOnlyError();
+  if ((flags & FLAGS.owned) !== 0 && !isOwner) {
+    throw new TypeError('matrix: only the thread that opened its file can change it; send the change to that thread');
+  }
+  const isNative = (flags & FLAGS.native) !== 0;
   if (!isNative) {
     if (isOwner) return new OwnerRowWriter(memory);
     throw new TypeError(
@@ -26,4 +31,10 @@ export function createRowWriter(memory: StoredRows, native: NativeRows | undefin
   }
   if (native !== undefined) return new NativeRowWriter(memory, native);
   throw new TypeError('matrix: native code changes it in other threads, and could not be loaded in this one');
+}
+
+export function readOnlyError(): TypeError {
+  return new TypeError(
+    'matrix: its file was opened for reading; to change it, open it with { writable: true }, or copy it with matrix(other.values)',
+  );
 }

@@ -2,8 +2,14 @@ import { types } from 'node:util';
 import type { NativeRows, RowSpan, StoredRows, VectorMatrix } from '@gearshift/contracts';
 import { expected, nextOperandId, optionNames, readOptions, requireInteger } from '@gearshift/contracts/internal';
 import { CONTROL, FLAGS, initControl, nextVersion } from './control.js';
+import type { ChangeLog } from './file/change-log.js';
+import { RECORD } from './file/change-record.js';
+import type { MatrixFile } from './file/matrix-file.js';
+import { readSaveOptions, requirePath, type SaveOptions } from './file/save-arguments.js';
+import { saveMatrix } from './file/save-matrix.js';
 import { Generation, goneError, type Version } from './generation.js';
 import { MemoryCount } from './memory-count.js';
+import { readOnlyError, type RowWriter } from './row-writer.js';
 import { createMemory } from './shared-memory.js';
 import { toRows, type RowValues } from './to-rows.js';
 
@@ -33,6 +39,12 @@ export interface RowUpdate {
   readonly rows: RowValues;
 }
 
+/** The file of a matrix that was opened; with a log if its changes go there. */
+interface OpenedFile {
+  readonly info: MatrixFile;
+  readonly log?: ChangeLog | undefined;
+}
+
 const UPDATE_FIELDS = optionNames<RowUpdate>({ start: true, rows: true });
 
 /**
@@ -55,9 +67,17 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   readonly #isOwner: boolean;
   readonly #onDispose: StoredMatrixOptions['onDispose'];
   readonly #count = new MemoryCount();
+  readonly #file: MatrixFile | undefined;
+  readonly #log: ChangeLog | undefined;
   #generation: Generation | undefined;
 
-  private constructor(id: number, memory: StoredRows, options: StoredMatrixOptions, isOwner: boolean) {
+  private constructor(
+    id: number,
+    memory: StoredRows,
+    options: StoredMatrixOptions,
+    isOwner: boolean,
+    file?: OpenedFile,
+  ) {
     const { dimensions, expectedUses, companion, native, onDispose } = options;
     this.id = id;
     this.dimensions = dimensions;
@@ -66,8 +86,11 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     this.#native = native;
     this.#isOwner = isOwner;
     this.#onDispose = onDispose;
+    this.#file = file?.info;
+    this.#log = file?.log;
     this.#generation = this.#open(memory);
-    if (isOwner) this.#count.set(memory.rows.byteLength);
+    // Pages of a mapped file are not memory of this process.
+    if (isOwner && this.#file?.mode !== 'map') this.#count.set(memory.rows.byteLength);
     Object.defineProperties(this, {
       version: { enumerable: true, get: () => this.#live().header().version },
       rows: { enumerable: true, get: () => this.#live().header().rows },
@@ -89,6 +112,11 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     return new StoredMatrix(nextOperandId(), memory, options, true);
   }
 
+  /** A matrix of a file, in memory that belongs to this thread and is complete. */
+  static fromMemory(memory: StoredRows, options: StoredMatrixOptions, file: OpenedFile): StoredMatrix {
+    return new StoredMatrix(nextOperandId(), memory, options, true, file);
+  }
+
   /** A matrix that another thread created and posted to this one. Disposing it here has no effect on other threads. */
   static attach(handle: StoredHandle, options: Pick<StoredMatrixOptions, 'native' | 'onDispose'>): StoredMatrix {
     const { id, dimensions, expectedUses, companion, stored } = handle;
@@ -106,6 +134,11 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
 
   get snapshot(): VectorMatrix['snapshot'] {
     return this.#current((version) => version.matrix.snapshot);
+  }
+
+  /** The file that it was opened from; undefined for any other matrix, and in other threads. */
+  get file(): MatrixFile | undefined {
+    return this.#file;
   }
 
   /** Number of rows that are not removed. */
@@ -131,18 +164,24 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
    */
   async append(rows: RowValues): Promise<RowSpan> {
     const values = toRows('rows', rows, this.dimensions);
-    const writer = this.#live().writer(this.#isOwner);
+    const writer = this.#writer();
     if (values.length === 0) return { start: this.rows, end: this.rows };
+    const payload = this.#payload(bytesOf(values));
     const start = writer.append(bytesOf(values));
-    if (this.#isOwner) this.#count.set(this.stored.rows.byteLength);
-    return { start, end: start + values.length / this.dimensions };
+    if (this.#isOwner && this.#file?.mode !== 'map') this.#count.set(this.stored.rows.byteLength);
+    const span = { start, end: start + values.length / this.dimensions };
+    if (payload !== undefined) await this.#record(RECORD.append, start, span.end - start, payload);
+    return span;
   }
 
   /** Replaces the values of a row, or of several from `start` on; removed rows stay removed. */
   async update(row: number | RowUpdate, values?: ArrayLike<number>): Promise<void> {
     const { start, rows } = typeof row === 'object' ? this.#readUpdate(row) : this.#readRow(row, values);
-    const writer = this.#live().writer(this.#isOwner);
-    if (rows.length > 0) writer.update(start, bytesOf(rows));
+    const writer = this.#writer();
+    if (rows.length === 0) return;
+    const payload = this.#payload(bytesOf(rows));
+    writer.update(start, bytesOf(rows));
+    if (payload !== undefined) await this.#record(RECORD.update, start, rows.length / this.dimensions, payload);
   }
 
   /** Removes rows: no ranking contains them, and they score NaN. Rows that are removed already stay so. */
@@ -159,8 +198,11 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
         requireInteger(name, list[i], 0, last);
       }
     }
-    const writer = this.#live().writer(this.#isOwner);
-    if (list.length > 0) writer.remove(Uint32Array.from(list));
+    const writer = this.#writer();
+    if (list.length === 0) return;
+    const removed = Uint32Array.from(list);
+    writer.remove(removed);
+    if (this.#log !== undefined) await this.#record(RECORD.remove, 0, removed.length, bytesOf(removed));
   }
 
   /**
@@ -171,8 +213,34 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
    * @throws TypeError in a thread that did not create the matrix
    */
   async compact(): Promise<Uint32Array> {
+    const numbers = this.#compactMemory();
+    await this.#log?.rewrite(this.acquire());
+    return numbers;
+  }
+
+  /**
+   * Writes the newest version to a file that `openMatrix` reads. Requests and changes go on meanwhile. The file is complete or
+   * as it was before, also after a power failure.
+   *
+   * @throws FileError; the signal's reason after an abort
+   */
+  async save(path: string | URL, options?: SaveOptions): Promise<void> {
+    const target = requirePath('path', path);
+    const { signal } = readSaveOptions(options);
+    const version = this.acquire();
+    try {
+      await saveMatrix(version.matrix, target, signal);
+    } finally {
+      version.generation.release(version);
+    }
+  }
+
+  /** @throws TypeError in a thread that did not create the matrix */
+  #compactMemory(): Uint32Array {
     const old = this.#live();
     if (!this.#isOwner) throw new TypeError('matrix: only the thread that created it can compact it');
+    if (this.#file?.writable === false) throw readOnlyError();
+    this.#log?.requireWorking();
     const version = old.acquire();
     // Other threads cannot begin a change from now on; one that is under way takes no longer than a copy of its rows.
     old.retire(FLAGS.moved);
@@ -187,7 +255,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
       const { bytesPerRow } = old.memory;
       const memory = createMemory(bytesPerRow, live, this.#native);
       copyRuns(new Uint8Array(old.memory.rows), new Uint8Array(memory.rows), numbers, bytesPerRow);
-      const flags = this.#native === undefined ? 0 : FLAGS.native;
+      const flags = Atomics.load(control, CONTROL.flags) & (FLAGS.native | FLAGS.owned);
       initControl(memory.control, { version: nextVersion(header.version), rows: live, removedRows: 0 }, flags);
       this.#generation = this.#open(memory);
       this.#count.set(memory.rows.byteLength);
@@ -228,6 +296,24 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     this.#onDispose?.(this);
     if (this.#isOwner) generation.retire(FLAGS.disposed);
     else generation.close();
+    await this.#log?.close();
+  }
+
+  /** @throws TypeError when this thread cannot change the matrix; FileError when an earlier change is not in its file */
+  #writer(): RowWriter {
+    const writer = this.#live().writer(this.#isOwner);
+    this.#log?.requireWorking();
+    return writer;
+  }
+
+  /** What the log writes later, when the caller may have changed the array. */
+  #payload(bytes: Uint8Array): Uint8Array | undefined {
+    return this.#log === undefined ? undefined : bytes.slice();
+  }
+
+  /** Resolves when the change that was made last is durable. */
+  async #record(type: number, start: number, count: number, payload: Uint8Array): Promise<void> {
+    await this.#log?.add({ type, version: this.version, start, count, payload });
   }
 
   #open(memory: StoredRows): Generation {
@@ -286,7 +372,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   }
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

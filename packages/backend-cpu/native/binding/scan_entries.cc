@@ -19,7 +19,8 @@ napi_value share_block(Call& call) {
 }
 
 napi_value score(Call& call) {
-  ScanArguments read = read_block_scan(call, 0, 2);
+  ScanArguments read;
+  read_block_scan(call, 0, 2, 3, read);
   if (call.failed()) return nullptr;
   const ArrayView<float> output = call.floats(1);
   const size_t start = call.count_scalar(kStartScalar);
@@ -49,7 +50,8 @@ napi_value score(Call& call) {
 }
 
 napi_value top_k(Call& call) {
-  ScanArguments read = read_block_scan(call, 0, 1);
+  ScanArguments read;
+  read_block_scan(call, 0, 1, 5, read);
   if (call.failed()) return nullptr;
   const size_t k = call.count_scalar(kKScalar);
   const size_t output_query = call.count_scalar(kOutputQueryScalar);

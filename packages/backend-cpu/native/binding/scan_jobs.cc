@@ -18,17 +18,26 @@ namespace {
 class ScanJob : public Job {
  public:
   explicit ScanJob(const ScanArguments& read) noexcept
-      : Job(read.context.max_threads), scan_(read.scan), query_count_(read.query_count) {}
+      : Job(read.context.max_threads), scan_(read.scan), query_count_(read.query_count) {
+    if (scan_.matrix.version == nullptr) return;
+    version_ = *scan_.matrix.version;
+    scan_.matrix.version = &version_;
+  }
 
   /** Takes over the inputs. The rows are resident, or lie in shared memory that is kept alive; else the call fails. */
-  int take_inputs(Call& call, const ScanArguments& read) noexcept {
-    if (read.operand != nullptr) {
-      use(read.operand);
+  int take_inputs(Call& call, const ScanArguments& read, size_t stored_argument) noexcept {
+    if (read.handle != nullptr) {
+      use(&read.handle->operand());
+      if (!read.handle->references().keep_for(call.env(), *this, kSourcePlace)) return kit::kOutOfMemory;
     } else if (!call.is_shared(kSourceArgument)) {
       call.fail(ErrorType::type, "source: expected values in a SharedArrayBuffer");
       return kit::kInputGone;
-    } else if (!keep(call.env(), call.raw(kSourceArgument), kSourcePlace)) {
-      return kit::kOutOfMemory;
+    } else {
+      const PlaceArguments place = place_arguments(kSourceArgument, stored_argument);
+      const size_t arrays[] = {place.values, place.control, place.heads, place.log};
+      for (size_t i = 0; i < (read.place.is_stored ? RowPlace::kArrays : 1); ++i) {
+        if (!keep(call.env(), call.raw(arrays[i]), kSourcePlace + i)) return kit::kOutOfMemory;
+      }
     }
     const size_t dimensions = scan_.matrix.dimensions;
     return query_.copy_from(read.query.data, query_count_ * dimensions) ? kit::kDone : kit::kOutOfMemory;
@@ -36,7 +45,7 @@ class ScanJob : public Job {
 
  protected:
   static constexpr size_t kSourcePlace = 0;
-  static constexpr size_t kOutputPlace = 1;
+  static constexpr size_t kOutputPlace = kSourcePlace + RowPlace::kArrays;
 
   template <typename Body>
   int for_each_group(const Body& body) noexcept {
@@ -52,10 +61,11 @@ class ScanJob : public Job {
     return kit::kDone;
   }
 
-  const Scan scan_;
+  Scan scan_;
   const size_t query_count_;
 
  private:
+  kit::StoredVersion version_{};  // of rows that may change
   kit::OwnedArray<float> query_;
 };
 
@@ -138,7 +148,9 @@ class TopKJob final : public ScanJob {
 }  // namespace
 
 napi_value start_score(Call& call) {
-  const ScanArguments read = read_scan(call);
+  constexpr size_t kStoredArgument = 8;
+  ScanArguments read;
+  read_scan(call, kStoredArgument, read);
   const ArrayView<float> output = call.floats(4);
   const size_t start = call.count(5);
   const size_t end = call.count(6);
@@ -153,13 +165,15 @@ napi_value start_score(Call& call) {
 
   std::unique_ptr<ScoreJob> job(new (std::nothrow) ScoreJob(read, start, end));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
-  int status = job->take_inputs(call, read);
+  int status = job->take_inputs(call, read, kStoredArgument);
   if (status == kit::kDone) status = job->take_output(call, 4);
   return start_job(call, std::move(job), status, 7);
 }
 
 napi_value start_top_k(Call& call) {
-  const ScanArguments read = read_scan(call);
+  constexpr size_t kStoredArgument = 11;
+  ScanArguments read;
+  read_scan(call, kStoredArgument, read);
   const ArrayView<uint32_t> indices = call.uints(4);
   const ArrayView<float> scores = call.floats(5);
   const size_t k = call.count(6);
@@ -181,7 +195,7 @@ napi_value start_top_k(Call& call) {
 
   std::unique_ptr<TopKJob> job(new (std::nothrow) TopKJob(read, k, start, end));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
-  int status = job->take_inputs(call, read);
+  int status = job->take_inputs(call, read, kStoredArgument);
   if (status == kit::kDone && has_candidates) status = job->take_candidates(candidates);
   if (status == kit::kDone) status = job->take_outputs(call, 4, 5);
   return start_job(call, std::move(job), status, 10);

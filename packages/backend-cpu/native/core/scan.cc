@@ -51,7 +51,8 @@ bool score_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& m
   return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
 }
 
-void score_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+/** Scores of rows that do not change meanwhile, or are settled after. */
+void score_fixed(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                  size_t start, size_t count, float* out) noexcept {
   if (!score_in_f32(kernels, metric, matrix, query, start, count, out)) return;
   const KeepSubnormals keep;
@@ -59,6 +60,44 @@ void score_block(const KernelTable& kernels, Metric metric, const MatrixView& ma
     if (needs_repair(metric, out[i]))
       out[i] = reference_score(metric, query.values(), matrix.rows + (start + i) * matrix.stride, matrix.dimensions);
   }
+}
+
+/** Scores a row again if it was replaced since its version: from what is kept of it, with the bits that it always has. */
+void settle_row(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                size_t row, float* out) noexcept {
+  const auto* const replaced = static_cast<const float*>(matrix.version->replaced_row(row));
+  if (replaced == nullptr) return;
+  const float* const norm = matrix.inverse_norms == nullptr ? nullptr : matrix.inverse_norms + row;
+  score_fixed(kernels, metric, {replaced, matrix.stride, 1, matrix.dimensions, norm}, query, 0, 1, out);
+}
+
+void score_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                 size_t start, size_t count, float* out) noexcept {
+  if (matrix.version == nullptr) {
+    score_fixed(kernels, metric, matrix, query, start, count, out);
+    return;
+  }
+  {
+    const kit::RacingAccess racing;
+    score_fixed(kernels, metric, matrix, query, start, count, out);
+  }
+  if (matrix.version->is_intact()) return;
+  for (size_t i = 0; i < count; ++i) settle_row(kernels, metric, matrix, query, start + i, out + i);
+}
+
+/** The same for some rows by number. */
+void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                        const uint32_t* rows, size_t count, float* out) noexcept {
+  if (matrix.version == nullptr) {
+    for (size_t i = 0; i < count; ++i) score_fixed(kernels, metric, matrix, query, rows[i], 1, out + i);
+    return;
+  }
+  {
+    const kit::RacingAccess racing;
+    for (size_t i = 0; i < count; ++i) score_fixed(kernels, metric, matrix, query, rows[i], 1, out + i);
+  }
+  if (matrix.version->is_intact()) return;
+  for (size_t i = 0; i < count; ++i) settle_row(kernels, metric, matrix, query, rows[i], out + i);
 }
 
 }  // namespace
@@ -71,7 +110,8 @@ void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& mat
 
 void score_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                       const uint32_t* rows, size_t count, float* out) noexcept {
-  for (size_t i = 0; i < count; ++i) score_block(kernels, metric, matrix, query, rows[i], 1, out + i);
+  for (size_t first = 0; first < count; first += kBlockRows)
+    score_listed_block(kernels, metric, matrix, query, rows + first, std::min(kBlockRows, count - first), out + first);
 }
 
 void top_k_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,

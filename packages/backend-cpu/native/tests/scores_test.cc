@@ -52,9 +52,10 @@ void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kerne
     const size_t rows = 523;  // two blocks and a bit
     GuardedFloats memory(rows * dimensions + 1);
     auto resident = ResidentMatrix::allocate(rows, dimensions);
+    auto norms = ResidentMatrix::allocate(rows, dimensions, ResidentMatrix::Rows::in_place);
     const std::vector<float> query = random.values(dimensions);
     PreparedQuery prepared;
-    if (!check.that(memory.is_usable() && resident != nullptr && prepared.prepare(kernels, query.data(), dimensions),
+    if (!check.that(memory.is_usable() && resident != nullptr && norms != nullptr && prepared.prepare(kernels, query.data(), dimensions),
                     "no memory"))
       return;
     // Misaligned and without any padding behind the last row.
@@ -65,7 +66,10 @@ void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kerne
     values[42 * dimensions] = std::numeric_limits<float>::quiet_NaN();
     // Filled in pieces, as threads do.
     const size_t cuts[] = {0, 1, 8, 100, 101, 400, rows};
-    for (size_t i = 0; i + 1 < std::size(cuts); ++i) resident->fill(kernels, values, cuts[i], cuts[i + 1]);
+    for (size_t i = 0; i + 1 < std::size(cuts); ++i) {
+      resident->fill(kernels, values, cuts[i], cuts[i + 1]);
+      norms->fill(kernels, values, cuts[i], cuts[i + 1]);
+    }
 
     std::vector<uint32_t> shuffled(rows);
     for (size_t i = 0; i < rows; ++i) shuffled[i] = static_cast<uint32_t>(i);
@@ -74,9 +78,10 @@ void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kerne
     for (const Metric metric : kMetrics) {
       std::vector<float> expected(rows);
       score_rows(kernels, metric, resident->view(), prepared, 0, rows, expected.data());
-      const MatrixView views[] = {resident->view(), view_of(values, rows, dimensions)};
-      for (const MatrixView& view : views) {
-        const char* const kind = view.inverse_norms == nullptr ? "borrowed" : "resident";
+      const std::pair<const char*, MatrixView> views[] = {{"copied", resident->view()},
+                                                          {"borrowed", view_of(values, rows, dimensions)},
+                                                          {"in-place", norms->view_of_rows(values, nullptr)}};
+      for (const auto& [kind, view] : views) {
         for (int range = 0; range < 60; ++range) {
           const size_t start = range == 0 ? 0 : random.below(rows + 1);
           const size_t end = range == 0 ? rows : start + random.below(rows + 1 - start);

@@ -3,6 +3,7 @@ import { measureClients } from '../storage/clients.mjs';
 import { measureFiles } from '../storage/files.mjs';
 import { measureFilters } from '../storage/filters.mjs';
 import { inAProcess } from '../storage/in-a-process.mjs';
+import { measurePeers } from '../storage/peers.mjs';
 
 const MB = 1e6;
 const FILTER_GOALS = { 1: 1.05, 0.5: 0.75, 0.1: 0.3, 0.01: 0.06 };
@@ -63,6 +64,10 @@ export default {
     goal('50 clients: >= 0.8 of the rate of one call with 50 queries', clients.merged, clients.merged >= 0.8);
     goal('one client alone: no slower than with coalesce: false (<= 1.05)', clients.alone, clients.alone <= 1.05);
 
+    log('Peers ...');
+    const peerSize = quick ? { rows: 5000, dimensions: 128 } : { rows: 50_000, dimensions: 384 };
+    const peers = await measurePeers({ ...peerSize, log });
+
     return {
       tables: [
         {
@@ -93,6 +98,19 @@ export default {
           title: '50 clients, as a share of the rate of one call with 50 queries',
           columns: ['merged', 'each alone (coalesce: false)', 'requests answered together'],
           rows: [[clients.merged, clients.apart, clients.mergedRequests]],
+        },
+        {
+          title:
+            `Other libraries, ${peerSize.rows} x ${peerSize.dimensions}, each in a process of its own on Node 22, in ms. ` +
+            'usearch searches approximately, the others exactly; sqlite-vec and LanceDB keep their data in files',
+          columns: [
+            ...['library', 'version', 'memory, share of the data', 'query', 'query, 10 % of the rows'],
+            ...['add 1,000', 'delete 1,000', 'save', 'open and ask'],
+          ],
+          rows: peers.map((peer) => [
+            ...[peer.name, peer.version, peer.share, peer.queryMs, peer.filteredMs, peer.addMs, peer.removeMs],
+            ...[peer.saveMs, peer.openMs],
+          ]),
         },
       ],
       goals,
