@@ -3,6 +3,7 @@ import type { Companion, Metric, RowSetLike, RowSpan, TopKOutput, VectorMatrix }
 /** The part of an executor that a collection uses: that of `createExecutor()` in the package `gearshift`. */
 export interface CollectionExecutor {
   matrix(values: Float32Array, options: MatrixHints & { readonly dimensions: number }): Promise<CollectionMatrix>;
+  open(path: string, options: MatrixHints & OpenFileOptions): Promise<CollectionMatrix>;
   topK(query: Float32Array, matrix: VectorMatrix, options: RankingOptions): Promise<TopKOutput>;
 }
 
@@ -23,6 +24,13 @@ export interface CollectionMatrix extends VectorMatrix, AsyncDisposable {
   remove(rows: readonly number[]): Promise<void>;
   compact(): Promise<Uint32Array>;
   pin(): VectorMatrix & Disposable;
+  /** Writes the version that is the newest at the call. */
+  save(path: string, options: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+}
+
+interface OpenFileOptions {
+  readonly verify?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Limits on the time of a query. */

@@ -22,6 +22,10 @@ export interface Match<Metadata extends object = JsonObject> {
   readonly vector?: Float32Array;
 }
 
+export interface SaveOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Vectors with ids and metadata, on an executor.
  *
@@ -61,6 +65,15 @@ export interface Collection<Metadata extends object = JsonObject> extends AsyncD
    */
   compact(): Promise<void>;
 
-  /** Gives back all memory after the changes under way. Later calls throw TypeError. */
+  /**
+   * Saves the collection in a folder, which is made if it is not there. A cut at any time leaves the state that was saved there
+   * before, or the new one. Queries and changes go on meanwhile; what is saved is the state after the changes that were asked
+   * for before. One process at a time may save to a folder.
+   *
+   * @throws CollectionFileError or FileError, for example when the disk is full; the signal's reason after an abort
+   */
+  save(folder: string, options?: SaveOptions): Promise<void>;
+
+  /** Gives back all memory after the changes and saves under way. Later calls throw TypeError. */
   dispose(): Promise<void>;
 }

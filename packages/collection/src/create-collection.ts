@@ -56,7 +56,11 @@ export async function createCollection<Metadata extends object = JsonObject>(
 }
 
 export function requireExecutor(executor: CollectionExecutor): void {
-  if (typeof executor?.matrix !== 'function' || typeof executor.topK !== 'function') {
+  if (
+    typeof executor?.matrix !== 'function' ||
+    typeof executor.open !== 'function' ||
+    typeof executor.topK !== 'function'
+  ) {
     throw new TypeError(expected('executor', 'an executor of createExecutor()', executor));
   }
 }

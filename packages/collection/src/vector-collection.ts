@@ -1,13 +1,18 @@
 import type { Metric, RowSetLike, TopKOutput } from '@gearshift/contracts';
-import type { Collection, FoundItem, Match } from './collection.js';
+import { optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
+import type { Collection, FoundItem, Match, SaveOptions } from './collection.js';
 import type { CollectionExecutor, CollectionMatrix } from './collection-executor.js';
 import { requireId, type CollectionId } from './collection-id.js';
 import { FilterSets, rowsByPredicate } from './filter/filter-sets.js';
+import { nodeFolderSystem } from './folder/folder-system.js';
+import { requireFolder } from './folder/require-folder.js';
+import { saveFolder, type SavedContents } from './folder/save-folder.js';
 import { copyJson } from './json.js';
 import { readItems, type ItemBatch, type StoredItem } from './read-items.js';
 import { readQuery, type ReadQuery, type VectorQuery, type VectorsQuery } from './read-query.js';
 import { View, type ItemRows } from './view.js';
 
+const SAVE_OPTIONS = optionNames<SaveOptions>({ signal: true });
 /** What `matrix.compact()` gives for a removed row. */
 const REMOVED = 0xffff_ffff;
 
@@ -19,6 +24,7 @@ export interface CollectionParts {
   readonly metric: Metric;
   readonly autoCompact: boolean;
   readonly cachedFilters: number;
+  readonly isReadOnly?: boolean | undefined;
 }
 
 /** Implements {@link Collection}. */
@@ -28,6 +34,7 @@ export class VectorCollection implements Collection {
   readonly #executor: CollectionExecutor;
   readonly #matrix: CollectionMatrix;
   readonly #autoCompact: boolean;
+  readonly #isReadOnly: boolean;
   readonly #filters: FilterSets;
   /** The row of each id in {@link #view}. */
   readonly #rows = new Map<CollectionId, number>();
@@ -35,14 +42,18 @@ export class VectorCollection implements Collection {
   #view: View;
   /** Ends with the last change. */
   #changes: Promise<unknown> = Promise.resolve();
+  /** Ends with the last save. */
+  #saves: Promise<unknown> = Promise.resolve();
   #disposal: Promise<void> | undefined;
 
-  constructor({ executor, matrix, items, metric, autoCompact, cachedFilters }: CollectionParts) {
+  constructor(parts: CollectionParts) {
+    const { executor, matrix, items, metric, autoCompact, cachedFilters, isReadOnly = false } = parts;
     this.dimensions = matrix.dimensions;
     this.metric = metric;
     this.#executor = executor;
     this.#matrix = matrix;
     this.#autoCompact = autoCompact;
+    this.#isReadOnly = isReadOnly;
     this.#filters = new FilterSets(cachedFilters);
     this.#items = items;
     for (const [row, item] of items.entries()) if (item !== undefined) this.#rows.set(item.id, row);
@@ -54,13 +65,13 @@ export class VectorCollection implements Collection {
   }
 
   async upsert(items: unknown): Promise<void> {
-    this.#requireOpen();
+    this.#requireWritable();
     const batch = readItems(items, this.dimensions);
     if (batch.items.length > 0) await this.#change(() => this.#upsert(batch));
   }
 
   async delete(ids: CollectionId | readonly CollectionId[]): Promise<number> {
-    this.#requireOpen();
+    this.#requireWritable();
     const list = Array.isArray(ids) ? ids.map((id, i) => requireId(`ids[${i}]`, id)) : [requireId('ids', ids)];
     return this.#change(() => this.#delete(list));
   }
@@ -115,8 +126,25 @@ export class VectorCollection implements Collection {
   }
 
   async compact(): Promise<void> {
-    this.#requireOpen();
+    this.#requireWritable();
     await this.#change(() => this.#compact());
+  }
+
+  async save(folder: string, options?: SaveOptions): Promise<void> {
+    this.#requireOpen();
+    requireFolder(folder);
+    const { signal } = readOptions('options', options, SAVE_OPTIONS);
+    requireSignal('signal', signal);
+    const begin = (path: string): Promise<SavedContents> =>
+      this.#change(async () => {
+        const vectorsSaved = this.#matrix.save(path, { signal });
+        // The caller awaits it, a moment later.
+        vectorsSaved.catch(() => undefined);
+        return { items: [...this.#items], vectorsSaved };
+      });
+    const saving = this.#saves.then(() => saveFolder(folder, this, begin, nodeFolderSystem, signal));
+    this.#saves = saving.catch(() => undefined);
+    await saving;
   }
 
   dispose(): Promise<void> {
@@ -129,6 +157,13 @@ export class VectorCollection implements Collection {
 
   #requireOpen(): void {
     if (this.#disposal !== undefined) throw new TypeError('collection is disposed');
+  }
+
+  #requireWritable(): void {
+    this.#requireOpen();
+    if (this.#isReadOnly) {
+      throw new TypeError('collection: expected one that can be changed; pass { writable: true } to openCollection');
+    }
   }
 
   #found(row: number): FoundItem {
@@ -244,6 +279,7 @@ export class VectorCollection implements Collection {
   }
 
   async #dispose(): Promise<void> {
+    await this.#saves;
     await this.#changes;
     this.#view.release();
     await this.#matrix[Symbol.asyncDispose]();

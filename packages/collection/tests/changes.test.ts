@@ -13,6 +13,7 @@ function watched(change: (matrix: CollectionMatrix) => void = () => {}): {
   let made: CollectionMatrix | undefined;
   return {
     executor: {
+      open: (path, options) => executor.open(path, options),
       topK: (query, matrix, options) => executor.topK(query, matrix, options),
       matrix: async (values, options) => {
         made = await executor.matrix(values, options);
@@ -20,7 +21,10 @@ function watched(change: (matrix: CollectionMatrix) => void = () => {}): {
         return made;
       },
     },
-    matrix: () => made as CollectionMatrix,
+    matrix: () => {
+      if (made === undefined) throw new Error('the collection is not there yet');
+      return made;
+    },
   };
 }
 
@@ -145,6 +149,7 @@ describe('queries during changes', () => {
     let release: () => void = () => {};
     let isHeld = false;
     const own: CollectionExecutor = {
+      open: (path, options) => executor.open(path, options),
       matrix: (values, options) => executor.matrix(values, options),
       topK: async (query, matrix, options) => {
         const answer = await executor.topK(query, matrix, options);
@@ -187,7 +192,7 @@ describe('queries during changes', () => {
         });
         if (random() < 0.5) await changing;
       }
-      answers.push(check(collection, random, known));
+      answers.push(check(collection, random));
       if (random() < 0.2) await Promise.all(answers);
     }
     await changing;
@@ -217,7 +222,7 @@ async function change(
   return (known) => new Map([...known, ...items.map((item) => [item.id, item] as const)]);
 }
 
-async function check(collection: Collection<Tagged>, random: () => number, known: Known): Promise<void> {
+async function check(collection: Collection<Tagged>, random: () => number): Promise<void> {
   const vector = randomVector(random, DIMENSIONS);
   const tag = `${Math.floor(random() * 3)}`;
   const where = random() < 0.5 ? { tag } : undefined;
