@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { addBenchCommand } from './commands/bench.js';
 import { addCalibrateCommand } from './commands/calibrate.js';
+import { addConvertCommand } from './commands/convert.js';
 import { addDoctorCommand } from './commands/doctor.js';
+import { addInspectCommand } from './commands/inspect.js';
 import { addSearchCommand } from './commands/search.js';
 import { oneLine, printable } from './output/one-line.js';
 import { packageVersion } from './package-version.js';
@@ -49,6 +51,8 @@ function createProgram(terminal: Terminal): Command {
       throw new UserError(`${problem}; see gearshift --help`);
     });
   addSearchCommand(program, terminal);
+  addConvertCommand(program, terminal);
+  addInspectCommand(program, terminal);
   addDoctorCommand(program, terminal);
   addCalibrateCommand(program, terminal);
   addBenchCommand(program, terminal);

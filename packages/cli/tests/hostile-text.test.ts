@@ -4,7 +4,6 @@ import { sniffText } from '../src/corpus/sniff-text.js';
 import { splitPassages } from '../src/corpus/split-passages.js';
 import { meaningfulWords, tokenize } from '../src/embedding/tokenize.js';
 import { FeatureExtractor } from '../src/embedding/text-features.js';
-import { parseHeader } from '../src/npy/npy-header.js';
 import { jsonLine, oneLine, printable } from '../src/output/one-line.js';
 
 /** What backtracking expressions are slow on: long runs of what they repeat, with and without an end that does not match. */
@@ -48,13 +47,6 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   jsonLine,
   sniffText: (text) => sniffText(Buffer.from(text)),
   decodeText: (text) => decodeText(Buffer.from(text), 'windows-1252'),
-  'parseHeader, which reads at most 10,000 characters': (text) => {
-    try {
-      return parseHeader(text.slice(0, 10_000));
-    } catch {
-      return undefined;
-    }
-  },
 };
 
 const SHORT = 8000;

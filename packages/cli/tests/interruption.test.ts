@@ -1,7 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { npyBytes } from './npy-bytes.js';
 import { BIN } from './run-bin.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -63,6 +65,39 @@ inTerminal.for([
   expectRestored(output);
   expect(status).toBe(130);
   expect(await readdir(folder)).toEqual(texts.length > 0 ? ['texts'] : []);
+});
+
+/** A file of 4 GiB of zeros that takes no space. */
+async function writeSparseVectors(path: string): Promise<void> {
+  const dimensions = 512;
+  const rows = 2 ** 20;
+  await writeFile(path, npyBytes({ descr: "'<f8'", shape: `(${rows}, ${dimensions})`, data: new Uint8Array(0) }));
+  await truncate(path, (await stat(path)).size + rows * dimensions * 8);
+}
+
+inTerminal.for(['convert in.npy out.npy --dtype float16', 'convert in.npy out.npy --dtype float16 --force'])(
+  'Ctrl-C during a conversion restores the terminal and leaves no new file (needs script): %s',
+  async (command) => {
+    const isForced = command.endsWith('--force');
+    const folder = await temporaryFolder(isForced ? { 'out.npy': 'earlier' } : {});
+    await writeSparseVectors(join(folder, 'in.npy'));
+    const { status, output } = await runInTerminal(command, folder, HIDE_CURSOR, (type) => type(CTRL_C));
+    expectRestored(output);
+    expect(status).toBe(130);
+    expect((await readdir(folder)).sort()).toEqual(isForced ? ['in.npy', 'out.npy'] : ['in.npy']);
+    if (isForced) expect(await readFile(join(folder, 'out.npy'), 'utf8')).toBe('earlier');
+  },
+);
+
+test.skipIf(process.platform === 'win32')('SIGTERM during a conversion leaves no new file', async () => {
+  const folder = await temporaryFolder();
+  await writeSparseVectors(join(folder, 'in.npy'));
+  const child = spawn(process.execPath, [BIN, 'convert', 'in.npy', 'out.npy'], { cwd: folder });
+  // It is at work as soon as there is a second file.
+  while ((await readdir(folder)).length < 2) await setImmediate();
+  child.kill('SIGTERM');
+  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(143);
+  expect(await readdir(folder)).toEqual(['in.npy']);
 });
 
 inTerminal('an interrupted calibration keeps the file of an earlier one (needs script)', async () => {

@@ -2,6 +2,8 @@
  * The direction of imports, as one table: what the projects of a layer may import in `src`.
  *
  *   contracts <- { tracker, splitter, native-kit, storage } <- { policies, backend-* } <- dispatcher <- gearshift <- cli
+ *   contracts <- formats <- cli
+ *   contracts <- collection <- langchain, which are handed an executor
  *
  * Siblings never import each other, the dispatcher uses policies and backends only through the contracts, and only the facade
  * names concrete ones. The lint configuration and the test of the manifests both read this table.
@@ -17,6 +19,7 @@ export const ALLOWED_IMPORTS = {
   'layer:dispatcher': ['layer:contracts', 'layer:engine'],
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
   'layer:testing': ['layer:contracts'],
+  'layer:formats': ['layer:contracts'],
   'layer:facade': [
     'layer:contracts',
     'layer:engine',
@@ -25,7 +28,10 @@ export const ALLOWED_IMPORTS = {
     'layer:dispatcher',
     'layer:backend',
   ],
-  'layer:cli': ['layer:facade', 'layer:telemetry'],
+  // They use an executor through an interface of their own, so that they need no particular version of the facade.
+  'layer:collection': ['layer:contracts'],
+  'layer:langchain': ['layer:contracts', 'layer:collection'],
+  'layer:cli': ['layer:facade', 'layer:formats', 'layer:telemetry'],
   'layer:platform': [],
   'layer:tool': ['*'],
 };

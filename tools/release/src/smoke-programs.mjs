@@ -98,6 +98,25 @@ export const SMOKE_PROGRAMS = [
     answer: ['function', true],
   },
   {
+    // Without its peer dependency.
+    name: '@gearshift/formats',
+    names: 'openVectors, vectorsFrom, writeVectors',
+    body: `await writeVectors('smoke.npy', vectorsFrom(new Float32Array([1, 2, 3, 4]), { dimensions: 2 }), { overwrite: true });
+      const file = await openVectors('smoke.npy');
+      const rows = [];
+      for await (const batch of file.batches({ maxRows: 1 })) rows.push([...batch.toFloat32()]);
+      await file.close();
+      print([file.format, file.rows, rows]);`,
+    answer: [
+      'npy',
+      2,
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+  },
+  {
     name: 'gearshift',
     names: 'createExecutor',
     body: `const executor = await createExecutor();

@@ -1,4 +1,3 @@
-import { readNpy } from '../npy/read-npy.js';
 import { formatVectorReport } from '../output/format-report.js';
 import { jsonLine, oneLine } from '../output/one-line.js';
 import { createProgress } from '../output/progress.js';
@@ -6,6 +5,7 @@ import type { VectorSearchReport } from '../output/search-report.js';
 import type { Terminal } from '../terminal.js';
 import { UserError } from '../user-error.js';
 import { rankRows } from '../ranking/rank-rows.js';
+import { readVectors } from '../vectors/read-vectors.js';
 
 export interface SearchVectorsOptions {
   /** Path of the rows to search. */
@@ -16,13 +16,13 @@ export interface SearchVectorsOptions {
   readonly json: boolean;
 }
 
-/** Reads rows and queries from `.npy` files and prints the rows most similar to each query. */
+/** Reads rows and queries from files and prints the rows most similar to each query. */
 export async function searchVectors(options: SearchVectorsOptions, terminal: Terminal): Promise<void> {
   const { vectors, queryVectors, k, json } = options;
   // The small file first, so that most mistakes are found before the long read.
-  const queries = await readNpy(queryVectors, { allowSingle: true });
+  const queries = await readVectors(queryVectors, { allowSingle: true });
   const reading = createProgress('Reading', json ? undefined : terminal.progressStream);
-  const corpus = await readNpy(vectors, { onProgress: reading.update }).finally(reading.stop);
+  const corpus = await readVectors(vectors, { onProgress: reading.update }).finally(reading.stop);
   if (queries.dimensions !== corpus.dimensions) {
     throw new UserError(
       `${queryVectors}: vectors of ${queries.dimensions} dimensions, expected ${corpus.dimensions} as in ${vectors}`,

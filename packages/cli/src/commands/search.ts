@@ -30,8 +30,8 @@ export function addSearchCommand(program: Command, terminal: Terminal): void {
       '--embedder <module.mjs>',
       'module that exports dimensions and embed(texts), in place of the built-in embedding',
     )
-    .option('--vectors <file.npy>', 'rows to search: float32 or float64, rows x dimensions')
-    .option('--query-vectors <file.npy>', 'one query vector, or queries x dimensions')
+    .option('--vectors <file>', 'rows to search: .npy, .safetensors, .fvecs, .arrow or .parquet')
+    .option('--query-vectors <file>', 'one query vector, or queries x dimensions')
     .option('-k, --k <count>', 'number of results', parseK, DEFAULT_K)
     .option('--json', 'print one JSON object on standard output and nothing else')
     .addHelpText(

@@ -22,7 +22,7 @@ export function requireWritableFile(path: string): void {
  */
 export function writeFileAside(path: string, text: string): void {
   const destination = destinationOf(path);
-  const aside = `${destination}.${process.pid}.new`;
+  const aside = asidePathOf(path);
   try {
     // `wx` does not follow a link of that name.
     writeFileSync(aside, text, { flag: 'wx', mode: modeOf(existing(path)) });
@@ -31,6 +31,11 @@ export function writeFileAside(path: string, text: string): void {
     rmSync(aside, { force: true });
     throw error;
   }
+}
+
+/** Where a file is written before it gets its name: in the folder of the file that a link leads to. */
+export function asidePathOf(path: string): string {
+  return `${destinationOf(path)}.${process.pid}.new`;
 }
 
 /** The path without symbolic links, because a rename would replace the link instead of the file it leads to. */
