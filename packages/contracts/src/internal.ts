@@ -24,7 +24,7 @@ export { hasCounts, reachesMinScore } from './operations/min-score.js';
 export type { Operation } from './operations/operation.js';
 export { operationOf, type AnyOperation, type OperationOutput } from './operations/operations.js';
 export { PreparedSpreadActivation, spreadActivation } from './operations/spread-activation.js';
-export { topK } from './operations/top-k.js';
+export { PreparedTopK, topK } from './operations/top-k.js';
 export { countRows, hasRow, listRows, nextRow } from './row-set.js';
 export { requireFrom, resolveFrom, searchPlaces } from './search-places.js';
 export { readHostMemory, type HostMemory, type HostMemoryFiles } from './host-memory/host-memory.js';

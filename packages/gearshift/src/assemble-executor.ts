@@ -19,6 +19,7 @@ const OPTIONS = optionNames<ExecutorOptions>({
   calibration: true,
   tracker: true,
   threads: true,
+  coalesce: true,
 });
 
 /** @param from file URL from which the packages of GPU backends are resolved first */
@@ -27,7 +28,8 @@ export async function assembleExecutor(options: ExecutorOptions, from: string | 
   const { policy = adaptivePolicy(), tracker = createTracker(), calibration } = given;
   const { fallback, memory, verifyEveryNth, hangLimits, maxPending } = given;
   if (calibration !== undefined) requireObject('calibration', calibration);
-  const { backends, opened, statuses } = await openBackends(given.backends, given.threads, from);
+  const cpuOptions = { threads: given.threads, coalesce: given.coalesce };
+  const { backends, opened, statuses } = await openBackends(given.backends, cpuOptions, from);
   if (backends.length === 0) throw new NoBackendError(statuses);
   try {
     const dispatcher = createDispatcher({

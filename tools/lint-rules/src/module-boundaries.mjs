@@ -3,6 +3,7 @@
  *
  *   contracts <- { tracker, splitter, native-kit, storage } <- { policies, backend-* } <- dispatcher <- gearshift <- cli
  *   contracts <- formats <- cli
+ *   contracts <- collection <- langchain, which are handed an executor
  *
  * Siblings never import each other, the dispatcher uses policies and backends only through the contracts, and only the facade
  * names concrete ones. The lint configuration and the test of the manifests both read this table.
@@ -27,6 +28,9 @@ export const ALLOWED_IMPORTS = {
     'layer:dispatcher',
     'layer:backend',
   ],
+  // They use an executor through an interface of their own, so that they need no particular version of the facade.
+  'layer:collection': ['layer:contracts'],
+  'layer:langchain': ['layer:contracts', 'layer:collection'],
   'layer:cli': ['layer:facade', 'layer:formats', 'layer:telemetry'],
   'layer:platform': [],
   'layer:tool': ['*'],

@@ -80,6 +80,11 @@ export const GOALS = {
       { folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'under TSan' },
     ],
   },
+  R12: {
+    title: 'mutated files of vectors are read or refused with a typed error, in bounded memory',
+    ...{ tier: 'pure', unit: 'files', least: { ci: 1e6, nightly: 1e7 } },
+    sources: [{ folder: 'packages/formats', file: 'tests/fuzz.test.ts' }],
+  },
   R13: {
     title: 'scores agree with float64 on every instruction set and backend of this machine',
     ...{ tier: 'native and pure', unit: 'rows', least: { ci: 1e6, nightly: 1e7 } },
