@@ -23,11 +23,41 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   /**
    * A handle (above 0) to the copy of a matrix in this process, which is created if no thread has it yet, or a negative status.
    * {@link ResidentEntries.residentState} returns what remains to be done. With id -1 the copy belongs to the caller alone.
+   *
+   * With `values`, which must be in a SharedArrayBuffer, the rows are not copied but read where they are: the copy has only
+   * their norms. The rest is for the rows of a stored matrix, see {@link StoredArguments}.
    */
-  openMatrix(id: number, version: number, rows: number, dimensions: number): number;
+  openMatrix(
+    id: number,
+    version: number,
+    rows: number,
+    dimensions: number,
+    values?: Float32Array,
+    ...stored: StoredArguments
+  ): number;
   openGraph(id: number, version: number, nodes: number, edges: number): number;
-  /** Copies rows from `from` on until the slice is over; returns the next row. The copy is ready after the last row. */
-  fillMatrix(context: number, handle: number, values: Float32Array, from: number): number;
+  /**
+   * Turns a ready copy into one of a later version, of which the rows in `ranges` (ascending pairs of start and end) and those
+   * behind the earlier ones are still to be filled. Returns its handle, which is another one while the earlier version is in
+   * use elsewhere; 0 if that is impossible, or a negative status.
+   *
+   * @param values of rows that are read where they are
+   */
+  updateMatrix(
+    handle: number,
+    version: number,
+    rows: number,
+    ranges: Float64Array,
+    values?: Float32Array,
+    ...stored: StoredArguments
+  ): number;
+  /**
+   * Takes over the rows that the copy lacks, from the one at position `from` of these on, until the slice is over; returns the
+   * next position. The copy is ready after the last one.
+   *
+   * @param values of rows that are copied
+   */
+  fillMatrix(context: number, handle: number, values: Float32Array | undefined, from: number): number;
   /** Copies edges until the slice is over; returns the next position. The last position is nodes + edges. */
   fillGraph(
     context: number,
@@ -52,17 +82,28 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * Scores of rows `[from, end)` for the queries `[firstQuery, firstQuery + queryGroup)`, written to
    * `output[query * (end - start) + row - start]`. Returns the next row.
    *
-   * Scalars: context, handle, start, end, from, firstQuery; dimensions if handle is 0.
+   * Scalars: context, handle, start, end, from, firstQuery; dimensions if handle is 0, and sequence for those of a stored
+   * matrix.
    *
    * @param values the caller's own rows, if handle is 0
+   * @param mask one bit for each row up to `end`, as in the words of a row set: only these rows are scored, others are NaN
    */
-  score(query: Float32Array, output: Float32Array, values?: Float32Array): number;
+  score(
+    query: Float32Array,
+    output: Float32Array,
+    values?: Float32Array,
+    mask?: Uint32Array,
+    ...stored: StoredArrayArguments
+  ): number;
   /**
    * The best `k` of rows `[from, end)`, or of `candidates[from..end)`, for the same queries. Query `q` writes at
    * `(q - outputQuery) * k`, `min(k, processed rows)` entries: to the block, unless arrays are given. Returns the next row or
    * candidate.
    *
-   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions if handle is 0.
+   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions if handle is 0, and sequence for the rows of a
+   * stored matrix.
+   *
+   * @param mask only these rows are ranked, as in {@link score}; not with candidates
    */
   topK(
     query: Float32Array,
@@ -70,6 +111,8 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     candidates?: Uint32Array,
     indices?: Uint32Array,
     scores?: Float32Array,
+    mask?: Uint32Array,
+    ...stored: StoredArrayArguments
   ): number;
   /**
    * One hop for the receiving nodes `[from, end)`, written to `output[node - start]`. Returns the next node.
@@ -91,7 +134,9 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     output: Float32Array,
     start: number,
     end: number,
+    mask: Uint32Array | undefined,
     done: JobDone,
+    ...stored: StoredArguments
   ): number;
   startTopK(
     context: number,
@@ -104,7 +149,9 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     start: number,
     end: number,
     candidates: Uint32Array | undefined,
+    mask: Uint32Array | undefined,
     done: JobDone,
+    ...stored: StoredArguments
   ): number;
   startSpread(
     context: number,
@@ -119,11 +166,41 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     threshold: number,
     done: JobDone,
   ): number;
-  /** Fills the resident matrix from values in a SharedArrayBuffer. The caller must be the one to fill the copy. */
-  startFill(context: number, handle: number, values: Float32Array, done: JobDone): number;
+  /** Fills the copy of a matrix with rows that are read where they are. The caller must be the one to fill it. */
+  startFill(context: number, handle: number, done: JobDone): number;
   /** Runs {@link buildGraph} to its end on a thread of the addon. */
   startBuild(handle: number, done: JobDone): number;
+
+  /** Changes of a stored matrix, see `NativeRows` of the contracts. The first eight arguments are its memory. */
+  appendRows(...args: [...StoredMemoryArguments, rows: Uint8Array]): number;
+  updateRows(...args: [...StoredMemoryArguments, start: number, rows: Uint8Array]): number;
+  removeRows(...args: [...StoredMemoryArguments, rows: Uint32Array]): number;
+  /** Number of the guard, or 0 when there is no memory. */
+  guardPin(control: Int32Array, index: number): number;
+  forgetPin(guard: number): void;
+  /** The memory begins on a page, and ends on one or where its buffer ends. */
+  adviseHugePages(bytes: Uint8Array): void;
+  /** These two return 0, or the number of the system's error. */
+  dropPages(bytes: Uint8Array): number;
+  mapFile(bytes: Uint8Array, fileDescriptor: number, fileOffset: number): number;
+  pageSize(): number;
 }
+
+/** What a reader of a stored matrix needs besides the rows. Left out for rows that do not change while they are read. */
+export type StoredArrayArguments = [] | [control: Int32Array, heads: Uint32Array, log: Uint8Array];
+export type StoredArguments = [] | [sequence: number, control: Int32Array, heads: Uint32Array, log: Uint8Array];
+
+/** The memory of a stored matrix, see `StoredRows` of the contracts. */
+export type StoredMemoryArguments = [
+  control: Int32Array,
+  rows: Uint8Array,
+  stamps: Int32Array,
+  heads: Uint32Array,
+  log: Uint8Array,
+  removed: Uint32Array,
+  removals: Int32Array,
+  bytesPerRow: number,
+];
 
 /** Called once on the thread that started the job, with 0 or a negative status, and the times of its wait and its run. */
 export type JobDone = (status: number, queueMs: number, runMs: number) => void;
@@ -135,7 +212,7 @@ export interface AddonLevel {
 }
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 4;
+export const ADDON_ABI = 6;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

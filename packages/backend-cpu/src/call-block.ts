@@ -31,6 +31,7 @@ export const SCALAR = {
   decay: 9,
   retention: 10,
   threshold: 11,
+  sequence: 12,
 } as const;
 
 /** The addon as one thread uses it. */

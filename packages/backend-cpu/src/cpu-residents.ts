@@ -1,5 +1,6 @@
 import { types } from 'node:util';
-import type { CsrGraph, Operand } from '@gearshift/contracts';
+import type { CsrGraph, Operand, RowSpan, VectorMatrix } from '@gearshift/contracts';
+import { own, spansChangedSince } from '@gearshift/contracts/internal';
 import {
   copyIdOf,
   isMatrix,
@@ -7,15 +8,19 @@ import {
   ResidentOperands,
   runJob,
   shapeOf,
+  type CopyState,
   type Failure,
 } from '@gearshift/native-kit';
 import type { CpuAddon } from './addon.js';
 import { failures, failWithStatus } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
 import { runToEnd, runYielding, STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
+import { storedArguments } from './stored-arrays.js';
 
 /** For smaller copies the free memory is not read, because that reads files, and graphs are built on this thread. */
 const SMALL_BYTES = 16 * 2 ** 20;
+/** Changed rows that a synchronous request takes over itself: well below a millisecond. */
+const UPDATED_NOW_BYTES = 2 * 2 ** 20;
 /** The id of a copy that belongs to the caller instead of the process. */
 const PRIVATE_ID = -1;
 
@@ -25,7 +30,10 @@ export interface SliceContexts {
   readonly yielding: number;
 }
 
-/** Copies in host memory: rows padded and aligned, norms stored, graphs built and checked. */
+/**
+ * What is kept of operands in host memory: norms of all matrices, copies of the rows that lie in ordinary arrays, which another
+ * thread must not read, and graphs, built and checked.
+ */
 export class CpuResidents extends ResidentOperands {
   readonly #addon: CpuAddon;
   readonly #contexts: SliceContexts;
@@ -65,15 +73,65 @@ export class CpuResidents extends ResidentOperands {
     return undefined;
   }
 
+  /**
+   * Handle for a synchronous request: a copy of an earlier version is brought up to date first, if that takes little time.
+   */
+  handleNow(matrix: VectorMatrix): number | undefined {
+    return (
+      this.handleOf(matrix) ??
+      this.updateNow(
+        matrix,
+        ({ version }) => rowsIn(changedRows(matrix, version)) * matrix.dimensions * 4 <= UPDATED_NOW_BYTES,
+        (handle) => runToEnd(this.#fillWork(matrix, handle, this.#contexts.sync)),
+      )
+    );
+  }
+
+  /** Whether there is a copy of an earlier version that can be brought up to date. */
+  isBehind(matrix: VectorMatrix): boolean {
+    const copy = this.copyOf(matrix);
+    return copy !== undefined && this.canUpdate(copy, matrix);
+  }
+
+  /** Bytes to read or copy before the operand is resident. */
+  missingBytes(operand: Operand): number {
+    const copy = this.copyOf(operand);
+    if (copy === undefined || !this.canUpdate(copy, operand)) return keptBytes(operand);
+    return Math.ceil((rowsIn(changedRows(operand, copy.version)) / Math.max(1, operand.rows)) * keptBytes(operand));
+  }
+
   protected override open(operand: Operand): number | Failure {
     const id = isMatrix(operand) ? operand.id : copyIdOf(operand);
     return refuseForLackOfMemory(operand) ?? this.#openAs(id, operand);
   }
 
+  /** Rows that are read in place may have become more; copies keep their shape. */
+  protected override canUpdate({ version, shape }: CopyState, operand: Operand): operand is VectorMatrix {
+    if (!isMatrix(operand) || operand.dimensions !== shape[1] || operand.version <= version) return false;
+    const mayGrow = isShared(operand.values);
+    const hasShape = mayGrow ? operand.rows >= shape[0] : operand.rows === shape[0];
+    return hasShape && changedRows(operand, version) !== undefined;
+  }
+
+  protected override updateCopy(handle: number, operand: VectorMatrix): number | undefined {
+    const copy = this.copyOf(operand);
+    const changed = copy === undefined ? undefined : changedRows(operand, copy.version);
+    if (changed === undefined) return undefined;
+    const updated = this.#addon.updateMatrix(
+      handle,
+      operand.version,
+      operand.rows,
+      Float64Array.from(changed.flatMap(({ start, end }) => [start, end])),
+      rowsInPlace(operand),
+      ...storedArguments(own(operand, 'snapshot')),
+    );
+    return updated > 0 ? updated : undefined;
+  }
+
   override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     const isAborted = () => signal?.aborted === true;
     if (isMatrix(operand) && isShared(operand.values)) {
-      const start = this.#addon.startFill.bind(this.#addon, this.#contexts.sync, handle, operand.values);
+      const start = this.#addon.startFill.bind(this.#addon, this.#contexts.sync, handle);
       const [status] = await runJob(this.#addon, start, signal);
       return status < 0 ? failWithStatus(status) : undefined;
     }
@@ -90,7 +148,14 @@ export class CpuResidents extends ResidentOperands {
   #openAs(id: number, operand: Operand): number | Failure {
     const [first, second] = shapeOf(operand);
     const handle = isMatrix(operand)
-      ? this.#addon.openMatrix(id, operand.version, first, second)
+      ? this.#addon.openMatrix(
+          id,
+          operand.version,
+          first,
+          second,
+          rowsInPlace(operand),
+          ...storedArguments(own(operand, 'snapshot')),
+        )
       : this.#addon.openGraph(id, operand.version, first, second);
     return handle < 0 ? failToOpen(operand, handle) : handle;
   }
@@ -101,35 +166,64 @@ export class CpuResidents extends ResidentOperands {
 
   #fillWork(operand: Operand, handle: number, context: number): SlicedWork {
     const addon = this.#addon;
-    const [first, second] = shapeOf(operand);
-    const last = isMatrix(operand) ? first : first + second;
     let position = 0;
+    if (isMatrix(operand)) {
+      return {
+        step() {
+          const next = addon.fillMatrix(context, handle, operand.values, position);
+          if (next < 0) return next;
+          position = next;
+          return addon.residentState(handle) === RESIDENT_STATE.ready ? STEP_DONE : STEP_MORE;
+        },
+      };
+    }
+    const [nodes, edges] = shapeOf(operand);
     return {
       step() {
-        const next = isMatrix(operand)
-          ? addon.fillMatrix(context, handle, operand.values, position)
-          : addon.fillGraph(context, handle, operand.rowPointers, operand.columns, operand.weights, position);
+        const next = addon.fillGraph(context, handle, operand.rowPointers, operand.columns, operand.weights, position);
         if (next < 0) return next;
         position = next;
-        return position < last ? STEP_MORE : STEP_DONE;
+        return position < nodes + edges ? STEP_MORE : STEP_DONE;
       },
     };
   }
+}
+
+/** Rows that the addon reads where they are; undefined for rows that it copies. */
+function rowsInPlace({ values }: VectorMatrix): Float32Array | undefined {
+  return isShared(values) ? values : undefined;
+}
+
+/** The rows that a copy of an earlier version lacks, ascending; undefined if they are unknown. */
+function changedRows(matrix: VectorMatrix, version: number): readonly RowSpan[] | undefined {
+  const changed = spansChangedSince(matrix, version);
+  return changed?.every(({ end }) => end <= matrix.rows) === true ? changed : undefined;
+}
+
+function rowsIn(spans: readonly RowSpan[] | undefined): number {
+  let rows = 0;
+  for (const { start, end } of spans ?? []) rows += end - start;
+  return rows;
 }
 
 export function isShared(view: Float32Array): boolean {
   return types.isSharedArrayBuffer(view.buffer);
 }
 
-/** Bytes of a copy, without the padding of its rows. */
+/** Bytes of the operand itself. */
 export function operandBytes(operand: Operand): number {
   const [first, second] = shapeOf(operand);
   return isMatrix(operand) ? first * second * 4 : (first + 1) * 4 + second * 8;
 }
 
+/** Bytes of what is kept of an operand: the norms of rows that are read in place, else about as many as it has itself. */
+function keptBytes(operand: Operand): number {
+  return isMatrix(operand) && isShared(operand.values) ? operand.rows * 4 : operandBytes(operand);
+}
+
 /** An allocation beyond the free memory would succeed, and the system would kill the process when the memory is filled. */
 function refuseForLackOfMemory(operand: Operand): Failure | undefined {
-  const requestedBytes = operandBytes(operand);
+  const requestedBytes = keptBytes(operand);
   if (requestedBytes < SMALL_BYTES) return undefined;
   const { freeBytes } = readMemory();
   if (freeBytes === null || requestedBytes <= freeBytes) return undefined;
@@ -145,7 +239,7 @@ function failToOpen(operand: Operand, status: number): Failure {
   const { freeBytes } = readMemory();
   return failures.of('out-of-memory', 'there is not enough memory for a resident copy of the operand', {
     nativeCode: status,
-    requestedBytes: operandBytes(operand),
+    requestedBytes: keptBytes(operand),
     ...(freeBytes === null ? {} : { freeBytes }),
   });
 }

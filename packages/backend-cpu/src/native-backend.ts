@@ -1,4 +1,5 @@
 import {
+  finishTopK,
   prepareCosineSimilarity,
   prepareOperand,
   prepareSpreadActivation,
@@ -13,6 +14,7 @@ import {
   type Operand,
   type OperationRequest,
   type PhaseTimes,
+  type PreparedTopK,
   type Residency,
   type Result,
   type SpreadActivationRequest,
@@ -28,10 +30,12 @@ import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
 import { readMemory } from './memory-reading.js';
+import { MergedTopK } from './merged-top-k.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
 import { SlicedScore } from './sliced-score.js';
 import { SlicedSpread } from './sliced-spread.js';
 import { SlicedTopK } from './sliced-top-k.js';
+import { storedArguments } from './stored-arrays.js';
 import { runToEnd, runYielding, SYNC_SLICE_MS, YIELDING_SLICE_MS, type SlicedWork } from './sliced-work.js';
 
 /** Work that is expected to take longer runs on another thread; for shorter work the hand-over costs more than it saves. */
@@ -43,11 +47,14 @@ const MAX_ROWS = 2 ** 32;
 
 type Answer = Result<PhaseTimes, BackendError>;
 
+/** How much a scan reads. */
+type ScanSize = Pick<PreparedTopK, 'matrix' | 'queries' | 'rowsConsidered'>;
+
 /** One scan over a matrix, as slices on this thread or as a job on the addon's threads. */
 interface Scan {
   readonly matrix: VectorMatrix;
-  readonly queries: number;
-  readonly rows: number;
+  /** Runs on the caller's thread. */
+  readonly isShort: boolean;
   readonly metric: Metric;
   slices(context: number, source: number | Float32Array): SlicedWork;
   start(context: number, source: number | Float32Array, done: JobDone): number;
@@ -58,6 +65,8 @@ export interface NativeBackendParts {
   /** Index into the addon's levels. */
   readonly level: number;
   readonly threads: number;
+  /** See `CpuBackendOptions.coalesce`. */
+  readonly coalesce: boolean;
   readonly description: BackendDescription;
 }
 
@@ -71,8 +80,9 @@ export class NativeCpuBackend implements SyncBackend {
   readonly #residents: CpuResidents;
   readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
   readonly #state = new OpenState(failures, () => this.#residents.close());
+  readonly #merged: MergedTopK | undefined;
 
-  constructor({ addon, level, threads, description }: NativeBackendParts) {
+  constructor({ addon, level, threads, coalesce, description }: NativeBackendParts) {
     this.#addon = addon;
     this.#here = { addon, block: openCallBlock(addon) };
     this.#description = description;
@@ -82,6 +92,7 @@ export class NativeCpuBackend implements SyncBackend {
     });
     this.#contexts = { cosine: contextsFor('cosine'), dot: contextsFor('dot'), euclidean: contextsFor('euclidean') };
     this.#residents = new CpuResidents(addon, this.#contexts.cosine);
+    this.#merged = coalesce ? new MergedTopK((...request) => this.#rank(...request)) : undefined;
   }
 
   describe(): BackendDescription {
@@ -107,7 +118,7 @@ export class NativeCpuBackend implements SyncBackend {
 
   residency(operand: Operand): Residency {
     const residentBytes = this.#residents.residentBytes(operand);
-    return { residentBytes, bytesToUpload: residentBytes > 0 ? 0 : operandBytes(operand) };
+    return { residentBytes, bytesToUpload: residentBytes > 0 ? 0 : this.#residents.missingBytes(operand) };
   }
 
   async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
@@ -147,7 +158,7 @@ export class NativeCpuBackend implements SyncBackend {
       const failure = runToEnd(new SlicedTopK(this.#here, context, source, prepared, output));
       if (failure !== undefined) return failure;
     }
-    output.count = prepared.count;
+    finishTopK(prepared, output);
     return measuredSince(startedAtMs);
   }
 
@@ -186,16 +197,26 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength === 0) return NO_TIME;
     const here = this.#here;
     const { addon } = here;
-    const { matrix, query, queries, start, end } = prepared;
+    const { matrix, query, start, end, where } = prepared;
     return this.#scan(
       {
         matrix,
-        queries,
-        rows: end - start,
+        isShort: this.#isShort(prepared, 'cosine'),
         metric: 'cosine',
         slices: (context, source) => new SlicedScore(here, context, source, prepared, output),
         start: (context, source, done) =>
-          addon.startScore(context, source, matrix.dimensions, query, output, start, end, done),
+          addon.startScore(
+            context,
+            source,
+            matrix.dimensions,
+            query,
+            output,
+            start,
+            end,
+            where?.words,
+            done,
+            ...storedArguments(matrix.snapshot),
+          ),
       },
       signal,
     );
@@ -206,19 +227,34 @@ export class NativeCpuBackend implements SyncBackend {
     requireTopKOutput(prepared, output);
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
-    const { matrix, query, queries, start, end, candidates, count, metric } = prepared;
     if (prepared.outputLength === 0) {
-      output.count = count;
+      finishTopK(prepared, output);
       return NO_TIME;
     }
+    const isShort = this.#isShort(prepared, prepared.metric);
+    // Requests with candidates have few rows in common.
+    if (!isShort && prepared.candidates === undefined && this.#merged !== undefined) {
+      return this.#state.track(this.#merged.run(prepared, output, signal));
+    }
+    const answer = await this.#rank(prepared, output, signal, isShort);
+    if (answer.ok) finishTopK(prepared, output);
+    return answer;
+  }
+
+  /** Writes the best rows of each query, without those that `minScore` leaves out. */
+  #rank(
+    prepared: PreparedTopK,
+    { indices, scores }: TopKOutput,
+    signal: AbortSignal | undefined,
+    isShort = false,
+  ): Promise<Answer> {
+    const { matrix, query, start, end, candidates, where, count, metric } = prepared;
     const here = this.#here;
     const { addon } = here;
-    const { indices, scores } = output;
-    const answer = await this.#scan(
+    return this.#scan(
       {
         matrix,
-        queries,
-        rows: candidates?.length ?? end - start,
+        isShort,
         metric,
         slices: (context, source) => new SlicedTopK(here, context, source, prepared, { indices, scores, count }),
         start: (context, source, done) =>
@@ -233,13 +269,13 @@ export class NativeCpuBackend implements SyncBackend {
             start,
             end,
             candidates,
+            where?.words,
             done,
+            ...storedArguments(matrix.snapshot),
           ),
       },
       signal,
     );
-    if (answer.ok) output.count = count;
-    return answer;
   }
 
   async spreadActivation(
@@ -281,19 +317,27 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   async #scan(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
-    const { matrix, queries, rows, metric } = scan;
+    const { matrix, metric } = scan;
     const context = this.#contexts[metric];
-    const bytes = rows * matrix.dimensions * Float32Array.BYTES_PER_ELEMENT;
-    if (this.#addon.estimateScanNs(context.sync, bytes, queries) < INLINE_NS) {
+    if (scan.isShort) {
       const startedAtMs = performance.now();
       return runToEnd(scan.slices(context.sync, this.#sourceOf(matrix))) ?? measuredSince(startedAtMs);
     }
-    if (isShared(matrix.values) && this.#residents.handleOf(matrix) === undefined) {
+    if (
+      isShared(matrix.values) &&
+      this.#residents.handleNow(matrix) === undefined &&
+      !this.#residents.isBehind(matrix)
+    ) {
       return this.#state.track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));
     }
     const answer = await this.#onPool(matrix, signal, (handle, done) => scan.start(context.sync, handle, done));
     const lacksMemory = !answer.ok && answer.error.kind === 'out-of-memory';
     return lacksMemory ? this.#state.track(this.#runInTurns(scan, signal)) : answer;
+  }
+
+  #isShort({ matrix, queries, rowsConsidered }: ScanSize, metric: Metric): boolean {
+    const bytes = rowsConsidered * matrix.dimensions * Float32Array.BYTES_PER_ELEMENT;
+    return this.#addon.estimateScanNs(this.#contexts[metric].sync, bytes, queries) < INLINE_NS;
   }
 
   /** Runs a job on the resident copy of its operand, which is created first if there is none. */
@@ -343,6 +387,6 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   #sourceOf(matrix: VectorMatrix): number | Float32Array {
-    return this.#residents.handleOf(matrix) ?? matrix.values;
+    return this.#residents.handleNow(matrix) ?? matrix.values;
   }
 }

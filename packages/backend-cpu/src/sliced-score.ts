@@ -1,6 +1,7 @@
 import type { PreparedCosineSimilarity } from '@gearshift/contracts';
 import type { CpuAddon } from './addon.js';
 import { SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
+import { storedArrays } from './stored-arrays.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** Scores every query with every row, a group of queries at a time. */
@@ -31,21 +32,27 @@ export class SlicedScore implements SlicedWork {
   }
 
   step(): number {
-    const { matrix, query, queries, start, end } = this.#request;
+    const { matrix, query, queries, start, end, where } = this.#request;
     const { scalars } = this.#block;
     scalars[SCALAR.context] = this.#context;
     scalars[SCALAR.start] = start;
     scalars[SCALAR.end] = end;
     scalars[SCALAR.from] = this.#row;
     scalars[SCALAR.firstQuery] = this.#query;
+    const isResident = typeof this.#source === 'number';
+    const values = isResident ? undefined : this.#source;
+    scalars[SCALAR.handle] = isResident ? this.#source : 0;
+    scalars[SCALAR.dimensions] = matrix.dimensions;
     let next: number;
-    if (typeof this.#source === 'number') {
-      scalars[SCALAR.handle] = this.#source;
-      next = this.#addon.score(query, this.#output);
+    if (values !== undefined && matrix.snapshot !== undefined) {
+      const { sequence, memory } = matrix.snapshot;
+      scalars[SCALAR.sequence] = sequence;
+      next = this.#addon.score(query, this.#output, values, where?.words, ...storedArrays(memory));
+    } else if (where !== undefined) {
+      next = this.#addon.score(query, this.#output, values, where.words);
     } else {
-      scalars[SCALAR.handle] = 0;
-      scalars[SCALAR.dimensions] = matrix.dimensions;
-      next = this.#addon.score(query, this.#output, this.#source);
+      next =
+        values === undefined ? this.#addon.score(query, this.#output) : this.#addon.score(query, this.#output, values);
     }
     if (next < 0) return next;
     this.#row = next;

@@ -1,4 +1,5 @@
 import {
+  finishTopK,
   ok,
   prepareCosineSimilarity,
   prepareOperand,
@@ -101,6 +102,7 @@ export class CudaDeviceBackend implements Backend {
         return true;
       case 'cosine-similarity':
       case 'top-k':
+        if (leavesOutRows(request)) return { reason: 'where and removed rows are not supported on this device yet' };
         if (request.matrix.rows > MAX_ROWS) return { reason: `a matrix of more than ${MAX_ROWS} rows` };
         return request.matrix.dimensions <= MAX_DIMENSIONS || { reason: `more than ${MAX_DIMENSIONS} dimensions` };
       default:
@@ -157,7 +159,7 @@ export class CudaDeviceBackend implements Backend {
     if (refusal !== undefined) return refusal;
     const { matrix, queries, start, end, count, metric } = prepared;
     if (prepared.outputLength === 0) {
-      output.count = count;
+      finishTopK(prepared, output);
       return NO_TIME;
     }
     const query = this.#stable(matrix, prepared.query);
@@ -169,7 +171,7 @@ export class CudaDeviceBackend implements Backend {
         this.#addon.topK(handle, query, code, start, end, candidates, count, indices, scores, done),
       ),
     );
-    if (answer.ok) output.count = count;
+    if (answer.ok) finishTopK(prepared, output);
     return answer;
   }
 
@@ -284,4 +286,10 @@ export class CudaDeviceBackend implements Backend {
     const supported = this.supports(request);
     return supported === true ? undefined : this.#failures.of('unsupported', supported.reason);
   }
+}
+
+/** Candidates were filtered when the request was prepared, and a `where` that has every row of the range was dropped. */
+function leavesOutRows(request: CosineSimilarityRequest | TopKRequest): boolean {
+  const prepared = request.operation === 'top-k' ? prepareTopK(request) : prepareCosineSimilarity(request);
+  return prepared.where !== undefined;
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Operand } from '@gearshift/contracts';
+import type { Operand, VectorMatrix } from '@gearshift/contracts';
 import { ADDON_STATUS, copyIdOf, isMatrix, ResidentOperands, shapeOf, type Failure } from '@gearshift/native-kit';
 import { COMPANION_CODES, type CudaAddon } from './addon.js';
 import type { CudaFailures } from './cuda-failures.js';
@@ -42,12 +42,10 @@ export class CudaResidents extends ResidentOperands {
     }
   }
 
-  protected override updateCopy(
-    handle: number,
-    version: number,
-    { start, end }: { readonly start: number; readonly end: number },
-  ): boolean {
-    return this.#addon.updateMatrix(handle, version, start, end) === 1;
+  protected override updateCopy(handle: number, operand: VectorMatrix): number | undefined {
+    const missing = this.missingRows(operand);
+    if (missing === undefined) return undefined;
+    return this.#addon.updateMatrix(handle, operand.version, missing.start, missing.end) === 1 ? handle : undefined;
   }
 
   /** Releases one copy; false when there is none, or when releasing all of them would not be enough. */

@@ -101,6 +101,11 @@ export interface PhaseTimes {
   /** Time on the network to another machine and back; absent without a network. */
   readonly networkMs?: number | undefined;
   readonly totalMs: number;
+  /**
+   * Number of requests that one pass over the operand answered together, this one included; `kernelMs` is this request's share
+   * of the pass. Absent for a request that was answered alone.
+   */
+  readonly mergedRequests?: number | undefined;
   /** The backend cannot measure phases separately: everything is in `kernelMs`. */
   readonly fused: boolean;
 }

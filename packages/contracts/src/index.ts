@@ -53,6 +53,7 @@ export {
 } from './operations/cosine-similarity.js';
 export { OPERATIONS, type OperationName } from './operations/operation.js';
 export { prepareRequest, requireOutput, type OperationRequest, type PreparedRequest } from './operations/operations.js';
+export { finishTopK, NO_ROW } from './operations/min-score.js';
 export { compareRanked, mergeRanked, METRICS, type Metric, type RankedList } from './operations/ranking.js';
 export {
   prepareSpreadActivation,
@@ -78,5 +79,12 @@ export { SUMS_LENGTH, type SharedLearning, type SharedSums } from './policy/shar
 export { WORK_SHAPES, type Work, type WorkShape } from './policy/work.js';
 export { err, ok, unwrap, type Result } from './result.js';
 export type { RowRange } from './row-range.js';
-export type { RowSet } from './row-set.js';
+export { RowSet, type RowSetLike } from './row-set.js';
+export {
+  NATIVE_ROWS_STATUS,
+  type MatrixSnapshot,
+  type NativeRows,
+  type RowSpan,
+  type StoredRows,
+} from './stored-rows.js';
 export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

@@ -6,6 +6,7 @@ export {
   requireFloat32Array,
   requireInteger,
   requireObject,
+  requireOneOf,
   requireAwaited,
   requireSignal,
 } from './arguments.js';
@@ -15,12 +16,15 @@ export { describeValue } from './describe-value.js';
 export { describeThrown } from './describe-thrown.js';
 export { isTurnDue, nextTurn } from './event-loop-turn.js';
 export { isGuarded } from './is-guarded.js';
+export { spansChangedSince } from './matrix.js';
 export { nextOperandId } from './operand-id.js';
 export { checkOptions, ownFields, optionNames, own, readOptions, requirePlain, type OptionNames } from './options.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';
+export { hasCounts, reachesMinScore } from './operations/min-score.js';
 export type { Operation } from './operations/operation.js';
 export { operationOf, type AnyOperation, type OperationOutput } from './operations/operations.js';
 export { PreparedSpreadActivation, spreadActivation } from './operations/spread-activation.js';
-export { topK } from './operations/top-k.js';
+export { PreparedTopK, topK } from './operations/top-k.js';
+export { countRows, hasRow, nextRow } from './row-set.js';
 export { requireFrom, resolveFrom, searchPlaces } from './search-places.js';
 export { readHostMemory, type HostMemory, type HostMemoryFiles } from './host-memory/host-memory.js';

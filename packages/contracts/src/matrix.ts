@@ -2,6 +2,8 @@ import { requireExpectedUses, requireFloat32Array, requireInteger, requireOneOf 
 import { nextOperandId } from './operand-id.js';
 import { optionNames, own, readOptions } from './options.js';
 import { RANGE_OPTIONS, type RowRange } from './row-range.js';
+import type { RowSetLike } from './row-set.js';
+import type { MatrixSnapshot, RowSpan } from './stored-rows.js';
 
 export const COMPANIONS = ['float16', 'int8'] as const;
 /**
@@ -31,6 +33,13 @@ export interface VectorMatrix {
   readonly companion?: Companion | undefined;
   /** The changes of the last versions, oldest first, if known: see {@link markChanged}. */
   readonly changes?: readonly MatrixChange[] | undefined;
+  /**
+   * Rows that were removed: they are in no ranking, and their cosine similarity is NaN. Nothing may change the set after its first
+   * use; another removal makes a new one. Its `rowCount` is at most `rows`.
+   */
+  readonly removed?: RowSetLike | undefined;
+  /** Present if `values` may change while a request reads them: see {@link MatrixSnapshot}. */
+  readonly snapshot?: MatrixSnapshot | undefined;
 }
 
 /**
@@ -100,10 +109,16 @@ const REMEMBERED_CHANGES = 16;
  * operand that were posted to other threads keep their old version.
  *
  * @param rows of a matrix: only these rows changed, so that a backend may update its copy with them alone
- * @throws RangeError when `rows` are not rows of the matrix, TypeError for rows of a graph
+ * @throws RangeError when `rows` are not rows of the matrix; TypeError for rows of a graph, and for a stored matrix, which
+ * announces its changes itself
  */
 export function markChanged(operand: { readonly version: number }, rows?: RowRange): void {
   const changed = operand as { version: number; changes?: readonly MatrixChange[]; rows?: number };
+  if (Object.hasOwn(operand, 'stored')) {
+    throw new TypeError(
+      'operand: expected an adopted or hand-written one; a stored matrix is changed with its update()',
+    );
+  }
   const changes = own(changed, 'changes');
   if (rows === undefined) {
     changed.version += 1;
@@ -124,16 +139,42 @@ export function markChanged(operand: { readonly version: number }, rows?: RowRan
  * replaced.
  */
 export function rowsChangedSince(
-  matrix: Pick<VectorMatrix, 'version' | 'changes'>,
+  matrix: Pick<VectorMatrix, 'version' | 'changes' | 'snapshot'>,
   version: number,
-): { readonly start: number; readonly end: number } | undefined {
+): RowSpan | undefined {
+  return hull(spansChangedSince(matrix, version));
+}
+
+/** The same rows as ascending and disjoint spans. */
+export function spansChangedSince(
+  matrix: Pick<VectorMatrix, 'version' | 'changes' | 'snapshot'>,
+  version: number,
+): readonly RowSpan[] | undefined {
+  if (matrix.snapshot !== undefined) return matrix.snapshot.rowsChangedSince(version);
   const later = (own(matrix, 'changes') ?? []).filter(
     (change) => change.version > version && change.version <= matrix.version,
   );
   if (version > matrix.version || later.length !== matrix.version - version) return undefined;
-  if (later.length === 0) return { start: 0, end: 0 };
-  return {
-    start: Math.min(...later.map(({ start }) => start)),
-    end: Math.max(...later.map(({ end }) => end)),
-  };
+  return disjoint(later);
+}
+
+function disjoint(spans: readonly RowSpan[]): readonly RowSpan[] {
+  const merged: { start: number; end: number }[] = [];
+  for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
+    const last = merged.at(-1);
+    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end);
+    else merged.push({ start, end });
+  }
+  return merged;
+}
+
+/** The smallest span that contains all. */
+function hull(spans: readonly RowSpan[] | undefined): RowSpan | undefined {
+  if (spans === undefined || spans.length === 0) return spans && { start: 0, end: 0 };
+  let [{ start, end }] = spans;
+  for (const span of spans) {
+    if (span.start < start) start = span.start;
+    if (span.end > end) end = span.end;
+  }
+  return { start, end };
 }

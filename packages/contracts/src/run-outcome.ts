@@ -22,8 +22,11 @@ export interface Completed<Output extends Float32Array | TopKOutput = Float32Arr
   readonly phases: PhaseTimes | null;
 }
 
-/** `'deadline-exceeded'`: the caller's deadline passed. */
-export type RunErrorKind = BackendErrorKind | 'deadline-exceeded';
+/**
+ * `'deadline-exceeded'`: the caller's deadline passed. `'overloaded'`: too many requests were under way, and this one was not
+ * begun.
+ */
+export type RunErrorKind = BackendErrorKind | 'deadline-exceeded' | 'overloaded';
 
 /** A request that no allowed device answered. Plain data: it survives `postMessage`. */
 export interface RunError {

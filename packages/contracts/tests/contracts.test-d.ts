@@ -18,6 +18,7 @@ import {
   type PreparedTopK,
   type Result,
   type RowSet,
+  type RowSetLike,
   type SyncBackend,
   type TopKRequest,
   type TRACING_CHANNELS,
@@ -83,13 +84,15 @@ test('a placed matrix has no values and is not accepted as a matrix', () => {
 });
 
 test('requests that score rows may have where and queries, and a top-k also minScore', () => {
-  expectTypeOf<TopKRequest['where']>().toEqualTypeOf<RowSet | undefined>();
-  expectTypeOf<CosineSimilarityRequest['where']>().toEqualTypeOf<RowSet | undefined>();
+  expectTypeOf<TopKRequest['where']>().toEqualTypeOf<RowSetLike | undefined>();
+  expectTypeOf<CosineSimilarityRequest['where']>().toEqualTypeOf<RowSetLike | undefined>();
   expectTypeOf<TopKRequest['queries']>().toEqualTypeOf<number | undefined>();
   expectTypeOf<CosineSimilarityRequest['queries']>().toEqualTypeOf<number | undefined>();
   expectTypeOf<TopKRequest['minScore']>().toEqualTypeOf<number | undefined>();
   expectTypeOf<CosineSimilarityRequest>().not.toHaveProperty('minScore');
   expectTypeOf<PreparedTopK>().toExtend<TopKRequest>();
+  expectTypeOf<RowSet>().toExtend<RowSetLike>();
+  expectTypeOf<VectorMatrix['removed']>().toEqualTypeOf<RowSetLike | undefined>();
 });
 
 test('every channel has a message type', () => {

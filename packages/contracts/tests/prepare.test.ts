@@ -120,10 +120,15 @@ describe('hostile callers', () => {
     expect(reads).toBe(1);
   });
 
-  test.each(['where', 'minScore'])('refuses %s even if a getter returns it only once', (name) => {
-    let reads = 0;
-    const request = Object.defineProperty(topK(), name, { get: () => (reads++ === 0 ? 1 : undefined) });
-    expect(() => prepareTopK(request)).toThrow(`${name}: expected none, because it is not supported yet, got 1`);
+  test('reads the getters of where and minScore once', () => {
+    const set = { rowCount: 3, words: Uint32Array.of(0b010) };
+    const reads = { where: 0, minScore: 0 };
+    const request = topK();
+    Object.defineProperty(request, 'where', { get: () => (reads.where++ === 0 ? set : undefined) });
+    Object.defineProperty(request, 'minScore', { get: () => (reads.minScore++ === 0 ? 0.5 : undefined) });
+    const { where, minScore } = prepareTopK(request);
+    expect([where?.words, minScore]).toEqual([Uint32Array.of(0b010), 0.5]);
+    expect(reads).toEqual({ where: 1, minScore: 1 });
   });
 
   test('ignores properties of a polluted Object.prototype', () => {
@@ -137,6 +142,8 @@ describe('hostile callers', () => {
       queries: 7,
       where: {},
       minScore: 1,
+      removed: {},
+      counts: 5,
     };
     const prototype = Object.prototype as Record<string, unknown>;
     Object.assign(prototype, pollution);
@@ -209,7 +216,7 @@ describe('prepareOperand', () => {
   });
 });
 
-describe('queries, where and minScore', () => {
+describe('queries', () => {
   const topK = (changes: object) =>
     ({
       operation: 'top-k',
@@ -252,17 +259,6 @@ describe('queries, where and minScore', () => {
     expect(() => prepareTopK(copy)).toThrow(
       'query has 2 values but the matrix has 2 dimensions, and 2 queries need 4; leave out queries for one query',
     );
-  });
-
-  test('refuses where and minScore instead of ignoring them, until a backend supports them', () => {
-    const where = { rowCount: 3, words: Uint32Array.of(0b101) };
-    const message = 'where: expected none, because it is not supported yet, got an object of type Object';
-    expect(() => prepareTopK(topK({ where }))).toThrow(new RangeError(message));
-    expect(() => prepareCosineSimilarity(twoQueries({ where }))).toThrow(new RangeError(message));
-    expect(() => prepareTopK(topK({ minScore: 0.5 }))).toThrow(
-      new RangeError('minScore: expected none, because it is not supported yet, got 0.5'),
-    );
-    expect(prepareTopK(topK({ where: undefined, minScore: undefined })).k).toBe(1);
   });
 });
 

@@ -4,6 +4,7 @@ import type { DeviceMetrics, MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
 import type { BreakerSnapshot } from './breaker/breaker-snapshot.js';
 import type { Device } from './devices/device.js';
+import type { RequestCounts } from './request-counts.js';
 
 /** Incremented when a field changes its meaning or is removed. */
 const SNAPSHOT_VERSION = 1;
@@ -13,6 +14,8 @@ export interface DispatchSnapshot extends Omit<MetricsSnapshot, 'devices'> {
   readonly snapshotVersion: number;
   /** The number of decisions per reason in this dispatcher. */
   readonly decisions: DecisionCounts;
+  /** The requests of this dispatcher: under way, refused, and answered together with others. */
+  readonly requests: RequestCounts;
   /** Predictions, break-even sizes, prediction error, explorations and estimated regret; `null` where the policy makes none. */
   readonly forecast: OperationForecast | null;
   /** In order of preference. */
@@ -48,6 +51,7 @@ export interface SnapshotSources {
 export function dispatchSnapshot(
   metrics: MetricsSnapshot,
   decisions: DecisionCounts,
+  requests: RequestCounts,
   sources: SnapshotSources,
   operation: string,
 ): DispatchSnapshot {
@@ -69,6 +73,7 @@ export function dispatchSnapshot(
     ...metrics,
     snapshotVersion: SNAPSHOT_VERSION,
     decisions,
+    requests,
     forecast: policy.forecast?.(operation) ?? null,
     devices: Object.freeze(devices),
   });

@@ -16,6 +16,7 @@ const OPTIONS = optionNames<DispatcherOptions>({
   fallback: true,
   verifyEveryNth: true,
   hangLimits: true,
+  maxPending: true,
   memory: true,
   clock: true,
   timers: true,
@@ -25,6 +26,7 @@ const CHANGEABLE_OPTIONS = optionNames<ChangeableOptions>({
   fallback: true,
   verifyEveryNth: true,
   hangLimits: true,
+  maxPending: true,
 });
 
 export interface CheckedDispatcherOptions {
@@ -34,6 +36,7 @@ export interface CheckedDispatcherOptions {
   readonly fallback: FallbackMode;
   readonly verifyEveryNth: number;
   readonly hangLimits: ReturnType<typeof checkHangLimits>;
+  readonly maxPending: number;
   readonly memory: MemoryLimits;
   readonly clock: () => number;
   readonly timers: Timers;
@@ -43,6 +46,8 @@ export interface CheckedDispatcherOptions {
 export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispatcherOptions {
   const given = readOptions('options', options, OPTIONS);
   const { backends, policy, tracker, fallback = 'cpu', verifyEveryNth, hangLimits = {} } = given;
+  const maxPending = given.maxPending ?? Infinity;
+  if (maxPending !== Infinity) requireInteger('maxPending', maxPending, 1);
   const { clock = performance.now.bind(performance), timers = NODE_TIMERS } = given;
   checkBackends(backends);
   requireMethods('policy', policy, ['decide', 'observe', 'snapshot', 'export', 'import']);
@@ -59,6 +64,7 @@ export function checkDispatcherOptions(options: DispatcherOptions): CheckedDispa
     fallback,
     verifyEveryNth: requireInteger('verifyEveryNth', verifyEveryNth ?? VERIFICATION_DEFAULTS.everyNth, 0),
     hangLimits: checkHangLimits(hangLimits),
+    maxPending,
     memory: readOptions('memory', given.memory, MEMORY_LIMITS),
     clock,
     timers,
@@ -71,13 +77,15 @@ export function checkChangedOptions(
   before: CheckedDispatcherOptions,
 ): CheckedDispatcherOptions {
   requireObject('options', options);
-  const { policy, fallback, verifyEveryNth, hangLimits } = readOptions('options', options, CHANGEABLE_OPTIONS);
+  const given = readOptions('options', options, CHANGEABLE_OPTIONS);
+  const { policy, fallback, verifyEveryNth, hangLimits, maxPending } = given;
   return checkDispatcherOptions({
     ...before,
     policy: policy ?? before.policy,
     fallback: fallback ?? before.fallback,
     verifyEveryNth: verifyEveryNth ?? before.verifyEveryNth,
     hangLimits: hangLimits ?? before.hangLimits,
+    maxPending: maxPending ?? before.maxPending,
   });
 }
 

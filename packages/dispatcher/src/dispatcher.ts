@@ -33,7 +33,7 @@ export interface Dispatcher {
    * untouched until the promise settles. Created when omitted. After a failed run its contents are undefined.
    * @returns the output with the decision and the attempts, or the reason why no allowed device succeeded:
    * `'aborted'` when the signal fired, `'deadline-exceeded'` when the deadline passed, otherwise the kind of the last
-   * attempt's error; without an attempt `'unsupported'` when the policy allowed no device, `'device-lost'` when the only
+   * attempt's error; without an attempt `'overloaded'` when too many requests were under way (`maxPending`), `'unsupported'` when the policy allowed no device, `'device-lost'` when the only
    * allowed one is lost, or `'out-of-memory'` when not even the smallest piece fits in its memory.
    */
   run<R extends OperationRequest>(
@@ -94,6 +94,7 @@ export interface ChangeableOptions {
   readonly fallback?: FallbackMode | undefined;
   readonly verifyEveryNth?: number | undefined;
   readonly hangLimits?: HangLimits | undefined;
+  readonly maxPending?: number | undefined;
 }
 
 /**
@@ -114,6 +115,8 @@ export interface DispatcherOptions {
   readonly verifyEveryNth?: number | undefined;
   /** When an attempt on a GPU is given up. */
   readonly hangLimits?: HangLimits | undefined;
+  /** So many requests may be under way; more fail at once with kind `'overloaded'`. At least 1, default Infinity. */
+  readonly maxPending?: number | undefined;
   /** How much of each GPU's memory may be taken. */
   readonly memory?: MemoryLimits | undefined;
   /** Monotonic, in milliseconds; default `performance.now()`. */

@@ -35,6 +35,7 @@ import { fallbackOrder } from './runs/fallback-order.js';
 import { limitOf } from './runs/limit-of.js';
 import type { RunEnd, UnfinishedRun } from './runs/chunked-run.js';
 import { runRequest } from './runs/request-run.js';
+import { RequestCounter } from './request-counts.js';
 import { RunAttempts, type RunContext } from './runs/run-attempts.js';
 import { runFailure } from './runs/run-failure.js';
 
@@ -63,6 +64,7 @@ interface EarlierRun {
 export class PolicyDispatcher implements Dispatcher {
   readonly backends: readonly Backend[];
   readonly #counts = new DecisionCounter();
+  readonly #pending = new RequestCounter();
   readonly #devices: readonly Device[];
   readonly #verification: SampledVerification;
   readonly #syncDevice: { readonly device: Device; readonly backend: SyncBackend } | undefined;
@@ -122,7 +124,8 @@ export class PolicyDispatcher implements Dispatcher {
   snapshot(operation: OperationName): DispatchSnapshot {
     const { tracker, policy, clock } = this.#config.options;
     const sources = { devices: this.#devices, policy, nowMs: clock() };
-    return dispatchSnapshot(tracker.snapshot(operation), this.#counts.of(operation), sources, operation);
+    const metrics = tracker.snapshot(operation);
+    return dispatchSnapshot(metrics, this.#counts.of(operation), this.#pending.of(operation), sources, operation);
   }
 
   decisions(operation: OperationName): DecisionCounts {
@@ -159,6 +162,7 @@ export class PolicyDispatcher implements Dispatcher {
     options: RunOptions | undefined,
   ): Promise<Outcome> {
     let limit: RunLimit | undefined;
+    let begun: OperationName | undefined;
     try {
       const operation = dispatchOperationOf(request);
       const prepared = operation.prepare(request);
@@ -172,18 +176,24 @@ export class PolicyDispatcher implements Dispatcher {
       if (stop !== null) return runFailure(stop, null, [], 0);
       if (prepared.outputLength === 0) return nothingToDo(operation, target);
 
+      if (!this.#admit(operation.name)) return runFailure('overloaded', null, [], 0);
+      begun = operation.name;
       const work = operation.describeWork(prepared);
       const ownsOutput = output === undefined;
       const job: Job = { operation, request: prepared, output: target, ownsOutput, work, signal: limit?.signal };
-      return await this.#choose(job, limit, startedAtMs, config);
+      const outcome = await this.#choose(job, limit, startedAtMs, config);
+      if (outcome.ok && outcome.value.phases?.mergedRequests !== undefined) this.#pending.merge(begun);
+      return outcome;
     } finally {
       limit?.release();
+      if (begun !== undefined) this.#pending.end(begun);
       if (++this.#requests % REQUESTS_PER_LOOK === 0 && this.#isRealTime && isTurnDue()) await nextTurn();
     }
   }
 
   async #resume(request: OperationRequest, partial: PartialAnswer, options: RunOptions | undefined): Promise<Outcome> {
     let limit: RunLimit | undefined;
+    let begun: OperationName | undefined;
     try {
       const operation = dispatchOperationOf(request);
       const prepared = operation.prepare(request);
@@ -195,12 +205,25 @@ export class PolicyDispatcher implements Dispatcher {
       const startedAtMs = clock();
       const stop = isOutdated ? 'invalid-input' : limit.reasonToStop();
       if (stop !== null) return runFailure(stop, null, [], 0, partial);
+      if (!this.#admit(operation.name)) return runFailure('overloaded', null, [], 0, partial);
+      begun = operation.name;
       const job: Job = { operation, request: prepared, output, ownsOutput: false, work, signal: limit.signal };
       return await this.#choose(job, limit, startedAtMs, config, { unfinished, attempts, partial });
     } finally {
       limit?.release();
+      if (begun !== undefined) this.#pending.end(begun);
       if (this.#isRealTime && isTurnDue()) await nextTurn();
     }
+  }
+
+  /** Counts a request as under way, unless there are too many. */
+  #admit(operation: OperationName): boolean {
+    if (this.#pending.pending >= this.#config.options.maxPending) {
+      this.#pending.refuse(operation);
+      return false;
+    }
+    this.#pending.begin(operation);
+    return true;
   }
 
   // Not async, like everything between the caller and the CPU that need not be: each async step costs a tenth of a small
@@ -250,7 +273,7 @@ export class PolicyDispatcher implements Dispatcher {
     const attempt = context.attempts.runSync(device, backend, job);
     // Without a decision and a wait the attempt is the whole run. Each clock reading costs as much as a short scan.
     const { latencyMs } = attempt;
-    if (attempt.outcome === 'success') return completed(target, decision, [attempt], latencyMs);
+    if (attempt.outcome === 'success') return completed(job, decision, [attempt], latencyMs);
     return runFailure(attempt.outcome, decision, [attempt], latencyMs);
   }
 }
@@ -286,7 +309,7 @@ async function runAlone(
     const attempt = await attempts.run(device, job, ONLY_ATTEMPT);
     endedAtMs = clock();
     const latencyMs = endedAtMs - startedAtMs;
-    if (attempt.outcome === 'success') return completed(job.output, decision, [attempt], latencyMs);
+    if (attempt.outcome === 'success') return completed(job, decision, [attempt], latencyMs);
     return runFailure(limit?.reasonToStop() ?? attempt.outcome, decision, [attempt], latencyMs);
   } finally {
     device.queue.end(queued, endedAtMs ?? clock());
@@ -309,17 +332,18 @@ async function runOnDevices(
   const latencyMs = context.clock() - startedAtMs;
   // Copied because a chunk that was given up may still end. It is recorded then, but not in the returned list.
   const reports = [...run.reports];
-  if (end.ok) return completed(job.output, decision, reports, latencyMs);
+  if (end.ok) return completed(job, decision, reports, latencyMs);
   const kind = limit?.reasonToStop() ?? (end.isShortOfMemory ? 'out-of-memory' : failureOf(reports));
   return runFailure(kind, decision, reports, latencyMs, partialOf(end, job, reports, earlier));
 }
 
 function completed(
-  output: OperationOutput,
+  { operation, request, output: written, ownsOutput }: Job,
   decision: Decision,
   attempts: readonly AttemptReport[],
   latencyMs: number,
 ): Outcome {
+  const output = ownsOutput ? operation.trimOutput(request, written) : written;
   const phases = attempts.at(-1)?.phases ?? null;
   return { ok: true, value: { output, decision, attempts, latencyMs, phases } };
 }

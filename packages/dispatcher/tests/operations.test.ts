@@ -6,6 +6,7 @@ import {
   prepareCosineSimilarity,
   prepareSpreadActivation,
   prepareTopK,
+  RowSet,
   type PreparedRequest,
 } from '@gearshift/contracts';
 import { operationOf } from '@gearshift/contracts/internal';
@@ -17,6 +18,8 @@ const matrix = createMatrix(randomValues(60 * 4, 1), { dimensions: 4 });
 const query = randomValues(3 * 4, 2);
 const graph = powerLawGraph({ nodes: 60, edgesPerNode: 4, seed: 3 });
 const activations = Float32Array.from(randomValues(60, 4));
+
+const where = RowSet.fromPredicate(60, (row) => row % 3 !== 1 && (row < 20 || row > 45));
 
 const cosine = (range = {}) =>
   prepareCosineSimilarity({ operation: 'cosine-similarity', query, queries: 3, matrix, ...range });
@@ -52,6 +55,15 @@ describe('dispatch operation cut into parts', () => {
     ['top-k of several queries', topK()],
     ['top-k with more entries than a part has rows', topK({ k: 50 })],
     ['top-k of candidates', topK({ candidates: Uint32Array.of(50, 3, 4, 17, 30, 8, 9, 21), k: 5 })],
+    ['cosine similarity of the rows of a set', cosine({ where })],
+    ['top-k of the rows of a set', topK({ where, k: 50 })],
+    ['top-k of a range with removed rows', topK({ matrix: { ...matrix, removed: where }, start: 3 })],
+    ['top-k of candidates in a set', topK({ where, candidates: Uint32Array.of(50, 3, 4, 17, 30, 8, 9, 21) })],
+    ['top-k from a score', topK({ k: 30, minScore: 0.4 })],
+    ['top-k from a score that few rows reach', topK({ k: 3, minScore: 0.9 })],
+    ['top-k from a score that no row reaches', topK({ minScore: 2 })],
+    ['top-k up to a distance', topK({ metric: 'euclidean', where, minScore: 2.5, k: 20 })],
+    ['top-k of one query from a score', topK({ query: query.slice(0, 4), queries: 1, minScore: 0.5, k: 30 })],
     ['a hop of spreading', spread()],
   ];
   it.each(requests)('merges parts in any order to the answer of the whole request: %s', (_name, request) => {
@@ -64,7 +76,20 @@ describe('dispatch operation cut into parts', () => {
       const [start, end] = [cuts[part], cuts[part + 1]];
       operation.mergePart(request, output, start, end, answer(operation.part(request, start, end)));
     }
-    expect(output).toEqual(answer(request));
+    // With minScore, elements behind the last entry are left over.
+    expect(operation.trimOutput(request, output)).toEqual(operation.trimOutput(request, answer(request)));
+  });
+
+  it('merges lists of different lengths at every step, so that an unfinished answer is the best of the done items', () => {
+    const request = topK({ k: 4, minScore: 0.3 });
+    const operation = dispatchOperationOf(request);
+    const output = operation.createOutput(request);
+    operation.clearOutput(output);
+    for (let end = 5; end <= 60; end += 5) {
+      operation.mergePart(request, output, end - 5, end, answer(operation.part(request, end - 5, end)));
+      const soFar = topK({ k: 4, minScore: 0.3, end });
+      expect(operation.trimOutput(request, output)).toEqual(operation.trimOutput(soFar, answer(soFar)));
+    }
   });
 
   it('counts as many items as describeWork()', () => {

@@ -3,6 +3,7 @@ import {
   createMatrix,
   graphFromEdges,
   prepareRequest,
+  RowSet,
   unwrap,
   type Completed,
   type ItemRange,
@@ -11,6 +12,7 @@ import {
   type Result,
   type RunError,
 } from '@gearshift/contracts';
+import { operationOf, type OperationOutput } from '@gearshift/contracts/internal';
 import { createRandom, randomValues } from '@gearshift/testing';
 import { createSimulatedDevice, type SimulatedDeviceOptions } from '@gearshift/testing/simulated-device';
 import { describeWork, type FallbackMode } from '../src/index.js';
@@ -29,6 +31,7 @@ const query = randomValues(DIMENSIONS, 2);
 const queries = randomValues(3 * DIMENSIONS, 3);
 const candidates = Uint32Array.from({ length: 30 }, (_, i) => (i * 11) % ROWS);
 const activations = randomValues(ROWS, 4);
+const where = RowSet.fromPredicate(ROWS, (row) => row % 3 !== 1);
 
 const REQUESTS: readonly [string, OperationRequest][] = [
   ['cosine similarity', { operation: 'cosine-similarity', query, matrix }],
@@ -43,6 +46,14 @@ const REQUESTS: readonly [string, OperationRequest][] = [
   ],
   ['top-k of more rows than there are', { operation: 'top-k', query, matrix, k: 100, metric: 'dot' }],
   ['top-k among candidates', { operation: 'top-k', query, matrix, k: 60, candidates }],
+  ['scores of the rows of a set', { operation: 'cosine-similarity', query: queries, queries: 3, matrix, where }],
+  ['top-k of the rows of a set', { operation: 'top-k', query: queries, queries: 3, matrix, k: 9, where }],
+  ['top-k of few rows', { operation: 'top-k', query, matrix, k: 9, where: RowSet.fromRows([30, 36], ROWS) }],
+  [
+    'top-k of three queries from a score',
+    { operation: 'top-k', query: queries, queries: 3, matrix, k: 9, minScore: 0.2 },
+  ],
+  ['top-k from a score that no row reaches', { operation: 'top-k', query, matrix, k: 9, minScore: 2 }],
   ['spreading', { operation: 'spread-activation', graph, activations, retention: 0.5 }],
   ['spreading to some nodes', { operation: 'spread-activation', graph, activations, start: 3, end: 30 }],
   ['spreading over three hops', { operation: 'spread-activation', graph, activations, hops: 3, decay: 0.9 }],
@@ -77,6 +88,10 @@ function partialOf(result: Result<Completed, RunError>): PartialAnswer {
   if (result.ok || result.error.partial === null) throw new Error('expected an unfinished answer');
   return structuredClone(result.error.partial);
 }
+
+/** Without elements behind the last entry, which a resumed run leaves in the output of the run before. */
+const trimmed = (request: OperationRequest, output: OperationOutput) =>
+  operationOf(request).trimOutput(prepareRequest(request), output);
 
 const itemsIn = (ranges: readonly ItemRange[]) => ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 
@@ -142,7 +157,7 @@ describe.each(REQUESTS)('resume(): %s', (_name, request) => {
 
       const other = setUp(resumed % 2 === 0 ? { memory: roomFor(4, request) } : {}, 'never');
       const { output, attempts } = unwrap(await other.scheduler.run(() => other.dispatcher.resume(request, partial)));
-      expect(output).toEqual(expected);
+      expect(trimmed(request, output)).toEqual(expected);
       expect(output).toBe(partial.output);
       if (isOneHop(request)) expect(outcomesOf(attempts).every((attempt) => attempt === 'gpu:0 success')).toBe(true);
       expect({ ...partial, output: null }).toEqual({ ...before, output: null });
@@ -170,9 +185,27 @@ describe.each(REQUESTS.filter(([, request]) => isOneHop(request)))('resume() rep
       const alone = inVirtualTime([cpu]).dispatcher(scheduler);
       const { output, attempts } = unwrap(await alone.resume(request, partial));
       expect(outcomesOf(attempts)).toEqual(['cpu success']);
-      expect(output).toEqual(expected);
+      expect(trimmed(request, output)).toEqual(expected);
     });
   });
+});
+
+it('answers from the rows that where has at the call, in every piece and on the fallback', async () => {
+  for (const operation of ['top-k', 'cosine-similarity'] as const) {
+    const given = { query, matrix, where: RowSet.fromRows([...where], ROWS) };
+    const request: OperationRequest = operation === 'top-k' ? { operation, k: 9, ...given } : { operation, ...given };
+    const expected = await answerOf(request);
+    let calls = 0;
+    const fault = () => (calls++ < 2 ? undefined : ({ kind: 'fatal', afterMs: 1 } as const));
+    const { scheduler, dispatcher, attempts } = setUp({ memory: roomFor(5, request), fault });
+    const result = await scheduler.run(() => {
+      const running = dispatcher.run(request);
+      given.where.words.fill(0xffff_ffff);
+      return running;
+    });
+    expect(unwrap(result).output).toEqual(expected);
+    expect(outcomesOf(attempts)).toContain('+cpu success');
+  }
 });
 
 it('fails with out-of-memory when not even one item fits and there is no fallback', async () => {

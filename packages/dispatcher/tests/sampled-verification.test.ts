@@ -8,6 +8,7 @@ import {
   prepareCosineSimilarity,
   prepareSpreadActivation,
   prepareTopK,
+  RowSet,
   type PreparedRequest,
   type SpreadActivationRequest,
   type TopKOutput,
@@ -24,6 +25,8 @@ const ROWS = 400;
 const matrix = createMatrix(randomValues(ROWS * DIMENSIONS, 1), { dimensions: DIMENSIONS });
 const graph = powerLawGraph({ nodes: 300, edgesPerNode: 10, seed: 5 });
 const activations = Float32Array.from(randomValues(300, 6));
+
+const where = RowSet.fromPredicate(ROWS, (row) => row % 40 < 3);
 
 const cosine = (queries = 2, of = matrix, range = {}) =>
   prepareCosineSimilarity({
@@ -61,6 +64,13 @@ describe('sampled verification of correct results', () => {
     ['top-k of everything', () => topK({ k: 1000, end: 50 })],
     ['top-k of candidates', () => topK({ candidates: Uint32Array.of(300, 5, 77, 12, 9), k: 3 })],
     ['top-k of equal rows', () => topK({ matrix: createMatrix(new Float32Array(100 * DIMENSIONS).fill(1), { dimensions: DIMENSIONS }) })], // prettier-ignore
+    ['cosine of a set', () => cosine(2, matrix, { where, start: 7 })],
+    ['cosine of no rows', () => cosine(2, matrix, { where: new RowSet(ROWS) })],
+    ['top-k of a set', () => topK({ where })],
+    ['top-k of all rows of a set', () => topK({ where, k: 400 })],
+    ['top-k from a score', () => topK({ k: 50, minScore: 0.3 })],
+    ['top-k from a score that no row reaches', () => topK({ k: 50, minScore: 1 })],
+    ['top-k up to a distance', () => topK({ k: 50, metric: 'euclidean', minScore: 4.5, where })],
     ['no hop', () => spread({ hops: 0, start: 0, end: 300 })],
     ['a hop', () => spread()],
     ['a hop of a part', () => spread({ start: 20, end: 90 })],
@@ -226,11 +236,37 @@ describe('sampled verification of wrong results', () => {
     [{}, ROWS],
     [{ start: 10 }, 9],
     [{ candidates: Uint32Array.from({ length: 20 }, (_, i) => 2 * i) }, 1],
+    [{ where }, 3],
+    [{ matrix: { ...matrix, removed: where } }, 2],
   ])('finds a row outside the requested rows: %o', async (options, row) => {
     const request = topK(options);
     const output = answer(request) as TopKOutput;
     for (const query of [0, 1]) output.indices[query * request.count] = row;
     expect(await verify(request, output)).toMatchObject({ rule: 'row', row });
+  });
+
+  it('finds a score in place of NaN outside of where, and NaN within it', async () => {
+    const request = cosine(1, matrix, { where });
+    const verification = new SampledVerification(1);
+    for (const spoil of [(score: number) => (Number.isNaN(score) ? 0 : score), () => NaN]) {
+      const output = scoresOf(answer(request)).map(spoil);
+      expect(await verification.verify(oracle, request, output, false)).toMatchObject({ rule: 'score' });
+    }
+  });
+
+  it('finds rows missing that reach minScore, although the list is not full', async () => {
+    for (const options of [{ minScore: 0.1 }, { metric: 'euclidean', minScore: 5 }, { where, minScore: -1 }]) {
+      const request = topK({ k: 300, ...options });
+      const output = answer(request) as TopKOutput;
+      expect(output.count).toBeLessThan(300);
+      expect(await verify(request, output)).toBeNull();
+      const none = { ...output, count: 0, counts: new Uint32Array(2) };
+      expect(await verify(request, none)).toMatchObject({ rule: 'missing-row' });
+      const first = { ...output, count: 1, counts: Uint32Array.of(1, 1) };
+      first.indices[1] = output.indices[output.count];
+      first.scores[1] = output.scores[output.count];
+      expect(await verify(request, first)).toMatchObject({ rule: 'missing-row' });
+    }
   });
 
   it.each(METRICS)('finds ties that are not in the order of their rows: %s', async (metric) => {

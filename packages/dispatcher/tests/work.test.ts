@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createMatrix, graphFromEdges, prepareRequest } from '@gearshift/contracts';
+import { createMatrix, graphFromEdges, prepareRequest, RowSet } from '@gearshift/contracts';
 import { describeWork } from '../src/index.js';
 
 const matrix = createMatrix(new Float32Array(100 * 8), { dimensions: 8 });
@@ -50,6 +50,34 @@ describe('describeWork', () => {
       batchSize: 10,
       flops: 2 * 10 * 8,
     });
+  });
+
+  it('counts the rows that where leaves as work, and all rows of the range as items', () => {
+    const where = RowSet.fromPredicate(100, (row) => row < 60);
+    const request = { operation: 'top-k', query, matrix, k: 2, where } as const;
+    expect(describeWork(prepareRequest(request))).toMatchObject({
+      shape: 'scan',
+      batchSize: 100,
+      flops: 2 * 60 * 8,
+      bytes: 60 * 8 * 4 + 8 * 4 + 4 * 4 + 2 * 8,
+      requestBytes: 8 * 4 + 4 * 4,
+      rangeBytes: 100 * 8 * 4,
+    });
+    const few = RowSet.fromRows([3, 50, 99], 100);
+    expect(describeWork(prepareRequest({ ...request, where: few, end: 99 }))).toMatchObject({
+      shape: 'candidates',
+      batchSize: 99,
+      flops: 2 * 2 * 8,
+    });
+    const scores = prepareRequest({ operation: 'cosine-similarity', query, matrix, where: new RowSet(100) });
+    expect(describeWork(scores)).toMatchObject({ shape: 'candidates', batchSize: 100, flops: 2 * 8 });
+    const removed = { ...matrix, removed: few };
+    expect(describeWork(prepareRequest({ operation: 'cosine-similarity', query, matrix: removed }))).toMatchObject({
+      shape: 'scan',
+      flops: 2 * 97 * 8,
+    });
+    const both = prepareRequest({ ...request, where: few, candidates: Uint32Array.of(50, 1) });
+    expect(describeWork(both)).toMatchObject({ shape: 'candidates', batchSize: 1, flops: 2 * 8 });
   });
 
   it('counts the receiving nodes of a spread-activation, and its edges times hops', () => {

@@ -15,26 +15,38 @@ const OPTIONS = optionNames<ExecutorOptions>({
   memory: true,
   verifyEveryNth: true,
   hangLimits: true,
+  maxPending: true,
   calibration: true,
   tracker: true,
   threads: true,
+  coalesce: true,
 });
 
 /** @param from file URL from which the packages of GPU backends are resolved first */
 export async function assembleExecutor(options: ExecutorOptions, from: string | undefined): Promise<Executor> {
   const given = readOptions('options', options, OPTIONS);
   const { policy = adaptivePolicy(), tracker = createTracker(), calibration } = given;
-  const { fallback, memory, verifyEveryNth, hangLimits } = given;
+  const { fallback, memory, verifyEveryNth, hangLimits, maxPending } = given;
   if (calibration !== undefined) requireObject('calibration', calibration);
-  const { backends, opened, statuses } = await openBackends(given.backends, given.threads, from);
+  const cpuOptions = { threads: given.threads, coalesce: given.coalesce };
+  const { backends, opened, statuses } = await openBackends(given.backends, cpuOptions, from);
   if (backends.length === 0) throw new NoBackendError(statuses);
   try {
-    const dispatcher = createDispatcher({ backends, policy, tracker, fallback, memory, verifyEveryNth, hangLimits });
+    const dispatcher = createDispatcher({
+      backends,
+      policy,
+      tracker,
+      fallback,
+      memory,
+      verifyEveryNth,
+      hangLimits,
+      maxPending,
+    });
     // Fails here, not after the first request, if the tracker lacks an operation or a device.
     for (const operation of OPERATIONS) tracker.snapshot(operation);
     for (const backend of backends) requireDevice(tracker, backend);
     const calibrated = calibration === undefined ? null : importCalibration(dispatcher, calibration);
-    return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated);
+    return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated, undefined);
   } catch (mistake) {
     await Promise.all(opened.map((backend) => backend.close()));
     throw mistake;

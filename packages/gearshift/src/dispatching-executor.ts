@@ -3,6 +3,7 @@ import type {
   BackendDescription,
   Completed,
   CsrGraph,
+  NativeRows,
   OperationName,
   OutputOf,
   PartialAnswer,
@@ -12,12 +13,17 @@ import type {
   TopKOutput,
   VectorMatrix,
 } from '@gearshift/contracts';
+import { COMPANIONS } from '@gearshift/contracts';
 import {
+  expected,
   isTurnDue,
   nextTurn,
   optionNames,
+  own,
   readOptions,
   requireObject,
+  requireOneOf,
+  requirePlain,
   requireSignal,
 } from '@gearshift/contracts/internal';
 import type { ChangeableOptions, Dispatcher } from '@gearshift/dispatcher';
@@ -28,6 +34,7 @@ import {
   type CalibrationError,
   type CalibrationImport,
 } from '@gearshift/policies';
+import { openMatrix, requirePath, StoredMatrix, type StoredHandle, type Version } from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
 import type {
   BackendStatus,
@@ -39,6 +46,7 @@ import type {
   GraphSource,
   LimitOptions,
   MatrixOptions,
+  OpenOptions,
   OwnedGraph,
   OwnedMatrix,
   RunOptions,
@@ -48,8 +56,10 @@ import type {
   Vector,
 } from './executor.js';
 import { graphFromSource } from './graph-from-source.js';
+import { usesOf } from './expected-uses.js';
+import { attach, holdVersion, isPosted } from './hold-version.js';
 import { matrixFromValues } from './matrix-from-values.js';
-import { ownOperand } from './own-operand.js';
+import { makeResident, ownGraph } from './own-operand.js';
 import {
   cosineArguments,
   spreadArguments,
@@ -68,6 +78,17 @@ const GRAPH = { adopt: true, expectedUses: true, pin: true, signal: true } as co
 const GRAPH_OPTIONS = optionNames<GraphOptions>(GRAPH);
 const MATRIX_OPTIONS = optionNames<MatrixOptions>({ ...GRAPH, dimensions: true, companion: true });
 
+const OPEN_OPTIONS = optionNames<OpenOptions>({
+  writable: true,
+  mode: true,
+  verify: true,
+  expectedUses: true,
+  pin: true,
+  companion: true,
+  signal: true,
+});
+const OPEN_MODES = ['map', 'copy'] as const;
+
 /** Implements {@link Executor}: makes requests from the arguments and passes them to the dispatcher. */
 export class DispatchingExecutor implements Executor {
   readonly tracker: Tracker;
@@ -75,6 +96,8 @@ export class DispatchingExecutor implements Executor {
   readonly #opened: readonly Backend[];
   readonly #statuses: readonly BackendStatus[];
   readonly #calibrated: Result<CalibrationImport, CalibrationError> | null;
+  readonly #native: NativeRows | undefined;
+  readonly #release = (disposed: OwnedMatrix): void => this.#dispatcher.release({ id: disposed.id } as VectorMatrix);
   /** Number of requests that have not ended. */
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
@@ -86,28 +109,67 @@ export class DispatchingExecutor implements Executor {
     opened: readonly Backend[],
     statuses: readonly BackendStatus[],
     calibrated: Result<CalibrationImport, CalibrationError> | null,
+    native: NativeRows | undefined,
   ) {
     this.tracker = tracker;
     this.#dispatcher = dispatcher;
     this.#opened = opened;
     this.#statuses = statuses;
     this.#calibrated = calibrated;
+    this.#native = native;
   }
 
   async matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options?: MatrixOptions): Promise<OwnedMatrix> {
     this.#requireOpen();
     const given = readOptions('options', options, MATRIX_OPTIONS);
     checkSignal(given.signal);
-    const matrix = await ownOperand(matrixFromValues(values, given), this.#dispatcher, given.signal);
+    const matrix = matrixFromValues(values, given, {
+      native: this.#native,
+      onDispose: this.#release,
+    });
+    const version = holdVersion(matrix, this.#native);
+    try {
+      await makeResident(version?.matrix ?? matrix, this.#dispatcher, given.signal);
+    } catch (error) {
+      await matrix[Symbol.asyncDispose]();
+      throw error;
+    } finally {
+      version?.generation.release(version);
+    }
     if (isTurnDue()) await nextTurn();
     return matrix;
+  }
+
+  async open(path: string | URL, options?: OpenOptions): Promise<OwnedMatrix> {
+    this.#requireOpen();
+    const target = requirePath('path', path);
+    const given = readOptions('options', options, OPEN_OPTIONS);
+    checkSignal(given.signal);
+    // Norms are computed by the first request, so that opening reads no rows.
+    return openMatrix(target, {
+      writable: requireBoolean('writable', given.writable),
+      verify: requireBoolean('verify', given.verify),
+      mode: requireOneOf('mode', OPEN_MODES, given.mode),
+      companion: requireOneOf('companion', COMPANIONS, given.companion),
+      expectedUses: usesOf(given),
+      signal: given.signal,
+      native: this.#native,
+      onDispose: this.#release,
+    });
+  }
+
+  attach(handle: StoredHandle | OwnedMatrix): OwnedMatrix {
+    this.#requireOpen();
+    if (handle instanceof StoredMatrix) return handle;
+    if (isPosted(handle)) return attach(handle, this.#native);
+    throw new TypeError(expected('handle', 'a matrix that another thread posted', handle));
   }
 
   async graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph> {
     this.#requireOpen();
     const given = readOptions('options', options, GRAPH_OPTIONS);
     checkSignal(given.signal);
-    const graph = await ownOperand(graphFromSource(source, given), this.#dispatcher, given.signal);
+    const graph = await ownGraph(graphFromSource(source, given), this.#dispatcher, given.signal);
     if (isTurnDue()) await nextTurn();
     return graph;
   }
@@ -144,14 +206,14 @@ export class DispatchingExecutor implements Executor {
     return this.#answerSync(spreadArguments, graph, activations, options);
   }
 
-  // A request keeps its operation when its arrays are converted, so the output has the type that belongs to R.
   async run<R extends RunRequest>(
     request: R,
     options?: RunOptions<R>,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
     const given = readOptions('options', options, RUN_OPTIONS);
-    const run = () => this.#dispatcher.run(withTypedArrays(request), given.output, limitsOf(given));
-    return this.#tracked(run as () => Promise<Result<Completed<OutputOf<R>>, RunError>>);
+    return this.#tracked<R>(request, (held) =>
+      this.#dispatcher.run(withTypedArrays(held), given.output, limitsOf(given)),
+    );
   }
 
   async resume<R extends RunRequest>(
@@ -160,8 +222,7 @@ export class DispatchingExecutor implements Executor {
     options?: LimitOptions,
   ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
     const given = readOptions('options', options, LIMIT_OPTIONS);
-    const resume = () => this.#dispatcher.resume(withTypedArrays(request), partial, given);
-    return this.#tracked(resume as () => Promise<Result<Completed<OutputOf<R>>, RunError>>);
+    return this.#tracked<R>(request, (held) => this.#dispatcher.resume(withTypedArrays(held), partial, given));
   }
 
   updateOptions(options: ChangeableOptions): void {
@@ -205,11 +266,13 @@ export class DispatchingExecutor implements Executor {
     options: O,
   ): Promise<OutputOf<R>> {
     this.#underWay += 1;
+    let version: Version | undefined;
     try {
       if (this.#closing !== undefined) throw closedError();
       if (typeof options !== 'object' || options === null) requireObject('options', options);
       const given = ownOptions(options, false);
-      const request = prepare(first, second, given);
+      version = holdVersion(second, this.#native);
+      const request = prepare(first, (version?.matrix ?? second) as B, given);
       const limits = limitsOf(given);
       return outputOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), limits?.signal);
     } catch (error) {
@@ -217,6 +280,7 @@ export class DispatchingExecutor implements Executor {
       if (isTurnDue()) await nextTurn();
       throw error;
     } finally {
+      version?.generation.release(version);
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();
     }
@@ -230,15 +294,32 @@ export class DispatchingExecutor implements Executor {
   ): OutputOf<R> {
     this.#requireOpen();
     requireObject('options', options);
-    return outputOrThrow<OutputOf<R>>(this.#dispatcher.runSync(prepare(first, second, ownOptions(options, true))));
+    const given = ownOptions(options, true);
+    const version = holdVersion(second, this.#native);
+    try {
+      const request = prepare(first, (version?.matrix ?? second) as B, given);
+      return outputOrThrow<OutputOf<R>>(this.#dispatcher.runSync(request));
+    } finally {
+      version?.generation.release(version);
+    }
   }
 
-  async #tracked<T>(run: () => Promise<T>): Promise<T> {
+  /** Runs a request with one version of its matrix. */
+  async #tracked<R extends RunRequest>(
+    request: R,
+    run: (held: R) => Promise<unknown>,
+  ): Promise<Result<Completed<OutputOf<R>>, RunError>> {
     this.#requireOpen();
     this.#underWay += 1;
+    let version: Version | undefined;
     try {
-      return await run();
+      version = holdVersion(matrixOf(request), this.#native);
+      // A request keeps its operation when its arrays and its matrix are replaced, so the output has the type that belongs to R.
+      if (version === undefined) return (await run(request)) as Result<Completed<OutputOf<R>>, RunError>;
+      requirePlain('request', request);
+      return (await run({ ...request, matrix: version.matrix })) as Result<Completed<OutputOf<R>>, RunError>;
     } finally {
+      version?.generation.release(version);
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();
     }
@@ -261,6 +342,15 @@ function closedError(): TypeError {
 /** The dispatcher checks the signals of requests, but not those of `matrix()` and `graph()`. */
 function checkSignal(signal: AbortSignal | undefined): void {
   if (requireSignal('signal', signal)?.aborted === true) throwAbort('the signal was aborted before', signal);
+}
+
+function requireBoolean(name: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new TypeError(expected(name, 'a boolean', value));
+}
+
+function matrixOf(request: RunRequest): unknown {
+  return typeof request === 'object' && request !== null ? own(request as { matrix?: unknown }, 'matrix') : undefined;
 }
 
 /** Requests without limits cost less. */

@@ -15,7 +15,8 @@ import type {
   PolicySnapshot,
   Result,
   RowRange,
-  RowSet,
+  RowSetLike,
+  RowSpan,
   RunError,
   SpreadActivationRequest,
   TopKOutput,
@@ -30,6 +31,7 @@ import type {
   MemoryLimits,
 } from '@gearshift/dispatcher';
 import type { Calibration, CalibrationError, CalibrationImport } from '@gearshift/policies';
+import type { MatrixFile, PinnedMatrix, RowUpdate, RowValues, SaveOptions, StoredHandle } from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
 
 /**
@@ -40,6 +42,7 @@ import type { Tracker } from '@gearshift/tracker';
  * - TypeError or RangeError for wrong arguments, before any device is used,
  * - the signal's reason (an `AbortError` unless you gave another one) after an abort,
  * - {@link DeadlineExceededError} after the deadline,
+ * - {@link OverloadedError} when {@link ExecutorOptions.maxPending} requests were under way,
  * - {@link AllDevicesFailedError} when every allowed device failed.
  *
  * {@link run} throws only for wrong arguments; its result contains every other failure.
@@ -48,19 +51,36 @@ export interface Executor extends AsyncDisposable {
   /**
    * Makes a matrix of float32 vectors that belongs to this executor until it is disposed.
    *
-   * Copies the values into shared memory, and at once into the CPU's resident copy, with the norms of all rows, so that the
-   * first query does not pay for it. Without memory for the resident copy, requests run on the shared values.
+   * Copies the values once, into memory that all threads share and the CPU reads in place, and computes the norms of all rows,
+   * so that the first query does not pay for it.
    *
    * @param values all rows one after the other, with `dimensions`; or an array of equally long rows of numbers
-   * @returns plain data apart from its disposal: `postMessage` sends it to another thread without copying the values.
-   * Disposing it releases the copies on every device; any later use throws TypeError.
+   * @returns a matrix that grows and changes in place. `postMessage` sends it to another thread without the rows. Disposing it
+   * gives back its memory on the host and on every device as soon as requests under way have ended; any later use throws
+   * TypeError.
    */
   matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options?: MatrixOptions): Promise<OwnedMatrix>;
+
+  /**
+   * Opens a file that {@link OwnedMatrix.save} made. The rows are read from it when they are used first, if native code can map
+   * it into memory, so opening takes no longer for a large file; processes that open the same file share its memory.
+   *
+   * The matrix refuses changes unless it is opened with `writable`. Then each change is durable when its promise resolves.
+   *
+   * @throws FileError for a file that cannot be read, is damaged, or is open for writing elsewhere
+   */
+  open(path: string | URL, options?: OpenOptions): Promise<OwnedMatrix>;
+
+  /**
+   * The matrix behind a handle that another thread sent with `postMessage`, with its methods. Requests take the handle itself
+   * too. Every request is answered from the version that is the newest when it begins.
+   */
+  attach(handle: StoredHandle | OwnedMatrix): OwnedMatrix;
 
   /** Makes a graph, with its own copy of the edges, that belongs to this executor until it is disposed. */
   graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph>;
 
-  /** One score per row; `queries x rows`, row-major, for several queries. */
+  /** One score per row, NaN for rows outside of `where`; `queries x rows`, row-major, for several queries. */
   cosineSimilarity(query: Vector, matrix: VectorMatrix, options?: CosineSimilarityOptions): Promise<Float32Array>;
 
   /** The `k` best rows, best first; `queries x count` entries for several queries. */
@@ -145,6 +165,11 @@ export interface ExecutorOptions {
   /** Time after which an attempt on a GPU counts as hung and is abandoned. */
   readonly hangLimits?: HangLimits | undefined;
   /**
+   * So many requests may be under way; more are refused at once, instead of waiting longer and longer. At least 1, default
+   * Infinity.
+   */
+  readonly maxPending?: number | undefined;
+  /**
    * Speeds that another process learned, from {@link Executor.exportCalibration}. Parts for other devices are left out;
    * {@link Executor.describe} says why.
    */
@@ -153,14 +178,20 @@ export interface ExecutorOptions {
   readonly tracker?: Tracker | undefined;
   /** Threads that the CPU backend may use for one request. Default: the number of CPUs available to the process. */
   readonly threads?: number | undefined;
+  /**
+   * The CPU answers `topK` requests that arrive while the same rows are being scanned with one further scan for all of them.
+   * Every ranking stays the same, bit for bit; nothing waits when nothing runs. Default true.
+   */
+  readonly coalesce?: boolean | undefined;
 }
 
 export interface MatrixOptions {
   /** Elements per row. Required with a Float32Array and with an empty array. */
   readonly dimensions?: number | undefined;
   /**
-   * Use the Float32Array itself instead of a copy. Its contents must not change until the matrix is disposed. In a
-   * SharedArrayBuffer, it can be sent to other threads without copying. Default false.
+   * Use the Float32Array itself instead of a copy. Change it only while no request is under way, and announce the change with
+   * `markChanged`; rows cannot be appended or removed. In a SharedArrayBuffer it is read in place, and other threads receive
+   * it without copying. Default false.
    */
   readonly adopt?: boolean | undefined;
   /** Expected number of requests: helps the policy to decide on an upload to a GPU. Default: unknown. */
@@ -172,7 +203,64 @@ export interface MatrixOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type OwnedMatrix = VectorMatrix & AsyncDisposable;
+export interface OpenOptions {
+  /**
+   * Changes of the matrix go to the file. One matrix at a time can be open for writing; others that opened the file keep the
+   * state that they opened. Default false.
+   */
+  readonly writable?: boolean | undefined;
+  /**
+   * `'copy'` reads all rows into memory at once. `'map'` reads them when they are used; if another program makes the file
+   * shorter meanwhile, the process ends with the signal SIGBUS. Default `'map'`, or `'copy'` where mapping is not possible.
+   */
+  readonly mode?: 'map' | 'copy' | undefined;
+  /** Read the whole file and compare every checksum. Default false. */
+  readonly verify?: boolean | undefined;
+  /** Expected number of requests: helps the policy to decide on an upload to a GPU. Default: unknown. */
+  readonly expectedUses?: number | undefined;
+  /** Keep it on the GPU that suits it, and never evict it. Default false. */
+  readonly pin?: boolean | undefined;
+  /** A smaller copy that a GPU also keeps, which makes top-k faster with the same result. Default: none. */
+  readonly companion?: Companion | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A matrix of an executor. Requests under way are answered from the version they began with, whatever changes meanwhile; a
+ * change is visible to later requests as soon as its method returns.
+ */
+export interface OwnedMatrix extends VectorMatrix, AsyncDisposable {
+  /** The rows of the newest version, in place. Change them with {@link update} only. */
+  readonly values: Float32Array;
+  /** The file that {@link Executor.open} opened; undefined for any other matrix. */
+  readonly file: MatrixFile | undefined;
+  /** Number of rows that are not removed. */
+  readonly liveRows: number;
+  /** A copy of a row, also of a removed one. */
+  row(row: number): Float32Array;
+  /** Adds rows at the end, without copying the others; returns their numbers. */
+  append(rows: RowValues): Promise<RowSpan>;
+  /** Replaces the values of a row. */
+  update(row: number, values: Float32Array | readonly number[]): Promise<void>;
+  /** Replaces the values of several rows. */
+  update(update: RowUpdate): Promise<void>;
+  /** Removes rows: no ranking contains them, and their cosine similarity is NaN. Other rows keep their numbers. */
+  remove(rows: number | readonly number[] | Uint32Array): Promise<void>;
+  /**
+   * Gives back the memory of removed rows by moving the others together. Returns for each old row its new number, or
+   * `REMOVED_ROW`. Other threads have to get the matrix again.
+   */
+  compact(): Promise<Uint32Array>;
+  /**
+   * Writes the newest version to a file, for {@link Executor.open}. Requests and changes go on meanwhile. At any time, also
+   * after a power failure, the file is the old one or the new one.
+   *
+   * @throws FileError, for example when the disk is full; the signal's reason after an abort
+   */
+  save(path: string | URL, options?: SaveOptions): Promise<void>;
+  /** Keeps the newest version as it is for several requests, until `Symbol.dispose`. */
+  pin(): PinnedMatrix;
+}
 export type OwnedGraph = CsrGraph & AsyncDisposable;
 
 /** A list of edges, or arrays in compressed-row form. */
@@ -203,8 +291,8 @@ export interface LimitOptions {
 export interface CosineSimilarityOptions extends RowRange, LimitOptions {
   /** Number of query vectors, one after the other in `query`. Default 1. */
   readonly queries?: number | undefined;
-  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
-  readonly where?: RowSet | undefined;
+  /** Only these rows are scored; other rows score NaN. A RowSet or its data, with a `rowCount` of at most `matrix.rows`. */
+  readonly where?: RowSetLike | undefined;
 }
 
 export interface TopKOptions extends RowRange, LimitOptions {
@@ -216,9 +304,15 @@ export interface TopKOptions extends RowRange, LimitOptions {
   readonly candidates?: Uint32Array | readonly number[] | undefined;
   /** Number of query vectors, one after the other in `query`. Default 1. */
   readonly queries?: number | undefined;
-  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
-  readonly where?: RowSet | undefined;
-  /** Only rows that score at least this are ranked. Not supported yet: a RangeError when given. */
+  /**
+   * Only these rows are considered; with `candidates`, only rows that are in both. A RowSet or its data, with a `rowCount` of at most
+   * `matrix.rows`.
+   */
+  readonly where?: RowSetLike | undefined;
+  /**
+   * Only rows that score at least as well are ranked: at or above it for cosine and dot, at or below it for euclidean, which is a
+   * distance. With several queries the output has a count for each in `counts`.
+   */
   readonly minScore?: number | undefined;
 }
 

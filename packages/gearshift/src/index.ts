@@ -12,6 +12,7 @@ export type {
   GraphSource,
   LimitOptions,
   MatrixOptions,
+  OpenOptions,
   OwnedGraph,
   OwnedMatrix,
   RunOptions,
@@ -20,7 +21,7 @@ export type {
   TopKOptions,
   Vector,
 } from './executor.js';
-export { AllDevicesFailedError, DeadlineExceededError, NoBackendError } from './run-errors.js';
+export { AllDevicesFailedError, DeadlineExceededError, NoBackendError, OverloadedError } from './run-errors.js';
 
 // The types of options and results, so that most programs need no other package.
 export type {
@@ -45,13 +46,14 @@ export type {
   PartialAnswer,
   PhaseTimes,
   Result,
-  RowSet,
+  RowSetLike,
   RunError,
   SpreadActivationRequest,
   TopKOutput,
   TopKRequest,
   VectorMatrix,
 } from '@gearshift/contracts';
+export { NO_ROW, RowSet } from '@gearshift/contracts';
 export type {
   ChangeableOptions,
   DecisionCounts,
@@ -71,6 +73,7 @@ export {
   type CalibrationImport,
   type ThresholdPolicyOptions,
 } from '@gearshift/policies';
+export { FileError, REMOVED_ROW, type FileErrorKind, type MatrixFile, type SaveOptions } from '@gearshift/storage';
 export {
   attachTracker,
   createTracker,

@@ -1,25 +1,21 @@
-import type { Operand } from '@gearshift/contracts';
-import { isGraph } from '@gearshift/contracts/internal';
+import type { CsrGraph, Operand } from '@gearshift/contracts';
 import type { Dispatcher } from '@gearshift/dispatcher';
 import { throwAbort } from './run-errors.js';
 
-const MATRIX_ARRAYS = ['values'] as const;
-const GRAPH_ARRAYS = ['rowPointers', 'columns', 'weights'] as const;
+const ARRAYS = ['rowPointers', 'columns', 'weights'] as const;
 
 /**
- * Makes the operand resident on the CPU, and disposable. The disposal has a symbol as its key, which `postMessage` leaves
- * out, so another thread receives the plain operand.
- *
- * Running out of memory for the resident copy is not an error: later requests run without it, or report why they cannot.
+ * Makes the graph resident on the CPU, and disposable. The disposal has a symbol as its key, which `postMessage` leaves
+ * out, so another thread receives the plain graph.
  */
-export async function ownOperand<O extends Operand>(
-  operand: O,
+export async function ownGraph(
+  graph: CsrGraph,
   dispatcher: Dispatcher,
   signal: AbortSignal | undefined,
-): Promise<O & AsyncDisposable> {
-  let memory: O | undefined = operand;
+): Promise<CsrGraph & AsyncDisposable> {
+  let memory: CsrGraph | undefined = graph;
   const owned = {
-    ...operand,
+    ...graph,
     async [Symbol.asyncDispose]() {
       const held = memory;
       if (held === undefined) return;
@@ -27,24 +23,35 @@ export async function ownOperand<O extends Operand>(
       dispatcher.release(held);
     },
   };
-  // Getters, so that the memory can be dropped even if the caller has frozen the operand. `postMessage` sends the arrays.
-  const kind = isGraph(operand) ? 'graph' : 'matrix';
-  for (const name of isGraph(operand) ? GRAPH_ARRAYS : MATRIX_ARRAYS) {
+  // Getters, so that the memory can be dropped even if the caller has frozen the graph. `postMessage` sends the arrays.
+  for (const name of ARRAYS) {
     Object.defineProperty(owned, name, {
       enumerable: true,
       get() {
-        if (memory === undefined) throw new TypeError(`${kind} is disposed`);
-        return memory[name as keyof O];
+        if (memory === undefined) throw new TypeError('graph is disposed');
+        return memory[name];
       },
     });
   }
+  await makeResident(owned, dispatcher, signal);
+  return owned;
+}
+
+/**
+ * Makes the operand resident on the CPU. Running out of memory for that is not an error: later requests run without it, or
+ * report why they cannot.
+ */
+export async function makeResident(
+  operand: Operand,
+  dispatcher: Dispatcher,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   for (const backend of dispatcher.backends) {
     if (backend.kind !== 'cpu' || backend.makeResident === undefined) continue;
-    const resident = await backend.makeResident(owned, signal);
+    const resident = await backend.makeResident(operand, signal);
     if (!resident.ok && resident.error.kind === 'aborted') {
-      backend.release?.(owned);
+      backend.release?.(operand);
       throwAbort(resident.error.message, signal);
     }
   }
-  return owned;
 }

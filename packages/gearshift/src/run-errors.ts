@@ -31,6 +31,18 @@ export class DeadlineExceededError extends Error {
   }
 }
 
+/** A request was refused because `maxPending` others were under way. It was not begun. */
+export class OverloadedError extends Error {
+  override readonly name = 'OverloadedError';
+  readonly kind = 'overloaded';
+  override readonly cause: RunError;
+
+  constructor(error: RunError) {
+    super(error.message);
+    this.cause = error;
+  }
+}
+
 /** None of the requested backends can be used. */
 export class NoBackendError extends Error {
   override readonly name = 'NoBackendError';
@@ -48,6 +60,7 @@ export function throwRunError(error: RunError, signal?: AbortSignal): never {
   if (kind === 'aborted') throwAbort(message, signal);
   if (kind === 'invalid-input') throw new TypeError(message, { cause: error });
   if (kind === 'deadline-exceeded') throw new DeadlineExceededError(error);
+  if (kind === 'overloaded') throw new OverloadedError(error);
   throw new AllDevicesFailedError({ ...error, kind });
 }
 

@@ -7,7 +7,15 @@ import {
   type VectorMatrix,
 } from '@gearshift/contracts';
 import { createFakeGpuBackend } from '@gearshift/testing';
-import { createExecutor, createTracker, pinnedPolicy, thresholdPolicy, type Executor } from '../src/index.js';
+import {
+  createExecutor,
+  createTracker,
+  NO_ROW,
+  pinnedPolicy,
+  RowSet,
+  thresholdPolicy,
+  type Executor,
+} from '../src/index.js';
 
 const ROWS = [
   [1, 0],
@@ -52,26 +60,71 @@ describe('the methods named after operations', () => {
     expect(top).toEqual({ indices: Uint32Array.of(0, 2), scores: Float32Array.of(1, 1), count: 1 });
   });
 
-  it('check the number of queries, and throw for options that are not supported yet', async () => {
+  it('check the number of queries', async () => {
     const executor = await cpuExecutor();
     const matrix = await executor.matrix(ROWS);
     const query = Float32Array.of(1, 0, 0, 1);
-    const where = { rowCount: 4, words: Uint32Array.of(0b11) };
     expect([...(await executor.topK(query, matrix, { k: 1, queries: 2 })).indices]).toEqual([0, 2]);
     expect(executor.cosineSimilaritySync(query, matrix, { queries: 2 })).toHaveLength(8);
     for (const [options, message] of [
       [{ queries: 1 }, 'query has 4 values but the matrix has 2 dimensions; pass queries: 2 for 2 queries'],
       [{}, 'query has 4 values but the matrix has 2 dimensions; pass queries: 2 for 2 queries'],
-      [{ queries: 2, where }, 'where: expected none, because it is not supported yet'],
     ] as const) {
       await expect(executor.cosineSimilarity(query, matrix, options)).rejects.toThrow(message);
       expect(() => executor.cosineSimilaritySync(query, matrix, options)).toThrow(message);
       await expect(executor.topK(query, matrix, { k: 1, ...options })).rejects.toThrow(message);
       expect(() => executor.topKSync(query, matrix, { k: 1, ...options })).toThrow(message);
     }
-    const byScore = { k: 1, queries: 2, minScore: 0.5 };
-    await expect(executor.topK(query, matrix, byScore)).rejects.toThrow('minScore: expected none, because it is not');
-    expect(() => executor.topKSync(query, matrix, byScore)).toThrow(RangeError);
+  });
+
+  it('consider only the rows of where', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    const query = [1, 0];
+    for (const where of [RowSet.fromRows([1, 3], 4), { rowCount: 4, words: Uint32Array.of(0b1010) }]) {
+      expect([...(await executor.topK(query, matrix, { k: 4, where })).indices]).toEqual([1, 3]);
+      expect([...executor.topKSync(query, matrix, { k: 4, where, candidates: [3, 2] }).indices]).toEqual([3]);
+      const scores = await executor.cosineSimilarity(query, matrix, { where });
+      expect(Array.from(scores, Number.isNaN)).toEqual([true, false, true, false]);
+      expect(executor.cosineSimilaritySync(query, matrix, { where })).toEqual(scores);
+      const run = await executor.run({ operation: 'top-k', query, matrix, k: 1, where });
+      expect(run.ok && [...run.value.output.indices]).toEqual([1]);
+    }
+    for (const where of [new RowSet(5), [1] as never]) {
+      await expect(executor.topK(query, matrix, { k: 1, where })).rejects.toThrow(/^where/);
+      expect(() => executor.topKSync(query, matrix, { k: 1, where })).toThrow(/^where/);
+      await expect(executor.cosineSimilarity(query, matrix, { where })).rejects.toThrow(/^where/);
+      expect(() => executor.cosineSimilaritySync(query, matrix, { where })).toThrow(/^where/);
+    }
+  });
+
+  it('leave out rows that do not reach minScore, and return arrays of just the others', async () => {
+    const executor = await cpuExecutor();
+    const matrix = await executor.matrix(ROWS);
+    const near = { k: 4, minScore: 0.5 };
+    const all = await executor.topK([1, 0], matrix, { k: 4 });
+    const count = all.scores.filter((score) => score >= 0.5).length;
+    const expected = { indices: all.indices.slice(0, count), scores: all.scores.slice(0, count), count };
+    expect(await executor.topK([1, 0], matrix, near)).toEqual(expected);
+    expect(executor.topKSync([1, 0], matrix, near)).toEqual(expected);
+    const ran = await executor.run({ operation: 'top-k', query: [1, 0], matrix, ...near });
+    expect(ran.ok && ran.value.output).toEqual(expected);
+    const own = { indices: new Uint32Array(9), scores: new Float32Array(9), count: 0 };
+    const reused = await executor.run({ operation: 'top-k', query: [1, 0], matrix, ...near }, { output: own });
+    expect(reused.ok && reused.value.output).toBe(own);
+    expect(own.count).toBe(count);
+
+    const two = await executor.topK([1, 0, 0, -1], matrix, { ...near, queries: 2 });
+    expect(two).toEqual({
+      indices: Uint32Array.from([...expected.indices, ...Array<number>(count).fill(NO_ROW)]),
+      scores: Float32Array.from([...expected.scores, ...Array<number>(count).fill(NaN)]),
+      count,
+      counts: Uint32Array.of(count, 0),
+    });
+    const none = await executor.topK([1, 0], matrix, { k: 2, minScore: 1.5 });
+    expect(none).toEqual({ indices: new Uint32Array(0), scores: new Float32Array(0), count: 0 });
+    await expect(executor.topK([1, 0], matrix, { k: 2, minScore: NaN })).rejects.toThrow('minScore: expected a number');
+    expect(() => executor.topKSync([1, 0], matrix, { k: 2, minScore: '1' as never })).toThrow(TypeError);
   });
 
   it('rank by any metric, among candidates as an array or a Uint32Array', async () => {

@@ -58,7 +58,7 @@ describe('a GPU backend', () => {
     };
     const executor = await createExecutor({ backends: [{ ...gpu, release }, 'cpu'] });
     const matrix = await executor.matrix(ROWS);
-    const operand = { ...matrix };
+    const operand = { ...matrix.pin() };
     expect((await gpu.makeResident(operand)).ok).toBe(true);
     expect(gpu.residency(operand).residentBytes).toBe(16);
     await matrix[Symbol.asyncDispose]();

@@ -49,19 +49,27 @@ describe('matrix', () => {
   });
 
   it('gives new answers after markChanged()', async () => {
-    const matrix = await executor.matrix(FLAT, { dimensions: 2 });
+    const matrix = await executor.matrix(FLAT.slice(), { dimensions: 2, adopt: true });
     matrix.values.set([0, 5]);
     markChanged(matrix);
     expect((await executor.cosineSimilarity([0, 1], matrix))[0]).toBe(1);
   });
 
-  it('is sent to another thread as plain data over the same memory', async () => {
+  it('refuses markChanged(), because update() announces changes itself', async () => {
+    const matrix = await executor.matrix(FLAT, { dimensions: 2 });
+    expect(() => markChanged(matrix)).toThrow(/a stored matrix is changed with its update\(\)/);
+  });
+
+  it('is sent to another thread as a handle without its rows, which requests accept', async () => {
     const matrix = await executor.matrix(FLAT, { dimensions: 2 });
     const received = post(matrix);
-    expect(Object.keys(received).sort()).toEqual(['dimensions', 'id', 'rows', 'values', 'version']);
-    matrix.values[0] = 7;
-    expect(received.values[0]).toBe(7);
+    expect(Object.keys(received).sort()).toEqual(['dimensions', 'id', 'rows', 'stored', 'version']);
+    await matrix.update(0, [0, 7]);
     expect((await executor.topK([3, 4], received, { k: 1 })).indices[0]).toBe(2);
+    expect((await executor.cosineSimilarity([0, 1], received))[0]).toBe(1);
+    expect(executor.attach(received).row(0)).toEqual(new Float32Array([0, 7]));
+    await matrix[Symbol.asyncDispose]();
+    await expect(executor.topK([3, 4], received, { k: 1 })).rejects.toThrow(new TypeError('matrix is disposed'));
   });
 
   it.each([
@@ -248,7 +256,7 @@ describe('disposal of an operand', () => {
     const matrix = Object.freeze(await executor.matrix(FLAT, { dimensions: 2 }));
     const graph = Object.freeze(await executor.graph({ nodes: 2, edges: [[0, 1]] }));
     expect([...(await executor.topK([1, 0], matrix, { k: 1 })).indices]).toEqual([0]);
-    expect(structuredClone({ ...matrix, [Symbol.asyncDispose]: undefined }).values).toEqual(FLAT);
+    expect(executor.attach(structuredClone(matrix)).values).toEqual(FLAT);
     for (const operand of [matrix, graph]) await operand[Symbol.asyncDispose]();
     await expect(executor.topK([1, 0], matrix, { k: 1 })).rejects.toThrow(new TypeError('matrix is disposed'));
     await expect(executor.spreadActivation(graph, [1, 0])).rejects.toThrow(new TypeError('graph is disposed'));

@@ -90,7 +90,7 @@ describe('inherited options', () => {
       ...{ hops: 3, decay: 0, retention: 1, threshold: 9, deadlineMs: 0, output: 1, adopt: true, pin: true },
       ...{ dimensions: 3, expectedUses: 4, companion: 'int8', edges: [], fallback: 'never', threads: 0, backends: [] },
       ...{ memory: 3, policy: 3, tracker: 3, calibration: 3, verifyEveryNth: -1, hangLimits: 3, windowSize: -1 },
-      ...{ changes: [], level: 'none', operations: 3, devices: 3 },
+      ...{ changes: [], removed: {}, counts: 3, rowCount: 9, words: 3, level: 'none', operations: 3, devices: 3 },
     };
     const prototype = Object.prototype as Record<string, unknown>;
     const ask = async () => [

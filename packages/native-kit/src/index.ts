@@ -16,6 +16,6 @@ export { describeBrokenPlaces, type LoadFailure } from './load-failure.js';
 export { warnAboutMissingAddon } from './missing-addon-warning.js';
 export { OpenState } from './open-state.js';
 export { currentPlatform } from './platform.js';
-export { isMatrix, ResidentOperands, shapeOf } from './resident-operands.js';
+export { isMatrix, ResidentOperands, shapeOf, type CopyState } from './resident-operands.js';
 export { runJob } from './run-job.js';
 export { meaningOfStatus } from './status-meaning.js';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { rowsChangedSince, type CsrGraph, type Operand, type VectorMatrix } from '@gearshift/contracts';
-import { isGraph } from '@gearshift/contracts/internal';
+import { rowsChangedSince, type CsrGraph, type Operand, type RowSpan, type VectorMatrix } from '@gearshift/contracts';
+import { isGraph, own } from '@gearshift/contracts/internal';
 import { RESIDENT_STATE, type ResidentEntries } from './addon-entries.js';
 import type { BackendFailures, Failure } from './backend-failures.js';
 import { ResidentFill } from './resident-fill.js';
@@ -11,17 +11,16 @@ const POLL_MS = 2;
 /** Rows and dimensions, or nodes and edges. */
 type OperandShape = readonly [number, number];
 
-interface Resident {
+/** What a copy is of. */
+export interface CopyState {
   readonly version: number;
   readonly shape: OperandShape;
+}
+
+interface Resident extends CopyState {
   readonly handle: number;
   /** The arrays that the copy is known to have the contents of, such as those that it was filled from. */
   readonly sources: WeakSet<object>;
-}
-
-interface Rows {
-  readonly start: number;
-  readonly end: number;
 }
 
 /**
@@ -52,10 +51,16 @@ export abstract class ResidentOperands {
   abstract fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined>;
 
   /**
-   * Turns a ready copy into one of another version with `rows` that are still to be filled. False if that is impossible. A
-   * backend without this method drops copies of earlier versions.
+   * Turns a ready copy of an earlier version into one of the operand's version, of which the changed rows are still to be
+   * filled. Returns its handle, which may be another one, or undefined if that is impossible. A backend without this method
+   * drops copies of earlier versions.
    */
-  protected updateCopy?(handle: number, version: number, rows: Rows): boolean;
+  protected updateCopy?(handle: number, operand: VectorMatrix): number | undefined;
+
+  /** Whether {@link updateCopy} may be called for a copy of this version and shape. */
+  protected canUpdate({ version, shape }: CopyState, operand: Operand): operand is VectorMatrix {
+    return this.updateCopy !== undefined && rowsToUpdate(version, shape, operand) !== undefined;
+  }
 
   /**
    * Handle of the copy of exactly this version, if there is one. A copy of another version is dropped, unless it can be
@@ -65,7 +70,7 @@ export abstract class ResidentOperands {
     const resident = this.#residents.get(operand.id);
     if (resident === undefined) return undefined;
     if (resident.version !== operand.version) {
-      if (this.missingRows(operand) === undefined) this.#drop(operand.id);
+      if (!isEarlier(operand, resident) && !this.canUpdate(resident, operand)) this.#drop(operand.id);
       return undefined;
     }
     return hasShapeOf(resident, operand) && this.#hasContentsOf(resident, operand) ? resident.handle : undefined;
@@ -83,12 +88,10 @@ export abstract class ResidentOperands {
   }
 
   /** The rows to update in a copy of an earlier version; undefined if there is no such copy or they are unknown. */
-  missingRows(operand: Operand): Rows | undefined {
-    if (this.updateCopy === undefined) return undefined;
+  missingRows(operand: Operand): RowSpan | undefined {
     const resident = this.#residents.get(operand.id);
-    if (resident === undefined || !isMatrix(operand) || !hasShapeOf(resident, operand)) return undefined;
-    const missing = rowsChangedSince(operand, resident.version);
-    return missing !== undefined && missing.end <= operand.rows ? missing : undefined;
+    if (resident === undefined || this.updateCopy === undefined) return undefined;
+    return rowsToUpdate(resident.version, resident.shape, operand);
   }
 
   residentBytes(operand: Operand): number {
@@ -100,8 +103,8 @@ export abstract class ResidentOperands {
   async ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     if (this.use(operand) !== undefined) return undefined;
     let fill = this.#fills.get(operand.id);
-    if (fill?.version !== operand.version || fill.isAbandoned || fill.source !== arraysOf(operand)[0]) {
-      const started = new ResidentFill(operand.version, arraysOf(operand)[0], this.#failures, (abandoned) =>
+    if (fill?.version !== operand.version || fill.isAbandoned || fill.source !== sourcesOf(operand)[0]) {
+      const started = new ResidentFill(operand.version, sourcesOf(operand)[0], this.#failures, (abandoned) =>
         this.#make(operand, abandoned),
       );
       fill = started;
@@ -123,13 +126,41 @@ export abstract class ResidentOperands {
     for (const id of [...this.#residents.keys()]) this.#drop(id);
   }
 
+  /** What the copy of an operand is of, if there is one. */
+  protected copyOf(operand: Operand): CopyState | undefined {
+    return this.#residents.get(operand.id);
+  }
+
   /** Adds the handle of a ready copy. */
   protected keep(operand: Operand, handle: number): void {
     this.#drop(operand.id);
     const { id, version } = operand;
-    const sources = new WeakSet<object>(arraysOf(operand));
+    const sources = new WeakSet<object>(sourcesOf(operand));
     this.#residents.set(id, { version, shape: shapeOf(operand), handle, sources });
-    this.#collected.register(arraysOf(operand)[0], { id, version });
+    this.#collected.register(sourcesOf(operand)[0], { id, version });
+  }
+
+  /**
+   * Brings a copy of an earlier version up to date on this thread at once. Returns its handle, or undefined if there is no such
+   * copy, `mayUpdate` refuses, or it cannot be done; then an earlier copy stays for a later attempt.
+   */
+  protected updateNow(
+    operand: VectorMatrix,
+    mayUpdate: (copy: CopyState) => boolean,
+    fill: (handle: number) => Failure | undefined,
+  ): number | undefined {
+    const resident = this.#residents.get(operand.id);
+    if (resident === undefined || resident.version === operand.version) return undefined;
+    if (!this.canUpdate(resident, operand) || !mayUpdate(resident)) return undefined;
+    const handle = this.updateCopy?.(resident.handle, operand);
+    if (handle === undefined) return undefined;
+    const state = this.#addon.residentState(handle);
+    const isReady = state === RESIDENT_STATE.ready || (state === RESIDENT_STATE.ours && fill(handle) === undefined);
+    // A copy that was changed itself must not remain under its earlier version.
+    if (handle === resident.handle) this.#residents.delete(operand.id);
+    if (isReady) this.keep(operand, handle);
+    else this.#addon.release(handle);
+    return isReady ? handle : undefined;
   }
 
   /** Releases the least recently used copy; false when there is none. */
@@ -180,14 +211,11 @@ export abstract class ResidentOperands {
   /** Removes and returns a copy of an earlier version to update it; undefined if that is impossible. */
   #update(operand: Operand): number | undefined {
     const resident = this.#residents.get(operand.id);
-    const missing = this.missingRows(operand);
-    if (resident === undefined || missing === undefined) return undefined;
-    if (this.updateCopy?.(resident.handle, operand.version, missing) !== true) {
-      this.#drop(operand.id);
-      return undefined;
-    }
-    this.#residents.delete(operand.id);
-    return resident.handle;
+    if (resident === undefined || !this.canUpdate(resident, operand)) return undefined;
+    const handle = this.updateCopy?.(resident.handle, operand);
+    if (handle === resident.handle) this.#residents.delete(operand.id);
+    else this.#drop(operand.id);
+    return handle;
   }
 
   async #fillOrWait(operand: Operand, handle: number, abandoned: AbortSignal): Promise<Failure | undefined> {
@@ -217,12 +245,12 @@ export abstract class ResidentOperands {
    * thread, or those of another operand that was given the same id.
    */
   #hasContentsOf({ sources, handle }: Resident, operand: Operand): boolean {
-    const { values, rowPointers, columns, weights } = operand as VectorMatrix & CsrGraph;
-    if (sources.has(values)) return true;
+    const { values, snapshot, rowPointers, columns, weights } = operand as VectorMatrix & CsrGraph;
+    if (sources.has(values) || (snapshot !== undefined && sources.has(snapshot.memory))) return true;
     if (sources.has(rowPointers) && sources.has(columns) && sources.has(weights)) return true;
     // open() finds the copy of a graph by its contents.
     if (!isMatrix(operand) || !this.#addon.matchesMatrix(handle, operand.values)) return false;
-    sources.add(operand.values);
+    for (const source of sourcesOf(operand)) sources.add(source);
     return true;
   }
 
@@ -238,8 +266,22 @@ export function isMatrix(operand: Operand): operand is VectorMatrix {
   return !isGraph(operand);
 }
 
-function arraysOf(operand: Operand): readonly object[] {
-  return isMatrix(operand) ? [operand.values] : [operand.rowPointers, operand.columns, operand.weights];
+/** What keeps the contents of an operand alive. The `values` of a stored matrix may be another object in each request. */
+function sourcesOf(operand: Operand): readonly object[] {
+  if (!isMatrix(operand)) return [operand.rowPointers, operand.columns, operand.weights];
+  return [own(operand, 'snapshot')?.memory ?? operand.values];
+}
+
+/** Whether a request is from before the last change, which a matrix with versions answers as well. */
+function isEarlier(operand: Operand, resident: CopyState): boolean {
+  return isMatrix(operand) && own(operand, 'snapshot') !== undefined && operand.version < resident.version;
+}
+
+/** The rows that a copy of this version and shape lacks; undefined if they are unknown, or the shape is another one. */
+function rowsToUpdate(version: number, shape: OperandShape, operand: Operand): RowSpan | undefined {
+  if (!isMatrix(operand) || !hasShapeOf({ shape }, operand)) return undefined;
+  const missing = rowsChangedSince(operand, version);
+  return missing !== undefined && missing.end <= operand.rows ? missing : undefined;
 }
 
 export function shapeOf(operand: Operand): OperandShape {
@@ -247,7 +289,7 @@ export function shapeOf(operand: Operand): OperandShape {
 }
 
 /** Does not ask what the operand is, because every request compares the shape. */
-function hasShapeOf({ shape: [first, second] }: Resident, operand: Operand): boolean {
+function hasShapeOf({ shape: [first, second] }: Pick<CopyState, 'shape'>, operand: Operand): boolean {
   const { rows, dimensions, nodes, columns } = operand as Partial<VectorMatrix & CsrGraph>;
   return (rows === first && dimensions === second) || (nodes === first && columns?.length === second);
 }

@@ -1,4 +1,4 @@
-import { createMatrix, graphFromEdges, markChanged, type Operand } from '@gearshift/contracts';
+import { createMatrix, graphFromEdges, markChanged, type Operand, type VectorMatrix } from '@gearshift/contracts';
 import { beforeEach, expect, test } from 'vitest';
 import { BackendFailures, copyIdOf, RESIDENT_STATE, ResidentOperands, type Failure } from '../src/index.js';
 
@@ -53,9 +53,10 @@ class FakeResidents extends ResidentOperands {
 class UpdatableResidents extends FakeResidents {
   updates = true;
 
-  protected override updateCopy(handle: number, version: number, rows: { start: number; end: number }): boolean {
-    this.events.push(`update ${handle} to version ${version}: ${rows.start} to ${rows.end}`);
-    return this.updates;
+  protected override updateCopy(handle: number, operand: VectorMatrix): number | undefined {
+    const rows = this.missingRows(operand);
+    this.events.push(`update ${handle} to version ${operand.version}: ${rows?.start} to ${rows?.end}`);
+    return this.updates ? handle : undefined;
   }
 }
 

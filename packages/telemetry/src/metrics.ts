@@ -29,6 +29,21 @@ export const METRICS = {
   attempts: define('attempts', 'counter', '{attempt}', ['operation', 'device', 'outcome'], 'Attempts that ended'),
   lostTime: define('retry.lost_time', 'counter', 's', ['operation', 'device'], 'Time of attempts that failed'),
   decisions: define('decisions', 'counter', '{decision}', ['operation', 'reason'], 'Device decisions, by reason'),
+  requestsPending: define('requests.pending', 'gauge', '{request}', ['operation'], 'Requests under way'),
+  requestsRefused: define(
+    'requests.refused',
+    'counter',
+    '{request}',
+    ['operation'],
+    'Requests refused because too many were under way',
+  ),
+  requestsMerged: define(
+    'requests.merged',
+    'counter',
+    '{request}',
+    ['operation'],
+    'Requests answered by a pass over the operand that also answered others',
+  ),
   fallbacks: define(
     'fallbacks',
     'counter',

@@ -71,6 +71,10 @@ function readTotals(values: Values, operation: string, device: string, totals: D
 function readOperation(values: Values, operation: string, snapshot: OperationReading): void {
   for (const [reason, count] of Object.entries(snapshot.decisions))
     add(values, 'decisions', [operation, reason], count);
+  const { pending = 0, refused = 0, merged = 0 } = snapshot.requests ?? {};
+  add(values, 'requestsPending', [operation], pending);
+  add(values, 'requestsRefused', [operation], refused);
+  add(values, 'requestsMerged', [operation], merged);
   add(values, 'fallbacks', [operation], snapshot.fallbackCount);
   add(values, 'outOfMemory', [operation], snapshot.oomCount);
   add(values, 'speedup', [operation], snapshot.speedup);

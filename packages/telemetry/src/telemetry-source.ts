@@ -17,6 +17,8 @@ export interface OperationReading extends Pick<
   'speedup' | 'successRate' | 'oomCount' | 'fallbackCount'
 > {
   readonly decisions: Readonly<Record<DecisionReason, number>>;
+  /** Absent in executors of versions before it. */
+  readonly requests?: { readonly pending: number; readonly refused: number; readonly merged: number } | undefined;
   readonly forecast: {
     readonly shapes: readonly {
       readonly shape: string;

@@ -40,6 +40,7 @@ const SPANS: { readonly [Name in keyof TracingContexts]: SpanKind<TracingContext
     }),
     outcome: ({ outcome, phases }) => {
       const attributes: Attributes = { 'gearshift.outcome': outcome };
+      if (phases?.mergedRequests !== undefined) attributes['gearshift.merged_requests'] = phases.mergedRequests;
       if (phases !== undefined && !phases.fused) {
         attributes['gearshift.queue_ms'] = phases.queueMs;
         attributes['gearshift.upload_ms'] = phases.uploadMs;

@@ -2,12 +2,20 @@ import { AssertionError } from 'node:assert';
 import { contractChecks, runCheck } from '../src/index.js';
 import { describe, expect, test } from 'vitest';
 import { wrongCopies } from './faults/wrong-copies.js';
+import { wrongFilters } from './faults/wrong-filters.js';
 import { wrongManners } from './faults/wrong-manners.js';
 import { wrongRankings } from './faults/wrong-rankings.js';
 import { wrongScores } from './faults/wrong-scores.js';
 import { wrongSpreads } from './faults/wrong-spreads.js';
 
-const brokenBackends = [...wrongScores, ...wrongRankings, ...wrongSpreads, ...wrongManners, ...wrongCopies];
+const brokenBackends = [
+  ...wrongScores,
+  ...wrongRankings,
+  ...wrongFilters,
+  ...wrongSpreads,
+  ...wrongManners,
+  ...wrongCopies,
+];
 
 /** Checks for faults that cannot be written in JavaScript. */
 const UNPROVABLE = [

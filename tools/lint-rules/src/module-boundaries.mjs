@@ -1,8 +1,9 @@
 /**
  * The direction of imports, as one table: what the projects of a layer may import in `src`.
  *
- *   contracts <- { tracker, splitter, native-kit } <- { policies, backend-* } <- dispatcher <- gearshift <- cli
+ *   contracts <- { tracker, splitter, native-kit, storage } <- { policies, backend-* } <- dispatcher <- gearshift <- cli
  *   contracts <- formats <- cli
+ *   contracts <- collection <- langchain, which are handed an executor
  *
  * Siblings never import each other, the dispatcher uses policies and backends only through the contracts, and only the facade
  * names concrete ones. The lint configuration and the test of the manifests both read this table.
@@ -11,6 +12,7 @@ export const ALLOWED_IMPORTS = {
   'layer:contracts': [],
   'layer:engine': ['layer:contracts'],
   'layer:native-kit': ['layer:contracts'],
+  'layer:storage': ['layer:contracts'],
   'layer:policies': ['layer:contracts', 'package:tracker'],
   'layer:backend': ['layer:contracts', 'layer:native-kit', 'layer:platform'],
   // It uses the tracker and the splitter, and backends and policies only through the contracts.
@@ -18,7 +20,17 @@ export const ALLOWED_IMPORTS = {
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
   'layer:testing': ['layer:contracts'],
   'layer:formats': ['layer:contracts'],
-  'layer:facade': ['layer:contracts', 'layer:engine', 'layer:policies', 'layer:dispatcher', 'layer:backend'],
+  'layer:facade': [
+    'layer:contracts',
+    'layer:engine',
+    'layer:storage',
+    'layer:policies',
+    'layer:dispatcher',
+    'layer:backend',
+  ],
+  // They use an executor through an interface of their own, so that they need no particular version of the facade.
+  'layer:collection': ['layer:contracts'],
+  'layer:langchain': ['layer:contracts', 'layer:collection'],
   'layer:cli': ['layer:facade', 'layer:formats', 'layer:telemetry'],
   'layer:platform': [],
   'layer:tool': ['*'],

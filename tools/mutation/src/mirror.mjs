@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -28,8 +28,9 @@ export function createMirror(root, name, leftOut) {
 import { ShortestFirst } from ${JSON.stringify(SEQUENCER)};
 import config from './vitest.config.ts';
 
-// All test files run in one worker: starting one for each file takes longer than most mutants need.
-const merged = mergeConfig(config, { test: { exclude: ${JSON.stringify(leftOut)}, maxWorkers: 1, isolate: false } });
+// All test files run in one worker, without a fresh set of modules for each where that is possible: starting one for each file takes
+// longer than most mutants need.
+const merged = mergeConfig(config, { test: { exclude: ${JSON.stringify(leftOut)}, maxWorkers: 1, isolate: ${needsIsolation(folder)} } });
 merged.test.typecheck = { enabled: false };
 merged.test.sequence = { sequencer: ShortestFirst };
 merged.test.reporters = [{}];
@@ -44,6 +45,14 @@ export default merged;
       rmSync(mirror, { recursive: true, force: true });
     },
   };
+}
+
+/** A test that replaces a module has to be the first one to load it. */
+function needsIsolation(folder) {
+  const tests = join(folder, 'tests');
+  return readdirSync(tests)
+    .filter((file) => file.endsWith('.test.ts'))
+    .some((file) => readFileSync(join(tests, file), 'utf8').includes('vi.mock('));
 }
 
 function linkAllBut(from, to, names) {

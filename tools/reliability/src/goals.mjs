@@ -117,4 +117,14 @@ export const GOALS = {
       { folder: 'tools/reliability', file: 'tests/planted-defects.test.ts' },
     ],
   },
+  R20: {
+    title: 'every answer is that of one version while threads change the matrix and are killed',
+    ...{ tier: 'pure and native', unit: 'requests', least: { ci: 300_000, nightly: 3_000_000 } },
+    sources: [{ folder: 'packages/gearshift', file: 'tests/changing-matrix.test.ts' }],
+  },
+  R21: {
+    title: 'matrices are made, changed and disposed in a control group of 512 MB',
+    ...{ tier: 'native', unit: 'changes', least: { ci: 100_000, nightly: 1_000_000 } },
+    sources: [{ folder: 'tools/reliability', file: 'tests/churn.test.ts' }],
+  },
 };

@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 4},  // ADDON_ABI in src/addon.ts
+    {"abi", 6},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 
@@ -27,6 +27,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"estimateSpreadNs", kit::guarded<Call, estimate_spread_ns>},
     {"openMatrix", kit::guarded<Call, open_matrix>},
     {"openGraph", kit::guarded<Call, open_graph>},
+    {"updateMatrix", kit::guarded<Call, update_matrix>},
     {"residentState", kit::guarded<Call, resident_state>},
     {"residentBytes", kit::guarded<Call, resident_bytes>},
     {"fillMatrix", kit::guarded<Call, fill_matrix>},
@@ -45,6 +46,15 @@ constexpr kit::NamedEntry kEntries[] = {
     {"startFill", kit::guarded<Call, start_fill>},
     {"startBuild", kit::guarded<Call, start_build>},
     {"cancel", kit::guarded<Call, cancel>},
+    {"appendRows", kit::guarded<Call, append_rows>},
+    {"updateRows", kit::guarded<Call, update_rows>},
+    {"removeRows", kit::guarded<Call, remove_rows>},
+    {"guardPin", kit::guarded<Call, guard_pin>},
+    {"forgetPin", kit::guarded<Call, forget_pin>},
+    {"adviseHugePages", kit::guarded<Call, advise_huge_pages>},
+    {"dropPages", kit::guarded<Call, drop_pages>},
+    {"mapFile", kit::guarded<Call, map_file>},
+    {"pageSize", kit::guarded<Call, page_size>},
 };
 
 }  // namespace

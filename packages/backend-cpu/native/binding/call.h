@@ -25,6 +25,11 @@ class Call : public kit::Call {
     fail(ErrorType::range, "scalars: expected a count");
     return 0;
   }
+  /** The sequence of a version, which may be negative; 0 if it is none. */
+  int32_t sequence_scalar() const noexcept {
+    const double value = scalars_[kSequenceScalar];
+    return value >= INT32_MIN && value <= INT32_MAX ? static_cast<int32_t>(value) : 0;
+  }
   float float_scalar(size_t place) const noexcept { return static_cast<float>(scalars_[place]); }
 
  private:

@@ -34,6 +34,7 @@ enum Scalar : size_t {
   kDecayScalar,
   kRetentionScalar,
   kThresholdScalar,
+  kSequenceScalar,  // if the rows are those of a stored matrix
 };
 
 }  // namespace gearshift::binding

@@ -13,6 +13,7 @@ napi_value estimate_spread_ns(Call& call);
 
 napi_value open_matrix(Call& call);
 napi_value open_graph(Call& call);
+napi_value update_matrix(Call& call);
 napi_value resident_state(Call& call);
 napi_value resident_bytes(Call& call);
 napi_value fill_matrix(Call& call);
@@ -33,5 +34,15 @@ napi_value start_spread(Call& call);
 napi_value start_fill(Call& call);
 napi_value start_build(Call& call);
 napi_value cancel(Call& call);
+
+napi_value append_rows(Call& call);
+napi_value update_rows(Call& call);
+napi_value remove_rows(Call& call);
+napi_value guard_pin(Call& call);
+napi_value forget_pin(Call& call);
+napi_value advise_huge_pages(Call& call);
+napi_value drop_pages(Call& call);
+napi_value map_file(Call& call);
+napi_value page_size(Call& call);
 
 }  // namespace gearshift::binding

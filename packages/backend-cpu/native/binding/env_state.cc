@@ -20,9 +20,11 @@ EnvState* EnvState::create(napi_env env) noexcept {
 }
 
 void EnvState::clean_up() noexcept {
-  handles_.clear([this](SharedOperand& operand, int64_t handle) {
-    kit::OperandRegistry::give_up(operand, {this, handle});
+  handles_.clear([this](OperandHandle& handle, int64_t number) {
+    handle.references().drop(env());
+    kit::OperandRegistry::give_up(handle.operand(), {this, number});
   });
+  pins_.clear(env());
   if (block_array_ != nullptr) napi_delete_reference(env(), block_array_);
   block_ = nullptr;
   pool_ = nullptr;

@@ -4,9 +4,10 @@
 
 #include "binding/call_block.h"
 #include "binding/candidate_list.h"
+#include "binding/guarded_pins.h"
 #include "binding/query_group.h"
 #include "binding/scan_calls.h"
-#include "binding/shared_operand.h"
+#include "binding/operand_handle.h"
 #include "kit/binding/env_state.h"
 #include "kit/handle_table.h"
 #include "pool/thread_pool.h"
@@ -20,7 +21,7 @@ class EnvState final : public kit::EnvState {
   static EnvState* create(napi_env env) noexcept;
 
   ThreadPool& pool() const noexcept { return *pool_; }
-  kit::HandleTable<SharedOperand>& handles() noexcept { return handles_; }
+  kit::HandleTable<OperandHandle>& handles() noexcept { return handles_; }
   /** Null until JavaScript shared one. */
   const CallBlock* block() const noexcept { return block_; }
   CallBlock* block() noexcept { return block_; }
@@ -32,15 +33,18 @@ class EnvState final : public kit::EnvState {
   CandidateList& candidates() noexcept { return candidates_; }
   TopKWorkspace& selectors() noexcept { return selectors_; }
 
+  GuardedPins& pins() noexcept { return pins_; }
+
  private:
   EnvState() = default;
   void clean_up() noexcept override;
 
   ThreadPool* pool_ = nullptr;
-  kit::HandleTable<SharedOperand> handles_;
+  kit::HandleTable<OperandHandle> handles_;
   QueryGroup queries_;
   CandidateList candidates_;
   TopKWorkspace selectors_;
+  GuardedPins pins_;
   CallBlock* block_ = nullptr;
   napi_ref block_array_ = nullptr;
 };

@@ -1,34 +1,77 @@
 // Resident copies: found or made, filled in slices on the thread that owns the values, shared by the whole process.
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <new>
+#include <utility>
 
 #include "binding/call_context.h"
 #include "binding/entries.h"
 #include "binding/resident_fill.h"
-#include "binding/shared_operand.h"
 #include "kit/binding/external_memory.h"
 #include "kit/status.h"
 
 namespace gearshift::binding {
 namespace {
 
-SharedOperand* find(Call& call, size_t index) noexcept {
-  SharedOperand* operand = call.state().handles().find(call.integer(index));
-  if (operand == nullptr) call.fail(ErrorType::range, "handle: it names nothing");
-  return operand;
+OperandHandle* find(Call& call, size_t index) noexcept {
+  OperandHandle* handle = call.state().handles().find(call.integer(index));
+  if (handle == nullptr) call.fail(ErrorType::range, "handle: it names nothing");
+  return handle;
 }
 
-napi_value open(Call& call, OperandKind kind) noexcept {
-  OperandKey key{kind, call.integer(0), call.integer(1), {call.count(2), call.count(3)}};
-  if (call.failed()) return nullptr;
+void report(Call& call, OperandHandle& handle) noexcept {
+  const size_t bytes = handle.operand().reported_bytes();
+  kit::take_back_memory(call.env(), handle.reported_bytes);
+  kit::report_memory(call.env(), bytes);
+  handle.reported_bytes = bytes;
+}
+
+/** A new handle, or kOutOfMemory. */
+int64_t add_handle(Call& call, kit::Ref<SharedOperand> operand, const RowPlace& place,
+                   const PlaceArguments& arguments) noexcept {
+  std::unique_ptr<OperandHandle> made(new (std::nothrow) OperandHandle(std::move(operand), place));
+  if (made == nullptr) return kit::kOutOfMemory;
+  OperandHandle& handle = *made;
+  if (place.rows != nullptr && !handle.references().take(call, arguments, place)) return kit::kOutOfMemory;
+  auto reference = kit::Ref<OperandHandle>::adopt(made.release());
+  const int64_t number = call.state().handles().add(reference);
+  if (number == 0) {
+    handle.references().drop(call.env());
+    return kit::kOutOfMemory;
+  }
+  report(call, handle);
+  return number;
+}
+
+napi_value open(Call& call, const OperandKey& key, const RowPlace& place, const PlaceArguments& arguments) noexcept {
   kit::Status status = kit::kDone;
   auto operand = OperandRegistry::open<SharedOperand>(key, &status, [&key] { return SharedOperand::create(key); });
   if (operand == nullptr) return call.give_integer(status == kit::kDone ? kit::kOutOfMemory : status);
-  const size_t bytes = operand->reported_bytes();
-  const int64_t handle = call.state().handles().add(std::move(operand));
-  if (handle == 0) return call.give_integer(kit::kOutOfMemory);
-  kit::report_memory(call.env(), bytes);
-  return call.give_integer(handle);
+  return call.give_integer(add_handle(call, std::move(operand), place, arguments));
+}
+
+constexpr PlaceArguments kOpenPlace = place_arguments(4, 5);
+constexpr PlaceArguments kUpdatePlace = place_arguments(4, 5);
+
+/** Reads ascending ranges of the rows below `row_count`, and adds those from there to `end`. */
+bool read_missing(Call& call, size_t index, size_t row_count, size_t end, MissingRows& missing) noexcept {
+  const ArrayView<double> bounds = call.doubles(index);
+  if (call.failed()) return false;
+  size_t reached = 0;
+  bool has_memory = true;
+  for (size_t i = 0; i + 1 < bounds.length; i += 2) {
+    const double first = bounds.data[i];
+    const double last = bounds.data[i + 1];
+    if (!(first >= static_cast<double>(reached) && first <= last && last <= static_cast<double>(end))) {
+      call.fail(ErrorType::range, "ranges: expected ascending ranges of rows");
+      return false;
+    }
+    reached = static_cast<size_t>(last);
+    const size_t start = static_cast<size_t>(first);
+    if (start < std::min(reached, row_count)) has_memory &= missing.add(start, std::min(reached, row_count));
+  }
+  return has_memory && missing.add(row_count, end);
 }
 
 /** How many elements are copied before the clock is looked at. */
@@ -48,47 +91,120 @@ size_t copy_until(int64_t deadline_ns, size_t from, size_t count, const Copy& co
 
 }  // namespace
 
-napi_value open_matrix(Call& call) { return open(call, OperandKind::matrix); }
-napi_value open_graph(Call& call) { return open(call, OperandKind::graph); }
+napi_value open_matrix(Call& call) {
+  OperandKey key{OperandKind::matrix, call.integer(0), call.integer(1), {call.count(2), call.count(3)}};
+  if (call.failed()) return nullptr;
+  RowPlace place;
+  if (is_given(call, kOpenPlace.values)) {
+    int status = kit::kDone;
+    place = read_place(call, kOpenPlace, key.shape[0], key.shape[1], &status);
+    if (call.failed()) return nullptr;
+    if (status < 0) return call.give_integer(status);
+    key.device = kInPlace;
+  }
+  return open(call, key, place, kOpenPlace);
+}
+
+napi_value open_graph(Call& call) {
+  const OperandKey key{OperandKind::graph, call.integer(0), call.integer(1), {call.count(2), call.count(3)}};
+  return call.failed() ? nullptr : open(call, key, {}, kOpenPlace);
+}
+
+napi_value update_matrix(Call& call) {
+  OperandHandle* handle = find(call, 0);
+  if (call.failed()) return nullptr;
+  SharedOperand& operand = handle->operand();
+  if (operand.matrix == nullptr || !operand.is_ready()) {
+    call.fail(ErrorType::range, "handle: it names no matrix that is ready");
+    return nullptr;
+  }
+  const size_t row_count = operand.key().shape[0];
+  OperandKey key = operand.key();
+  key.version = call.integer(1);
+  key.shape[0] = call.count(2);
+  if (call.failed()) return nullptr;
+  const bool is_in_place = operand.matrix->is_in_place();
+  if (key.shape[0] < row_count || (!is_in_place && key.shape[0] != row_count)) return call.give_integer(0);
+  RowPlace place;
+  if (is_in_place) {
+    int status = kit::kDone;
+    place = read_place(call, kUpdatePlace, key.shape[0], key.shape[1], &status);
+    if (call.failed()) return nullptr;
+    if (status < 0) return call.give_integer(status);
+    if (!place.is_same_memory(handle->place())) return call.give_integer(0);
+  }
+  MissingRows missing;
+  if (!read_missing(call, 3, row_count, key.shape[0], missing)) return call.failed() ? nullptr : call.give_integer(kit::kOutOfMemory);
+
+  const auto prepare = [&] {
+    if (is_in_place && !operand.matrix->resize(key.shape[0])) return false;
+    operand.missing = std::move(missing);
+    return true;
+  };
+  if (OperandRegistry::change_key(operand, key, {&call.state(), call.integer(0)}, prepare)) {
+    handle->move_to(place);
+    report(call, *handle);
+    return call.give_integer(call.integer(0));
+  }
+  if (!is_in_place) return call.give_integer(0);
+
+  // Somebody still reads the earlier version: the later one gets norms of its own, and takes over those of the other rows.
+  auto earlier = kit::Ref<SharedOperand>::retain(&operand);
+  kit::Status status = kit::kDone;
+  auto later = OperandRegistry::open<SharedOperand>(key, &status, [&] {
+    auto created = SharedOperand::create(key);
+    if (created == nullptr) return created;
+    created->missing = std::move(missing);
+    created->earlier = std::move(earlier);
+    return created;
+  });
+  if (later == nullptr) return call.give_integer(status == kit::kDone ? kit::kOutOfMemory : status);
+  return call.give_integer(add_handle(call, std::move(later), place, kUpdatePlace));
+}
 
 napi_value resident_state(Call& call) {
-  SharedOperand* operand = find(call, 0);
+  OperandHandle* handle = find(call, 0);
   if (call.failed()) return nullptr;
-  return call.give_integer(static_cast<int>(OperandRegistry::claim(*operand, {&call.state(), call.integer(0)})));
+  return call.give_integer(static_cast<int>(OperandRegistry::claim(handle->operand(), {&call.state(), call.integer(0)})));
 }
 
 napi_value resident_bytes(Call& call) {
-  SharedOperand* operand = find(call, 0);
+  OperandHandle* handle = find(call, 0);
   if (call.failed()) return nullptr;
-  return call.give_integer(operand->is_ready() ? static_cast<int64_t>(operand->bytes()) : 0);
+  return call.give_integer(handle->operand().is_ready() ? static_cast<int64_t>(handle->operand().bytes()) : 0);
 }
 
 napi_value fill_matrix(Call& call) {
   const CallContext context = read_context(call, 0);
-  SharedOperand* operand = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::matrix);
-  const ArrayView<float> values = call.floats(2);
+  OperandHandle* handle = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::matrix);
   const size_t from = call.count(3);
   if (call.failed()) return nullptr;
-  const size_t rows = operand->key().shape[0];
-  if (from > rows) {
-    call.fail(ErrorType::range, "from: expected a row of the matrix");
+  SharedOperand& operand = handle->operand();
+  const float* values = handle->place().rows;
+  if (!operand.matrix->is_in_place()) {
+    const ArrayView<float> source = call.floats(2);
+    if (call.failed()) return nullptr;
+    const size_t rows = operand.key().shape[0];
+    if (rows > 0 && source.length / rows < operand.key().shape[1]) return call.give_integer(kit::kInputGone);
+    values = source.data;
+  }
+  if (from > operand.missing.count()) {
+    call.fail(ErrorType::range, "from: expected a position among the missing rows");
     return nullptr;
   }
-  if (rows > 0 && values.length / rows < operand->key().shape[1]) return call.give_integer(kit::kInputGone);
-  const size_t reached = fill_rows(context.execution(call.state()), context, *operand->matrix, values.data, from, rows,
-                                   operand->key().shape[1]);
-  if (reached == rows) operand->mark_ready();
-  return call.give_integer(static_cast<int64_t>(reached));
+  return call.give_integer(
+      fill_rows(context.execution(call.state()), context, operand, values, handle->place().stored_version(), from));
 }
 
 napi_value fill_graph(Call& call) {
   const CallContext context = read_context(call, 0);
-  SharedOperand* operand = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::graph);
+  OperandHandle* handle = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::graph);
   const ArrayView<uint32_t> row_pointers = call.uints(2);
   const ArrayView<uint32_t> columns = call.uints(3);
   const ArrayView<float> weights = call.floats(4);
   const size_t from = call.count(5);
   if (call.failed()) return nullptr;
+  SharedOperand* operand = &handle->operand();
   const size_t nodes = operand->key().shape[0];
   const size_t edges = operand->key().shape[1];
   if (row_pointers.length != nodes + 1 || columns.length != edges || weights.length != edges) {
@@ -122,28 +238,32 @@ napi_value fill_graph(Call& call) {
 
 napi_value build_graph(Call& call) {
   const CallContext context = read_context(call, 0);
-  SharedOperand* operand = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::graph);
+  OperandHandle* handle = call.failed() ? nullptr : find_to_fill(call, 1, OperandKind::graph);
   if (call.failed()) return nullptr;
-  return call.give_integer(build_resident_graph(*operand, now_ns() + context.slice_ns, nullptr));
+  return call.give_integer(build_resident_graph(handle->operand(), now_ns() + context.slice_ns, nullptr));
 }
 
 napi_value matches_matrix(Call& call) {
-  SharedOperand* operand = find(call, 0);
+  OperandHandle* handle = find(call, 0);
   const ArrayView<float> values = call.floats(1);
   if (call.failed()) return nullptr;
-  if (operand->matrix == nullptr || !operand->is_ready()) {
+  const SharedOperand& operand = handle->operand();
+  if (operand.matrix == nullptr || !operand.is_ready()) {
     call.fail(ErrorType::range, "handle: it names no matrix that is ready");
     return nullptr;
   }
-  return call.give_bool(holds_sample_of(operand->matrix->view(), values.data, values.length));
+  return call.give_bool(operand.matrix->is_in_place()
+                            ? operand.sample.matches(values.data, values.length, operand.key().shape[0], operand.key().shape[1])
+                            : holds_sample_of(operand.matrix->view(), values.data, values.length));
 }
 
 napi_value release(Call& call) {
-  const int64_t handle = call.integer(0);
-  const kit::Ref<SharedOperand> operand = call.state().handles().remove(handle);
-  if (operand == nullptr) return nullptr;
-  kit::take_back_memory(call.env(), operand->reported_bytes());
-  OperandRegistry::give_up(*operand, {&call.state(), handle});
+  const int64_t number = call.integer(0);
+  const kit::Ref<OperandHandle> handle = call.state().handles().remove(number);
+  if (handle == nullptr) return nullptr;
+  kit::take_back_memory(call.env(), handle->reported_bytes);
+  handle->references().drop(call.env());
+  OperandRegistry::give_up(handle->operand(), {&call.state(), number});
   return nullptr;
 }
 

@@ -1,35 +1,45 @@
 #include "binding/resident_fill.h"
 
-#include <cstring>
-
 #include "core/floating_point_mode.h"
-#include "kit/sampled_rows.h"
 #include "kit/status.h"
 #include "pool/clock.h"
 
 namespace gearshift::binding {
 
-SharedOperand* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept {
-  const int64_t handle = call.integer(index);
-  SharedOperand* operand = call.state().handles().find(handle);
-  if (operand != nullptr && operand->key().kind == kind &&
-      OperandRegistry::claim(*operand, {&call.state(), handle}) == FillState::ours) {
-    return operand;
+OperandHandle* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept {
+  const int64_t number = call.integer(index);
+  OperandHandle* handle = call.state().handles().find(number);
+  if (handle != nullptr && handle->operand().key().kind == kind &&
+      OperandRegistry::claim(handle->operand(), {&call.state(), number}) == FillState::ours) {
+    return handle;
   }
   call.fail(ErrorType::range, "handle: it names nothing that is the caller's to fill");
   return nullptr;
 }
 
-size_t fill_rows(const Execution& execution, const CallContext& context, ResidentMatrix& matrix, const float* values,
-                 size_t from, size_t end, size_t dimensions) noexcept {
+int64_t fill_rows(const Execution& execution, const CallContext& context, SharedOperand& operand, const float* values,
+                  const kit::StoredVersion* version, size_t from) noexcept {
+  ResidentMatrix& matrix = *operand.matrix;
+  if (operand.earlier != nullptr) {
+    matrix.take_norms(*operand.earlier->matrix);
+    operand.earlier = nullptr;
+  }
+  const MissingRows& missing = operand.missing;
   auto body = [&](size_t begin, size_t stop, unsigned) noexcept {
     const FlushSubnormals flush;
-    matrix.fill(*context.kernels, values, begin, stop);
+    missing.visit(begin, stop, [&](size_t start, size_t end) { matrix.fill(*context.kernels, values, start, end, version); });
   };
-  // Reads and writes, into pages that the system has yet to hand out: not what the speed of scans is learned from.
-  static Throughput fills;
-  const ItemCost cost{2.0 * static_cast<double>(dimensions) * sizeof(float), 1};
-  return run_in_chunks(execution, fills, cost, from, end, body);
+  // Copies go into pages that the system has yet to hand out, and norms are few: not what the speed of scans is learned from.
+  static Throughput copies;
+  static Throughput norms;
+  const bool is_in_place = matrix.is_in_place();
+  const ItemCost cost{(is_in_place ? 1.0 : 2.0) * static_cast<double>(operand.key().shape[1]) * sizeof(float), 1};
+  const size_t reached = run_in_chunks(execution, is_in_place ? norms : copies, cost, from, missing.count(), body);
+  if (reached < missing.count()) return static_cast<int64_t>(reached);
+  if (is_in_place && !operand.sample.take(matrix.view_of_rows(values, version))) return kit::kOutOfMemory;
+  operand.missing.clear();
+  operand.mark_ready();
+  return static_cast<int64_t>(reached);
 }
 
 int build_resident_graph(SharedOperand& operand, int64_t deadline_ns, const std::atomic<bool>* cancelled) noexcept {
@@ -55,14 +65,6 @@ int build_resident_graph(SharedOperand& operand, int64_t deadline_ns, const std:
         return kit::kInvalidGraph;
     }
   }
-}
-
-bool holds_sample_of(const MatrixView& matrix, const float* values, size_t length) noexcept {
-  if (matrix.row_count == 0) return true;
-  if (length / matrix.row_count < matrix.dimensions) return false;
-  return kit::visit_sampled_rows(matrix.row_count, matrix.dimensions, [&](size_t row, size_t elements) {
-    return std::memcmp(matrix.rows + row * matrix.stride, values + row * matrix.dimensions, elements * sizeof(float)) == 0;
-  });
 }
 
 }  // namespace gearshift::binding

@@ -11,25 +11,24 @@
 namespace gearshift::binding {
 namespace {
 
-/** Fills a matrix from shared memory, which is kept alive. */
+/** Works out what is missing of a matrix in shared memory, which is kept alive. */
 class FillJob final : public Job {
  public:
-  FillJob(const CallContext& context, SharedOperand* operand, const float* values) noexcept
-      : Job(context.max_threads), context_(context), values_(values) {
-    use(operand);
+  FillJob(const CallContext& context, OperandHandle& handle) noexcept
+      : Job(context.max_threads), context_(context), place_(handle.place()) {
+    use(&handle.operand());
   }
 
  private:
   int execute(const Execution& execution) noexcept override {
-    const OperandKey& key = operand()->key();
-    const size_t rows = key.shape[0];
-    if (fill_rows(execution, context_, *operand()->matrix, values_, 0, rows, key.shape[1]) < rows) return kit::kCancelled;
-    operand()->mark_ready();
-    return kit::kDone;
+    const size_t count = operand()->missing.count();
+    const int64_t reached = fill_rows(execution, context_, *operand(), place_.rows, place_.stored_version(), 0);
+    if (reached < 0) return static_cast<int>(reached);
+    return static_cast<size_t>(reached) < count ? kit::kCancelled : kit::kDone;
   }
 
   const CallContext context_;
-  const float* const values_;
+  const RowPlace place_;
 };
 
 /** Builds a graph from its staged arrays. */
@@ -48,25 +47,22 @@ class BuildJob final : public Job {
 
 napi_value start_fill(Call& call) {
   const CallContext context = read_context(call, 0);
-  SharedOperand* operand = find_to_fill(call, 1, OperandKind::matrix);
-  const ArrayView<float> values = call.floats(2);
+  OperandHandle* handle = find_to_fill(call, 1, OperandKind::matrix);
   if (call.failed()) return nullptr;
-  if (!call.is_shared(2)) {
-    call.fail(ErrorType::type, "values: expected values in a SharedArrayBuffer");
+  if (!handle->operand().matrix->is_in_place()) {
+    call.fail(ErrorType::type, "handle: expected a matrix in a SharedArrayBuffer");
     return nullptr;
   }
-  const OperandKey& key = operand->key();
-  if (key.shape[0] > 0 && values.length / key.shape[0] < key.shape[1]) return call.give_integer(kit::kInputGone);
-  std::unique_ptr<FillJob> job(new (std::nothrow) FillJob(context, operand, values.data));
+  std::unique_ptr<FillJob> job(new (std::nothrow) FillJob(context, *handle));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
-  const int status = job->keep(call.env(), call.raw(2), 0) ? kit::kDone : kit::kOutOfMemory;
-  return start_job(call, std::move(job), status, 3);
+  const int status = handle->references().keep_for(call.env(), *job, 0) ? kit::kDone : kit::kOutOfMemory;
+  return start_job(call, std::move(job), status, 2);
 }
 
 napi_value start_build(Call& call) {
-  SharedOperand* operand = find_to_fill(call, 0, OperandKind::graph);
+  OperandHandle* handle = find_to_fill(call, 0, OperandKind::graph);
   if (call.failed()) return nullptr;
-  std::unique_ptr<BuildJob> job(new (std::nothrow) BuildJob(operand));
+  std::unique_ptr<BuildJob> job(new (std::nothrow) BuildJob(&handle->operand()));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   return start_job(call, std::move(job), kit::kDone, 1);
 }

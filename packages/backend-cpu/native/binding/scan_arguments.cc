@@ -1,5 +1,6 @@
 #include "binding/scan_arguments.h"
 
+#include "core/row_mask.h"
 #include "kit/status.h"
 
 namespace gearshift::binding {
@@ -7,12 +8,12 @@ namespace gearshift::binding {
 namespace {
 
 void use_handle(Call& call, int64_t handle, ScanArguments& read) noexcept {
-  read.operand = call.state().handles().find(handle);
-  if (read.operand == nullptr || read.operand->matrix == nullptr || !read.operand->is_ready()) {
+  read.handle = call.state().handles().find(handle);
+  if (read.handle == nullptr || read.handle->operand().matrix == nullptr || !read.handle->operand().is_ready()) {
     call.fail(ErrorType::range, "source: the handle names no matrix that is ready");
     return;
   }
-  read.scan.matrix = read.operand->matrix->view();
+  read.scan.matrix = read.handle->view();
 }
 
 void use_values(Call& call, const ArrayView<float>& values, size_t dimensions, ScanArguments& read) noexcept {
@@ -22,6 +23,14 @@ void use_values(Call& call, const ArrayView<float>& values, size_t dimensions, S
     return;
   }
   read.scan.matrix = view_of(values.data, values.length / dimensions, dimensions);
+}
+
+/** The caller's own rows are those of a stored matrix: they may change during the scan. */
+void use_stored_version(Call& call, const PlaceArguments& arguments, int32_t sequence, ScanArguments& read) noexcept {
+  if (call.failed()) return;
+  MatrixView& matrix = read.scan.matrix;
+  read_stored_version(call, arguments, matrix.row_count, matrix.dimensions, sequence, read.place, &read.status);
+  matrix.version = read.place.stored_version();
 }
 
 void use_query(Call& call, const ArrayView<float>& query, ScanArguments& read) noexcept {
@@ -35,25 +44,42 @@ void use_query(Call& call, const ArrayView<float>& query, ScanArguments& read) n
 
 }  // namespace
 
-ScanArguments read_scan(Call& call) noexcept {
-  ScanArguments read;
+void read_scan(Call& call, size_t stored_argument, ScanArguments& read) noexcept {
   read.context = read_context(call, kContextArgument);
   read.scan = {read.context.kernels, read.context.scans, read.context.metric, {}};
-  if (call.is_number(kSourceArgument)) use_handle(call, call.integer(kSourceArgument), read);
-  else use_values(call, call.floats(kSourceArgument), call.count(kDimensionsArgument), read);
+  if (call.is_number(kSourceArgument)) {
+    use_handle(call, call.integer(kSourceArgument), read);
+  } else {
+    use_values(call, call.floats(kSourceArgument), call.count(kDimensionsArgument), read);
+    const PlaceArguments stored = place_arguments(kSourceArgument, stored_argument);
+    if (is_given(call, stored.control)) {
+      use_stored_version(call, stored, static_cast<int32_t>(call.integer(stored.sequence)), read);
+    }
+  }
   use_query(call, call.floats(kQueryArgument), read);
-  return read;
 }
 
-ScanArguments read_block_scan(Call& call, size_t query_argument, size_t values_argument) noexcept {
-  ScanArguments read;
+void read_block_scan(Call& call, size_t query_argument, size_t values_argument, size_t stored_argument,
+                     ScanArguments& read) noexcept {
   read.context = read_block_context(call);
-  if (call.failed()) return read;
+  if (call.failed()) return;
   read.scan = {read.context.kernels, read.context.scans, read.context.metric, {}};
   const size_t handle = call.count_scalar(kHandleScalar);
-  if (handle != 0) use_handle(call, static_cast<int64_t>(handle), read);
-  else use_values(call, call.floats(values_argument), call.count_scalar(kDimensionsScalar), read);
+  if (handle != 0) {
+    use_handle(call, static_cast<int64_t>(handle), read);
+  } else {
+    use_values(call, call.floats(values_argument), call.count_scalar(kDimensionsScalar), read);
+    const PlaceArguments stored{values_argument, 0, stored_argument, stored_argument + 1, stored_argument + 2};
+    if (is_given(call, stored.control)) use_stored_version(call, stored, call.sequence_scalar(), read);
+  }
   use_query(call, call.floats(query_argument), read);
+}
+
+MaskArgument read_mask(Call& call, size_t index, size_t rows) noexcept {
+  MaskArgument read;
+  if (!call.has(index) || call.is_undefined(index)) return read;
+  read.words = call.uints(index);
+  if (!call.failed() && read.words.length < mask_words(rows)) read.status = kit::kInputGone;
   return read;
 }
 

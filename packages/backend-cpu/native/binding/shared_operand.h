@@ -5,6 +5,8 @@
 #include <new>
 
 #include "binding/graph_staging.h"
+#include "binding/missing_rows.h"
+#include "binding/sampled_rows.h"
 #include "core/graph.h"
 #include "core/matrix.h"
 #include "kit/operand_registry.h"
@@ -16,15 +18,21 @@ using kit::OperandKey;
 using kit::OperandKind;
 using kit::OperandRegistry;
 
-/** The process's copy of one operand in host memory. */
+/** In a key: rows that are read in place and rows that are copied are never confused. */
+constexpr int kCopied = 0;
+constexpr int kInPlace = 1;
+
+/** What the process keeps of one operand in host memory. */
 class SharedOperand final : public kit::Operand {
  public:
   /** With memory for a matrix; that of a graph is allocated when it is filled. Null: out of memory. */
   static std::unique_ptr<SharedOperand> create(const OperandKey& key) noexcept {
     std::unique_ptr<SharedOperand> created(new (std::nothrow) SharedOperand(key));
     if (created == nullptr || key.kind != OperandKind::matrix) return created;
-    created->matrix = ResidentMatrix::allocate(key.shape[0], key.shape[1]);
-    return created->matrix == nullptr ? nullptr : std::move(created);
+    const auto place = key.device == kInPlace ? ResidentMatrix::Rows::in_place : ResidentMatrix::Rows::copied;
+    created->matrix = ResidentMatrix::allocate(key.shape[0], key.shape[1], place);
+    const bool has_memory = created->matrix != nullptr && created->missing.set_all(key.shape[0]);
+    return has_memory ? std::move(created) : nullptr;
   }
 
   /** What each handle reports to V8: known before a graph is built, and the same until the end. */
@@ -35,8 +43,11 @@ class SharedOperand final : public kit::Operand {
   size_t bytes() const noexcept { return matrix ? matrix->bytes() : graph ? graph->bytes() : 0; }
 
   std::unique_ptr<ResidentMatrix> matrix;
-  std::unique_ptr<ResidentGraph> graph;  // null until it was built
-  GraphStaging staging;                  // belongs to the handle that fills the copy
+  MissingRows missing;                    // of a matrix that is not ready
+  kit::Ref<SharedOperand> earlier;        // the version to take the norms of all other rows from; null: they are there
+  SampledRows sample;                     // of rows in place
+  std::unique_ptr<ResidentGraph> graph;   // null until it was built
+  GraphStaging staging;                   // belongs to the handle that fills the copy
 
  private:
   explicit SharedOperand(const OperandKey& key) noexcept : kit::Operand(key) {}

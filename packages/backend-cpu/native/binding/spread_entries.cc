@@ -7,8 +7,8 @@
 namespace gearshift::binding {
 
 SharedOperand* find_ready_graph(Call& call, int64_t handle) noexcept {
-  SharedOperand* operand = call.state().handles().find(handle);
-  if (operand != nullptr && operand->graph != nullptr && operand->is_ready()) return operand;
+  OperandHandle* found = call.state().handles().find(handle);
+  if (found != nullptr && found->operand().graph != nullptr && found->operand().is_ready()) return &found->operand();
   call.fail(ErrorType::range, "handle: it names no graph that is ready");
   return nullptr;
 }

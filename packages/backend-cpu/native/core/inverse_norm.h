@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <limits>
 
+#include "dispatch/kernel_table.h"
+
 namespace gearshift {
 
 /**
@@ -21,5 +23,9 @@ inline float inverse_norm(float squared_norm) noexcept {
 
 /** The same for a vector in memory: 0 for a zero vector, so that its cosine is 0 without further work. */
 float inverse_norm_of(const float* v, size_t dimensions, float squared_norm) noexcept;
+
+/** Those of `count` rows. */
+void inverse_norms_of(const KernelTable& kernels, const float* rows, size_t stride, size_t count, size_t dimensions,
+                      float* inverse_norms) noexcept;
 
 }  // namespace gearshift

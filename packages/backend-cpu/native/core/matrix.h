@@ -6,6 +6,7 @@
 #include "core/aligned_memory.h"
 #include "core/metric.h"
 #include "dispatch/kernel_table.h"
+#include "kit/store/stored_version.h"
 
 namespace gearshift {
 
@@ -16,38 +17,59 @@ struct MatrixView {
   size_t row_count;
   size_t dimensions;
   const float* inverse_norms;  // null: worked out during the scan
+  const kit::StoredVersion* version = nullptr;  // of rows that may change while they are read; null: they do not
 };
 
 /** A caller's own rows, scored where they are. */
-inline MatrixView view_of(const float* rows, size_t row_count, size_t dimensions) noexcept {
-  return {rows, dimensions, row_count, dimensions, nullptr};
+inline MatrixView view_of(const float* rows, size_t row_count, size_t dimensions,
+                          const kit::StoredVersion* version = nullptr) noexcept {
+  return {rows, dimensions, row_count, dimensions, nullptr, version};
 }
 
 /**
- * A copy of a matrix that is made for scanning: every row begins on a cache line and is padded with zeros to whole ones, and
- * the inverse norms are stored. Contents are the caller's to fill, row by row; once all rows are there it does not change.
+ * What is kept of a matrix for scanning: the inverse norms, and a copy of the rows unless they can be read where they are.
+ * Where it pays, as in a copy that fits in a cache, rows begin on cache lines and are padded with zeros to whole ones. Contents
+ * are the caller's to fill, row by row; once all rows are there it does not change.
  */
 class ResidentMatrix {
  public:
+  enum class Rows : bool { copied, in_place };
+
   /** Null when there is no memory, or no address space for so many rows. */
-  static std::unique_ptr<ResidentMatrix> allocate(size_t rows, size_t dimensions) noexcept;
+  static std::unique_ptr<ResidentMatrix> allocate(size_t rows, size_t dimensions, Rows place = Rows::copied) noexcept;
 
-  /** Copies the rows [start, end) of `values` and works out their norms. Threads may fill disjoint ranges at a time. */
-  void fill(const KernelTable& kernels, const float* values, size_t start, size_t end) noexcept;
+  /** Takes over the rows [start, end) of `values`, which are packed. Threads may fill disjoint ranges at a time. */
+  void fill(const KernelTable& kernels, const float* values, size_t start, size_t end,
+            const kit::StoredVersion* version = nullptr) noexcept;
 
+  /** Of rows in place: changes their number and keeps the norms of those that it had. False: out of memory. */
+  bool resize(size_t rows) noexcept;
+  /** Of rows in place: takes over the norms of an earlier version, which has no more rows. */
+  void take_norms(const ResidentMatrix& earlier) noexcept;
+
+  bool is_in_place() const noexcept { return is_in_place_; }
+  size_t row_count() const noexcept { return row_count_; }
+  /** The copy. */
   MatrixView view() const noexcept {
     return {rows_.as<float>(), stride_, row_count_, dimensions_, inverse_norms_.as<float>()};
+  }
+  /** Rows in place, with the norms of the copy. */
+  MatrixView view_of_rows(const float* rows, const kit::StoredVersion* version) const noexcept {
+    return {rows, dimensions_, row_count_, dimensions_, inverse_norms_.as<float>(), version};
   }
   size_t bytes() const noexcept { return rows_.bytes() + inverse_norms_.bytes(); }
 
  private:
   ResidentMatrix() noexcept = default;
+  float* norms() noexcept { return inverse_norms_.as<float>(); }
+  void copy_rows(const float* values, size_t start, size_t end) noexcept;
 
-  AlignedMemory rows_;
+  AlignedMemory rows_;  // empty for rows in place
   AlignedMemory inverse_norms_;
   size_t stride_ = 0;
   size_t row_count_ = 0;
   size_t dimensions_ = 0;
+  bool is_in_place_ = false;
 };
 
 }  // namespace gearshift

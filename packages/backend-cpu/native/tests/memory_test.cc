@@ -55,6 +55,30 @@ void copies_are_padded_and_aligned(Check& check, const KernelTable& kernels) {
       check.that(query.values()[i] == (i < dimensions ? values[i] : 0.0f), "value %zu of the query", i);
     check.that(is_same(query.inverse_norm(), view.inverse_norms[0]), "the query's inverse norm is not the row's");
   }
+  // A copy that is too large for a cache is as large as the rows; of rows in place there are the norms alone.
+  const size_t rows = (2u << 20) / (100 * sizeof(float));
+  const std::vector<float> values = random.values(rows * 100);
+  auto large_copy = ResidentMatrix::allocate(rows, 100);
+  auto in_place = ResidentMatrix::allocate(rows, 100, ResidentMatrix::Rows::in_place);
+  if (!check.that(large_copy != nullptr && in_place != nullptr, "no memory")) return;
+  large_copy->fill(kernels, values.data(), 0, rows);
+  in_place->fill(kernels, values.data(), 0, rows);
+  check.that(large_copy->view().stride == 100 && large_copy->bytes() == rows * 101 * sizeof(float), "a copy of %zu bytes",
+             large_copy->bytes());
+  check.that(std::memcmp(large_copy->view().rows, values.data(), values.size() * sizeof(float)) == 0, "another copy");
+  const MatrixView viewed = in_place->view_of_rows(values.data(), nullptr);
+  check.that(in_place->bytes() == rows * sizeof(float) && viewed.rows == values.data() && viewed.stride == 100,
+             "%zu bytes of rows in place", in_place->bytes());
+  check.that(std::memcmp(viewed.inverse_norms, large_copy->view().inverse_norms, rows * sizeof(float)) == 0,
+             "the norms of rows in place differ");
+  check.that(in_place->resize(rows + 1) && in_place->row_count() == rows + 1, "no memory for one more row");
+  const size_t grown_bytes = in_place->bytes();
+  check.that(in_place->resize(rows + 1000) && in_place->bytes() == grown_bytes, "no room for some more rows");
+  check.that(std::memcmp(in_place->view_of_rows(values.data(), nullptr).inverse_norms,
+                         large_copy->view().inverse_norms, rows * sizeof(float)) == 0,
+             "norms were lost");
+  check.that(!in_place->resize(SIZE_MAX / 2) && in_place->row_count() == rows + 1000, "rows without end");
+
   auto empty = ResidentMatrix::allocate(0, 5);
   check.that(empty != nullptr && empty->bytes() == 0, "an empty matrix");
 

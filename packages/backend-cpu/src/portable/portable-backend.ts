@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import {
+  finishTopK,
   ok,
   prepareCosineSimilarity,
   prepareOperand,
@@ -121,7 +122,7 @@ class PortableBackend implements SyncBackend {
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
     const answer = this.#runNow(() => rankWork(prepared, output));
-    if (answer.ok) output.count = prepared.count;
+    if (answer.ok) finishTopK(prepared, output);
     return answer;
   }
 
@@ -145,7 +146,7 @@ class PortableBackend implements SyncBackend {
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
     const answer = await this.#run(() => rankWork(prepared, output), signal);
-    if (answer.ok) output.count = prepared.count;
+    if (answer.ok) finishTopK(prepared, output);
     return answer;
   }
 

@@ -1,4 +1,5 @@
 import type { PreparedTopK, RankedList } from '@gearshift/contracts';
+import { nextRow } from '@gearshift/contracts/internal';
 import { RankedHeap } from './ranked-heap.js';
 import { RowScorer } from './row-scorer.js';
 import { OPERATIONS_PER_ENTRY, OPERATIONS_PER_STRIDE, type Strides } from './time-slice.js';
@@ -8,10 +9,9 @@ export class RankRows implements Strides {
   readonly #request: PreparedTopK;
   readonly #scorer: RowScorer;
   readonly #heap: RankedHeap;
-  /** The number of considered rows. */
-  readonly #rows: number;
-  /** Rows done, of {@link #rows}. */
+  /** Considered rows done. */
   #position = 0;
+  #row: number;
   #query = 0;
   #sortedQueries = 0;
   /** Entries of the query being sorted that are still a heap. */
@@ -21,19 +21,19 @@ export class RankRows implements Strides {
     this.#request = request;
     this.#scorer = new RowScorer(request.metric, request.matrix, request.query, request.queries);
     this.#heap = new RankedHeap(request.metric, output);
-    this.#rows = request.candidates?.length ?? request.end - request.start;
+    this.#row = this.#rowFrom(request.start);
     this.#unsorted = request.count;
   }
 
   advance(): boolean {
-    return this.#position < this.#rows ? this.#select() : this.#sort();
+    return this.#position < this.#request.rowsConsidered ? this.#select() : this.#sort();
   }
 
   #select(): boolean {
-    const { start, queries, candidates, count, matrix } = this.#request;
+    const { queries, count, matrix, rowsConsidered } = this.#request;
     const operationsPerScore = matrix.dimensions + OPERATIONS_PER_ENTRY;
-    for (let left = OPERATIONS_PER_STRIDE; left > 0 && this.#position < this.#rows; left -= operationsPerScore) {
-      const row = candidates === undefined ? start + this.#position : candidates[this.#position];
+    for (let left = OPERATIONS_PER_STRIDE; left > 0 && this.#position < rowsConsidered; left -= operationsPerScore) {
+      const row = this.#row;
       if (this.#query === 0) this.#scorer.moveTo(row);
       const score = this.#scorer.score(this.#query);
       // Every query has processed the same number of rows, so all heaps have this size.
@@ -43,9 +43,17 @@ export class RankRows implements Strides {
       if (this.#query === queries) {
         this.#query = 0;
         this.#position += 1;
+        this.#row = this.#rowFrom(row + 1);
       }
     }
     return false;
+  }
+
+  /** The row at the current position, or the first one from `row` on where there are no candidates. */
+  #rowFrom(row: number): number {
+    const { candidates, where, end } = this.#request;
+    if (candidates !== undefined) return candidates[this.#position];
+    return where === undefined ? row : nextRow(where.words, row, end);
   }
 
   #sort(): boolean {

@@ -12,15 +12,21 @@ const NOT_YET_KNOWN = -1;
  */
 export class RowScorer {
   readonly #metric: Metric;
-  readonly #values: Float32Array;
+  readonly #matrix: VectorMatrix;
   readonly #query: Float32Array;
   readonly #dimensions: number;
   readonly #querySquaredNorms: Float64Array;
+  #row = 0;
+  /** The row is here, from this element on. */
+  #values: Float32Array;
   #rowStart = 0;
   #rowSquaredNorm = 0;
+  /** For rows that changed since the version of the request. */
+  #copy: Float32Array | undefined;
 
   constructor(metric: Metric, matrix: VectorMatrix, query: Float32Array, queries: number) {
     this.#metric = metric;
+    this.#matrix = matrix;
     this.#values = matrix.values;
     this.#query = query;
     this.#dimensions = matrix.dimensions;
@@ -28,13 +34,28 @@ export class RowScorer {
   }
 
   moveTo(row: number): void {
-    this.#rowStart = row * this.#dimensions;
-    if (this.#metric === 'cosine') {
-      this.#rowSquaredNorm = squaredNorm(this.#values, this.#rowStart, this.#dimensions);
-    }
+    this.#row = row;
+    this.#read(this.#matrix.values, row * this.#dimensions);
   }
 
   score(query: number): number {
+    const score = this.#score(query);
+    const { snapshot } = this.#matrix;
+    if (snapshot === undefined || this.#values === this.#copy || snapshot.isIntact(this.#row, this.#row + 1))
+      return score;
+    this.#copy ??= new Float32Array(this.#dimensions);
+    snapshot.readRow(this.#row, this.#copy);
+    this.#read(this.#copy, 0);
+    return this.#score(query);
+  }
+
+  #read(values: Float32Array, rowStart: number): void {
+    this.#values = values;
+    this.#rowStart = rowStart;
+    if (this.#metric === 'cosine') this.#rowSquaredNorm = squaredNorm(values, rowStart, this.#dimensions);
+  }
+
+  #score(query: number): number {
     switch (this.#metric) {
       case 'cosine':
         return Math.fround(cosine(this.#dot(query), this.#querySquaredNorm(query), this.#rowSquaredNorm));

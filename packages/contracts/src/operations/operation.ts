@@ -44,6 +44,8 @@ export interface Operation<Request, Prepared, Output> {
   copyOutput(request: Prepared, from: Output, to: Output): void;
   /** Resets the count of written entries, so that a backend that does not set it is detected. */
   clearOutput(output: Output): void;
+  /** An output that the caller did not provide, without elements behind the last entry. */
+  trimOutput(request: Prepared, output: Output): Output;
   /** Describes the entries that a backend did not write; `undefined` when nothing is missing. */
   missingIn(request: Prepared, output: Output): string | undefined;
 }

@@ -1,6 +1,5 @@
 import { types } from 'node:util';
 import {
-  expected,
   requireExpectedUses,
   requireFloat32Array,
   requireInteger,
@@ -9,12 +8,14 @@ import {
 } from '../arguments.js';
 import { COMPANIONS, type VectorMatrix } from '../matrix.js';
 import { requireRange, type RowRange } from '../row-range.js';
+import { requireRowSet, type RowSetLike } from '../row-set.js';
+import { effectiveRows } from './effective-rows.js';
 
 interface ScanRequest extends RowRange {
   readonly query: Float32Array;
   readonly matrix: VectorMatrix;
   readonly queries?: number | undefined;
-  readonly where?: unknown;
+  readonly where?: RowSetLike | undefined;
 }
 
 export interface ScanInputs {
@@ -22,6 +23,8 @@ export interface ScanInputs {
   readonly query: Float32Array;
   readonly start: number;
   readonly end: number;
+  /** The only rows to consider, besides the range: see {@link effectiveRows}. */
+  readonly where: RowSetLike | undefined;
 }
 
 /** Checks the matrix, the queries and the rows of a request. Reads each property of the caller once. */
@@ -32,10 +35,10 @@ export function requireScanInputs(request: ScanRequest): ScanInputs {
   if (!types.isFloat32Array(query) || query.byteLength === 0 || query.length !== queries * matrix.dimensions) {
     refuseQuery(query, queries, matrix.dimensions);
   }
-  if (where !== undefined) refuseUnsupported('where', where);
-  if (start === undefined && end === undefined) return { matrix, query, start: 0, end: matrix.rows };
+  const rows = where === undefined && matrix.removed === undefined ? undefined : effectiveRows(where, matrix);
+  if (start === undefined && end === undefined) return { matrix, query, start: 0, end: matrix.rows, where: rows };
   const range = requireRange(start, end, matrix.rows);
-  return { matrix, query, start: range.start, end: range.end };
+  return { matrix, query, start: range.start, end: range.end, where: rows };
 }
 
 /** Checked copies by the memory of the values. A matrix with unchanged fields needs no further check. */
@@ -47,7 +50,7 @@ const checkedMatrices = new WeakMap<Float32Array, VectorMatrix>();
  */
 export function requireMatrix(value: VectorMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireAwaited('matrix', value);
-  const { id, version, rows, dimensions, values, expectedUses, companion, changes } = value;
+  const { id, version, rows, dimensions, values, expectedUses, companion, changes, removed, snapshot } = value;
   const checked = checkedMatrices.get(values);
   if (checked !== undefined) {
     const isUnchanged =
@@ -58,16 +61,21 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
       checked.expectedUses === expectedUses &&
       checked.companion === companion &&
       checked.changes === changes &&
+      checked.removed === removed &&
+      checked.snapshot === snapshot &&
       values.byteLength === rows * dimensions * Float32Array.BYTES_PER_ELEMENT &&
       values.byteLength > 0;
     if (isUnchanged) return checked;
   }
   requireAwaited('matrix', value);
   return checkedMatrix(
+    value,
     { id, version, rows, dimensions, values },
     ownHint(value, 'expectedUses', expectedUses),
     ownHint(value, 'companion', companion),
     ownHint(value, 'changes', changes),
+    fromMatrix('removed', removed),
+    fromMatrix('snapshot', snapshot),
   );
 }
 
@@ -76,17 +84,30 @@ function ownHint<T>(matrix: VectorMatrix, name: keyof VectorMatrix, value: T): T
   return Object.hasOwn(matrix, name) ? value : undefined;
 }
 
+/** A field that may be an accessor of the matrix's class, unlike a hint; but not that of a polluted Object.prototype. */
+function fromMatrix<T>(name: keyof VectorMatrix, value: T): T | undefined {
+  return value === (Object.prototype as Partial<VectorMatrix>)[name] ? undefined : value;
+}
+
 function checkedMatrix(
+  given: object,
   matrix: VectorMatrix,
   expectedUses: VectorMatrix['expectedUses'],
   companion: VectorMatrix['companion'],
   changes: VectorMatrix['changes'],
+  removed: VectorMatrix['removed'],
+  snapshot: VectorMatrix['snapshot'],
 ): VectorMatrix {
   const { id, version, rows, dimensions, values } = matrix;
   requireInteger('matrix.id', id, 0);
   requireInteger('matrix.version', version, 0);
   requireInteger('matrix.rows', rows, 0);
   requireInteger('matrix.dimensions', dimensions, 1);
+  if (values === undefined && Object.hasOwn(given, 'stored')) {
+    throw new TypeError(
+      'matrix: this is a copy of a stored matrix, without its rows; pass the matrix itself, or get it back with attach() of an executor',
+    );
+  }
   requireFloat32Array('matrix.values', values);
   if (values.length !== rows * dimensions) {
     throw new RangeError(
@@ -95,11 +116,14 @@ function checkedMatrix(
   }
   requireExpectedUses('matrix.expectedUses', expectedUses);
   requireOneOf('matrix.companion', COMPANIONS, companion);
+  if (removed !== undefined) requireRowSet('matrix.removed', removed, rows);
   const checked = Object.freeze({
     ...matrix,
     expectedUses,
     companion,
     changes: Array.isArray(changes) ? changes : undefined,
+    removed,
+    snapshot,
   });
   checkedMatrices.set(values, checked);
   return checked;
@@ -117,9 +141,4 @@ function refuseQuery(value: unknown, queries: number, dimensions: number): never
         ? '; leave out queries for one query'
         : `; pass queries: ${count} for ${count} queries`;
   throw new RangeError(`query has ${length} values but the matrix has ${dimensions} dimensions${needed}${remedy}`);
-}
-
-/** Refuses an option that no backend supports yet, because ignoring it would give a wrong answer. */
-export function refuseUnsupported(name: string, value: unknown): never {
-  throw new RangeError(expected(name, 'none, because it is not supported yet', value));
 }

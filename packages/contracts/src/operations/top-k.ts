@@ -1,15 +1,17 @@
 import { types } from 'node:util';
 import { expected, requireFloat32Array, requireInteger, requireObject, requireUint32Array } from '../arguments.js';
 import type { VectorMatrix } from '../matrix.js';
-import { ownFields, optionNames } from '../options.js';
+import { own, ownFields, optionNames } from '../options.js';
 import type { RowRange } from '../row-range.js';
-import type { RowSet } from '../row-set.js';
+import { countRows, type RowSetLike } from '../row-set.js';
+import { candidatesIn } from './effective-rows.js';
 import type { Operation } from './operation.js';
+import { hasCounts, missingInCut, requireMinScore } from './min-score.js';
 import { checkFields, Prepared } from './prepared.js';
 import { METRICS, type Metric } from './ranking.js';
 import { requireDisjoint } from './require-disjoint.js';
 import { requireCandidates } from './require-candidates.js';
-import { refuseUnsupported, requireScanInputs } from './scan-inputs.js';
+import { requireScanInputs } from './scan-inputs.js';
 
 /** The `k` best rows for each query. */
 export interface TopKRequest extends RowRange {
@@ -19,29 +21,44 @@ export interface TopKRequest extends RowRange {
   readonly matrix: VectorMatrix;
   /** Number of query vectors, at least 1: `query` holds exactly this many. Default 1. */
   readonly queries?: number | undefined;
-  /** Only rows of this set are considered. Not supported yet: a RangeError when given. */
-  readonly where?: RowSet | undefined;
+  /**
+   * Only these rows are considered: a {@link RowSet} or its data, with a `rowCount` of at most `matrix.rows`. With `candidates`,
+   * only rows that are in both.
+   */
+  readonly where?: RowSetLike | undefined;
   /** At least 1; clamped to the number of rows considered. */
   readonly k: number;
   /** Default `'cosine'`. */
   readonly metric?: Metric | undefined;
   /** Only these rows are considered: indices into the matrix, within `[start, end)`. A RangeError for a repeated row. */
   readonly candidates?: Uint32Array | undefined;
-  /** Only rows that score at least this are ranked. Not supported yet: a RangeError when given. */
+  /**
+   * Only rows that score at least as well are ranked: at or above it for cosine and dot, at or below it for euclidean, which is a
+   * distance. Rounded to float32 like the scores. NaN does not pass.
+   */
   readonly minScore?: number | undefined;
 }
 
 /**
  * Receives the best rows, best first, ties by lower index, NaN last. For query `q` of `M` the backend writes the entries
- * `[q * count, (q + 1) * count)` of both arrays.
+ * `[q * count, (q + 1) * count)` of both arrays; elements behind the last query are left over. Rows are considered when they
+ * are in the range, the `candidates` and `where`, and were not removed.
  */
 export interface TopKOutput {
   /** Row numbers in the matrix; at least `queries * min(k, rows considered)` elements. */
   readonly indices: Uint32Array;
   /** Their scores; at least as many elements. */
   readonly scores: Float32Array;
-  /** Entries per query, set by the backend: `min(k, rows considered)`. */
+  /**
+   * Entries per query, set by the backend: `min(k, rows considered)`. With `minScore` as many as passed, and with several queries
+   * as many as passed for the query with the most.
+   */
   count: number;
+  /**
+   * With `minScore` and several queries: how many entries each query has, at least one element per query. The other entries of a
+   * query, up to `count`, are `NO_ROW` with the score NaN. Absent otherwise.
+   */
+  readonly counts?: Uint32Array | undefined;
 }
 
 export class PreparedTopK extends Prepared {
@@ -55,8 +72,18 @@ export class PreparedTopK extends Prepared {
   /** The caller's k. */
   readonly k: number;
   readonly metric: Metric;
+  /** Without those that are outside of the request's `where` or were removed. */
   readonly candidates: Uint32Array | undefined;
-  /** Entries per query: `min(k, rows considered)`. */
+  /**
+   * The rows that are considered: those of the request's `where` that were not removed. Its own memory, with exactly the rows of
+   * the matrix and no bits past them. Undefined when it would contain every row of the range, and with candidates.
+   */
+  readonly where: RowSetLike | undefined;
+  /** As float32. */
+  readonly minScore: number | undefined;
+  /** The number of considered rows. */
+  readonly rowsConsidered: number;
+  /** Entries per query: `min(k, rows considered)`; the most that there can be with `minScore`. */
   readonly count: number;
   /** Elements of each output array: `queries * count`. */
   readonly outputLength: number;
@@ -69,6 +96,8 @@ export class PreparedTopK extends Prepared {
     k: number,
     metric: Metric,
     candidates: Uint32Array | undefined,
+    where: RowSetLike | undefined,
+    minScore: number | undefined,
   ) {
     super();
     this.operation = 'top-k';
@@ -80,12 +109,16 @@ export class PreparedTopK extends Prepared {
     this.k = k;
     this.metric = metric;
     this.candidates = candidates;
-    this.count = Math.min(k, candidates === undefined ? end - start : candidates.length);
+    this.minScore = minScore;
+    if (candidates !== undefined) this.rowsConsidered = candidates.length;
+    else this.rowsConsidered = where === undefined ? end - start : countRows(where.words, start, end);
+    this.where = candidates !== undefined || this.rowsConsidered === end - start ? undefined : where;
+    this.count = Math.min(k, this.rowsConsidered);
     this.outputLength = this.queries * this.count;
   }
 }
 
-const FIELDS = optionNames<TopKRequest & Pick<PreparedTopK, 'count' | 'outputLength'>>({
+const FIELDS = optionNames<TopKRequest & Pick<PreparedTopK, 'rowsConsidered' | 'count' | 'outputLength'>>({
   operation: true,
   query: true,
   matrix: true,
@@ -97,6 +130,7 @@ const FIELDS = optionNames<TopKRequest & Pick<PreparedTopK, 'count' | 'outputLen
   minScore: true,
   start: true,
   end: true,
+  rowsConsidered: true,
   count: true,
   outputLength: true,
 });
@@ -115,19 +149,19 @@ function prepareFields(request: TopKRequest): PreparedTopK {
   if (operation !== 'top-k') throw new RangeError(expected('operation', `'top-k'`, operation));
   if (!Number.isSafeInteger(k) || k < 1) requireInteger('k', k, 1);
   if (!METRICS.includes(metric)) throw new RangeError(expected('metric', `one of ${METRICS.join(', ')}`, metric));
-  if (minScore !== undefined) refuseUnsupported('minScore', minScore);
-  const { matrix, query, start, end } = requireScanInputs(request);
+  const leastScore = minScore === undefined ? undefined : requireMinScore(minScore);
+  const { matrix, query, start, end, where } = requireScanInputs(request);
   if (candidates !== undefined) requireCandidates(candidates, start, end);
-  return new PreparedTopK(matrix, query, start, end, k, metric, candidates);
+  const remaining = candidates === undefined || where === undefined ? candidates : candidatesIn(candidates, where);
+  return new PreparedTopK(matrix, query, start, end, k, metric, remaining, where, leastScore);
 }
 
 /** A new output with exactly the elements that the request writes. */
 export function createTopKOutput(request: PreparedTopK): TopKOutput {
-  return {
-    indices: new Uint32Array(request.outputLength),
-    scores: new Float32Array(request.outputLength),
-    count: request.count,
-  };
+  const { queries, count, outputLength } = request;
+  const indices = new Uint32Array(outputLength);
+  const scores = new Float32Array(outputLength);
+  return hasCounts(request) ? { indices, scores, count, counts: new Uint32Array(queries) } : { indices, scores, count };
 }
 
 /** Checks that both arrays of `output` are large enough for the request and share no memory with an input. */
@@ -149,6 +183,7 @@ export function requireTopKOutput(request: PreparedTopK, output: TopKOutput): To
     scores.buffer !== query.buffer &&
     scores.buffer !== matrix.values.buffer;
   if (!isFine) checkOutput(request, indices, scores);
+  if (hasCounts(request)) checkCounts(request, output);
   return output;
 }
 
@@ -167,6 +202,16 @@ function checkOutput(request: PreparedTopK, indices: Uint32Array, scores: Float3
   requireDisjoint('output.scores', scores, indices);
 }
 
+function checkCounts(request: PreparedTopK, output: TopKOutput): void {
+  const { indices, scores } = output;
+  const counts = requireUint32Array('output.counts', output.counts);
+  requireElements('output.counts', counts, request.queries);
+  const { query, matrix, candidates } = request;
+  for (const other of [query, matrix.values, candidates, indices, scores]) {
+    if (other !== undefined) requireDisjoint('output.counts', counts, other);
+  }
+}
+
 function requireElements(name: string, array: Uint32Array | Float32Array, elementCount: number): void {
   if (array.length < elementCount) {
     throw new RangeError(`${name}: expected at least ${elementCount} elements, got ${array.length}`);
@@ -179,35 +224,53 @@ export const topK: Operation<TopKRequest, PreparedTopK, TopKOutput> = {
   prepareFields,
   operandOf: ({ matrix }) => matrix,
   itemsOf: ({ start, end, candidates }) => (candidates === undefined ? end - start : candidates.length),
-  part({ matrix, query, start: first, end: last, k, metric, candidates }, start, end) {
+  part({ matrix, query, start: first, end: last, k, metric, candidates, where, minScore }, start, end) {
     requireFloat32Array('matrix.values', matrix.values);
     requireFloat32Array('query', query);
     if (candidates === undefined) {
-      return new PreparedTopK(matrix, query, first + start, first + end, k, metric, undefined);
+      return new PreparedTopK(matrix, query, first + start, first + end, k, metric, undefined, where, minScore);
     }
     requireUint32Array('candidates', candidates);
-    return new PreparedTopK(matrix, query, first, last, k, metric, candidates.subarray(start, end));
+    const some = candidates.subarray(start, end);
+    return new PreparedTopK(matrix, query, first, last, k, metric, some, undefined, minScore);
   },
   createOutput: createTopKOutput,
   requireOutput: requireTopKOutput,
-  outputLike: ({ indices, scores }) => ({
-    indices: new Uint32Array(indices.length),
-    scores: new Float32Array(scores.length),
-    count: 0,
-  }),
-  copyOutput({ outputLength }, from, to) {
+  outputLike(output) {
+    const indices = new Uint32Array(output.indices.length);
+    const scores = new Float32Array(output.scores.length);
+    const counts = own(output, 'counts');
+    return counts === undefined
+      ? { indices, scores, count: 0 }
+      : { indices, scores, count: 0, counts: new Uint32Array(counts.length) };
+  },
+  copyOutput(request, from, to) {
+    const { queries, outputLength } = request;
     to.indices.set(from.indices.subarray(0, outputLength));
     to.scores.set(from.scores.subarray(0, outputLength));
     to.count = from.count;
+    if (hasCounts(request) && from.counts !== undefined) to.counts?.set(from.counts.subarray(0, queries));
   },
   clearOutput(output) {
     output.count = 0;
+    own(output, 'counts')?.fill(0);
   },
-  missingIn({ count, outputLength }, { count: written, indices, scores }) {
-    if (written !== count) return `${String(written)} entries per query where the request has ${count}`;
+  trimOutput(request, output) {
+    const { indices, scores, count } = output;
+    const entries = request.queries * count;
+    if (entries === request.outputLength) return output;
+    return { ...output, indices: indices.slice(0, entries), scores: scores.slice(0, entries) };
+  },
+  missingIn(request, output) {
+    const { count, outputLength } = request;
+    const { count: written, indices, scores } = output;
+    if (written !== count && request.minScore === undefined) {
+      return `${String(written)} entries per query where the request has ${count}`;
+    }
     const byteLength = outputLength * Float32Array.BYTES_PER_ELEMENT;
     // A backend may have transferred the memory to another thread, or replaced the arrays.
     if (!(types.isUint32Array(indices) && indices.byteLength >= byteLength)) return 'no indices';
-    return types.isFloat32Array(scores) && scores.byteLength >= byteLength ? undefined : 'no scores';
+    if (!(types.isFloat32Array(scores) && scores.byteLength >= byteLength)) return 'no scores';
+    return request.minScore === undefined ? undefined : missingInCut(request, output);
   },
 };

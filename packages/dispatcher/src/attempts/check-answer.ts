@@ -59,7 +59,8 @@ function failed(backend: string, kind: 'fault' | 'invalid-result', what: string)
 }
 
 /** A copy, because a getter may return something else, or throw, when policies and trackers read it. */
-function plainPhases({ queueMs, uploadMs, kernelMs, downloadMs, networkMs, totalMs, fused }: PhaseTimes): PhaseTimes {
+function plainPhases(given: PhaseTimes): PhaseTimes {
+  const { queueMs, uploadMs, kernelMs, downloadMs, networkMs, totalMs, mergedRequests, fused } = given;
   const phases = {
     queueMs: duration(queueMs),
     uploadMs: duration(uploadMs),
@@ -68,7 +69,12 @@ function plainPhases({ queueMs, uploadMs, kernelMs, downloadMs, networkMs, total
     totalMs: duration(totalMs),
     fused: fused !== false,
   };
-  return networkMs === undefined ? phases : { ...phases, networkMs: duration(networkMs) };
+  if (networkMs === undefined && mergedRequests === undefined) return phases;
+  return {
+    ...phases,
+    ...(networkMs === undefined ? {} : { networkMs: duration(networkMs) }),
+    ...(Number.isSafeInteger(mergedRequests) ? { mergedRequests } : {}),
+  };
 }
 
 /** 0 for anything that is not a time. */

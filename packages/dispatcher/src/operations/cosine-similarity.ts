@@ -1,5 +1,5 @@
 import type { CosineSimilarityRequest, Mismatch, PreparedCosineSimilarity } from '@gearshift/contracts';
-import { cosineSimilarity } from '@gearshift/contracts/internal';
+import { cosineSimilarity, hasRow, nextRow } from '@gearshift/contracts/internal';
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
 import { isWithin, referenceScore, type ReferenceScore } from '../verification/reference-score.js';
 import type { SampleSequence } from '../verification/sample-sequence.js';
@@ -30,21 +30,30 @@ export const cosineSimilarityDispatch: DispatchOperation<
 /** Pairs of a query and a row. */
 const SAMPLES = 8;
 
-/** Recomputes the first score, the last one, and a few in between. */
+/** Recomputes the first score, the last one, and a few in between. With `where` every other one is that of a considered row. */
 function verifyScores(
   request: PreparedCosineSimilarity,
   output: Float32Array,
   samples: SampleSequence,
 ): Mismatch | null {
-  const { matrix, query: queries, start, end } = request;
+  const { matrix, query: queries, start, end, where } = request;
   const rows = end - start;
   const reference: ReferenceScore = { score: 0, tolerance: 0 };
   for (let i = 0; i < SAMPLES; i++) {
-    const place = i === 0 ? 0 : i === 1 ? request.outputLength - 1 : samples.next(request.outputLength);
+    let place = i === 0 ? 0 : i === 1 ? request.outputLength - 1 : samples.next(request.outputLength);
     const query = Math.floor(place / rows);
-    const row = start + (place % rows);
-    referenceScore('cosine', matrix, row, queries, query, reference);
+    let row = start + (place % rows);
+    if (where !== undefined && i % 2 === 0) {
+      const considered = nextRow(where.words, row, end);
+      if (considered < end) row = considered;
+      place = query * rows + row - start;
+    }
     const got = output[place];
+    if (where !== undefined && !hasRow(where.words, row)) {
+      if (Number.isNaN(got)) continue;
+      return { rule: 'score', query, row, got, expected: NaN, tolerance: 0 };
+    }
+    referenceScore('cosine', matrix, row, queries, query, reference);
     if (!isWithin(got, reference)) {
       return { rule: 'score', query, row, got, expected: reference.score, tolerance: reference.tolerance };
     }

@@ -1,11 +1,12 @@
 import {
   mergeRanked,
+  NO_ROW,
   type PreparedTopK,
   type RankedList,
   type TopKOutput,
   type TopKRequest,
 } from '@gearshift/contracts';
-import { topK } from '@gearshift/contracts/internal';
+import { hasCounts, topK } from '@gearshift/contracts/internal';
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
 import { scanWork } from './scan-work.js';
 import { verifyRanking } from '../verification/verify-ranking.js';
@@ -20,26 +21,41 @@ export const topKDispatch: DispatchOperation<TopKRequest, PreparedTopK, TopKOutp
   run: (backend, request, output, signal) => backend.topK(request, output, signal),
   runSync: (backend, request, output) => backend.topKSync(request, output),
   outputGrowsWithItems: false,
-  /**
-   * Keeps the best entries of the parts so far, so that an unfinished answer is the best of the done items. The lists of the
-   * queries are stored one after the other, `count` entries each, and grow with every merge.
-   */
-  mergePart({ queries, count: most, metric }, output, _start, _end, part) {
-    const { indices, scores, count: before } = output;
-    const after = Math.min(most, before + part.count);
-    const merged = { indices: new Uint32Array(after), scores: new Float32Array(after) };
-    // Starts with the last query, so that a growing list does not overwrite one that is still to be read.
-    for (let query = queries - 1; query >= 0; query--) {
-      mergeRanked(metric, [listOf(output, query, before), listOf(part, query, part.count)], merged);
-      indices.set(merged.indices, query * after);
-      scores.set(merged.scores, query * after);
-    }
-    output.count = after;
-  },
+  mergePart,
   verify: verifyRanking,
 };
 
-function listOf({ indices, scores }: TopKOutput, query: number, count: number): RankedList {
-  const start = query * count;
-  return { indices: indices.subarray(start, start + count), scores: scores.subarray(start, start + count) };
+/**
+ * Keeps the best entries of the parts so far, so that an unfinished answer is the best of the done items. The lists of the
+ * queries are stored one after the other, `count` entries each, and grow with every merge.
+ */
+function mergePart(request: PreparedTopK, output: TopKOutput, _start: number, _end: number, part: TopKOutput): void {
+  const { queries, count: most, metric } = request;
+  const { indices, scores, counts } = output;
+  let after = 0;
+  for (let query = 0; query < queries; query++) {
+    after = Math.max(after, Math.min(most, entriesOf(request, output, query) + entriesOf(request, part, query)));
+  }
+  const merged = { indices: new Uint32Array(after), scores: new Float32Array(after) };
+  // Starts with the last query, so that a growing list does not overwrite one that is still to be read.
+  for (let query = queries - 1; query >= 0; query--) {
+    const length = mergeRanked(metric, [listOf(request, output, query), listOf(request, part, query)], merged);
+    merged.indices.fill(NO_ROW, length);
+    merged.scores.fill(NaN, length);
+    indices.set(merged.indices, query * after);
+    scores.set(merged.scores, query * after);
+    if (hasCounts(request) && counts !== undefined) counts[query] = length;
+  }
+  output.count = after;
+}
+
+/** The number of entries of a query. An output of the caller may have counts that another request left there. */
+export function entriesOf(request: PreparedTopK, { count, counts }: TopKOutput, query: number): number {
+  return hasCounts(request) && counts !== undefined ? counts[query] : count;
+}
+
+function listOf(request: PreparedTopK, list: TopKOutput, query: number): RankedList {
+  const start = query * list.count;
+  const end = start + entriesOf(request, list, query);
+  return { indices: list.indices.subarray(start, end), scores: list.scores.subarray(start, end) };
 }

@@ -33,6 +33,7 @@ const MOST_TOLD = 8;
 const WITHOUT_ATTEMPTS: Partial<Record<RunErrorKind, string>> = {
   aborted: 'aborted before it began',
   'deadline-exceeded': 'the deadline passed before it began',
+  overloaded: 'too many requests are under way (maxPending)',
   'device-lost': 'the only allowed device is lost',
   'out-of-memory': 'the device has too little memory for even the smallest piece',
   'invalid-input': 'the operand has changed since the finished part was computed; run the request again from the start',

@@ -22,13 +22,15 @@ export interface ReferenceScore {
  */
 export function referenceScore(
   metric: Metric,
-  { values, dimensions }: VectorMatrix,
+  { values: rows, dimensions, snapshot }: VectorMatrix,
   row: number,
   queries: Float32Array,
   query: number,
   out: ReferenceScore,
 ): void {
-  const rowStart = row * dimensions;
+  const values = snapshot === undefined ? rows : new Float32Array(dimensions);
+  const rowStart = snapshot === undefined ? row * dimensions : 0;
+  snapshot?.readRow(row, values);
   const queryStart = query * dimensions;
   let dot = 0;
   let magnitudes = 0;

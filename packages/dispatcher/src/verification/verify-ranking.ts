@@ -1,4 +1,5 @@
-import { compareRanked, type Mismatch, type PreparedTopK, type TopKOutput } from '@gearshift/contracts';
+import { compareRanked, NO_ROW, type Mismatch, type PreparedTopK, type TopKOutput } from '@gearshift/contracts';
+import { hasCounts, hasRow, nextRow } from '@gearshift/contracts/internal';
 import { isWithin, referenceScore, type ReferenceScore } from './reference-score.js';
 import type { SampleSequence } from './sample-sequence.js';
 
@@ -13,15 +14,18 @@ const CANDIDATE_LOOKUPS = 4;
  * and the last; and a few rows that are not among them, which must not be clearly better than the last entry.
  */
 export function verifyRanking(request: PreparedTopK, output: TopKOutput, samples: SampleSequence): Mismatch | null {
-  const { matrix, query: queries, metric, count } = request;
+  const { matrix, query: queries, metric, where } = request;
   const query = samples.next(request.queries);
-  const indices = output.indices.subarray(query * count, (query + 1) * count);
-  const scores = output.scores.subarray(query * count, (query + 1) * count);
+  const first = query * output.count;
+  const count = hasCounts(request) && output.counts !== undefined ? output.counts[query] : output.count;
+  const indices = output.indices.subarray(first, first + count);
+  const scores = output.scores.subarray(first, first + count);
   const reference: ReferenceScore = { score: 0, tolerance: 0 };
 
   for (let i = 0; i < count; i++) {
     const row = indices[i];
     if (row < request.start || row >= request.end) return strange(query, row);
+    if (where !== undefined && !hasRow(where.words, row)) return strange(query, row);
     if (i > 0 && compareRanked(metric, scores[i - 1], indices[i - 1], scores[i], row) >= 0) {
       return { rule: 'order', query, row, got: scores[i - 1], expected: scores[i], tolerance: 0 };
     }
@@ -46,22 +50,34 @@ function missingRow(
   scores: Float32Array,
   samples: SampleSequence,
 ): Mismatch | null {
-  const { matrix, query: queries, metric, count, candidates, start, end } = request;
-  const considered = candidates === undefined ? end - start : candidates.length;
-  if (count === 0 || count === considered) return null;
+  const { matrix, query: queries, metric, rowsConsidered } = request;
+  const count = indices.length;
+  if (count === rowsConsidered) return null;
+  const isDistance = metric === 'euclidean';
   const last: ReferenceScore = { score: 0, tolerance: 0 };
-  referenceScore(metric, matrix, indices[count - 1], queries, query, last);
+  const lastRow = count === 0 ? NO_ROW : indices[count - 1];
+  const isFull = count === request.count;
+  // With room for more, every row that reaches minScore must be there, as if one with just this score were the last.
+  if (!isFull) last.score = request.minScore ?? NaN;
+  else referenceScore(metric, matrix, lastRow, queries, query, last);
   const other: ReferenceScore = { score: 0, tolerance: 0 };
   for (let i = 0; i < OTHER_ROWS; i++) {
-    const place = samples.next(considered);
-    const row = candidates === undefined ? start + place : candidates[place];
+    const row = consideredRow(request, samples);
     referenceScore(metric, matrix, row, queries, query, other);
-    if (isBetterBeyondDoubt(metric === 'euclidean', other, row, last, indices[count - 1]) && !indices.includes(row)) {
+    if (isBetterBeyondDoubt(isDistance, other, row, last, lastRow) && !indices.includes(row)) {
       const { score: expected, tolerance } = other;
-      return { rule: 'missing-row', query, row, got: scores[count - 1], expected, tolerance };
+      return { rule: 'missing-row', query, row, got: isFull ? scores[count - 1] : last.score, expected, tolerance };
     }
   }
   return null;
+}
+
+function consideredRow({ candidates, where, start, end }: PreparedTopK, samples: SampleSequence): number {
+  if (candidates !== undefined) return candidates[samples.next(candidates.length)];
+  const row = start + samples.next(end - start);
+  if (where === undefined) return row;
+  const next = nextRow(where.words, row, end);
+  return next < end ? next : nextRow(where.words, start, end);
 }
 
 function isBetterBeyondDoubt(

@@ -86,19 +86,14 @@ void OperandRegistry::give_up(Operand& operand, const Filler& owner) noexcept {
   operand.filler_ = {};
 }
 
-bool OperandRegistry::change_version(Operand& operand, int64_t version, const Filler& asker) noexcept {
-  std::lock_guard<std::mutex> lock(registry_mutex);
+bool OperandRegistry::may_change(const Operand& operand, const OperandKey& key) noexcept {
   // References are made under the mutex, or from one that is held: the caller's is the only one, or it is not.
-  if (operand.references_ != 1 || !operand.is_ready() || operand.key_.id == kPrivateId) return false;
-  OperandKey key = operand.key_;
-  key.version = version;
+  if (operand.references_ != 1 || !operand.is_ready() || operand.key_.id == kPrivateId || operand.key_.id != key.id) {
+    return false;
+  }
   for (const Operand* other = bucket_of(key); other != nullptr; other = other->next_) {
     if (has_same_name(other->key_, key)) return false;
   }
-  // The bucket depends on the id alone, so that the copy stays where it is.
-  operand.key_.version = version;
-  operand.ready_.store(false, std::memory_order_release);
-  operand.filler_ = asker;
   return true;
 }
 

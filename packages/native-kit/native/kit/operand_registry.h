@@ -102,7 +102,27 @@ class OperandRegistry {
    * Makes a ready copy one of another version, which `asker` is to complete. False, and nothing happened, when there is
    * another reference to the copy, or a copy of that version already.
    */
-  static bool change_version(Operand& operand, int64_t version, const Filler& asker) noexcept;
+  static bool change_version(Operand& operand, int64_t version, const Filler& asker) noexcept {
+    OperandKey key = operand.key_;
+    key.version = version;
+    return change_key(operand, key, asker, [] { return true; });
+  }
+
+  /**
+   * The same for a copy that gets another shape as well.
+   *
+   * @param prepare changes the copy, to which nobody else has access; false if it cannot
+   */
+  template <typename Prepare>
+  static bool change_key(Operand& operand, const OperandKey& key, const Filler& asker, const Prepare& prepare) noexcept {
+    std::lock_guard<std::mutex> lock(mutex());
+    if (!may_change(operand, key) || !prepare()) return false;
+    // The bucket depends on the id alone, so that the copy stays where it is.
+    operand.key_ = key;
+    operand.ready_.store(false, std::memory_order_release);
+    operand.filler_ = asker;
+    return true;
+  }
 
  private:
   friend class Operand;
@@ -110,6 +130,7 @@ class OperandRegistry {
   static std::mutex& mutex() noexcept;
   /** With one more reference; null when there is none, or one of another shape. */
   static Operand* find(const OperandKey& key, Status* status) noexcept;
+  static bool may_change(const Operand& operand, const OperandKey& key) noexcept;
   static void insert(Operand* operand) noexcept;
   static void remove(Operand* operand) noexcept;
 };

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import {
   err,
+  NO_ROW,
   ok,
   prepareCosineSimilarity,
   prepareSpreadActivation,
@@ -17,8 +18,8 @@ import {
   type SyncBackend,
   type TopKOutput,
 } from '@gearshift/contracts';
-import { oracleRanking } from '../oracle/oracle-ranking.js';
-import { oracleScore, queryVector, rowVector } from '../oracle/oracle-scores.js';
+import { oracleRanking, type OracleEntry } from '../oracle/oracle-ranking.js';
+import { isConsidered, oracleScore, queryVector, rowVector } from '../oracle/oracle-scores.js';
 import { oracleSpread } from '../oracle/oracle-spread.js';
 
 /** Work with pauses, so that it can be aborted. */
@@ -87,7 +88,10 @@ function score(request: PreparedCosineSimilarity, output: Float32Array): Steps {
     let place = 0;
     for (let query = 0; query < request.queries; query++) {
       for (let row = request.start; row < request.end; row++) {
-        output[place++] = oracleScore('cosine', queryVector(request, query), rowVector(request, row)).score;
+        const isOutside = !isConsidered(request, row);
+        output[place++] = isOutside
+          ? NaN
+          : oracleScore('cosine', queryVector(request, query), rowVector(request, row)).score;
         yield;
       }
     }
@@ -97,19 +101,21 @@ function score(request: PreparedCosineSimilarity, output: Float32Array): Steps {
 function rank(request: PreparedTopK, output: TopKOutput): Steps {
   requireTopKOutput(request, output);
   return (function* () {
-    for (let query = 0; query < request.queries; query++) {
-      const best = oracleRanking(request, query).slice(0, request.count);
-      output.indices.set(
-        best.map(({ index }) => index),
-        query * request.count,
-      );
-      output.scores.set(
-        best.map(({ rounded }) => rounded),
-        query * request.count,
-      );
+    const { queries, count: most, minScore } = request;
+    const lists: OracleEntry[][] = [];
+    for (let query = 0; query < queries; query++) {
+      lists.push(oracleRanking(request, query).slice(0, most));
       yield;
     }
-    output.count = request.count;
+    const count = Math.max(...lists.map(({ length }) => length));
+    for (const [query, list] of lists.entries()) {
+      for (let i = 0; i < count; i++) {
+        output.indices[query * count + i] = i < list.length ? list[i].index : NO_ROW;
+        output.scores[query * count + i] = i < list.length ? list[i].rounded : NaN;
+      }
+      if (minScore !== undefined && queries > 1 && output.counts !== undefined) output.counts[query] = list.length;
+    }
+    output.count = count;
   })();
 }
 

@@ -1,9 +1,23 @@
 import assert from 'node:assert/strict';
-import { compareRanked, prepareCosineSimilarity, prepareSpreadActivation, prepareTopK } from '@gearshift/contracts';
+import {
+  compareRanked,
+  NO_ROW,
+  prepareCosineSimilarity,
+  prepareSpreadActivation,
+  prepareTopK,
+} from '@gearshift/contracts';
 import { oracleRanking, type OracleEntry } from '../oracle/oracle-ranking.js';
 import { oracleScores } from '../oracle/oracle-scores.js';
 import { oracleSpread } from '../oracle/oracle-spread.js';
-import { askRanking, askScores, askSpread, type RankOptions, type ScoreOptions, type SpreadOptions } from './ask.js';
+import {
+  askRanking,
+  askScores,
+  askSpread,
+  listOf,
+  type RankOptions,
+  type ScoreOptions,
+  type SpreadOptions,
+} from './ask.js';
 import { assertClose, assertNear } from './assertions.js';
 import type { Subject } from './contract-check.js';
 
@@ -45,24 +59,34 @@ export async function ranksLikeOracle(
 ): Promise<void> {
   const ranking = await askRanking(subject, options, offset);
   const request = prepareTopK({ operation: 'top-k', ...options });
+  // Rounding decides whether a row near minScore reaches it, so that the oracle ranks all rows.
+  const everyRow = prepareTopK({ operation: 'top-k', ...options, minScore: undefined });
+  const { minScore } = request;
   for (let query = 0; query < request.queries; query++) {
-    const expected = oracleRanking(request, query);
+    const expected = oracleRanking(everyRow, query);
     const byIndex = new Map(expected.map((entry) => [entry.index, entry]));
-    const from = query * ranking.count;
+    const { indices, scores } = listOf(ranking, query);
     const where = `${context}, query ${query}`;
-    for (let i = 0; i < ranking.count; i++) {
-      const index = ranking.indices[from + i];
-      const score = ranking.scores[from + i];
+    for (let i = 0; i < indices.length; i++) {
+      const index = indices[i];
+      const score = scores[i];
       const entry = byIndex.get(index);
       assert.ok(entry !== undefined, `${where}: entry ${i} is row ${index}, which was not asked for or came before`);
       byIndex.delete(index);
       assertNear(score, entry, subject.toleranceFactor, `${where}: score of row ${index}`);
+      if (minScore !== undefined) {
+        const isGood = request.metric === 'euclidean' ? score <= minScore : score >= minScore;
+        assert.ok(isGood, `${where}: row ${index} scores ${score}, worse than ${minScore}`);
+      }
       if (i === 0) continue;
-      const [indexBefore, scoreBefore] = [ranking.indices[from + i - 1], ranking.scores[from + i - 1]];
+      const [indexBefore, scoreBefore] = [indices[i - 1], scores[i - 1]];
       const order = compareRanked(request.metric, scoreBefore, indexBefore, score, index);
       assert.ok(order < 0, `${where}: row ${indexBefore} (${scoreBefore}) came before row ${index} (${score})`);
     }
-    const last = expected.find(({ index }) => index === ranking.indices[from + ranking.count - 1]);
+    const isCut = minScore !== undefined && indices.length < request.count;
+    const last = isCut
+      ? { index: NO_ROW, score: minScore, bound: 0, rounded: minScore }
+      : expected.find(({ index }) => index === indices.at(-1));
     if (last === undefined) continue;
     for (const missed of byIndex.values()) {
       const isBetter = isBetterBeyondDoubt(missed, last, request.metric === 'euclidean', subject.toleranceFactor);

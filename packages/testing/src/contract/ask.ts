@@ -40,26 +40,44 @@ export async function askScores({ backend, sync }: Subject, options: ScoreOption
 
 export interface Ranking extends RankedList {
   readonly count: number;
+  /** Entries of each query. */
+  readonly counts: Uint32Array;
+}
+
+/** The entries of one query. */
+export function listOf({ indices, scores, count, counts }: Ranking, query: number): RankedList {
+  const [start, end] = [query * count, query * count + counts[query]];
+  return { indices: indices.slice(start, end), scores: scores.slice(start, end) };
 }
 
 export async function askRanking({ backend, sync }: Subject, options: RankOptions, offset = 1): Promise<Ranking> {
   const request: TopKRequest = { operation: 'top-k', ...options };
-  const { outputLength, count } = prepareTopK(request);
+  const { outputLength, count, queries, minScore } = prepareTopK(request);
+  const hasCounts = minScore !== undefined && queries > 1;
   const ask = async (name: string, run: (output: TopKOutput) => Promise<void>): Promise<Ranking> => {
     const indices = guardedIntegers(outputLength, offset);
     const scores = guardedFloats(outputLength, offset);
+    const counts = guardedIntegers(queries, offset);
     const output = { indices: indices.array, scores: scores.array, count: -1 };
-    await run(output);
+    const written = hasCounts ? { ...output, counts: counts.array } : output;
+    await run(written);
     indices.assertUntouched(`output.indices of ${name}`);
     scores.assertUntouched(`output.scores of ${name}`);
-    assert.equal(output.count, count, `${name}: entries per query`);
-    return output;
+    counts.assertUntouched(`output.counts of ${name}`);
+    if (minScore === undefined) assert.equal(written.count, count, `${name}: entries per query`);
+    if (!hasCounts) counts.array.fill(written.count);
+    assert.equal(Math.max(...counts.array), written.count, `${name}: entries of the query with the most`);
+    return { ...written, counts: counts.array };
   };
   const ranking = await ask('topK', async (output) => assertSucceeded(await backend.topK(request, output), 'topK'));
   if (sync !== undefined) {
     const twin = await ask('topKSync', async (output) => assertSucceeded(sync.topKSync(request, output), 'topKSync'));
-    assert.deepEqual(twin.indices, ranking.indices, 'topKSync against topK: indices');
-    assertSameBits(twin.scores, ranking.scores, 'topKSync against topK: scores');
+    assert.deepEqual(twin.counts, ranking.counts, 'topKSync against topK: counts');
+    const entries = queries * ranking.count;
+    const [twins, rankings] = [twin, ranking].map(({ indices }) => indices.subarray(0, entries));
+    assert.deepEqual(twins, rankings, 'topKSync against topK: indices');
+    const [twinScores, scores] = [twin, ranking].map((list) => list.scores.subarray(0, entries));
+    assertSameBits(twinScores, scores, 'topKSync against topK: scores');
   }
   return ranking;
 }

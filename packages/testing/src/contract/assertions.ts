@@ -36,8 +36,9 @@ export function assertSameBits(actual: Float32Array, expected: Float32Array, con
 
 export function assertSucceeded(answer: Result<PhaseTimes, BackendError>, context: string): void {
   assert.ok(answer.ok, `${context}: expected success, got ${answer.ok ? '' : answer.error.kind}`);
-  const { fused, networkMs = 0, ...times } = answer.value;
+  const { fused, networkMs = 0, mergedRequests = 1, ...times } = answer.value;
   assert.equal(typeof fused, 'boolean', `${context}: fused`);
+  assert.ok(Number.isInteger(mergedRequests) && mergedRequests >= 1, `${context}: mergedRequests`);
   for (const [name, timeMs] of Object.entries({ ...times, networkMs })) {
     assert.ok(Number.isFinite(timeMs) && timeMs >= 0, `${context}: ${name} is ${String(timeMs)}`);
   }

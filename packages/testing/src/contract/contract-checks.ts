@@ -1,6 +1,8 @@
 import type { ContractCheck } from './contract-check.js';
 import { lifecycleChecks } from './lifecycle-checks.js';
+import { minScoreChecks } from './min-score-checks.js';
 import { residencyChecks } from './residency-checks.js';
+import { rowFilterChecks } from './row-filter-checks.js';
 import { scoreChecks } from './score-checks.js';
 import { semanticsChecks } from './semantics-checks.js';
 import { spreadChecks } from './spread-checks.js';
@@ -12,6 +14,8 @@ export const contractChecks: readonly ContractCheck[] = [
   ...semanticsChecks,
   ...scoreChecks,
   ...topKChecks,
+  ...rowFilterChecks,
+  ...minScoreChecks,
   ...spreadChecks,
   ...validationChecks,
   ...lifecycleChecks,

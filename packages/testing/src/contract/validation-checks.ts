@@ -181,14 +181,31 @@ export const validationChecks: readonly ContractCheck[] = [
       request: spread({ graph: Promise.resolve(graph()) }),
     },
   ]),
-  check('options that are not supported yet', () => {
-    const where = { rowCount: 3, words: Uint32Array.of(0b101) };
-    return [
-      { error: RangeError, message: /^where: expected none, .* got an object/, request: cosine({ where }) },
-      { error: RangeError, message: /^where: expected none, .* got an object/, request: topK({ where }) },
-      { error: RangeError, message: /^minScore: expected none, .* got 0\.5$/, request: topK({ minScore: 0.5 }) },
-    ];
-  }),
+  check('a where that is not a set of rows of the matrix', () =>
+    [cosine, topK].flatMap((request): Mistake[] => [
+      { error: TypeError, message: /^where: expected a RowSet, .* got an array/, request: request({ where: [1] }) },
+      { error: TypeError, message: /^where: expected a RowSet, got null$/, request: request({ where: null }) },
+      {
+        error: RangeError,
+        message: /^where\.rowCount: expected at most 3, .* got 4$/,
+        request: request({ where: { rowCount: 4, words: Uint32Array.of(1) } }),
+      },
+      {
+        error: TypeError,
+        message: /^where\.words: expected a Uint32Array, got an array/,
+        request: request({ where: { rowCount: 3, words: [1] } }),
+      },
+      {
+        error: RangeError,
+        message: /^where\.words: expected 1 elements for 3 rows, got 2$/,
+        request: request({ where: { rowCount: 3, words: new Uint32Array(2) } }),
+      },
+    ]),
+  ),
+  check('a minScore that is not a number', () => [
+    { error: RangeError, message: /^minScore: expected .*, got NaN$/, request: topK({ minScore: NaN }) },
+    { error: TypeError, message: /^minScore: expected a number, got '1'$/, request: topK({ minScore: '1' }) },
+  ]),
   check('candidates outside of the range, and unknown metrics', () => [
     {
       error: RangeError,
@@ -278,6 +295,12 @@ export const validationChecks: readonly ContractCheck[] = [
           { ...few, indices: new Uint32Array(2), scores: new Float32Array(0) },
           RangeError,
           /^output\.scores: expected/,
+        ],
+        [
+          topK({ query: new Float32Array(8), queries: 2, k: 1, minScore: 0 }),
+          { ...few, indices: new Uint32Array(2) },
+          TypeError,
+          /^output\.counts: expected a Uint32Array, got undefined$/,
         ],
         [topK({}), 'none', TypeError, /^output: expected an object, got 'none'$/],
       ];

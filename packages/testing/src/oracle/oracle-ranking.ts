@@ -1,5 +1,5 @@
 import type { PreparedTopK } from '@gearshift/contracts';
-import { oracleScore, queryVector, rowVector, type OracleScore } from './oracle-scores.js';
+import { isConsidered, oracleScore, queryVector, rowVector, type OracleScore } from './oracle-scores.js';
 
 export interface OracleEntry extends OracleScore {
   readonly index: number;
@@ -7,15 +7,23 @@ export interface OracleEntry extends OracleScore {
   readonly rounded: number;
 }
 
-/** Every row that the request considers for one of its queries, best first: a full sort, not optimized for speed. */
+/**
+ * Every row that the request considers and that reaches its `minScore` for one of its queries, best first: a full sort, not
+ * optimized for speed.
+ */
 export function oracleRanking(request: PreparedTopK, query: number): OracleEntry[] {
-  const { metric, start, end, candidates } = request;
+  const { metric, start, end, candidates, minScore } = request;
   const rows = candidates === undefined ? Array.from({ length: end - start }, (_, i) => start + i) : [...candidates];
-  const entries = rows.map((index): OracleEntry => {
+  const considered = rows.filter((row) => isConsidered(request, row));
+  const entries = considered.map((index): OracleEntry => {
     const { score, bound } = oracleScore(metric, queryVector(request, query), rowVector(request, index));
     return { index, score, bound, rounded: Math.fround(score) };
   });
-  return entries.sort((a, b) => {
+  const ranked = entries.filter(({ rounded }) => {
+    if (minScore === undefined) return true;
+    return metric === 'euclidean' ? rounded <= minScore : rounded >= minScore;
+  });
+  return ranked.sort((a, b) => {
     if (Number.isNaN(a.rounded) && Number.isNaN(b.rounded)) return a.index - b.index;
     if (Number.isNaN(a.rounded)) return 1;
     if (Number.isNaN(b.rounded)) return -1;

@@ -1,4 +1,4 @@
-import type { Metric, PreparedCosineSimilarity, PreparedTopK } from '@gearshift/contracts';
+import type { Metric, PreparedCosineSimilarity, PreparedTopK, RowSetLike } from '@gearshift/contracts';
 import { AccurateSum } from './accurate-sum.js';
 
 /** Half the distance from 1 to the next float32: the largest relative error of one operation. */
@@ -52,12 +52,24 @@ function withBound(score: number, bound: number): OracleScore {
   return { score, bound: Number.isFinite(score) ? bound : 0 };
 }
 
+const OUTSIDE: OracleScore = { score: NaN, bound: 0 };
+
+/** Whether the row is in `where` and was not removed. Written with divisions, unlike the code under test. */
+export function isConsidered({ where, matrix }: PreparedCosineSimilarity | PreparedTopK, row: number): boolean {
+  return (where === undefined || holds(where, row)) && !(matrix.removed !== undefined && holds(matrix.removed, row));
+}
+
+function holds({ rowCount, words }: RowSetLike, row: number): boolean {
+  return row < rowCount && Math.floor(words[Math.floor(row / 32)] / 2 ** (row % 32)) % 2 === 1;
+}
+
 /** The scores of every query with every row of the request, in the order of its output. */
 export function oracleScores(request: PreparedCosineSimilarity): OracleScore[] {
   const scores: OracleScore[] = [];
   for (let query = 0; query < request.queries; query++) {
     for (let row = request.start; row < request.end; row++) {
-      scores.push(oracleScore('cosine', queryVector(request, query), rowVector(request, row)));
+      const isOutside = !isConsidered(request, row);
+      scores.push(isOutside ? OUTSIDE : oracleScore('cosine', queryVector(request, query), rowVector(request, row)));
     }
   }
   return scores;

@@ -42,16 +42,16 @@ export function describeLoad(request: PreparedRequest): DeviceLoad {
   }
   const { matrix, query, queries, outputLength } = request;
   const candidates = operation === 'top-k' ? request.candidates : undefined;
-  const rows = candidates?.length ?? end - start;
+  const filterBytes = request.where?.words.byteLength ?? 0;
   return {
     operation,
     operandId: matrix.id,
-    rows,
+    rows: request.rowsConsidered,
     queries,
     dimensions: matrix.dimensions,
     edges: 0,
-    requestBytes: query.byteLength + (candidates?.byteLength ?? 0),
-    rangeBytes: rows * matrix.dimensions * FLOAT32_BYTES,
+    requestBytes: query.byteLength + (candidates?.byteLength ?? filterBytes),
+    rangeBytes: (candidates?.length ?? end - start) * matrix.dimensions * FLOAT32_BYTES,
     outputBytes: outputLength * (operation === 'top-k' ? FLOAT32_BYTES + UINT32_BYTES : FLOAT32_BYTES),
   };
 }

@@ -28,7 +28,7 @@ enum class ErrorType {
  */
 class Call {
  public:
-  static constexpr size_t kMostArguments = 14;
+  static constexpr size_t kMostArguments = 20;
 
   Call(napi_env env, napi_callback_info info) noexcept;
 
@@ -48,6 +48,7 @@ class Call {
   double number(size_t index) noexcept;
   ArrayView<float> floats(size_t index) noexcept { return array<float>(index, napi_float32_array); }
   ArrayView<double> doubles(size_t index) noexcept { return array<double>(index, napi_float64_array); }
+  ArrayView<int32_t> ints(size_t index) noexcept { return array<int32_t>(index, napi_int32_array); }
   ArrayView<uint32_t> uints(size_t index) noexcept { return array<uint32_t>(index, napi_uint32_array); }
   ArrayView<uint8_t> bytes(size_t index) noexcept { return array<uint8_t>(index, napi_uint8_array); }
   bool is_shared(size_t index) const noexcept;  // a typed array on memory that stays valid while it is referenced

@@ -1,0 +1,89 @@
+import type { MatrixChange, RowSpan, VectorMatrix } from '@gearshift/contracts';
+import { requireInteger } from '@gearshift/contracts/internal';
+import { readSaveOptions, requirePath, saveMatrix, type PinnedMatrix, type SaveOptions } from '@gearshift/storage';
+import type { OwnedMatrix } from './executor.js';
+
+/** A matrix over the caller's own array, which the caller changes and announces with `markChanged`. */
+export class AdoptedMatrix implements OwnedMatrix {
+  readonly id: number;
+  version: number;
+  readonly rows: number;
+  readonly dimensions: number;
+  declare readonly values: Float32Array;
+  declare readonly expectedUses?: VectorMatrix['expectedUses'];
+  declare readonly companion?: VectorMatrix['companion'];
+  declare changes?: readonly MatrixChange[] | undefined;
+  #values: Float32Array | undefined;
+  readonly #onDispose: (matrix: AdoptedMatrix) => void;
+
+  constructor(matrix: VectorMatrix, onDispose: (matrix: AdoptedMatrix) => void) {
+    this.id = matrix.id;
+    this.version = matrix.version;
+    this.rows = matrix.rows;
+    this.dimensions = matrix.dimensions;
+    if (matrix.expectedUses !== undefined) this.expectedUses = matrix.expectedUses;
+    if (matrix.companion !== undefined) this.companion = matrix.companion;
+    this.#values = matrix.values;
+    this.#onDispose = onDispose;
+    // An own property, so that postMessage sends the array; a getter, so that its memory is dropped even if this is frozen.
+    Object.defineProperty(this, 'values', { enumerable: true, get: () => this.#live() });
+  }
+
+  get file(): undefined {
+    return undefined;
+  }
+
+  get liveRows(): number {
+    return this.rows;
+  }
+
+  row(row: number): Float32Array {
+    const start = requireInteger('row', row, 0, this.rows - 1) * this.dimensions;
+    return this.#live().slice(start, start + this.dimensions);
+  }
+
+  async save(path: string | URL, options?: SaveOptions): Promise<void> {
+    const target = requirePath('path', path);
+    const { signal } = readSaveOptions(options);
+    this.#live();
+    await saveMatrix(this.pin(), target, signal);
+  }
+
+  pin(): PinnedMatrix {
+    const { id, version, rows, dimensions, values, expectedUses, companion } = this;
+    return { id, version, rows, dimensions, values, expectedUses, companion, [Symbol.dispose]() {} };
+  }
+
+  async append(): Promise<RowSpan> {
+    throw adoptedError('append rows to');
+  }
+
+  async update(): Promise<void> {
+    throw adoptedError('update');
+  }
+
+  async remove(): Promise<void> {
+    throw adoptedError('remove rows from');
+  }
+
+  async compact(): Promise<Uint32Array> {
+    throw adoptedError('compact');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#values === undefined) return;
+    this.#values = undefined;
+    this.#onDispose(this);
+  }
+
+  #live(): Float32Array {
+    if (this.#values === undefined) throw new TypeError('matrix is disposed');
+    return this.#values;
+  }
+}
+
+function adoptedError(what: string): TypeError {
+  return new TypeError(
+    `matrix: cannot ${what} an adopted array; to fix it: change the array and call markChanged, or leave out adopt`,
+  );
+}

@@ -1,0 +1,6 @@
+export {
+  GearshiftVectorStore,
+  type GearshiftStoreConfig,
+  type DocumentFilter,
+  type DocumentPredicate,
+} from './gearshift-vector-store.js';

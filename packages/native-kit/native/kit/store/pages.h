@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gearshift::kit {
+
+// What the system offers for the pages of memory that V8 has reserved. Elsewhere than on Linux nothing is gained by it.
+
+/** Asks for huge pages before the memory is touched first: advice, which may be refused. */
+void advise_huge_pages(void* data, size_t bytes) noexcept;
+
+/**
+ * Gives the whole pages of an anonymous mapping back, which then read as zeros.
+ *
+ * @return the number of bytes from the start that are surely zero now: 0 where the system cannot do it
+ */
+size_t drop_whole_pages(void* data, size_t bytes) noexcept;
+
+/**
+ * Replaces memory that begins on a page by fresh zeros, also where a file is mapped over it.
+ *
+ * @return 0, or the number of the system's error
+ */
+int replace_pages(void* data, size_t bytes) noexcept;
+
+/**
+ * Maps a part of a file over memory that begins on a page; changes of the memory do not reach the file.
+ *
+ * @return 0, or the number of the system's error
+ */
+int map_file(void* data, size_t bytes, int file_descriptor, int64_t offset) noexcept;
+
+size_t page_bytes() noexcept;
+
+}  // namespace gearshift::kit

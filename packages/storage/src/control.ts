@@ -1,0 +1,117 @@
+/*
+ * The control block of a stored matrix: integers that are read and written with Atomics only, two copies of a header, and the
+ * pins of readers. docs/stored-matrices.md describes the protocol; native/kit/store has the same numbers.
+ */
+
+export const CONTROL_BYTES = 4096;
+
+/** Indices into the block as an Int32Array. */
+export const CONTROL = {
+  /** Sequence of the change under way, or of the last one. */
+  writing: 0,
+  /** Sequence of the newest complete version. */
+  current: 1,
+  /** Taken by native code alone, so that a terminated thread cannot keep it. */
+  lock: 2,
+  flags: 3,
+  /** 1 + the first free slot of the undo log; 0: none. */
+  free: 4,
+  /** Slots of the undo log that were used since it was last emptied. */
+  slots: 5,
+  /** Entries of the list of removals. */
+  removals: 6,
+} as const;
+
+export const FLAGS = {
+  disposed: 1,
+  /** A compaction has moved the rows to other memory. */
+  moved: 2,
+  /** Changed by native code, from any thread; otherwise only by the thread that created the matrix. */
+  native: 4,
+  /** Opened from a file without `writable`. */
+  readOnly: 8,
+  /** Changes go to a file, which only the thread that opened it writes. */
+  owned: 16,
+} as const;
+
+/** Pins are pairs: a random tag of the owner (0: free), and the pinned sequence plus one (0: nothing is pinned). */
+export const FIRST_PIN = 64;
+export const PINS = 480;
+
+/** Index, as a Float64Array, of the version with which this memory began. */
+const BASE_VERSION = 12;
+const FIRST_HEADER = 4;
+const HEADER_FIELDS = 4;
+
+export interface Header {
+  readonly version: number;
+  readonly rows: number;
+  readonly removedRows: number;
+}
+
+/** Sequences are even and never 0: twice the version, as a 32-bit integer that wraps round. */
+export function sequenceOf(version: number): number {
+  return (2 * version) | 0;
+}
+
+export function isLater(sequence: number, than: number): boolean {
+  return ((sequence - than) | 0) > 0;
+}
+
+/** The version after this one. Skips one in 2^31, of which the sequence would be 0. */
+export function nextVersion(version: number): number {
+  return sequenceOf(version + 1) === 0 ? version + 2 : version + 1;
+}
+
+export function initControl(control: Int32Array, header: Header, flags: number): void {
+  const { version } = header;
+  new Float64Array(control.buffer)[BASE_VERSION] = version;
+  writeHeader(control, header);
+  Atomics.store(control, CONTROL.flags, flags);
+  Atomics.store(control, CONTROL.writing, sequenceOf(version));
+  Atomics.store(control, CONTROL.current, sequenceOf(version));
+}
+
+export function baseVersionOf(control: Int32Array): number {
+  return new Float64Array(control.buffer, control.byteOffset)[BASE_VERSION];
+}
+
+/**
+ * The header of a version. A change writes the other copy; the one after it writes this copy, so the caller checks afterwards
+ * that the version is still the newest.
+ */
+export function readHeader(control: Int32Array, sequence: number): Header {
+  const fields = new Float64Array(control.buffer, control.byteOffset);
+  const at = headerOf(sequence);
+  return { version: fields[at], rows: fields[at + 1], removedRows: fields[at + 2] };
+}
+
+export function writeHeader(control: Int32Array, { version, rows, removedRows }: Header): void {
+  const fields = new Float64Array(control.buffer, control.byteOffset);
+  const at = headerOf(sequenceOf(version));
+  fields[at] = version;
+  fields[at + 1] = rows;
+  fields[at + 2] = removedRows;
+}
+
+function headerOf(sequence: number): number {
+  return FIRST_HEADER + ((sequence >> 1) & 1) * HEADER_FIELDS;
+}
+
+/** The pinned version that is furthest behind, or the newest one if nothing is pinned. */
+export function oldestPin(control: Int32Array): number {
+  const current = Atomics.load(control, CONTROL.current);
+  let oldest = current;
+  for (let pin = FIRST_PIN; pin < FIRST_PIN + 2 * PINS; pin += 2) {
+    const pinned = Atomics.load(control, pin + 1);
+    if (pinned !== 0 && isLater(oldest, pinned - 1)) oldest = pinned - 1;
+  }
+  return oldest;
+}
+
+export function isPinned(control: Int32Array): boolean {
+  for (let pin = FIRST_PIN; pin < FIRST_PIN + 2 * PINS; pin += 2) {
+    if (Atomics.load(control, pin + 1) !== 0) return true;
+  }
+  return false;
+}

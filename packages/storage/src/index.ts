@@ -1,0 +1,15 @@
+export { FileError, type FileErrorKind } from './file/file-error.js';
+export type { MatrixFile } from './file/matrix-file.js';
+export { openMatrix, type OpenMatrixOptions } from './file/open-matrix.js';
+export { readSaveOptions, requirePath, type SaveOptions } from './file/save-arguments.js';
+export { saveMatrix } from './file/save-matrix.js';
+export type { Version } from './generation.js';
+export {
+  REMOVED_ROW,
+  StoredMatrix,
+  type PinnedMatrix,
+  type RowUpdate,
+  type StoredHandle,
+  type StoredMatrixOptions,
+} from './stored-matrix.js';
+export { copyRows, isListLike, type RowValues } from './to-rows.js';

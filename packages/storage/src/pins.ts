@@ -1,0 +1,82 @@
+import { randomInt } from 'node:crypto';
+import type { NativeRows } from '@gearshift/contracts';
+import { CONTROL, FIRST_PIN, PINS, readHeader, sequenceOf, type Header } from './control.js';
+
+/**
+ * The versions that this thread reads. The oldest one is announced to writers, which keep what its readers need. Reading a
+ * version costs a few atomic operations and no call of native code.
+ */
+export class Pins {
+  readonly #control: Int32Array;
+  readonly #native: NativeRows | undefined;
+  /** Index of this thread's pin in the control block; 0 before the first use. */
+  #place = 0;
+  #guard: number | undefined;
+  /** Pinned versions, oldest first, with the number of their readers. */
+  readonly #pinned: { readonly sequence: number; readers: number }[] = [];
+
+  constructor(control: Int32Array, native: NativeRows | undefined) {
+    this.#control = control;
+    this.#native = native;
+  }
+
+  /** Pins the newest version. Its header is `known` if that is still the newest one. */
+  pin(known: Header | undefined): { readonly sequence: number; readonly header: Header } {
+    const control = this.#control;
+    if (this.#place === 0) this.#claimPlace();
+    for (;;) {
+      const sequence = Atomics.load(control, CONTROL.current);
+      // An older pin protects newer versions too.
+      if (this.#pinned.length === 0) Atomics.store(control, this.#place + 1, sequence + 1);
+      const isKnown = known !== undefined && sequenceOf(known.version) === sequence;
+      const header = isKnown ? known : readHeader(control, sequence);
+      if (Atomics.load(control, CONTROL.current) !== sequence) continue;
+      const newest = this.#pinned.at(-1);
+      if (newest?.sequence === sequence) newest.readers += 1;
+      else this.#pinned.push({ sequence, readers: 1 });
+      return { sequence, header };
+    }
+  }
+
+  /** One more reader of a pinned version. */
+  share(sequence: number): void {
+    const pinned = this.#pinned.find((candidate) => candidate.sequence === sequence);
+    if (pinned === undefined) throw new TypeError('matrix: the pinned version has been released');
+    pinned.readers += 1;
+  }
+
+  unpin(sequence: number): void {
+    const pinned = this.#pinned;
+    const index = pinned.findIndex((candidate) => candidate.sequence === sequence);
+    const entry = pinned[index];
+    if (entry.readers > 1) {
+      entry.readers -= 1;
+      return;
+    }
+    pinned.splice(index, 1);
+    if (index === 0) Atomics.store(this.#control, this.#place + 1, pinned.length === 0 ? 0 : pinned[0].sequence + 1);
+  }
+
+  /** Gives the thread's place to others. */
+  close(): void {
+    if (this.#place === 0) return;
+    if (this.#guard !== undefined) this.#native?.forgetPin(this.#guard);
+    Atomics.store(this.#control, this.#place + 1, 0);
+    Atomics.store(this.#control, this.#place, 0);
+    this.#place = 0;
+  }
+
+  #claimPlace(): void {
+    const control = this.#control;
+    const tag = randomInt(1, 2 ** 31);
+    const first = randomInt(PINS);
+    for (let i = 0; i < PINS; i++) {
+      const place = FIRST_PIN + 2 * ((first + i) % PINS);
+      if (Atomics.compareExchange(control, place, 0, tag) !== 0) continue;
+      this.#place = place;
+      this.#guard = this.#native?.guardPin(control, place);
+      return;
+    }
+    throw new RangeError(`matrix: expected at most ${PINS} threads that read it at a time`);
+  }
+}

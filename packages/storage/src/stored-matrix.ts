@@ -1,0 +1,398 @@
+import { types } from 'node:util';
+import type { NativeRows, RowSpan, StoredRows, VectorMatrix } from '@gearshift/contracts';
+import { expected, nextOperandId, optionNames, readOptions, requireInteger } from '@gearshift/contracts/internal';
+import { CONTROL, FLAGS, initControl, nextVersion } from './control.js';
+import type { ChangeLog } from './file/change-log.js';
+import { RECORD } from './file/change-record.js';
+import type { MatrixFile } from './file/matrix-file.js';
+import { readSaveOptions, requirePath, type SaveOptions } from './file/save-arguments.js';
+import { saveMatrix } from './file/save-matrix.js';
+import { Generation, goneError, type Version } from './generation.js';
+import { MemoryCount } from './memory-count.js';
+import { readOnlyError, type RowWriter } from './row-writer.js';
+import { createMemory } from './shared-memory.js';
+import { toRows, type RowValues } from './to-rows.js';
+
+/** What {@link StoredMatrix.compact} gives in place of the new number of a removed row. */
+export const REMOVED_ROW = 0xffff_ffff;
+
+const BYTES_PER_ELEMENT = Float32Array.BYTES_PER_ELEMENT;
+const FIRST_VERSION = 1;
+
+export interface StoredMatrixOptions extends Pick<VectorMatrix, 'dimensions' | 'expectedUses' | 'companion'> {
+  readonly native?: NativeRows | undefined;
+  /** Called once when the matrix is disposed. */
+  readonly onDispose?: ((matrix: StoredMatrix) => void) | undefined;
+}
+
+/** What `postMessage` sends of a stored matrix: the memory is shared, no rows are copied. */
+export interface StoredHandle extends Pick<VectorMatrix, 'id' | 'dimensions' | 'expectedUses' | 'companion'> {
+  readonly stored: StoredRows;
+}
+
+/** One version of a matrix, the same for any number of requests until it is released (`Symbol.dispose`). */
+export interface PinnedMatrix extends VectorMatrix, Disposable {}
+
+/** Rows for {@link StoredMatrix.update}: replaces the rows from `start` on. */
+export interface RowUpdate {
+  readonly start: number;
+  readonly rows: RowValues;
+}
+
+/** The file of a matrix that was opened; with a log if its changes go there. */
+interface OpenedFile {
+  readonly info: MatrixFile;
+  readonly log?: ChangeLog | undefined;
+}
+
+const UPDATE_FIELDS = optionNames<RowUpdate>({ start: true, rows: true });
+
+/**
+ * A matrix in shared memory, with rows that are there once for all threads and devices of the host. It grows and changes while
+ * requests run: each request is answered from one version.
+ *
+ * Row numbers never change, except by {@link compact}. Changes are visible to later requests as soon as the method returns.
+ */
+export class StoredMatrix implements VectorMatrix, AsyncDisposable {
+  readonly id: number;
+  readonly dimensions: number;
+  // Absent unless they were given.
+  declare readonly expectedUses?: number | undefined;
+  declare readonly companion?: VectorMatrix['companion'];
+  // Own properties with getters, so that postMessage sends their values.
+  declare readonly version: number;
+  declare readonly rows: number;
+  declare readonly stored: StoredRows;
+  readonly #native: NativeRows | undefined;
+  readonly #isOwner: boolean;
+  readonly #onDispose: StoredMatrixOptions['onDispose'];
+  readonly #count = new MemoryCount();
+  readonly #file: MatrixFile | undefined;
+  readonly #log: ChangeLog | undefined;
+  #generation: Generation | undefined;
+
+  private constructor(
+    id: number,
+    memory: StoredRows,
+    options: StoredMatrixOptions,
+    isOwner: boolean,
+    file?: OpenedFile,
+  ) {
+    const { dimensions, expectedUses, companion, native, onDispose } = options;
+    this.id = id;
+    this.dimensions = dimensions;
+    if (expectedUses !== undefined) this.expectedUses = expectedUses;
+    if (companion !== undefined) this.companion = companion;
+    this.#native = native;
+    this.#isOwner = isOwner;
+    this.#onDispose = onDispose;
+    this.#file = file?.info;
+    this.#log = file?.log;
+    this.#generation = this.#open(memory);
+    // Pages of a mapped file are not memory of this process.
+    if (isOwner && this.#file?.mode !== 'map') this.#count.set(memory.rows.byteLength);
+    Object.defineProperties(this, {
+      version: { enumerable: true, get: () => this.#live().header().version },
+      rows: { enumerable: true, get: () => this.#live().header().rows },
+      stored: { enumerable: true, get: () => this.#live().memory },
+    });
+  }
+
+  /**
+   * A matrix of `rows` rows that belongs to this thread, filled by `fill` before any other code sees it.
+   *
+   * @throws RangeError when there is no memory for it
+   */
+  static create(rows: number, options: StoredMatrixOptions, fill: (values: Float32Array) => void): StoredMatrix {
+    const { dimensions, native } = options;
+    const memory = createMemory(dimensions * BYTES_PER_ELEMENT, rows, native);
+    fill(new Float32Array(memory.rows, 0, rows * dimensions));
+    const flags = native === undefined ? 0 : FLAGS.native;
+    initControl(memory.control, { version: FIRST_VERSION, rows, removedRows: 0 }, flags);
+    return new StoredMatrix(nextOperandId(), memory, options, true);
+  }
+
+  /** A matrix of a file, in memory that belongs to this thread and is complete. */
+  static fromMemory(memory: StoredRows, options: StoredMatrixOptions, file: OpenedFile): StoredMatrix {
+    return new StoredMatrix(nextOperandId(), memory, options, true, file);
+  }
+
+  /** A matrix that another thread created and posted to this one. Disposing it here has no effect on other threads. */
+  static attach(handle: StoredHandle, options: Pick<StoredMatrixOptions, 'native' | 'onDispose'>): StoredMatrix {
+    const { id, dimensions, expectedUses, companion, stored } = handle;
+    return new StoredMatrix(id, stored, { dimensions, expectedUses, companion, ...options }, false);
+  }
+
+  /** The rows of the newest version, in place: they change with the matrix. Write with {@link update} only. */
+  get values(): Float32Array {
+    return this.#current((version) => version.matrix.values);
+  }
+
+  get removed(): VectorMatrix['removed'] {
+    return this.#current((version) => version.matrix.removed);
+  }
+
+  get snapshot(): VectorMatrix['snapshot'] {
+    return this.#current((version) => version.matrix.snapshot);
+  }
+
+  /** The file that it was opened from; undefined for any other matrix, and in other threads. */
+  get file(): MatrixFile | undefined {
+    return this.#file;
+  }
+
+  /** Number of rows that are not removed. */
+  get liveRows(): number {
+    const { rows, removedRows } = this.#live().header();
+    return rows - removedRows;
+  }
+
+  /** A copy of a row, also of a removed one. */
+  row(row: number): Float32Array {
+    return this.#current(({ matrix }) => {
+      const copy = new Float32Array(this.dimensions);
+      matrix.snapshot?.readRow(requireInteger('row', row, 0, matrix.rows - 1), copy);
+      return copy;
+    });
+  }
+
+  /**
+   * Adds rows at the end, without copying the others.
+   *
+   * @returns the numbers of the new rows
+   * @throws RangeError when the address space reserved for the matrix is used up; TypeError in a thread that cannot change it
+   */
+  async append(rows: RowValues): Promise<RowSpan> {
+    const values = toRows('rows', rows, this.dimensions);
+    const writer = this.#writer();
+    if (values.length === 0) return { start: this.rows, end: this.rows };
+    const payload = this.#payload(bytesOf(values));
+    const start = writer.append(bytesOf(values));
+    if (this.#isOwner && this.#file?.mode !== 'map') this.#count.set(this.stored.rows.byteLength);
+    const span = { start, end: start + values.length / this.dimensions };
+    if (payload !== undefined) await this.#record(RECORD.append, start, span.end - start, payload);
+    return span;
+  }
+
+  /** Replaces the values of a row, or of several from `start` on; removed rows stay removed. */
+  async update(row: number | RowUpdate, values?: ArrayLike<number>): Promise<void> {
+    const { start, rows } = typeof row === 'object' ? this.#readUpdate(row) : this.#readRow(row, values);
+    const writer = this.#writer();
+    if (rows.length === 0) return;
+    const payload = this.#payload(bytesOf(rows));
+    writer.update(start, bytesOf(rows));
+    if (payload !== undefined) await this.#record(RECORD.update, start, rows.length / this.dimensions, payload);
+  }
+
+  /** Removes rows: no ranking contains them, and they score NaN. Rows that are removed already stay so. */
+  async remove(rows: number | readonly number[] | Uint32Array): Promise<void> {
+    const list = typeof rows === 'number' ? [rows] : rows;
+    if (!Array.isArray(list) && !types.isUint32Array(list)) {
+      throw new TypeError(expected('rows', 'a row number, an array of row numbers or a Uint32Array', rows));
+    }
+    const last = this.rows - 1;
+    for (let i = 0; i < list.length; i++) {
+      const name = typeof rows === 'number' ? 'rows' : `rows[${i}]`;
+      if (!(Number.isInteger(list[i]) && list[i] >= 0 && list[i] <= last)) {
+        if (last < 0) throw new RangeError(`${name}: expected no row, because the matrix has none, got ${list[i]}`);
+        requireInteger(name, list[i], 0, last);
+      }
+    }
+    const writer = this.#writer();
+    if (list.length === 0) return;
+    const removed = Uint32Array.from(list);
+    writer.remove(removed);
+    if (this.#log !== undefined) await this.#record(RECORD.remove, 0, removed.length, bytesOf(removed));
+  }
+
+  /**
+   * Gives back the memory of removed rows by moving the others together. Requests under way are answered from the version they
+   * began with; other threads get the matrix again by `postMessage`.
+   *
+   * @returns for each old row its new number, or {@link REMOVED_ROW}
+   * @throws TypeError in a thread that did not create the matrix
+   */
+  async compact(): Promise<Uint32Array> {
+    const numbers = this.#compactMemory();
+    await this.#log?.rewrite(this.acquire());
+    return numbers;
+  }
+
+  /**
+   * Writes the newest version to a file that `openMatrix` reads. Requests and changes go on meanwhile. The file is complete or
+   * as it was before, also after a power failure.
+   *
+   * @throws FileError; the signal's reason after an abort
+   */
+  async save(path: string | URL, options?: SaveOptions): Promise<void> {
+    const target = requirePath('path', path);
+    const { signal } = readSaveOptions(options);
+    const version = this.acquire();
+    try {
+      await saveMatrix(version.matrix, target, signal);
+    } finally {
+      version.generation.release(version);
+    }
+  }
+
+  /** @throws TypeError in a thread that did not create the matrix */
+  #compactMemory(): Uint32Array {
+    const old = this.#live();
+    if (!this.#isOwner) throw new TypeError('matrix: only the thread that created it can compact it');
+    if (this.#file?.writable === false) throw readOnlyError();
+    this.#log?.requireWorking();
+    const version = old.acquire();
+    // Other threads cannot begin a change from now on; one that is under way takes no longer than a copy of its rows.
+    old.retire(FLAGS.moved);
+    try {
+      const { control } = old.memory;
+      while (Atomics.load(control, CONTROL.writing) !== Atomics.load(control, CONTROL.current));
+      const { header } = { header: old.header() };
+      const numbers = new Uint32Array(header.rows);
+      const isRemoved = removedTest(old.memory, header.removedRows);
+      let live = 0;
+      for (let row = 0; row < header.rows; row++) numbers[row] = isRemoved(row) ? REMOVED_ROW : live++;
+      const { bytesPerRow } = old.memory;
+      const memory = createMemory(bytesPerRow, live, this.#native);
+      copyRuns(new Uint8Array(old.memory.rows), new Uint8Array(memory.rows), numbers, bytesPerRow);
+      const flags = Atomics.load(control, CONTROL.flags) & (FLAGS.native | FLAGS.owned);
+      initControl(memory.control, { version: nextVersion(header.version), rows: live, removedRows: 0 }, flags);
+      this.#generation = this.#open(memory);
+      this.#count.set(memory.rows.byteLength);
+      return numbers;
+    } catch (error) {
+      Atomics.and(old.memory.control, CONTROL.flags, ~FLAGS.moved);
+      throw error;
+    } finally {
+      old.release(version);
+    }
+  }
+
+  /** Keeps the newest version as it is for several requests, until it is released with `Symbol.dispose`. */
+  pin(): PinnedMatrix {
+    const version = this.acquire();
+    let isReleased = false;
+    return Object.freeze({
+      ...version.matrix,
+      [Symbol.dispose]() {
+        if (isReleased) return;
+        isReleased = true;
+        version.generation.release(version);
+      },
+    });
+  }
+
+  /** The newest version, pinned until its generation releases it. */
+  acquire(): Version {
+    return this.#live().acquire();
+  }
+
+  /** Gives back all memory as soon as requests under way have ended. Any later use throws TypeError. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const generation = this.#generation;
+    if (generation === undefined) return;
+    this.#generation = undefined;
+    this.#count.set(0);
+    this.#onDispose?.(this);
+    if (this.#isOwner) generation.retire(FLAGS.disposed);
+    else generation.close();
+    await this.#log?.close();
+  }
+
+  /** @throws TypeError when this thread cannot change the matrix; FileError when an earlier change is not in its file */
+  #writer(): RowWriter {
+    const writer = this.#live().writer(this.#isOwner);
+    this.#log?.requireWorking();
+    return writer;
+  }
+
+  /** What the log writes later, when the caller may have changed the array. */
+  #payload(bytes: Uint8Array): Uint8Array | undefined {
+    return this.#log === undefined ? undefined : bytes.slice();
+  }
+
+  /** Resolves when the change that was made last is durable. */
+  async #record(type: number, start: number, count: number, payload: Uint8Array): Promise<void> {
+    await this.#log?.add({ type, version: this.version, start, count, payload });
+  }
+
+  #open(memory: StoredRows): Generation {
+    const { id, dimensions, expectedUses, companion } = this;
+    return new Generation(
+      memory,
+      {
+        id,
+        dimensions,
+        ...(expectedUses === undefined ? {} : { expectedUses }),
+        ...(companion === undefined ? {} : { companion }),
+      },
+      this.#native,
+    );
+  }
+
+  #live(): Generation {
+    if (this.#generation === undefined) throw goneError(FLAGS.disposed);
+    return this.#generation;
+  }
+
+  #current<T>(read: (version: Version) => T): T {
+    const version = this.acquire();
+    try {
+      return read(version);
+    } finally {
+      version.generation.release(version);
+    }
+  }
+
+  #readUpdate(update: RowUpdate): { readonly start: number; readonly rows: Float32Array } {
+    const given = readOptions('update', update, UPDATE_FIELDS);
+    const rows = toRows('rows', given.rows, this.dimensions);
+    const count = rows.length / this.dimensions;
+    if (count > this.rows) {
+      throw new RangeError(
+        `rows: expected at most ${this.rows} rows, those of the matrix, got ${count}; append adds rows`,
+      );
+    }
+    return { start: requireInteger('start', given.start, 0, this.rows - count), rows };
+  }
+
+  #readRow(
+    row: number,
+    values: ArrayLike<number> | undefined,
+  ): { readonly start: number; readonly rows: Float32Array } {
+    const start = requireInteger('row', row, 0, this.rows - 1);
+    const isTyped = types.isFloat32Array(values);
+    if (!isTyped && !Array.isArray(values)) {
+      throw new TypeError(expected('values', 'a Float32Array or an array of numbers', values));
+    }
+    if (values.length !== this.dimensions) {
+      throw new RangeError(`values: expected ${this.dimensions} elements, got ${values.length}`);
+    }
+    return { start, rows: toRows('values', isTyped ? values : [values as number[]], this.dimensions) };
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function removedTest({ removed }: StoredRows, removedRows: number): (row: number) => boolean {
+  if (removedRows === 0) return () => false;
+  const words = new Uint32Array(removed);
+  return (row) => row >>> 5 < words.length && (words[row >>> 5] & (1 << (row & 31))) !== 0;
+}
+
+/** Copies each run of rows that stay together with one call. */
+function copyRuns(from: Uint8Array, to: Uint8Array, numbers: Uint32Array, bytesPerRow: number): void {
+  let start = 0;
+  while (start < numbers.length) {
+    if (numbers[start] === REMOVED_ROW) {
+      start += 1;
+      continue;
+    }
+    let end = start + 1;
+    while (end < numbers.length && numbers[end] === numbers[end - 1] + 1) end += 1;
+    to.set(from.subarray(start * bytesPerRow, end * bytesPerRow), numbers[start] * bytesPerRow);
+    start = end;
+  }
+}

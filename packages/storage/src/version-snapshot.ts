@@ -1,0 +1,69 @@
+import type { MatrixSnapshot, RowSpan, StoredRows } from '@gearshift/contracts';
+import { baseVersionOf, CONTROL, isLater, sequenceOf, type Header } from './control.js';
+import type { UndoLog } from './undo-log.js';
+
+/** Spans that are closer than this become one: a few rows more cost less than a span more. */
+const MERGED_GAP_ROWS = 8;
+
+/** One version of a stored matrix. Its readers keep the version pinned. */
+export class VersionSnapshot implements MatrixSnapshot {
+  readonly memory: StoredRows;
+  readonly sequence: number;
+  readonly #header: Header;
+  readonly #log: UndoLog;
+  readonly #bytes: Uint8Array;
+
+  constructor(memory: StoredRows, header: Header, log: UndoLog) {
+    this.memory = memory;
+    this.#bytes = new Uint8Array(memory.rows);
+    this.sequence = sequenceOf(header.version);
+    this.#header = header;
+    this.#log = log;
+  }
+
+  isIntact(start: number, end: number): boolean {
+    return !this.#log.hasChanged(start, end, this.sequence);
+  }
+
+  readRow(row: number, target: Float32Array): void {
+    const { bytesPerRow } = this.memory;
+    const bytes = new Uint8Array(target.buffer, target.byteOffset, bytesPerRow);
+    const start = row * bytesPerRow;
+    bytes.set(this.#bytes.subarray(start, start + bytesPerRow));
+    if (this.isIntact(row, row + 1)) return;
+    const old = this.#log.contentsOf(row, this.sequence);
+    if (old !== undefined) bytes.set(old);
+  }
+
+  rowsChangedSince(version: number): readonly RowSpan[] | undefined {
+    const { memory } = this;
+    if (version > this.#header.version || version < baseVersionOf(memory.control)) return undefined;
+    const since = sequenceOf(version);
+    const stamps = new Int32Array(memory.stamps);
+    const end = Math.min(this.#header.rows, stamps.length);
+    const spans: { start: number; end: number }[] = [];
+    let last: { start: number; end: number } | undefined;
+    for (let row = 0; row < end; row++) {
+      const stamp = stamps[row];
+      if (stamp === 0 || !isLater(stamp, since)) continue;
+      if (last !== undefined && row - last.end <= MERGED_GAP_ROWS) last.end = row + 1;
+      else spans.push((last = { start: row, end: row + 1 }));
+    }
+    return spans;
+  }
+}
+
+/** The bitmap of the rows that were removed up to this version. */
+export function removedWords({ control, removed, removals }: StoredRows, header: Header): Uint32Array {
+  const words = new Uint32Array(Math.ceil(header.rows / 32));
+  const bitmap = new Uint32Array(removed);
+  words.set(bitmap.subarray(0, words.length));
+  const sequence = sequenceOf(header.version);
+  const list = new Int32Array(removals);
+  for (let entry = Atomics.load(control, CONTROL.removals) - 1; entry >= 0; entry--) {
+    if (!isLater(list[2 * entry], sequence)) break;
+    const row = list[2 * entry + 1] >>> 0;
+    if (row < header.rows) words[row >>> 5] &= ~(1 << (row & 31));
+  }
+  return words;
+}

@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { REMOVED_ROW, StoredMatrix, type StoredHandle } from '../src/index.js';
+
+const FLAT = new Float32Array([1, 0, 0, 1, 3, 4]);
+
+function create(values = FLAT, dimensions = 2): StoredMatrix {
+  return StoredMatrix.create(values.length / dimensions, { dimensions }, (memory) => memory.set(values));
+}
+
+const lists = (values: Float32Array) => [...values];
+
+describe('a stored matrix', () => {
+  it('holds a copy of the values, on a page of its own', () => {
+    const matrix = create();
+    expect(matrix.values).toEqual(FLAT);
+    expect(matrix.values.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(matrix.values.byteOffset).toBe(0);
+    expect([matrix.version, matrix.rows, matrix.liveRows, matrix.dimensions]).toEqual([1, 3, 3, 2]);
+  });
+
+  it('grows in place, so that older views stay valid', async () => {
+    const matrix = create();
+    const before = matrix.values;
+    expect(await matrix.append([[5, 6]])).toEqual({ start: 3, end: 4 });
+    expect(await matrix.append(new Float32Array([7, 8, 9, 10]))).toEqual({ start: 4, end: 6 });
+    expect(lists(matrix.values)).toEqual([1, 0, 0, 1, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(before.buffer).toBe(matrix.values.buffer);
+    expect(before).toEqual(FLAT);
+    expect([matrix.version, matrix.rows]).toEqual([3, 6]);
+  });
+
+  it('grows from nothing', async () => {
+    const matrix = StoredMatrix.create(0, { dimensions: 3 }, () => {});
+    expect(matrix.values).toHaveLength(0);
+    for (let i = 0; i < 5000; i++) await matrix.append([[i, i, i]]);
+    expect(matrix.rows).toBe(5000);
+    expect(lists(matrix.row(4999))).toEqual([4999, 4999, 4999]);
+  });
+
+  it('replaces rows', async () => {
+    const matrix = create();
+    await matrix.update(1, [8, 9]);
+    await matrix.update({ start: 1, rows: new Float32Array([5, 5, 6, 6]) });
+    expect(lists(matrix.values)).toEqual([1, 0, 5, 5, 6, 6]);
+    expect(matrix.version).toBe(3);
+  });
+
+  it('removes rows without renumbering the others', async () => {
+    const matrix = create();
+    await matrix.remove(1);
+    await matrix.remove([1, 2]);
+    expect([matrix.rows, matrix.liveRows]).toEqual([3, 1]);
+    expect(matrix.removed).toEqual({ rowCount: 3, words: new Uint32Array([0b110]) });
+    expect(lists(matrix.row(1))).toEqual([0, 1]);
+  });
+
+  it('compacts, and tells the new numbers of the rows', async () => {
+    const matrix = create(new Float32Array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4]));
+    await matrix.remove([0, 3]);
+    const before = matrix.version;
+    expect(lists((await matrix.compact()) as never)).toEqual([REMOVED_ROW, 0, 1, REMOVED_ROW, 2]);
+    expect(lists(matrix.values)).toEqual([1, 1, 2, 2, 4, 4]);
+    expect([matrix.rows, matrix.liveRows, matrix.removed]).toEqual([3, 3, undefined]);
+    expect(matrix.version).toBeGreaterThan(before);
+    await matrix.append([[9, 9]]);
+    expect(lists(matrix.row(3))).toEqual([9, 9]);
+  });
+});
+
+describe('a pinned version', () => {
+  it('keeps its contents while the matrix changes', async () => {
+    const matrix = create();
+    using pinned = matrix.pin();
+    await matrix.update(0, [7, 7]);
+    await matrix.update(0, [8, 8]);
+    await matrix.append([[9, 9]]);
+    await matrix.remove(2);
+    expect([pinned.version, pinned.rows, pinned.removed]).toEqual([1, 3, undefined]);
+    expect([matrix.version, matrix.rows, matrix.liveRows]).toEqual([5, 4, 3]);
+    const row = new Float32Array(2);
+    expect(pinned.snapshot?.isIntact(1, 3)).toBe(true);
+    expect(pinned.snapshot?.isIntact(0, 1)).toBe(false);
+    pinned.snapshot?.readRow(0, row);
+    expect(lists(row)).toEqual([1, 0]);
+    using later = matrix.pin();
+    later.snapshot?.readRow(0, row);
+    expect(lists(row)).toEqual([8, 8]);
+    expect(later.removed?.words[0]).toBe(0b100);
+  });
+
+  it('keeps each of several versions apart', async () => {
+    const matrix = create();
+    const pins = [];
+    for (let i = 0; i < 40; i++) {
+      pins.push(matrix.pin());
+      await matrix.update(i % 3, [i, i]);
+    }
+    const row = new Float32Array(2);
+    pins.forEach((pinned, i) => {
+      for (let r = 0; r < 3; r++) {
+        // The newest update of the row before version i + 1.
+        let last = i - 1;
+        while (last >= 0 && last % 3 !== r) last -= 1;
+        pinned.snapshot?.readRow(r, row);
+        expect(lists(row)).toEqual(last < 0 ? lists(FLAT.subarray(2 * r, 2 * r + 2)) : [last, last]);
+      }
+      if (i % 2 === 0) pinned[Symbol.dispose]();
+    });
+  });
+
+  it('survives a compaction', async () => {
+    const matrix = create();
+    using pinned = matrix.pin();
+    await matrix.update(2, [5, 5]);
+    await matrix.remove(0);
+    await matrix.compact();
+    const row = new Float32Array(2);
+    pinned.snapshot?.readRow(2, row);
+    expect(lists(row)).toEqual([3, 4]);
+    expect(pinned.rows).toBe(3);
+  });
+
+  it('tells which rows a copy of an earlier version has to replace', async () => {
+    const rows = 100;
+    const matrix = create(new Float32Array(rows * 2));
+    await matrix.update(3, [1, 1]);
+    const since = matrix.version;
+    await matrix.update(50, [1, 1]);
+    await matrix.append([[1, 1]]);
+    await matrix.update(52, [1, 1]);
+    await matrix.remove(1);
+    expect(matrix.snapshot?.rowsChangedSince(since)).toEqual([
+      { start: 50, end: 53 },
+      { start: 100, end: 101 },
+    ]);
+    expect(matrix.snapshot?.rowsChangedSince(1)).toHaveLength(3);
+    expect(matrix.snapshot?.rowsChangedSince(matrix.version)).toEqual([]);
+    expect(matrix.snapshot?.rowsChangedSince(matrix.version + 1)).toBeUndefined();
+    await matrix.compact();
+    expect(matrix.snapshot?.rowsChangedSince(since)).toBeUndefined();
+  });
+});
+
+describe('a handle in another thread', () => {
+  it('carries no rows and reads the newest version', async () => {
+    const matrix = create();
+    const handle = structuredClone(matrix) as unknown as StoredHandle;
+    expect(Object.keys(handle).sort()).toEqual(['dimensions', 'id', 'rows', 'stored', 'version']);
+    await matrix.update(0, [6, 6]);
+    const attached = StoredMatrix.attach(handle, {});
+    expect(lists(attached.row(0))).toEqual([6, 6]);
+    expect(attached.id).toBe(matrix.id);
+    await expect(attached.update(0, [1, 1])).rejects.toThrow(/only the thread that created it can change it/);
+    await expect(attached.compact()).rejects.toThrow(/only the thread that created it/);
+    await matrix.remove(1);
+    await matrix.compact();
+    expect(() => attached.row(0)).toThrow(/another thread has compacted it/);
+  });
+
+  it('throws once the owner has disposed the matrix', async () => {
+    const matrix = create();
+    const attached = StoredMatrix.attach(structuredClone(matrix), {});
+    await matrix[Symbol.asyncDispose]();
+    await matrix[Symbol.asyncDispose]();
+    for (const use of [() => attached.values, () => attached.row(0), () => attached.pin(), () => matrix.values]) {
+      expect(use).toThrow(new TypeError('matrix is disposed'));
+    }
+    await expect(matrix.append([[1, 1]])).rejects.toThrow('matrix is disposed');
+  });
+});
+
+describe('wrong arguments', () => {
+  it.each([
+    [(matrix: StoredMatrix) => matrix.append([[1]]), RangeError, 'rows[0]: expected a row of 2 elements, got 1'],
+    [(matrix: StoredMatrix) => matrix.append(new Float32Array(3)), RangeError, 'rows: expected a whole number of rows'],
+    [(matrix: StoredMatrix) => matrix.append('no' as never), TypeError, 'rows: expected a Float32Array or an array'],
+    [(matrix: StoredMatrix) => matrix.append([[1, 'x' as never]]), TypeError, 'rows[0][1]: expected a number'],
+    [(matrix: StoredMatrix) => matrix.update(3, [1, 1]), RangeError, 'row: expected an integer from 0 to 2, got 3'],
+    [(matrix: StoredMatrix) => matrix.update(0, [1]), RangeError, 'values: expected 2 elements, got 1'],
+    [(matrix: StoredMatrix) => matrix.update(0), TypeError, 'values: expected a Float32Array or an array of numbers'],
+    [
+      (matrix: StoredMatrix) =>
+        matrix.update({
+          start: 2,
+          rows: [
+            [1, 1],
+            [2, 2],
+          ],
+        }),
+      RangeError,
+      'start: expected an integer from 0 to 1',
+    ],
+    [(matrix: StoredMatrix) => matrix.update({ start: 0, row: [] } as never), TypeError, "'row' is not an option"],
+    [(matrix: StoredMatrix) => matrix.remove(3), RangeError, 'rows: expected an integer from 0 to 2, got 3'],
+    [
+      (matrix: StoredMatrix) => matrix.remove([0, 1.5]),
+      RangeError,
+      'rows[1]: expected an integer from 0 to 2, got 1.5',
+    ],
+    [(matrix: StoredMatrix) => matrix.remove('1' as never), TypeError, 'rows: expected a row number'],
+  ])('are refused and change nothing: %s', async (call, type, message) => {
+    const matrix = create();
+    const error: unknown = await call(matrix).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(type);
+    expect(String(error)).toContain(message);
+    expect([matrix.version, lists(matrix.values)]).toEqual([1, lists(FLAT)]);
+  });
+});
