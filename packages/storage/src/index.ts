@@ -1,3 +1,4 @@
+export { describeFile, verifyFile, type FileDescription, type SectionDescription } from './file/describe-file.js';
 export { FileError, type FileErrorKind } from './file/file-error.js';
 export type { MatrixFile } from './file/matrix-file.js';
 export { openMatrix, type OpenMatrixOptions } from './file/open-matrix.js';
