@@ -126,7 +126,7 @@ function wait(
       },
       fail(error) {
         signal?.removeEventListener('abort', abort);
-        reject(error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       },
     };
     waiting.push(entry);
