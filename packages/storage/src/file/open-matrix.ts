@@ -11,7 +11,7 @@ import type { FileLock, FileSystem, OpenFile } from './file-system.js';
 import type { MatrixFile } from './matrix-file.js';
 import { nodeFileSystem } from './node-file-system.js';
 import { damagedPayload, readChanges, type FileChange, type FileChanges } from './read-changes.js';
-import { throwIfAborted } from './save-matrix.js';
+import { LARGE_PAGE_BYTES, throwIfAborted } from './save-matrix.js';
 import { checkSection, verifyContents } from './verify-contents.js';
 
 const PIECE_BYTES = 8 * 2 ** 20;
@@ -84,8 +84,8 @@ async function load(
 ): Promise<{ readonly memory: StoredRows; readonly mode: MatrixFile['mode'] }> {
   const { rowSection } = header;
   const memory = allocate(bytesPerRowOf(header), changes.rows, wanted === 'copy' ? native : undefined, path);
-  const isMapped = wanted === 'map' && native !== undefined && map(memory, file, rowSection, native);
-  if (!isMapped) await readInto(memory.rows, 0, rowSection.byteLength, file, rowSection.offset, path, signal);
+  const mapped = wanted === 'map' && native !== undefined ? map(memory, file, rowSection, native) : 0;
+  await readInto(memory.rows, mapped, rowSection.byteLength - mapped, file, rowSection.offset + mapped, path, signal);
   const removed = new RemovedRows(memory, changes.rows);
   const removedSection = findSection(header, SECTION.removed);
   if (removedSection !== undefined) removed.addWords(await readRemoved(file, removedSection, header.rows, path));
@@ -96,7 +96,7 @@ async function load(
   }
   const flags = (native === undefined ? 0 : FLAGS.native) | (writable ? FLAGS.owned : FLAGS.readOnly);
   initControl(memory.control, { version: changes.version, rows: changes.rows, removedRows: removed.count }, flags);
-  return { memory, mode: isMapped ? 'map' : 'copy' };
+  return { memory, mode: mapped > 0 ? 'map' : 'copy' };
 }
 
 function allocate(bytesPerRow: number, rows: number, native: NativeRows | undefined, path: string): StoredRows {
@@ -108,10 +108,16 @@ function allocate(bytesPerRow: number, rows: number, native: NativeRows | undefi
   }
 }
 
-/** Only memory that grows begins on a page of its own. */
-function map({ rows }: StoredRows, file: OpenFile, section: FileSection, native: NativeRows): boolean {
-  if (!rows.growable || section.byteLength === 0) return false;
-  return native.mapFile(new Uint8Array(rows, 0, section.byteLength), file.descriptor, section.offset) === 0;
+/**
+ * Maps the rows of the file over the memory, as many as it can: a page in which appended rows follow is not mapped. Only memory
+ * that grows begins on a page of its own.
+ *
+ * @returns the number of bytes that are mapped
+ */
+function map({ rows }: StoredRows, file: OpenFile, { byteLength, offset }: FileSection, native: NativeRows): number {
+  const end = byteLength === rows.byteLength ? byteLength : byteLength - (byteLength % LARGE_PAGE_BYTES);
+  if (!rows.growable || end === 0) return 0;
+  return native.mapFile(new Uint8Array(rows, 0, end), file.descriptor, offset) === 0 ? end : 0;
 }
 
 async function readInto(

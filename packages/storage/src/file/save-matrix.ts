@@ -19,8 +19,8 @@ import { nodeFileSystem } from './node-file-system.js';
 
 /** Rows are read and written in pieces of about so many bytes. */
 const PIECE_BYTES = 2 ** 20;
-/** The largest page of memory in use. Small matrices are not mapped page by page anyway, so their files have no such gap. */
-const LARGE_PAGE_BYTES = 2 ** 16;
+/** The largest page of memory in use. The files of small matrices have no gap of this size: their rows begin on a small page. */
+export const LARGE_PAGE_BYTES = 2 ** 16;
 const LARGE_ROWS_BYTES = 2 ** 20;
 
 /** A matrix of which the rows stay as they are while they are read: a pinned version, or one that the caller does not change. */
