@@ -5,6 +5,7 @@ import type { FileSystem } from './file-system.js';
 import { nodeFileSystem } from './node-file-system.js';
 import { checkPayload, readChanges } from './read-changes.js';
 import { RECORD } from './change-record.js';
+import { requirePath } from './require-path.js';
 import { verifyContents } from './verify-contents.js';
 
 const SECTION_NAMES: Readonly<Record<number, string | undefined>> = Object.fromEntries(
@@ -52,24 +53,25 @@ export interface FileDescription {
  * @throws FileError as `openMatrix` does
  */
 export async function describeFile(
-  path: string,
+  path: string | URL,
   { verify = false }: { readonly verify?: boolean | undefined } = {},
   system: FileSystem = nodeFileSystem,
 ): Promise<FileDescription> {
+  const given = requirePath('path', path);
   try {
-    const target = await system.resolve(path);
+    const target = await system.resolve(given);
     const file = await system.open(target, 'read');
     try {
       const byteLength = await file.byteLength();
-      const header = await readHeader(file, path, byteLength);
-      const { changes, commits, rows, version, end } = await readChanges(file, header, byteLength, path);
+      const header = await readHeader(file, given, byteLength);
+      const { changes, commits, rows, version, end } = await readChanges(file, header, byteLength, given);
       if (verify) {
-        await verifyContents(file, header, path, undefined);
-        for (const change of changes) await checkPayload(file, change, path);
+        await verifyContents(file, header, given, undefined);
+        for (const change of changes) await checkPayload(file, change, given);
       }
       const ofType = (type: number) => changes.filter((change) => change.type === type);
       return {
-        path,
+        path: given,
         formatVersion: FORMAT_VERSION,
         dtype: 'float32',
         dimensions: header.dimensions,
@@ -94,7 +96,7 @@ export async function describeFile(
       await file.close();
     }
   } catch (error) {
-    throw asFileError(path, error);
+    throw asFileError(given, error);
   }
 }
 
@@ -103,6 +105,6 @@ export async function describeFile(
  *
  * @throws FileError of the kind `'damaged'` that names the first wrong block
  */
-export async function verifyFile(path: string): Promise<void> {
+export async function verifyFile(path: string | URL): Promise<void> {
   await describeFile(path, { verify: true });
 }

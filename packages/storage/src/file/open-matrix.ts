@@ -1,5 +1,13 @@
 import { crc32 } from 'node:zlib';
-import type { NativeRows, StoredRows } from '@gearshift/contracts';
+import { COMPANIONS, type NativeRows, type StoredRows } from '@gearshift/contracts';
+import {
+  expected,
+  optionNames,
+  readOptions,
+  requireExpectedUses,
+  requireOneOf,
+  requireSignal,
+} from '@gearshift/contracts/internal';
 import { FLAGS, initControl } from '../control.js';
 import { createMemory, growTo } from '../shared-memory.js';
 import { StoredMatrix, type StoredMatrixOptions } from '../stored-matrix.js';
@@ -10,6 +18,7 @@ import { bytesPerRowOf, findSection, readHeader, SECTION, type FileHeader, type 
 import type { FileLock, FileSystem, OpenFile } from './file-system.js';
 import type { MatrixFile } from './matrix-file.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { requirePath } from './require-path.js';
 import { damagedPayload, readChanges, type FileChange, type FileChanges } from './read-changes.js';
 import { LARGE_PAGE_BYTES, throwIfAborted } from './save-matrix.js';
 import { checkSection, verifyContents } from './verify-contents.js';
@@ -26,35 +35,49 @@ export interface OpenMatrixOptions extends Omit<StoredMatrixOptions, 'dimensions
   readonly signal?: AbortSignal | undefined;
 }
 
+const OPTIONS = optionNames<OpenMatrixOptions>({
+  writable: true,
+  mode: true,
+  verify: true,
+  signal: true,
+  expectedUses: true,
+  companion: true,
+  native: true,
+  onDispose: true,
+});
+const MODES = ['map', 'copy'] as const;
+
 /**
  * Opens a file that {@link StoredMatrix.save} made, with the changes that were committed since.
  *
  * @throws FileError; the signal's reason after an abort
  */
 export async function openMatrix(
-  path: string,
-  options: OpenMatrixOptions,
+  from: string | URL,
+  options?: OpenMatrixOptions,
   system: FileSystem = nodeFileSystem,
 ): Promise<StoredMatrix> {
-  throwIfAborted(options.signal);
+  const path = requirePath('path', from);
+  const given = checked(options);
+  throwIfAborted(given.signal);
   let lock: FileLock | undefined;
   let file: OpenFile | undefined;
   try {
     const target = await system.resolve(path);
-    if (options.writable === true) lock = await system.lock(target);
-    file = await system.open(target, options.writable === true ? 'write' : 'read');
+    if (given.writable === true) lock = await system.lock(target);
+    file = await system.open(target, given.writable === true ? 'write' : 'read');
     const byteLength = await file.byteLength();
     const header = await readHeader(file, path, byteLength);
-    if (options.verify === true) await verifyContents(file, header, path, options.signal);
+    if (given.verify === true) await verifyContents(file, header, path, given.signal);
     const changes = await readChanges(file, header, byteLength, path);
-    const { memory, mode } = await load(file, header, changes, path, options);
+    const { memory, mode } = await load(file, header, changes, path, given);
     if (lock === undefined) {
       await file.close();
       file = undefined;
       const { version } = changes;
       return StoredMatrix.fromMemory(
         memory,
-        { ...options, dimensions: header.dimensions },
+        { ...given, dimensions: header.dimensions },
         {
           info: Object.freeze({ path, mode, writable: false, version, error: undefined }),
         },
@@ -66,12 +89,27 @@ export async function openMatrix(
     }
     const { version, end } = changes;
     const log = new ChangeLog({ path, target, lock, file, system, mode, tag: header.tag, version, end });
-    return StoredMatrix.fromMemory(memory, { ...options, dimensions: header.dimensions }, { info: log, log });
+    return StoredMatrix.fromMemory(memory, { ...given, dimensions: header.dimensions }, { info: log, log });
   } catch (error) {
     await file?.close();
     await lock?.release();
     throw asFileError(path, error);
   }
+}
+
+function checked(options: OpenMatrixOptions | undefined): OpenMatrixOptions {
+  const given = readOptions('options', options, OPTIONS);
+  requireBoolean('writable', given.writable);
+  requireBoolean('verify', given.verify);
+  requireOneOf('mode', MODES, given.mode);
+  requireOneOf('companion', COMPANIONS, given.companion);
+  requireExpectedUses('expectedUses', given.expectedUses);
+  requireSignal('signal', given.signal);
+  return given;
+}
+
+function requireBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw new TypeError(expected(name, 'a boolean', value));
 }
 
 /** Makes the memory of the matrix with all changes. */
