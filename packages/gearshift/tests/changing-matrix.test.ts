@@ -30,6 +30,8 @@ function play(mode: string, requests: number, gap: number): Promise<Tally> {
 test.for([
   ['portable', effort({ test: 2000, ci: 40_000, nightly: 400_000 }), 100],
   ['portable', effort({ test: 200, ci: 2000, nightly: 20_000 }), 3000],
+  ['native', effort({ test: 4000, ci: 250_000, nightly: 2_500_000 }), 100],
+  ['native', effort({ test: 500, ci: 20_000, nightly: 200_000 }), 3000],
 ] as const)(
   'every answer is that of one version while the matrix changes and threads are killed (%s, %i requests, gap %i)',
   { timeout: 3_600_000 },

@@ -100,6 +100,26 @@ class PoolCopier {
   const Execution execution_;
 };
 
+bool has_same_lengths(const StoredRows& a, const StoredRows& b) noexcept {
+  return a.rows.length == b.rows.length && a.stamps.length == b.stamps.length && a.heads.length == b.heads.length &&
+         a.log.length == b.log.length && a.removed.length == b.removed.length && a.removals.length == b.removals.length;
+}
+
+/**
+ * Makes a change. Other threads may make the parts longer, and use that, after this call has read their lengths: then the control
+ * array says more than fits, and the change is tried again with the lengths of now.
+ */
+template <typename Change>
+ChangeOutcome change_memory(Call& call, StoredRows memory, const Change& change) noexcept {
+  for (;;) {
+    const ChangeOutcome outcome = change(memory);
+    if (outcome != ChangeOutcome::damaged) return outcome;
+    const StoredRows now = read_memory(call);
+    if (call.failed() || has_same_lengths(now, memory)) return outcome;
+    memory = now;
+  }
+}
+
 napi_value give_outcome(Call& call, ChangeOutcome outcome) noexcept {
   if (outcome == ChangeOutcome::damaged) {
     call.fail(ErrorType::range, "memory.control: it is damaged; only the functions for stored matrices may write to it");
@@ -124,7 +144,9 @@ napi_value append_rows(Call& call) {
   if (call.failed()) return nullptr;
   PoolCopier copier(call);
   size_t first = 0;
-  const ChangeOutcome outcome = kit::append_rows(memory, rows.data, count, copier.copier(), &first);
+  const ChangeOutcome outcome = change_memory(call, memory, [&](const StoredRows& now) noexcept {
+    return kit::append_rows(now, rows.data, count, copier.copier(), &first);
+  });
   return outcome == ChangeOutcome::done ? call.give_integer(static_cast<int64_t>(first)) : give_outcome(call, outcome);
 }
 
@@ -135,7 +157,9 @@ napi_value update_rows(Call& call) {
   const size_t count = count_rows(call, memory, rows);
   if (call.failed()) return nullptr;
   PoolCopier copier(call);
-  return give_outcome(call, kit::update_rows(memory, start, rows.data, count, copier.copier()));
+  return give_outcome(call, change_memory(call, memory, [&](const StoredRows& now) noexcept {
+    return kit::update_rows(now, start, rows.data, count, copier.copier());
+  }));
 }
 
 napi_value remove_rows(Call& call) {
@@ -149,7 +173,9 @@ napi_value remove_rows(Call& call) {
     call.fail(ErrorType::range, "rows: there was not enough memory for a copy");
     return nullptr;
   }
-  return give_outcome(call, kit::remove_rows(memory, copied, rows.length));
+  return give_outcome(call, change_memory(call, memory, [&](const StoredRows& now) noexcept {
+    return kit::remove_rows(now, copied, rows.length);
+  }));
 }
 
 napi_value guard_pin(Call& call) {
