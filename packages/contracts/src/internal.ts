@@ -20,7 +20,7 @@ export { spansChangedSince } from './matrix.js';
 export { nextOperandId } from './operand-id.js';
 export { checkOptions, ownFields, optionNames, own, readOptions, requirePlain, type OptionNames } from './options.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';
-export { hasCounts, reachesMinScore } from './operations/min-score.js';
+export { hasCounts } from './operations/min-score.js';
 export type { Operation } from './operations/operation.js';
 export { operationOf, type AnyOperation, type OperationOutput } from './operations/operations.js';
 export { PreparedSpreadActivation, spreadActivation } from './operations/spread-activation.js';

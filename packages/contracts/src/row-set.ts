@@ -147,7 +147,9 @@ export function requireRowSet(name: string, value: RowSetLike, rows: number): Ro
   if (Array.isArray(value) || ArrayBuffer.isView(value) || types.isSet(value)) {
     throw new TypeError(expected(name, 'a RowSet, such as RowSet.fromRows(rows, matrix.rows)', value));
   }
-  if (typeof value !== 'object' || value === null) throw new TypeError(expected(name, 'a RowSet', value));
+  if (typeof value !== 'object' || value === null || types.isPromise(value)) {
+    throw new TypeError(expected(name, 'a RowSet', value));
+  }
   const rowCount = requireInteger(`${name}.rowCount`, own(value, 'rowCount'), 0);
   if (rowCount > rows) {
     throw new RangeError(`${name}.rowCount: expected at most ${rows}, the number of rows, got ${rowCount}`);

@@ -122,7 +122,7 @@ describe('where', () => {
     ['a Set', new Set([1]), TypeError, 'where: expected a RowSet, such as'],
     ['null', null, TypeError, 'where: expected a RowSet, got null'],
     ['a predicate', () => true, TypeError, 'where: expected a RowSet, got a function'],
-    ['a Promise', Promise.resolve(), TypeError, 'where.rowCount: expected an integer'],
+    ['a Promise', Promise.resolve(), TypeError, 'where: expected a RowSet, got a Promise; is `await` missing?'],
     [
       'no rowCount',
       { words: Uint32Array.of(1) },

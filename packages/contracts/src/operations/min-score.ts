@@ -14,7 +14,7 @@ export function requireMinScore(value: number): number {
 }
 
 /** Whether a score is at least as good as `minScore`; NaN is not. */
-export function reachesMinScore(metric: Metric, score: number, minScore: number): boolean {
+function reachesMinScore(metric: Metric, score: number, minScore: number): boolean {
   return metric === 'euclidean' ? score <= minScore : score >= minScore;
 }
 

@@ -50,7 +50,7 @@ function mergePart(request: PreparedTopK, output: TopKOutput, _start: number, _e
 }
 
 /** The number of entries of a query. An output of the caller may have counts that another request left there. */
-export function entriesOf(request: PreparedTopK, { count, counts }: TopKOutput, query: number): number {
+function entriesOf(request: PreparedTopK, { count, counts }: TopKOutput, query: number): number {
   return hasCounts(request) && counts !== undefined ? counts[query] : count;
 }
 
