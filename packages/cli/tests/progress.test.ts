@@ -53,3 +53,13 @@ test('no progress bar appears during short work or without a terminal', () => {
   silent.update(1, 2);
   silent.stop();
 });
+
+test('no progress bar appears while the total is not known', () => {
+  const { stream, written } = recordingStream();
+  const progress = createProgress('Reading', stream);
+  progress.update(0, undefined);
+  vi.advanceTimersByTime(1000);
+  progress.update(10, undefined);
+  progress.stop();
+  expect(written()).toBe('');
+});

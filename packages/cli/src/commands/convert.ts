@@ -130,7 +130,7 @@ async function writeTo(
           }
         },
       },
-      { ...options, temporaryPath, onProgress: (done) => progress.update(done, rows ?? done) },
+      { ...options, temporaryPath, onProgress: (done) => progress.update(done, rows) },
     );
   } finally {
     progress.stop();

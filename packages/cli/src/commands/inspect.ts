@@ -106,7 +106,7 @@ async function readAll(
     for await (const batch of file.batches()) {
       rowsNotFinite += countNotFinite(batch.toFloat32(), batch.dimensions);
       rows += batch.rows;
-      progress.update(rows, file.rows ?? rows);
+      progress.update(rows, file.rows);
       await turn();
     }
   } finally {

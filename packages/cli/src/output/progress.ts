@@ -5,7 +5,8 @@ const SHOW_AFTER_MS = 300;
 
 /** A progress bar that appears only during long work. */
 export interface Progress {
-  update(done: number, total: number): void;
+  /** Without a total, which not every file tells, there is no bar. */
+  update(done: number, total: number | undefined): void;
   stop(): void;
 }
 
@@ -16,6 +17,7 @@ export function createProgress(label: string, stream: NodeJS.WritableStream | un
   let bar: SingleBar | undefined;
   return {
     update(done, total) {
+      if (total === undefined) return;
       if (bar === undefined) {
         if (performance.now() - startedAtMs < SHOW_AFTER_MS) return;
         bar = new SingleBar(

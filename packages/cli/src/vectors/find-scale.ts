@@ -14,7 +14,7 @@ export async function findScale(source: VectorFile, stream: NodeJS.WritableStrea
       const values = batch.toFloat32();
       if (values.some((value) => value !== 0)) scale = Math.max(scale, int8Scale(values));
       rows += batch.rows;
-      progress.update(rows, source.rows ?? rows);
+      progress.update(rows, source.rows);
       await turn();
     }
   } finally {
