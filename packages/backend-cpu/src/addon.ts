@@ -178,10 +178,14 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   /** Number of the guard, or 0 when there is no memory. */
   guardPin(control: Int32Array, index: number): number;
   forgetPin(guard: number): void;
-  /** The memory begins on a page, and ends on one or where its buffer ends. */
   adviseHugePages(bytes: Uint8Array): void;
-  /** These two return 0, or the number of the system's error. */
-  dropPages(bytes: Uint8Array): number;
+  /**
+   * Zeros, in new pages in place of those that a file may be mapped to.
+   *
+   * @param hasWholePages 1 if the memory begins on a page of a growable buffer, and ends on one or with the buffer; else 0
+   */
+  dropPages(bytes: Uint8Array, hasWholePages: number): void;
+  /** The same memory is needed. Returns 0, or the number of the system's error. */
   mapFile(bytes: Uint8Array, fileDescriptor: number, fileOffset: number): number;
   pageSize(): number;
 }
