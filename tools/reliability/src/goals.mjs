@@ -122,7 +122,7 @@ export const GOALS = {
   },
   R19: {
     title: 'a power cut at any call of saving or of a durable change leaves the last committed state',
-    ...{ tier: 'pure', unit: 'cuts', least: { ci: 20_000, nightly: 500_000 } },
+    ...{ tier: 'pure', unit: 'cuts', least: { ci: 15_000, nightly: 500_000 } },
     sources: [{ folder: 'packages/storage', file: 'tests/power-cuts.test.ts' }],
   },
   R20: {

@@ -204,7 +204,7 @@ function checkLength(header: FileHeader, type: number, byteLength: number, path:
   throw new FileError('damaged', path, problem, { offset: at });
 }
 
-export function truncatedError(path: string, expected: number, got: number): FileError {
+function truncatedError(path: string, expected: number, got: number): FileError {
   const problem = `the file is cut short: expected at least ${expected} bytes, got ${got}`;
   return new FileError('truncated', path, problem, { offset: got });
 }
