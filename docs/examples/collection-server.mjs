@@ -8,14 +8,14 @@ import { createExecutor } from 'gearshift';
 
 const [folder, vectorsPath, itemsPath] = process.argv.slice(2);
 const executor = await createExecutor();
-const collection = existsSync(folder) ? await openCollection(executor, folder, { writable: true }) : await build();
+const items = existsSync(folder) ? await openCollection(executor, folder, { writable: true }) : await build();
 
 async function build() {
-  const items = JSON.parse(readFileSync(itemsPath, 'utf8'));
+  const list = JSON.parse(readFileSync(itemsPath, 'utf8'));
   const file = await openVectors(vectorsPath);
   const built = await createCollection(executor, { dimensions: file.dimensions });
   for await (const batch of file.batches({ maxRows: 1 })) {
-    const { id, tenant } = items[batch.start];
+    const { id, tenant } = list[batch.start];
     await built.upsert({ id, vector: batch.toFloat32(), metadata: { tenant } });
   }
   await file.close();
@@ -27,13 +27,13 @@ server.setErrorHandler((error, _, reply) => {
   const isMistake = error instanceof TypeError || error instanceof RangeError;
   reply.code(isMistake ? 400 : (error.statusCode ?? 500)).send({ error: error.message });
 });
-server.post('/query', ({ body: { vector, k, tenant } }) => collection.query({ vector, k, where: { tenant } }));
-server.put('/items', ({ body }) => collection.upsert(body).then(() => ({ size: collection.size })));
-server.delete('/items', ({ body }) => collection.delete(body).then((deleted) => ({ deleted })));
+server.post('/query', ({ body: { tenant, ...rest } }) => items.query({ ...rest, where: { tenant: { $eq: tenant } } }));
+server.put('/items', ({ body }) => items.upsert(body).then(() => ({ size: items.size })));
+server.delete('/items', ({ body }) => items.delete(body).then((deleted) => ({ deleted })));
 console.log(await server.listen({ port: Number(process.env.PORT ?? 0) }));
 
 process.once('SIGTERM', async () => {
   await server.close(); // after the requests under way
-  await collection.save(folder);
+  await items.save(folder);
   await executor.close();
 });

@@ -119,6 +119,8 @@ it('the example refuses wrong requests with a reason', async () => {
   for (const body of [{}, { vector, k: 0, tenant: 'acme' }, { vector: [1], k: 1, tenant: 'acme' }, { vector, k: 1 }]) {
     expect(await send('POST', '/query', body)).toEqual({ status: 400, answer: { error: expect.any(String) } });
   }
+  // An operator in place of a tenant does not open the items of others.
+  expect(await send('POST', '/query', { vector, k: 1, tenant: { $ne: 'x' } })).toEqual({ status: 200, answer: [] });
   const { answer } = await send('PUT', '/items', [{ id: 1, vector: [1] }]);
   expect(answer).toEqual({ error: expect.stringContaining('items[0].vector: expected 16 elements') });
 });
