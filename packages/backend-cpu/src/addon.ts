@@ -86,8 +86,15 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * matrix.
    *
    * @param values the caller's own rows, if handle is 0
+   * @param mask one bit for each row up to `end`, as in the words of a row set: only these rows are scored, others are NaN
    */
-  score(query: Float32Array, output: Float32Array, values?: Float32Array, ...stored: StoredArrayArguments): number;
+  score(
+    query: Float32Array,
+    output: Float32Array,
+    values?: Float32Array,
+    mask?: Uint32Array,
+    ...stored: StoredArrayArguments
+  ): number;
   /**
    * The best `k` of rows `[from, end)`, or of `candidates[from..end)`, for the same queries. Query `q` writes at
    * `(q - outputQuery) * k`, `min(k, processed rows)` entries: to the block, unless arrays are given. Returns the next row or
@@ -95,6 +102,8 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    *
    * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions if handle is 0, and sequence for the rows of a
    * stored matrix.
+   *
+   * @param mask only these rows are ranked, as in {@link score}; not with candidates
    */
   topK(
     query: Float32Array,
@@ -102,6 +111,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     candidates?: Uint32Array,
     indices?: Uint32Array,
     scores?: Float32Array,
+    mask?: Uint32Array,
     ...stored: StoredArrayArguments
   ): number;
   /**
@@ -124,6 +134,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     output: Float32Array,
     start: number,
     end: number,
+    mask: Uint32Array | undefined,
     done: JobDone,
     ...stored: StoredArguments
   ): number;
@@ -138,6 +149,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     start: number,
     end: number,
     candidates: Uint32Array | undefined,
+    mask: Uint32Array | undefined,
     done: JobDone,
     ...stored: StoredArguments
   ): number;
@@ -166,10 +178,14 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   /** Number of the guard, or 0 when there is no memory. */
   guardPin(control: Int32Array, index: number): number;
   forgetPin(guard: number): void;
-  /** The memory begins on a page, and ends on one or where its buffer ends. */
   adviseHugePages(bytes: Uint8Array): void;
-  /** These two return 0, or the number of the system's error. */
-  dropPages(bytes: Uint8Array): number;
+  /**
+   * Zeros, in new pages in place of those that a file may be mapped to.
+   *
+   * @param hasWholePages 1 if the memory begins on a page of a growable buffer, and ends on one or with the buffer; else 0
+   */
+  dropPages(bytes: Uint8Array, hasWholePages: number): void;
+  /** The same memory is needed. Returns 0, or the number of the system's error. */
   mapFile(bytes: Uint8Array, fileDescriptor: number, fileOffset: number): number;
   pageSize(): number;
 }
@@ -200,7 +216,7 @@ export interface AddonLevel {
 }
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 5;
+export const ADDON_ABI = 6;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { ok, type BackendError, type Result, type SyncBackend } from '@gearshift/contracts';
-import { optionNames, readOptions, requireInteger } from '@gearshift/contracts/internal';
+import { expected, optionNames, readOptions, requireInteger } from '@gearshift/contracts/internal';
 import { describeBrokenPlaces, warnAboutMissingAddon, type LoadedAddon } from '@gearshift/native-kit';
 import { MAX_THREADS, type CpuAddon } from './addon.js';
 import { BACKEND_ID, failures } from './backend-errors.js';
@@ -18,9 +18,14 @@ export interface CpuBackendOptions {
   readonly level?: CpuLevel | undefined;
   /** Threads that one request may use, at least 1. Default and maximum: the CPUs that this process may use. */
   readonly threads?: number | undefined;
+  /**
+   * Answer top-k requests that arrive while the same rows are being scanned with one further scan for all of them. Only for
+   * requests that are too long to run on the caller's thread. Default true.
+   */
+  readonly coalesce?: boolean | undefined;
 }
 
-const OPTIONS = optionNames<CpuBackendOptions>({ level: true, threads: true });
+const OPTIONS = optionNames<CpuBackendOptions>({ level: true, threads: true, coalesce: true });
 
 /**
  * The CPU as a backend. Without an addon it runs in TypeScript, many times slower: `describe().limitations` and one warning per process
@@ -35,6 +40,8 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
   const wanted = readLevel('level', given.level);
   const cap = wanted === undefined ? readLevel('GEARSHIFT_CPU_LEVEL', process.env['GEARSHIFT_CPU_LEVEL']) : undefined;
   const threads = given.threads === undefined ? MAX_THREADS : requireInteger('threads', given.threads, 1);
+  const { coalesce = true } = given;
+  if (typeof coalesce !== 'boolean') throw new TypeError(expected('coalesce', 'a boolean', coalesce));
 
   if (wanted === 'typescript') return createPortableBackend();
   if (cap === 'typescript') {
@@ -46,7 +53,7 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
     warnAboutMissingAddon('@gearshift/backend-cpu', loaded.explanation);
     return createPortableBackend({ limitations: loaded.explanation.split('\n') });
   }
-  return createNativeBackend(loaded, wanted, cap, threads);
+  return createNativeBackend(loaded, wanted, cap, threads, coalesce);
 }
 
 function createNativeBackend(
@@ -54,6 +61,7 @@ function createNativeBackend(
   wanted: CpuLevel | undefined,
   cap: CpuLevel | undefined,
   maxThreads: number,
+  coalesce: boolean,
 ): Result<SyncBackend, BackendError> {
   const chosen = chooseLevel(addon.levels(), wanted, cap);
   if (!chosen.ok) return failures.of('unsupported', chosen.error);
@@ -64,6 +72,7 @@ function createNativeBackend(
       addon,
       level: index,
       threads,
+      coalesce,
       description: {
         id: BACKEND_ID,
         kind: 'cpu',

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { CsrGraph, Operand, RowSpan, VectorMatrix } from '@gearshift/contracts';
+import type { CsrGraph, MatrixSnapshot, Operand, RowSpan, VectorMatrix } from '@gearshift/contracts';
 import { own, spansChangedSince } from '@gearshift/contracts/internal';
 import {
   copyIdOf,
@@ -37,6 +37,8 @@ export interface SliceContexts {
 export class CpuResidents extends ResidentOperands {
   readonly #addon: CpuAddon;
   readonly #contexts: SliceContexts;
+  /** A request asks several times which rows changed, and a stored matrix looks at the stamps of all rows for the answer. */
+  #lastChange: { snapshot: MatrixSnapshot; version: number; changed: readonly RowSpan[] | undefined } | undefined;
 
   constructor(addon: CpuAddon, contexts: SliceContexts) {
     super(addon, failures);
@@ -81,7 +83,7 @@ export class CpuResidents extends ResidentOperands {
       this.handleOf(matrix) ??
       this.updateNow(
         matrix,
-        ({ version }) => rowsIn(changedRows(matrix, version)) * matrix.dimensions * 4 <= UPDATED_NOW_BYTES,
+        ({ version }) => rowsIn(this.#changedRows(matrix, version)) * matrix.dimensions * 4 <= UPDATED_NOW_BYTES,
         (handle) => runToEnd(this.#fillWork(matrix, handle, this.#contexts.sync)),
       )
     );
@@ -97,7 +99,9 @@ export class CpuResidents extends ResidentOperands {
   missingBytes(operand: Operand): number {
     const copy = this.copyOf(operand);
     if (copy === undefined || !this.canUpdate(copy, operand)) return keptBytes(operand);
-    return Math.ceil((rowsIn(changedRows(operand, copy.version)) / Math.max(1, operand.rows)) * keptBytes(operand));
+    return Math.ceil(
+      (rowsIn(this.#changedRows(operand, copy.version)) / Math.max(1, operand.rows)) * keptBytes(operand),
+    );
   }
 
   protected override open(operand: Operand): number | Failure {
@@ -110,12 +114,12 @@ export class CpuResidents extends ResidentOperands {
     if (!isMatrix(operand) || operand.dimensions !== shape[1] || operand.version <= version) return false;
     const mayGrow = isShared(operand.values);
     const hasShape = mayGrow ? operand.rows >= shape[0] : operand.rows === shape[0];
-    return hasShape && changedRows(operand, version) !== undefined;
+    return hasShape && this.#changedRows(operand, version) !== undefined;
   }
 
   protected override updateCopy(handle: number, operand: VectorMatrix): number | undefined {
     const copy = this.copyOf(operand);
-    const changed = copy === undefined ? undefined : changedRows(operand, copy.version);
+    const changed = copy === undefined ? undefined : this.#changedRows(operand, copy.version);
     if (changed === undefined) return undefined;
     const updated = this.#addon.updateMatrix(
       handle,
@@ -143,6 +147,17 @@ export class CpuResidents extends ResidentOperands {
     const start = this.#addon.startBuild.bind(this.#addon, handle);
     const [status] = await runJob(this.#addon, start, signal);
     return status < 0 ? failWithStatus(status) : undefined;
+  }
+
+  /** The rows that a copy of an earlier version lacks, ascending; undefined if they are unknown. */
+  #changedRows(matrix: VectorMatrix, version: number): readonly RowSpan[] | undefined {
+    const snapshot = own(matrix, 'snapshot');
+    const known = this.#lastChange;
+    if (snapshot !== undefined && known?.snapshot === snapshot && known.version === version) return known.changed;
+    const spans = spansChangedSince(matrix, version);
+    const changed = spans?.every(({ end }) => end <= matrix.rows) === true ? spans : undefined;
+    if (snapshot !== undefined) this.#lastChange = { snapshot, version, changed };
+    return changed;
   }
 
   #openAs(id: number, operand: Operand): number | Failure {
@@ -192,12 +207,6 @@ export class CpuResidents extends ResidentOperands {
 /** Rows that the addon reads where they are; undefined for rows that it copies. */
 function rowsInPlace({ values }: VectorMatrix): Float32Array | undefined {
   return isShared(values) ? values : undefined;
-}
-
-/** The rows that a copy of an earlier version lacks, ascending; undefined if they are unknown. */
-function changedRows(matrix: VectorMatrix, version: number): readonly RowSpan[] | undefined {
-  const changed = spansChangedSince(matrix, version);
-  return changed?.every(({ end }) => end <= matrix.rows) === true ? changed : undefined;
 }
 
 function rowsIn(spans: readonly RowSpan[] | undefined): number {

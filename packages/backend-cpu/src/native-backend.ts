@@ -14,6 +14,7 @@ import {
   type Operand,
   type OperationRequest,
   type PhaseTimes,
+  type PreparedTopK,
   type Residency,
   type Result,
   type SpreadActivationRequest,
@@ -28,8 +29,8 @@ import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
-import { leaveOutRows, withRowsAsCandidates } from './considered-rows.js';
 import { readMemory } from './memory-reading.js';
+import { MergedTopK } from './merged-top-k.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
 import { SlicedScore } from './sliced-score.js';
 import { SlicedSpread } from './sliced-spread.js';
@@ -46,11 +47,14 @@ const MAX_ROWS = 2 ** 32;
 
 type Answer = Result<PhaseTimes, BackendError>;
 
+/** How much a scan reads. */
+type ScanSize = Pick<PreparedTopK, 'matrix' | 'queries' | 'rowsConsidered'>;
+
 /** One scan over a matrix, as slices on this thread or as a job on the addon's threads. */
 interface Scan {
   readonly matrix: VectorMatrix;
-  readonly queries: number;
-  readonly rows: number;
+  /** Runs on the caller's thread. */
+  readonly isShort: boolean;
   readonly metric: Metric;
   slices(context: number, source: number | Float32Array): SlicedWork;
   start(context: number, source: number | Float32Array, done: JobDone): number;
@@ -61,6 +65,8 @@ export interface NativeBackendParts {
   /** Index into the addon's levels. */
   readonly level: number;
   readonly threads: number;
+  /** See `CpuBackendOptions.coalesce`. */
+  readonly coalesce: boolean;
   readonly description: BackendDescription;
 }
 
@@ -74,8 +80,9 @@ export class NativeCpuBackend implements SyncBackend {
   readonly #residents: CpuResidents;
   readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
   readonly #state = new OpenState(failures, () => this.#residents.close());
+  readonly #merged: MergedTopK | undefined;
 
-  constructor({ addon, level, threads, description }: NativeBackendParts) {
+  constructor({ addon, level, threads, coalesce, description }: NativeBackendParts) {
     this.#addon = addon;
     this.#here = { addon, block: openCallBlock(addon) };
     this.#description = description;
@@ -85,6 +92,7 @@ export class NativeCpuBackend implements SyncBackend {
     });
     this.#contexts = { cosine: contextsFor('cosine'), dot: contextsFor('dot'), euclidean: contextsFor('euclidean') };
     this.#residents = new CpuResidents(addon, this.#contexts.cosine);
+    this.#merged = coalesce ? new MergedTopK((...request) => this.#rank(...request)) : undefined;
   }
 
   describe(): BackendDescription {
@@ -136,9 +144,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength === 0) return NO_TIME;
     const source = this.#sourceOf(prepared.matrix);
     const failure = runToEnd(new SlicedScore(this.#here, this.#contexts.cosine.sync, source, prepared, output));
-    if (failure !== undefined) return failure;
-    leaveOutRows(prepared, output);
-    return measuredSince(startedAtMs);
+    return failure ?? measuredSince(startedAtMs);
   }
 
   topKSync(request: TopKRequest, output: TopKOutput): Answer {
@@ -149,8 +155,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength > 0) {
       const source = this.#sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
-      const ranked = withRowsAsCandidates(prepared);
-      const failure = runToEnd(new SlicedTopK(this.#here, context, source, ranked, output));
+      const failure = runToEnd(new SlicedTopK(this.#here, context, source, prepared, output));
       if (failure !== undefined) return failure;
     }
     finishTopK(prepared, output);
@@ -192,12 +197,11 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength === 0) return NO_TIME;
     const here = this.#here;
     const { addon } = here;
-    const { matrix, query, queries, start, end } = prepared;
-    const answer = await this.#scan(
+    const { matrix, query, start, end, where } = prepared;
+    return this.#scan(
       {
         matrix,
-        queries,
-        rows: end - start,
+        isShort: this.#isShort(prepared, 'cosine'),
         metric: 'cosine',
         slices: (context, source) => new SlicedScore(here, context, source, prepared, output),
         start: (context, source, done) =>
@@ -209,14 +213,13 @@ export class NativeCpuBackend implements SyncBackend {
             output,
             start,
             end,
+            where?.words,
             done,
             ...storedArguments(matrix.snapshot),
           ),
       },
       signal,
     );
-    if (answer.ok) leaveOutRows(prepared, output);
-    return answer;
   }
 
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
@@ -224,22 +227,36 @@ export class NativeCpuBackend implements SyncBackend {
     requireTopKOutput(prepared, output);
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
-    const ranked = withRowsAsCandidates(prepared);
-    const { matrix, query, queries, start, end, candidates, count, metric } = ranked;
     if (prepared.outputLength === 0) {
       finishTopK(prepared, output);
       return NO_TIME;
     }
+    const isShort = this.#isShort(prepared, prepared.metric);
+    // Requests with candidates have few rows in common.
+    if (!isShort && prepared.candidates === undefined && this.#merged !== undefined) {
+      return this.#state.track(this.#merged.run(prepared, output, signal));
+    }
+    const answer = await this.#rank(prepared, output, signal, isShort);
+    if (answer.ok) finishTopK(prepared, output);
+    return answer;
+  }
+
+  /** Writes the best rows of each query, without those that `minScore` leaves out. */
+  #rank(
+    prepared: PreparedTopK,
+    { indices, scores }: TopKOutput,
+    signal: AbortSignal | undefined,
+    isShort = false,
+  ): Promise<Answer> {
+    const { matrix, query, start, end, candidates, where, count, metric } = prepared;
     const here = this.#here;
     const { addon } = here;
-    const { indices, scores } = output;
-    const answer = await this.#scan(
+    return this.#scan(
       {
         matrix,
-        queries,
-        rows: candidates?.length ?? end - start,
+        isShort,
         metric,
-        slices: (context, source) => new SlicedTopK(here, context, source, ranked, { indices, scores, count }),
+        slices: (context, source) => new SlicedTopK(here, context, source, prepared, { indices, scores, count }),
         start: (context, source, done) =>
           addon.startTopK(
             context,
@@ -252,14 +269,13 @@ export class NativeCpuBackend implements SyncBackend {
             start,
             end,
             candidates,
+            where?.words,
             done,
             ...storedArguments(matrix.snapshot),
           ),
       },
       signal,
     );
-    if (answer.ok) finishTopK(prepared, output);
-    return answer;
   }
 
   async spreadActivation(
@@ -301,10 +317,9 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   async #scan(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
-    const { matrix, queries, rows, metric } = scan;
+    const { matrix, metric } = scan;
     const context = this.#contexts[metric];
-    const bytes = rows * matrix.dimensions * Float32Array.BYTES_PER_ELEMENT;
-    if (this.#addon.estimateScanNs(context.sync, bytes, queries) < INLINE_NS) {
+    if (scan.isShort) {
       const startedAtMs = performance.now();
       return runToEnd(scan.slices(context.sync, this.#sourceOf(matrix))) ?? measuredSince(startedAtMs);
     }
@@ -318,6 +333,11 @@ export class NativeCpuBackend implements SyncBackend {
     const answer = await this.#onPool(matrix, signal, (handle, done) => scan.start(context.sync, handle, done));
     const lacksMemory = !answer.ok && answer.error.kind === 'out-of-memory';
     return lacksMemory ? this.#state.track(this.#runInTurns(scan, signal)) : answer;
+  }
+
+  #isShort({ matrix, queries, rowsConsidered }: ScanSize, metric: Metric): boolean {
+    const bytes = rowsConsidered * matrix.dimensions * Float32Array.BYTES_PER_ELEMENT;
+    return this.#addon.estimateScanNs(this.#contexts[metric].sync, bytes, queries) < INLINE_NS;
   }
 
   /** Runs a job on the resident copy of its operand, which is created first if there is none. */

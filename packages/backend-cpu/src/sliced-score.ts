@@ -32,27 +32,27 @@ export class SlicedScore implements SlicedWork {
   }
 
   step(): number {
-    const { matrix, query, queries, start, end } = this.#request;
+    const { matrix, query, queries, start, end, where } = this.#request;
     const { scalars } = this.#block;
     scalars[SCALAR.context] = this.#context;
     scalars[SCALAR.start] = start;
     scalars[SCALAR.end] = end;
     scalars[SCALAR.from] = this.#row;
     scalars[SCALAR.firstQuery] = this.#query;
+    const isResident = typeof this.#source === 'number';
+    const values = isResident ? undefined : this.#source;
+    scalars[SCALAR.handle] = isResident ? this.#source : 0;
+    scalars[SCALAR.dimensions] = matrix.dimensions;
     let next: number;
-    if (typeof this.#source === 'number') {
-      scalars[SCALAR.handle] = this.#source;
-      next = this.#addon.score(query, this.#output);
+    if (values !== undefined && matrix.snapshot !== undefined) {
+      const { sequence, memory } = matrix.snapshot;
+      scalars[SCALAR.sequence] = sequence;
+      next = this.#addon.score(query, this.#output, values, where?.words, ...storedArrays(memory));
+    } else if (where !== undefined) {
+      next = this.#addon.score(query, this.#output, values, where.words);
     } else {
-      const { snapshot } = matrix;
-      scalars[SCALAR.handle] = 0;
-      scalars[SCALAR.dimensions] = matrix.dimensions;
-      if (snapshot === undefined) {
-        next = this.#addon.score(query, this.#output, this.#source);
-      } else {
-        scalars[SCALAR.sequence] = snapshot.sequence;
-        next = this.#addon.score(query, this.#output, this.#source, ...storedArrays(snapshot.memory));
-      }
+      next =
+        values === undefined ? this.#addon.score(query, this.#output) : this.#addon.score(query, this.#output, values);
     }
     if (next < 0) return next;
     this.#row = next;

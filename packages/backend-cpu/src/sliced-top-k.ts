@@ -1,4 +1,5 @@
 import { mergeRanked, type PreparedTopK, type RankedList, type TopKOutput } from '@gearshift/contracts';
+import { countRows } from '@gearshift/contracts/internal';
 import type { CpuAddon } from './addon.js';
 import { BLOCK_RESULTS, SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { storedArrays } from './stored-arrays.js';
@@ -62,7 +63,7 @@ export class SlicedTopK implements SlicedWork {
 
   /** The best of one slice for the current group: in `output`, or in the block; the entries of `outputQuery` come first. */
   #select(outputQuery: number, output?: RankedList): number {
-    const { matrix, query, count, candidates } = this.#request;
+    const { matrix, query, count, candidates, where } = this.#request;
     const { scalars } = this.#block;
     const isResident = typeof this.#source === 'number';
     const values = isResident ? undefined : this.#source;
@@ -76,8 +77,12 @@ export class SlicedTopK implements SlicedWork {
     scalars[SCALAR.firstQuery] = this.#query;
     if (values !== undefined && matrix.snapshot !== undefined) {
       const { sequence, memory } = matrix.snapshot;
+      const stored = storedArrays(memory);
       scalars[SCALAR.sequence] = sequence;
-      return this.#addon.topK(query, values, candidates, output?.indices, output?.scores, ...storedArrays(memory));
+      return this.#addon.topK(query, values, candidates, output?.indices, output?.scores, where?.words, ...stored);
+    }
+    if (where !== undefined) {
+      return this.#addon.topK(query, values, undefined, output?.indices, output?.scores, where.words);
     }
     if (output !== undefined) return this.#addon.topK(query, values, candidates, output.indices, output.scores);
     if (candidates !== undefined) return this.#addon.topK(query, values, candidates);
@@ -95,13 +100,19 @@ export class SlicedTopK implements SlicedWork {
 
   #merge(slice: RankedList, inGroup: number, next: number): void {
     const { count, metric } = this.#request;
-    const known = Math.min(count, this.#position - this.#first);
-    const found = Math.min(count, next - this.#position);
+    const known = Math.min(count, this.#considered(this.#first, this.#position));
+    const found = Math.min(count, this.#considered(this.#position, next));
     for (let q = 0; q < inGroup; q++) {
       const target = part(this.#output, (this.#query + q) * count, count);
       const before = { indices: target.indices.slice(0, known), scores: target.scores.slice(0, known) };
       mergeRanked(metric, [before, part(slice, q * count, found)], target);
     }
+  }
+
+  /** The considered rows or candidates at the positions `[from, to)`. */
+  #considered(from: number, to: number): number {
+    const { where } = this.#request;
+    return where === undefined ? to - from : countRows(where.words, from, to);
   }
 }
 

@@ -213,6 +213,36 @@ describeAddon('arguments of the addon', () => {
     expect(() => rank(new Uint32Array([7, 3]), 0)).toThrow(RangeError);
   });
 
+  test('the addon reports a mask with too few words for the rows, and refuses other types', () => {
+    const indices = new Uint32Array(8);
+    const scores = new Float32Array(8);
+    const askScores = (mask: unknown, end = 8) => {
+      score(context, rows, 4, one, out(), 0, end, 0, 0);
+      return (addon.score as (...args: unknown[]) => number)(one, out(), rows, mask);
+    };
+    const rank = (mask: unknown) => {
+      scalars[SCALAR.k] = 2;
+      scalars[SCALAR.outputQuery] = 0;
+      return (addon.topK as (...args: unknown[]) => number)(one, rows, undefined, indices, scores, mask);
+    };
+    for (const ask of [askScores, rank]) {
+      expect(ask(Uint32Array.of(0b1011))).toBe(8);
+      expect(ask(Uint32Array.of(0b1011, 5))).toBe(8);
+      expect(ask(new Uint32Array(0))).toBe(ADDON_STATUS.inputGone);
+      expect(() => ask([1])).toThrow(TypeError);
+      expect(() => ask(new Float32Array(1))).toThrow(TypeError);
+    }
+    const done = () => undefined;
+    const shared = new Float32Array(new SharedArrayBuffer(rows.byteLength));
+    const startScore = (mask: Uint32Array) => addon.startScore(context, shared, 4, one, out(), 0, 8, mask, done);
+    expect(startScore(new Uint32Array(0))).toBe(ADDON_STATUS.inputGone);
+    const startTopK = (mask: Uint32Array) =>
+      addon.startTopK(context, shared, 4, one, indices, scores, 2, 0, 8, undefined, mask, done);
+    expect(startTopK(new Uint32Array(0))).toBe(ADDON_STATUS.inputGone);
+    // Fewer rows than entries.
+    expect(startTopK(Uint32Array.of(0b1))).toBe(ADDON_STATUS.inputGone);
+  });
+
   test('the addon refuses a block of memory that can be detached, and a second block', () => {
     expect(() => addon.shareBlock(new Uint8Array(8))).toThrow(RangeError);
     expect(() => addon.shareBlock(new Uint8Array(1024))).toThrow(/SharedArrayBuffer/);
@@ -269,8 +299,8 @@ describeAddon('arguments of the addon', () => {
 
   test('the addon starts no job on memory that can be detached', () => {
     const done = () => undefined;
-    expect(() => addon.startScore(context, rows, 4, one, out(), 0, 8, done)).toThrow(/SharedArrayBuffer/);
+    expect(() => addon.startScore(context, rows, 4, one, out(), 0, 8, undefined, done)).toThrow(/SharedArrayBuffer/);
     const shared = new Float32Array(new SharedArrayBuffer(128));
-    expect(() => addon.startScore(context, shared, 4, one, out(), 0, 8, 7 as never)).toThrow(TypeError);
+    expect(() => addon.startScore(context, shared, 4, one, out(), 0, 8, undefined, 7 as never)).toThrow(TypeError);
   });
 });

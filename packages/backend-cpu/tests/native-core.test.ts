@@ -48,7 +48,7 @@ const HOST: Variant = {
   name: 'this machine',
   lacks: lacksBasics,
   options: [],
-  targets: ['core_tests', 'thread_pool_tests'],
+  targets: ['core_tests', 'store_tests', 'thread_pool_tests'],
 };
 const AVX512: Variant = {
   name: 'AVX-512 in emulation',
@@ -141,6 +141,13 @@ describeVariant(HOST, () => {
     expect(outcome.lines.length).toBeGreaterThan(5);
     expect(outcome.status).toBe(0);
   });
+
+  test('the tests of stored matrices pass', async () => {
+    const outcome = await runTests(HOST, 'store_tests');
+    expect(complaintsOf(outcome)).toEqual([]);
+    expect(outcome.lines.length).toBeGreaterThan(9);
+    expect(outcome.status).toBe(0);
+  });
 });
 
 describeVariant(AVX512, () => {
@@ -172,17 +179,21 @@ if (tier() !== 'test') {
       expectAllPassed(await runTests(ADDRESS, 'core_tests', level));
       tellCount('R10', GROUPS);
     });
-    test('the thread pool tests pass', { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
-      expect(await runTests(ADDRESS, 'thread_pool_tests')).toMatchObject({ status: 0 });
-    });
+    for (const target of ['store_tests', 'thread_pool_tests']) {
+      test(`${target} pass`, { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
+        expect(await runTests(ADDRESS, target)).toMatchObject({ status: 0 });
+      });
+    }
   });
 
   describeVariant(THREAD, () => {
-    test('the thread pool tests pass', { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
-      const outcome = await runTests(THREAD, 'thread_pool_tests');
-      expect(complaintsOf(outcome)).toEqual([]);
-      expect(outcome.status).toBe(0);
-      tellCount('R11', outcome.lines.length);
-    });
+    for (const target of ['store_tests', 'thread_pool_tests']) {
+      test(`${target} pass`, { timeout: 4 * RUN_TIMEOUT_MS }, async () => {
+        const outcome = await runTests(THREAD, target);
+        expect(complaintsOf(outcome)).toEqual([]);
+        expect(outcome.status).toBe(0);
+        tellCount('R11', outcome.lines.length);
+      });
+    }
   });
 }

@@ -1,8 +1,12 @@
 import { extname } from 'node:path';
+import { ARROW_MAGIC } from './arrow/arrow-messages.js';
+import { listArrow, openArrow } from './arrow/open-arrow.js';
 import type { InputFile } from './files/input-file.js';
 import { listNpy, openNpy } from './npy/open-npy.js';
 import { NPY_MAGIC } from './npy/npy-header.js';
 import type { OpenOptions } from './open-vectors.js';
+import { listParquet, openParquet } from './parquet/open-parquet.js';
+import { PARQUET_MAGIC } from './parquet/parquet-footer.js';
 import { listSafetensors, openSafetensors } from './safetensors/open-safetensors.js';
 import { openVecs } from './vecs/open-vecs.js';
 import type { FileEntry, VectorFormat, VectorReader } from './vector-file.js';
@@ -30,6 +34,20 @@ const FORMATS: readonly FormatEntry[] = [
   vecs('fvecs'),
   vecs('bvecs'),
   vecs('ivecs'),
+  {
+    format: 'arrow',
+    extensions: ['.arrow', '.arrows', '.feather', '.ipc'],
+    matches: isArrow,
+    open: openArrow,
+    list: listArrow,
+  },
+  {
+    format: 'parquet',
+    extensions: ['.parquet', '.pq'],
+    matches: startsWith(PARQUET_MAGIC),
+    open: openParquet,
+    list: listParquet,
+  },
 ];
 
 /** The entry of a format. */
@@ -71,6 +89,11 @@ function vecs(format: 'fvecs' | 'bvecs' | 'ivecs'): FormatEntry {
 
 function startsWith(magic: readonly number[]): (first: Uint8Array) => boolean {
   return (first) => magic.every((byte, index) => first[index] === byte);
+}
+
+/** The magic of a file, or the continuation of the first message of a stream. */
+function isArrow(first: Uint8Array): boolean {
+  return startsWith(ARROW_MAGIC)(first) || startsWith([0xff, 0xff, 0xff, 0xff])(first);
 }
 
 /** A length below 16 MiB and a brace. */

@@ -1,5 +1,6 @@
 import { describeValue, optionNames, readOptions } from '@gearshift/contracts/internal';
 import { detectFormat, formatOf } from './formats.js';
+import { quoteName } from './escape-name.js';
 import { InputFile } from './files/input-file.js';
 import { VECTOR_FORMATS, VectorFile, type VectorFormat } from './vector-file.js';
 
@@ -33,15 +34,30 @@ const OPTIONS = optionNames<OpenOptions>({
 export async function openVectors(path: string, options?: OpenOptions): Promise<VectorFile> {
   if (typeof path !== 'string') throw new TypeError(`path: expected a string, got ${describeValue(path)}`);
   const given = checkOptions(readOptions('options', options, OPTIONS));
-  const file = await InputFile.open(path);
+  return await openInput(await InputFile.open(path), given);
+}
+
+/** Opens a file with checked options, and closes it if that fails. */
+export async function openInput(file: InputFile, given: OpenOptions): Promise<VectorFile> {
   try {
     const format = given.format ?? (await detectFormat(file));
     file.format = format;
+    requireNames(file, format, given);
     return new VectorFile(file, format, await formatOf(format).open(file, given));
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/** A name that the format cannot have would otherwise be ignored. */
+function requireNames(file: InputFile, format: VectorFormat, { tensor, column, columns = [] }: OpenOptions): void {
+  const hasColumns = format === 'arrow' || format === 'parquet';
+  const [wanted] = hasColumns ? [] : column === undefined ? columns : [column];
+  if (wanted !== undefined)
+    throw file.error('not-found', `no column ${quoteName(wanted)}: ${format} files have no columns`);
+  if (tensor === undefined || format === 'safetensors') return;
+  throw file.error('not-found', `no tensor ${quoteName(tensor)}: ${format} files have no names of tensors`);
 }
 
 function checkOptions(options: OpenOptions): OpenOptions {

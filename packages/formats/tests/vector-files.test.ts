@@ -83,6 +83,14 @@ describe('openVectors', () => {
     await expect(openVectors(path as string, options as OpenOptions)).rejects.toThrow(message);
   });
 
+  test.each<[OpenOptions, string]>([
+    [{ tensor: 'a' }, "no tensor 'a': npy files have no names of tensors"],
+    [{ column: 'a' }, "no column 'a': npy files have no columns"],
+    [{ columns: ['a', 'b'] }, "no column 'a': npy files have no columns"],
+  ])('refuses names that the format cannot have: %j', async (options, message) => {
+    await expect(openVectors(fixture('le-f4.npy'), options)).rejects.toThrow(message);
+  });
+
   test('a closed file cannot be read, and closing again does nothing', async () => {
     const file = await openVectors(fixture('le-f4.npy'));
     await file.close();

@@ -178,6 +178,11 @@ export interface ExecutorOptions {
   readonly tracker?: Tracker | undefined;
   /** Threads that the CPU backend may use for one request. Default: the number of CPUs available to the process. */
   readonly threads?: number | undefined;
+  /**
+   * The CPU answers `topK` requests that arrive while the same rows are being scanned with one further scan for all of them.
+   * Every ranking stays the same, bit for bit; nothing waits when nothing runs. Default true.
+   */
+  readonly coalesce?: boolean | undefined;
 }
 
 export interface MatrixOptions {

@@ -1,4 +1,4 @@
-import { createCpuBackend } from '@gearshift/backend-cpu';
+import { createCpuBackend, type CpuBackendOptions } from '@gearshift/backend-cpu';
 import type { Backend, BackendDescription } from '@gearshift/contracts';
 import { expected } from '@gearshift/contracts/internal';
 import type { BackendName, BackendStatus } from './executor.js';
@@ -26,13 +26,13 @@ export interface BackendSet {
  */
 export async function openBackends(
   wanted: readonly (Backend | BackendName)[] = DEFAULT_BACKENDS,
-  threads: number | undefined,
+  cpuOptions: CpuBackendOptions,
   from: string | undefined,
 ): Promise<BackendSet> {
   checkWanted(wanted);
   const set: BackendSet = { backends: [], opened: [], statuses: [] };
   try {
-    for (const entry of wanted) await addBackend(set, entry, threads, from);
+    for (const entry of wanted) await addBackend(set, entry, cpuOptions, from);
   } catch (mistake) {
     await Promise.all(set.opened.map((backend) => backend.close()));
     throw mistake;
@@ -43,7 +43,7 @@ export async function openBackends(
 async function addBackend(
   { backends, opened, statuses }: BackendSet,
   entry: Backend | BackendName,
-  threads: number | undefined,
+  cpuOptions: CpuBackendOptions,
   from: string | undefined,
 ): Promise<void> {
   if (typeof entry !== 'string') {
@@ -51,7 +51,7 @@ async function addBackend(
     statuses.push(ready(entry.id, entry.describe()));
     return;
   }
-  const outcome = entry === 'cpu' ? await openCpu(threads) : await openOptionalBackend(entry, from);
+  const outcome = entry === 'cpu' ? await openCpu(cpuOptions) : await openOptionalBackend(entry, from);
   if (outcome.backend === null) {
     statuses.push({ name: entry, status: outcome.status, reason: outcome.reason, description: null });
     return;
@@ -61,8 +61,8 @@ async function addBackend(
   statuses.push(ready(entry, outcome.backend.describe()));
 }
 
-async function openCpu(threads: number | undefined): Promise<OpenedBackend> {
-  const cpu = await createCpuBackend({ threads });
+async function openCpu(options: CpuBackendOptions): Promise<OpenedBackend> {
+  const cpu = await createCpuBackend(options);
   return cpu.ok ? { backend: cpu.value } : { backend: null, status: 'failed', reason: cpu.error.message };
 }
 

@@ -27,7 +27,7 @@ export class NativeRowWriter implements RowWriter {
   update(start: number, rows: Uint8Array): void {
     const count = rows.length / this.#memory.bytesPerRow;
     this.#change(
-      () => growForUpdate(this.#memory, start + count, count),
+      () => growForUpdate(this.#memory, this.#rowCount(), count),
       () => this.#native.update(this.#memory, start, rows),
     );
   }

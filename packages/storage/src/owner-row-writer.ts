@@ -40,7 +40,7 @@ export class OwnerRowWriter implements RowWriter {
     const count = rows.length / bytesPerRow;
     if (!this.#log.hasRoomFor(count)) this.#log.sweep(oldestPin(control));
     const needsLog = !this.#log.hasRoomFor(count);
-    growForUpdate(this.#memory, start + count, needsLog ? count : 0);
+    growForUpdate(this.#memory, this.#header().rows, needsLog ? count : 0);
     this.#change((sequence) => {
       for (let row = start; row < start + count; row++) {
         const at = row * bytesPerRow;

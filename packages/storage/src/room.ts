@@ -8,16 +8,22 @@ import { growTo, mostRowsOf, slotBytesOf } from './shared-memory.js';
 
 /** @throws RangeError when the address space reserved for the matrix is used up */
 export function growForAppend(memory: StoredRows, rows: number): void {
-  if (growTo(memory.rows, rows * memory.bytesPerRow) && growTo(memory.stamps, rows * 4)) return;
+  const { heads } = memory;
+  // Once there are heads, every row has one.
+  const hasHeads = heads.byteLength === 0 || growTo(heads, rows * 4);
+  if (hasHeads && growTo(memory.rows, rows * memory.bytesPerRow) && growTo(memory.stamps, rows * 4)) return;
   throw new RangeError(
     `rows: expected at most ${mostRowsOf(memory)} rows in this matrix, which is the address space reserved for it, got ${rows}`,
   );
 }
 
-/** @param recorded more rows that the undo log has to have room for */
-export function growForUpdate({ stamps, heads, log, bytesPerRow }: StoredRows, end: number, recorded: number): void {
-  growTo(stamps, end * 4);
-  growTo(heads, end * 4);
+/**
+ * @param rows of the newest version: native code reads the head of any of them
+ * @param recorded more rows that the undo log has to have room for
+ */
+export function growForUpdate({ stamps, heads, log, bytesPerRow }: StoredRows, rows: number, recorded: number): void {
+  growTo(stamps, rows * 4);
+  growTo(heads, rows * 4);
   if (recorded === 0) return;
   const slotBytes = slotBytesOf(bytesPerRow);
   const needed = log.byteLength + Math.max(recorded, 16) * slotBytes;

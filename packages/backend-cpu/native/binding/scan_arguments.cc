@@ -1,5 +1,6 @@
 #include "binding/scan_arguments.h"
 
+#include "core/row_mask.h"
 #include "kit/status.h"
 
 namespace gearshift::binding {
@@ -72,6 +73,14 @@ void read_block_scan(Call& call, size_t query_argument, size_t values_argument, 
     if (is_given(call, stored.control)) use_stored_version(call, stored, call.sequence_scalar(), read);
   }
   use_query(call, call.floats(query_argument), read);
+}
+
+MaskArgument read_mask(Call& call, size_t index, size_t rows) noexcept {
+  MaskArgument read;
+  if (!call.has(index) || call.is_undefined(index)) return read;
+  read.words = call.uints(index);
+  if (!call.failed() && read.words.length < mask_words(rows)) read.status = kit::kInputGone;
+  return read;
 }
 
 }  // namespace gearshift::binding

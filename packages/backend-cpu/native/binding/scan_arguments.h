@@ -44,6 +44,16 @@ void read_scan(Call& call, size_t stored_argument, ScanArguments& read) noexcept
 void read_block_scan(Call& call, size_t query_argument, size_t values_argument, size_t stored_argument,
                      ScanArguments& read) noexcept;
 
+/**
+ * The words of a mask (core/row_mask.h), if the argument is given. They are the caller's copy, which no other thread changes.
+ * The status is negative when they cover fewer than `rows` rows.
+ */
+struct MaskArgument {
+  ArrayView<uint32_t> words{};  // data is null: none
+  int status = 0;
+};
+MaskArgument read_mask(Call& call, size_t index, size_t rows) noexcept;
+
 /** Whether `count` entries of `each` elements fit into `length`, without overflow. */
 inline bool has_room(size_t length, size_t count, size_t each) noexcept {
   // The common case without the division that the check for overflow takes.

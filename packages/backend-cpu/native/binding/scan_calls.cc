@@ -6,26 +6,38 @@
 #include <new>
 
 #include "core/floating_point_mode.h"
+#include "core/row_mask.h"
 #include "core/scan.h"
 #include "core/top_k.h"
 #include "kit/status.h"
 
 namespace gearshift::binding {
 
-ItemCost scan_cost(const MatrixView& matrix, size_t query_count) noexcept {
-  return {static_cast<double>(matrix.stride) * sizeof(float), static_cast<double>(query_count)};
+ItemCost scan_cost(const MatrixView& matrix, size_t query_count, const uint32_t* mask, size_t from,
+                   size_t end) noexcept {
+  ItemCost cost{static_cast<double>(matrix.stride) * sizeof(float), static_cast<double>(query_count)};
+  if (mask == nullptr || from >= end) return cost;
+  const double share = static_cast<double>(count_rows(mask, from, end)) / static_cast<double>(end - from);
+  // The output of a row that is not considered is written too.
+  cost.bytes_per_item = std::max(sizeof(float) * 1.0, share * cost.bytes_per_item);
+  cost.grain = kMaskBits;
+  cost.is_typical = false;
+  return cost;
 }
 
-size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries, size_t from,
-                             size_t end, float* output, size_t output_stride) noexcept {
+size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
+                             const uint32_t* mask, size_t from, size_t end, float* output,
+                             size_t output_stride) noexcept {
   auto body = [&](size_t begin, size_t stop, unsigned) noexcept {
     const FlushSubnormals flush;
     for (size_t q = 0; q < queries.count(); ++q) {
-      score_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop,
-                 output + q * output_stride + (begin - from));
+      float* const out = output + q * output_stride + (begin - from);
+      if (mask == nullptr) score_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop, out);
+      else score_considered(*scan.kernels, scan.metric, scan.matrix, queries[q], mask, begin, stop, out);
     }
   };
-  return run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, queries.count()), from, end, body);
+  return run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, queries.count(), mask, from, end), from, end,
+                       body);
 }
 
 bool TopKWorkspace::prepare(size_t seats, size_t queries) noexcept {
@@ -71,16 +83,18 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
     if (lacks_memory.load(std::memory_order_relaxed)) return;
     const FlushSubnormals flush;
     for (size_t q = 0; q < count; ++q) {
-      if (rows.candidates == nullptr) {
-        top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop, own[q]);
-      } else {
+      if (rows.candidates != nullptr) {
         top_k_candidates(*scan.kernels, scan.metric, scan.matrix, queries[q], rows.candidates + begin, stop - begin,
                          own[q]);
+      } else if (rows.mask != nullptr) {
+        top_k_considered(*scan.kernels, scan.metric, scan.matrix, queries[q], rows.mask, begin, stop, own[q]);
+      } else {
+        top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop, own[q]);
       }
     }
   };
-  const size_t reached =
-      run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, count), rows.from, rows.end, body);
+  const ItemCost cost = scan_cost(scan.matrix, count, rows.mask, rows.from, rows.end);
+  const size_t reached = run_in_chunks(execution, *scan.throughput, cost, rows.from, rows.end, body);
   if (lacks_memory.load(std::memory_order_relaxed)) {
     workspace.trim(SIZE_MAX);
     return kit::kOutOfMemory;

@@ -21,23 +21,26 @@ struct Scan {
   MatrixView matrix;
 };
 
-/** The cost of one row (or candidate) to the estimates. */
-ItemCost scan_cost(const MatrixView& matrix, size_t query_count) noexcept;
+/** The cost of one row (or candidate) to the estimates; with a mask, on average over the rows [from, end). */
+ItemCost scan_cost(const MatrixView& matrix, size_t query_count, const uint32_t* mask = nullptr, size_t from = 0,
+                   size_t end = 0) noexcept;
 
 /**
  * Scores of rows [from, end), query `q` writing to `output[q * output_stride + row - from]`.
  *
- * @param queries `query_count` of them, from `first_query` of the group on
+ * @param mask of the rows to score, others are NaN; null: all
  * @return the first row that was not reached
  */
-size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries, size_t from,
-                             size_t end, float* output, size_t output_stride) noexcept;
+size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
+                             const uint32_t* mask, size_t from, size_t end, float* output,
+                             size_t output_stride) noexcept;
 
 /** Where a top-k reads its rows: a range, or some rows by number. */
 struct RowsToRank {
   size_t from;
   size_t end;
   const uint32_t* candidates;  // null: the rows [from, end) themselves, else candidates[from..end)
+  const uint32_t* mask;        // of the rows to rank; null: all. Not with candidates
 };
 
 struct RankedOutput {

@@ -20,15 +20,17 @@ napi_value share_block(Call& call) {
 
 napi_value score(Call& call) {
   ScanArguments read;
-  read_block_scan(call, 0, 2, 3, read);
+  read_block_scan(call, 0, 2, 4, read);
   if (call.failed()) return nullptr;
   const ArrayView<float> output = call.floats(1);
   const size_t start = call.count_scalar(kStartScalar);
   const size_t end = call.count_scalar(kEndScalar);
   const size_t from = call.count_scalar(kFromScalar);
   const size_t first_query = call.count_scalar(kFirstQueryScalar);
+  const MaskArgument mask = read_mask(call, 3, end);
   if (call.failed()) return nullptr;
   if (read.status < 0) return call.give_integer(read.status);
+  if (mask.status < 0) return call.give_integer(mask.status);
   if (start > from || from > end) {
     call.fail(ErrorType::range, "from: expected a row in [start, end]");
     return nullptr;
@@ -46,12 +48,13 @@ napi_value score(Call& call) {
   }
   float* const target = output.data + first_query * rows + (from - start);
   return call.give_integer(static_cast<int64_t>(score_rows_of_queries(read.context.execution(call.state()), read.scan,
-                                                                      queries, from, end, target, rows)));
+                                                                      queries, mask.words.data, from, end, target,
+                                                                      rows)));
 }
 
 napi_value top_k(Call& call) {
   ScanArguments read;
-  read_block_scan(call, 0, 1, 5, read);
+  read_block_scan(call, 0, 1, 6, read);
   if (call.failed()) return nullptr;
   const size_t k = call.count_scalar(kKScalar);
   const size_t output_query = call.count_scalar(kOutputQueryScalar);
@@ -65,8 +68,10 @@ napi_value top_k(Call& call) {
   const ArrayView<uint32_t> indices =
       has_arrays ? call.uints(3) : ArrayView<uint32_t>{block.indices, CallBlock::kResults};
   const ArrayView<float> scores = has_arrays ? call.floats(4) : ArrayView<float>{block.scores, CallBlock::kResults};
+  const MaskArgument mask = read_mask(call, 5, end);
   if (call.failed()) return nullptr;
   if (read.status < 0) return call.give_integer(read.status);
+  if (mask.status < 0) return call.give_integer(mask.status);
   if (k == 0 || from > end || output_query > first_query) {
     call.fail(ErrorType::range, "k, from, outputQuery: expected k above 0, from up to end, outputQuery up to firstQuery");
     return nullptr;
@@ -91,7 +96,8 @@ napi_value top_k(Call& call) {
   if (!queries.prepare(*read.scan.kernels, read.query.data + first_query * dimensions, count, dimensions)) {
     return call.give_integer(kit::kOutOfMemory);
   }
-  const RowsToRank rows = has_candidates ? RowsToRank{0, end - from, copied} : RowsToRank{from, end, nullptr};
+  const RowsToRank rows = has_candidates ? RowsToRank{0, end - from, copied, nullptr}
+                                         : RowsToRank{from, end, nullptr, mask.words.data};
   const RankedOutput output{indices.data + skipped * k, scores.data + skipped * k, k};
   const int64_t reached = top_k_of_queries(read.context.execution(call.state()), read.scan, queries, rows, k, output,
                                            call.state().selectors());

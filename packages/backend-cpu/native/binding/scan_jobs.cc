@@ -7,6 +7,7 @@
 #include "binding/job.h"
 #include "binding/scan_arguments.h"
 #include "binding/start_job.h"
+#include "core/row_mask.h"
 #include "kit/binding/copy_out.h"
 #include "kit/owned_array.h"
 #include "kit/status.h"
@@ -43,6 +44,12 @@ class ScanJob : public Job {
     return query_.copy_from(read.query.data, query_count_ * dimensions) ? kit::kDone : kit::kOutOfMemory;
   }
 
+  /** Takes over a mask that covers `rows` rows. */
+  int take_mask(const MaskArgument& mask, size_t rows) noexcept {
+    has_mask_ = mask.words.data != nullptr;
+    return !has_mask_ || mask_.copy_from(mask.words.data, mask_words(rows)) ? kit::kDone : kit::kOutOfMemory;
+  }
+
  protected:
   static constexpr size_t kSourcePlace = 0;
   static constexpr size_t kOutputPlace = kSourcePlace + RowPlace::kArrays;
@@ -61,12 +68,17 @@ class ScanJob : public Job {
     return kit::kDone;
   }
 
+  /** Null: all rows. */
+  const uint32_t* mask() const noexcept { return has_mask_ ? mask_.data() : nullptr; }
+
   Scan scan_;
   const size_t query_count_;
 
  private:
   kit::StoredVersion version_{};  // of rows that may change
   kit::OwnedArray<float> query_;
+  bool has_mask_ = false;
+  kit::OwnedArray<uint32_t> mask_;
 };
 
 class ScoreJob final : public ScanJob {
@@ -82,7 +94,7 @@ class ScoreJob final : public ScanJob {
   int execute(const Execution& execution) noexcept override {
     const size_t rows = end_ - start_;
     return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
-      score_rows_of_queries(execution, scan_, queries, start_, end_, output_.data() + first * rows, rows);
+      score_rows_of_queries(execution, scan_, queries, mask(), start_, end_, output_.data() + first * rows, rows);
       return kit::kDone;
     });
   }
@@ -121,7 +133,7 @@ class TopKJob final : public ScanJob {
   static constexpr size_t kScoresPlace = kOutputPlace + 1;
 
   int execute(const Execution& execution) noexcept override {
-    const RowsToRank rows{start_, end_, has_candidates_ ? rows_ : nullptr};
+    const RowsToRank rows{start_, end_, has_candidates_ ? rows_ : nullptr, mask()};
     TopKWorkspace workspace;
     return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
       const RankedOutput output{indices_.data() + first * k_, scores_.data() + first * k_, k_};
@@ -148,30 +160,33 @@ class TopKJob final : public ScanJob {
 }  // namespace
 
 napi_value start_score(Call& call) {
-  constexpr size_t kStoredArgument = 8;
+  constexpr size_t kStoredArgument = 9;
   ScanArguments read;
   read_scan(call, kStoredArgument, read);
   const ArrayView<float> output = call.floats(4);
   const size_t start = call.count(5);
   const size_t end = call.count(6);
+  const MaskArgument mask = read_mask(call, 7, end);
   if (call.failed()) return nullptr;
   if (start > end) {
     call.fail(ErrorType::range, "start: expected a row up to end");
     return nullptr;
   }
   if (read.status < 0) return call.give_integer(read.status);
+  if (mask.status < 0) return call.give_integer(mask.status);
   if (end > read.scan.matrix.row_count) return call.give_integer(kit::kInputGone);
   if (!has_room(output.length, read.query_count, end - start)) return call.give_integer(kit::kOutputGone);
 
   std::unique_ptr<ScoreJob> job(new (std::nothrow) ScoreJob(read, start, end));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   int status = job->take_inputs(call, read, kStoredArgument);
+  if (status == kit::kDone) status = job->take_mask(mask, end);
   if (status == kit::kDone) status = job->take_output(call, 4);
-  return start_job(call, std::move(job), status, 7);
+  return start_job(call, std::move(job), status, 8);
 }
 
 napi_value start_top_k(Call& call) {
-  constexpr size_t kStoredArgument = 11;
+  constexpr size_t kStoredArgument = 12;
   ScanArguments read;
   read_scan(call, kStoredArgument, read);
   const ArrayView<uint32_t> indices = call.uints(4);
@@ -181,24 +196,28 @@ napi_value start_top_k(Call& call) {
   const size_t end = call.count(8);
   const bool has_candidates = !call.is_undefined(9);
   const ArrayView<uint32_t> candidates = has_candidates ? call.uints(9) : ArrayView<uint32_t>{};
+  const MaskArgument mask = read_mask(call, 10, has_candidates ? 0 : end);
   if (call.failed()) return nullptr;
   if (k == 0 || start > end) {
     call.fail(ErrorType::range, "k, start: expected k above 0 and a start up to end");
     return nullptr;
   }
   if (read.status < 0) return call.give_integer(read.status);
+  if (mask.status < 0) return call.give_integer(mask.status);
   if (end > read.scan.matrix.row_count) return call.give_integer(kit::kInputGone);
   if (!has_room(indices.length, read.query_count, k) || !has_room(scores.length, read.query_count, k)) {
     return call.give_integer(kit::kOutputGone);
   }
-  if ((has_candidates ? candidates.length : end - start) < k) return call.give_integer(kit::kInputGone);
+  const size_t rows_in_range = mask.words.data == nullptr ? end - start : count_rows(mask.words.data, start, end);
+  if ((has_candidates ? candidates.length : rows_in_range) < k) return call.give_integer(kit::kInputGone);
 
   std::unique_ptr<TopKJob> job(new (std::nothrow) TopKJob(read, k, start, end));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   int status = job->take_inputs(call, read, kStoredArgument);
   if (status == kit::kDone && has_candidates) status = job->take_candidates(candidates);
+  if (status == kit::kDone && !has_candidates) status = job->take_mask(mask, end);
   if (status == kit::kDone) status = job->take_outputs(call, 4, 5);
-  return start_job(call, std::move(job), status, 10);
+  return start_job(call, std::move(job), status, 11);
 }
 
 }  // namespace gearshift::binding

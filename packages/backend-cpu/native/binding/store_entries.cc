@@ -123,7 +123,9 @@ napi_value append_rows(Call& call) {
   const size_t count = count_rows(call, memory, rows);
   if (call.failed()) return nullptr;
   PoolCopier copier(call);
-  return give_outcome(call, kit::append_rows(memory, rows.data, count, copier.copier()));
+  size_t first = 0;
+  const ChangeOutcome outcome = kit::append_rows(memory, rows.data, count, copier.copier(), &first);
+  return outcome == ChangeOutcome::done ? call.give_integer(static_cast<int64_t>(first)) : give_outcome(call, outcome);
 }
 
 napi_value update_rows(Call& call) {
@@ -143,7 +145,10 @@ napi_value remove_rows(Call& call) {
   // A copy: in shared memory a number could change between the check and the use.
   CandidateList list;
   const uint32_t* const copied = list.copy(rows.data, rows.length, SIZE_MAX);
-  if (copied == nullptr) return call.give_integer(kit::kOutOfMemory);
+  if (copied == nullptr) {
+    call.fail(ErrorType::range, "rows: there was not enough memory for a copy");
+    return nullptr;
+  }
   return give_outcome(call, kit::remove_rows(memory, copied, rows.length));
 }
 
@@ -166,30 +171,36 @@ napi_value forget_pin(Call& call) {
 
 namespace {
 
-/** Memory of which the pages are to be changed; fails the call unless it begins on a page of a SharedArrayBuffer. */
-ArrayView<uint8_t> read_pages(Call& call) noexcept {
+ArrayView<uint8_t> read_shared_bytes(Call& call) noexcept {
   const ArrayView<uint8_t> bytes = call.bytes(0);
-  if (call.failed()) return bytes;
-  if (!call.is_shared(0)) call.fail(ErrorType::type, "bytes: expected memory of a growable SharedArrayBuffer");
-  else if (reinterpret_cast<uintptr_t>(bytes.data) % kit::page_bytes() != 0) call.fail(ErrorType::range, "bytes: expected memory that begins on a page");
+  if (!call.failed() && !call.is_shared(0)) call.fail(ErrorType::type, "bytes: expected memory in a SharedArrayBuffer");
   return bytes;
+}
+
+bool begins_on_page(const ArrayView<uint8_t>& bytes) noexcept {
+  return reinterpret_cast<uintptr_t>(bytes.data) % kit::page_bytes() == 0;
 }
 
 }  // namespace
 
 napi_value advise_huge_pages(Call& call) {
-  const ArrayView<uint8_t> bytes = read_pages(call);
+  const ArrayView<uint8_t> bytes = read_shared_bytes(call);
   if (!call.failed()) kit::advise_huge_pages(bytes.data, bytes.length);
   return nullptr;
 }
 
 napi_value drop_pages(Call& call) {
-  const ArrayView<uint8_t> bytes = read_pages(call);
-  return call.failed() ? nullptr : call.give_integer(kit::replace_pages(bytes.data, bytes.length));
+  const ArrayView<uint8_t> bytes = read_shared_bytes(call);
+  const bool is_growable = call.small(1) != 0;
+  if (call.failed()) return nullptr;
+  if (is_growable && begins_on_page(bytes) && kit::replace_pages(bytes.data, bytes.length) == 0) return nullptr;
+  kit::clear_pages(bytes.data, bytes.length);
+  return nullptr;
 }
 
 napi_value map_file(Call& call) {
-  const ArrayView<uint8_t> bytes = read_pages(call);
+  const ArrayView<uint8_t> bytes = read_shared_bytes(call);
+  if (!call.failed() && !begins_on_page(bytes)) call.fail(ErrorType::range, "bytes: expected memory that begins on a page");
   const int32_t file_descriptor = call.small(1);
   const int64_t offset = call.integer(2);
   if (call.failed()) return nullptr;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/floating_point_mode.h"
 #include "core/inverse_norm.h"
 #include "core/reference.h"
+#include "core/row_mask.h"
 
 namespace gearshift {
 namespace {
@@ -62,6 +64,40 @@ void score_fixed(const KernelTable& kernels, Metric metric, const MatrixView& ma
   }
 }
 
+/** The same for at most kBlockRows rows by number. */
+bool score_listed_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                         const uint32_t* rows, size_t count, float* out) noexcept {
+  const size_t dimensions = scanned_dimensions(matrix);
+  if (metric == Metric::euclidean) {
+    kernels.squared_distance_chosen_f32(query.values(), matrix.rows, matrix.stride, rows, count, dimensions, out);
+    return kernels.finish_euclidean_f32(out, count);
+  }
+  if (metric == Metric::dot) {
+    kernels.dot_chosen_f32(query.values(), matrix.rows, matrix.stride, rows, count, dimensions, out);
+    return kernels.any_not_finite_f32(out, count);
+  }
+  float norms[kBlockRows];
+  if (matrix.inverse_norms != nullptr) {
+    kernels.dot_chosen_f32(query.values(), matrix.rows, matrix.stride, rows, count, dimensions, out);
+    for (size_t i = 0; i < count; ++i) norms[i] = matrix.inverse_norms[rows[i]];
+  } else {
+    kernels.dot_and_squared_norm_chosen_f32(query.values(), matrix.rows, matrix.stride, rows, count, dimensions, out,
+                                            norms);
+    for (size_t i = 0; i < count; ++i) norms[i] = inverse_norm(norms[i]);
+  }
+  return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
+}
+
+void score_listed_fixed(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                        const uint32_t* rows, size_t count, float* out) noexcept {
+  if (!score_listed_in_f32(kernels, metric, matrix, query, rows, count, out)) return;
+  const KeepSubnormals keep;
+  for (size_t i = 0; i < count; ++i) {
+    if (needs_repair(metric, out[i]))
+      out[i] = reference_score(metric, query.values(), matrix.rows + rows[i] * matrix.stride, matrix.dimensions);
+  }
+}
+
 /** Scores a row again if it was replaced since its version: from what is kept of it, with the bits that it always has. */
 void settle_row(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                 size_t row, float* out) noexcept {
@@ -89,12 +125,12 @@ void score_block(const KernelTable& kernels, Metric metric, const MatrixView& ma
 void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                         const uint32_t* rows, size_t count, float* out) noexcept {
   if (matrix.version == nullptr) {
-    for (size_t i = 0; i < count; ++i) score_fixed(kernels, metric, matrix, query, rows[i], 1, out + i);
+    score_listed_fixed(kernels, metric, matrix, query, rows, count, out);
     return;
   }
   {
     const kit::RacingAccess racing;
-    for (size_t i = 0; i < count; ++i) score_fixed(kernels, metric, matrix, query, rows[i], 1, out + i);
+    score_listed_fixed(kernels, metric, matrix, query, rows, count, out);
   }
   if (matrix.version->is_intact()) return;
   for (size_t i = 0; i < count; ++i) settle_row(kernels, metric, matrix, query, rows[i], out + i);
@@ -112,6 +148,21 @@ void score_candidates(const KernelTable& kernels, Metric metric, const MatrixVie
                       const uint32_t* rows, size_t count, float* out) noexcept {
   for (size_t first = 0; first < count; first += kBlockRows)
     score_listed_block(kernels, metric, matrix, query, rows + first, std::min(kBlockRows, count - first), out + first);
+}
+
+void score_considered(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                      const uint32_t* mask, size_t start, size_t end, float* out) noexcept {
+  std::fill(out, out + (end - start), std::numeric_limits<float>::quiet_NaN());
+  for_each_considered<kBlockRows>(
+      mask, start, end,
+      [&](size_t first, size_t last) noexcept {
+        score_rows(kernels, metric, matrix, query, first, last, out + (first - start));
+      },
+      [&](const uint32_t* rows, size_t count) noexcept {
+        float scores[kBlockRows];
+        score_listed_block(kernels, metric, matrix, query, rows, count, scores);
+        for (size_t i = 0; i < count; ++i) out[rows[i] - start] = scores[i];
+      });
 }
 
 void top_k_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
@@ -132,6 +183,18 @@ void top_k_candidates(const KernelTable& kernels, Metric metric, const MatrixVie
     score_candidates(kernels, metric, matrix, query, rows + first, block, scores);
     best.offer_indexed(scores, rows + first, block);
   }
+}
+
+void top_k_considered(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                      const uint32_t* mask, size_t start, size_t end, TopKSelector& best) noexcept {
+  for_each_considered<kBlockRows>(
+      mask, start, end,
+      [&](size_t first, size_t last) noexcept { top_k_rows(kernels, metric, matrix, query, first, last, best); },
+      [&](const uint32_t* rows, size_t count) noexcept {
+        float scores[kBlockRows];
+        score_listed_block(kernels, metric, matrix, query, rows, count, scores);
+        best.offer_indexed(scores, rows, count);
+      });
 }
 
 }  // namespace gearshift

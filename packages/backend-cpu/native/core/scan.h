@@ -22,6 +22,10 @@ void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& mat
 void score_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                       const uint32_t* rows, size_t count, float* out) noexcept;
 
+/** out[row - start] for the rows [start, end) that are in a mask (row_mask.h), NaN for the others. */
+void score_considered(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                      const uint32_t* mask, size_t start, size_t end, float* out) noexcept;
+
 /** Offers the scores of the rows [start, end), in ascending order, without ever writing them to memory. */
 void top_k_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                 size_t start, size_t end, TopKSelector& best) noexcept;
@@ -29,5 +33,9 @@ void top_k_rows(const KernelTable& kernels, Metric metric, const MatrixView& mat
 /** Offers the scores of the given rows. */
 void top_k_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                       const uint32_t* rows, size_t count, TopKSelector& best) noexcept;
+
+/** Offers the scores of the rows [start, end) that are in a mask. */
+void top_k_considered(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                      const uint32_t* mask, size_t start, size_t end, TopKSelector& best) noexcept;
 
 }  // namespace gearshift

@@ -29,6 +29,17 @@ struct KernelTable {
   void (*dot_and_squared_norm_f32)(const float* query, const float* rows, size_t stride, size_t row_count,
                                    size_t dimensions, bool is_far, float* dots, float* squared_norms) noexcept;
 
+  /**
+   * The same three for the rows `chosen[0]`, `chosen[1]`, ..., in any order: out[i] for the row chosen[i]. They differ from
+   * rows in sequence only in where a row lies, so that its result has the same bits.
+   */
+  void (*dot_chosen_f32)(const float* query, const float* rows, size_t stride, const uint32_t* chosen, size_t count,
+                         size_t dimensions, float* out) noexcept;
+  void (*squared_distance_chosen_f32)(const float* query, const float* rows, size_t stride, const uint32_t* chosen,
+                                      size_t count, size_t dimensions, float* out) noexcept;
+  void (*dot_and_squared_norm_chosen_f32)(const float* query, const float* rows, size_t stride, const uint32_t* chosen,
+                                          size_t count, size_t dimensions, float* dots, float* squared_norms) noexcept;
+
   /** scores[r] = scores[r] * inverse_norms[r] * factor, clamped to [-1, 1]; NaN stays NaN. Returns whether any is NaN. */
   bool (*finish_cosine_f32)(float* scores, const float* inverse_norms, float factor, size_t count) noexcept;
   /** scores[r] = sqrt(scores[r]). Returns whether any is not finite. */

@@ -26,6 +26,7 @@ struct ItemCost {
   double bytes_per_item;
   double passes = 1;  // over the same bytes, all but the first from a near cache
   size_t grain = 16;  // chunks begin on multiples of this; with 16 neighbours that write 4 bytes an item share no cache line
+  bool is_typical = true;  // else its time says nothing about other work of so many bytes
 };
 
 /** One thread's time for `items`. */
@@ -86,7 +87,7 @@ size_t run_in_chunks(const Execution& execution, Throughput& throughput, ItemCos
 
   const size_t reached = std::clamp(origin + outcome.chunks_done * chunk_items, from, end);
   // What several threads take together says little about one, except where memory sets the pace.
-  const bool tells = cost.passes == 1 && reached > from && (outcome.threads == 1 || bytes > kFarBytes);
+  const bool tells = cost.is_typical && cost.passes == 1 && reached > from && (outcome.threads == 1 || bytes > kFarBytes);
   if (tells) {
     const double share = static_cast<double>(reached - from) / static_cast<double>(items);
     throughput.record(static_cast<size_t>(bytes), static_cast<double>(now_ns() - begun_ns) * outcome.threads / share);

@@ -21,6 +21,7 @@ constexpr Group kGroups[] = {
     {"filters find what is better", filters_find_what_is_better},
     {"scores agree with f64", scores_agree_with_f64},
     {"scores have the same bits everywhere", scores_have_the_same_bits_everywhere},
+    {"masks choose rows", masks_choose_rows},
     {"special values follow the rule", special_values_follow_the_rule},
     {"selection equals a full sort", selection_equals_a_full_sort},
     {"selections merge", selections_merge},

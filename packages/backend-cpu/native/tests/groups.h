@@ -13,6 +13,7 @@ void filters_find_what_is_better(Check& check, const KernelTable& kernels);
 
 void scores_agree_with_f64(Check& check, const KernelTable& kernels);
 void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kernels);
+void masks_choose_rows(Check& check, const KernelTable& kernels);
 void special_values_follow_the_rule(Check& check, const KernelTable& kernels);
 
 void selection_equals_a_full_sort(Check& check, const KernelTable& kernels);

@@ -30,9 +30,24 @@ struct Results {
                                      &squared_norms[first]);
   }
 
-  bool is_same_row(const Results& other, size_t row) const {
-    return is_same(dots[row], other.dots[row]) && is_same(squared_distances[row], other.squared_distances[row]) &&
-           is_same(fused_dots[row], other.fused_dots[row]) && is_same(squared_norms[row], other.squared_norms[row]);
+  void run_chosen(const KernelTable& kernels, const float* query, const float* rows, size_t stride,
+                  const std::vector<uint32_t>& chosen, size_t count, size_t dimensions) {
+    kernels.dot_chosen_f32(query, rows, stride, chosen.data(), count, dimensions, dots.data());
+    kernels.squared_distance_chosen_f32(query, rows, stride, chosen.data(), count, dimensions, squared_distances.data());
+    kernels.dot_and_squared_norm_chosen_f32(query, rows, stride, chosen.data(), count, dimensions, fused_dots.data(),
+                                            squared_norms.data());
+  }
+
+  bool is_same_row(const Results& other, size_t row) const { return is_same_row(other, row, row); }
+  bool is_same_row(const Results& other, size_t row, size_t other_row) const {
+    return is_same(dots[row], other.dots[other_row]) &&
+           is_same(squared_distances[row], other.squared_distances[other_row]) &&
+           is_same(fused_dots[row], other.fused_dots[other_row]) &&
+           is_same(squared_norms[row], other.squared_norms[other_row]);
+  }
+
+  bool is_untouched(size_t row) const {
+    return dots[row] == -7 && squared_distances[row] == -7 && fused_dots[row] == -7 && squared_norms[row] == -7;
   }
 };
 
@@ -78,9 +93,22 @@ void check_dimensions(Check& check, const KernelTable& kernels, size_t dimension
       for (size_t row = 0; row < row_count; ++row)
         check.that(together.is_same_row(one_by_one, row), "row %zu of %zu has other bits at %zu dimensions, stride %zu",
                    row, row_count, dimensions, layout.stride);
-      check.that(together.dots[row_count] == -7 && together.squared_distances[row_count] == -7 &&
-                     together.squared_norms[row_count] == -7 && together.fused_dots[row_count] == -7,
-                 "%zu rows: more results than rows", row_count);
+      check.that(together.is_untouched(row_count), "%zu rows: more results than rows", row_count);
+    }
+    // The last row ends at memory that cannot be read: neither a row behind it nor a wrong one may be loaded.
+    float* const guarded = row_memory.at_end((kMostRows - 1) * layout.stride + dimensions, layout.gap);
+    for (size_t row = 0; row < kMostRows; ++row)
+      std::copy_n(&rows[row * dimensions], dimensions, guarded + row * layout.stride);
+    for (size_t count = 0; count <= 13; ++count) {
+      std::vector<uint32_t> chosen(count);
+      for (uint32_t& row : chosen) row = static_cast<uint32_t>(random.below(kMostRows));
+      if (count > 0) chosen[random.below(count)] = kMostRows - 1;
+      Results apart(kMostRows + 1);
+      apart.run_chosen(kernels, guarded_query, guarded, layout.stride, chosen, count, dimensions);
+      for (size_t i = 0; i < count; ++i)
+        check.that(apart.is_same_row(one_by_one, i, chosen[i]), "chosen row %zu of %zu has other bits at %zu dimensions",
+                   i, count, dimensions);
+      check.that(apart.is_untouched(count), "%zu chosen rows: more results than rows", count);
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/floating_point_mode.h"
+#include "core/row_mask.h"
 #include "core/scan.h"
 #include "groups.h"
 #include "guarded_floats.h"
@@ -19,6 +20,24 @@ double tolerance(Metric metric, const float* query, const float* row, size_t dim
   const Sums sums = sums_of(query, row, dimensions);
   return rounding(dimensions) * (metric == Metric::dot ? sums.magnitude : std::sqrt(sums.squared_distance));
 }
+
+/** Masks of every kind: none, all, and shares of the rows by themselves, in runs and in whole words. */
+std::vector<std::vector<uint32_t>> masks_of(size_t rows, Random& random) {
+  std::vector<std::vector<uint32_t>> masks;
+  for (const size_t percent : {0, 1, 10, 50, 97, 100}) {
+    for (const size_t run : {1, 5, 32, 96}) {
+      std::vector<uint32_t> words(mask_words(rows));
+      for (size_t row = 0; row < rows; row += run) {
+        if (random.below(100) >= percent) continue;
+        for (size_t i = row; i < std::min(rows, row + run); ++i) words[i / kMaskBits] |= uint32_t{1} << i % kMaskBits;
+      }
+      masks.push_back(words);
+    }
+  }
+  return masks;
+}
+
+bool is_considered(const std::vector<uint32_t>& mask, size_t row) { return mask[row / 32] >> row % 32 & 1; }
 
 }  // namespace
 
@@ -99,6 +118,62 @@ void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kerne
         for (size_t i = 0; i < rows; ++i) differ += !is_same(scores[i], expected[shuffled[i]]);
         check.that(differ == 0, "%zu %s candidates differ, metric %d, %zu dimensions", differ, kind,
                    static_cast<int>(metric), dimensions);
+      }
+    }
+  }
+}
+
+void masks_choose_rows(Check& check, const KernelTable& kernels) {
+  Random random(12);
+  for (const size_t dimensions : {3, 16, 100}) {
+    const size_t rows = 1000;
+    std::vector<float> values = random.values(rows * dimensions);
+    values[42 * dimensions] = std::numeric_limits<float>::quiet_NaN();
+    std::fill_n(&values[41 * dimensions], dimensions, 1e30f);  // worked out in f64
+    std::copy_n(&values[7 * dimensions], dimensions, &values[500 * dimensions]);
+    const std::vector<float> query = random.values(dimensions);
+    auto resident = ResidentMatrix::allocate(rows, dimensions);
+    PreparedQuery prepared;
+    if (!check.that(resident != nullptr && prepared.prepare(kernels, query.data(), dimensions), "no memory")) return;
+    resident->fill(kernels, values.data(), 0, rows);
+    const MatrixView views[] = {resident->view(), view_of(values.data(), rows, dimensions)};
+    for (const std::vector<uint32_t>& mask : masks_of(rows, random)) {
+      for (const Metric metric : kMetrics) {
+        for (const MatrixView& view : views) {
+          const size_t start = random.below(rows);
+          const size_t end = start + random.below(rows + 1 - start);
+          std::vector<float> all(end - start), scores(end - start + 1, -7);
+          score_rows(kernels, metric, view, prepared, start, end, all.data());
+          score_considered(kernels, metric, view, prepared, mask.data(), start, end, scores.data());
+          std::vector<uint32_t> listed;
+          size_t differ = 0;
+          for (size_t row = start; row < end; ++row) {
+            const float score = scores[row - start];
+            const bool considered = is_considered(mask, row);
+            differ += considered ? !is_same(score, all[row - start]) : score == score;
+            if (considered) listed.push_back(static_cast<uint32_t>(row));
+          }
+          check.that(differ == 0, "%zu scores of [%zu, %zu) differ, metric %d", differ, start, end,
+                     static_cast<int>(metric));
+          check.that(scores.back() == -7, "a score was written behind the range");
+          check.that(count_rows(mask.data(), start, end) == listed.size(), "rows of [%zu, %zu) are counted wrongly", start,
+                     end);
+
+          const size_t k = 1 + random.below(40);
+          TopKSelector by_mask, by_list;
+          if (!check.that(by_mask.reset(k, metric) && by_list.reset(k, metric), "no memory")) return;
+          top_k_considered(kernels, metric, view, prepared, mask.data(), start, end, by_mask);
+          top_k_candidates(kernels, metric, view, prepared, listed.data(), listed.size(), by_list);
+          std::vector<uint32_t> indices(k), expected_indices(k);
+          std::vector<float> best(k), expected(k);
+          const size_t found = by_mask.finish(indices.data(), best.data());
+          check.that(found == std::min(k, listed.size()), "%zu entries of %zu rows", found, listed.size());
+          by_list.finish(expected_indices.data(), expected.data());
+          check.that(indices == expected_indices, "other rows than among candidates, metric %d", static_cast<int>(metric));
+          size_t other = 0;
+          for (size_t i = 0; i < found; ++i) other += !is_same(best[i], expected[i]);
+          check.that(other == 0, "%zu entries have other bits than among candidates", other);
+        }
       }
     }
   }

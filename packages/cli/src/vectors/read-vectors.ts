@@ -37,9 +37,11 @@ async function readAll(path: string, { allowSingle, onProgress }: ReadVectorsOpt
   await using file = await openVectors(path, { allowSingle });
   const { dimensions, sizeBytes } = file;
   const parts: Float32Array[] = [];
-  // Where the file tells the number of rows, all of them are there, so that they go straight to their place.
-  const whole = file.rows === undefined ? undefined : new Float32Array(file.rows * dimensions);
-  const maxRows = Math.max(1, Math.floor(PIECE_BYTES / (dimensions * ELEMENT_BYTES[file.dtype])));
+  const rowBytes = dimensions * ELEMENT_BYTES[file.dtype];
+  // Rows that the file is large enough for go straight to their place. Otherwise their number may be a lie.
+  const isPlain = file.rows !== undefined && file.rows * rowBytes <= sizeBytes;
+  const whole = isPlain ? new Float32Array(Number(file.rows) * dimensions) : undefined;
+  const maxRows = Math.max(1, Math.floor(PIECE_BYTES / rowBytes));
   let rows = 0;
   let doneBytes = 0;
   let overflowCount = 0;

@@ -4,6 +4,12 @@ import { isError } from '@gearshift/contracts/internal';
 import { escapeName } from '../escape-name.js';
 import { FormatError, type FormatErrorKind } from '../format-error.js';
 
+/** The part of a FileHandle that is needed. */
+export interface OpenFile {
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
+
 /** A regular file that is open for reading, and the errors that it causes. */
 export class InputFile {
   readonly path: string;
@@ -11,10 +17,11 @@ export class InputFile {
   readonly sizeBytes: number;
   /** For errors; set as soon as the format is known. */
   format: string | undefined;
-  readonly #handle: FileHandle;
+  readonly #handle: OpenFile;
   #isClosed = false;
 
-  private constructor(path: string, handle: FileHandle, sizeBytes: number) {
+  /** Use {@link InputFile.open}; tests pass bytes in memory. */
+  constructor(path: string, handle: OpenFile, sizeBytes: number) {
     this.path = path;
     this.#handle = handle;
     this.sizeBytes = sizeBytes;
@@ -95,8 +102,9 @@ export class InputFile {
 
 /** The error code of the system (`ENOENT`, `EACCES`), or the message if there is none. */
 export function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return escapeName(code ?? message ?? String(error));
+  const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };
+  // Other packages have numbers as codes.
+  return escapeName(typeof code === 'string' ? code : String(message ?? error));
 }
 
 /** @throws FormatError that names the kind of the file, if it is not a regular file */

@@ -24,7 +24,8 @@ enum ControlWord : size_t {
   kSlots = 5,     // slots in use since the log was empty
   kRemovals = 6,  // entries of `removals`
   kHeaders = 8,   // two copies of a Header
-  kSwept = 24,    // 1 + the oldest sequence that was read when the log was swept last; of native code alone
+  kBase = 24,     // version with which this memory began, as a double
+  kSwept = 32,    // 1 + the oldest sequence that was read when the log was swept last; of native code alone
   kPins = 64,     // { owner, pin } pairs
 };
 constexpr size_t kControlWords = 1024;
@@ -38,7 +39,7 @@ struct Header {
   double version;
   double rows;
   double removed_rows;
-  double last_update_version;
+  double unused;
 };
 static_assert(sizeof(Header) == 32, "eight words of the control array");
 

@@ -1,5 +1,6 @@
 #include "kit/store/pages.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -9,6 +10,16 @@
 #endif
 
 namespace gearshift::kit {
+
+void clear_pages(void* data, size_t bytes) noexcept {
+  const auto start = reinterpret_cast<uintptr_t>(data);
+  const size_t page = page_bytes();
+  const size_t before = std::min(bytes, (page - start % page) % page);
+  auto* const first = static_cast<unsigned char*>(data) + before;
+  const size_t dropped = drop_whole_pages(first, bytes - before);
+  std::memset(data, 0, before);
+  std::memset(first + dropped, 0, bytes - before - dropped);
+}
 
 #if defined(_WIN32)
 

@@ -17,6 +17,9 @@ void advise_huge_pages(void* data, size_t bytes) noexcept;
  */
 size_t drop_whole_pages(void* data, size_t bytes) noexcept;
 
+/** Zeros; whole pages among the bytes are given back. For memory of any kind. */
+void clear_pages(void* data, size_t bytes) noexcept;
+
 /**
  * Replaces memory that begins on a page by fresh zeros, also where a file is mapped over it.
  *

@@ -16,9 +16,6 @@ constexpr size_t kKeptLogBytes = 1u << 20;
 /** Slots name rows by 32 bits. */
 constexpr uint64_t kMostRows = uint64_t{1} << 32;
 
-/** What marks the rows and slots of a change: its sequence, but for the one change in 2^31 whose sequence means "never". */
-constexpr int32_t mark_of(int32_t sequence) noexcept { return sequence == 0 ? -1 : sequence; }
-
 Header read_header(const StoredRows& matrix, int32_t sequence) noexcept {
   Header header;
   const RacingAccess racing;  // another copy than the one that a reader may read
@@ -38,6 +35,10 @@ class Change {
   explicit Change(const StoredRows& matrix) noexcept
       : matrix_(matrix), lock_(matrix.control[kLock]), before_(matrix.control[kCurrent].load()) {
     header_ = read_header(matrix, before_);
+    // One version in 2^31 is skipped, because its sequence would mean "none".
+    const bool is_skipped = before_ == -2;
+    sequence_ = is_skipped ? 2 : static_cast<int32_t>(static_cast<uint32_t>(before_) + 2);
+    header_.version += is_skipped ? 2 : 1;
     const auto slots = static_cast<uint32_t>(word(kSlots).load());
     const auto removals = static_cast<uint32_t>(word(kRemovals).load());
     const bool is_sound = header_.rows >= 0 && header_.rows <= static_cast<double>(matrix.rows.length / matrix.row_bytes) &&
@@ -52,21 +53,26 @@ class Change {
   size_t row_count() const noexcept { return static_cast<size_t>(header_.rows); }
   Header& header() noexcept { return header_; }
 
-  /** From here on readers check what they have read. */
-  void begin() noexcept {
-    word(kWriting).store(sequence());
+  /** From here on readers check what they have read. False, and nothing is changed, if the matrix is gone by now. */
+  bool begin() noexcept {
+    word(kWriting).store(sequence_);
+    // A compaction first sets its flag and then waits for the end of a change: one of the two sees the other.
+    if ((word(kFlags).load() & kGoneFlags) != 0) {
+      word(kWriting).store(before_);
+      return false;
+    }
     fence(std::memory_order_seq_cst);
+    return true;
   }
 
   /** Publishes the version, and drops what no reader needs any more. */
   void end() noexcept {
-    header_.version += 1;
-    write_header(matrix_, sequence(), header_);
-    word(kCurrent).store(sequence());
-    if (oldest_read(sequence()) == sequence()) empty_log();
+    write_header(matrix_, sequence_, header_);
+    word(kCurrent).store(sequence_);
+    if (oldest_read(sequence_) == sequence_) empty_log();
   }
 
-  int32_t mark() const noexcept { return mark_of(sequence()); }
+  int32_t sequence() const noexcept { return sequence_; }
 
   /** Whether there are that many slots to take, if need be after those are freed that no reader needs. */
   bool has_slots(size_t wanted) noexcept { return free_slots(wanted) >= wanted || (sweep() && free_slots(wanted) >= wanted); }
@@ -79,15 +85,19 @@ class Change {
     slot.row.store(static_cast<uint32_t>(row), std::memory_order_relaxed);
     slot.next.store(newest, std::memory_order_relaxed);
     std::memcpy(slot.contents(), row_at(row), matrix_.row_bytes);
-    slot.sequence.store(mark(), std::memory_order_release);
+    slot.sequence.store(sequence_, std::memory_order_release);
     matrix_.heads.data[row].store(number + 1, std::memory_order_release);
+  }
+
+  /** Notes which rows this version has changed or added. */
+  void stamp(size_t start, size_t end) noexcept {
+    for (size_t row = start; row < end; ++row) matrix_.stamps.data[row].store(sequence_, std::memory_order_relaxed);
   }
 
   uint8_t* row_at(size_t row) const noexcept { return matrix_.rows.data + row * matrix_.row_bytes; }
 
  private:
   AtomicInt& word(ControlWord place) const noexcept { return matrix_.control[place]; }
-  int32_t sequence() const noexcept { return static_cast<int32_t>(static_cast<uint32_t>(before_) + 2); }
   Slot& slot_at(uint32_t number) const noexcept {
     return *reinterpret_cast<Slot*>(matrix_.log.data + number * matrix_.slot_bytes());
   }
@@ -161,24 +171,29 @@ class Change {
   const StoredRows& matrix_;
   const StoreLock lock_;
   const int32_t before_;
-  Header header_;
+  int32_t sequence_;
+  Header header_;  // of the version that is made
   ChangeOutcome refusal_ = ChangeOutcome::done;
 };
 
 }  // namespace
 
-ChangeOutcome append_rows(const StoredRows& matrix, const void* rows, size_t count, const ByteCopier& copier) noexcept {
+ChangeOutcome append_rows(const StoredRows& matrix, const void* rows, size_t count, const ByteCopier& copier,
+                          size_t* first) noexcept {
   Change change(matrix);
-  if (change.refusal() != ChangeOutcome::done || count == 0) return change.refusal();
+  if (change.refusal() != ChangeOutcome::done) return change.refusal();
   const size_t before = change.row_count();
+  *first = before;
+  if (count == 0) return ChangeOutcome::done;
   if (count > matrix.rows.length / matrix.row_bytes - before) return ChangeOutcome::needs_room;
-  // Once there are heads, every row has one.
   const size_t after = before + count;
-  const bool is_logged = matrix.heads.length > 0;
-  if (is_logged && (after > matrix.heads.length || after > matrix.stamps.length)) return ChangeOutcome::needs_room;
-  change.begin();
-  // Nobody reads behind the last row of a version.
+  if (after > matrix.stamps.length) return ChangeOutcome::needs_room;
+  // Once there are heads, every row has one.
+  if (matrix.heads.length > 0 && after > matrix.heads.length) return ChangeOutcome::needs_room;
+  if (!change.begin()) return ChangeOutcome::gone;
+  // No reader goes beyond the last row of its version.
   copier.copy(copier.context, change.row_at(before), rows, count * matrix.row_bytes);
+  change.stamp(before, after);
   change.header().rows = static_cast<double>(after);
   change.end();
   return ChangeOutcome::done;
@@ -189,12 +204,13 @@ ChangeOutcome update_rows(const StoredRows& matrix, size_t start, const void* ro
   Change change(matrix);
   if (change.refusal() != ChangeOutcome::done) return change.refusal();
   const size_t row_count = change.row_count();
+  // Every row has a head once there is a slot: readers rely on it.
   if (start > row_count || count > row_count - start || start + count > kMostRows) return ChangeOutcome::out_of_range;
   if (count == 0) return ChangeOutcome::done;
   if (matrix.heads.length < row_count || matrix.stamps.length < row_count || !change.has_slots(count)) {
     return ChangeOutcome::needs_room;
   }
-  change.begin();
+  if (!change.begin()) return ChangeOutcome::gone;
   for (size_t row = start; row < start + count; ++row) change.log_row(row);
   // Whoever reads new contents of a row sees what is kept of it, and that a change is under way.
   fence(std::memory_order_seq_cst);
@@ -202,10 +218,7 @@ ChangeOutcome update_rows(const StoredRows& matrix, size_t start, const void* ro
     const RacingAccess racing;
     copier.copy(copier.context, change.row_at(start), rows, count * matrix.row_bytes);
   }
-  for (size_t row = start; row < start + count; ++row) {
-    matrix.stamps.data[row].store(change.mark(), std::memory_order_relaxed);
-  }
-  change.header().last_update_version = change.header().version + 1;
+  change.stamp(start, start + count);
   change.end();
   return ChangeOutcome::done;
 }
@@ -221,13 +234,13 @@ ChangeOutcome remove_rows(const StoredRows& matrix, const uint32_t* rows, size_t
   if (matrix.removed.length < (row_count + 31) / 32 || count > matrix.removals.length / 2 - entries) {
     return ChangeOutcome::needs_room;
   }
-  change.begin();
+  if (!change.begin()) return ChangeOutcome::gone;
   for (size_t i = 0; i < count; ++i) {
     const uint32_t row = rows[i];
     AtomicUint& word = matrix.removed.data[row / 32];
     const uint32_t bit = uint32_t{1} << row % 32;
     if ((word.load(std::memory_order_relaxed) & bit) != 0) continue;
-    matrix.removals.data[2 * entries].store(change.mark(), std::memory_order_relaxed);
+    matrix.removals.data[2 * entries].store(change.sequence(), std::memory_order_relaxed);
     matrix.removals.data[2 * entries + 1].store(static_cast<int32_t>(row), std::memory_order_relaxed);
     ++entries;
     // A reader who sees the bit sees the entry.

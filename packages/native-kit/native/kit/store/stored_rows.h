@@ -31,10 +31,10 @@ struct StoredRows {
 /** The same numbers as NATIVE_ROWS_STATUS of the contracts, but for the last. Nothing was changed unless it is `done`. */
 enum class ChangeOutcome : int {
   done = 0,
-  needs_room = 1,
-  gone = 2,
-  out_of_range = 3,
-  damaged = 4,  // the control array has contents that no writer leaves
+  needs_room = -1,
+  gone = -2,
+  out_of_range = -3,
+  damaged = -4,  // the control array has contents that no writer leaves
 };
 
 /** Copies bytes, for large amounts with the help of other threads. */
@@ -45,8 +45,9 @@ struct ByteCopier {
 
 // Each change takes the lock of the matrix for as long as it runs, and makes a version of its own.
 
-/** Adds `count` rows behind the last one. */
-ChangeOutcome append_rows(const StoredRows& matrix, const void* rows, size_t count, const ByteCopier& copier) noexcept;
+/** Adds `count` rows behind the last one; `first` is the number of the first of them. */
+ChangeOutcome append_rows(const StoredRows& matrix, const void* rows, size_t count, const ByteCopier& copier,
+                          size_t* first) noexcept;
 /** Replaces the rows [start, start + count), which may be given as rows of the matrix itself. */
 ChangeOutcome update_rows(const StoredRows& matrix, size_t start, const void* rows, size_t count,
                           const ByteCopier& copier) noexcept;

@@ -31,11 +31,12 @@ struct StoredVersion {
    */
   const void* replaced_row(size_t row) const noexcept {
     // Heads exist for every row of this version from the first slot on, and the log for every slot.
-    const auto slots = static_cast<uint32_t>(control[kSlots].load(std::memory_order_acquire));
-    if (slots == 0) return nullptr;
+    if (control[kSlots].load(std::memory_order_acquire) == 0) return nullptr;
     const Slot* oldest = nullptr;
     int32_t newer = 0;
-    for (uint32_t link = heads[row].load(std::memory_order_acquire); link != 0 && link <= slots;) {
+    for (uint32_t link = heads[row].load(std::memory_order_acquire); link != 0;) {
+      // Loaded after the link: a newer change may take a slot at any time, and the older ones are behind it.
+      if (link > static_cast<uint32_t>(control[kSlots].load(std::memory_order_acquire))) break;
       const auto* slot = reinterpret_cast<const Slot*>(log + (link - 1) * slot_bytes);
       const int32_t change = slot->sequence.load(std::memory_order_acquire);
       // Slots that this version does not need may be free, or in use for another row or a newer change.
