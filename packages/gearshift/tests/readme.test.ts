@@ -38,7 +38,7 @@ for (const page of pages) {
   const examples = examplesOf(page);
   describe.runIf(examples.length > 0)(page, () => {
     test.each(examples.map((example) => [example.name, example] as const))('%s', (_name, { code, kind, output }) => {
-      const child = runExample(code, kind, folderFor(page));
+      const child = runExample(code, kind, folderFor(page, code));
       expect(child.stderr).toBe('');
       expect(child.status, child.stdout).toBe(0);
       if (output !== undefined) expect(child.stdout).toBe(output);
@@ -77,12 +77,15 @@ function runExample(code: string, kind: Example['kind'], from: string): SpawnSyn
   }
 }
 
-/** Optional packages do not resolve from this package, so their examples run from their own folder. */
-function folderFor(page: string): string {
-  const name = /^packages\/([^/]+)\//.exec(page)?.[1];
-  const isAtHand =
-    name === undefined || name === 'gearshift' || existsSync(join(RUN_FROM, 'node_modules/@gearshift', name));
-  return isAtHand ? RUN_FROM : join(ROOT, 'packages', name);
+/** Packages that this one does not depend on do not resolve from here, so examples with them run from their own folder. */
+function folderFor(page: string, code: string): string {
+  const imported = [...code.matchAll(/from '@gearshift\/([^/']+)/g)].map(([, name]) => name);
+  const ofReadme = /^packages\/([^/]+)\//.exec(page)?.[1];
+  const elsewhere = [ofReadme, ...imported].find(
+    (name) =>
+      name !== undefined && name !== 'gearshift' && !existsSync(join(RUN_FROM, 'node_modules/@gearshift', name)),
+  );
+  return elsewhere === undefined ? RUN_FROM : join(ROOT, 'packages', elsewhere);
 }
 
 /** The pages of docs/ and the READMEs, relative to the root. */

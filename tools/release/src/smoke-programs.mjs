@@ -128,6 +128,24 @@ export const SMOKE_PROGRAMS = [
     ],
   },
   {
+    name: '@gearshift/collection',
+    names: 'CollectionFileError, createCollection, FILTER_OPERATORS, openCollection',
+    body: `const executor = { matrix() {}, open() {}, topK() {} };
+      const problem = await createCollection({}, { dimensions: 1 }).catch((error) => error.name);
+      const missing = await openCollection(executor, 'no-such-folder').catch((error) => error);
+      print([problem, missing instanceof CollectionFileError, missing.code, FILTER_OPERATORS.length]);`,
+    answer: ['TypeError', true, 'ENOENT', 20],
+  },
+  {
+    // npm and pnpm install its peer dependency with it.
+    name: '@gearshift/langchain',
+    names: 'GearshiftVectorStore',
+    body: `let problem = 'none';
+      try { new GearshiftVectorStore({}, {}); } catch (error) { problem = error.message.split(':')[0]; }
+      print([typeof GearshiftVectorStore.fromTexts, problem]);`,
+    answer: ['function', 'executor'],
+  },
+  {
     name: 'gearshift',
     names: 'createExecutor',
     body: `const executor = await createExecutor();
