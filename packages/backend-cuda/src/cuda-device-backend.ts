@@ -15,6 +15,7 @@ import {
   type Operand,
   type OperationRequest,
   type PhaseTimes,
+  type PreparedCosineSimilarity,
   type Residency,
   type Result,
   type SpreadActivationRequest,
@@ -23,6 +24,7 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
+import { hasRow, listRows } from '@gearshift/contracts/internal';
 import { METRIC_CODES, OpenState, runJob, shapeOf, type Failure } from '@gearshift/native-kit';
 import type { CudaAddon, JobDone } from './addon.js';
 import { CudaFailures } from './cuda-failures.js';
@@ -102,7 +104,6 @@ export class CudaDeviceBackend implements Backend {
         return true;
       case 'cosine-similarity':
       case 'top-k':
-        if (leavesOutRows(request)) return { reason: 'where and removed rows are not supported on this device yet' };
         if (request.matrix.rows > MAX_ROWS) return { reason: `a matrix of more than ${MAX_ROWS} rows` };
         return request.matrix.dimensions <= MAX_DIMENSIONS || { reason: `more than ${MAX_DIMENSIONS} dimensions` };
       default:
@@ -145,11 +146,13 @@ export class CudaDeviceBackend implements Backend {
     if (prepared.outputLength === 0) return NO_TIME;
     const { matrix, queries, start, end } = prepared;
     const query = this.#stable(matrix, prepared.query);
-    return this.#state.track(
+    const answer = await this.#state.track(
       this.#scan({ matrix, start, end, candidates: undefined, queries }, signal, (handle, done) =>
         this.#addon.score(handle, query, METRIC_CODES.cosine, start, end, undefined, output, done),
       ),
     );
+    if (answer.ok) leaveOutRows(prepared, output);
+    return answer;
   }
 
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
@@ -157,13 +160,15 @@ export class CudaDeviceBackend implements Backend {
     requireTopKOutput(prepared, output);
     const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
     if (refusal !== undefined) return refusal;
-    const { matrix, queries, start, end, count, metric } = prepared;
+    const { matrix, queries, start, end, where, count, metric } = prepared;
     if (prepared.outputLength === 0) {
       finishTopK(prepared, output);
       return NO_TIME;
     }
     const query = this.#stable(matrix, prepared.query);
-    const candidates = prepared.candidates && this.#stable(matrix, prepared.candidates);
+    // The device reads only the rows of the set; without a resident copy only these are uploaded.
+    const rows = where === undefined ? undefined : listRows(where.words, start, end);
+    const candidates = rows ?? (prepared.candidates && this.#stable(matrix, prepared.candidates));
     const { indices, scores } = output;
     const code = METRIC_CODES[metric];
     const answer = await this.#state.track(
@@ -288,8 +293,12 @@ export class CudaDeviceBackend implements Backend {
   }
 }
 
-/** Candidates were filtered when the request was prepared, and a `where` that has every row of the range was dropped. */
-function leavesOutRows(request: CosineSimilarityRequest | TopKRequest): boolean {
-  const prepared = request.operation === 'top-k' ? prepareTopK(request) : prepareCosineSimilarity(request);
-  return prepared.where !== undefined;
+/** Sets the scores of the rows outside of `where` to NaN: rows are scored in sequence, and a score costs the device little. */
+function leaveOutRows({ where, start, end, queries }: PreparedCosineSimilarity, output: Float32Array): void {
+  if (where === undefined) return;
+  const rows = end - start;
+  for (let row = start; row < end; row++) {
+    if (hasRow(where.words, row)) continue;
+    for (let query = 0; query < queries; query++) output[query * rows + row - start] = NaN;
+  }
 }

@@ -1,5 +1,6 @@
-import { readdir, readFile, symlink } from 'node:fs/promises';
+import { copyFile, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { npyBytes } from './npy-bytes.js';
 import { runBin } from './run-bin.js';
@@ -50,6 +51,18 @@ describe('convert', () => {
     // The first bytes tell that it is an .npy file.
     expect(runBin(['convert', 'a', 'd.npy'], folder).status).toBe(0);
     expect(await readFile(join(folder, 'd.npy'))).toEqual(await readFile(join(folder, 'c.npy')));
+  });
+
+  test('reads Arrow and Parquet, also with the first bytes alone', async () => {
+    const folder = await temporaryFolder();
+    for (const name of ['file.arrow', 'stream.arrows', 'zstd.parquet']) {
+      const path = fileURLToPath(new URL(`../../formats/tests/fixtures/${name}`, import.meta.url));
+      await copyFile(path, join(folder, 'in'));
+      const { status, stdout } = runBin(['convert', 'in', `${name}.npy`, '--column', 'vector'], folder);
+      expect({ status, stdout }).toEqual({ status: 0, stdout: `wrote ${name}.npy: 6 x 4 float32, 224 bytes\n` });
+      const values = new Float32Array((await readFile(join(folder, `${name}.npy`))).buffer.slice(128));
+      expect(values).toEqual(Float32Array.from({ length: 24 }, (_, index) => (index - 10) / 8));
+    }
   });
 
   test('replaces a file only with --force, also that of the input, and keeps a link', async () => {

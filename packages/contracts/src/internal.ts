@@ -25,6 +25,6 @@ export type { Operation } from './operations/operation.js';
 export { operationOf, type AnyOperation, type OperationOutput } from './operations/operations.js';
 export { PreparedSpreadActivation, spreadActivation } from './operations/spread-activation.js';
 export { PreparedTopK, topK } from './operations/top-k.js';
-export { countRows, hasRow, nextRow } from './row-set.js';
+export { countRows, hasRow, listRows, nextRow } from './row-set.js';
 export { requireFrom, resolveFrom, searchPlaces } from './search-places.js';
 export { readHostMemory, type HostMemory, type HostMemoryFiles } from './host-memory/host-memory.js';

@@ -201,6 +201,16 @@ export function nextRow(words: Uint32Array, from: number, end: number): number {
   return bits === 0 ? end : Math.min(end, word * WORD_BITS + 31 - Math.clz32(bits & -bits));
 }
 
+/** The rows of the set in `[start, end)`, ascending. */
+export function listRows(words: Uint32Array, start: number, end: number): Uint32Array {
+  const rows = new Uint32Array(countRows(words, start, end));
+  let place = 0;
+  for (let row = nextRow(words, start, end); place < rows.length; row = nextRow(words, row + 1, end)) {
+    rows[place++] = row;
+  }
+  return rows;
+}
+
 function bitCount(word: number): number {
   const pairs = word - ((word >>> 1) & 0x5555_5555);
   const fours = (pairs & 0x3333_3333) + ((pairs >>> 2) & 0x3333_3333);

@@ -5,6 +5,8 @@ import { topK } from '../src/operations/top-k.js';
 const matrix = createMatrix(new Float32Array(20), { dimensions: 2 });
 const request = (minScore: number | undefined, queries: number, metric: Metric = 'dot') =>
   prepareTopK({ operation: 'top-k', query: new Float32Array(2 * queries), queries, matrix, k: 4, metric, minScore });
+const plainRequest = () =>
+  ({ operation: 'top-k', query: new Float32Array(4), queries: 2, matrix, k: 4, metric: 'dot' }) as const;
 const output = (scores: number[], counts?: Uint32Array): TopKOutput => ({
   indices: Uint32Array.from(scores, (_, i) => i),
   scores: Float32Array.from(scores),
@@ -115,4 +117,19 @@ describe('the output of a request with minScore', () => {
     topK.copyOutput(request(undefined, 2), cut, other);
     expect(other.counts).toEqual(Uint32Array.of(6, 6));
   });
+});
+
+test('a row outside of where is reported, in every entry of every query', () => {
+  const where = { rowCount: 10, words: Uint32Array.of(0b11_0000_1111) };
+  for (const minScore of [undefined, -1]) {
+    const filtered = prepareTopK({ ...plainRequest(), where, minScore });
+    const right = { ...output([4, 3, 2, 1, 4, 3, 2, 1], Uint32Array.of(4, 2)), count: 4 };
+    right.indices.set([0, 1, 2, 3, 9, 8, 0, 1]);
+    expect(topK.missingIn(filtered, right)).toBeUndefined();
+    for (const place of [0, 3, 4, 5]) {
+      const wrong = { ...right, indices: right.indices.slice() };
+      wrong.indices[place] = 7;
+      expect(topK.missingIn(filtered, wrong)).toBe('row 7, which is outside of where');
+    }
+  }
 });

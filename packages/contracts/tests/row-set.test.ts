@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RowSet } from '../src/index.js';
-import { countRows, nextRow } from '../src/row-set.js';
+import { countRows, listRows, nextRow } from '../src/row-set.js';
 
 /** Row counts around the width of a word. */
 const ROW_COUNTS = [0, 1, 31, 32, 33, 63, 64, 65, 100, 1000];
@@ -107,7 +107,7 @@ describe('a RowSet', () => {
   });
 });
 
-test('countRows and nextRow agree with a loop over the bits, for every range', () => {
+test('countRows, nextRow and listRows agree with a loop over the bits, for every range', () => {
   const words = RowSet.fromRows(someRows(130), 130).words;
   const has = (row: number) => someRows(130).includes(row);
   for (let start = 0; start <= 130; start += 1) {
@@ -115,6 +115,7 @@ test('countRows and nextRow agree with a loop over the bits, for every range', (
       const rows = Array.from({ length: end - start }, (_, i) => start + i).filter(has);
       expect(countRows(words, start, end)).toBe(rows.length);
       expect(nextRow(words, start, end)).toBe(rows[0] ?? end);
+      expect([...listRows(words, start, end)]).toEqual(rows);
     }
   }
 });

@@ -1,6 +1,6 @@
 import type { MatrixChange, RowSpan, VectorMatrix } from '@gearshift/contracts';
 import { requireInteger } from '@gearshift/contracts/internal';
-import { readSaveOptions, requirePath, saveMatrix, type PinnedMatrix, type SaveOptions } from '@gearshift/storage';
+import { saveMatrix, type PinnedMatrix, type SaveOptions } from '@gearshift/storage';
 import type { OwnedMatrix } from './executor.js';
 
 /** A matrix over the caller's own array, which the caller changes and announces with `markChanged`. */
@@ -43,10 +43,7 @@ export class AdoptedMatrix implements OwnedMatrix {
   }
 
   async save(path: string | URL, options?: SaveOptions): Promise<void> {
-    const target = requirePath('path', path);
-    const { signal } = readSaveOptions(options);
-    this.#live();
-    await saveMatrix(this.pin(), target, signal);
+    await saveMatrix(this.pin(), path, options);
   }
 
   pin(): PinnedMatrix {

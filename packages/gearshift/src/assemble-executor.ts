@@ -1,10 +1,11 @@
-import { OPERATIONS, type Backend } from '@gearshift/contracts';
+import { nativeRows } from '@gearshift/backend-cpu';
+import { OPERATIONS, type Backend, type NativeRows } from '@gearshift/contracts';
 import { optionNames, readOptions, requireObject } from '@gearshift/contracts/internal';
 import { createDispatcher } from '@gearshift/dispatcher';
 import { adaptivePolicy, importCalibration } from '@gearshift/policies';
 import { createTracker, type Tracker } from '@gearshift/tracker';
 import { DispatchingExecutor } from './dispatching-executor.js';
-import type { Executor, ExecutorOptions } from './executor.js';
+import type { BackendStatus, Executor, ExecutorOptions } from './executor.js';
 import { openBackends } from './open-backends.js';
 import { NoBackendError } from './run-errors.js';
 
@@ -46,11 +47,19 @@ export async function assembleExecutor(options: ExecutorOptions, from: string | 
     for (const operation of OPERATIONS) tracker.snapshot(operation);
     for (const backend of backends) requireDevice(tracker, backend);
     const calibrated = calibration === undefined ? null : importCalibration(dispatcher, calibration);
-    return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated, undefined);
+    return new DispatchingExecutor(dispatcher, tracker, opened, statuses, calibrated, nativeRowsFor(statuses));
   } catch (mistake) {
     await Promise.all(opened.map((backend) => backend.close()));
     throw mistake;
   }
+}
+
+/** Native code for stored matrices, unless the CPU backend does without it too. */
+function nativeRowsFor(statuses: readonly BackendStatus[]): NativeRows | undefined {
+  const usesAddon = statuses.some(
+    ({ description }) => description?.kind === 'cpu' && description.source !== 'portable',
+  );
+  return usesAddon ? nativeRows() : undefined;
 }
 
 function requireDevice({ devices }: Tracker, { id, kind }: Backend): void {

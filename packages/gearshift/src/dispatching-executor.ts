@@ -13,7 +13,6 @@ import type {
   TopKOutput,
   VectorMatrix,
 } from '@gearshift/contracts';
-import { COMPANIONS } from '@gearshift/contracts';
 import {
   expected,
   isTurnDue,
@@ -22,7 +21,6 @@ import {
   own,
   readOptions,
   requireObject,
-  requireOneOf,
   requirePlain,
   requireSignal,
 } from '@gearshift/contracts/internal';
@@ -34,7 +32,7 @@ import {
   type CalibrationError,
   type CalibrationImport,
 } from '@gearshift/policies';
-import { openMatrix, requirePath, StoredMatrix, type StoredHandle, type Version } from '@gearshift/storage';
+import { openMatrix, StoredMatrix, type StoredHandle, type Version } from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
 import type {
   BackendStatus,
@@ -87,7 +85,6 @@ const OPEN_OPTIONS = optionNames<OpenOptions>({
   companion: true,
   signal: true,
 });
-const OPEN_MODES = ['map', 'copy'] as const;
 
 /** Implements {@link Executor}: makes requests from the arguments and passes them to the dispatcher. */
 export class DispatchingExecutor implements Executor {
@@ -142,17 +139,11 @@ export class DispatchingExecutor implements Executor {
 
   async open(path: string | URL, options?: OpenOptions): Promise<OwnedMatrix> {
     this.#requireOpen();
-    const target = requirePath('path', path);
-    const given = readOptions('options', options, OPEN_OPTIONS);
-    checkSignal(given.signal);
+    const { pin, ...given } = readOptions('options', options, OPEN_OPTIONS);
     // Norms are computed by the first request, so that opening reads no rows.
-    return openMatrix(target, {
-      writable: requireBoolean('writable', given.writable),
-      verify: requireBoolean('verify', given.verify),
-      mode: requireOneOf('mode', OPEN_MODES, given.mode),
-      companion: requireOneOf('companion', COMPANIONS, given.companion),
-      expectedUses: usesOf(given),
-      signal: given.signal,
+    return openMatrix(path, {
+      ...given,
+      expectedUses: usesOf({ pin, expectedUses: given.expectedUses }),
       native: this.#native,
       onDispose: this.#release,
     });
@@ -342,11 +333,6 @@ function closedError(): TypeError {
 /** The dispatcher checks the signals of requests, but not those of `matrix()` and `graph()`. */
 function checkSignal(signal: AbortSignal | undefined): void {
   if (requireSignal('signal', signal)?.aborted === true) throwAbort('the signal was aborted before', signal);
-}
-
-function requireBoolean(name: string, value: unknown): boolean | undefined {
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw new TypeError(expected(name, 'a boolean', value));
 }
 
 function matrixOf(request: RunRequest): unknown {

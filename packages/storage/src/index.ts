@@ -1,8 +1,8 @@
+export { describeFile, verifyFile, type FileDescription, type SectionDescription } from './file/describe-file.js';
 export { FileError, type FileErrorKind } from './file/file-error.js';
 export type { MatrixFile } from './file/matrix-file.js';
 export { openMatrix, type OpenMatrixOptions } from './file/open-matrix.js';
-export { readSaveOptions, requirePath, type SaveOptions } from './file/save-arguments.js';
-export { saveMatrix } from './file/save-matrix.js';
+export { saveMatrix, type SavedMatrix, type SaveOptions } from './file/save-matrix.js';
 export type { Version } from './generation.js';
 export {
   REMOVED_ROW,

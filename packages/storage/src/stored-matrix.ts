@@ -5,8 +5,7 @@ import { CONTROL, FLAGS, initControl, nextVersion } from './control.js';
 import type { ChangeLog } from './file/change-log.js';
 import { RECORD } from './file/change-record.js';
 import type { MatrixFile } from './file/matrix-file.js';
-import { readSaveOptions, requirePath, type SaveOptions } from './file/save-arguments.js';
-import { saveMatrix } from './file/save-matrix.js';
+import { saveMatrix, type SaveOptions } from './file/save-matrix.js';
 import { Generation, goneError, type Version } from './generation.js';
 import { MemoryCount } from './memory-count.js';
 import { readOnlyError, type RowWriter } from './row-writer.js';
@@ -225,11 +224,9 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
    * @throws FileError; the signal's reason after an abort
    */
   async save(path: string | URL, options?: SaveOptions): Promise<void> {
-    const target = requirePath('path', path);
-    const { signal } = readSaveOptions(options);
     const version = this.acquire();
     try {
-      await saveMatrix(version.matrix, target, signal);
+      await saveMatrix(version.matrix, path, options);
     } finally {
       version.generation.release(version);
     }

@@ -9,7 +9,7 @@ import { randomBelow } from './fixtures/random.js';
 
 /** Ways in which a cut at the same call loses what was not synced. */
 const LOSSES = effort({ test: 8, ci: 40, nightly: 400 });
-const HISTORIES = effort({ test: 6, ci: 12, nightly: 60 });
+const HISTORIES = effort({ test: 6, ci: 12, nightly: 30 });
 const SEED = seedOr(20_261_128);
 const PATH = '/vectors.gearshift';
 

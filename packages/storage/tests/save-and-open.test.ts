@@ -146,6 +146,24 @@ describe('open', () => {
     expect(native.dropped).toBeGreaterThan(0);
   });
 
+  it('maps whole pages and reads the rest where appended rows follow', async () => {
+    const values = counting(500, 1000);
+    await create(values, 1000).save(path);
+    {
+      await using writer = await openMatrix(path, { writable: true });
+      await writer.append(new Float32Array(3000).fill(7));
+      await writer.update(499, new Float32Array(1000).fill(8));
+    }
+    const native = mappingNative();
+    const opened = await openMatrix(path, { native });
+    expect(native.mapped).toEqual([[65_536, 30 * 65_536]]);
+    expect(opened.file?.mode).toBe('map');
+    const expected = new Float32Array(503_000).fill(7);
+    expected.set(values);
+    expected.fill(8, 499_000, 500_000);
+    expect(bytesOf(opened.values).equals(bytesOf(expected))).toBe(true);
+  });
+
   it.each([
     ['it is asked to', { mode: 'copy', native: mappingNative() }],
     ['there is no native code', {}],

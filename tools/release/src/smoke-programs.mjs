@@ -91,6 +91,17 @@ export const SMOKE_PROGRAMS = [
     answer: ['gearshift_attempts_total', 'executor', '@opentelemetry/api is not installed; to fix it'],
   },
   {
+    name: '@gearshift/storage',
+    names: 'openMatrix, StoredMatrix',
+    body: `const made = StoredMatrix.create(1, { dimensions: 2 }, (values) => values.set([1, 2]));
+      await made.save('smoke.gearshift');
+      const matrix = await openMatrix('smoke.gearshift', { writable: true });
+      await matrix.append([[3, 4]]);
+      print([matrix.version, [...matrix.values], matrix.file.version]);
+      await matrix[Symbol.asyncDispose]();`,
+    answer: [2, [1, 2, 3, 4], 2],
+  },
+  {
     // Without vitest, which only `@gearshift/testing/vitest` needs.
     name: '@gearshift/testing',
     names: 'contractChecks, runCheck',

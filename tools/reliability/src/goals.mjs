@@ -83,7 +83,10 @@ export const GOALS = {
   R12: {
     title: 'mutated files of vectors are read or refused with a typed error, in bounded memory',
     ...{ tier: 'pure', unit: 'files', least: { ci: 1e6, nightly: 1e7 } },
-    sources: [{ folder: 'packages/formats', file: 'tests/fuzz.test.ts' }],
+    sources: [
+      { folder: 'packages/formats', file: 'tests/fuzz.test.ts' },
+      { folder: 'packages/storage', file: 'tests/hostile-files.test.ts' },
+    ],
   },
   R13: {
     title: 'scores agree with float64 on every instruction set and backend of this machine',
@@ -116,6 +119,11 @@ export const GOALS = {
       { folder: 'tools/cuda-simulator', file: 'tests/planted-defects.test.ts' },
       { folder: 'tools/reliability', file: 'tests/planted-defects.test.ts' },
     ],
+  },
+  R19: {
+    title: 'a power cut at any call of saving or of a durable change leaves the last committed state',
+    ...{ tier: 'pure', unit: 'cuts', least: { ci: 20_000, nightly: 500_000 } },
+    sources: [{ folder: 'packages/storage', file: 'tests/power-cuts.test.ts' }],
   },
   R20: {
     title: 'every answer is that of one version while threads change the matrix and are killed',

@@ -3,7 +3,7 @@ import { expected, requireFloat32Array, requireInteger, requireObject, requireUi
 import type { VectorMatrix } from '../matrix.js';
 import { own, ownFields, optionNames } from '../options.js';
 import type { RowRange } from '../row-range.js';
-import { countRows, type RowSetLike } from '../row-set.js';
+import { countRows, hasRow, type RowSetLike } from '../row-set.js';
 import { candidatesIn } from './effective-rows.js';
 import type { Operation } from './operation.js';
 import { hasCounts, missingInCut, requireMinScore } from './min-score.js';
@@ -161,7 +161,8 @@ export function createTopKOutput(request: PreparedTopK): TopKOutput {
   const { queries, count, outputLength } = request;
   const indices = new Uint32Array(outputLength);
   const scores = new Float32Array(outputLength);
-  return hasCounts(request) ? { indices, scores, count, counts: new Uint32Array(queries) } : { indices, scores, count };
+  if (request.minScore === undefined || queries === 1) return { indices, scores, count };
+  return { indices, scores, count, counts: new Uint32Array(queries) };
 }
 
 /** Checks that both arrays of `output` are large enough for the request and share no memory with an input. */
@@ -183,7 +184,7 @@ export function requireTopKOutput(request: PreparedTopK, output: TopKOutput): To
     scores.buffer !== query.buffer &&
     scores.buffer !== matrix.values.buffer;
   if (!isFine) checkOutput(request, indices, scores);
-  if (hasCounts(request)) checkCounts(request, output);
+  if (request.minScore !== undefined) checkCounts(request, output);
   return output;
 }
 
@@ -203,6 +204,7 @@ function checkOutput(request: PreparedTopK, indices: Uint32Array, scores: Float3
 }
 
 function checkCounts(request: PreparedTopK, output: TopKOutput): void {
+  if (!hasCounts(request)) return;
   const { indices, scores } = output;
   const counts = requireUint32Array('output.counts', output.counts);
   requireElements('output.counts', counts, request.queries);
@@ -210,6 +212,21 @@ function checkCounts(request: PreparedTopK, output: TopKOutput): void {
   for (const other of [query, matrix.values, candidates, indices, scores]) {
     if (other !== undefined) requireDisjoint('output.counts', counts, other);
   }
+}
+
+/** Rows of others must not leak from a backend that does not know `where`: every entry is looked at. */
+function rowOutside(
+  where: RowSetLike,
+  request: PreparedTopK,
+  { indices, count, counts }: TopKOutput,
+): string | undefined {
+  for (let query = 0; query < request.queries; query++) {
+    const length = hasCounts(request) ? (counts?.[query] ?? 0) : count;
+    for (let i = query * count; i < query * count + length; i++) {
+      if (!hasRow(where.words, indices[i])) return `row ${indices[i]}, which is outside of where`;
+    }
+  }
+  return undefined;
 }
 
 function requireElements(name: string, array: Uint32Array | Float32Array, elementCount: number): void {
@@ -271,6 +288,10 @@ export const topK: Operation<TopKRequest, PreparedTopK, TopKOutput> = {
     // A backend may have transferred the memory to another thread, or replaced the arrays.
     if (!(types.isUint32Array(indices) && indices.byteLength >= byteLength)) return 'no indices';
     if (!(types.isFloat32Array(scores) && scores.byteLength >= byteLength)) return 'no scores';
-    return request.minScore === undefined ? undefined : missingInCut(request, output);
+    if (request.minScore !== undefined) {
+      const missing = missingInCut(request, output);
+      if (missing !== undefined) return missing;
+    }
+    return request.where === undefined ? undefined : rowOutside(request.where, request, output);
   },
 };

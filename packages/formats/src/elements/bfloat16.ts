@@ -21,7 +21,7 @@ export function toBfloat16(
 }
 
 /** The bits of the bfloat16 that is nearest to a number; ties go to the even one, and what is too large becomes infinite. */
-export function toBfloat16Bits(value: number): number {
+function toBfloat16Bits(value: number): number {
   single[0] = value;
   let bits = bitsOfSingle[0];
   if (Number.isNaN(value)) return ((bits >>> 16) & 0x8000) | 0x7fc0;

@@ -32,20 +32,14 @@ export function toInt8(
 /**
  * The scale with which the largest of the values becomes 127: the best for a symmetric quantization. Values that are not finite do not
  * count; 1 if all are zero.
- *
- * @param largest the largest absolute value so far, for values in several parts
  */
-export function int8Scale(values: ArrayLike<number>, largest = 0): number {
-  return largestOf(values, largest) / 127 || 1;
-}
-
-/** The largest absolute value that is finite. */
-export function largestOf(values: ArrayLike<number>, largest = 0): number {
+export function int8Scale(values: ArrayLike<number>): number {
+  let largest = 0;
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]);
     if (size > largest && size !== Infinity) largest = size;
   }
-  return largest;
+  return largest / 127 || 1;
 }
 
 function roundToEven(value: number): number {

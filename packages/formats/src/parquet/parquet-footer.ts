@@ -10,7 +10,7 @@ const MAX_FOOTER_BYTES = 64 * 2 ** 20;
 const MAX_ELEMENTS = 65_536;
 const MAX_DEPTH = 32;
 
-export const PHYSICAL_TYPES = [
+const PHYSICAL_TYPES = [
   ...['BOOLEAN', 'INT32', 'INT64', 'INT96', 'FLOAT', 'DOUBLE', 'BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY'],
 ] as const;
 

@@ -87,8 +87,11 @@ function thisProcess(): Holder {
 }
 
 function entryName(): string {
-  const { host, boot, pid, started } = thisProcess();
-  return [host, boot, pid, started, randomBytes(6).toString('hex')].join('~');
+  return `${prefixOf(thisProcess())}${randomBytes(6).toString('hex')}`;
+}
+
+function prefixOf({ host, boot, pid, started }: Holder): string {
+  return `${host}~${boot}~${pid}~${started}~`;
 }
 
 /** Undefined if the name is not that of an entry. */
@@ -137,7 +140,7 @@ function lockedError(path: string, folder: string, entry: string): FileError {
   const who =
     holder === undefined
       ? `the holder of '${entry}'`
-      : holder.pid === process.pid && holder.started === startOf(process.pid)
+      : entry.startsWith(prefixOf(thisProcess()))
         ? 'this process'
         : `process ${holder.pid} on ${decodeURIComponent(holder.host)}`;
   return new FileError(

@@ -1,5 +1,13 @@
 import { crc32 } from 'node:zlib';
-import type { NativeRows, StoredRows } from '@gearshift/contracts';
+import { COMPANIONS, type NativeRows, type StoredRows } from '@gearshift/contracts';
+import {
+  expected,
+  optionNames,
+  readOptions,
+  requireExpectedUses,
+  requireOneOf,
+  requireSignal,
+} from '@gearshift/contracts/internal';
 import { FLAGS, initControl } from '../control.js';
 import { createMemory, growTo } from '../shared-memory.js';
 import { StoredMatrix, type StoredMatrixOptions } from '../stored-matrix.js';
@@ -10,8 +18,9 @@ import { bytesPerRowOf, findSection, readHeader, SECTION, type FileHeader, type 
 import type { FileLock, FileSystem, OpenFile } from './file-system.js';
 import type { MatrixFile } from './matrix-file.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { requirePath } from './require-path.js';
 import { damagedPayload, readChanges, type FileChange, type FileChanges } from './read-changes.js';
-import { throwIfAborted } from './save-matrix.js';
+import { LARGE_PAGE_BYTES, throwIfAborted } from './save-matrix.js';
 import { checkSection, verifyContents } from './verify-contents.js';
 
 const PIECE_BYTES = 8 * 2 ** 20;
@@ -26,35 +35,49 @@ export interface OpenMatrixOptions extends Omit<StoredMatrixOptions, 'dimensions
   readonly signal?: AbortSignal | undefined;
 }
 
+const OPTIONS = optionNames<OpenMatrixOptions>({
+  writable: true,
+  mode: true,
+  verify: true,
+  signal: true,
+  expectedUses: true,
+  companion: true,
+  native: true,
+  onDispose: true,
+});
+const MODES = ['map', 'copy'] as const;
+
 /**
  * Opens a file that {@link StoredMatrix.save} made, with the changes that were committed since.
  *
  * @throws FileError; the signal's reason after an abort
  */
 export async function openMatrix(
-  path: string,
-  options: OpenMatrixOptions,
+  from: string | URL,
+  options?: OpenMatrixOptions,
   system: FileSystem = nodeFileSystem,
 ): Promise<StoredMatrix> {
-  throwIfAborted(options.signal);
+  const path = requirePath('path', from);
+  const given = checked(options);
+  throwIfAborted(given.signal);
   let lock: FileLock | undefined;
   let file: OpenFile | undefined;
   try {
     const target = await system.resolve(path);
-    if (options.writable === true) lock = await system.lock(target);
-    file = await system.open(target, options.writable === true ? 'write' : 'read');
+    if (given.writable === true) lock = await system.lock(target);
+    file = await system.open(target, given.writable === true ? 'write' : 'read');
     const byteLength = await file.byteLength();
     const header = await readHeader(file, path, byteLength);
-    if (options.verify === true) await verifyContents(file, header, path, options.signal);
+    if (given.verify === true) await verifyContents(file, header, path, given.signal);
     const changes = await readChanges(file, header, byteLength, path);
-    const { memory, mode } = await load(file, header, changes, path, options);
+    const { memory, mode } = await load(file, header, changes, path, given);
     if (lock === undefined) {
       await file.close();
       file = undefined;
       const { version } = changes;
       return StoredMatrix.fromMemory(
         memory,
-        { ...options, dimensions: header.dimensions },
+        { ...given, dimensions: header.dimensions },
         {
           info: Object.freeze({ path, mode, writable: false, version, error: undefined }),
         },
@@ -66,12 +89,27 @@ export async function openMatrix(
     }
     const { version, end } = changes;
     const log = new ChangeLog({ path, target, lock, file, system, mode, tag: header.tag, version, end });
-    return StoredMatrix.fromMemory(memory, { ...options, dimensions: header.dimensions }, { info: log, log });
+    return StoredMatrix.fromMemory(memory, { ...given, dimensions: header.dimensions }, { info: log, log });
   } catch (error) {
     await file?.close();
     await lock?.release();
     throw asFileError(path, error);
   }
+}
+
+function checked(options: OpenMatrixOptions | undefined): OpenMatrixOptions {
+  const given = readOptions('options', options, OPTIONS);
+  requireBoolean('writable', given.writable);
+  requireBoolean('verify', given.verify);
+  requireOneOf('mode', MODES, given.mode);
+  requireOneOf('companion', COMPANIONS, given.companion);
+  requireExpectedUses('expectedUses', given.expectedUses);
+  requireSignal('signal', given.signal);
+  return given;
+}
+
+function requireBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw new TypeError(expected(name, 'a boolean', value));
 }
 
 /** Makes the memory of the matrix with all changes. */
@@ -84,8 +122,8 @@ async function load(
 ): Promise<{ readonly memory: StoredRows; readonly mode: MatrixFile['mode'] }> {
   const { rowSection } = header;
   const memory = allocate(bytesPerRowOf(header), changes.rows, wanted === 'copy' ? native : undefined, path);
-  const isMapped = wanted === 'map' && native !== undefined && map(memory, file, rowSection, native);
-  if (!isMapped) await readInto(memory.rows, 0, rowSection.byteLength, file, rowSection.offset, path, signal);
+  const mapped = wanted === 'map' && native !== undefined ? map(memory, file, rowSection, native) : 0;
+  await readInto(memory.rows, mapped, rowSection.byteLength - mapped, file, rowSection.offset + mapped, path, signal);
   const removed = new RemovedRows(memory, changes.rows);
   const removedSection = findSection(header, SECTION.removed);
   if (removedSection !== undefined) removed.addWords(await readRemoved(file, removedSection, header.rows, path));
@@ -96,7 +134,7 @@ async function load(
   }
   const flags = (native === undefined ? 0 : FLAGS.native) | (writable ? FLAGS.owned : FLAGS.readOnly);
   initControl(memory.control, { version: changes.version, rows: changes.rows, removedRows: removed.count }, flags);
-  return { memory, mode: isMapped ? 'map' : 'copy' };
+  return { memory, mode: mapped > 0 ? 'map' : 'copy' };
 }
 
 function allocate(bytesPerRow: number, rows: number, native: NativeRows | undefined, path: string): StoredRows {
@@ -108,10 +146,16 @@ function allocate(bytesPerRow: number, rows: number, native: NativeRows | undefi
   }
 }
 
-/** Only memory that grows begins on a page of its own. */
-function map({ rows }: StoredRows, file: OpenFile, section: FileSection, native: NativeRows): boolean {
-  if (!rows.growable || section.byteLength === 0) return false;
-  return native.mapFile(new Uint8Array(rows, 0, section.byteLength), file.descriptor, section.offset) === 0;
+/**
+ * Maps the rows of the file over the memory, as many as it can: a page in which appended rows follow is not mapped. Only memory
+ * that grows begins on a page of its own.
+ *
+ * @returns the number of bytes that are mapped
+ */
+function map({ rows }: StoredRows, file: OpenFile, { byteLength, offset }: FileSection, native: NativeRows): number {
+  const end = byteLength === rows.byteLength ? byteLength : byteLength - (byteLength % LARGE_PAGE_BYTES);
+  if (!rows.growable || end === 0) return 0;
+  return native.mapFile(new Uint8Array(rows, 0, end), file.descriptor, offset) === 0 ? end : 0;
 }
 
 async function readInto(

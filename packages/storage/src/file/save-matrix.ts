@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { VectorMatrix } from '@gearshift/contracts';
+import { optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
 import { BlockChecksums } from './block-checksums.js';
 import { asFileError } from './file-error.js';
 import {
@@ -16,12 +17,19 @@ import {
 } from './file-header.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { requirePath } from './require-path.js';
 
 /** Rows are read and written in pieces of about so many bytes. */
 const PIECE_BYTES = 2 ** 20;
-/** The largest page of memory in use. Small matrices are not mapped page by page anyway, so their files have no such gap. */
-const LARGE_PAGE_BYTES = 2 ** 16;
+/** The largest page of memory in use. The files of small matrices have no gap of this size: their rows begin on a small page. */
+export const LARGE_PAGE_BYTES = 2 ** 16;
 const LARGE_ROWS_BYTES = 2 ** 20;
+
+export interface SaveOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+const SAVE_OPTIONS = optionNames<SaveOptions>({ signal: true });
 
 /** A matrix of which the rows stay as they are while they are read: a pinned version, or one that the caller does not change. */
 export type SavedMatrix = Pick<VectorMatrix, 'rows' | 'dimensions' | 'version' | 'values' | 'removed' | 'snapshot'>;
@@ -34,13 +42,15 @@ export type SavedMatrix = Pick<VectorMatrix, 'rows' | 'dimensions' | 'version' |
  */
 export async function saveMatrix(
   matrix: SavedMatrix,
-  path: string,
-  signal: AbortSignal | undefined,
+  path: string | URL,
+  options?: SaveOptions,
   system: FileSystem = nodeFileSystem,
 ): Promise<void> {
-  throwIfAborted(signal);
+  const given = requirePath('path', path);
+  const { signal } = readOptions('options', options, SAVE_OPTIONS);
+  throwIfAborted(requireSignal('signal', signal));
   try {
-    const target = await system.resolve(path);
+    const target = await system.resolve(given);
     const lock = await system.lock(target);
     try {
       const { file } = await replaceFile(matrix, target, lock.asidePath, signal, system);
@@ -49,7 +59,7 @@ export async function saveMatrix(
       await lock.release();
     }
   } catch (error) {
-    throw asFileError(path, error);
+    throw asFileError(given, error);
   }
 }
 

@@ -1,18 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { expected, optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
-
-export interface SaveOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
-const SAVE_OPTIONS = optionNames<SaveOptions>({ signal: true });
-
-/** The checked options of `save`. */
-export function readSaveOptions(options: SaveOptions | undefined): SaveOptions {
-  const given = readOptions('options', options, SAVE_OPTIONS);
-  requireSignal('signal', given.signal);
-  return given;
-}
+import { expected } from '@gearshift/contracts/internal';
 
 /** `value` as the path of a file. */
 export function requirePath(name: string, value: unknown): string {
