@@ -216,7 +216,7 @@ export interface AddonLevel {
 }
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 6;
+export const ADDON_ABI = 7;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;
