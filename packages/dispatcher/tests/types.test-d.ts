@@ -33,12 +33,21 @@ it('accepts only an output of the type that belongs to the request', () => {
 it('types the decision, the attempts and the error kind', () => {
   expectTypeOf<Completed['decision']>().toEqualTypeOf<Decision | null>();
   expectTypeOf<RunError['attempts']>().toEqualTypeOf<readonly AttemptReport[]>();
-  expectTypeOf<RunError['kind']>().toEqualTypeOf<BackendErrorKind | 'deadline-exceeded'>();
+  expectTypeOf<RunError['kind']>().toEqualTypeOf<BackendErrorKind | 'deadline-exceeded' | 'overloaded'>();
 });
 
 it('has exactly the documented options', () => {
   expectTypeOf<keyof DispatcherOptions>().toEqualTypeOf<
-    'backends' | 'policy' | 'tracker' | 'fallback' | 'verifyEveryNth' | 'hangLimits' | 'memory' | 'clock' | 'timers'
+    | 'backends'
+    | 'policy'
+    | 'tracker'
+    | 'fallback'
+    | 'verifyEveryNth'
+    | 'hangLimits'
+    | 'maxPending'
+    | 'memory'
+    | 'clock'
+    | 'timers'
   >();
 });
 

@@ -4,7 +4,7 @@
  */
 
 /** A zeroed array in shared memory. */
-export function sharedFloat32(elementCount: number): Float32Array {
+function sharedFloat32(elementCount: number): Float32Array {
   return new Float32Array(sharedBuffer(elementCount * Float32Array.BYTES_PER_ELEMENT));
 }
 

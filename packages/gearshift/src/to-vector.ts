@@ -23,7 +23,7 @@ export function toIndices(name: string, indices: Uint32Array | readonly number[]
 }
 
 /** Copies numbers to `target` from `offset` on; TypeError for the first element that is not a number. */
-export function copyNumbers(name: string, source: ArrayLike<number>, target: Float32Array, offset: number): void {
+function copyNumbers(name: string, source: ArrayLike<number>, target: Float32Array, offset: number): void {
   for (let i = 0; i < source.length; i++) {
     if (typeof source[i] !== 'number') throw new TypeError(expected(`${name}[${i}]`, 'a number', source[i]));
     target[offset + i] = source[i];

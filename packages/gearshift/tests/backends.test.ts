@@ -37,7 +37,7 @@ const COMPLETE = `export const createCudaBackend = async () => ({ ok: true, valu
 
 describe('backends by name', () => {
   it('are opened in the given order, an installed GPU package included', async () => {
-    const { backends, opened, statuses } = await openBackends(['cuda', 'cpu'], undefined, installed(WORKING));
+    const { backends, opened, statuses } = await openBackends(['cuda', 'cpu'], {}, installed(WORKING));
     expect(backends.map(({ id }) => id)).toEqual(['cuda:0', 'cpu']);
     expect(opened).toEqual(backends);
     expect(statuses[0]).toEqual({
@@ -49,7 +49,7 @@ describe('backends by name', () => {
   });
 
   it('are by default those of every GPU package, then the CPU', async () => {
-    const { backends, statuses } = await openBackends(undefined, undefined, installed(WORKING));
+    const { backends, statuses } = await openBackends(undefined, {}, installed(WORKING));
     expect(backends.map(({ id }) => id)).toEqual(['cuda:0', 'cpu']);
     expect(statuses.map(({ name, status }) => [name, status])).toEqual([
       ['cuda', 'ready'],
@@ -72,7 +72,7 @@ describe('backends by name', () => {
       '@gearshift/backend-cuda did not load: number',
     ],
   ])('have a status with the reason if a package %s', async (_name, code, reason) => {
-    const { backends, statuses } = await openBackends(['cuda', 'cpu'], undefined, installed(code));
+    const { backends, statuses } = await openBackends(['cuda', 'cpu'], {}, installed(code));
     expect(backends.map(({ id }) => id)).toEqual(['cpu']);
     expect(statuses[0]).toEqual({ name: 'cuda', status: 'failed', reason, description: null });
   });
@@ -86,13 +86,13 @@ describe('backends by name', () => {
       counter.closedBackends = 0;
       if (name === 'cpu') {
         vi.stubEnv(variable, './nowhere.node');
-        const made = openBackends(['cuda', 'cpu'], undefined, installed(COMPLETE));
+        const made = openBackends(['cuda', 'cpu'], {}, installed(COMPLETE));
         await expect(made).rejects.toMatchObject({ code: wrong.code, message: expect.stringContaining(wrong.message) });
         vi.unstubAllEnvs();
         expect(counter.closedBackends).toBe(1);
       } else {
         const code = `export const createCudaBackend = async () => { throw Object.assign(new Error(), ${JSON.stringify(wrong)}) }`;
-        await expect(openBackends(['cpu', 'cuda'], undefined, installed(code))).rejects.toMatchObject(wrong);
+        await expect(openBackends(['cpu', 'cuda'], {}, installed(code))).rejects.toMatchObject(wrong);
       }
     },
   );
@@ -121,7 +121,7 @@ describe('backends by name', () => {
     vi.resetModules();
     const { openBackends: openWithoutCpu } = await import('../src/open-backends.js');
     vi.doUnmock('@gearshift/backend-cpu');
-    expect(await openWithoutCpu(['cpu'], undefined, import.meta.url)).toEqual({
+    expect(await openWithoutCpu(['cpu'], {}, import.meta.url)).toEqual({
       backends: [],
       opened: [],
       statuses: [{ name: 'cpu', status: 'failed', reason: 'no addon', description: null }],

@@ -48,6 +48,8 @@ it('the options are exactly those that the executor implements', () => {
     | 'calibration'
     | 'tracker'
     | 'threads'
+    | 'coalesce'
+    | 'maxPending'
   >();
   expectTypeOf<typeof createExecutor>().returns.resolves.toEqualTypeOf<Executor>();
   // @ts-expect-error the synchronous calls cannot be aborted

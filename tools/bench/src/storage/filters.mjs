@@ -2,7 +2,7 @@ import { createExecutor, RowSet } from 'gearshift';
 import { interleave, medianRatio } from '../interleave.mjs';
 import { randomValues } from './random-values.mjs';
 
-export const SHARES = [1, 0.5, 0.1, 0.01];
+const SHARES = [1, 0.5, 0.1, 0.01];
 
 /** Requests on random rows, as a share of the time of one on all rows. */
 export async function measureFilters({ rows, dimensions, rounds, turnMs }) {
