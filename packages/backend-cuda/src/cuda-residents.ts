@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Operand, VectorMatrix } from '@gearshift/contracts';
+import { own } from '@gearshift/contracts/internal';
 import { ADDON_STATUS, copyIdOf, isMatrix, ResidentOperands, shapeOf, type Failure } from '@gearshift/native-kit';
 import { COMPANION_CODES, type CudaAddon } from './addon.js';
 import type { CudaFailures } from './cuda-failures.js';
@@ -37,7 +38,7 @@ export class CudaResidents extends ResidentOperands {
         ? addon.fillMatrix(handle, operand.values, SLICE_MS)
         : addon.fillGraph(handle, operand.rowPointers, operand.columns, operand.weights, SLICE_MS);
       if (status < 0) return this.#failures.ofStatus(addon, status, this.#freeBytes);
-      if (status > 0) return undefined;
+      if (status > 0) return this.#refuseChangedRows(operand);
       await setImmediate();
     }
   }
@@ -46,6 +47,16 @@ export class CudaResidents extends ResidentOperands {
     const missing = this.missingRows(operand);
     if (missing === undefined) return undefined;
     return this.#addon.updateMatrix(handle, operand.version, missing.start, missing.end) === 1 ? handle : undefined;
+  }
+
+  /**
+   * Rows of a stored matrix may have changed while they were read, so that the copy is that of no version. Its old contents
+   * are known row by row only; the request runs on another device instead.
+   */
+  #refuseChangedRows(operand: Operand): Failure | undefined {
+    const snapshot = isMatrix(operand) ? own(operand, 'snapshot') : undefined;
+    if (snapshot === undefined || snapshot.isIntact(0, shapeOf(operand)[0])) return undefined;
+    return this.#failures.of('stale', 'rows of the matrix changed while they were sent to the device');
   }
 
   /** Releases one copy; false when there is none, or when releasing all of them would not be enough. */

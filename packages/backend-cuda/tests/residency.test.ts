@@ -1,4 +1,11 @@
-import { createMatrix, markChanged, unwrap, type Backend, type VectorMatrix } from '@gearshift/contracts';
+import {
+  createMatrix,
+  markChanged,
+  unwrap,
+  type Backend,
+  type MatrixSnapshot,
+  type VectorMatrix,
+} from '@gearshift/contracts';
 import { randomValues } from '@gearshift/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCudaBackend } from '../src/index.js';
@@ -49,6 +56,24 @@ describe.skipIf(simulator === null)(`resident copies on a CUDA device${lacksSimu
     );
     expect(uploaded).toBeLessThan(3 * DIMENSIONS * 4 + query.byteLength + 100);
     expect(output.indices.every((row) => candidates.includes(row))).toBe(true);
+  });
+
+  test('rows that change while they are uploaded are not used: the request is stale', async () => {
+    const snapshot = (isIntact: boolean): MatrixSnapshot => ({
+      ...{ memory: {} as MatrixSnapshot['memory'], sequence: 2 },
+      isIntact: () => isIntact,
+      readRow() {},
+      rowsChangedSince: () => undefined,
+    });
+    const changing = { ...megabyte(21), snapshot: snapshot(false) };
+    expect(await backend.makeResident(changing)).toMatchObject({ ok: false, error: { kind: 'stale' } });
+    const request = { operation: 'cosine-similarity', query, matrix: changing } as const;
+    const answer = await backend.cosineSimilarity(request, new Float32Array(ROWS));
+    expect(answer).toMatchObject({ ok: false, error: { kind: 'stale' } });
+    expect(backend.residency(changing).residentBytes).toBe(0);
+    const quiet = { ...megabyte(22), snapshot: snapshot(true) };
+    unwrap(await backend.makeResident(quiet));
+    await score(quiet);
   });
 
   test('a new copy evicts the least recently used one', async () => {

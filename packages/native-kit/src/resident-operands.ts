@@ -233,7 +233,9 @@ export abstract class ResidentOperands {
   }
 
   #refuseOtherValues(operand: Operand, handle: number): Failure | undefined {
-    if (!isMatrix(operand) || this.#addon.matchesMatrix(handle, operand.values)) return undefined;
+    // Rows of a stored matrix may have changed since; its id is random, and its memory is the same in every thread.
+    if (!isMatrix(operand) || own(operand, 'snapshot') !== undefined) return undefined;
+    if (this.#addon.matchesMatrix(handle, operand.values)) return undefined;
     return this.#failures.of(
       'invalid-input',
       'another operand with the same id and version, but other values, is resident',
