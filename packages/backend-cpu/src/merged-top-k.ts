@@ -126,7 +126,8 @@ function wait(
       },
       fail(error) {
         signal?.removeEventListener('abort', abort);
-        reject(error instanceof Error ? error : new Error(String(error)));
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the error of the caller's mistake, as it was thrown
+        reject(error);
       },
     };
     waiting.push(entry);
