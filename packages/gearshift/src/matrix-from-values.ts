@@ -46,7 +46,7 @@ function shapeOf(rows: unknown, given: number | undefined): { readonly rows: num
   if (rows.length === 0) {
     throw new RangeError('dimensions: expected the number of elements per row, because values is empty');
   }
-  const [first] = rows as ArrayLike<unknown> & readonly unknown[];
+  const first = rows[0]; // not destructured: an array-like object need not be iterable
   if (!isListLike(first)) throw new TypeError(expected('values[0]', 'a row of numbers', first));
   return { rows: rows.length, dimensions: requireInteger('dimensions', first.length, 1) };
 }

@@ -81,7 +81,11 @@ function growable(byteLength: number): SharedArrayBuffer {
     }
   }
   // Node 20 has no growable buffers of this size: the matrix cannot grow.
-  return new SharedArrayBuffer(byteLength);
+  try {
+    return new SharedArrayBuffer(byteLength);
+  } catch (cause) {
+    throw new RangeError(`rows: expected as many as fit in memory, got ${byteLength} bytes`, { cause });
+  }
 }
 
 function reserve(byteLength: number, most: number): SharedArrayBuffer {

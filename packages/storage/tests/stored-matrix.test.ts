@@ -170,6 +170,12 @@ describe('a handle in another thread', () => {
 });
 
 describe('wrong arguments', () => {
+  it.each([2 ** 40, 2 ** 52])('a matrix of %d rows is refused, because it cannot fit in memory', (rows) => {
+    const create = () => StoredMatrix.create(rows, { dimensions: 1024 }, () => {});
+    expect(create).toThrow(RangeError);
+    expect(create).toThrow('rows: expected as many as fit in memory');
+  });
+
   it.each([
     [(matrix: StoredMatrix) => matrix.append([[1]]), RangeError, 'rows[0]: expected a row of 2 elements, got 1'],
     [(matrix: StoredMatrix) => matrix.append(new Float32Array(3)), RangeError, 'rows: expected a whole number of rows'],

@@ -16,7 +16,10 @@ import { createMirror } from '../src/mirror.mjs';
 it('the mirror contains a copy of one package and links to everything else, and is removed completely', () => {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'gearshift-root-')));
   try {
-    for (const file of ['docs/page.md', '.git/config', 'packages/thing/src/a.ts', 'packages/other/src/b.ts']) {
+    for (const file of [
+      ...['docs/page.md', '.git/config', 'packages/thing/src/a.ts', 'packages/thing/tests/a.test.ts'],
+      'packages/other/src/b.ts',
+    ]) {
       mkdirSync(dirname(join(root, file)), { recursive: true });
       writeFileSync(join(root, file), file);
     }
