@@ -118,7 +118,7 @@ describe('reading safetensors', () => {
     ],
     ['a fraction as size', safetensorsBytes({ a: { ...F32, shape: [0.5, 4] } }, EIGHT), 'damaged', 'whole numbers'],
     [
-      'sizes whose product overflows',
+      'sizes with a product that overflows',
       safetensorsBytes({ a: { ...F32, shape: [2 ** 52, 2 ** 52, 0, 2 ** 52] } }, EIGHT),
       'damaged',
       'data_offsets span',

@@ -232,7 +232,7 @@ describe('writeVectors', () => {
     await writeVectors(join(folder, 'v.npy'), source, { temporaryPath: join(folder, 'half') });
     expect(seen).toEqual(['half']);
     expect(await readdir(folder)).toEqual(['v.npy']);
-    await writeFile(join(folder, 'half'), 'of somebody else');
+    await writeFile(join(folder, 'half'), 'of another program');
     await rm(join(folder, 'v.npy'));
     await expect(writeVectors(join(folder, 'v.npy'), source, { temporaryPath: join(folder, 'half') })).rejects.toThrow(
       'EEXIST',

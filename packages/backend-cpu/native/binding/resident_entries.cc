@@ -148,7 +148,7 @@ napi_value update_matrix(Call& call) {
   }
   if (!is_in_place) return call.give_integer(0);
 
-  // Somebody still reads the earlier version: the later one gets norms of its own, and takes over those of the other rows.
+  // Another reader still uses the earlier version: the later one gets norms of its own, and takes over those of the other rows.
   auto earlier = kit::Ref<SharedOperand>::retain(&operand);
   kit::Status status = kit::kDone;
   auto later = OperandRegistry::open<SharedOperand>(key, &status, [&] {

@@ -17,7 +17,7 @@ const MAX_DEPTH = 32;
 export type FieldReaders = Readonly<Record<number, (reader: ThriftReader, type: number) => void>>;
 
 /**
- * Reads the compact protocol of Thrift from a buffer. Nothing is allocated for what nobody asks for, and every read is checked against the
+ * Reads the compact protocol of Thrift from a buffer. Nothing is allocated for fields that are not asked for, and every read is checked against the
  * end of the buffer.
  *
  * All methods throw an Error if the data is damaged or ends too early.

@@ -1,4 +1,4 @@
-/** A JSON value whose objects are maps: a name such as `__proto__` is a name like any other. */
+/** A JSON value with maps for objects: a name such as `__proto__` is a name like any other. */
 export type Json = string | number | boolean | null | readonly Json[] | ReadonlyMap<string, Json>;
 
 /** A problem in JSON text, and its position in characters. */

@@ -111,7 +111,7 @@ class OperandRegistry {
   /**
    * The same for a copy that gets another shape as well.
    *
-   * @param prepare changes the copy, to which nobody else has access; false if it cannot
+   * @param prepare changes the copy, to which no other thread has access; false if it cannot
    */
   template <typename Prepare>
   static bool change_key(Operand& operand, const OperandKey& key, const Filler& asker, const Prepare& prepare) noexcept {
