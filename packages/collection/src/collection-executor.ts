@@ -7,7 +7,7 @@ export interface CollectionExecutor {
   topK(query: Float32Array, matrix: VectorMatrix, options: RankingOptions): Promise<TopKOutput>;
 }
 
-/** What the executor is told about the matrix of a collection: see the options of `executor.matrix()`. */
+/** Options for the matrix of a collection: see the options of `executor.matrix()`. */
 export interface MatrixHints {
   /** Expected number of queries: helps the policy to decide on an upload to a GPU. Default: unknown. */
   readonly expectedUses?: number | undefined;

@@ -189,7 +189,7 @@ describe('damaged folders', () => {
     return { manifest: join(folder, 'manifest.json'), vectors: join(folder, vectors), items: join(folder, items) };
   }
 
-  it('a folder without a collection is told apart from a damaged one', async () => {
+  it('a folder without a collection has another error than a damaged one', async () => {
     await expect(openCollection(executor, folder)).rejects.toMatchObject({
       name: 'CollectionFileError',
       kind: 'system',

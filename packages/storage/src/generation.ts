@@ -55,6 +55,7 @@ export class Generation {
     const { sequence, header } = this.#pins.pin(known?.header);
     const state = Atomics.load(this.memory.control, CONTROL.flags);
     if ((state & (FLAGS.disposed | FLAGS.moved)) !== 0) {
+      this.#pins.close();
       this.#pins.unpin(sequence);
       this.#dropIfUnused();
       throw goneError(state);
@@ -62,13 +63,8 @@ export class Generation {
     return known?.header === header ? known : (this.#version = this.#read(header));
   }
 
-  /** Another reader of a version that is pinned. */
-  share({ matrix }: Version): void {
-    this.#pins.share(sequenceOfVersion(matrix));
-  }
-
   release({ matrix }: Version): void {
-    this.#pins.unpin(sequenceOfVersion(matrix));
+    this.#pins.unpin(matrix.snapshot?.sequence ?? 0);
     if ((Atomics.load(this.memory.control, CONTROL.flags) & (FLAGS.disposed | FLAGS.moved)) !== 0) this.#dropIfUnused();
   }
 
@@ -82,10 +78,11 @@ export class Generation {
   /** Nothing can be read or changed from now on. Memory is given back when the last request has ended, in whichever thread. */
   retire(flag: number): void {
     Atomics.or(this.memory.control, CONTROL.flags, flag);
+    this.#pins.close();
     this.#dropIfUnused();
   }
 
-  /** For a thread that has no more use for it. */
+  /** For a thread that has no more use for it, once its requests have ended. */
   close(): void {
     this.#pins.close();
   }
@@ -121,10 +118,6 @@ export class Generation {
       if (buffer.byteLength > 0) this.#native.dropPages(new Uint8Array(buffer));
     }
   }
-}
-
-function sequenceOfVersion(matrix: VectorMatrix): number {
-  return matrix.snapshot?.sequence ?? 0;
 }
 
 export function goneError(flags: number): TypeError {

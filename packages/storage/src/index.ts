@@ -4,6 +4,7 @@ export type { MatrixFile } from './file/matrix-file.js';
 export { openMatrix, type OpenMatrixOptions } from './file/open-matrix.js';
 export { saveMatrix, type SavedMatrix, type SaveOptions } from './file/save-matrix.js';
 export type { Version } from './generation.js';
+export { MemoryCount } from './memory-count.js';
 export {
   REMOVED_ROW,
   StoredMatrix,

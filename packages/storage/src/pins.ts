@@ -12,6 +12,7 @@ export class Pins {
   /** Index of this thread's pin in the control block; 0 before the first use. */
   #place = 0;
   #guard: number | undefined;
+  #isClosing = false;
   /** Pinned versions, oldest first, with the number of their readers. */
   readonly #pinned: { readonly sequence: number; readers: number }[] = [];
 
@@ -38,13 +39,6 @@ export class Pins {
     }
   }
 
-  /** One more reader of a pinned version. */
-  share(sequence: number): void {
-    const pinned = this.#pinned.find((candidate) => candidate.sequence === sequence);
-    if (pinned === undefined) throw new TypeError('matrix: the pinned version has been released');
-    pinned.readers += 1;
-  }
-
   unpin(sequence: number): void {
     const pinned = this.#pinned;
     const index = pinned.findIndex((candidate) => candidate.sequence === sequence);
@@ -55,11 +49,13 @@ export class Pins {
     }
     pinned.splice(index, 1);
     if (index === 0) Atomics.store(this.#control, this.#place + 1, pinned.length === 0 ? 0 : pinned[0].sequence + 1);
+    if (this.#isClosing) this.close();
   }
 
-  /** Gives the thread's place to others. */
+  /** Gives the thread's place to others, as soon as nothing is pinned. */
   close(): void {
-    if (this.#place === 0) return;
+    this.#isClosing = true;
+    if (this.#place === 0 || this.#pinned.length > 0) return;
     if (this.#guard !== undefined) this.#native?.forgetPin(this.#guard);
     Atomics.store(this.#control, this.#place + 1, 0);
     Atomics.store(this.#control, this.#place, 0);
@@ -74,6 +70,7 @@ export class Pins {
       const place = FIRST_PIN + 2 * ((first + i) % PINS);
       if (Atomics.compareExchange(control, place, 0, tag) !== 0) continue;
       this.#place = place;
+      this.#isClosing = false;
       this.#guard = this.#native?.guardPin(control, place);
       return;
     }

@@ -244,7 +244,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     try {
       const { control } = old.memory;
       while (Atomics.load(control, CONTROL.writing) !== Atomics.load(control, CONTROL.current));
-      const { header } = { header: old.header() };
+      const header = old.header();
       const numbers = new Uint32Array(header.rows);
       const isRemoved = removedTest(old.memory, header.removedRows);
       let live = 0;

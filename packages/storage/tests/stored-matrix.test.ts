@@ -1,3 +1,4 @@
+import type { NativeRows } from '@gearshift/contracts';
 import { describe, expect, it } from 'vitest';
 import { REMOVED_ROW, StoredMatrix, type StoredHandle } from '../src/index.js';
 
@@ -166,6 +167,67 @@ describe('a handle in another thread', () => {
       expect(use).toThrow(new TypeError('matrix is disposed'));
     }
     await expect(matrix.append([[1, 1]])).rejects.toThrow('matrix is disposed');
+  });
+});
+
+describe('the place of a thread among the readers', () => {
+  const placesOf = ({ stored }: StoredMatrix) => {
+    const control = stored.control;
+    return Array.from({ length: 480 }, (_, i) => control[64 + 2 * i]).filter((owner) => owner !== 0).length;
+  };
+  /** Native code that only counts guards. */
+  const counting = () => {
+    const guards = new Set<number>();
+    let next = 1;
+    const native = {
+      guardPin: () => (guards.add(next), next++),
+      forgetPin: (guard: number) => void guards.delete(guard),
+      adviseHugePages() {},
+      dropPages() {},
+    } as unknown as NativeRows;
+    return { guards, native };
+  };
+
+  it('is kept for a request under way when the handle is disposed, and given back when that ends', async () => {
+    const matrix = create();
+    const attached = StoredMatrix.attach(structuredClone(matrix), {});
+    const version = attached.acquire();
+    await attached[Symbol.asyncDispose]();
+    await matrix.update(0, [7, 7]);
+    const row = new Float32Array(2);
+    version.matrix.snapshot?.readRow(0, row);
+    expect(lists(row)).toEqual([1, 0]);
+    expect(placesOf(matrix)).toBe(1);
+    version.generation.release(version);
+    expect(placesOf(matrix)).toBe(0);
+    expect([matrix.version, lists(matrix.row(0))]).toEqual([2, [7, 7]]);
+  });
+
+  it('is given back by dispose() and compact(), with the guard of native code', async () => {
+    const { guards, native } = counting();
+    const memory = (values: Float32Array) => values.set(FLAT);
+    for (let round = 0; round < 20; round++) {
+      const matrix = StoredMatrix.create(3, { dimensions: 2, native }, memory);
+      expect(lists(matrix.row(1))).toEqual([0, 1]);
+      await matrix.compact();
+      expect(lists(matrix.row(1))).toEqual([0, 1]);
+      const version = matrix.acquire();
+      await matrix[Symbol.asyncDispose]();
+      expect(guards.size).toBe(1);
+      version.generation.release(version);
+      expect(guards.size).toBe(0);
+    }
+  });
+
+  it('is given back by a thread that finds the matrix disposed', async () => {
+    const { guards, native } = counting();
+    const matrix = StoredMatrix.create(3, { dimensions: 2 }, (values) => values.set(FLAT));
+    const attached = StoredMatrix.attach(structuredClone(matrix), { native });
+    expect(lists(attached.row(0))).toEqual([1, 0]);
+    expect(guards.size).toBe(1);
+    await matrix[Symbol.asyncDispose]();
+    expect(() => attached.row(0)).toThrow('matrix is disposed');
+    expect(guards.size).toBe(0);
   });
 });
 
