@@ -7,11 +7,13 @@ import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { currentPlatform } from '@gearshift/native-kit';
+import { forgetMovedBuild } from './forget-moved-build.mjs';
 
 const [name] = process.argv.slice(2);
 if (name === undefined) throw new Error('usage: build-addon.mjs NAME');
 const folder = process.cwd();
 const build = join(folder, 'build');
+forgetMovedBuild(build);
 
 const cmakeJs = join(
   dirname(createRequire(join(folder, 'package.json')).resolve('cmake-js/package.json')),
