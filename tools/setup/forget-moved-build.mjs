@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Removes a build folder that CMake made somewhere else: it refuses one that was moved or copied with its checkout. */
+/** Removes what CMake left in a build folder if that was somewhere else: it refuses a folder that was moved or copied. */
 export function forgetMovedBuild(build) {
   let cache;
   try {
@@ -10,5 +10,7 @@ export function forgetMovedBuild(build) {
     return;
   }
   const [, madeIn] = /^CMAKE_CACHEFILE_DIR:INTERNAL=(.*)$/m.exec(cache) ?? [];
-  if (madeIn !== undefined && madeIn !== build.replaceAll('\\', '/')) rmSync(build, { recursive: true, force: true });
+  if (madeIn !== undefined && madeIn !== build.replaceAll('\\', '/')) {
+    for (const name of ['CMakeCache.txt', 'CMakeFiles']) rmSync(join(build, name), { recursive: true, force: true });
+  }
 }

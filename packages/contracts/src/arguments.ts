@@ -75,7 +75,7 @@ export function requireAwaited(name: string, value: unknown): object {
  * buffer detects only transferred ones.) The check reads `byteLength` because `length` is wrong in V8 11.3: in optimized code
  * that has handled a resizable buffer, a detached view keeps its old length.
  */
-function requireAttached(name: string, view: Float32Array | Uint32Array): void {
+export function requireAttached(name: string, view: Float32Array | Uint32Array | Uint16Array | Int8Array): void {
   if (view.byteLength !== 0) return;
   try {
     view.indexOf(0);

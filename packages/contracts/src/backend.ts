@@ -1,3 +1,4 @@
+import type { Dtype } from './elements/dtype.js';
 import type { Operand } from './operand.js';
 import type { CosineSimilarityRequest } from './operations/cosine-similarity.js';
 import type { OperationRequest } from './operations/operations.js';
@@ -18,6 +19,8 @@ export interface Backend {
    * breaker and verification. Default: true for every kind except `'cpu'`.
    */
   readonly isGuarded?: boolean | undefined;
+  /** The types of elements of which it reads the `values` of a matrix, or its rows with `readRow`. Default: float32 only. */
+  readonly dtypes?: readonly Dtype[] | undefined;
   describe(): BackendDescription;
   memory(): MemoryReading;
   supports(request: OperationRequest): true | UnsupportedReason;

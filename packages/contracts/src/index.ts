@@ -33,11 +33,13 @@ export type {
 } from './events/dispatch-events.js';
 export type { MemoryBudgetSnapshot } from './events/memory-budget-snapshot.js';
 export type { Mismatch, VerifyEvent } from './events/verify-event.js';
+export { DTYPES, type Dtype, type Elements, type Float16Elements } from './elements/dtype.js';
 export { createGraph, graphFromEdges, type CsrGraph, type CsrParts, type Edge } from './graph.js';
 export {
   COMPANIONS,
   createMatrix,
   markChanged,
+  readRow,
   rowsChangedSince,
   type Companion,
   type MatrixChange,

@@ -10,13 +10,25 @@ export {
   requireAwaited,
   requireSignal,
 } from './arguments.js';
+export { bfloat16ToFloat32, toBfloat16 } from './elements/bfloat16.js';
+export {
+  DTYPE_BYTES,
+  elementsToFloat32,
+  elementsView,
+  isFloat16Array,
+  requireScale,
+  toElements,
+  type ElementFormat,
+} from './elements/dtype.js';
+export { float16ToFloat32, toFloat16 } from './elements/float16.js';
+export { int8Scale, int8ToFloat32, toInt8 } from './elements/int8.js';
 export { isGraph } from './graph.js';
 export { isError } from './is-error.js';
 export { describeValue } from './describe-value.js';
 export { describeThrown } from './describe-thrown.js';
 export { isTurnDue, nextTurn } from './event-loop-turn.js';
 export { isGuarded } from './is-guarded.js';
-export { spansChangedSince } from './matrix.js';
+export { elementsOf, spansChangedSince } from './matrix.js';
 export { nextOperandId } from './operand-id.js';
 export { checkOptions, ownFields, optionNames, own, readOptions, requirePlain, type OptionNames } from './options.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';

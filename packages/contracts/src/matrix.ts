@@ -1,4 +1,15 @@
-import { requireExpectedUses, requireFloat32Array, requireInteger, requireOneOf } from './arguments.js';
+import { types } from 'node:util';
+import { expected, requireExpectedUses, requireInteger, requireOneOf } from './arguments.js';
+import {
+  DTYPES,
+  elementsToFloat32,
+  isFloat16Array,
+  requireElements,
+  requireScale,
+  type Dtype,
+  type Elements,
+  type Float16Elements,
+} from './elements/dtype.js';
 import { nextOperandId } from './operand-id.js';
 import { optionNames, own, readOptions } from './options.js';
 import { RANGE_OPTIONS, type RowRange } from './row-range.js';
@@ -13,7 +24,7 @@ export const COMPANIONS = ['float16', 'int8'] as const;
 export type Companion = (typeof COMPANIONS)[number];
 
 /**
- * A matrix of float32 vectors, row-major, `rows x dimensions`.
+ * A matrix of vectors, row-major, `rows x dimensions`.
  *
  * Plain data: it may be written by hand and posted to a worker thread. A backend finds its own resident copy by `id`
  * and `version`, so code that changes `values` must change `version` too ({@link markChanged}).
@@ -25,8 +36,15 @@ export interface VectorMatrix {
   readonly version: number;
   readonly rows: number;
   readonly dimensions: number;
-  /** Exactly `rows * dimensions` elements, borrowed from the caller; may live in a SharedArrayBuffer. */
-  readonly values: Float32Array;
+  /** The type of the elements. Default: `'float32'`. */
+  readonly dtype?: Dtype | undefined;
+  /** Of int8: the value of an element is `element * scale`, rounded to float32. Default: 1. */
+  readonly scale?: number | undefined;
+  /**
+   * Exactly `rows * dimensions` elements, borrowed from the caller; may live in a SharedArrayBuffer. The array fits `dtype`: see
+   * {@link Elements}; {@link readRow} converts.
+   */
+  readonly values: Elements;
   /** Expected number of requests that use the matrix, Infinity to keep it on a device; a hint for dispatchers. */
   readonly expectedUses?: number | undefined;
   /** A second copy that devices may keep: see {@link Companion}. */
@@ -62,30 +80,41 @@ export interface MatrixChange {
 export interface MatrixOptions {
   /** Elements per row, at least 1. */
   readonly dimensions: number;
+  /** Default: float32, float16 and int8 for the arrays of these types. A Uint16Array needs it. */
+  readonly dtype?: Dtype | undefined;
+  /** See {@link VectorMatrix.scale}. */
+  readonly scale?: number | undefined;
   /** See {@link VectorMatrix.expectedUses}. */
   readonly expectedUses?: number | undefined;
   /** See {@link VectorMatrix.companion}. Default: none. */
   readonly companion?: Companion | undefined;
 }
 
-const MATRIX_OPTIONS = optionNames<MatrixOptions>({ dimensions: true, expectedUses: true, companion: true });
+const MATRIX_OPTIONS = optionNames<MatrixOptions>({
+  dimensions: true,
+  dtype: true,
+  scale: true,
+  expectedUses: true,
+  companion: true,
+});
 
 /**
  * Wraps `values` as a matrix without copying it. The caller keeps the memory and must not change it while a request
  * that names the matrix is under way; after a change, call {@link markChanged}.
  *
- * @throws TypeError when `values` is not a Float32Array, RangeError when its length is not a multiple of `dimensions`.
+ * @throws TypeError when `values` is not an array of `dtype`, RangeError when its length is not a multiple of `dimensions`.
  *
  * @example
  * const corpus = createMatrix(new Float32Array([1, 0, 0, 1]), { dimensions: 2 }); // 2 rows
  */
-export function createMatrix(values: Float32Array, options: MatrixOptions): VectorMatrix {
-  requireFloat32Array('values', values);
+export function createMatrix(values: Elements | Float16Elements, options: MatrixOptions): VectorMatrix {
   const given = readOptions('options', options, MATRIX_OPTIONS);
+  const { dtype, elements } = elementsOf('values', values, given.dtype);
+  const scale = requireScale('scale', given.scale, dtype);
   const dimensions = requireInteger('dimensions', given.dimensions, 1);
-  if (values.length % dimensions !== 0) {
+  if (elements.length % dimensions !== 0) {
     throw new RangeError(
-      `values: expected a whole number of rows of ${dimensions} dimensions, got ${values.length} elements`,
+      `values: expected a whole number of rows of ${dimensions} dimensions, got ${elements.length} elements`,
     );
   }
   const expectedUses = requireExpectedUses('expectedUses', given.expectedUses);
@@ -93,12 +122,52 @@ export function createMatrix(values: Float32Array, options: MatrixOptions): Vect
   return {
     id: nextOperandId(),
     version: 1,
-    rows: values.length / dimensions,
+    rows: elements.length / dimensions,
     dimensions,
-    values,
+    ...(dtype === 'float32' ? {} : { dtype }),
+    ...(scale === undefined ? {} : { scale }),
+    values: elements,
     ...(expectedUses === undefined ? {} : { expectedUses }),
     ...(companion === undefined ? {} : { companion }),
   };
+}
+
+/**
+ * The type of an array of elements, and the elements as backends read them.
+ *
+ * @throws TypeError when the array and the given type do not fit
+ */
+export function elementsOf(
+  name: string,
+  values: unknown,
+  given: unknown,
+): { readonly dtype: Dtype; readonly elements: Elements } {
+  const dtype = requireOneOf('dtype', DTYPES, given);
+  if (isFloat16Array(values)) {
+    if (dtype !== undefined && dtype !== 'float16') {
+      throw new TypeError(expected('dtype', `'float16' or none, because ${name} is a Float16Array`, dtype));
+    }
+    const bits = new Uint16Array(values.buffer, values.byteOffset, values.length);
+    return { dtype: 'float16', elements: requireElements(name, bits, 'float16') };
+  }
+  if (dtype === undefined && types.isUint16Array(values)) {
+    throw new TypeError(expected('dtype', `'float16' or 'bfloat16', because ${name} is a Uint16Array`, dtype));
+  }
+  const type = dtype ?? (types.isInt8Array(values) ? 'int8' : 'float32');
+  return { dtype: type, elements: requireElements(name, values, type) };
+}
+
+/**
+ * Copies a row, in float32, to the start of `target`. If the matrix has a snapshot, it is the row of that version.
+ */
+export function readRow(matrix: VectorMatrix, row: number, target: Float32Array): void {
+  const snapshot = own(matrix, 'snapshot');
+  if (snapshot !== undefined) {
+    snapshot.readRow(row, target);
+    return;
+  }
+  const start = row * matrix.dimensions;
+  elementsToFloat32(matrix.values.subarray(start, start + matrix.dimensions), matrix, target);
 }
 
 /** The number of changes that a matrix keeps. A copy that is further behind is replaced completely. */

@@ -30,7 +30,7 @@ export interface MatrixSnapshot {
   readonly sequence: number;
   /** Whether the rows `[start, end)`, as they were read before this call, are those of this version. */
   isIntact(start: number, end: number): boolean;
-  /** Copies a row of this version to the start of `target`. */
+  /** Copies a row of this version, in float32, to the start of `target`. */
   readRow(row: number, target: Float32Array): void;
   /**
    * The rows that a copy of an earlier version has to replace or add, ascending and disjoint; undefined if they are unknown, in

@@ -1,7 +1,13 @@
-export { bfloat16ToFloat32, toBfloat16 } from './elements/bfloat16.js';
+export {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  int8Scale,
+  int8ToFloat32,
+  toBfloat16,
+  toFloat16,
+  toInt8,
+} from '@gearshift/contracts/internal';
 export { ELEMENT_BYTES, ELEMENT_TYPES, type ElementType, type RawValues } from './elements/element-type.js';
-export { float16ToFloat32, toFloat16 } from './elements/float16.js';
-export { int8Scale, int8ToFloat32, toInt8 } from './elements/int8.js';
 export { FORMAT_ERROR_KINDS, FormatError, type FormatErrorKind, type FormatProblem } from './format-error.js';
 export { formatOfPath } from './formats.js';
 export { listEntries, type ListOptions } from './list-entries.js';

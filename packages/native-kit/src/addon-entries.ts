@@ -1,3 +1,5 @@
+import type { Elements } from '@gearshift/contracts';
+
 /**
  * Entries of every addon, with the same names and numbers as in C++ (native/kit).
  */
@@ -15,7 +17,7 @@ export interface ResidentEntries {
   /** 0 until the copy is ready. */
   residentBytes(handle: number): number;
   /** Whether a ready copy holds these values, by a sample of them: detects two operands with the same id. */
-  matchesMatrix(handle: number, values: Float32Array): boolean;
+  matchesMatrix(handle: number, values: Elements): boolean;
   release(handle: number): void;
   /**
    * Tells V8 how many bytes outside of its heap an object keeps alive until it is collected; once for each object. Returns all

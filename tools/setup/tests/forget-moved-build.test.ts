@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -17,15 +17,16 @@ function buildMadeIn(place: (build: string) => string): string {
   return build;
 }
 
-it('removes a build folder that CMake made in another place', () => {
+it('removes what CMake made in another place, and nothing else', () => {
   const build = buildMadeIn(() => '/another/checkout/build');
+  writeFileSync(join(build, 'kernels.toolkit'), 'nvcc');
   forgetMovedBuild(build);
-  expect(existsSync(build)).toBe(false);
+  expect(readdirSync(build)).toEqual(['kernels.toolkit']);
 });
 
 it('keeps a build folder that is where CMake made it, and accepts one without a cache', () => {
   const build = buildMadeIn((own) => own);
   forgetMovedBuild(build);
-  expect(existsSync(build)).toBe(true);
+  expect(readdirSync(build)).toEqual(['CMakeCache.txt']);
   forgetMovedBuild(join(folder, 'missing'));
 });

@@ -1,4 +1,5 @@
 import { expected, requireFloat32Array, requireObject } from '../arguments.js';
+import { requireElements } from '../elements/dtype.js';
 import type { VectorMatrix } from '../matrix.js';
 import { ownFields, optionNames } from '../options.js';
 import type { RowRange } from '../row-range.js';
@@ -94,7 +95,7 @@ export const cosineSimilarity: Operation<CosineSimilarityRequest, PreparedCosine
   operandOf: ({ matrix }) => matrix,
   itemsOf: ({ start, end }) => end - start,
   part({ matrix, query, start: first, where }, start, end) {
-    requireFloat32Array('matrix.values', matrix.values);
+    requireElements('matrix.values', matrix.values, matrix.dtype);
     requireFloat32Array('query', query);
     return new PreparedCosineSimilarity(matrix, query, first + start, first + end, where);
   },

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { requireFloat32Array } from '../arguments.js';
+import type { Elements } from '../elements/dtype.js';
 import { requireDisjoint } from './require-disjoint.js';
 
 /** Shared by operations that write one float32 array. */
@@ -21,7 +22,7 @@ export function requireFloat32Output(
   output: Float32Array,
   elementCount: number,
   input: Float32Array,
-  operand: Float32Array = input,
+  operand: Elements = input,
 ): Float32Array {
   const isFine =
     types.isFloat32Array(output) &&

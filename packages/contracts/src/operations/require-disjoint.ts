@@ -1,4 +1,4 @@
-type Values = Float32Array | Uint32Array;
+type Values = Pick<Float32Array, 'buffer' | 'byteOffset' | 'byteLength'>;
 
 /** @throws RangeError when the output overlaps an input: a kernel would read what it has just written. */
 export function requireDisjoint(name: string, output: Values, input: Values): void {

@@ -6,6 +6,7 @@ import {
   requireOneOf,
   requireAwaited,
 } from '../arguments.js';
+import { DTYPES, requireElements, requireScale, type Elements } from '../elements/dtype.js';
 import { COMPANIONS, type VectorMatrix } from '../matrix.js';
 import { requireRange, type RowRange } from '../row-range.js';
 import { requireRowSet, type RowSetLike } from '../row-set.js';
@@ -42,7 +43,7 @@ export function requireScanInputs(request: ScanRequest): ScanInputs {
 }
 
 /** Checked copies by the memory of the values. A matrix with unchanged fields needs no further check. */
-const checkedMatrices = new WeakMap<Float32Array, VectorMatrix>();
+const checkedMatrices = new WeakMap<Elements, VectorMatrix>();
 
 /**
  * A checked copy, so that later changes of the matrix by the caller do not affect a checked request. It is the same copy
@@ -50,7 +51,8 @@ const checkedMatrices = new WeakMap<Float32Array, VectorMatrix>();
  */
 export function requireMatrix(value: VectorMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireAwaited('matrix', value);
-  const { id, version, rows, dimensions, values, expectedUses, companion, changes, removed, snapshot } = value;
+  const { id, version, rows, dimensions, dtype, scale, values, expectedUses, companion, changes, removed, snapshot } =
+    value;
   const checked = checkedMatrices.get(values);
   if (checked !== undefined) {
     const isUnchanged =
@@ -58,12 +60,14 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
       checked.version === version &&
       checked.rows === rows &&
       checked.dimensions === dimensions &&
+      checked.dtype === dtype &&
+      checked.scale === scale &&
       checked.expectedUses === expectedUses &&
       checked.companion === companion &&
       checked.changes === changes &&
       checked.removed === removed &&
       checked.snapshot === snapshot &&
-      values.byteLength === rows * dimensions * Float32Array.BYTES_PER_ELEMENT &&
+      values.byteLength === rows * dimensions * values.BYTES_PER_ELEMENT &&
       values.byteLength > 0;
     if (isUnchanged) return checked;
   }
@@ -71,6 +75,8 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
   return checkedMatrix(
     value,
     { id, version, rows, dimensions, values },
+    ownHint(value, 'dtype', dtype),
+    ownHint(value, 'scale', scale),
     ownHint(value, 'expectedUses', expectedUses),
     ownHint(value, 'companion', companion),
     ownHint(value, 'changes', changes),
@@ -79,7 +85,7 @@ export function requireMatrix(value: VectorMatrix): VectorMatrix {
   );
 }
 
-/** A hint that was read from a matrix, unless it came from a polluted Object.prototype. */
+/** A field that was read from a matrix, unless it came from a polluted Object.prototype. */
 function ownHint<T>(matrix: VectorMatrix, name: keyof VectorMatrix, value: T): T | undefined {
   return Object.hasOwn(matrix, name) ? value : undefined;
 }
@@ -92,6 +98,8 @@ function fromMatrix<T>(name: keyof VectorMatrix, value: T): T | undefined {
 function checkedMatrix(
   given: object,
   matrix: VectorMatrix,
+  dtype: VectorMatrix['dtype'],
+  scale: VectorMatrix['scale'],
   expectedUses: VectorMatrix['expectedUses'],
   companion: VectorMatrix['companion'],
   changes: VectorMatrix['changes'],
@@ -108,7 +116,9 @@ function checkedMatrix(
       'matrix: this is a copy of a stored matrix, without its rows; pass the matrix itself, or get it back with attach() of an executor',
     );
   }
-  requireFloat32Array('matrix.values', values);
+  requireOneOf('matrix.dtype', DTYPES, dtype);
+  requireScale('matrix.scale', scale, dtype);
+  requireElements('matrix.values', values, dtype);
   if (values.length !== rows * dimensions) {
     throw new RangeError(
       `matrix.values: expected ${rows * dimensions} elements (${rows} rows of ${dimensions}), got ${values.length}`,
@@ -119,6 +129,8 @@ function checkedMatrix(
   if (removed !== undefined) requireRowSet('matrix.removed', removed, rows);
   const checked = Object.freeze({
     ...matrix,
+    dtype,
+    scale,
     expectedUses,
     companion,
     changes: Array.isArray(changes) ? changes : undefined,

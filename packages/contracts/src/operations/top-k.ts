@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { expected, requireFloat32Array, requireInteger, requireObject, requireUint32Array } from '../arguments.js';
+import { requireElements } from '../elements/dtype.js';
 import type { VectorMatrix } from '../matrix.js';
 import { own, ownFields, optionNames } from '../options.js';
 import type { RowRange } from '../row-range.js';
@@ -189,8 +190,8 @@ export function requireTopKOutput(request: PreparedTopK, output: TopKOutput): To
 }
 
 function checkOutput(request: PreparedTopK, indices: Uint32Array, scores: Float32Array): void {
-  requireElements('output.indices', requireUint32Array('output.indices', indices), request.outputLength);
-  requireElements('output.scores', requireFloat32Array('output.scores', scores), request.outputLength);
+  requireRoom('output.indices', requireUint32Array('output.indices', indices), request.outputLength);
+  requireRoom('output.scores', requireFloat32Array('output.scores', scores), request.outputLength);
   const { query, matrix, candidates } = request;
   requireDisjoint('output.indices', indices, query);
   requireDisjoint('output.indices', indices, matrix.values);
@@ -207,7 +208,7 @@ function checkCounts(request: PreparedTopK, output: TopKOutput): void {
   if (!hasCounts(request)) return;
   const { indices, scores } = output;
   const counts = requireUint32Array('output.counts', output.counts);
-  requireElements('output.counts', counts, request.queries);
+  requireRoom('output.counts', counts, request.queries);
   const { query, matrix, candidates } = request;
   for (const other of [query, matrix.values, candidates, indices, scores]) {
     if (other !== undefined) requireDisjoint('output.counts', counts, other);
@@ -229,7 +230,7 @@ function rowOutside(
   return undefined;
 }
 
-function requireElements(name: string, array: Uint32Array | Float32Array, elementCount: number): void {
+function requireRoom(name: string, array: Uint32Array | Float32Array, elementCount: number): void {
   if (array.length < elementCount) {
     throw new RangeError(`${name}: expected at least ${elementCount} elements, got ${array.length}`);
   }
@@ -242,7 +243,7 @@ export const topK: Operation<TopKRequest, PreparedTopK, TopKOutput> = {
   operandOf: ({ matrix }) => matrix,
   itemsOf: ({ start, end, candidates }) => (candidates === undefined ? end - start : candidates.length),
   part({ matrix, query, start: first, end: last, k, metric, candidates, where, minScore }, start, end) {
-    requireFloat32Array('matrix.values', matrix.values);
+    requireElements('matrix.values', matrix.values, matrix.dtype);
     requireFloat32Array('query', query);
     if (candidates === undefined) {
       return new PreparedTopK(matrix, query, first + start, first + end, k, metric, undefined, where, minScore);

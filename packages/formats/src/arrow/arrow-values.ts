@@ -1,4 +1,4 @@
-import { float16ToFloat32 } from '../elements/float16.js';
+import { float16ToFloat32 } from '@gearshift/contracts/internal';
 import { quoteName } from '../escape-name.js';
 import type { InputFile } from '../files/input-file.js';
 import type { ColumnValue } from '../vector-batch.js';

@@ -1,7 +1,12 @@
-import { bfloat16ToFloat32, toBfloat16 } from './bfloat16.js';
+import {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  int8ToFloat32,
+  toBfloat16,
+  toFloat16,
+  toInt8,
+} from '@gearshift/contracts/internal';
 import type { ElementType, RawValues } from './element-type.js';
-import { float16ToFloat32, toFloat16 } from './float16.js';
-import { int8ToFloat32, toInt8 } from './int8.js';
 
 /**
  * Elements of a file as float32. Exact except for float64 and int32, which are rounded to the nearest float32; float64 beyond its range

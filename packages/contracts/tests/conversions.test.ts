@@ -8,7 +8,7 @@ import {
   toBfloat16,
   toFloat16,
   toInt8,
-} from '../src/index.js';
+} from '../src/internal.js';
 
 const ALL_BITS = Uint16Array.from({ length: 65_536 }, (_, bits) => bits);
 
