@@ -21,7 +21,7 @@ export {
   type ElementFormat,
 } from './elements/dtype.js';
 export { float16ToFloat32, toFloat16 } from './elements/float16.js';
-export { int8Scale, int8ToFloat32, toInt8 } from './elements/int8.js';
+export { int8Scale, int8ToFloat32, largestFinite, toInt8 } from './elements/int8.js';
 export { isGraph } from './graph.js';
 export { isError } from './is-error.js';
 export { describeValue } from './describe-value.js';

@@ -107,6 +107,14 @@ const MATRIX_OPTIONS = optionNames<MatrixOptions>({
  * @example
  * const corpus = createMatrix(new Float32Array([1, 0, 0, 1]), { dimensions: 2 }); // 2 rows
  */
+export function createMatrix<E extends Elements>(
+  values: E,
+  options: MatrixOptions,
+): VectorMatrix & { readonly values: E };
+export function createMatrix(
+  values: Float16Elements,
+  options: MatrixOptions,
+): VectorMatrix & { readonly values: Uint16Array };
 export function createMatrix(values: Elements | Float16Elements, options: MatrixOptions): VectorMatrix {
   const given = readOptions('options', options, MATRIX_OPTIONS);
   const { dtype, elements } = elementsOf('values', values, given.dtype);

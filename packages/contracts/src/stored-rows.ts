@@ -1,3 +1,5 @@
+import type { Elements } from './elements/dtype.js';
+
 /** A range of rows `[start, end)`. */
 export interface RowSpan {
   readonly start: number;
@@ -32,6 +34,8 @@ export interface MatrixSnapshot {
   isIntact(start: number, end: number): boolean;
   /** Copies a row of this version, in float32, to the start of `target`. */
   readRow(row: number, target: Float32Array): void;
+  /** The same as it is stored. */
+  readElements(row: number, target: Elements): void;
   /**
    * The rows that a copy of an earlier version has to replace or add, ascending and disjoint; undefined if they are unknown, in
    * which case the whole copy has to be replaced.

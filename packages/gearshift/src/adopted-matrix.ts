@@ -1,4 +1,4 @@
-import type { MatrixChange, RowSpan, VectorMatrix } from '@gearshift/contracts';
+import { readRow, type Elements, type MatrixChange, type RowSpan, type VectorMatrix } from '@gearshift/contracts';
 import { requireInteger } from '@gearshift/contracts/internal';
 import { saveMatrix, type PinnedMatrix, type SaveOptions } from '@gearshift/storage';
 import type { OwnedMatrix } from './executor.js';
@@ -9,11 +9,13 @@ export class AdoptedMatrix implements OwnedMatrix {
   version: number;
   readonly rows: number;
   readonly dimensions: number;
-  declare readonly values: Float32Array;
+  declare readonly dtype?: VectorMatrix['dtype'];
+  declare readonly scale?: number | undefined;
+  declare readonly values: Elements;
   declare readonly expectedUses?: VectorMatrix['expectedUses'];
   declare readonly companion?: VectorMatrix['companion'];
   declare changes?: readonly MatrixChange[] | undefined;
-  #values: Float32Array | undefined;
+  #values: Elements | undefined;
   readonly #onDispose: (matrix: AdoptedMatrix) => void;
 
   constructor(matrix: VectorMatrix, onDispose: (matrix: AdoptedMatrix) => void) {
@@ -21,6 +23,8 @@ export class AdoptedMatrix implements OwnedMatrix {
     this.version = matrix.version;
     this.rows = matrix.rows;
     this.dimensions = matrix.dimensions;
+    if (matrix.dtype !== undefined) this.dtype = matrix.dtype;
+    if (matrix.scale !== undefined) this.scale = matrix.scale;
     if (matrix.expectedUses !== undefined) this.expectedUses = matrix.expectedUses;
     if (matrix.companion !== undefined) this.companion = matrix.companion;
     this.#values = matrix.values;
@@ -38,8 +42,9 @@ export class AdoptedMatrix implements OwnedMatrix {
   }
 
   row(row: number): Float32Array {
-    const start = requireInteger('row', row, 0, this.rows - 1) * this.dimensions;
-    return this.#live().slice(start, start + this.dimensions);
+    const copy = new Float32Array(this.dimensions);
+    readRow(this, requireInteger('row', row, 0, this.rows - 1), copy);
+    return copy;
   }
 
   async save(path: string | URL, options?: SaveOptions): Promise<void> {
@@ -47,8 +52,8 @@ export class AdoptedMatrix implements OwnedMatrix {
   }
 
   pin(): PinnedMatrix {
-    const { id, version, rows, dimensions, values, expectedUses, companion } = this;
-    return { id, version, rows, dimensions, values, expectedUses, companion, [Symbol.dispose]() {} };
+    const { id, version, rows, dimensions, dtype, scale, values, expectedUses, companion } = this;
+    return { id, version, rows, dimensions, dtype, scale, values, expectedUses, companion, [Symbol.dispose]() {} };
   }
 
   async append(): Promise<RowSpan> {
@@ -73,7 +78,7 @@ export class AdoptedMatrix implements OwnedMatrix {
     this.#onDispose(this);
   }
 
-  #live(): Float32Array {
+  #live(): Elements {
     if (this.#values === undefined) throw new TypeError('matrix is disposed');
     return this.#values;
   }

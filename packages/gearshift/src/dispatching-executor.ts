@@ -56,7 +56,7 @@ import type {
 import { graphFromSource } from './graph-from-source.js';
 import { usesOf } from './expected-uses.js';
 import { attach, holdVersion, isPosted } from './hold-version.js';
-import { matrixFromValues } from './matrix-from-values.js';
+import { matrixFromValues, type MatrixValues } from './matrix-from-values.js';
 import { makeResident, ownGraph } from './own-operand.js';
 import {
   cosineArguments,
@@ -116,7 +116,7 @@ export class DispatchingExecutor implements Executor {
     this.#native = native;
   }
 
-  async matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options?: MatrixOptions): Promise<OwnedMatrix> {
+  async matrix(values: MatrixValues, options?: MatrixOptions): Promise<OwnedMatrix> {
     this.#requireOpen();
     const given = readOptions('options', options, MATRIX_OPTIONS);
     checkSignal(given.signal);

@@ -7,7 +7,9 @@ import type {
   CsrGraph,
   CsrParts,
   DispatchPolicy,
+  Dtype,
   Edge,
+  Elements,
   Metric,
   OperationName,
   OutputOf,
@@ -31,8 +33,9 @@ import type {
   MemoryLimits,
 } from '@gearshift/dispatcher';
 import type { Calibration, CalibrationError, CalibrationImport } from '@gearshift/policies';
-import type { MatrixFile, PinnedMatrix, RowUpdate, RowValues, SaveOptions, StoredHandle } from '@gearshift/storage';
+import type { MatrixFile, PinnedMatrix, RowElements, RowUpdate, RowValues, SaveOptions, StoredHandle } from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
+import type { MatrixValues } from './matrix-from-values.js';
 
 /**
  * Runs each request about vectors or a graph on the device that suits it.
@@ -49,17 +52,19 @@ import type { Tracker } from '@gearshift/tracker';
  */
 export interface Executor extends AsyncDisposable {
   /**
-   * Makes a matrix of float32 vectors that belongs to this executor until it is disposed.
+   * Makes a matrix that belongs to this executor until it is disposed: of float32 vectors, or in fewer bits with
+   * {@link MatrixOptions.dtype}.
    *
    * Copies the values once, into memory that all threads share and the CPU reads in place, and computes the norms of all rows,
    * so that the first query does not pay for it.
    *
-   * @param values all rows one after the other, with `dimensions`; or an array of equally long rows of numbers
+   * @param values all rows one after the other, with `dimensions`: a Float32Array, a Float16Array, a Uint16Array of the bits of float16
+   * or bfloat16, or an Int8Array; or an array of equally long rows of numbers
    * @returns a matrix that grows and changes in place. `postMessage` sends it to another thread without the rows. Disposing it
    * gives back its memory on the host and on every device as soon as requests under way have ended; any later use throws
    * TypeError.
    */
-  matrix(values: Float32Array | ArrayLike<ArrayLike<number>>, options?: MatrixOptions): Promise<OwnedMatrix>;
+  matrix(values: MatrixValues, options?: MatrixOptions): Promise<OwnedMatrix>;
 
   /**
    * Opens a file that {@link OwnedMatrix.save} made. The rows are read from it when they are used first, if native code can map
@@ -189,7 +194,17 @@ export interface MatrixOptions {
   /** Elements per row. Required with a Float32Array and with an empty array. */
   readonly dimensions?: number | undefined;
   /**
-   * Use the Float32Array itself instead of a copy. Change it only while no request is under way, and announce the change with
+   * The type in which the rows are kept; scores are float32 for every type. Numbers are rounded once to the nearest element; int8
+   * saturates at -127 and 127 times `scale`. Default: that of the given array; for rows of numbers float32. A Uint16Array needs it.
+   */
+  readonly dtype?: Dtype | undefined;
+  /**
+   * Of int8: the value of an element is `element * scale`, with the scale rounded to float32. Default: the one with which the largest
+   * given number becomes 127; for an Int8Array 1.
+   */
+  readonly scale?: number | undefined;
+  /**
+   * Use the array itself instead of a copy. Change it only while no request is under way, and announce the change with
    * `markChanged`; rows cannot be appended or removed. In a SharedArrayBuffer it is read in place, and other threads receive
    * it without copying. Default false.
    */
@@ -231,17 +246,17 @@ export interface OpenOptions {
  */
 export interface OwnedMatrix extends VectorMatrix, AsyncDisposable {
   /** The rows of the newest version, in place. Change them with {@link update} only. */
-  readonly values: Float32Array;
+  readonly values: Elements;
   /** The file that {@link Executor.open} opened; undefined for any other matrix. */
   readonly file: MatrixFile | undefined;
   /** Number of rows that are not removed. */
   readonly liveRows: number;
-  /** A copy of a row, also of a removed one. */
+  /** A copy of a row in float32, also of a removed one. */
   row(row: number): Float32Array;
   /** Adds rows at the end, without copying the others; returns their numbers. */
   append(rows: RowValues): Promise<RowSpan>;
   /** Replaces the values of a row. */
-  update(row: number, values: Float32Array | readonly number[]): Promise<void>;
+  update(row: number, values: RowElements): Promise<void>;
   /** Replaces the values of several rows. */
   update(update: RowUpdate): Promise<void>;
   /** Removes rows: no ranking contains them, and their cosine similarity is NaN. Other rows keep their numbers. */

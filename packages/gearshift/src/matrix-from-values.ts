@@ -1,12 +1,31 @@
 import { types } from 'node:util';
-import { createMatrix, type NativeRows } from '@gearshift/contracts';
-import { expected, requireFloat32Array, requireInteger } from '@gearshift/contracts/internal';
+import {
+  createMatrix,
+  DTYPES,
+  type Dtype,
+  type Elements,
+  type Float16Elements,
+  type NativeRows,
+} from '@gearshift/contracts';
+import {
+  elementsOf,
+  expected,
+  isFloat16Array,
+  largestFinite,
+  requireInteger,
+  requireOneOf,
+  requireScale,
+  toElements,
+} from '@gearshift/contracts/internal';
 import { copyRows, isListLike, StoredMatrix } from '@gearshift/storage';
 import { AdoptedMatrix } from './adopted-matrix.js';
 import type { MatrixOptions, OwnedMatrix } from './executor.js';
 import { usesOf } from './expected-uses.js';
 
-type Values = Float32Array | ArrayLike<ArrayLike<number>>;
+export type MatrixValues = Elements | Float16Elements | ArrayLike<ArrayLike<number>>;
+
+/** Of float32 numbers that are not subnormal. */
+const SMALLEST_SCALE = 2 ** -126;
 
 /** What the executor adds to a matrix. */
 export interface MatrixOwner {
@@ -16,26 +35,74 @@ export interface MatrixOwner {
 
 /** Makes the matrix of {@link Executor.matrix}, from a copy of the values unless they are adopted. */
 export function matrixFromValues(
-  values: Values,
+  values: MatrixValues,
   options: MatrixOptions,
   owner: MatrixOwner,
 ): StoredMatrix | AdoptedMatrix {
-  const { dimensions, adopt = false, companion } = options;
+  const { adopt = false, companion } = options;
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
+  const dtype = requireOneOf('dtype', DTYPES, options.dtype);
   const hints = { companion, expectedUses: usesOf(options) };
-  if (types.isFloat32Array(values)) {
-    if (dimensions === undefined) {
-      throw new TypeError(expected('dimensions', 'the number of elements per row of a Float32Array', dimensions));
+  if (isFlat(values)) {
+    const isConverted = !adopt && dtype !== undefined && isOfNumbers(values) && dtype !== typeOf(values);
+    const dimensions = requireDimensions(options.dimensions, values);
+    if (!isConverted) {
+      const given = createMatrix(values as Elements, { dimensions, dtype, scale: options.scale, ...hints });
+      if (adopt) return new AdoptedMatrix(given, owner.onDispose);
+      return StoredMatrix.create(given.rows, { ...given, ...owner }, (memory) => memory.set(given.values));
     }
-    requireFloat32Array('values', values);
-    const checked = createMatrix(values, { dimensions, ...hints });
-    if (adopt) return new AdoptedMatrix(checked, owner.onDispose);
-    return StoredMatrix.create(checked.rows, { dimensions, ...hints, ...owner }, (memory) => memory.set(values));
+    elementsOf('values', values, undefined);
+    if (values.length % dimensions !== 0) {
+      throw new RangeError(
+        `values: expected a whole number of rows of ${dimensions} dimensions, got ${values.length} elements`,
+      );
+    }
+    const format = { dtype, scale: scaleFor(dtype, options.scale, [values]) };
+    return StoredMatrix.create(values.length / dimensions, { dimensions, ...format, ...hints, ...owner }, (memory) =>
+      toElements(values, format, memory),
+    );
   }
   if (adopt) throw new TypeError(expected('values', 'a Float32Array, because adopt is true', values));
-  const shape = shapeOf(values, dimensions);
-  const stored = { dimensions: shape.dimensions, ...hints, ...owner };
-  return StoredMatrix.create(shape.rows, stored, (memory) => copyRows('values', values, shape.dimensions, memory));
+  const { rows, dimensions } = shapeOf(values, options.dimensions);
+  const format = { dtype, scale: scaleFor(dtype, options.scale, values) };
+  return StoredMatrix.create(rows, { dimensions, ...format, ...hints, ...owner }, (memory) =>
+    copyRows('values', values, dimensions, memory, format),
+  );
+}
+
+/** All rows in one array. Arrays of other types are refused with the types that are possible. */
+function isFlat(values: unknown): values is Elements | Float16Elements {
+  return types.isFloat32Array(values) || types.isUint16Array(values) || types.isInt8Array(values) || isFloat16Array(values);
+}
+
+/** Floating-point numbers, which can be rounded to another type. */
+function isOfNumbers(values: Elements | Float16Elements): boolean {
+  return types.isFloat32Array(values) || isFloat16Array(values);
+}
+
+function typeOf(values: Elements | Float16Elements): Dtype {
+  return isFloat16Array(values) ? 'float16' : 'float32';
+}
+
+function requireDimensions(dimensions: unknown, values: object): number {
+  if (dimensions !== undefined) return requireInteger('dimensions', dimensions, 1);
+  const { name } = values.constructor;
+  throw new TypeError(expected('dimensions', `the number of elements per row of a ${name}`, dimensions));
+}
+
+/** The given scale; for int8 without one, the scale with which the largest number becomes 127. */
+function scaleFor(
+  dtype: Dtype | undefined,
+  given: number | undefined,
+  rows: ArrayLike<ArrayLike<number>>,
+): number | undefined {
+  if (given !== undefined || dtype !== 'int8') return requireScale('scale', given, dtype);
+  let largest = 0;
+  for (let row = 0; row < rows.length; row++) {
+    // Anything else is refused when the rows are copied.
+    if (isListLike(rows[row])) largest = Math.max(largest, largestFinite(rows[row]));
+  }
+  return largest === 0 ? 1 : requireScale('scale', Math.max(largest / 127, SMALLEST_SCALE), dtype);
 }
 
 function shapeOf(rows: unknown, given: number | undefined): { readonly rows: number; readonly dimensions: number } {

@@ -1,4 +1,5 @@
 import type { NativeRows, StoredRows, VectorMatrix } from '@gearshift/contracts';
+import { elementsView } from '@gearshift/contracts/internal';
 import { CONTROL, FLAGS, isPinned, readHeader, type Header } from './control.js';
 import { Pins } from './pins.js';
 import { createRowWriter, type RowWriter } from './row-writer.js';
@@ -6,7 +7,8 @@ import { buffersOf } from './shared-memory.js';
 import { UndoLog } from './undo-log.js';
 import { removedWords, VersionSnapshot } from './version-snapshot.js';
 
-export type MatrixFields = Pick<VectorMatrix, 'id' | 'dimensions' | 'expectedUses' | 'companion'>;
+/** What is the same in every version. */
+export type MatrixFields = Pick<VectorMatrix, 'id' | 'dimensions' | 'dtype' | 'scale' | 'expectedUses' | 'companion'>;
 
 /** A version that requests are answered from. */
 export interface Version {
@@ -91,16 +93,16 @@ export class Generation {
     const { memory } = this;
     const before = this.#version;
     const { rows, version } = header;
-    const { dimensions } = this.#fields;
+    const { dimensions, dtype = 'float32' } = this.#fields;
     const values =
-      before?.matrix.rows === rows ? before.matrix.values : new Float32Array(memory.rows, 0, rows * dimensions);
+      before?.matrix.rows === rows ? before.matrix.values : elementsView(dtype, memory.rows, 0, rows * dimensions);
     const matrix: VectorMatrix = Object.freeze({
       ...this.#fields,
       version,
       rows,
       values,
       ...(header.removedRows === 0 ? {} : { removed: this.#removedRows(header) }),
-      snapshot: new VersionSnapshot(memory, header, this.#log),
+      snapshot: new VersionSnapshot(memory, header, this.#log, this.#fields),
     });
     return { header, matrix, generation: this };
   }

@@ -9,6 +9,7 @@ export {
   REMOVED_ROW,
   StoredMatrix,
   type PinnedMatrix,
+  type RowElements,
   type RowUpdate,
   type StoredHandle,
   type StoredMatrixOptions,

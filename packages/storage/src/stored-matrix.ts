@@ -1,36 +1,53 @@
 import { types } from 'node:util';
-import type { NativeRows, RowSpan, StoredRows, VectorMatrix } from '@gearshift/contracts';
-import { expected, nextOperandId, optionNames, readOptions, requireInteger } from '@gearshift/contracts/internal';
+import {
+  readRow,
+  type Elements,
+  type NativeRows,
+  type RowSpan,
+  type StoredRows,
+  type VectorMatrix,
+} from '@gearshift/contracts';
+import {
+  DTYPE_BYTES,
+  elementsView,
+  expected,
+  nextOperandId,
+  optionNames,
+  readOptions,
+  requireInteger,
+} from '@gearshift/contracts/internal';
 import { CONTROL, FLAGS, initControl, nextVersion } from './control.js';
 import type { ChangeLog } from './file/change-log.js';
 import { RECORD } from './file/change-record.js';
 import type { MatrixFile } from './file/matrix-file.js';
 import { saveMatrix, type SaveOptions } from './file/save-matrix.js';
-import { Generation, goneError, type Version } from './generation.js';
+import { Generation, goneError, type MatrixFields, type Version } from './generation.js';
 import { MemoryCount } from './memory-count.js';
 import { readOnlyError, type RowWriter } from './row-writer.js';
 import { createMemory } from './shared-memory.js';
-import { toRows, type RowValues } from './to-rows.js';
+import { toRow, toRows, type RowValues } from './to-rows.js';
 
 /** What {@link StoredMatrix.compact} gives in place of the new number of a removed row. */
 export const REMOVED_ROW = 0xffff_ffff;
 
-const BYTES_PER_ELEMENT = Float32Array.BYTES_PER_ELEMENT;
 const FIRST_VERSION = 1;
 
-export interface StoredMatrixOptions extends Pick<VectorMatrix, 'dimensions' | 'expectedUses' | 'companion'> {
+export interface StoredMatrixOptions extends Omit<MatrixFields, 'id'> {
   readonly native?: NativeRows | undefined;
   /** Called once when the matrix is disposed. */
   readonly onDispose?: ((matrix: StoredMatrix) => void) | undefined;
 }
 
 /** What `postMessage` sends of a stored matrix: the memory is shared, no rows are copied. */
-export interface StoredHandle extends Pick<VectorMatrix, 'id' | 'dimensions' | 'expectedUses' | 'companion'> {
+export interface StoredHandle extends MatrixFields {
   readonly stored: StoredRows;
 }
 
 /** One version of a matrix, the same for any number of requests until it is released (`Symbol.dispose`). */
 export interface PinnedMatrix extends VectorMatrix, Disposable {}
+
+/** A row for {@link StoredMatrix.update}: numbers, or elements of the matrix. */
+export type RowElements = readonly number[] | Exclude<RowValues, readonly unknown[]>;
 
 /** Rows for {@link StoredMatrix.update}: replaces the rows from `start` on. */
 export interface RowUpdate {
@@ -53,15 +70,18 @@ const UPDATE_FIELDS = optionNames<RowUpdate>({ start: true, rows: true });
  * Row numbers never change, except by {@link compact}. Changes are visible to later requests as soon as the method returns.
  */
 export class StoredMatrix implements VectorMatrix, AsyncDisposable {
-  readonly id: number;
-  readonly dimensions: number;
-  // Absent unless they were given.
+  // Own properties, for postMessage; the optional ones are absent unless they were given.
+  declare readonly id: number;
+  declare readonly dimensions: number;
+  declare readonly dtype?: VectorMatrix['dtype'];
+  declare readonly scale?: number | undefined;
   declare readonly expectedUses?: number | undefined;
   declare readonly companion?: VectorMatrix['companion'];
-  // Own properties with getters, so that postMessage sends their values.
+  // With getters.
   declare readonly version: number;
   declare readonly rows: number;
   declare readonly stored: StoredRows;
+  readonly #fields: MatrixFields;
   readonly #native: NativeRows | undefined;
   readonly #isOwner: boolean;
   readonly #onDispose: StoredMatrixOptions['onDispose'];
@@ -77,11 +97,9 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     isOwner: boolean,
     file?: OpenedFile,
   ) {
-    const { dimensions, expectedUses, companion, native, onDispose } = options;
-    this.id = id;
-    this.dimensions = dimensions;
-    if (expectedUses !== undefined) this.expectedUses = expectedUses;
-    if (companion !== undefined) this.companion = companion;
+    const { native, onDispose } = options;
+    this.#fields = fieldsOf(id, options);
+    Object.assign(this, this.#fields);
     this.#native = native;
     this.#isOwner = isOwner;
     this.#onDispose = onDispose;
@@ -102,10 +120,10 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
    *
    * @throws RangeError when there is no memory for it
    */
-  static create(rows: number, options: StoredMatrixOptions, fill: (values: Float32Array) => void): StoredMatrix {
-    const { dimensions, native } = options;
-    const memory = createMemory(dimensions * BYTES_PER_ELEMENT, rows, native);
-    fill(new Float32Array(memory.rows, 0, rows * dimensions));
+  static create(rows: number, options: StoredMatrixOptions, fill: (values: Elements) => void): StoredMatrix {
+    const { dimensions, dtype = 'float32', native } = options;
+    const memory = createMemory(dimensions * DTYPE_BYTES[dtype], rows, native);
+    fill(elementsView(dtype, memory.rows, 0, rows * dimensions));
     const flags = native === undefined ? 0 : FLAGS.native;
     initControl(memory.control, { version: FIRST_VERSION, rows, removedRows: 0 }, flags);
     return new StoredMatrix(nextOperandId(), memory, options, true);
@@ -118,12 +136,12 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
 
   /** A matrix that another thread created and posted to this one. Disposing it here has no effect on other threads. */
   static attach(handle: StoredHandle, options: Pick<StoredMatrixOptions, 'native' | 'onDispose'>): StoredMatrix {
-    const { id, dimensions, expectedUses, companion, stored } = handle;
-    return new StoredMatrix(id, stored, { dimensions, expectedUses, companion, ...options }, false);
+    const { id, stored } = handle;
+    return new StoredMatrix(id, stored, { ...fieldsOf(id, handle), ...options }, false);
   }
 
   /** The rows of the newest version, in place: they change with the matrix. Write with {@link update} only. */
-  get values(): Float32Array {
+  get values(): Elements {
     return this.#current((version) => version.matrix.values);
   }
 
@@ -146,11 +164,11 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     return rows - removedRows;
   }
 
-  /** A copy of a row, also of a removed one. */
+  /** A copy of a row in float32, also of a removed one. */
   row(row: number): Float32Array {
     return this.#current(({ matrix }) => {
       const copy = new Float32Array(this.dimensions);
-      matrix.snapshot?.readRow(requireInteger('row', row, 0, matrix.rows - 1), copy);
+      readRow(matrix, requireInteger('row', row, 0, matrix.rows - 1), copy);
       return copy;
     });
   }
@@ -162,7 +180,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
    * @throws RangeError when the address space reserved for the matrix is used up; TypeError in a thread that cannot change it
    */
   async append(rows: RowValues): Promise<RowSpan> {
-    const values = toRows('rows', rows, this.dimensions);
+    const values = toRows('rows', rows, this.dimensions, this);
     const writer = this.#writer();
     if (values.length === 0) return { start: this.rows, end: this.rows };
     const payload = this.#payload(bytesOf(values));
@@ -174,7 +192,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   }
 
   /** Replaces the values of a row, or of several from `start` on; removed rows stay removed. */
-  async update(row: number | RowUpdate, values?: ArrayLike<number>): Promise<void> {
+  async update(row: number | RowUpdate, values?: RowElements): Promise<void> {
     const { start, rows } = typeof row === 'object' ? this.#readUpdate(row) : this.#readRow(row, values);
     const writer = this.#writer();
     if (rows.length === 0) return;
@@ -314,17 +332,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   }
 
   #open(memory: StoredRows): Generation {
-    const { id, dimensions, expectedUses, companion } = this;
-    return new Generation(
-      memory,
-      {
-        id,
-        dimensions,
-        ...(expectedUses === undefined ? {} : { expectedUses }),
-        ...(companion === undefined ? {} : { companion }),
-      },
-      this.#native,
-    );
+    return new Generation(memory, this.#fields, this.#native);
   }
 
   #live(): Generation {
@@ -341,9 +349,9 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     }
   }
 
-  #readUpdate(update: RowUpdate): { readonly start: number; readonly rows: Float32Array } {
+  #readUpdate(update: RowUpdate): { readonly start: number; readonly rows: Elements } {
     const given = readOptions('update', update, UPDATE_FIELDS);
-    const rows = toRows('rows', given.rows, this.dimensions);
+    const rows = toRows('rows', given.rows, this.dimensions, this);
     const count = rows.length / this.dimensions;
     if (count > this.rows) {
       throw new RangeError(
@@ -353,23 +361,26 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     return { start: requireInteger('start', given.start, 0, this.rows - count), rows };
   }
 
-  #readRow(
-    row: number,
-    values: ArrayLike<number> | undefined,
-  ): { readonly start: number; readonly rows: Float32Array } {
+  #readRow(row: number, values: RowElements | undefined): { readonly start: number; readonly rows: Elements } {
     const start = requireInteger('row', row, 0, this.rows - 1);
-    const isTyped = types.isFloat32Array(values);
-    if (!isTyped && !Array.isArray(values)) {
-      throw new TypeError(expected('values', 'a Float32Array or an array of numbers', values));
-    }
-    if (values.length !== this.dimensions) {
-      throw new RangeError(`values: expected ${this.dimensions} elements, got ${values.length}`);
-    }
-    return { start, rows: toRows('values', isTyped ? values : [values as number[]], this.dimensions) };
+    return { start, rows: toRow('values', values, this.dimensions, this) };
   }
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint32Array): Uint8Array {
+/** The fields of a matrix that do not change, without those that were not given. */
+function fieldsOf(id: number, given: Omit<MatrixFields, 'id'>): MatrixFields {
+  const { dimensions, dtype = 'float32', scale, expectedUses, companion } = given;
+  return {
+    id,
+    dimensions,
+    ...(dtype === 'float32' ? {} : { dtype }),
+    ...(scale === undefined ? {} : { scale }),
+    ...(expectedUses === undefined ? {} : { expectedUses }),
+    ...(companion === undefined ? {} : { companion }),
+  };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Elements | Uint32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

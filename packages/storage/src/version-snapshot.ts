@@ -1,4 +1,6 @@
-import type { MatrixSnapshot, RowSpan, StoredRows } from '@gearshift/contracts';
+import type { Elements, MatrixSnapshot, RowSpan, StoredRows } from '@gearshift/contracts';
+import { elementsToFloat32, elementsView } from '@gearshift/contracts/internal';
+import type { MatrixFields } from './generation.js';
 import { baseVersionOf, CONTROL, isLater, sequenceOf, type Header } from './control.js';
 import type { UndoLog } from './undo-log.js';
 
@@ -12,13 +14,15 @@ export class VersionSnapshot implements MatrixSnapshot {
   readonly #header: Header;
   readonly #log: UndoLog;
   readonly #bytes: Uint8Array;
+  readonly #fields: MatrixFields;
 
-  constructor(memory: StoredRows, header: Header, log: UndoLog) {
+  constructor(memory: StoredRows, header: Header, log: UndoLog, fields: MatrixFields) {
     this.memory = memory;
     this.#bytes = new Uint8Array(memory.rows);
     this.sequence = sequenceOf(header.version);
     this.#header = header;
     this.#log = log;
+    this.#fields = fields;
   }
 
   isIntact(start: number, end: number): boolean {
@@ -26,6 +30,17 @@ export class VersionSnapshot implements MatrixSnapshot {
   }
 
   readRow(row: number, target: Float32Array): void {
+    const { dtype = 'float32', dimensions } = this.#fields;
+    if (dtype === 'float32') {
+      this.readElements(row, target);
+      return;
+    }
+    const elements = elementsView(dtype, new ArrayBuffer(this.memory.bytesPerRow), 0, dimensions);
+    this.readElements(row, elements);
+    elementsToFloat32(elements, this.#fields, target);
+  }
+
+  readElements(row: number, target: Elements): void {
     const { bytesPerRow } = this.memory;
     const bytes = new Uint8Array(target.buffer, target.byteOffset, bytesPerRow);
     const start = row * bytesPerRow;

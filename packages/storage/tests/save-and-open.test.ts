@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { Elements } from '@gearshift/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openMatrix, StoredMatrix } from '../src/index.js';
 import { failureOf } from './fixtures/failure-of.js';
@@ -30,7 +31,7 @@ function create(values = FLAT, dimensions = 2): StoredMatrix {
   return StoredMatrix.create(values.length / dimensions, { dimensions }, (memory) => memory.set(values));
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+const bytesOf = ({ buffer, byteOffset, byteLength }: Elements) =>
   Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
 
 /** Values that differ in every row. */
@@ -232,8 +233,15 @@ describe('the header', () => {
     ['a future version', (v) => v.setUint32(8, 2, true), 'unsupported', 8, /up to 1, got 2; a newer version of this/],
     ['another byte order', (v) => v.setUint32(12, 0x0102_0304), 'unsupported', 12, /little-endian/],
     ['a wrong mark of the byte order', (v) => v.setUint32(12, 7, true), 'damaged', 12, /byte order/],
-    ['float16', (v) => v.setUint32(16, 2, true), 'unsupported', 16, /expected float32 elements, got float16/],
-    ['an unknown element type', (v) => v.setUint32(16, 77, true), 'unsupported', 16, /the unknown type 77/],
+    [
+      'a type that does not fit the rows',
+      (v) => v.setUint32(16, 2, true),
+      'damaged',
+      80,
+      /section 1 of 12 bytes, got 24/,
+    ],
+    ['an unknown element type', (v) => v.setUint32(16, 77, true), 'unsupported', 16, /known type of elements, got 77/],
+    ['int8 without a scale', (v) => v.setUint32(16, 4, true), 'damaged', 56, /expected a positive scale, got 0/],
     ['no dimensions', (v) => v.setUint32(20, 0, true), 'damaged', 20, /dimension/],
     ['too many dimensions', (v) => v.setUint32(20, 2 ** 32 - 1, true), 'damaged', 80, /section 1 of/],
     ['too many rows', (v) => v.setBigUint64(24, 2n ** 40n, true), 'damaged', 24, /at most 4294967294 rows/],

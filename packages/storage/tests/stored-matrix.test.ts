@@ -1,4 +1,4 @@
-import type { NativeRows } from '@gearshift/contracts';
+import type { Elements, NativeRows } from '@gearshift/contracts';
 import { describe, expect, it } from 'vitest';
 import { REMOVED_ROW, StoredMatrix, type StoredHandle } from '../src/index.js';
 
@@ -8,7 +8,7 @@ function create(values = FLAT, dimensions = 2): StoredMatrix {
   return StoredMatrix.create(values.length / dimensions, { dimensions }, (memory) => memory.set(values));
 }
 
-const lists = (values: Float32Array) => [...values];
+const lists = (values: ArrayLike<number> & Iterable<number>) => [...values];
 
 describe('a stored matrix', () => {
   it('holds a copy of the values, on a page of its own', () => {
@@ -205,7 +205,7 @@ describe('the place of a thread among the readers', () => {
 
   it('is given back by dispose() and compact(), with the guard of native code', async () => {
     const { guards, native } = counting();
-    const memory = (values: Float32Array) => values.set(FLAT);
+    const memory = (values: Elements) => values.set(FLAT);
     for (let round = 0; round < 20; round++) {
       const matrix = StoredMatrix.create(3, { dimensions: 2, native }, memory);
       expect(lists(matrix.row(1))).toEqual([0, 1]);

@@ -44,16 +44,16 @@ export function requireElements(name: string, value: unknown, dtype: Dtype = 'fl
   return value as Elements;
 }
 
-/** `value` as the scale of int8 elements, or undefined. */
+/** `value` as the scale of int8 elements, rounded to float32, or undefined. */
 export function requireScale(name: string, value: unknown, dtype: Dtype | undefined): number | undefined {
   if (value === undefined) return undefined;
-  const range = 'a positive number with the precision of float32, such as Math.fround(0.01)';
+  const range = 'a positive number';
   if (typeof value !== 'number') throw new TypeError(expected(name, range, value));
   if (dtype !== 'int8') throw new RangeError(`${name}: expected none, because only 'int8' has a scale, got ${value}`);
-  if (!(value >= 2 ** -126 && value < Infinity && Math.fround(value) === value)) {
-    throw new RangeError(expected(name, range, value));
-  }
-  return value;
+  const scale = Math.fround(value);
+  // Smaller ones would be lost in products, and larger ones are infinite.
+  if (!(scale >= 2 ** -126 && scale < Infinity)) throw new RangeError(expected(name, range, value));
+  return scale;
 }
 
 export function isFloat16Array(value: unknown): value is Float16Elements {

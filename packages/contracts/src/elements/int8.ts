@@ -34,12 +34,17 @@ export function toInt8(
  * count; 1 if all are zero.
  */
 export function int8Scale(values: ArrayLike<number>): number {
+  return largestFinite(values) / 127 || 1;
+}
+
+/** The largest absolute value of those that are finite; 0 if there is none. */
+export function largestFinite(values: ArrayLike<number>): number {
   let largest = 0;
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]);
     if (size > largest && size !== Infinity) largest = size;
   }
-  return largest / 127 || 1;
+  return largest;
 }
 
 function roundToEven(value: number): number {

@@ -117,7 +117,9 @@ function checkedMatrix(
     );
   }
   requireOneOf('matrix.dtype', DTYPES, dtype);
-  requireScale('matrix.scale', scale, dtype);
+  if (requireScale('matrix.scale', scale, dtype) !== scale) {
+    throw new RangeError(`matrix.scale: expected a float32 number such as ${Math.fround(scale ?? 1)}, got ${scale}`);
+  }
   requireElements('matrix.values', values, dtype);
   if (values.length !== rows * dimensions) {
     throw new RangeError(

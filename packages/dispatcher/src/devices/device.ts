@@ -50,15 +50,22 @@ function createGuard(backend: Backend, limits: MemoryLimits, clock: () => number
 
 /**
  * Whether the device accepts the request; one that throws does not. `supports()` of a CPU is not called: it is the last
- * resort, and a program without a GPU has no extra cost.
+ * resort, and a program without a GPU has no extra cost. A backend that does not know of other element types than float32 would
+ * read them wrongly, so it is not asked.
  */
 export function acceptsRequest({ backend, guard }: Device, request: OperationRequest): boolean {
+  if (!readsElements(backend, request)) return false;
   if (guard === undefined) return true;
   try {
     return backend.supports(request) === true;
   } catch {
     return false;
   }
+}
+
+function readsElements(backend: Backend, request: OperationRequest): boolean {
+  const dtype = 'matrix' in request ? request.matrix.dtype : undefined;
+  return dtype === undefined || dtype === 'float32' || backend.dtypes?.includes(dtype) === true;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Metric, VectorMatrix } from '@gearshift/contracts';
+import { readRow, type Metric, type VectorMatrix } from '@gearshift/contracts';
 
 /** Largest relative error of one float32 operation. */
 const UNIT_ROUNDOFF = 2 ** -24;
@@ -22,15 +22,17 @@ export interface ReferenceScore {
  */
 export function referenceScore(
   metric: Metric,
-  { values: rows, dimensions, snapshot }: VectorMatrix,
+  matrix: VectorMatrix,
   row: number,
   queries: Float32Array,
   query: number,
   out: ReferenceScore,
 ): void {
-  const values = snapshot === undefined ? rows : new Float32Array(dimensions);
-  const rowStart = snapshot === undefined ? row * dimensions : 0;
-  snapshot?.readRow(row, values);
+  const { dimensions, snapshot } = matrix;
+  const isInPlace = snapshot === undefined && matrix.values instanceof Float32Array;
+  const values = isInPlace ? matrix.values : new Float32Array(dimensions);
+  const rowStart = isInPlace ? row * dimensions : 0;
+  if (!isInPlace) readRow(matrix, row, values as Float32Array);
   const queryStart = query * dimensions;
   let dot = 0;
   let magnitudes = 0;

@@ -1,3 +1,4 @@
+import type { Dtype } from '@gearshift/contracts';
 import { asFileError } from './file-error.js';
 import { FORMAT_VERSION, readHeader, SECTION } from './file-header.js';
 import { describeHolder } from './file-lock.js';
@@ -25,7 +26,9 @@ export interface SectionDescription {
 export interface FileDescription {
   readonly path: string;
   readonly formatVersion: number;
-  readonly dtype: 'float32';
+  readonly dtype: Dtype;
+  /** Of int8 elements. */
+  readonly scale: number | undefined;
   readonly dimensions: number;
   /** Number of rows with all changes, removed ones included. */
   readonly rows: number;
@@ -73,7 +76,8 @@ export async function describeFile(
       return {
         path: given,
         formatVersion: FORMAT_VERSION,
-        dtype: 'float32',
+        dtype: header.dtype,
+        scale: header.scale,
         dimensions: header.dimensions,
         rows,
         version,

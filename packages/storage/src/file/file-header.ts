@@ -1,4 +1,6 @@
 import { crc32 } from 'node:zlib';
+import { DTYPES, type Dtype, type VectorMatrix } from '@gearshift/contracts';
+import { DTYPE_BYTES } from '@gearshift/contracts/internal';
 import { sequenceOf } from '../control.js';
 import { FileError } from './file-error.js';
 import type { OpenFile } from './file-system.js';
@@ -27,9 +29,8 @@ const MOST_SECTIONS = Math.floor((CHECKSUM_AT - SECTIONS_AT) / SECTION_BYTES);
 export const MOST_ROWS = 0xffff_fffe;
 const MOST_VERSION = 2 ** 52;
 
-/** Codes of the element types. This version of the package reads and writes float32. */
-const DTYPES: Readonly<Record<number, string>> = { 1: 'float32', 2: 'float16', 3: 'bfloat16', 4: 'int8' };
-const FLOAT32 = 1;
+/** Codes of the element types. */
+const DTYPE_CODES: Readonly<Record<Dtype, number>> = { float32: 1, float16: 2, bfloat16: 3, int8: 4 };
 
 export const SECTION = {
   rows: 1,
@@ -59,6 +60,9 @@ export interface FileSection {
 }
 
 export interface FileHeader {
+  readonly dtype: Dtype;
+  /** Of int8. */
+  readonly scale: number | undefined;
   readonly dimensions: number;
   /** Rows and version without the changes that follow the sections. */
   readonly rows: number;
@@ -72,8 +76,8 @@ export interface FileHeader {
   readonly rowSection: FileSection;
 }
 
-export function bytesPerRowOf({ dimensions }: Pick<FileHeader, 'dimensions'>): number {
-  return dimensions * Float32Array.BYTES_PER_ELEMENT;
+export function bytesPerRowOf({ dtype = 'float32', dimensions }: Pick<VectorMatrix, 'dtype' | 'dimensions'>): number {
+  return dimensions * DTYPE_BYTES[dtype];
 }
 
 export function findSection({ sections }: FileHeader, type: number): FileSection | undefined {
@@ -86,13 +90,14 @@ export function encodeHeader(header: FileHeader): Uint8Array {
   bytes.set(MAGIC);
   view.setUint32(8, FORMAT_VERSION, true);
   view.setUint32(12, BYTE_ORDER, true);
-  view.setUint32(16, FLOAT32, true);
+  view.setUint32(16, DTYPE_CODES[header.dtype], true);
   view.setUint32(20, header.dimensions, true);
   setInteger(view, 24, header.rows);
   setInteger(view, 32, header.version);
   setInteger(view, 40, header.changesOffset);
   view.setUint32(48, header.tag, true);
   view.setUint32(52, header.sections.length, true);
+  if (header.dtype === 'int8') view.setFloat32(56, header.scale ?? 1, true);
   header.sections.forEach((section, i) => {
     const at = SECTIONS_AT + i * SECTION_BYTES;
     const flags = (section.isRequired ? FLAG_REQUIRED : 0) | (section.checksum === undefined ? 0 : FLAG_CHECKSUM);
@@ -141,11 +146,14 @@ function decodeVersion1(view: DataView, path: string, byteLength: number): FileH
   if (checksum !== view.getUint32(CHECKSUM_AT, true)) throw fail(CHECKSUM_AT, 'the checksum of the header is wrong');
   // From here on a wrong number was written on purpose or by another program.
   if (order !== BYTE_ORDER) throw fail(12, 'the mark of the byte order is wrong');
-  const dtype = view.getUint32(16, true);
-  if (dtype !== FLOAT32) {
-    const problem = `expected float32 elements, got ${DTYPES[dtype] ?? `the unknown type ${dtype}`}; a newer version of this package may read it`;
+  const code = view.getUint32(16, true);
+  const dtype = DTYPES.find((type) => DTYPE_CODES[type] === code);
+  if (dtype === undefined) {
+    const problem = `expected a known type of elements, got ${code}; a newer version of this package may read it`;
     throw new FileError('unsupported', path, problem, { offset: 16 });
   }
+  const scale = dtype === 'int8' ? view.getFloat32(56, true) : undefined;
+  if (scale !== undefined && !isScale(scale)) throw fail(56, `expected a positive scale, got ${scale}`);
   const dimensions = view.getUint32(20, true);
   if (dimensions === 0) throw fail(20, 'expected at least 1 dimension, got 0');
   const rows = getInteger(view, 24);
@@ -160,7 +168,17 @@ function decodeVersion1(view: DataView, path: string, byteLength: number): FileH
   const sections = decodeSections(view, changesOffset, path);
   const rowSection = sections.find(({ type }) => type === SECTION.rows);
   if (rowSection === undefined) throw fail(52, 'expected a section of rows, got none');
-  const header = { dimensions, rows, version, changesOffset, tag: view.getUint32(48, true), sections, rowSection };
+  const header = {
+    dtype,
+    scale,
+    dimensions,
+    rows,
+    version,
+    changesOffset,
+    tag: view.getUint32(48, true),
+    sections,
+    rowSection,
+  };
   checkLength(header, SECTION.rows, rows * bytesPerRowOf(header), path);
   checkLength(header, SECTION.removed, Math.ceil(rows / 32) * 4, path);
   checkLength(header, SECTION.blocks, Math.ceil((rows * bytesPerRowOf(header)) / BLOCK_BYTES) * 4, path);
@@ -207,6 +225,11 @@ function checkLength(header: FileHeader, type: number, byteLength: number, path:
 function truncatedError(path: string, expected: number, got: number): FileError {
   const problem = `the file is cut short: expected at least ${expected} bytes, got ${got}`;
   return new FileError('truncated', path, problem, { offset: got });
+}
+
+/** What a multiplication in float32 neither loses nor makes infinite. */
+function isScale(scale: number): boolean {
+  return scale >= 2 ** -126 && scale < Infinity;
 }
 
 /** Versions count from 1; those with a sequence of 0 are left out. */

@@ -25,7 +25,7 @@ import { checkSection, verifyContents } from './verify-contents.js';
 
 const PIECE_BYTES = 8 * 2 ** 20;
 
-export interface OpenMatrixOptions extends Omit<StoredMatrixOptions, 'dimensions'> {
+export interface OpenMatrixOptions extends Omit<StoredMatrixOptions, 'dimensions' | 'dtype' | 'scale'> {
   /** Default false: the matrix refuses changes. */
   readonly writable?: boolean | undefined;
   /** Default `'map'`, which falls back to `'copy'`. */
@@ -71,17 +71,15 @@ export async function openMatrix(
     if (given.verify === true) await verifyContents(file, header, path, given.signal);
     const changes = await readChanges(file, header, byteLength, path);
     const { memory, mode } = await load(file, header, changes, path, given);
+    const { dimensions, dtype, scale } = header;
+    const fields = { ...given, dimensions, dtype, scale };
     if (lock === undefined) {
       await file.close();
       file = undefined;
       const { version } = changes;
-      return StoredMatrix.fromMemory(
-        memory,
-        { ...given, dimensions: header.dimensions },
-        {
-          info: Object.freeze({ path, mode, writable: false, version, error: undefined }),
-        },
-      );
+      return StoredMatrix.fromMemory(memory, fields, {
+        info: Object.freeze({ path, mode, writable: false, version, error: undefined }),
+      });
     }
     if (changes.end < byteLength) {
       await file.truncate(changes.end);
@@ -89,7 +87,7 @@ export async function openMatrix(
     }
     const { version, end } = changes;
     const log = new ChangeLog({ path, target, lock, file, system, mode, tag: header.tag, version, end });
-    return StoredMatrix.fromMemory(memory, { ...given, dimensions: header.dimensions }, { info: log, log });
+    return StoredMatrix.fromMemory(memory, fields, { info: log, log });
   } catch (error) {
     await file?.close();
     await lock?.release();

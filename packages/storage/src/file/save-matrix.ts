@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { VectorMatrix } from '@gearshift/contracts';
-import { optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
+import { DTYPE_BYTES, elementsView, optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
 import { BlockChecksums } from './block-checksums.js';
 import { asFileError } from './file-error.js';
 import {
@@ -32,7 +32,10 @@ export interface SaveOptions {
 const SAVE_OPTIONS = optionNames<SaveOptions>({ signal: true });
 
 /** A matrix of which the rows stay as they are while they are read: a pinned version, or one that the caller does not change. */
-export type SavedMatrix = Pick<VectorMatrix, 'rows' | 'dimensions' | 'version' | 'values' | 'removed' | 'snapshot'>;
+export type SavedMatrix = Pick<
+  VectorMatrix,
+  'rows' | 'dimensions' | 'dtype' | 'scale' | 'version' | 'values' | 'removed' | 'snapshot'
+>;
 
 /**
  * Writes a matrix beside the file, makes it durable, and lets it replace the file: a cut at any time leaves the old file or the
@@ -87,7 +90,7 @@ export async function replaceFile(
 }
 
 async function writeMatrix(file: OpenFile, matrix: SavedMatrix, signal: AbortSignal | undefined): Promise<FileHeader> {
-  const { rows, dimensions, version } = matrix;
+  const { rows, dimensions, dtype = 'float32', scale, version } = matrix;
   const rowsBytes = rows * bytesPerRowOf(matrix);
   const rowsOffset = alignUp(HEADER_BYTES, rowsBytes < LARGE_ROWS_BYTES ? PAGE_BYTES : LARGE_PAGE_BYTES);
   const blocks = await writeRows(file, rowsOffset, matrix, signal);
@@ -107,7 +110,17 @@ async function writeMatrix(file: OpenFile, matrix: SavedMatrix, signal: AbortSig
   };
   if (matrix.removed !== undefined) await add(SECTION.removed, true, encodeRemoved(rows, matrix.removed.words));
   await add(SECTION.blocks, false, blocks.encode());
-  const header = { dimensions, rows, version, changesOffset: end, tag: randomInt(1, 2 ** 32), sections, rowSection };
+  const header = {
+    dtype,
+    scale,
+    dimensions,
+    rows,
+    version,
+    changesOffset: end,
+    tag: randomInt(1, 2 ** 32),
+    sections,
+    rowSection,
+  };
   await file.truncate(end);
   await file.write(encodeHeader(header), 0);
   return header;
@@ -116,24 +129,27 @@ async function writeMatrix(file: OpenFile, matrix: SavedMatrix, signal: AbortSig
 async function writeRows(
   file: OpenFile,
   offset: number,
-  { rows, dimensions, values, snapshot }: SavedMatrix,
+  matrix: SavedMatrix,
   signal: AbortSignal | undefined,
 ): Promise<BlockChecksums> {
   const checksums = new BlockChecksums();
-  const pieceRows = Math.max(1, Math.floor(PIECE_BYTES / bytesPerRowOf({ dimensions })));
-  const piece = new Float32Array(Math.min(pieceRows, rows) * dimensions);
+  const { rows, dimensions, dtype = 'float32', values, snapshot } = matrix;
+  const bytesPerRow = bytesPerRowOf(matrix);
+  const pieceRows = Math.max(1, Math.floor(PIECE_BYTES / bytesPerRow));
+  const pieceBytes = Math.min(pieceRows, rows) * bytesPerRow;
+  const piece = elementsView(dtype, new ArrayBuffer(pieceBytes), 0, pieceBytes / DTYPE_BYTES[dtype]);
   for (let start = 0; start < rows; start += pieceRows) {
     throwIfAborted(signal);
     const end = Math.min(rows, start + pieceRows);
     piece.set(values.subarray(start * dimensions, end * dimensions));
     if (snapshot?.isIntact(start, end) === false) {
       for (let row = start; row < end; row++) {
-        if (!snapshot.isIntact(row, row + 1)) snapshot.readRow(row, piece.subarray((row - start) * dimensions));
+        if (!snapshot.isIntact(row, row + 1)) snapshot.readElements(row, piece.subarray((row - start) * dimensions));
       }
     }
-    const bytes = new Uint8Array(piece.buffer, 0, (end - start) * bytesPerRowOf({ dimensions }));
+    const bytes = new Uint8Array(piece.buffer, 0, (end - start) * bytesPerRow);
     checksums.add(bytes);
-    await file.write(bytes, offset + start * bytesPerRowOf({ dimensions }));
+    await file.write(bytes, offset + start * bytesPerRow);
   }
   return checksums;
 }

@@ -1,4 +1,5 @@
 import type { ContractCheck } from './contract-check.js';
+import { elementChecks } from './element-checks.js';
 import { lifecycleChecks } from './lifecycle-checks.js';
 import { minScoreChecks } from './min-score-checks.js';
 import { residencyChecks } from './residency-checks.js';
@@ -14,6 +15,7 @@ export const contractChecks: readonly ContractCheck[] = [
   ...semanticsChecks,
   ...scoreChecks,
   ...topKChecks,
+  ...elementChecks,
   ...rowFilterChecks,
   ...minScoreChecks,
   ...spreadChecks,

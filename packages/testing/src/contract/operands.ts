@@ -34,7 +34,7 @@ export function joined(parts: readonly Float32Array[]): Float32Array {
 }
 
 /** Detaches the memory of `view`, like `postMessage` with a transfer list. */
-export function detach(view: Float32Array | Uint32Array): void {
+export function detach(view: Pick<Float32Array, 'buffer'>): void {
   structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] });
 }
 

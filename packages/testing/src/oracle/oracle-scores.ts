@@ -1,4 +1,5 @@
 import type { Metric, PreparedCosineSimilarity, PreparedTopK, RowSetLike } from '@gearshift/contracts';
+import { elementValue } from './element-value.js';
 import { AccurateSum } from './accurate-sum.js';
 
 /** Half the distance from 1 to the next float32: the largest relative error of one operation. */
@@ -80,7 +81,9 @@ export function queryVector({ query, matrix }: PreparedCosineSimilarity | Prepar
 }
 
 export function rowVector({ matrix }: PreparedCosineSimilarity | PreparedTopK, row: number): Float32Array {
-  return matrix.values.subarray(row * matrix.dimensions, (row + 1) * matrix.dimensions);
+  const start = row * matrix.dimensions;
+  if (matrix.values instanceof Float32Array) return matrix.values.subarray(start, start + matrix.dimensions);
+  return Float32Array.from({ length: matrix.dimensions }, (_, i) => elementValue(matrix, start + i));
 }
 
 function cosine(dot: number, querySquaredNorm: number, rowSquaredNorm: number): number {
