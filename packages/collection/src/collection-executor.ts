@@ -1,8 +1,20 @@
-import type { Companion, Metric, RowSetLike, RowSpan, TopKOutput, VectorMatrix } from '@gearshift/contracts';
+import type {
+  Companion,
+  Dtype,
+  Elements,
+  Metric,
+  RowSetLike,
+  RowSpan,
+  TopKOutput,
+  VectorMatrix,
+} from '@gearshift/contracts';
 
 /** The part of an executor that a collection uses: that of `createExecutor()` in the package `gearshift`. */
 export interface CollectionExecutor {
-  matrix(values: Float32Array, options: MatrixHints & { readonly dimensions: number }): Promise<CollectionMatrix>;
+  matrix(
+    values: Elements,
+    options: MatrixHints & ElementOptions & { readonly dimensions: number },
+  ): Promise<CollectionMatrix>;
   open(path: string, options: MatrixHints & OpenFileOptions): Promise<CollectionMatrix>;
   topK(query: Float32Array, matrix: VectorMatrix, options: RankingOptions): Promise<TopKOutput>;
 }
@@ -15,6 +27,17 @@ export interface MatrixHints {
   readonly pin?: boolean | undefined;
   /** A smaller copy that a GPU also keeps, which makes queries faster with the same result. Default: none. */
   readonly companion?: Companion | undefined;
+}
+
+/** How the elements of vectors are kept. */
+export interface ElementOptions {
+  /** Vectors are rounded to elements of this type; scores are float32 for every type. Default `'float32'`. */
+  readonly dtype?: Dtype | undefined;
+  /**
+   * Of int8, which needs it: elements are integers from -127 to 127 times the scale, and larger ones are cut off. `1 / 127` cuts off
+   * nothing in normalised vectors; a smaller scale is more exact for elements that are small.
+   */
+  readonly scale?: number | undefined;
 }
 
 /** The part of an executor's matrix that a collection uses. */

@@ -1,7 +1,7 @@
 import { METRICS, type Metric } from '@gearshift/contracts';
 import { expected, optionNames, readOptions, requireInteger } from '@gearshift/contracts/internal';
 import type { Collection } from './collection.js';
-import type { CollectionExecutor, MatrixHints } from './collection-executor.js';
+import type { CollectionExecutor, ElementOptions, MatrixHints } from './collection-executor.js';
 import type { JsonObject } from './json.js';
 import { VectorCollection } from './vector-collection.js';
 
@@ -13,7 +13,7 @@ export interface MemoryOptions extends MatrixHints {
   readonly cachedFilters?: number | undefined;
 }
 
-export interface CollectionOptions extends MemoryOptions {
+export interface CollectionOptions extends MemoryOptions, ElementOptions {
   /** Elements of each vector. */
   readonly dimensions: number;
   /** Default `'cosine'`. */
@@ -27,7 +27,13 @@ export const MEMORY = {
   autoCompact: true,
   cachedFilters: true,
 } as const;
-const OPTIONS = optionNames<CollectionOptions>({ ...MEMORY, dimensions: true, metric: true });
+const OPTIONS = optionNames<CollectionOptions>({
+  ...MEMORY,
+  dimensions: true,
+  metric: true,
+  dtype: true,
+  scale: true,
+});
 const DEFAULT_FILTERS = 64;
 
 /**
@@ -51,7 +57,14 @@ export async function createCollection<Metadata extends object = JsonObject>(
     throw typeof metric === 'string' ? new RangeError(message) : new TypeError(message);
   }
   const memory = readMemoryOptions(given);
-  const matrix = await executor.matrix(new Float32Array(0), { dimensions, ...memory.hints });
+  const { dtype, scale } = given;
+  if (dtype === 'int8' && scale === undefined) {
+    throw new TypeError(
+      `scale: expected a positive number, because dtype is 'int8', got undefined; 1 / 127 suits normalised vectors`,
+    );
+  }
+  const elements = { ...(dtype === undefined ? {} : { dtype }), ...(scale === undefined ? {} : { scale }) };
+  const matrix = await executor.matrix(new Float32Array(0), { dimensions, ...elements, ...memory.hints });
   return new VectorCollection({ executor, matrix, items: [], metric, ...memory }) as unknown as Collection<Metadata>;
 }
 

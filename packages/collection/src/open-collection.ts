@@ -117,7 +117,8 @@ async function copyOf(
   executor: CollectionExecutor,
 ): Promise<CollectionMatrix> {
   try {
-    const matrix = await executor.matrix(file.values, { dimensions: file.dimensions, ...hints });
+    const { values, dimensions, dtype, scale } = file;
+    const matrix = await executor.matrix(values, { dimensions, dtype, scale, ...hints });
     const removed = Array.from(items.keys()).filter((row) => items[row] === undefined);
     if (removed.length > 0) await matrix.remove(removed);
     return matrix;

@@ -1,4 +1,4 @@
-import type { VectorMatrix } from '@gearshift/contracts';
+import { readRow, type VectorMatrix } from '@gearshift/contracts';
 import type { StoredItem } from './read-items.js';
 
 /** The items by row; undefined for a removed row. */
@@ -38,10 +38,8 @@ export class View {
 
   /** A copy of the vector of a row. */
   vectorAt(row: number): Float32Array {
-    const { dimensions, snapshot, values } = this.matrix;
-    if (snapshot === undefined) return values.slice(row * dimensions, (row + 1) * dimensions);
-    const vector = new Float32Array(dimensions);
-    snapshot.readRow(row, vector);
+    const vector = new Float32Array(this.matrix.dimensions);
+    readRow(this.matrix, row, vector);
     return vector;
   }
 

@@ -74,7 +74,13 @@ const LIMIT_OPTIONS = optionNames<LimitOptions>(LIMITS);
 const RUN_OPTIONS = optionNames<RunOptions<RunRequest>>({ ...LIMITS, output: true });
 const GRAPH = { adopt: true, expectedUses: true, pin: true, signal: true } as const;
 const GRAPH_OPTIONS = optionNames<GraphOptions>(GRAPH);
-const MATRIX_OPTIONS = optionNames<MatrixOptions>({ ...GRAPH, dimensions: true, companion: true });
+const MATRIX_OPTIONS = optionNames<MatrixOptions>({
+  ...GRAPH,
+  dimensions: true,
+  dtype: true,
+  scale: true,
+  companion: true,
+});
 
 const OPEN_OPTIONS = optionNames<OpenOptions>({
   writable: true,

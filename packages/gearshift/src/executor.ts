@@ -33,7 +33,15 @@ import type {
   MemoryLimits,
 } from '@gearshift/dispatcher';
 import type { Calibration, CalibrationError, CalibrationImport } from '@gearshift/policies';
-import type { MatrixFile, PinnedMatrix, RowElements, RowUpdate, RowValues, SaveOptions, StoredHandle } from '@gearshift/storage';
+import type {
+  MatrixFile,
+  PinnedMatrix,
+  RowElements,
+  RowUpdate,
+  RowValues,
+  SaveOptions,
+  StoredHandle,
+} from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
 import type { MatrixValues } from './matrix-from-values.js';
 

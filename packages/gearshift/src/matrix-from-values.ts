@@ -72,7 +72,9 @@ export function matrixFromValues(
 
 /** All rows in one array. Arrays of other types are refused with the types that are possible. */
 function isFlat(values: unknown): values is Elements | Float16Elements {
-  return types.isFloat32Array(values) || types.isUint16Array(values) || types.isInt8Array(values) || isFloat16Array(values);
+  return (
+    types.isFloat32Array(values) || types.isUint16Array(values) || types.isInt8Array(values) || isFloat16Array(values)
+  );
 }
 
 /** Floating-point numbers, which can be rounded to another type. */

@@ -3,6 +3,7 @@ import { isGuarded } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import type { CircuitBreaker } from '../breaker/circuit-breaker.js';
 import { createCircuitBreaker } from '../breaker/create-circuit-breaker.js';
+import { readsElements } from '../operations/reads-elements.js';
 import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 import { DeviceQueue } from './device-queue.js';
 import { GpuMemory, type MemoryLimits } from './gpu-memory.js';
@@ -54,18 +55,13 @@ function createGuard(backend: Backend, limits: MemoryLimits, clock: () => number
  * read them wrongly, so it is not asked.
  */
 export function acceptsRequest({ backend, guard }: Device, request: OperationRequest): boolean {
-  if (!readsElements(backend, request)) return false;
+  if ('matrix' in request && !readsElements(backend, request.matrix)) return false;
   if (guard === undefined) return true;
   try {
     return backend.supports(request) === true;
   } catch {
     return false;
   }
-}
-
-function readsElements(backend: Backend, request: OperationRequest): boolean {
-  const dtype = 'matrix' in request ? request.matrix.dtype : undefined;
-  return dtype === undefined || dtype === 'float32' || backend.dtypes?.includes(dtype) === true;
 }
 
 /**

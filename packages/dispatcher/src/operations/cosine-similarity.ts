@@ -3,6 +3,7 @@ import { cosineSimilarity, hasRow, nextRow } from '@gearshift/contracts/internal
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
 import { isWithin, referenceScore, type ReferenceScore } from '../verification/reference-score.js';
 import type { SampleSequence } from '../verification/sample-sequence.js';
+import { refuseElements } from './reads-elements.js';
 import { scanWork } from './scan-work.js';
 
 export const cosineSimilarityDispatch: DispatchOperation<
@@ -13,8 +14,12 @@ export const cosineSimilarityDispatch: DispatchOperation<
   ...cosineSimilarity,
   ...SINGLE_STAGE,
   describeWork: (request) => scanWork(request, request.outputLength * Float32Array.BYTES_PER_ELEMENT),
-  run: (backend, request, output, signal) => backend.cosineSimilarity(request, output, signal),
-  runSync: (backend, request, output) => backend.cosineSimilaritySync(request, output),
+  run(backend, request, output, signal) {
+    const refused = refuseElements(backend, request.matrix);
+    return refused === undefined ? backend.cosineSimilarity(request, output, signal) : Promise.resolve(refused);
+  },
+  runSync: (backend, request, output) =>
+    refuseElements(backend, request.matrix) ?? backend.cosineSimilaritySync(request, output),
   outputGrowsWithItems: true,
   /** Row-major, queries by rows: the part's scores of each query are copied separately. */
   mergePart(request, output, start, end, part) {

@@ -41,7 +41,8 @@ export function scanWork(
     operandVersion: matrix.version,
     expectedUses: matrix.expectedUses ?? 0,
     rangeBytes,
-    operandBytes: matrix.values.byteLength,
+    // Devices with their own memory keep rows in float32.
+    operandBytes: matrix.values.length * FLOAT32_BYTES,
     outputBytes,
   };
 }

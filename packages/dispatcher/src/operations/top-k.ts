@@ -8,6 +8,7 @@ import {
 } from '@gearshift/contracts';
 import { hasCounts, topK } from '@gearshift/contracts/internal';
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
+import { refuseElements } from './reads-elements.js';
 import { scanWork } from './scan-work.js';
 import { verifyRanking } from '../verification/verify-ranking.js';
 
@@ -18,8 +19,11 @@ export const topKDispatch: DispatchOperation<TopKRequest, PreparedTopK, TopKOutp
   ...topK,
   ...SINGLE_STAGE,
   describeWork: (request) => scanWork(request, request.outputLength * ENTRY_BYTES, request.candidates),
-  run: (backend, request, output, signal) => backend.topK(request, output, signal),
-  runSync: (backend, request, output) => backend.topKSync(request, output),
+  run(backend, request, output, signal) {
+    const refused = refuseElements(backend, request.matrix);
+    return refused === undefined ? backend.topK(request, output, signal) : Promise.resolve(refused);
+  },
+  runSync: (backend, request, output) => refuseElements(backend, request.matrix) ?? backend.topKSync(request, output),
   outputGrowsWithItems: false,
   mergePart,
   verify: verifyRanking,
