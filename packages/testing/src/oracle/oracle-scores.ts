@@ -83,7 +83,9 @@ export function queryVector({ query, matrix }: PreparedCosineSimilarity | Prepar
 export function rowVector({ matrix }: PreparedCosineSimilarity | PreparedTopK, row: number): Float32Array {
   const start = row * matrix.dimensions;
   if (matrix.values instanceof Float32Array) return matrix.values.subarray(start, start + matrix.dimensions);
-  return Float32Array.from({ length: matrix.dimensions }, (_, i) => elementValue(matrix, start + i));
+  const values = new Float32Array(matrix.dimensions);
+  for (let i = 0; i < values.length; i++) values[i] = elementValue(matrix, start + i);
+  return values;
 }
 
 function cosine(dot: number, querySquaredNorm: number, rowSquaredNorm: number): number {
