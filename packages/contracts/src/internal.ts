@@ -16,6 +16,7 @@ export {
   elementsToFloat32,
   elementsView,
   isFloat16Array,
+  requireElements,
   requireScale,
   toElements,
   type ElementFormat,
