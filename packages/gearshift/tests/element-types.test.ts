@@ -126,7 +126,7 @@ it('without a scale, makes the largest number 127 in int8', async () => {
     ],
   ] as const) {
     // prettier-ignore
-    const matrix = await executor.matrix(values as Float32Array, options);
+    const matrix = await executor.matrix(values, options);
     expect([matrix.scale, ...matrix.values]).toEqual([2, 0, -127, 1, 0]);
   }
   const zeros = await executor.matrix(new Float32Array(2), options);
