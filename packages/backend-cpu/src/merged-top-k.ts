@@ -1,4 +1,11 @@
-import { finishTopK, type BackendError, type PhaseTimes, type Result, type TopKOutput } from '@gearshift/contracts';
+import {
+  finishTopK,
+  type BackendError,
+  type PhaseTimes,
+  type Result,
+  type RowSetLike,
+  type TopKOutput,
+} from '@gearshift/contracts';
 import { PreparedTopK } from '@gearshift/contracts/internal';
 import { ADDON_STATUS } from '@gearshift/native-kit';
 import { failures, failWithStatus } from './backend-errors.js';
@@ -102,8 +109,21 @@ export class MergedTopK {
 
 function scansTheSame(a: PreparedTopK, b: PreparedTopK): boolean {
   return (
-    a.matrix === b.matrix && a.metric === b.metric && a.start === b.start && a.end === b.end && a.where === b.where
+    a.matrix === b.matrix &&
+    a.metric === b.metric &&
+    a.start === b.start &&
+    a.end === b.end &&
+    haveSameRows(a.where, b.where)
   );
+}
+
+/** Each request has a copy of its set, so sets are compared by their contents: a comparison costs far less than a scan. */
+function haveSameRows(a: RowSetLike | undefined, b: RowSetLike | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && bytesOf(a).equals(bytesOf(b)));
+}
+
+function bytesOf({ words: { buffer, byteOffset, byteLength } }: RowSetLike): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function wait(

@@ -1,4 +1,4 @@
-import { createMatrix, unwrap, type SyncBackend, type TopKOutput, type TopKRequest } from '@gearshift/contracts';
+import { createMatrix, RowSet, unwrap, type SyncBackend, type TopKOutput, type TopKRequest } from '@gearshift/contracts';
 import { randomValues } from '@gearshift/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createCpuBackend } from '../src/index.js';
@@ -78,6 +78,19 @@ describeAddon('top-k requests that arrive during a scan of the same rows', () =>
     ];
     const answers = await Promise.all(requests.map((request) => ask(backend, request)));
     expect(answers.map(({ merged }) => merged)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it('are merged with those that have a set of the same rows, and with no others', async () => {
+    const even = () => RowSet.fromPredicate(ROWS, (row) => row % 2 === 0);
+    const other = even();
+    other.add(ROWS - 1);
+    const sets = [even(), even(), undefined, other, even()];
+    const requests = sets.map((where, i) => requestOf(i, { where }));
+    const answers = await Promise.all(requests.map((request) => ask(backend, request)));
+    expect(answers.map(({ merged }) => merged)).toEqual([1, 2, 1, 1, 2]);
+    for (const [i, request] of requests.entries()) {
+      expect(answers[i].output).toEqual((await ask(apart, request)).output);
+    }
   });
 
   it('may change their query as soon as the call has returned', async () => {

@@ -16,10 +16,12 @@ export {
   elementsToFloat32,
   elementsView,
   isFloat16Array,
+  requireElements,
   requireScale,
   toElements,
   type ElementFormat,
 } from './elements/dtype.js';
+export { readsElements } from './elements/reads-elements.js';
 export { float16ToFloat32, toFloat16 } from './elements/float16.js';
 export { int8Scale, int8ToFloat32, largestFinite, toInt8 } from './elements/int8.js';
 export { isGraph } from './graph.js';

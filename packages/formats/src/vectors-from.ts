@@ -2,7 +2,7 @@ import { describeValue, optionNames, readOptions, requireInteger } from '@gearsh
 import { ELEMENT_TYPES, type ElementType, type RawValues } from './elements/element-type.js';
 import { MAX_DIMENSIONS } from './limits.js';
 import { VectorBatch } from './vector-batch.js';
-import type { VectorSource } from './write-vectors.js';
+import type { VectorSource } from './vector-source.js';
 
 export interface VectorsOptions {
   readonly dimensions: number;

@@ -1,13 +1,13 @@
 import { describeValue, optionNames, readOptions, requireInteger, requireSignal } from '@gearshift/contracts/internal';
-import { convertElements } from './elements/convert-elements.js';
-import { countInfinite } from './elements/count-infinite.js';
-import { ELEMENT_BYTES, ELEMENT_TYPES, type ElementType, type RawValues } from './elements/element-type.js';
+import { convertBatches } from './elements/convert-batches.js';
+import { ELEMENT_TYPES, type ElementType } from './elements/element-type.js';
 import { OutputFile } from './files/output-file.js';
 import { FormatError } from './format-error.js';
 import { formatOfPath } from './formats.js';
 import { MAX_DIMENSIONS } from './limits.js';
 import { npyLayout } from './npy/npy-layout.js';
 import { safetensorsLayout } from './safetensors/safetensors-layout.js';
+import type { VectorSource } from './vector-source.js';
 import { fvecsLayout } from './vecs/fvecs-layout.js';
 
 /** The formats that {@link writeVectors} writes. */
@@ -21,20 +21,6 @@ const WRITABLE_TYPES: Readonly<Record<WritableFormat, readonly ElementType[]>> =
   safetensors: ['float32', 'float64', 'float16', 'bfloat16', 'int8'],
   fvecs: ['float32'],
 };
-
-/** Vectors to write: an open file, `vectorsFrom(...)`, or an object of the caller. */
-export interface VectorSource {
-  readonly dimensions: number;
-  readonly dtype: ElementType;
-  /** Of int8 elements. Default: 1. */
-  readonly scale?: number | undefined;
-  /** Undefined if it is not known before the end. */
-  readonly rows?: number | undefined;
-  /** Batches of whole rows, in order. */
-  batches(options: { readonly maxRows?: number; readonly signal?: AbortSignal | undefined }): AsyncIterable<{
-    readonly raw: RawValues;
-  }>;
-}
 
 export interface WriteOptions {
   /** By default it follows from the extension. */
@@ -90,9 +76,6 @@ export interface FileLayout {
   rows(elements: Uint8Array): Uint8Array;
 }
 
-/** Elements of a batch that is asked of the source, in bytes. */
-const BATCH_BYTES = 4 * 2 ** 20;
-
 /**
  * Writes vectors to a file in bounded memory: first under another name in the same folder, then renamed. Afterwards there is the complete
  * file, or what was there before.
@@ -113,16 +96,12 @@ export async function writeVectors(
   const file = await OutputFile.create(path, overwrite, temporaryPath);
   try {
     await file.write(layout.header(0));
-    const maxRows = Math.max(1, Math.floor(BATCH_BYTES / (dimensions * ELEMENT_BYTES[source.dtype])));
     let rows = 0;
     let overflowCount = 0;
-    for await (const { raw } of source.batches({ maxRows, signal })) {
-      signal?.throwIfAborted();
-      requireWholeRows(raw, source);
-      const elements = convertElements(raw, source.dtype, dtype, { from: source.scale ?? 1, to: scale });
-      if (elements !== raw) overflowCount += countInfinite(elements, dtype) - countInfinite(raw, source.dtype);
+    for await (const { elements, overflowCount: overflows } of convertBatches(source, { dtype, scale }, signal)) {
       await file.write(layout.rows(new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength)));
-      rows += raw.length / dimensions;
+      rows += elements.length / dimensions;
+      overflowCount += overflows;
       onProgress?.(rows);
     }
     if (rows === 0 && format === 'fvecs') {
@@ -130,7 +109,7 @@ export async function writeVectors(
     }
     await file.writeAt(0, layout.header(rows));
     await file.commit();
-    return { format, rows, dimensions, dtype, scale, sizeBytes: file.bytes, overflowCount: Math.max(0, overflowCount) };
+    return { format, rows, dimensions, dtype, scale, sizeBytes: file.bytes, overflowCount };
   } catch (error) {
     await file.discard();
     throw error;
@@ -209,12 +188,4 @@ function scaleOf(source: VectorSource, dtype: ElementType, given: number | undef
 function requireType(name: string, dtype: unknown): void {
   if (ELEMENT_TYPES.includes(dtype as ElementType)) return;
   throw new RangeError(`${name}: expected one of ${ELEMENT_TYPES.join(', ')}, got ${describeValue(dtype)}`);
-}
-
-function requireWholeRows(raw: unknown, { dimensions, dtype }: VectorSource): void {
-  const { length = Number.NaN, BYTES_PER_ELEMENT: bytes } = (raw ?? {}) as Partial<RawValues>;
-  if (ArrayBuffer.isView(raw) && length % dimensions === 0 && bytes === ELEMENT_BYTES[dtype]) return;
-  throw new TypeError(
-    `source: expected batches with raw ${dtype} elements in whole rows of ${dimensions}, got ${describeValue(raw)}`,
-  );
 }

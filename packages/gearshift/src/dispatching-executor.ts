@@ -40,6 +40,7 @@ import type {
   Executor,
   ExecutorDescription,
   ExecutorSnapshot,
+  Float32Matrix,
   GraphOptions,
   GraphSource,
   LimitOptions,
@@ -122,6 +123,11 @@ export class DispatchingExecutor implements Executor {
     this.#native = native;
   }
 
+  async matrix(
+    values: Float32Array | ArrayLike<ArrayLike<number>>,
+    options?: MatrixOptions & { readonly dtype?: 'float32' | undefined },
+  ): Promise<Float32Matrix>;
+  async matrix(values: MatrixValues, options?: MatrixOptions): Promise<OwnedMatrix>;
   async matrix(values: MatrixValues, options?: MatrixOptions): Promise<OwnedMatrix> {
     this.#requireOpen();
     const given = readOptions('options', options, MATRIX_OPTIONS);

@@ -72,6 +72,10 @@ export interface Executor extends AsyncDisposable {
    * gives back its memory on the host and on every device as soon as requests under way have ended; any later use throws
    * TypeError.
    */
+  matrix(
+    values: Float32Array | ArrayLike<ArrayLike<number>>,
+    options?: MatrixOptions & { readonly dtype?: 'float32' | undefined },
+  ): Promise<Float32Matrix>;
   matrix(values: MatrixValues, options?: MatrixOptions): Promise<OwnedMatrix>;
 
   /**
@@ -283,6 +287,11 @@ export interface OwnedMatrix extends VectorMatrix, AsyncDisposable {
   save(path: string | URL, options?: SaveOptions): Promise<void>;
   /** Keeps the newest version as it is for several requests, until `Symbol.dispose`. */
   pin(): PinnedMatrix;
+}
+
+/** A matrix of float32 elements. */
+export interface Float32Matrix extends OwnedMatrix {
+  readonly values: Float32Array;
 }
 export type OwnedGraph = CsrGraph & AsyncDisposable;
 

@@ -8,7 +8,6 @@ import {
   type NativeRows,
 } from '@gearshift/contracts';
 import {
-  elementsOf,
   expected,
   isFloat16Array,
   largestFinite,
@@ -43,30 +42,24 @@ export function matrixFromValues(
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
   const dtype = requireOneOf('dtype', DTYPES, options.dtype);
   const hints = { companion, expectedUses: usesOf(options) };
-  if (isFlat(values)) {
-    const isConverted = !adopt && dtype !== undefined && isOfNumbers(values) && dtype !== typeOf(values);
-    const dimensions = requireDimensions(options.dimensions, values);
-    if (!isConverted) {
-      const given = createMatrix(values as Elements, { dimensions, dtype, scale: options.scale, ...hints });
-      if (adopt) return new AdoptedMatrix(given, owner.onDispose);
-      return StoredMatrix.create(given.rows, { ...given, ...owner }, (memory) => memory.set(given.values));
-    }
-    elementsOf('values', values, undefined);
-    if (values.length % dimensions !== 0) {
-      throw new RangeError(
-        `values: expected a whole number of rows of ${dimensions} dimensions, got ${values.length} elements`,
-      );
-    }
-    const format = { dtype, scale: scaleFor(dtype, options.scale, [values]) };
-    return StoredMatrix.create(values.length / dimensions, { dimensions, ...format, ...hints, ...owner }, (memory) =>
-      toElements(values, format, memory),
+  if (!isFlat(values)) {
+    if (adopt) throw new TypeError(expected('values', 'a Float32Array, because adopt is true', values));
+    const { rows, dimensions } = shapeOf(values, options.dimensions);
+    const format = { dtype, scale: scaleFor(dtype, options.scale, values) };
+    return StoredMatrix.create(rows, { dimensions, ...format, ...hints, ...owner }, (memory) =>
+      copyRows('values', values, dimensions, memory, format),
     );
   }
-  if (adopt) throw new TypeError(expected('values', 'a Float32Array, because adopt is true', values));
-  const { rows, dimensions } = shapeOf(values, options.dimensions);
-  const format = { dtype, scale: scaleFor(dtype, options.scale, values) };
+  const dimensions = requireDimensions(options.dimensions, values);
+  if (adopt || !isRounded(values, dtype)) {
+    const given = createMatrix(values as Elements, { dimensions, dtype, scale: options.scale, ...hints });
+    if (adopt) return new AdoptedMatrix(given, owner.onDispose);
+    return StoredMatrix.create(given.rows, { ...given, ...owner }, (memory) => memory.set(given.values));
+  }
+  const { rows } = createMatrix(values as Elements, { dimensions });
+  const format = { dtype, scale: scaleFor(dtype, options.scale, [values]) };
   return StoredMatrix.create(rows, { dimensions, ...format, ...hints, ...owner }, (memory) =>
-    copyRows('values', values, dimensions, memory, format),
+    toElements(values, format, memory),
   );
 }
 
@@ -77,19 +70,17 @@ function isFlat(values: unknown): values is Elements | Float16Elements {
   );
 }
 
-/** Floating-point numbers, which can be rounded to another type. */
-function isOfNumbers(values: Elements | Float16Elements): boolean {
-  return types.isFloat32Array(values) || isFloat16Array(values);
-}
-
-function typeOf(values: Elements | Float16Elements): Dtype {
-  return isFloat16Array(values) ? 'float16' : 'float32';
+/** Whether numbers have to be rounded to the type; other arrays hold elements already. */
+function isRounded(values: Elements | Float16Elements, dtype: Dtype | undefined): boolean {
+  if (dtype === undefined) return false;
+  return types.isFloat32Array(values) ? dtype !== 'float32' : isFloat16Array(values) && dtype !== 'float16';
 }
 
 function requireDimensions(dimensions: unknown, values: object): number {
   if (dimensions !== undefined) return requireInteger('dimensions', dimensions, 1);
   const { name } = values.constructor;
-  throw new TypeError(expected('dimensions', `the number of elements per row of a ${name}`, dimensions));
+  const expectation = `the number of elements per row of ${name.startsWith('I') ? 'an' : 'a'} ${name}`;
+  throw new TypeError(expected('dimensions', expectation, dimensions));
 }
 
 /** The given scale; for int8 without one, the scale with which the largest number becomes 127. */

@@ -1,4 +1,5 @@
 import type { CsrGraph, Operand } from '@gearshift/contracts';
+import { isGraph, readsElements } from '@gearshift/contracts/internal';
 import type { Dispatcher } from '@gearshift/dispatcher';
 import { throwAbort } from './run-errors.js';
 
@@ -48,6 +49,7 @@ export async function makeResident(
 ): Promise<void> {
   for (const backend of dispatcher.backends) {
     if (backend.kind !== 'cpu' || backend.makeResident === undefined) continue;
+    if (!isGraph(operand) && !readsElements(backend, operand)) continue;
     const resident = await backend.makeResident(operand, signal);
     if (!resident.ok && resident.error.kind === 'aborted') {
       backend.release?.(operand);

@@ -2,6 +2,7 @@ export { describeFile, verifyFile, type FileDescription, type SectionDescription
 export { FileError, type FileErrorKind } from './file/file-error.js';
 export type { MatrixFile } from './file/matrix-file.js';
 export { openMatrix, type OpenMatrixOptions } from './file/open-matrix.js';
+export { saveRows, type RowStream, type SaveRowsOptions } from './file/save-rows.js';
 export { saveMatrix, type SavedMatrix, type SaveOptions } from './file/save-matrix.js';
 export type { Version } from './generation.js';
 export { MemoryCount } from './memory-count.js';

@@ -32,7 +32,7 @@ export function toRows(name: string, values: RowValues, dimensions: number, form
     throw new TypeError(expected(name, `${FLAT_ARRAYS[format.dtype ?? 'float32']} or an array of rows`, values));
   }
   const elements = newElements(values.length * dimensions, format);
-  copyRows(name, values as ArrayLike<ArrayLike<number>>, dimensions, elements, format);
+  copyRows(name, values, dimensions, elements, format);
   return elements;
 }
 

@@ -2,6 +2,7 @@ import { AssertionError } from 'node:assert';
 import { contractChecks, runCheck } from '../src/index.js';
 import { describe, expect, test } from 'vitest';
 import { wrongCopies } from './faults/wrong-copies.js';
+import { wrongElements } from './faults/wrong-elements.js';
 import { wrongFilters } from './faults/wrong-filters.js';
 import { wrongManners } from './faults/wrong-manners.js';
 import { wrongRankings } from './faults/wrong-rankings.js';
@@ -11,6 +12,7 @@ import { wrongSpreads } from './faults/wrong-spreads.js';
 const brokenBackends = [
   ...wrongScores,
   ...wrongRankings,
+  ...wrongElements,
   ...wrongFilters,
   ...wrongSpreads,
   ...wrongManners,

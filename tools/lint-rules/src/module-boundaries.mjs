@@ -31,7 +31,7 @@ export const ALLOWED_IMPORTS = {
   // They use an executor through an interface of their own, so that they need no particular version of the facade.
   'layer:collection': ['layer:contracts'],
   'layer:langchain': ['layer:contracts', 'layer:collection'],
-  'layer:cli': ['layer:facade', 'layer:formats', 'layer:telemetry'],
+  'layer:cli': ['layer:facade', 'layer:formats', 'layer:storage', 'layer:telemetry'],
   'layer:platform': [],
   'layer:tool': ['*'],
 };

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { ELEMENT_TYPES, FormatError, type ElementType, type VectorFile, type WrittenVectors } from '@gearshift/formats';
+import { ELEMENT_TYPES, FormatError, type ElementType } from '@gearshift/formats';
 import { InvalidArgumentError, type Command } from 'commander';
 import { createEventLoopTurns } from '../event-loop-turns.js';
 import { removeOnExit } from '../files/remove-on-exit.js';
@@ -8,7 +8,8 @@ import { jsonLine, oneLine } from '../output/one-line.js';
 import { createProgress } from '../output/progress.js';
 import type { Terminal } from '../terminal.js';
 import { UserError } from '../user-error.js';
-import { BY_CONTENTS, FILE_FORMATS, type FileFormat } from '../vectors/file-formats.js';
+import type { FileFormat, OpenVectors, WrittenFile } from '../vectors/file-format.js';
+import { BY_CONTENTS, FILE_FORMATS } from '../vectors/file-formats.js';
 import { findScale } from '../vectors/find-scale.js';
 
 interface ConvertOptions {
@@ -23,7 +24,7 @@ interface ConvertOptions {
 }
 
 /** The output of `gearshift convert --json`. */
-export interface ConvertReport extends WrittenVectors {
+export interface ConvertReport extends WrittenFile {
   readonly input: string;
   readonly output: string;
 }
@@ -57,6 +58,7 @@ export function addConvertCommand(program: Command, terminal: Terminal): void {
 Examples:
   gearshift convert embeddings.parquet embeddings.npy --column vector
   gearshift convert model.safetensors vectors.npy --tensor embed.weight --dtype float16
+  gearshift convert embeddings.npy embeddings.gearshift --dtype int8
 
 Memory stays bounded, whatever the size of the files. The output is complete or does not exist.
 Exit codes: 0 success, 1 internal failure, 2 bad input.`,
@@ -108,10 +110,10 @@ async function convert(
 async function writeTo(
   output: string,
   write: NonNullable<FileFormat['write']>,
-  source: VectorFile,
+  source: OpenVectors,
   options: { readonly dtype: ElementType | undefined; readonly scale: number | undefined; readonly overwrite: boolean },
   stream: NodeJS.WritableStream | undefined,
-): Promise<WrittenVectors> {
+): Promise<WrittenFile> {
   const temporaryPath = asidePathOf(output);
   const keep = removeOnExit(temporaryPath);
   const progress = createProgress('Converting', stream);

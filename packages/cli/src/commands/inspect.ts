@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { FormatError, type FileEntry, type VectorFile } from '@gearshift/formats';
+import { FormatError, type FileEntry } from '@gearshift/formats';
 import { InvalidArgumentError, type Command } from 'commander';
 import { createEventLoopTurns } from '../event-loop-turns.js';
 import { formatInspectReport } from '../output/format-inspect.js';
@@ -7,7 +7,8 @@ import { jsonLine } from '../output/one-line.js';
 import { createProgress } from '../output/progress.js';
 import type { Terminal } from '../terminal.js';
 import { UserError } from '../user-error.js';
-import { BY_CONTENTS, FILE_FORMATS, type Choice, type FileFormat } from '../vectors/file-formats.js';
+import type { Choice, FileFormat, OpenVectors } from '../vectors/file-format.js';
+import { BY_CONTENTS, FILE_FORMATS } from '../vectors/file-formats.js';
 
 /** The output of `gearshift inspect --json`. What is not known is null. */
 export interface InspectReport {
@@ -95,7 +96,7 @@ async function examine(
 }
 
 async function readAll(
-  file: VectorFile,
+  file: OpenVectors,
   stream: NodeJS.WritableStream | undefined,
   facts: { rows: number | null; rowsNotFinite: number | null },
 ): Promise<void> {

@@ -1,9 +1,10 @@
-import { int8Scale, type VectorFile } from '@gearshift/formats';
+import { int8Scale } from '@gearshift/formats';
 import { createEventLoopTurns } from '../event-loop-turns.js';
 import { createProgress } from '../output/progress.js';
+import type { OpenVectors } from './file-format.js';
 
 /** Reads all vectors to find the scale with which the largest finite value becomes 127. */
-export async function findScale(source: VectorFile, stream: NodeJS.WritableStream | undefined): Promise<number> {
+export async function findScale(source: OpenVectors, stream: NodeJS.WritableStream | undefined): Promise<number> {
   const progress = createProgress('Reading', stream);
   const turn = createEventLoopTurns();
   let scale = 0;

@@ -40,8 +40,8 @@ export function requireElements(name: string, value: unknown, dtype: Dtype = 'fl
   const isRight =
     dtype === 'float32' ? types.isFloat32Array : dtype === 'int8' ? types.isInt8Array : types.isUint16Array;
   if (!isRight(value)) throw new TypeError(expected(name, ARRAY_NAMES[dtype], value));
-  requireAttached(name, value as Elements);
-  return value as Elements;
+  requireAttached(name, value);
+  return value;
 }
 
 /** `value` as the scale of int8 elements, rounded to float32, or undefined. */

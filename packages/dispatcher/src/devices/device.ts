@@ -1,9 +1,8 @@
 import type { Backend, OperationRequest, PreparedRequest, Work } from '@gearshift/contracts';
-import { isGuarded } from '@gearshift/contracts/internal';
+import { isGuarded, readsElements } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import type { CircuitBreaker } from '../breaker/circuit-breaker.js';
 import { createCircuitBreaker } from '../breaker/create-circuit-breaker.js';
-import { readsElements } from '../operations/reads-elements.js';
 import { dispatchOperationOf } from '../operations/dispatch-operations.js';
 import { DeviceQueue } from './device-queue.js';
 import { GpuMemory, type MemoryLimits } from './gpu-memory.js';

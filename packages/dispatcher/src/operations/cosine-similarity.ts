@@ -3,7 +3,7 @@ import { cosineSimilarity, hasRow, nextRow } from '@gearshift/contracts/internal
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
 import { isWithin, referenceScore, type ReferenceScore } from '../verification/reference-score.js';
 import type { SampleSequence } from '../verification/sample-sequence.js';
-import { refuseElements } from './reads-elements.js';
+import { refuseElements } from './refuse-elements.js';
 import { scanWork } from './scan-work.js';
 
 export const cosineSimilarityDispatch: DispatchOperation<

@@ -8,7 +8,7 @@ import {
 } from '@gearshift/contracts';
 import { hasCounts, topK } from '@gearshift/contracts/internal';
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
-import { refuseElements } from './reads-elements.js';
+import { refuseElements } from './refuse-elements.js';
 import { scanWork } from './scan-work.js';
 import { verifyRanking } from '../verification/verify-ranking.js';
 

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { readRow, type Metric, type VectorMatrix } from '@gearshift/contracts';
 
 /** Largest relative error of one float32 operation. */
@@ -29,10 +30,13 @@ export function referenceScore(
   out: ReferenceScore,
 ): void {
   const { dimensions, snapshot } = matrix;
-  const isInPlace = snapshot === undefined && matrix.values instanceof Float32Array;
-  const values = isInPlace ? matrix.values : new Float32Array(dimensions);
-  const rowStart = isInPlace ? row * dimensions : 0;
-  if (!isInPlace) readRow(matrix, row, values as Float32Array);
+  let { values } = matrix;
+  let rowStart = row * dimensions;
+  if (snapshot !== undefined || !types.isFloat32Array(values)) {
+    values = new Float32Array(dimensions);
+    rowStart = 0;
+    readRow(matrix, row, values);
+  }
   const queryStart = query * dimensions;
   let dot = 0;
   let magnitudes = 0;

@@ -5,7 +5,7 @@ import { checksumOfGroup, encodeRecord, endOfRecord, RECORD, RECORD_BYTES } from
 import { codeOf, FileError } from './file-error.js';
 import type { FileLock, FileSystem, OpenFile } from './file-system.js';
 import type { MatrixFile } from './matrix-file.js';
-import { replaceFile } from './save-matrix.js';
+import { contentsOf, replaceFile } from './save-matrix.js';
 
 /** Pieces of a group that are shorter are written together. */
 const JOINED_BYTES = 2 ** 16;
@@ -175,7 +175,13 @@ export class ChangeLog implements MatrixFile {
 
   async #replace({ matrix }: Version): Promise<void> {
     const old = this.#file;
-    const { file, header } = await replaceFile(matrix, this.#target, this.#lock.asidePath, undefined, this.#system);
+    const { file, header } = await replaceFile(
+      contentsOf(matrix),
+      this.#target,
+      this.#lock.asidePath,
+      undefined,
+      this.#system,
+    );
     this.#file = file;
     this.#tag = header.tag;
     this.#end = header.changesOffset;

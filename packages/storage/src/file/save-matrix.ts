@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { VectorMatrix } from '@gearshift/contracts';
-import { DTYPE_BYTES, elementsView, optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
+import { elementsView, optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
 import { BlockChecksums } from './block-checksums.js';
 import { asFileError } from './file-error.js';
 import {
@@ -37,6 +37,14 @@ export type SavedMatrix = Pick<
   'rows' | 'dimensions' | 'dtype' | 'scale' | 'version' | 'values' | 'removed' | 'snapshot'
 >;
 
+/** What {@link replaceFile} writes. */
+export interface FileContents extends Pick<VectorMatrix, 'dimensions' | 'dtype' | 'scale' | 'version' | 'removed'> {
+  /** Undefined if it is not known before the end. */
+  readonly rows: number | undefined;
+  /** All rows in order. A piece is written before the next one is asked for. */
+  readonly pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
 /**
  * Writes a matrix beside the file, makes it durable, and lets it replace the file: a cut at any time leaves the old file or the
  * new one.
@@ -51,24 +59,42 @@ export async function saveMatrix(
 ): Promise<void> {
   const given = requirePath('path', path);
   const { signal } = readOptions('options', options, SAVE_OPTIONS);
-  throwIfAborted(requireSignal('signal', signal));
+  requireSignal('signal', signal);
+  await saveContents(contentsOf(matrix), given, undefined, signal, system);
+}
+
+/** Writes contents to a file that is locked meanwhile. */
+export async function saveContents(
+  contents: FileContents,
+  path: string,
+  temporaryPath: string | undefined,
+  signal: AbortSignal | undefined,
+  system: FileSystem,
+): Promise<FileHeader> {
+  throwIfAborted(signal);
   try {
-    const target = await system.resolve(given);
+    const target = await system.resolve(path);
     const lock = await system.lock(target);
     try {
-      const { file } = await replaceFile(matrix, target, lock.asidePath, signal, system);
+      const { file, header } = await replaceFile(contents, target, temporaryPath ?? lock.asidePath, signal, system);
       await file.close();
+      return header;
     } finally {
       await lock.release();
     }
   } catch (error) {
-    throw asFileError(given, error);
+    throw asFileError(path, error);
   }
+}
+
+export function contentsOf(matrix: SavedMatrix): FileContents {
+  const { rows, dimensions, dtype, scale, version, removed } = matrix;
+  return { rows, dimensions, dtype, scale, version, removed, pieces: piecesOf(matrix) };
 }
 
 /** Replaces a file that the caller has locked, and returns the new one, open. */
 export async function replaceFile(
-  matrix: SavedMatrix,
+  contents: FileContents,
   target: string,
   asidePath: string,
   signal: AbortSignal | undefined,
@@ -76,7 +102,7 @@ export async function replaceFile(
 ): Promise<{ readonly file: OpenFile; readonly header: FileHeader }> {
   const file = await system.create(asidePath, target);
   try {
-    const header = await writeMatrix(file, matrix, signal);
+    const header = await writeContents(file, contents, signal);
     await file.sync();
     throwIfAborted(signal);
     await system.rename(asidePath, target);
@@ -89,11 +115,24 @@ export async function replaceFile(
   }
 }
 
-async function writeMatrix(file: OpenFile, matrix: SavedMatrix, signal: AbortSignal | undefined): Promise<FileHeader> {
-  const { rows, dimensions, dtype = 'float32', scale, version } = matrix;
-  const rowsBytes = rows * bytesPerRowOf(matrix);
-  const rowsOffset = alignUp(HEADER_BYTES, rowsBytes < LARGE_ROWS_BYTES ? PAGE_BYTES : LARGE_PAGE_BYTES);
-  const blocks = await writeRows(file, rowsOffset, matrix, signal);
+async function writeContents(
+  file: OpenFile,
+  contents: FileContents,
+  signal: AbortSignal | undefined,
+): Promise<FileHeader> {
+  const { dimensions, dtype = 'float32', scale, version, removed } = contents;
+  const bytesPerRow = bytesPerRowOf(contents);
+  const isSmall = contents.rows !== undefined && contents.rows * bytesPerRow < LARGE_ROWS_BYTES;
+  const rowsOffset = alignUp(HEADER_BYTES, isSmall ? PAGE_BYTES : LARGE_PAGE_BYTES);
+  const blocks = new BlockChecksums();
+  let rowsBytes = 0;
+  for await (const piece of contents.pieces) {
+    throwIfAborted(signal);
+    blocks.add(piece);
+    await file.write(piece, rowsOffset + rowsBytes);
+    rowsBytes += piece.length;
+  }
+  const rows = rowsBytes / bytesPerRow;
   const rowSection = {
     type: SECTION.rows,
     isRequired: true,
@@ -108,38 +147,27 @@ async function writeMatrix(file: OpenFile, matrix: SavedMatrix, signal: AbortSig
     sections.push({ type, isRequired, offset: end, byteLength: bytes.length, checksum: crc32(bytes) });
     end = alignUp(end + bytes.length, RECORD_ALIGNMENT);
   };
-  if (matrix.removed !== undefined) await add(SECTION.removed, true, encodeRemoved(rows, matrix.removed.words));
+  if (removed !== undefined) await add(SECTION.removed, true, encodeRemoved(rows, removed.words));
   await add(SECTION.blocks, false, blocks.encode());
-  const header = {
-    dtype,
-    scale,
-    dimensions,
-    rows,
-    version,
-    changesOffset: end,
-    tag: randomInt(1, 2 ** 32),
-    sections,
-    rowSection,
-  };
+  const tag = randomInt(1, 2 ** 32);
+  const header = { dtype, scale, dimensions, rows, version, changesOffset: end, tag, sections, rowSection };
   await file.truncate(end);
   await file.write(encodeHeader(header), 0);
   return header;
 }
 
-async function writeRows(
-  file: OpenFile,
-  offset: number,
-  matrix: SavedMatrix,
-  signal: AbortSignal | undefined,
-): Promise<BlockChecksums> {
-  const checksums = new BlockChecksums();
+/** The rows of a matrix, in one piece of memory that is used again. */
+function* piecesOf(matrix: SavedMatrix): Generator<Uint8Array> {
   const { rows, dimensions, dtype = 'float32', values, snapshot } = matrix;
   const bytesPerRow = bytesPerRowOf(matrix);
   const pieceRows = Math.max(1, Math.floor(PIECE_BYTES / bytesPerRow));
-  const pieceBytes = Math.min(pieceRows, rows) * bytesPerRow;
-  const piece = elementsView(dtype, new ArrayBuffer(pieceBytes), 0, pieceBytes / DTYPE_BYTES[dtype]);
+  const piece = elementsView(
+    dtype,
+    new ArrayBuffer(Math.min(pieceRows, rows) * bytesPerRow),
+    0,
+    Math.min(pieceRows, rows) * dimensions,
+  );
   for (let start = 0; start < rows; start += pieceRows) {
-    throwIfAborted(signal);
     const end = Math.min(rows, start + pieceRows);
     piece.set(values.subarray(start * dimensions, end * dimensions));
     if (snapshot?.isIntact(start, end) === false) {
@@ -147,11 +175,8 @@ async function writeRows(
         if (!snapshot.isIntact(row, row + 1)) snapshot.readElements(row, piece.subarray((row - start) * dimensions));
       }
     }
-    const bytes = new Uint8Array(piece.buffer, 0, (end - start) * bytesPerRow);
-    checksums.add(bytes);
-    await file.write(bytes, offset + start * bytesPerRow);
+    yield new Uint8Array(piece.buffer, 0, (end - start) * bytesPerRow);
   }
-  return checksums;
 }
 
 function encodeRemoved(rows: number, words: Uint32Array): Uint8Array {

@@ -162,6 +162,7 @@ export function createFakeGpuBackend(options: FakeGpuOptions = {}): FakeGpuBacke
   return {
     id,
     kind: 'gpu',
+    dtypes: compute.dtypes,
     calls,
     memory,
     describe: () => ({ id, kind: 'gpu', device: 'fake', version: '0.0.0', source: 'portable', limitations: [] }),

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import {
+  DTYPES,
   err,
   NO_ROW,
   ok,
@@ -66,6 +67,7 @@ export function createOracleBackend(id = 'oracle'): SyncBackend {
   return {
     id,
     kind: 'cpu',
+    dtypes: DTYPES,
     describe: () => ({ id, kind: 'cpu', device: 'oracle', version: '0.0.0', source: 'portable', limitations: [] }),
     memory: () => ({ freeBytes: null, totalBytes: null, readAtMs: performance.now() }),
     supports: () => !isClosed || { reason: 'the backend is closed' },

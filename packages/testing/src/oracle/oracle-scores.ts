@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Metric, PreparedCosineSimilarity, PreparedTopK, RowSetLike } from '@gearshift/contracts';
 import { elementValue } from './element-value.js';
 import { AccurateSum } from './accurate-sum.js';
@@ -82,8 +83,10 @@ export function queryVector({ query, matrix }: PreparedCosineSimilarity | Prepar
 
 export function rowVector({ matrix }: PreparedCosineSimilarity | PreparedTopK, row: number): Float32Array {
   const start = row * matrix.dimensions;
-  if (matrix.values instanceof Float32Array) return matrix.values.subarray(start, start + matrix.dimensions);
-  return Float32Array.from({ length: matrix.dimensions }, (_, i) => elementValue(matrix, start + i));
+  if (types.isFloat32Array(matrix.values)) return matrix.values.subarray(start, start + matrix.dimensions);
+  const values = new Float32Array(matrix.dimensions);
+  for (let i = 0; i < values.length; i++) values[i] = elementValue(matrix, start + i);
+  return values;
 }
 
 function cosine(dot: number, querySquaredNorm: number, rowSquaredNorm: number): number {

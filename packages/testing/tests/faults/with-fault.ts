@@ -89,7 +89,7 @@ export function withoutTwins(backend: Backend): Backend {
 }
 
 export function withValues(matrix: VectorMatrix, change: (values: Float32Array) => void): VectorMatrix {
-  const values = matrix.values.slice();
+  const values = Float32Array.from(matrix.values);
   change(values);
   return { ...matrix, values };
 }

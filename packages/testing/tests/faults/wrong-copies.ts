@@ -1,3 +1,4 @@
+import type { Elements } from '@gearshift/contracts';
 import { createFakeGpuBackend } from '../../src/index.js';
 import { type BrokenBackend } from './broken-backend.js';
 import { withFault } from './with-fault.js';
@@ -7,7 +8,7 @@ export const wrongCopies: readonly BrokenBackend[] = [
   {
     fault: 'copies are looked up by id alone',
     create: () => {
-      const values = new Map<number, Float32Array>();
+      const values = new Map<number, Elements>();
       const weights = new Map<number, Float32Array>();
       return withFault({
         cosineRequest(request) {
@@ -32,7 +33,7 @@ export const wrongCopies: readonly BrokenBackend[] = [
   {
     fault: 'copies are looked up by shape',
     create: () => {
-      const values = new Map<number, Float32Array>();
+      const values = new Map<number, Elements>();
       return withFault({
         cosineRequest(request) {
           const { matrix } = request;

@@ -103,7 +103,8 @@ export const wrongScores: readonly BrokenBackend[] = [
         const isWhole = array.byteOffset % 16 === 0 || array.length === 0;
         return isWhole ? array : new Float32Array(array.buffer, array.byteOffset & ~15, array.length);
       };
-      const alignMatrix = (matrix: VectorMatrix) => ({ ...matrix, values: align(matrix.values) });
+      const alignMatrix = (matrix: VectorMatrix) =>
+        matrix.values instanceof Float32Array ? { ...matrix, values: align(matrix.values) } : matrix;
       return withFault({
         cosineRequest: (request) => ({ ...request, matrix: alignMatrix(request.matrix) }),
         topKRequest: (request) => ({ ...request, matrix: alignMatrix(request.matrix) }),

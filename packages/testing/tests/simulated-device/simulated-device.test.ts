@@ -45,7 +45,7 @@ async function bestOf(
   options: { end?: number; signal?: AbortSignal } = {},
 ) {
   const { end = matrix.rows, signal } = options;
-  const query = matrix.values.slice(0, DIMENSIONS);
+  const query = Float32Array.from(matrix.values.subarray(0, DIMENSIONS));
   const request = prepareTopK({ operation: 'top-k', query, matrix, k: 1, end });
   const output = createTopKOutput(request);
   const result = await gpu.topK(request, output, signal);
