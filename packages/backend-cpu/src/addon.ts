@@ -1,8 +1,10 @@
+import type { Elements } from '@gearshift/contracts';
 import { METRIC_CODES, type AddonModule, type JobEntries, type ResidentEntries } from '@gearshift/native-kit';
 
 /**
  * The interface of the compiled native addon. This is the only file with it, and the only place where the loaded module is
- * cast to a type. All arguments are typed arrays or numbers: C++ receives pointers, counts and scalars.
+ * cast to a type. All arguments are typed arrays or numbers: C++ receives pointers, counts and scalars. A `dtype` is one of
+ * `DTYPE_CODES`, and arrays of elements must be of its kind; a `scale` has a meaning for int8 alone.
  *
  * Entries that can stop early return their position, or a negative status (`ADDON_STATUS`). They throw a TypeError for an
  * argument of the wrong type and a RangeError for counts that do not match: a mistake of this package, never of its user.
@@ -16,7 +18,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   /** CPUs that the process may use, limited by affinity and control-group quota. */
   threadLimit(): number;
   /** Estimated nanoseconds of one thread for a scan of `bytes` with so many queries. */
-  estimateScanNs(context: number, bytes: number, queries: number): number;
+  estimateScanNs(context: number, dtype: number, bytes: number, queries: number): number;
   /** Estimated nanoseconds of one thread for one hop over so many edges and nodes. */
   estimateSpreadNs(context: number, edges: number, nodes: number): number;
 
@@ -32,7 +34,9 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     version: number,
     rows: number,
     dimensions: number,
-    values?: Float32Array,
+    dtype: number,
+    scale: number,
+    values?: Elements,
     ...stored: StoredArguments
   ): number;
   openGraph(id: number, version: number, nodes: number, edges: number): number;
@@ -48,7 +52,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     version: number,
     rows: number,
     ranges: Float64Array,
-    values?: Float32Array,
+    values?: Elements,
     ...stored: StoredArguments
   ): number;
   /**
@@ -57,7 +61,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    *
    * @param values of rows that are copied
    */
-  fillMatrix(context: number, handle: number, values: Float32Array | undefined, from: number): number;
+  fillMatrix(context: number, handle: number, values: Elements | undefined, from: number): number;
   /** Copies edges until the slice is over; returns the next position. The last position is nodes + edges. */
   fillGraph(
     context: number,
@@ -82,8 +86,8 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * Scores of rows `[from, end)` for the queries `[firstQuery, firstQuery + queryGroup)`, written to
    * `output[query * (end - start) + row - start]`. Returns the next row.
    *
-   * Scalars: context, handle, start, end, from, firstQuery; dimensions if handle is 0, and sequence for those of a stored
-   * matrix.
+   * Scalars: context, handle, start, end, from, firstQuery; dimensions, dtype and scale if handle is 0, and sequence for those
+   * of a stored matrix.
    *
    * @param values the caller's own rows, if handle is 0
    * @param mask one bit for each row up to `end`, as in the words of a row set: only these rows are scored, others are NaN
@@ -91,7 +95,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   score(
     query: Float32Array,
     output: Float32Array,
-    values?: Float32Array,
+    values?: Elements,
     mask?: Uint32Array,
     ...stored: StoredArrayArguments
   ): number;
@@ -100,14 +104,14 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * `(q - outputQuery) * k`, `min(k, processed rows)` entries: to the block, unless arrays are given. Returns the next row or
    * candidate.
    *
-   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions if handle is 0, and sequence for the rows of a
-   * stored matrix.
+   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions, dtype and scale if handle is 0, and sequence
+   * for the rows of a stored matrix.
    *
    * @param mask only these rows are ranked, as in {@link score}; not with candidates
    */
   topK(
     query: Float32Array,
-    values?: Float32Array,
+    values?: Elements,
     candidates?: Uint32Array,
     indices?: Uint32Array,
     scores?: Float32Array,
@@ -123,13 +127,15 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
 
   /**
    * The same operations on the threads of the addon, whole requests at a time. Inputs are copied before the call returns,
-   * except a `source` array, which must live in a SharedArrayBuffer. Outputs are copied into the caller's arrays on this
+   * except a `source` array, which must live in a SharedArrayBuffer and is described by the dimensions, dtype and scale. Outputs are copied into the caller's arrays on this
    * thread when the job ends, right before `done` is called. Returns a number for {@link JobEntries.cancel}, or a negative status.
    */
   startScore(
     context: number,
-    source: number | Float32Array,
+    source: number | Elements,
     dimensions: number,
+    dtype: number,
+    scale: number,
     query: Float32Array,
     output: Float32Array,
     start: number,
@@ -140,8 +146,10 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   ): number;
   startTopK(
     context: number,
-    source: number | Float32Array,
+    source: number | Elements,
     dimensions: number,
+    dtype: number,
+    scale: number,
     query: Float32Array,
     indices: Uint32Array,
     scores: Float32Array,
@@ -216,7 +224,7 @@ export interface AddonLevel {
 }
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 7;
+export const ADDON_ABI = 8;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

@@ -32,6 +32,8 @@ export const SCALAR = {
   retention: 10,
   threshold: 11,
   sequence: 12,
+  dtype: 13,
+  scale: 14,
 } as const;
 
 /** The addon as one thread uses it. */

@@ -1,8 +1,11 @@
 import { types } from 'node:util';
-import type { CsrGraph, MatrixSnapshot, Operand, RowSpan, VectorMatrix } from '@gearshift/contracts';
-import { own, spansChangedSince } from '@gearshift/contracts/internal';
+import type { CsrGraph, Elements, MatrixSnapshot, Operand, RowSpan, VectorMatrix } from '@gearshift/contracts';
+import { DTYPE_BYTES, own, spansChangedSince } from '@gearshift/contracts/internal';
 import {
   copyIdOf,
+  DTYPE_CODES,
+  formatOf,
+  hasFormatOf,
   isMatrix,
   RESIDENT_STATE,
   ResidentOperands,
@@ -83,7 +86,7 @@ export class CpuResidents extends ResidentOperands {
       this.handleOf(matrix) ??
       this.updateNow(
         matrix,
-        ({ version }) => rowsIn(this.#changedRows(matrix, version)) * matrix.dimensions * 4 <= UPDATED_NOW_BYTES,
+        ({ version }) => rowsIn(this.#changedRows(matrix, version)) * rowBytes(matrix) <= UPDATED_NOW_BYTES,
         (handle) => runToEnd(this.#fillWork(matrix, handle, this.#contexts.sync)),
       )
     );
@@ -110,8 +113,10 @@ export class CpuResidents extends ResidentOperands {
   }
 
   /** Rows that are read in place may have become more; copies keep their shape. */
-  protected override canUpdate({ version, shape }: CopyState, operand: Operand): operand is VectorMatrix {
+  protected override canUpdate(copy: CopyState, operand: Operand): operand is VectorMatrix {
+    const { version, shape } = copy;
     if (!isMatrix(operand) || operand.dimensions !== shape[1] || operand.version <= version) return false;
+    if (!hasFormatOf(copy, operand)) return false;
     const mayGrow = isShared(operand.values);
     const hasShape = mayGrow ? operand.rows >= shape[0] : operand.rows === shape[0];
     return hasShape && this.#changedRows(operand, version) !== undefined;
@@ -162,12 +167,15 @@ export class CpuResidents extends ResidentOperands {
 
   #openAs(id: number, operand: Operand): number | Failure {
     const [first, second] = shapeOf(operand);
+    const { dtype, scale } = formatOf(operand);
     const handle = isMatrix(operand)
       ? this.#addon.openMatrix(
           id,
           operand.version,
           first,
           second,
+          DTYPE_CODES[dtype],
+          scale,
           rowsInPlace(operand),
           ...storedArguments(own(operand, 'snapshot')),
         )
@@ -205,7 +213,7 @@ export class CpuResidents extends ResidentOperands {
 }
 
 /** Rows that the addon reads where they are; undefined for rows that it copies. */
-function rowsInPlace({ values }: VectorMatrix): Float32Array | undefined {
+function rowsInPlace({ values }: VectorMatrix): Elements | undefined {
   return isShared(values) ? values : undefined;
 }
 
@@ -215,14 +223,18 @@ function rowsIn(spans: readonly RowSpan[] | undefined): number {
   return rows;
 }
 
-export function isShared(view: Float32Array): boolean {
+export function isShared(view: Elements): boolean {
   return types.isSharedArrayBuffer(view.buffer);
+}
+
+function rowBytes(matrix: VectorMatrix): number {
+  return matrix.dimensions * DTYPE_BYTES[formatOf(matrix).dtype];
 }
 
 /** Bytes of the operand itself. */
 export function operandBytes(operand: Operand): number {
-  const [first, second] = shapeOf(operand);
-  return isMatrix(operand) ? first * second * 4 : (first + 1) * 4 + second * 8;
+  if (isMatrix(operand)) return operand.rows * rowBytes(operand);
+  return (operand.nodes + 1) * 4 + operand.columns.length * 8;
 }
 
 /** Bytes of what is kept of an operand: the norms of rows that are read in place, else about as many as it has itself. */

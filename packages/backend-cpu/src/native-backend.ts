@@ -1,4 +1,5 @@
 import {
+  DTYPES,
   finishTopK,
   prepareCosineSimilarity,
   prepareOperand,
@@ -9,6 +10,7 @@ import {
   type BackendDescription,
   type BackendError,
   type CosineSimilarityRequest,
+  type Elements,
   type MemoryReading,
   type Metric,
   type Operand,
@@ -24,7 +26,8 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { OpenState, runJob } from '@gearshift/native-kit';
+import { DTYPE_BYTES } from '@gearshift/contracts/internal';
+import { DTYPE_CODES, formatOf, OpenState, runJob } from '@gearshift/native-kit';
 import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
@@ -56,8 +59,8 @@ interface Scan {
   /** Runs on the caller's thread. */
   readonly isShort: boolean;
   readonly metric: Metric;
-  slices(context: number, source: number | Float32Array): SlicedWork;
-  start(context: number, source: number | Float32Array, done: JobDone): number;
+  slices(context: number, source: number | Elements): SlicedWork;
+  start(context: number, source: number | Elements, done: JobDone): number;
 }
 
 export interface NativeBackendParts {
@@ -74,6 +77,7 @@ export interface NativeBackendParts {
 export class NativeCpuBackend implements SyncBackend {
   readonly id = BACKEND_ID;
   readonly kind = 'cpu';
+  readonly dtypes = DTYPES;
   readonly #addon: CpuAddon;
   readonly #here: AddonOfThread;
   readonly #description: BackendDescription;
@@ -209,6 +213,7 @@ export class NativeCpuBackend implements SyncBackend {
             context,
             source,
             matrix.dimensions,
+            ...formatArguments(matrix),
             query,
             output,
             start,
@@ -262,6 +267,7 @@ export class NativeCpuBackend implements SyncBackend {
             context,
             source,
             matrix.dimensions,
+            ...formatArguments(matrix),
             query,
             indices,
             scores,
@@ -336,8 +342,9 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   #isShort({ matrix, queries, rowsConsidered }: ScanSize, metric: Metric): boolean {
-    const bytes = rowsConsidered * matrix.dimensions * Float32Array.BYTES_PER_ELEMENT;
-    return this.#addon.estimateScanNs(this.#contexts[metric].sync, bytes, queries) < INLINE_NS;
+    const { dtype } = formatOf(matrix);
+    const bytes = rowsConsidered * matrix.dimensions * DTYPE_BYTES[dtype];
+    return this.#addon.estimateScanNs(this.#contexts[metric].sync, DTYPE_CODES[dtype], bytes, queries) < INLINE_NS;
   }
 
   /** Runs a job on the resident copy of its operand, which is created first if there is none. */
@@ -386,7 +393,13 @@ export class NativeCpuBackend implements SyncBackend {
     return failure ?? measuredSince(startedAtMs);
   }
 
-  #sourceOf(matrix: VectorMatrix): number | Float32Array {
+  #sourceOf(matrix: VectorMatrix): number | Elements {
     return this.#residents.handleNow(matrix) ?? matrix.values;
   }
+}
+
+/** How the addon reads the elements of a matrix. */
+function formatArguments(matrix: VectorMatrix): [dtype: number, scale: number] {
+  const { dtype, scale } = formatOf(matrix);
+  return [DTYPE_CODES[dtype], scale];
 }

@@ -1,4 +1,5 @@
-import type { PreparedCosineSimilarity } from '@gearshift/contracts';
+import type { Elements, PreparedCosineSimilarity } from '@gearshift/contracts';
+import { DTYPE_CODES } from '@gearshift/native-kit';
 import type { CpuAddon } from './addon.js';
 import { SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { storedArrays } from './stored-arrays.js';
@@ -9,7 +10,7 @@ export class SlicedScore implements SlicedWork {
   readonly #addon: CpuAddon;
   readonly #block: CallBlock;
   readonly #context: number;
-  readonly #source: number | Float32Array;
+  readonly #source: number | Elements;
   readonly #request: PreparedCosineSimilarity;
   readonly #output: Float32Array;
   #row: number;
@@ -18,7 +19,7 @@ export class SlicedScore implements SlicedWork {
   constructor(
     { addon, block }: AddonOfThread,
     context: number,
-    source: number | Float32Array,
+    source: number | Elements,
     request: PreparedCosineSimilarity,
     output: Float32Array,
   ) {
@@ -43,6 +44,8 @@ export class SlicedScore implements SlicedWork {
     const values = isResident ? undefined : this.#source;
     scalars[SCALAR.handle] = isResident ? this.#source : 0;
     scalars[SCALAR.dimensions] = matrix.dimensions;
+    scalars[SCALAR.dtype] = DTYPE_CODES[matrix.dtype ?? 'float32'];
+    scalars[SCALAR.scale] = matrix.scale ?? 1;
     let next: number;
     if (values !== undefined && matrix.snapshot !== undefined) {
       const { sequence, memory } = matrix.snapshot;

@@ -1,5 +1,6 @@
-import { mergeRanked, type PreparedTopK, type RankedList, type TopKOutput } from '@gearshift/contracts';
+import { mergeRanked, type Elements, type PreparedTopK, type RankedList, type TopKOutput } from '@gearshift/contracts';
 import { countRows } from '@gearshift/contracts/internal';
+import { DTYPE_CODES } from '@gearshift/native-kit';
 import type { CpuAddon } from './addon.js';
 import { BLOCK_RESULTS, SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { storedArrays } from './stored-arrays.js';
@@ -10,7 +11,7 @@ export class SlicedTopK implements SlicedWork {
   readonly #addon: CpuAddon;
   readonly #block: CallBlock;
   readonly #context: number;
-  readonly #source: number | Float32Array;
+  readonly #source: number | Elements;
   readonly #request: PreparedTopK;
   readonly #output: TopKOutput;
   readonly #first: number;
@@ -22,7 +23,7 @@ export class SlicedTopK implements SlicedWork {
   constructor(
     { addon, block }: AddonOfThread,
     context: number,
-    source: number | Float32Array,
+    source: number | Elements,
     request: PreparedTopK,
     output: TopKOutput,
   ) {
@@ -70,6 +71,8 @@ export class SlicedTopK implements SlicedWork {
     scalars[SCALAR.context] = this.#context;
     scalars[SCALAR.handle] = isResident ? this.#source : 0;
     scalars[SCALAR.dimensions] = matrix.dimensions;
+    scalars[SCALAR.dtype] = DTYPE_CODES[matrix.dtype ?? 'float32'];
+    scalars[SCALAR.scale] = matrix.scale ?? 1;
     scalars[SCALAR.k] = count;
     scalars[SCALAR.outputQuery] = outputQuery;
     scalars[SCALAR.from] = this.#position;

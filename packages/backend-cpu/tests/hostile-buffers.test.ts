@@ -1,5 +1,5 @@
-import { createMatrix, createTopKOutput, graphFromEdges, prepareTopK, unwrap } from '@gearshift/contracts';
-import { ADDON_STATUS } from '@gearshift/native-kit';
+import { createMatrix, createTopKOutput, DTYPES, graphFromEdges, prepareTopK, unwrap } from '@gearshift/contracts';
+import { ADDON_STATUS, DTYPE_CODES } from '@gearshift/native-kit';
 import { randomValues } from '@gearshift/testing';
 import { expect, test } from 'vitest';
 import { loadAddon } from '../src/native.js';
@@ -9,6 +9,7 @@ import { createNativeBackend, describeAddon } from './addon-at-hand.js';
 
 const ROWS = 30_000;
 const DIMENSIONS = 256; // 30 MB: never inline
+const FLOAT32 = [DTYPE_CODES.float32, 1] as const;
 const query = randomValues(DIMENSIONS, 1);
 const longRequest = () => {
   const values = new Float32Array(ROWS * DIMENSIONS).fill(1);
@@ -161,8 +162,12 @@ describeAddon('arguments of the addon', () => {
     end: number,
     from: number,
     firstQuery: number,
+    dtype: number = DTYPE_CODES.float32,
+    scale = 1,
   ) => {
     scalars[SCALAR.context] = context;
+    scalars[SCALAR.dtype] = dtype;
+    scalars[SCALAR.scale] = scale;
     scalars[SCALAR.handle] = typeof source === 'number' ? source : 0;
     scalars[SCALAR.dimensions] = dimensions;
     scalars[SCALAR.start] = start;
@@ -180,6 +185,69 @@ describeAddon('arguments of the addon', () => {
     expect(() => score(context, 'rows', 4, one, out(), 0, 8, 0, 0)).toThrow(TypeError);
     expect(() => score(context, rows, 4, one, out(), 0, NaN, 0, 0)).toThrow(RangeError);
     expect(() => score(context, rows, 4, one, out(), 0, Infinity, 0, 0)).toThrow(RangeError);
+  });
+
+  test('the addon accepts elements only in an array of their kind, with a type and a scale that exist', () => {
+    const arrays = {
+      float32: [rows, new Float32Array(32)],
+      float16: [new Uint16Array(32), new Uint16Array(32)],
+      bfloat16: [new Uint16Array(32), new Uint16Array(32)],
+      int8: [new Int8Array(32), new Int8Array(32)],
+    } as const;
+    const others = [
+      new Uint8Array(32),
+      new Uint32Array(32),
+      new Int16Array(32),
+      new Float64Array(32),
+      new ArrayBuffer(128),
+    ];
+    for (const dtype of DTYPES) {
+      const code = DTYPE_CODES[dtype];
+      const wrong = [...others, ...Object.values(arrays).flat()].filter(
+        (array) => array.constructor !== arrays[dtype][0].constructor,
+      );
+      const [values, same] = arrays[dtype];
+      expect(score(context, values, 4, one, out(), 0, 8, 0, 0, code)).toBe(8);
+      expect(score(context, values, 4, one, out(), 0, 9, 0, 0, code)).toBe(ADDON_STATUS.inputGone);
+      const handle = addon.openMatrix(2 ** 50 + 9, 1, 8, 4, code, 1);
+      for (const array of wrong as never[]) {
+        expect(() => score(context, array, 4, one, out(), 0, 8, 0, 0, code)).toThrow(TypeError);
+        expect(() => addon.openMatrix(2 ** 50 + 10, 1, 8, 4, code, 1, array)).toThrow(TypeError);
+      }
+      expect(addon.residentState(handle)).toBe(1);
+      for (const array of wrong as never[])
+        expect(() => addon.fillMatrix(context, handle, array, 0)).toThrow(TypeError);
+      expect(addon.fillMatrix(context, handle, values, 0)).toBe(8);
+      for (const array of wrong as never[]) expect(() => addon.matchesMatrix(handle, array)).toThrow(TypeError);
+      expect(addon.matchesMatrix(handle, dtype === 'float32' ? rows : same)).toBe(true);
+      const another = same.slice().fill(3);
+      expect(addon.matchesMatrix(handle, another)).toBe(false);
+      addon.release(handle);
+    }
+    for (const code of [0, 5, -1, 1.5e9, NaN]) {
+      expect(() => score(context, rows, 4, one, out(), 0, 8, 0, 0, code)).toThrow(/dtype/);
+      expect(() => addon.openMatrix(2 ** 50 + 9, 1, 8, 4, code, 1)).toThrow(/dtype/);
+      expect(() => addon.estimateScanNs(context, code, 100, 1)).toThrow(/dtype/);
+    }
+    for (const scale of [0, -1, NaN, Infinity, 1e300, 1e-300]) {
+      expect(() => score(context, arrays.int8[0], 4, one, out(), 0, 8, 0, 0, DTYPE_CODES.int8, scale)).toThrow(/scale/);
+      expect(() => addon.openMatrix(2 ** 50 + 9, 1, 8, 4, DTYPE_CODES.int8, scale)).toThrow(/scale/);
+    }
+  });
+
+  test('the addon has one copy for an id and version: other elements are a conflict', () => {
+    const formats: [dtype: number, scale: number][] = Object.values(DTYPE_CODES).map((code) => [code, 1]);
+    formats.push([DTYPE_CODES.int8, 0.5]);
+    for (const [index, format] of formats.entries()) {
+      const handle = addon.openMatrix(2 ** 50 + 11, 1, 8, 4, ...format);
+      expect(handle).toBeGreaterThan(0);
+      for (const [other, otherFormat] of formats.entries()) {
+        const again = addon.openMatrix(2 ** 50 + 11, 1, 8, 4, ...otherFormat);
+        if (other === index) addon.release(again);
+        else expect(again).toBe(ADDON_STATUS.shapeConflict);
+      }
+      addon.release(handle);
+    }
   });
 
   test('the addon checks counts against the memory of the arrays', () => {
@@ -234,10 +302,11 @@ describeAddon('arguments of the addon', () => {
     }
     const done = () => undefined;
     const shared = new Float32Array(new SharedArrayBuffer(rows.byteLength));
-    const startScore = (mask: Uint32Array) => addon.startScore(context, shared, 4, one, out(), 0, 8, mask, done);
+    const startScore = (mask: Uint32Array) =>
+      addon.startScore(context, shared, 4, ...FLOAT32, one, out(), 0, 8, mask, done);
     expect(startScore(new Uint32Array(0))).toBe(ADDON_STATUS.inputGone);
     const startTopK = (mask: Uint32Array) =>
-      addon.startTopK(context, shared, 4, one, indices, scores, 2, 0, 8, undefined, mask, done);
+      addon.startTopK(context, shared, 4, ...FLOAT32, one, indices, scores, 2, 0, 8, undefined, mask, done);
     expect(startTopK(new Uint32Array(0))).toBe(ADDON_STATUS.inputGone);
     // Fewer rows than entries.
     expect(startTopK(Uint32Array.of(0b1))).toBe(ADDON_STATUS.inputGone);
@@ -257,7 +326,7 @@ describeAddon('arguments of the addon', () => {
       expect(() => addon.residentState(handle)).toThrow(RangeError);
       addon.release(handle);
     }
-    const handle = addon.openMatrix(2 ** 50, 1, 8, 4);
+    const handle = addon.openMatrix(2 ** 50, 1, 8, 4, ...FLOAT32);
     expect(() => score(context, handle, 4, one, out(), 0, 8, 0, 0)).toThrow(/ready/);
     expect(() => addon.fillGraph(context, handle, new Uint32Array(1), new Uint32Array(0), one, 0)).toThrow(RangeError);
     expect(addon.residentState(handle)).toBe(1);
@@ -272,7 +341,10 @@ describeAddon('arguments of the addon', () => {
   });
 
   test('the addon opens one copy for all handles of an operand, until the last one is released', () => {
-    const [first, second] = [addon.openMatrix(2 ** 50 + 3, 1, 8, 4), addon.openMatrix(2 ** 50 + 3, 1, 8, 4)];
+    const [first, second] = [
+      addon.openMatrix(2 ** 50 + 3, 1, 8, 4, ...FLOAT32),
+      addon.openMatrix(2 ** 50 + 3, 1, 8, 4, ...FLOAT32),
+    ];
     expect(first).not.toBe(second);
     // A copy is filled through one handle at a time: two on one thread would race like two threads.
     expect([addon.residentState(first), addon.residentState(second)]).toEqual([1, 2]);
@@ -281,26 +353,30 @@ describeAddon('arguments of the addon', () => {
     expect(addon.residentState(second)).toBe(1);
     expect(addon.fillMatrix(context, second, rows, 0)).toBe(8);
     expect(addon.residentState(second)).toBe(0);
-    expect(addon.openMatrix(2 ** 50 + 3, 1, 4, 8)).toBe(ADDON_STATUS.shapeConflict);
-    const third = addon.openMatrix(2 ** 50 + 3, 1, 8, 4);
+    expect(addon.openMatrix(2 ** 50 + 3, 1, 4, 8, ...FLOAT32)).toBe(ADDON_STATUS.shapeConflict);
+    const third = addon.openMatrix(2 ** 50 + 3, 1, 8, 4, ...FLOAT32);
     expect(addon.residentState(third)).toBe(0);
     addon.release(third);
     expect(score(context, second, 4, one, out(), 0, 8, 0, 0)).toBe(8);
     addon.release(second);
-    const again = addon.openMatrix(2 ** 50 + 3, 1, 4, 8);
+    const again = addon.openMatrix(2 ** 50 + 3, 1, 4, 8, ...FLOAT32);
     expect(addon.residentState(again)).toBe(1);
     addon.release(again);
   });
 
   test('the addon reports a lack of memory', () => {
-    expect(addon.openMatrix(2 ** 50 + 1, 1, 2 ** 40, 2 ** 20)).toBe(ADDON_STATUS.outOfMemory);
-    expect(addon.openMatrix(2 ** 50 + 2, 1, 2 ** 52, 2 ** 52)).toBe(ADDON_STATUS.outOfMemory);
+    expect(addon.openMatrix(2 ** 50 + 1, 1, 2 ** 40, 2 ** 20, ...FLOAT32)).toBe(ADDON_STATUS.outOfMemory);
+    expect(addon.openMatrix(2 ** 50 + 2, 1, 2 ** 52, 2 ** 52, ...FLOAT32)).toBe(ADDON_STATUS.outOfMemory);
   });
 
   test('the addon starts no job on memory that can be detached', () => {
     const done = () => undefined;
-    expect(() => addon.startScore(context, rows, 4, one, out(), 0, 8, undefined, done)).toThrow(/SharedArrayBuffer/);
+    expect(() => addon.startScore(context, rows, 4, ...FLOAT32, one, out(), 0, 8, undefined, done)).toThrow(
+      /SharedArrayBuffer/,
+    );
     const shared = new Float32Array(new SharedArrayBuffer(128));
-    expect(() => addon.startScore(context, shared, 4, one, out(), 0, 8, undefined, 7 as never)).toThrow(TypeError);
+    expect(() => addon.startScore(context, shared, 4, ...FLOAT32, one, out(), 0, 8, undefined, 7 as never)).toThrow(
+      TypeError,
+    );
   });
 });

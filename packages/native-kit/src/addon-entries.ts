@@ -1,4 +1,4 @@
-import type { Elements } from '@gearshift/contracts';
+import type { Dtype, Elements } from '@gearshift/contracts';
 
 /**
  * Entries of every addon, with the same names and numbers as in C++ (native/kit).
@@ -16,7 +16,10 @@ export interface ResidentEntries {
   residentState(handle: number): number;
   /** 0 until the copy is ready. */
   residentBytes(handle: number): number;
-  /** Whether a ready copy holds these values, by a sample of them: detects two operands with the same id. */
+  /**
+   * Whether a ready copy holds these values, by a sample of them: detects two operands with the same id. The values must have the
+   * type of elements of the copy.
+   */
   matchesMatrix(handle: number, values: Elements): boolean;
   release(handle: number): void;
   /**
@@ -43,7 +46,7 @@ export const ADDON_STATUS = {
   /** An array was detached or shrunk after it was checked. */
   inputGone: -6,
   outputGone: -7,
-  /** The id and version belong to an operand of another shape. */
+  /** The id and version belong to an operand of another shape or of other elements. */
   shapeConflict: -8,
   /** The arrays of a graph changed since they were checked. */
   invalidGraph: -9,
@@ -62,5 +65,8 @@ export const RESIDENT_STATE = {
   /** Another thread fills the copy, or another handle of this thread. */
   theirs: 2,
 } as const;
+
+/** The codes of docs/file-format.md. */
+export const DTYPE_CODES = { float32: 1, float16: 2, bfloat16: 3, int8: 4 } as const satisfies Record<Dtype, number>;
 
 export const METRIC_CODES = { cosine: 0, dot: 1, euclidean: 2 } as const;

@@ -1,5 +1,6 @@
 export {
   ADDON_STATUS,
+  DTYPE_CODES,
   METRIC_CODES,
   RESIDENT_STATE,
   type AddonModule,
@@ -16,6 +17,6 @@ export { describeBrokenPlaces, type LoadFailure } from './load-failure.js';
 export { warnAboutMissingAddon } from './missing-addon-warning.js';
 export { OpenState } from './open-state.js';
 export { currentPlatform } from './platform.js';
-export { isMatrix, ResidentOperands, shapeOf, type CopyState } from './resident-operands.js';
+export { formatOf, hasFormatOf, isMatrix, ResidentOperands, shapeOf, type CopyState } from './resident-operands.js';
 export { runJob } from './run-job.js';
 export { meaningOfStatus } from './status-meaning.js';

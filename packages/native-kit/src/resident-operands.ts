@@ -1,5 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
-import { rowsChangedSince, type CsrGraph, type Operand, type RowSpan, type VectorMatrix } from '@gearshift/contracts';
+import {
+  rowsChangedSince,
+  type CsrGraph,
+  type Dtype,
+  type Operand,
+  type RowSpan,
+  type VectorMatrix,
+} from '@gearshift/contracts';
 import { isGraph, own } from '@gearshift/contracts/internal';
 import { RESIDENT_STATE, type ResidentEntries } from './addon-entries.js';
 import type { BackendFailures, Failure } from './backend-failures.js';
@@ -15,6 +22,9 @@ type OperandShape = readonly [number, number];
 export interface CopyState {
   readonly version: number;
   readonly shape: OperandShape;
+  /** Of a graph: those of an operand that has no other. */
+  readonly dtype: Dtype;
+  readonly scale: number;
 }
 
 interface Resident extends CopyState {
@@ -58,8 +68,8 @@ export abstract class ResidentOperands {
   protected updateCopy?(handle: number, operand: VectorMatrix): number | undefined;
 
   /** Whether {@link updateCopy} may be called for a copy of this version and shape. */
-  protected canUpdate({ version, shape }: CopyState, operand: Operand): operand is VectorMatrix {
-    return this.updateCopy !== undefined && rowsToUpdate(version, shape, operand) !== undefined;
+  protected canUpdate(copy: CopyState, operand: Operand): operand is VectorMatrix {
+    return this.updateCopy !== undefined && rowsToUpdate(copy, operand) !== undefined;
   }
 
   /**
@@ -73,7 +83,8 @@ export abstract class ResidentOperands {
       if (!isEarlier(operand, resident) && !this.canUpdate(resident, operand)) this.#drop(operand.id);
       return undefined;
     }
-    return hasShapeOf(resident, operand) && this.#hasContentsOf(resident, operand) ? resident.handle : undefined;
+    const isAlike = hasShapeOf(resident, operand) && hasFormatOf(resident, operand);
+    return isAlike && this.#hasContentsOf(resident, operand) ? resident.handle : undefined;
   }
 
   /** The same for a request, which marks the copy as used. */
@@ -91,7 +102,7 @@ export abstract class ResidentOperands {
   missingRows(operand: Operand): RowSpan | undefined {
     const resident = this.#residents.get(operand.id);
     if (resident === undefined || this.updateCopy === undefined) return undefined;
-    return rowsToUpdate(resident.version, resident.shape, operand);
+    return rowsToUpdate(resident, operand);
   }
 
   residentBytes(operand: Operand): number {
@@ -136,7 +147,7 @@ export abstract class ResidentOperands {
     this.#drop(operand.id);
     const { id, version } = operand;
     const sources = new WeakSet<object>(sourcesOf(operand));
-    this.#residents.set(id, { version, shape: shapeOf(operand), handle, sources });
+    this.#residents.set(id, { version, shape: shapeOf(operand), ...formatOf(operand), handle, sources });
     this.#collected.register(sourcesOf(operand)[0], { id, version });
   }
 
@@ -279,10 +290,10 @@ function isEarlier(operand: Operand, resident: CopyState): boolean {
   return isMatrix(operand) && own(operand, 'snapshot') !== undefined && operand.version < resident.version;
 }
 
-/** The rows that a copy of this version and shape lacks; undefined if they are unknown, or the shape is another one. */
-function rowsToUpdate(version: number, shape: OperandShape, operand: Operand): RowSpan | undefined {
-  if (!isMatrix(operand) || !hasShapeOf({ shape }, operand)) return undefined;
-  const missing = rowsChangedSince(operand, version);
+/** The rows that a copy lacks; undefined if they are unknown, or if the shape or the elements are others. */
+function rowsToUpdate(copy: CopyState, operand: Operand): RowSpan | undefined {
+  if (!isMatrix(operand) || !hasShapeOf(copy, operand) || !hasFormatOf(copy, operand)) return undefined;
+  const missing = rowsChangedSince(operand, copy.version);
   return missing !== undefined && missing.end <= operand.rows ? missing : undefined;
 }
 
@@ -294,4 +305,16 @@ export function shapeOf(operand: Operand): OperandShape {
 function hasShapeOf({ shape: [first, second] }: Pick<CopyState, 'shape'>, operand: Operand): boolean {
   const { rows, dimensions, nodes, columns } = operand as Partial<VectorMatrix & CsrGraph>;
   return (rows === first && dimensions === second) || (nodes === first && columns?.length === second);
+}
+
+/** How the elements of an operand are read. */
+export function formatOf(operand: Operand): { readonly dtype: Dtype; readonly scale: number } {
+  const { dtype = 'float32', scale = 1 } = operand as Partial<VectorMatrix>;
+  return { dtype, scale };
+}
+
+/** Whether an operand has the elements of a copy: the same type and scale. */
+export function hasFormatOf({ dtype, scale }: Pick<CopyState, 'dtype' | 'scale'>, operand: Operand): boolean {
+  const other = operand as Partial<VectorMatrix>;
+  return (other.dtype ?? 'float32') === dtype && (other.scale ?? 1) === scale;
 }

@@ -11,7 +11,7 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   [ADDON_STATUS.deviceLost]: ['device-lost', 'the device is lost for the life of this process'],
   [ADDON_STATUS.shapeConflict]: [
     'invalid-input',
-    'another operand with the same id and version, but another shape, is resident',
+    'another operand with the same id and version, but another shape or other elements, is resident',
   ],
   [ADDON_STATUS.invalidGraph]: ['invalid-input', 'the arrays of the graph changed after they were checked'],
   [ADDON_STATUS.noHostMemory]: ['out-of-memory', 'the host does not have enough memory'],

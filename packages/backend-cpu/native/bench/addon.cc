@@ -71,7 +71,7 @@ void select_ascending(Workload& w, const ReadKernel*) {
 
 void read_resident(Workload& w, const ReadKernel* read) {
   const MatrixView view = w.resident->view();
-  sink = read->read(view.rows, view.row_count * view.stride);
+  sink = read->read(static_cast<const float*>(view.rows), view.row_count * view.stride);
 }
 
 std::vector<Task> tasks_of(const Workload& w) {

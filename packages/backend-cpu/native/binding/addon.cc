@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 7},  // ADDON_ABI in src/addon.ts
+    {"abi", 8},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 

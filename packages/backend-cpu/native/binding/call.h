@@ -30,6 +30,7 @@ class Call : public kit::Call {
     const double value = scalars_[kSequenceScalar];
     return value >= INT32_MIN && value <= INT32_MAX ? static_cast<int32_t>(value) : 0;
   }
+  double scalar(size_t place) const noexcept { return scalars_[place]; }
   float float_scalar(size_t place) const noexcept { return static_cast<float>(scalars_[place]); }
 
  private:

@@ -35,6 +35,8 @@ enum Scalar : size_t {
   kRetentionScalar,
   kThresholdScalar,
   kSequenceScalar,  // if the rows are those of a stored matrix
+  kDtypeScalar,     // of rows that come as an array, as are the dimensions
+  kScaleScalar,
 };
 
 }  // namespace gearshift::binding

@@ -12,7 +12,7 @@ constexpr uint32_t kThreadsShift = 13;
 constexpr int64_t kNsPerMs = 1'000'000;
 
 // Process-wide by nature: all threads share the memory that has this speed. Zero-initialised, without a destructor.
-Throughput scan_throughput[kLevelMask + 1];
+Throughput scan_throughput[kLevelMask + 1][kit::kElementTypes];
 Throughput spread_throughput[kLevelMask + 1];
 
 CallContext decode(Call& call, uint32_t bits) noexcept {
@@ -27,7 +27,7 @@ CallContext decode(Call& call, uint32_t bits) noexcept {
   const auto threads = bits >> kThreadsShift;
   return {static_cast<Metric>(metric),
           list.levels[level].kernels,
-          &scan_throughput[level],
+          scan_throughput[level],
           &spread_throughput[level],
           threads == 0 ? 1u : threads,
           static_cast<int64_t>(bits >> kSliceShift & kSliceMask) * kNsPerMs};

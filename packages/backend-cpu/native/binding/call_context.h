@@ -16,11 +16,12 @@ namespace gearshift::binding {
 struct CallContext {
   Metric metric;
   const KernelTable* kernels;
-  Throughput* scans;    // of this level, all threads together
+  Throughput* scans;  // of this level, all threads together; an entry for each type of elements
   Throughput* spreads;
   unsigned max_threads;
   int64_t slice_ns;
 
+  Throughput* scans_of(kit::ElementType type) const noexcept { return scans + kit::place_of(type); }
   Execution execution(EnvState& state) const noexcept { return {&state.pool(), max_threads, slice_ns, nullptr}; }
 };
 

@@ -1,4 +1,5 @@
 #include "binding/call_context.h"
+#include "binding/element_arguments.h"
 #include "binding/entries.h"
 #include "binding/scan_calls.h"
 #include "binding/spread_calls.h"
@@ -32,10 +33,11 @@ napi_value thread_limit(Call& call) { return call.give(call.state().pool().threa
 
 napi_value estimate_scan_ns(Call& call) {
   const CallContext context = read_context(call, 0);
-  const double bytes = call.number(1);
-  const double queries = call.number(2);
+  const ElementType type = read_type(call, 1);
+  const double bytes = call.number(2);
+  const double queries = call.number(3);
   if (call.failed()) return nullptr;
-  return call.give(estimate_items_ns(*context.scans, {bytes, queries}, 1));
+  return call.give(estimate_items_ns(*context.scans_of(type), {bytes, queries}, 1));
 }
 
 napi_value estimate_spread_ns(Call& call) {

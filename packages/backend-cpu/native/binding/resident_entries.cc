@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "binding/call_context.h"
+#include "binding/element_arguments.h"
 #include "binding/entries.h"
 #include "binding/resident_fill.h"
 #include "kit/binding/external_memory.h"
@@ -51,7 +52,7 @@ napi_value open(Call& call, const OperandKey& key, const RowPlace& place, const 
   return call.give_integer(add_handle(call, std::move(operand), place, arguments));
 }
 
-constexpr PlaceArguments kOpenPlace = place_arguments(4, 5);
+constexpr PlaceArguments kOpenPlace = place_arguments(6, 7);
 constexpr PlaceArguments kUpdatePlace = place_arguments(4, 5);
 
 /** Reads ascending ranges of the rows below `row_count`, and adds those from there to `end`. */
@@ -93,11 +94,12 @@ size_t copy_until(int64_t deadline_ns, size_t from, size_t count, const Copy& co
 
 napi_value open_matrix(Call& call) {
   OperandKey key{OperandKind::matrix, call.integer(0), call.integer(1), {call.count(2), call.count(3)}};
+  key.format = read_format(call, 4, 5);
   if (call.failed()) return nullptr;
   RowPlace place;
   if (is_given(call, kOpenPlace.values)) {
     int status = kit::kDone;
-    place = read_place(call, kOpenPlace, key.shape[0], key.shape[1], &status);
+    place = read_place(call, kOpenPlace, key.format, key.shape[0], key.shape[1], &status);
     if (call.failed()) return nullptr;
     if (status < 0) return call.give_integer(status);
     key.device = kInPlace;
@@ -128,7 +130,7 @@ napi_value update_matrix(Call& call) {
   RowPlace place;
   if (is_in_place) {
     int status = kit::kDone;
-    place = read_place(call, kUpdatePlace, key.shape[0], key.shape[1], &status);
+    place = read_place(call, kUpdatePlace, key.format, key.shape[0], key.shape[1], &status);
     if (call.failed()) return nullptr;
     if (status < 0) return call.give_integer(status);
     if (!place.is_same_memory(handle->place())) return call.give_integer(0);
@@ -180,9 +182,9 @@ napi_value fill_matrix(Call& call) {
   const size_t from = call.count(3);
   if (call.failed()) return nullptr;
   SharedOperand& operand = handle->operand();
-  const float* values = handle->place().rows;
+  const void* values = handle->place().rows;
   if (!operand.matrix->is_in_place()) {
-    const ArrayView<float> source = call.floats(2);
+    const ArrayView<const void> source = read_elements(call, 2, operand.key().format.type);
     if (call.failed()) return nullptr;
     const size_t rows = operand.key().shape[0];
     if (rows > 0 && source.length / rows < operand.key().shape[1]) return call.give_integer(kit::kInputGone);
@@ -245,13 +247,14 @@ napi_value build_graph(Call& call) {
 
 napi_value matches_matrix(Call& call) {
   OperandHandle* handle = find(call, 0);
-  const ArrayView<float> values = call.floats(1);
   if (call.failed()) return nullptr;
   const SharedOperand& operand = handle->operand();
   if (operand.matrix == nullptr || !operand.is_ready()) {
     call.fail(ErrorType::range, "handle: it names no matrix that is ready");
     return nullptr;
   }
+  const ArrayView<const void> values = read_elements(call, 1, operand.key().format.type);
+  if (call.failed()) return nullptr;
   return call.give_bool(operand.matrix->is_in_place()
                             ? operand.sample.matches(values.data, values.length, operand.key().shape[0], operand.key().shape[1])
                             : holds_sample_of(operand.matrix->view(), values.data, values.length));

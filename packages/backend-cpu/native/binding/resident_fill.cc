@@ -17,7 +17,7 @@ OperandHandle* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept
   return nullptr;
 }
 
-int64_t fill_rows(const Execution& execution, const CallContext& context, SharedOperand& operand, const float* values,
+int64_t fill_rows(const Execution& execution, const CallContext& context, SharedOperand& operand, const void* values,
                   const kit::StoredVersion* version, size_t from) noexcept {
   ResidentMatrix& matrix = *operand.matrix;
   if (operand.earlier != nullptr) {
@@ -33,7 +33,7 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
   static Throughput copies;
   static Throughput norms;
   const bool is_in_place = matrix.is_in_place();
-  const ItemCost cost{(is_in_place ? 1.0 : 2.0) * static_cast<double>(operand.key().shape[1]) * sizeof(float), 1};
+  const ItemCost cost{(is_in_place ? 1.0 : 2.0) * static_cast<double>(operand.key().shape[1] * operand.key().format.bytes()), 1};
   const size_t reached = run_in_chunks(execution, is_in_place ? norms : copies, cost, from, missing.count(), body);
   if (reached < missing.count()) return static_cast<int64_t>(reached);
   if (is_in_place && !operand.sample.take(matrix.view_of_rows(values, version))) return kit::kOutOfMemory;

@@ -19,7 +19,7 @@ OperandHandle* find_to_fill(Call& call, size_t index, OperandKind kind) noexcept
  * @param version of rows that may change meanwhile, else null
  * @return the first position that was not reached, or a Status
  */
-int64_t fill_rows(const Execution& execution, const CallContext& context, SharedOperand& operand, const float* values,
+int64_t fill_rows(const Execution& execution, const CallContext& context, SharedOperand& operand, const void* values,
                   const kit::StoredVersion* version, size_t from) noexcept;
 
 /**

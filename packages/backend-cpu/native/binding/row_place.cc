@@ -1,6 +1,7 @@
 #include "binding/row_place.h"
 
 #include "binding/call.h"
+#include "binding/element_arguments.h"
 #include "core/aligned_memory.h"
 #include "kit/status.h"
 #include "kit/store/layout.h"
@@ -18,26 +19,26 @@ napi_value buffer_of(Call& call, size_t index) noexcept {
 
 bool is_given(const Call& call, size_t index) noexcept { return call.has(index) && !call.is_undefined(index); }
 
-RowPlace read_place(Call& call, const PlaceArguments& arguments, size_t row_count, size_t dimensions, int* status) noexcept {
+RowPlace read_place(Call& call, const PlaceArguments& arguments, ElementFormat format, size_t row_count, size_t dimensions,
+                    int* status) noexcept {
   RowPlace place;
-  const ArrayView<float> values = call.floats(arguments.values);
+  const ArrayView<const void> values = read_elements(call, arguments.values, format.type);
   if (call.failed()) return place;
   if (!call.is_shared(arguments.values)) {
     call.fail(ErrorType::type, "values: expected values in a SharedArrayBuffer");
     return place;
   }
   place.rows = values.data;
-  place.float_count = values.length;
   size_t needed = 0;
   if (!multiply(row_count, dimensions, &needed) || values.length < needed) *status = kit::kInputGone;
   if (!is_given(call, arguments.control)) return place;
   const auto sequence = static_cast<int32_t>(call.integer(arguments.sequence));
-  read_stored_version(call, arguments, row_count, dimensions, sequence, place, status);
+  read_stored_version(call, arguments, format, row_count, dimensions, sequence, place, status);
   return place;
 }
 
-void read_stored_version(Call& call, const PlaceArguments& arguments, size_t row_count, size_t dimensions, int32_t sequence,
-                         RowPlace& place, int* status) noexcept {
+void read_stored_version(Call& call, const PlaceArguments& arguments, ElementFormat format, size_t row_count,
+                         size_t dimensions, int32_t sequence, RowPlace& place, int* status) noexcept {
   const ArrayView<int32_t> control = call.ints(arguments.control);
   if (call.failed()) return;
   if (control.length < kit::kControlWords) {
@@ -59,7 +60,7 @@ void read_stored_version(Call& call, const PlaceArguments& arguments, size_t row
     return;
   }
   size_t row_bytes = 0;
-  if (!multiply(dimensions, sizeof(float), &row_bytes) || row_bytes > SIZE_MAX / 2) {
+  if (!multiply(dimensions, format.bytes(), &row_bytes) || row_bytes > SIZE_MAX / 2) {
     *status = kit::kInputGone;
     return;
   }

@@ -21,8 +21,7 @@ struct RowPlace {
   /** JavaScript values that keep the memory alive: of the rows, and of a stored matrix the control array, heads and log. */
   static constexpr size_t kArrays = 4;
 
-  const float* rows = nullptr;  // null: nowhere
-  size_t float_count = 0;
+  const void* rows = nullptr;  // null: nowhere
   bool is_stored = false;
   kit::StoredVersion version{};
 
@@ -54,11 +53,12 @@ bool is_given(const Call& call, size_t index) noexcept;
  * Reads and checks a place; fails the call if an argument is of the wrong kind or not in shared memory. `status` is kInputGone
  * where there are fewer rows, or less of the log, than there have to be.
  */
-RowPlace read_place(Call& call, const PlaceArguments& arguments, size_t row_count, size_t dimensions, int* status) noexcept;
+RowPlace read_place(Call& call, const PlaceArguments& arguments, ElementFormat format, size_t row_count, size_t dimensions,
+                    int* status) noexcept;
 
 /** Reads the memory of a stored matrix, of which the rows are known; fails the call like read_place(). */
-void read_stored_version(Call& call, const PlaceArguments& arguments, size_t row_count, size_t dimensions, int32_t sequence,
-                         RowPlace& place, int* status) noexcept;
+void read_stored_version(Call& call, const PlaceArguments& arguments, ElementFormat format, size_t row_count,
+                         size_t dimensions, int32_t sequence, RowPlace& place, int* status) noexcept;
 
 /** The buffers behind the typed arrays of a place, which stay valid while they are referenced. */
 class PlaceReferences {

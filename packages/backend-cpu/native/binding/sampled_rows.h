@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 #include "core/matrix.h"
@@ -9,12 +10,13 @@
 
 namespace gearshift::binding {
 
-/** Tells whether values are those of a matrix. */
-inline bool holds_sample_of(const MatrixView& matrix, const float* values, size_t length) noexcept {
+/** Tells whether values, which have the matrix's type of elements, are those of the matrix. */
+inline bool holds_sample_of(const MatrixView& matrix, const void* values, size_t length) noexcept {
   if (matrix.row_count == 0) return true;
   if (length / matrix.row_count < matrix.dimensions) return false;
+  const MatrixView others = view_of(values, matrix.format, matrix.row_count, matrix.dimensions);
   return kit::visit_sampled_rows(matrix.row_count, matrix.dimensions, [&](size_t row, size_t elements) {
-    return std::memcmp(matrix.rows + row * matrix.stride, values + row * matrix.dimensions, elements * sizeof(float)) == 0;
+    return std::memcmp(matrix.row(row), others.row(row), elements * matrix.format.bytes()) == 0;
   });
 }
 
@@ -27,35 +29,41 @@ class SampledRows {
   /** Rows that change have no contents to compare. False: out of memory. */
   bool take(const MatrixView& matrix) noexcept {
     rows_ = matrix.rows;
+    format_ = matrix.format;
     is_changing_ = matrix.version != nullptr;
-    elements_.reset();
+    bytes_.reset();
     if (is_changing_) return true;
     return kit::visit_sampled_rows(matrix.row_count, matrix.dimensions, [&](size_t row, size_t elements) {
-      for (size_t i = 0; i < elements; ++i) {
-        if (!elements_.push(matrix.rows[row * matrix.stride + i])) return false;
+      const auto* const bytes = static_cast<const uint8_t*>(matrix.row(row));
+      for (size_t i = 0; i < elements * format_.bytes(); ++i) {
+        if (!bytes_.push(bytes[i])) return false;
       }
       return true;
     });
   }
 
-  bool matches(const float* values, size_t length, size_t row_count, size_t dimensions) const noexcept {
+  /** The values have the type of elements of the rows. */
+  bool matches(const void* values, size_t length, size_t row_count, size_t dimensions) const noexcept {
     if (row_count == 0) return true;
     if (length / row_count < dimensions) return false;
     if (values == rows_) return true;
     if (is_changing_) return false;
-    const float* sample = elements_.begin();
+    const uint8_t* sample = bytes_.begin();
+    const MatrixView others = view_of(values, format_, row_count, dimensions);
     return kit::visit_sampled_rows(row_count, dimensions, [&](size_t row, size_t elements) {
-      if (sample + elements > elements_.end()) return false;
-      const bool is_same = std::memcmp(sample, values + row * dimensions, elements * sizeof(float)) == 0;
-      sample += elements;
+      const size_t bytes = elements * format_.bytes();
+      if (sample + bytes > bytes_.end()) return false;
+      const bool is_same = std::memcmp(sample, others.row(row), bytes) == 0;
+      sample += bytes;
       return is_same;
     });
   }
 
  private:
-  const float* rows_ = nullptr;  // compared alone: the memory may be gone
+  const void* rows_ = nullptr;  // compared alone: the memory may be gone
+  ElementFormat format_;
   bool is_changing_ = false;
-  kit::OwnedArray<float> elements_;
+  kit::OwnedArray<uint8_t> bytes_;
 };
 
 }  // namespace gearshift::binding

@@ -10,7 +10,10 @@
 
 namespace gearshift::binding {
 
-/** The arguments that every scan begins with: context, source, dimensions, query. */
+/**
+ * The arguments that every scan begins with: context, source, dimensions, dtype, scale, query. Those between the source and the
+ * query describe rows that come as an array.
+ */
 struct ScanArguments {
   ScanArguments() = default;
   ScanArguments(const ScanArguments&) = delete;
@@ -28,7 +31,9 @@ struct ScanArguments {
 inline constexpr size_t kContextArgument = 0;
 inline constexpr size_t kSourceArgument = 1;
 inline constexpr size_t kDimensionsArgument = 2;
-inline constexpr size_t kQueryArgument = 3;
+inline constexpr size_t kDtypeArgument = 3;
+inline constexpr size_t kScaleArgument = 4;
+inline constexpr size_t kQueryArgument = 5;
 
 /**
  * Reads and checks them from the arguments of a call.

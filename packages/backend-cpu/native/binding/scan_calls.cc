@@ -15,7 +15,7 @@ namespace gearshift::binding {
 
 ItemCost scan_cost(const MatrixView& matrix, size_t query_count, const uint32_t* mask, size_t from,
                    size_t end) noexcept {
-  ItemCost cost{static_cast<double>(matrix.stride) * sizeof(float), static_cast<double>(query_count)};
+  ItemCost cost{static_cast<double>(matrix.stride_bytes()), static_cast<double>(query_count)};
   if (mask == nullptr || from >= end) return cost;
   const double share = static_cast<double>(count_rows(mask, from, end)) / static_cast<double>(end - from);
   // The output of a row that is not considered is written too.

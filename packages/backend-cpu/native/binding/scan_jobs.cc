@@ -160,13 +160,13 @@ class TopKJob final : public ScanJob {
 }  // namespace
 
 napi_value start_score(Call& call) {
-  constexpr size_t kStoredArgument = 9;
+  constexpr size_t kStoredArgument = 11;
   ScanArguments read;
   read_scan(call, kStoredArgument, read);
-  const ArrayView<float> output = call.floats(4);
-  const size_t start = call.count(5);
-  const size_t end = call.count(6);
-  const MaskArgument mask = read_mask(call, 7, end);
+  const ArrayView<float> output = call.floats(6);
+  const size_t start = call.count(7);
+  const size_t end = call.count(8);
+  const MaskArgument mask = read_mask(call, 9, end);
   if (call.failed()) return nullptr;
   if (start > end) {
     call.fail(ErrorType::range, "start: expected a row up to end");
@@ -181,22 +181,22 @@ napi_value start_score(Call& call) {
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   int status = job->take_inputs(call, read, kStoredArgument);
   if (status == kit::kDone) status = job->take_mask(mask, end);
-  if (status == kit::kDone) status = job->take_output(call, 4);
-  return start_job(call, std::move(job), status, 8);
+  if (status == kit::kDone) status = job->take_output(call, 6);
+  return start_job(call, std::move(job), status, 10);
 }
 
 napi_value start_top_k(Call& call) {
-  constexpr size_t kStoredArgument = 12;
+  constexpr size_t kStoredArgument = 14;
   ScanArguments read;
   read_scan(call, kStoredArgument, read);
-  const ArrayView<uint32_t> indices = call.uints(4);
-  const ArrayView<float> scores = call.floats(5);
-  const size_t k = call.count(6);
-  const size_t start = call.count(7);
-  const size_t end = call.count(8);
-  const bool has_candidates = !call.is_undefined(9);
-  const ArrayView<uint32_t> candidates = has_candidates ? call.uints(9) : ArrayView<uint32_t>{};
-  const MaskArgument mask = read_mask(call, 10, has_candidates ? 0 : end);
+  const ArrayView<uint32_t> indices = call.uints(6);
+  const ArrayView<float> scores = call.floats(7);
+  const size_t k = call.count(8);
+  const size_t start = call.count(9);
+  const size_t end = call.count(10);
+  const bool has_candidates = !call.is_undefined(11);
+  const ArrayView<uint32_t> candidates = has_candidates ? call.uints(11) : ArrayView<uint32_t>{};
+  const MaskArgument mask = read_mask(call, 12, has_candidates ? 0 : end);
   if (call.failed()) return nullptr;
   if (k == 0 || start > end) {
     call.fail(ErrorType::range, "k, start: expected k above 0 and a start up to end");
@@ -216,8 +216,8 @@ napi_value start_top_k(Call& call) {
   int status = job->take_inputs(call, read, kStoredArgument);
   if (status == kit::kDone && has_candidates) status = job->take_candidates(candidates);
   if (status == kit::kDone && !has_candidates) status = job->take_mask(mask, end);
-  if (status == kit::kDone) status = job->take_outputs(call, 4, 5);
-  return start_job(call, std::move(job), status, 11);
+  if (status == kit::kDone) status = job->take_outputs(call, 6, 7);
+  return start_job(call, std::move(job), status, 13);
 }
 
 }  // namespace gearshift::binding

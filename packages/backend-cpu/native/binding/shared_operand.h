@@ -30,7 +30,7 @@ class SharedOperand final : public kit::Operand {
     std::unique_ptr<SharedOperand> created(new (std::nothrow) SharedOperand(key));
     if (created == nullptr || key.kind != OperandKind::matrix) return created;
     const auto place = key.device == kInPlace ? ResidentMatrix::Rows::in_place : ResidentMatrix::Rows::copied;
-    created->matrix = ResidentMatrix::allocate(key.shape[0], key.shape[1], place);
+    created->matrix = ResidentMatrix::allocate(key.shape[0], key.shape[1], place, key.format);
     const bool has_memory = created->matrix != nullptr && created->missing.set_all(key.shape[0]);
     return has_memory ? std::move(created) : nullptr;
   }

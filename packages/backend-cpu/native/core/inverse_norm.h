@@ -22,10 +22,10 @@ inline float inverse_norm(float squared_norm) noexcept {
 }
 
 /** The same for a vector in memory: 0 for a zero vector, so that its cosine is 0 without further work. */
-float inverse_norm_of(const float* v, size_t dimensions, float squared_norm) noexcept;
+float inverse_norm_of(const void* v, ElementFormat format, size_t dimensions, float squared_norm) noexcept;
 
 /** Those of `count` rows. */
-void inverse_norms_of(const KernelTable& kernels, const float* rows, size_t stride, size_t count, size_t dimensions,
+void inverse_norms_of(const KernelTable& kernels, const void* rows, ElementFormat format, size_t stride, size_t count, size_t dimensions,
                       float* inverse_norms) noexcept;
 
 }  // namespace gearshift

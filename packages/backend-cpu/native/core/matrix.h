@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "core/aligned_memory.h"
@@ -10,36 +11,42 @@
 
 namespace gearshift {
 
-/** Rows to score, borrowed: row r begins at rows + r * stride. */
+/** Rows to score, borrowed: row r begins at the element r * stride. */
 struct MatrixView {
-  const float* rows;
+  const void* rows;
+  ElementFormat format;
   size_t stride;
   size_t row_count;
   size_t dimensions;
   const float* inverse_norms;  // null: worked out during the scan
   const kit::StoredVersion* version = nullptr;  // of rows that may change while they are read; null: they do not
+
+  size_t stride_bytes() const noexcept { return stride * format.bytes(); }
+  const void* row(size_t number) const noexcept { return static_cast<const uint8_t*>(rows) + number * stride_bytes(); }
 };
 
 /** A caller's own rows, scored where they are. */
-inline MatrixView view_of(const float* rows, size_t row_count, size_t dimensions,
+inline MatrixView view_of(const void* rows, ElementFormat format, size_t row_count, size_t dimensions,
                           const kit::StoredVersion* version = nullptr) noexcept {
-  return {rows, dimensions, row_count, dimensions, nullptr, version};
+  return {rows, format, dimensions, row_count, dimensions, nullptr, version};
 }
 
 /**
- * What is kept of a matrix for scanning: the inverse norms, and a copy of the rows unless they can be read where they are.
- * Where it pays, as in a copy that fits in a cache, rows begin on cache lines and are padded with zeros to whole ones. Contents
- * are the caller's to fill, row by row; once all rows are there it does not change.
+ * What is kept of a matrix for scanning: the inverse norms, and a copy of the rows unless they can be read where they are. A
+ * copy has the elements that the rows have. Where it pays, as in a copy that fits in a cache, its rows are padded with zeros to
+ * a multiple of 16 elements, so that no load of a vector crosses a cache line. Contents are the caller's to fill, row by row;
+ * once all rows are there it does not change.
  */
 class ResidentMatrix {
  public:
   enum class Rows : bool { copied, in_place };
 
   /** Null when there is no memory, or no address space for so many rows. */
-  static std::unique_ptr<ResidentMatrix> allocate(size_t rows, size_t dimensions, Rows place = Rows::copied) noexcept;
+  static std::unique_ptr<ResidentMatrix> allocate(size_t rows, size_t dimensions, Rows place = Rows::copied,
+                                                  ElementFormat format = {}) noexcept;
 
   /** Takes over the rows [start, end) of `values`, which are packed. Threads may fill disjoint ranges at a time. */
-  void fill(const KernelTable& kernels, const float* values, size_t start, size_t end,
+  void fill(const KernelTable& kernels, const void* values, size_t start, size_t end,
             const kit::StoredVersion* version = nullptr) noexcept;
 
   /** Of rows in place: changes their number and keeps the norms of those that it had. False: out of memory. */
@@ -51,22 +58,23 @@ class ResidentMatrix {
   size_t row_count() const noexcept { return row_count_; }
   /** The copy. */
   MatrixView view() const noexcept {
-    return {rows_.as<float>(), stride_, row_count_, dimensions_, inverse_norms_.as<float>()};
+    return {rows_.as<void>(), format_, stride_, row_count_, dimensions_, inverse_norms_.as<float>()};
   }
   /** Rows in place, with the norms of the copy. */
-  MatrixView view_of_rows(const float* rows, const kit::StoredVersion* version) const noexcept {
-    return {rows, dimensions_, row_count_, dimensions_, inverse_norms_.as<float>(), version};
+  MatrixView view_of_rows(const void* rows, const kit::StoredVersion* version) const noexcept {
+    return {rows, format_, dimensions_, row_count_, dimensions_, inverse_norms_.as<float>(), version};
   }
   size_t bytes() const noexcept { return rows_.bytes() + inverse_norms_.bytes(); }
 
  private:
   ResidentMatrix() noexcept = default;
   float* norms() noexcept { return inverse_norms_.as<float>(); }
-  void copy_rows(const float* values, size_t start, size_t end) noexcept;
+  void copy_rows(const void* values, size_t start, size_t end) noexcept;
 
   AlignedMemory rows_;  // empty for rows in place
   AlignedMemory inverse_norms_;
-  size_t stride_ = 0;
+  ElementFormat format_;
+  size_t stride_ = 0;  // in elements
   size_t row_count_ = 0;
   size_t dimensions_ = 0;
   bool is_in_place_ = false;

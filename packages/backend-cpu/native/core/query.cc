@@ -19,10 +19,10 @@ bool PreparedQuery::prepare(const KernelTable& kernels, const float* query, size
   std::memset(target + dimensions, 0, (padded - dimensions) * sizeof(float));
   values_ = target;
 
-  float dot;
+  const ElementFormat format{};
   float squared_norm;
-  kernels.dot_and_squared_norm_f32(target, target, padded, 1, padded, false, &dot, &squared_norm);
-  inverse_norm_ = inverse_norm_of(target, dimensions, squared_norm);
+  kernels.scans_of(format.type).squared_norm(target, format.scale, padded, 1, padded, &squared_norm);
+  inverse_norm_ = inverse_norm_of(target, format, dimensions, squared_norm);
   return true;
 }
 

@@ -23,7 +23,7 @@ size_t scanned_dimensions(const MatrixView& matrix) noexcept {
 /** Larger than any second-level cache of today; the product cannot overflow, because the matrix is there. */
 bool is_far(const MatrixView& matrix) noexcept {
   constexpr size_t kNearBytes = 2u << 20;
-  return matrix.row_count * matrix.stride * sizeof(float) > kNearBytes;
+  return matrix.row_count * matrix.stride_bytes() > kNearBytes;
 }
 
 bool needs_repair(Metric metric, float score) noexcept {
@@ -33,22 +33,24 @@ bool needs_repair(Metric metric, float score) noexcept {
 /** Scores of at most kBlockRows rows, as far as float32 goes; returns whether any of them needs repair. */
 bool score_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                   size_t start, size_t count, float* out) noexcept {
-  const float* const rows = matrix.rows + start * matrix.stride;
+  const ScanKernels& scans = kernels.scans_of(matrix.format.type);
+  const float scale = matrix.format.scale;
+  const void* const rows = matrix.row(start);
   const size_t dimensions = scanned_dimensions(matrix);
   if (metric == Metric::euclidean) {
-    kernels.squared_distance_f32(query.values(), rows, matrix.stride, count, dimensions, out);
+    scans.squared_distance(query.values(), rows, scale, matrix.stride, count, dimensions, out);
     return kernels.finish_euclidean_f32(out, count);
   }
   if (metric == Metric::dot) {
-    kernels.dot_f32(query.values(), rows, matrix.stride, count, dimensions, out);
+    scans.dot(query.values(), rows, scale, matrix.stride, count, dimensions, out);
     return kernels.any_not_finite_f32(out, count);
   }
   if (matrix.inverse_norms != nullptr) {
-    kernels.dot_f32(query.values(), rows, matrix.stride, count, dimensions, out);
+    scans.dot(query.values(), rows, scale, matrix.stride, count, dimensions, out);
     return kernels.finish_cosine_f32(out, matrix.inverse_norms + start, query.inverse_norm(), count);
   }
   float norms[kBlockRows];
-  kernels.dot_and_squared_norm_f32(query.values(), rows, matrix.stride, count, dimensions, is_far(matrix), out, norms);
+  scans.dot_and_squared_norm(query.values(), rows, scale, matrix.stride, count, dimensions, is_far(matrix), out, norms);
   for (size_t i = 0; i < count; ++i) norms[i] = inverse_norm(norms[i]);
   return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
 }
@@ -60,29 +62,31 @@ void score_fixed(const KernelTable& kernels, Metric metric, const MatrixView& ma
   const KeepSubnormals keep;
   for (size_t i = 0; i < count; ++i) {
     if (needs_repair(metric, out[i]))
-      out[i] = reference_score(metric, query.values(), matrix.rows + (start + i) * matrix.stride, matrix.dimensions);
+      out[i] = reference_score(metric, query.values(), matrix.row(start + i), matrix.format, matrix.dimensions);
   }
 }
 
 /** The same for at most kBlockRows rows by number. */
 bool score_listed_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                          const uint32_t* rows, size_t count, float* out) noexcept {
+  const ScanKernels& scans = kernels.scans_of(matrix.format.type);
+  const float scale = matrix.format.scale;
   const size_t dimensions = scanned_dimensions(matrix);
   if (metric == Metric::euclidean) {
-    kernels.squared_distance_chosen_f32(query.values(), matrix.rows, matrix.stride, rows, count, dimensions, out);
+    scans.squared_distance_chosen(query.values(), matrix.rows, scale, matrix.stride, rows, count, dimensions, out);
     return kernels.finish_euclidean_f32(out, count);
   }
   if (metric == Metric::dot) {
-    kernels.dot_chosen_f32(query.values(), matrix.rows, matrix.stride, rows, count, dimensions, out);
+    scans.dot_chosen(query.values(), matrix.rows, scale, matrix.stride, rows, count, dimensions, out);
     return kernels.any_not_finite_f32(out, count);
   }
   float norms[kBlockRows];
   if (matrix.inverse_norms != nullptr) {
-    kernels.dot_chosen_f32(query.values(), matrix.rows, matrix.stride, rows, count, dimensions, out);
+    scans.dot_chosen(query.values(), matrix.rows, scale, matrix.stride, rows, count, dimensions, out);
     for (size_t i = 0; i < count; ++i) norms[i] = matrix.inverse_norms[rows[i]];
   } else {
-    kernels.dot_and_squared_norm_chosen_f32(query.values(), matrix.rows, matrix.stride, rows, count, dimensions, out,
-                                            norms);
+    scans.dot_and_squared_norm_chosen(query.values(), matrix.rows, scale, matrix.stride, rows, count, dimensions, out,
+                                      norms);
     for (size_t i = 0; i < count; ++i) norms[i] = inverse_norm(norms[i]);
   }
   return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
@@ -94,17 +98,17 @@ void score_listed_fixed(const KernelTable& kernels, Metric metric, const MatrixV
   const KeepSubnormals keep;
   for (size_t i = 0; i < count; ++i) {
     if (needs_repair(metric, out[i]))
-      out[i] = reference_score(metric, query.values(), matrix.rows + rows[i] * matrix.stride, matrix.dimensions);
+      out[i] = reference_score(metric, query.values(), matrix.row(rows[i]), matrix.format, matrix.dimensions);
   }
 }
 
 /** Scores a row again if it was replaced since its version: from what is kept of it, with the bits that it always has. */
 void settle_row(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                 size_t row, float* out) noexcept {
-  const auto* const replaced = static_cast<const float*>(matrix.version->replaced_row(row));
+  const void* const replaced = matrix.version->replaced_row(row);
   if (replaced == nullptr) return;
   const float* const norm = matrix.inverse_norms == nullptr ? nullptr : matrix.inverse_norms + row;
-  score_fixed(kernels, metric, {replaced, matrix.stride, 1, matrix.dimensions, norm}, query, 0, 1, out);
+  score_fixed(kernels, metric, {replaced, matrix.format, matrix.stride, 1, matrix.dimensions, norm}, query, 0, 1, out);
 }
 
 void score_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,

@@ -13,6 +13,7 @@ namespace gearshift {
 const char* feature_name(CpuFeature feature) noexcept {
   switch (feature) {
     case CpuFeature::fma: return "fma";
+    case CpuFeature::f16c: return "f16c";
     case CpuFeature::bmi1: return "bmi1";
     case CpuFeature::avx2: return "avx2";
     case CpuFeature::avx512f: return "avx512f";
@@ -72,6 +73,7 @@ bool has_feature(CpuFeature feature) noexcept {
   const bool avx512 = (states & kAvx512States) == kAvx512States;
   switch (feature) {
     case CpuFeature::fma: return avx && bit(basic, 12);
+    case CpuFeature::f16c: return avx && bit(basic, 29);
     case CpuFeature::bmi1: return bit(extended, 3);
     case CpuFeature::avx2: return avx && bit(extended, 5);
     case CpuFeature::avx512f: return avx512 && bit(extended, 16);

@@ -18,7 +18,7 @@ constexpr Row kRows[] = {
      {CpuFeature::avx512f, CpuFeature::avx512bw, CpuFeature::avx512dq, CpuFeature::avx512vl, CpuFeature::none}},
 #endif
 #if defined(GEARSHIFT_HAS_AVX2)
-    {&kAvx2Kernels, {CpuFeature::avx2, CpuFeature::fma, CpuFeature::bmi1, CpuFeature::none}},
+    {&kAvx2Kernels, {CpuFeature::avx2, CpuFeature::fma, CpuFeature::f16c, CpuFeature::bmi1, CpuFeature::none}},
 #endif
 #if defined(GEARSHIFT_HAS_NEON)
     {&kNeonKernels, {CpuFeature::none}},  // part of every 64-bit Arm

@@ -3,42 +3,62 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kit/element_format.h"
+
 namespace gearshift {
 
-/**
- * The kernels of one instruction-set level: one row of the table in kernel_table.cc.
- *
- * Every kernel is free of side effects but for its outputs, allocates nothing and takes any alignment. `dimensions` is at
- * least 1. Rows begin at `rows + r * stride`. Within a level the bits of a row's result depend on the row and the query
- * alone: not on how many rows go together, nor on their alignment.
- */
-struct KernelTable {
-  const char* name;
+using kit::ElementFormat;
+using kit::ElementType;
 
+/**
+ * The scans of a level over rows of one type of elements. Rows begin at the elements `rows + r * stride`, on any multiple of
+ * the size of an element; `scale` is that of int8, and has no meaning for other types. A row's result has the bits that the
+ * kernels for float32 give for the same values.
+ */
+struct ScanKernels {
   /** out[r] = sum of query[i] * row[i]. */
-  void (*dot_f32)(const float* query, const float* rows, size_t stride, size_t row_count, size_t dimensions,
-                  float* out) noexcept;
+  void (*dot)(const float* query, const void* rows, float scale, size_t stride, size_t row_count, size_t dimensions,
+              float* out) noexcept;
   /** out[r] = sum of (query[i] - row[i])^2. */
-  void (*squared_distance_f32)(const float* query, const float* rows, size_t stride, size_t row_count,
-                               size_t dimensions, float* out) noexcept;
+  void (*squared_distance)(const float* query, const void* rows, float scale, size_t stride, size_t row_count,
+                           size_t dimensions, float* out) noexcept;
+  /** squared_norms[r] = sum of row[i]^2, with the bits of dot_and_squared_norm(). */
+  void (*squared_norm)(const void* rows, float scale, size_t stride, size_t row_count, size_t dimensions,
+                       float* squared_norms) noexcept;
   /**
    * The dot products, and the squared norms of the rows in the same pass.
    *
    * @param is_far the rows come from beyond the second-level cache: a hint
    */
-  void (*dot_and_squared_norm_f32)(const float* query, const float* rows, size_t stride, size_t row_count,
-                                   size_t dimensions, bool is_far, float* dots, float* squared_norms) noexcept;
+  void (*dot_and_squared_norm)(const float* query, const void* rows, float scale, size_t stride, size_t row_count,
+                               size_t dimensions, bool is_far, float* dots, float* squared_norms) noexcept;
 
   /**
-   * The same three for the rows `chosen[0]`, `chosen[1]`, ..., in any order: out[i] for the row chosen[i]. They differ from
+   * The same for the rows `chosen[0]`, `chosen[1]`, ..., in any order: out[i] for the row chosen[i]. They differ from
    * rows in sequence only in where a row lies, so that its result has the same bits.
    */
-  void (*dot_chosen_f32)(const float* query, const float* rows, size_t stride, const uint32_t* chosen, size_t count,
-                         size_t dimensions, float* out) noexcept;
-  void (*squared_distance_chosen_f32)(const float* query, const float* rows, size_t stride, const uint32_t* chosen,
-                                      size_t count, size_t dimensions, float* out) noexcept;
-  void (*dot_and_squared_norm_chosen_f32)(const float* query, const float* rows, size_t stride, const uint32_t* chosen,
-                                          size_t count, size_t dimensions, float* dots, float* squared_norms) noexcept;
+  void (*dot_chosen)(const float* query, const void* rows, float scale, size_t stride, const uint32_t* chosen,
+                     size_t count, size_t dimensions, float* out) noexcept;
+  void (*squared_distance_chosen)(const float* query, const void* rows, float scale, size_t stride,
+                                  const uint32_t* chosen, size_t count, size_t dimensions, float* out) noexcept;
+  void (*dot_and_squared_norm_chosen)(const float* query, const void* rows, float scale, size_t stride,
+                                      const uint32_t* chosen, size_t count, size_t dimensions, float* dots,
+                                      float* squared_norms) noexcept;
+};
+
+/**
+ * The kernels of one instruction-set level: one row of the table in kernel_table.cc.
+ *
+ * Every kernel is free of side effects but for its outputs, allocates nothing and takes any alignment. `dimensions` is at
+ * least 1. Within a level the bits of a row's result depend on the row's values and the query alone: not on how many rows go
+ * together, nor on their alignment, nor on the type of their elements.
+ */
+struct KernelTable {
+  const char* name;
+
+  ScanKernels scans[kit::kElementTypes];  // in the order of ElementType
+
+  const ScanKernels& scans_of(ElementType type) const noexcept { return scans[kit::place_of(type)]; }
 
   /** scores[r] = scores[r] * inverse_norms[r] * factor, clamped to [-1, 1]; NaN stays NaN. Returns whether any is NaN. */
   bool (*finish_cosine_f32)(float* scores, const float* inverse_norms, float factor, size_t count) noexcept;

@@ -1,9 +1,11 @@
-// AVX2 and FMA: 8 lanes.
+// AVX2, FMA and F16C: 8 lanes.
 #include <immintrin.h>
 
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
+#include "kernels/elements.h"
 #include "kernels/kernels.h"
 
 namespace gearshift {
@@ -18,6 +20,31 @@ inline __m256i first_lanes(size_t count) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kFirstLanes + 8 - count));
 }
 
+template <class Word>
+inline uint64_t load_word(const uint8_t* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+/** The first 1 to 8 bytes, the rest zero, from two loads that may overlap. */
+inline uint64_t first_bytes(const uint8_t* from, size_t count) {
+  if (count >= 4) return load_word<uint32_t>(from) | load_word<uint32_t>(from + count - 4) << 8 * (count - 4);
+  if (count >= 2) return load_word<uint16_t>(from) | load_word<uint16_t>(from + count - 2) << 8 * (count - 2);
+  return *from;
+}
+
+/** The first 8 to 15 bytes: those behind the eighth, the rest zero. */
+inline uint64_t later_bytes(const uint8_t* from, size_t count) {
+  return count == 8 ? 0 : load_word<uint64_t>(from + count - 8) >> 8 * (16 - count);
+}
+
+inline __m256 widen(__m128i elements, const Float16*) { return _mm256_cvtph_ps(elements); }
+inline __m256 widen(__m128i elements, const Bfloat16*) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(elements), 16));
+}
+inline __m256 widen(__m128i elements, const int8_t*) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(elements)); }
+
 struct Lanes {
   using Vector = __m256;
   static constexpr size_t kWidth = 8;
@@ -27,8 +54,23 @@ struct Lanes {
   static inline Vector load_first(const float* from, size_t count) {
     return count == kWidth ? load(from) : _mm256_maskload_ps(from, first_lanes(count));
   }
+  template <class Element>
+  static inline Vector load(const Element* from) {
+    const auto* const at = reinterpret_cast<const __m128i*>(from);
+    return widen(sizeof(Element) == 2 ? _mm_loadu_si128(at) : _mm_loadl_epi64(at), from);
+  }
+  template <class Element>
+  static inline Vector load_first(const Element* from, size_t count) {
+    if (count == kWidth) return load(from);
+    const auto* const at = reinterpret_cast<const uint8_t*>(from);
+    const size_t bytes = count * sizeof(Element);
+    const uint64_t low = bytes < 8 ? first_bytes(at, bytes) : load_word<uint64_t>(at);
+    const uint64_t high = bytes < 8 ? 0 : later_bytes(at, bytes);
+    return widen(_mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low)), from);
+  }
   static inline Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
   static inline Vector subtract(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
+  static inline Vector multiply(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
   static inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
   static inline __m128 quarter(Vector v) {
     return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -37,10 +79,10 @@ struct Lanes {
   static inline void store_sums(const Vector (&v)[4], float* to) {
     store_sums_of(quarter(v[0]), quarter(v[1]), quarter(v[2]), quarter(v[3]), to);
   }
-  /** Asks for the next so many floats; behind the last row that asks for nothing. */
-  template <size_t kFloats>
-  static inline void prefetch(const float* from) {
-    for (size_t i = 0; i < kFloats; i += 16) _mm_prefetch(reinterpret_cast<const char*>(from + i), _MM_HINT_T0);
+  /** Asks for the next so many bytes; behind the last row that asks for nothing. */
+  template <size_t kBytes>
+  static inline void prefetch(const void* from) {
+    for (size_t i = 0; i < kBytes; i += 64) _mm_prefetch(static_cast<const char*>(from) + i, _MM_HINT_T0);
   }
   static inline unsigned above_mask(Vector a, Vector b) {
     return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)));
@@ -81,12 +123,7 @@ void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_
 }  // namespace
 
 const KernelTable kAvx2Kernels = {"avx2",
-                                  dot_f32,
-                                  squared_distance_f32,
-                                  dot_and_squared_norm_f32,
-                                  dot_chosen_f32,
-                                  squared_distance_chosen_f32,
-                                  dot_and_squared_norm_chosen_f32,
+                                  GEARSHIFT_SCAN_KERNELS,
                                   finish_cosine_f32,
                                   finish_euclidean_f32,
                                   any_not_finite_f32,

@@ -7,13 +7,21 @@
 
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
+#include "kernels/elements.h"
 #include "kernels/kernels.h"
 
 namespace gearshift {
 namespace {
 
 #include "kernels/x86_sums.inc"
+
+inline __m512 widen(__m256i elements, const Float16*) { return _mm512_cvtph_ps(elements); }
+inline __m512 widen(__m256i elements, const Bfloat16*) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(elements), 16));
+}
+inline __m512 widen(__m128i elements, const int8_t*) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(elements)); }
 
 struct Lanes {
   using Vector = __m512;
@@ -24,8 +32,20 @@ struct Lanes {
   static inline Vector load_first(const float* from, size_t count) {
     return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
   }
+  template <class Element>
+  static inline Vector load(const Element* from) {
+    if constexpr (sizeof(Element) == 2) return widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)), from);
+    else return widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)), from);
+  }
+  template <class Element>
+  static inline Vector load_first(const Element* from, size_t count) {
+    const auto mask = static_cast<__mmask16>((1u << count) - 1);
+    if constexpr (sizeof(Element) == 2) return widen(_mm256_maskz_loadu_epi16(mask, from), from);
+    else return widen(_mm_maskz_loadu_epi8(mask, from), from);
+  }
   static inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
   static inline Vector subtract(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
+  static inline Vector multiply(Vector a, Vector b) { return _mm512_mul_ps(a, b); }
   static inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
   static inline __m128 quarter(Vector v) {
     // Spelled out: what _mm512_reduce_add_ps adds in which order is the compiler's choice.
@@ -38,8 +58,8 @@ struct Lanes {
   static inline void store_sums(const Vector (&v)[4], float* to) {
     store_sums_of(quarter(v[0]), quarter(v[1]), quarter(v[2]), quarter(v[3]), to);
   }
-  template <size_t kFloats>
-  static inline void prefetch(const float*) {}  // not known to pay
+  template <size_t kBytes>
+  static inline void prefetch(const void*) {}  // not known to pay
   static inline unsigned above_mask(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 };
 
@@ -73,12 +93,7 @@ void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_
 }  // namespace
 
 const KernelTable kAvx512Kernels = {"avx512",
-                                  dot_f32,
-                                  squared_distance_f32,
-                                  dot_and_squared_norm_f32,
-                                  dot_chosen_f32,
-                                  squared_distance_chosen_f32,
-                                  dot_and_squared_norm_chosen_f32,
+                                  GEARSHIFT_SCAN_KERNELS,
                                   finish_cosine_f32,
                                   finish_euclidean_f32,
                                   any_not_finite_f32,

@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
+#include "kernels/elements.h"
 #include "kernels/kernels.h"
 
 namespace gearshift {
@@ -15,10 +17,24 @@ struct Lanes {
   static inline Vector zero() { return broadcast(0); }
   static inline Vector broadcast(float value) { return {{vdupq_n_f32(value), vdupq_n_f32(value)}}; }
   static inline Vector load(const float* from) { return {{vld1q_f32(from), vld1q_f32(from + 4)}}; }
-  static inline Vector load_first(const float* from, size_t count) {
+  static inline Vector load(const Float16* from) {
+    const float16x8_t halves = vreinterpretq_f16_u16(load_halves(from));
+    return {{vcvt_f32_f16(vget_low_f16(halves)), vcvt_high_f32_f16(halves)}};
+  }
+  static inline Vector load(const Bfloat16* from) {
+    const uint16x8_t halves = load_halves(from);
+    return {{vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vget_low_u16(halves)), 16)),
+             vreinterpretq_f32_u32(vshlq_n_u32(vmovl_high_u16(halves), 16))}};
+  }
+  static inline Vector load(const int8_t* from) {
+    const int16x8_t wide = vmovl_s8(vld1_s8(from));
+    return {{vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))), vcvtq_f32_s32(vmovl_high_s16(wide))}};
+  }
+  template <class Element>
+  static inline Vector load_first(const Element* from, size_t count) {
     if (count == kWidth) return load(from);
-    float lanes[kWidth] = {};
-    std::memcpy(lanes, from, count * sizeof(float));
+    Element lanes[kWidth] = {};
+    std::memcpy(lanes, from, count * sizeof(Element));
     return load(lanes);
   }
   static inline Vector add(Vector a, Vector b) {
@@ -27,6 +43,9 @@ struct Lanes {
   static inline Vector subtract(Vector a, Vector b) {
     return {{vsubq_f32(a.val[0], b.val[0]), vsubq_f32(a.val[1], b.val[1])}};
   }
+  static inline Vector multiply(Vector a, Vector b) {
+    return {{vmulq_f32(a.val[0], b.val[0]), vmulq_f32(a.val[1], b.val[1])}};
+  }
   static inline Vector multiply_add(Vector a, Vector b, Vector c) {
     return {{vfmaq_f32(c.val[0], a.val[0], b.val[0]), vfmaq_f32(c.val[1], a.val[1], b.val[1])}};
   }
@@ -34,8 +53,8 @@ struct Lanes {
   static inline void store_sums(const Vector (&v)[4], float* to) {
     for (size_t i = 0; i < 4; ++i) to[i] = sum(v[i]);
   }
-  template <size_t kFloats>
-  static inline void prefetch(const float*) {}  // not known to pay
+  template <size_t kBytes>
+  static inline void prefetch(const void*) {}  // not known to pay
   static inline unsigned above_mask(Vector a, Vector b) {
     const uint32x4_t low_bits = {1, 2, 4, 8};
     const uint32x4_t high_bits = {16, 32, 64, 128};
@@ -43,6 +62,9 @@ struct Lanes {
     const uint32x4_t high = vandq_u32(vcgtq_f32(a.val[1], b.val[1]), high_bits);
     return vaddvq_u32(vorrq_u32(low, high));
   }
+
+ private:
+  static inline uint16x8_t load_halves(const void* from) { return vld1q_u16(static_cast<const uint16_t*>(from)); }
 };
 
 inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(__builtin_ctz(mask)); }
@@ -64,12 +86,7 @@ void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_
 }  // namespace
 
 const KernelTable kNeonKernels = {"neon",
-                                  dot_f32,
-                                  squared_distance_f32,
-                                  dot_and_squared_norm_f32,
-                                  dot_chosen_f32,
-                                  squared_distance_chosen_f32,
-                                  dot_and_squared_norm_chosen_f32,
+                                  GEARSHIFT_SCAN_KERNELS,
                                   finish_cosine_f32,
                                   finish_euclidean_f32,
                                   any_not_finite_f32,

@@ -2,7 +2,9 @@
 // because floating-point additions must not be reordered.
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
+#include "core/element_value.h"
 #include "kernels/kernels.h"
 
 namespace gearshift {
@@ -46,13 +48,21 @@ struct Lanes {
     std::memcpy(&v.high, from + 4, sizeof v.high);
     return v;
   }
-  static inline Vector load_first(const float* from, size_t count) {
-    float lanes[kWidth] = {};
-    std::memcpy(lanes, from, count * sizeof(float));
+  template <class Element>
+  static inline Vector load(const Element* from) {
+    float lanes[kWidth];
+    for (size_t i = 0; i < kWidth; ++i) lanes[i] = value_of(from[i]);
+    return load(lanes);
+  }
+  template <class Element>
+  static inline Vector load_first(const Element* from, size_t count) {
+    Element lanes[kWidth] = {};
+    std::memcpy(lanes, from, count * sizeof(Element));
     return load(lanes);
   }
   static inline Vector add(Vector a, Vector b) { return {a.low + b.low, a.high + b.high}; }
   static inline Vector subtract(Vector a, Vector b) { return {a.low - b.low, a.high - b.high}; }
+  static inline Vector multiply(Vector a, Vector b) { return {a.low * b.low, a.high * b.high}; }
   static inline Vector multiply_add(Vector a, Vector b, Vector c) {
     return {a.low * b.low + c.low, a.high * b.high + c.high};
   }
@@ -63,8 +73,8 @@ struct Lanes {
   static inline void store_sums(const Vector (&v)[4], float* to) {
     for (size_t i = 0; i < 4; ++i) to[i] = sum(v[i]);
   }
-  template <size_t kFloats>
-  static inline void prefetch(const float*) {}  // not known to pay
+  template <size_t kBytes>
+  static inline void prefetch(const void*) {}  // not known to pay
   static inline unsigned above_mask(Vector a, Vector b) {
     unsigned mask = 0;
     for (size_t i = 0; i < 4; ++i) {
@@ -97,12 +107,7 @@ void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_
 }  // namespace
 
 const KernelTable kPortableKernels = {"portable",
-                                  dot_f32,
-                                  squared_distance_f32,
-                                  dot_and_squared_norm_f32,
-                                  dot_chosen_f32,
-                                  squared_distance_chosen_f32,
-                                  dot_and_squared_norm_chosen_f32,
+                                  GEARSHIFT_SCAN_KERNELS,
                                   finish_cosine_f32,
                                   finish_euclidean_f32,
                                   any_not_finite_f32,

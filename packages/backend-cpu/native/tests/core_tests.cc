@@ -17,6 +17,7 @@ struct Group {
 
 constexpr Group kGroups[] = {
     {"kernels agree with f64", kernels_agree_with_f64},
+    {"elements have their exact values", elements_have_their_exact_values},
     {"kernels finish scores", kernels_finish_scores},
     {"filters find what is better", filters_find_what_is_better},
     {"scores agree with f64", scores_agree_with_f64},

@@ -39,3 +39,41 @@ static inline __m512d gearshift_cvtps_pd(__m256 v) {
   return _mm512_loadu_pd(wide);
 }
 #define _mm512_cvtps_pd(v) gearshift_cvtps_pd(v)
+
+/** The elements of 1 or 2 bytes that a mask selects, the rest zero; nothing else is read. */
+template <typename Vector, typename Element>
+static inline Vector gearshift_maskz_loadu(unsigned mask, const void* from) {
+  Element lanes[16] = {};
+  for (int i = 0; i < 16; ++i)
+    if (mask >> i & 1) std::memcpy(&lanes[i], static_cast<const char*>(from) + i * sizeof(Element), sizeof(Element));
+  Vector v;
+  static_assert(sizeof v == sizeof lanes, "16 lanes");
+  std::memcpy(&v, lanes, sizeof v);
+  return v;
+}
+#define _mm256_maskz_loadu_epi16(mask, from) gearshift_maskz_loadu<__m256i, uint16_t>(mask, from)
+#define _mm_maskz_loadu_epi8(mask, from) gearshift_maskz_loadu<__m128i, int8_t>(mask, from)
+
+/** Each of 16 lanes converted to another type. */
+template <typename Vector, typename To, typename From, typename Source>
+static inline Vector gearshift_convert(const Source& source) {
+  From from[16];
+  To to[16];
+  static_assert(sizeof source == sizeof from && sizeof(Vector) == sizeof to, "16 lanes");
+  std::memcpy(from, &source, sizeof source);
+  for (int i = 0; i < 16; ++i) to[i] = static_cast<To>(from[i]);
+  Vector v;
+  std::memcpy(&v, to, sizeof v);
+  return v;
+}
+#define _mm512_cvtepu16_epi32(v) gearshift_convert<__m512i, int32_t, uint16_t>(v)
+#define _mm512_cvtepi8_epi32(v) gearshift_convert<__m512i, int32_t, int8_t>(v)
+#define _mm512_cvtepi32_ps(v) gearshift_convert<__m512, float, int32_t>(v)
+
+static inline __m512 gearshift_cvtph_ps(__m256i v) {
+  float lanes[16];
+  _mm256_storeu_ps(lanes, _mm256_cvtph_ps(_mm256_castsi256_si128(v)));
+  _mm256_storeu_ps(lanes + 8, _mm256_cvtph_ps(_mm256_extracti128_si256(v, 1)));
+  return _mm512_loadu_ps(lanes);
+}
+#define _mm512_cvtph_ps(v) gearshift_cvtph_ps(v)

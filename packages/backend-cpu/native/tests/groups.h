@@ -8,6 +8,7 @@ namespace gearshift::tests {
 // The groups of tests, each in the file named for it. All but the last run once for every level.
 
 void kernels_agree_with_f64(Check& check, const KernelTable& kernels);
+void elements_have_their_exact_values(Check& check, const KernelTable& kernels);
 void kernels_finish_scores(Check& check, const KernelTable& kernels);
 void filters_find_what_is_better(Check& check, const KernelTable& kernels);
 

@@ -49,6 +49,8 @@ class GuardedFloats {
   float* at_start() { return first_; }
   /** `count` floats that end `gap` floats before the last unreadable page. */
   float* at_end(size_t count, size_t gap = 0) { return first_ + capacity_ - gap - count; }
+  /** The same for bytes, which elements of other types consist of. */
+  uint8_t* bytes_at_end(size_t count, size_t gap = 0) { return reinterpret_cast<uint8_t*>(first_ + capacity_) - gap - count; }
 
  private:
   float* first_ = nullptr;

@@ -4,10 +4,12 @@
 #include <limits>
 #include <vector>
 
+#include "core/floating_point_mode.h"
 #include "groups.h"
 #include "guarded_floats.h"
 #include "oracle.h"
 #include "random_values.h"
+#include "typed_elements.h"
 
 namespace gearshift::tests {
 namespace {
@@ -15,27 +17,32 @@ namespace {
 constexpr size_t kDimensions[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 65, 767, 768, 769, 1536};
 constexpr size_t kMostRows = 70;
 
-/** What each of the three kernels gives for every row. */
+/** What each of the kernels gives for every row. */
 struct Results {
-  std::vector<float> dots, squared_distances, fused_dots, squared_norms;
+  std::vector<float> dots, squared_distances, fused_dots, fused_norms, squared_norms;
 
   explicit Results(size_t rows)
-      : dots(rows, -7), squared_distances(rows, -7), fused_dots(rows, -7), squared_norms(rows, -7) {}
+      : dots(rows, -7), squared_distances(rows, -7), fused_dots(rows, -7), fused_norms(rows, -7), squared_norms(rows, -7) {}
 
-  void run(const KernelTable& kernels, const float* query, const float* rows, size_t stride, size_t row_count,
-           size_t dimensions, size_t first = 0) {
-    kernels.dot_f32(query, rows, stride, row_count, dimensions, &dots[first]);
-    kernels.squared_distance_f32(query, rows, stride, row_count, dimensions, &squared_distances[first]);
-    kernels.dot_and_squared_norm_f32(query, rows, stride, row_count, dimensions, row_count > 4, &fused_dots[first],
-                                     &squared_norms[first]);
+  void run(const KernelTable& kernels, ElementFormat format, const float* query, const void* rows, size_t stride,
+           size_t row_count, size_t dimensions, size_t first = 0) {
+    const ScanKernels& scans = kernels.scans_of(format.type);
+    scans.dot(query, rows, format.scale, stride, row_count, dimensions, &dots[first]);
+    scans.squared_distance(query, rows, format.scale, stride, row_count, dimensions, &squared_distances[first]);
+    scans.dot_and_squared_norm(query, rows, format.scale, stride, row_count, dimensions, row_count > 4, &fused_dots[first],
+                               &fused_norms[first]);
+    scans.squared_norm(rows, format.scale, stride, row_count, dimensions, &squared_norms[first]);
   }
 
-  void run_chosen(const KernelTable& kernels, const float* query, const float* rows, size_t stride,
+  void run_chosen(const KernelTable& kernels, ElementFormat format, const float* query, const void* rows, size_t stride,
                   const std::vector<uint32_t>& chosen, size_t count, size_t dimensions) {
-    kernels.dot_chosen_f32(query, rows, stride, chosen.data(), count, dimensions, dots.data());
-    kernels.squared_distance_chosen_f32(query, rows, stride, chosen.data(), count, dimensions, squared_distances.data());
-    kernels.dot_and_squared_norm_chosen_f32(query, rows, stride, chosen.data(), count, dimensions, fused_dots.data(),
-                                            squared_norms.data());
+    const ScanKernels& scans = kernels.scans_of(format.type);
+    scans.dot_chosen(query, rows, format.scale, stride, chosen.data(), count, dimensions, dots.data());
+    scans.squared_distance_chosen(query, rows, format.scale, stride, chosen.data(), count, dimensions,
+                                  squared_distances.data());
+    scans.dot_and_squared_norm_chosen(query, rows, format.scale, stride, chosen.data(), count, dimensions,
+                                      fused_dots.data(), fused_norms.data());
+    std::copy_n(fused_norms.begin(), count, squared_norms.begin());  // there is no such kernel
   }
 
   bool is_same_row(const Results& other, size_t row) const { return is_same_row(other, row, row); }
@@ -43,21 +50,23 @@ struct Results {
     return is_same(dots[row], other.dots[other_row]) &&
            is_same(squared_distances[row], other.squared_distances[other_row]) &&
            is_same(fused_dots[row], other.fused_dots[other_row]) &&
+           is_same(fused_norms[row], other.fused_norms[other_row]) &&
            is_same(squared_norms[row], other.squared_norms[other_row]);
   }
 
   bool is_untouched(size_t row) const {
-    return dots[row] == -7 && squared_distances[row] == -7 && fused_dots[row] == -7 && squared_norms[row] == -7;
+    return dots[row] == -7 && squared_distances[row] == -7 && fused_dots[row] == -7 && fused_norms[row] == -7 &&
+           squared_norms[row] == -7;
   }
 };
 
-void check_dimensions(Check& check, const KernelTable& kernels, size_t dimensions, Random& random) {
-  const std::vector<float> query = random.values(dimensions);
-  const std::vector<float> rows = random.values(kMostRows * dimensions);
+/** The float32 kernels, one row at a time, against double precision: what all others are compared with. */
+Results check_single_rows(Check& check, const KernelTable& kernels, const std::vector<float>& query,
+                          const std::vector<float>& rows, size_t dimensions) {
   Results one_by_one(kMostRows + 1);
   for (size_t row = 0; row < kMostRows; ++row) {
     const float* const values = &rows[row * dimensions];
-    one_by_one.run(kernels, query.data(), values, dimensions, 1, dimensions, row);
+    one_by_one.run(kernels, {}, query.data(), values, dimensions, 1, dimensions, row);
     const Sums sums = sums_of(query.data(), values, dimensions);
     const double bound = rounding(dimensions);
     check.that(is_close(one_by_one.dots[row], sums.dot, bound * sums.magnitude), "dot of %zu dimensions: %g, not %g",
@@ -70,54 +79,94 @@ void check_dimensions(Check& check, const KernelTable& kernels, size_t dimension
                "squared norm of %zu dimensions: %g, not %g", dimensions, one_by_one.squared_norms[row],
                sums.squared_norm);
     check.that(is_same(one_by_one.fused_dots[row], one_by_one.dots[row]), "the fused dot has other bits");
+    check.that(is_same(one_by_one.fused_norms[row], one_by_one.squared_norms[row]), "the fused norm has other bits");
   }
+  return one_by_one;
+}
 
+void check_dimensions(Check& check, const KernelTable& kernels, ElementFormat format, size_t dimensions, Random& random) {
+  const std::vector<float> query = random.values(dimensions);
+  const TypedElements rows = random_elements(format, kMostRows * dimensions, random);
+  const Results one_by_one = check_single_rows(check, kernels, query, rows.values, dimensions);
+
+  const size_t size = format.bytes();
   const size_t padded = (dimensions + 15) / 16 * 16;
   GuardedFloats query_memory(dimensions + 1);
   GuardedFloats row_memory(kMostRows * (padded + 1));
   if (!check.that(query_memory.is_usable() && row_memory.is_usable(), "no memory")) return;
   struct Layout {
     size_t stride;
-    size_t gap;  // floats between the last value and memory that cannot be read; odd ones break every alignment
+    size_t gap;  // elements between the last value and memory that cannot be read; odd ones break every alignment
   };
   for (const Layout layout : {Layout{dimensions, 0}, Layout{dimensions, 1}, Layout{padded + 1, 0}}) {
     float* const guarded_query = query_memory.at_end(dimensions, layout.gap);
     std::copy(query.begin(), query.end(), guarded_query);
+    const auto place = [&](size_t row_count) {
+      const size_t elements = row_count == 0 ? 0 : (row_count - 1) * layout.stride + dimensions;
+      uint8_t* const guarded = row_memory.bytes_at_end(elements * size, layout.gap * size);
+      for (size_t row = 0; row < row_count; ++row)
+        std::copy_n(rows.at(row * dimensions), dimensions * size, guarded + row * layout.stride * size);
+      return guarded;
+    };
     for (size_t row_count = 0; row_count <= kMostRows; ++row_count) {
-      const size_t floats = row_count == 0 ? 0 : (row_count - 1) * layout.stride + dimensions;
-      float* const guarded = row_memory.at_end(floats, layout.gap);
-      for (size_t row = 0; row < row_count; ++row)
-        std::copy_n(&rows[row * dimensions], dimensions, guarded + row * layout.stride);
+      const uint8_t* const guarded = place(row_count);
       Results together(kMostRows + 1);
-      together.run(kernels, guarded_query, guarded, layout.stride, row_count, dimensions);
+      together.run(kernels, format, guarded_query, guarded, layout.stride, row_count, dimensions);
       for (size_t row = 0; row < row_count; ++row)
-        check.that(together.is_same_row(one_by_one, row), "row %zu of %zu has other bits at %zu dimensions, stride %zu",
-                   row, row_count, dimensions, layout.stride);
+        check.that(together.is_same_row(one_by_one, row), "%s row %zu of %zu has other bits at %zu dimensions, stride %zu",
+                   name_of(format), row, row_count, dimensions, layout.stride);
       check.that(together.is_untouched(row_count), "%zu rows: more results than rows", row_count);
     }
     // The last row ends at memory that cannot be read: neither a row behind it nor a wrong one may be loaded.
-    float* const guarded = row_memory.at_end((kMostRows - 1) * layout.stride + dimensions, layout.gap);
-    for (size_t row = 0; row < kMostRows; ++row)
-      std::copy_n(&rows[row * dimensions], dimensions, guarded + row * layout.stride);
+    const uint8_t* const guarded = place(kMostRows);
     for (size_t count = 0; count <= 13; ++count) {
       std::vector<uint32_t> chosen(count);
       for (uint32_t& row : chosen) row = static_cast<uint32_t>(random.below(kMostRows));
       if (count > 0) chosen[random.below(count)] = kMostRows - 1;
       Results apart(kMostRows + 1);
-      apart.run_chosen(kernels, guarded_query, guarded, layout.stride, chosen, count, dimensions);
+      apart.run_chosen(kernels, format, guarded_query, guarded, layout.stride, chosen, count, dimensions);
       for (size_t i = 0; i < count; ++i)
-        check.that(apart.is_same_row(one_by_one, i, chosen[i]), "chosen row %zu of %zu has other bits at %zu dimensions",
-                   i, count, dimensions);
+        check.that(apart.is_same_row(one_by_one, i, chosen[i]),
+                   "chosen %s row %zu of %zu has other bits at %zu dimensions", name_of(format), i, count, dimensions);
       check.that(apart.is_untouched(count), "%zu chosen rows: more results than rows", count);
     }
   }
+}
+
+/** The vector of one element, `count` times, as the kernels widen it: read back through a distance to zero or a product with 1. */
+void check_element(Check& check, const KernelTable& kernels, ElementFormat format, uint32_t bits, size_t count) {
+  TypedElements row(format);
+  for (size_t i = 0; i < count; ++i) row.push(bits);
+  Results typed(1), wide(1);
+  const std::vector<float> ones(count, 1.0f);
+  typed.run(kernels, format, ones.data(), row.bytes.data(), count, 1, count);
+  wide.run(kernels, {}, ones.data(), row.values.data(), count, 1, count);
+  check.that(typed.is_same_row(wide, 0), "%s with the bits %x, %zu of them: %g, not %g", name_of(format), bits, count,
+             typed.dots[0], wide.dots[0]);
 }
 
 }  // namespace
 
 void kernels_agree_with_f64(Check& check, const KernelTable& kernels) {
   Random random(1);
-  for (const size_t dimensions : kDimensions) check_dimensions(check, kernels, dimensions, random);
+  for (const ElementFormat format : kFormats) {
+    if (format.scale > 1) continue;  // sums that are infinite in float32 are not
+    for (const size_t dimensions : kDimensions) check_dimensions(check, kernels, format, dimensions, random);
+  }
+}
+
+void elements_have_their_exact_values(Check& check, const KernelTable& kernels) {
+  // As the core calls the kernels: subnormal float16 are not subnormal in float32, and must not be flushed.
+  const FlushSubnormals flush;
+  for (const ElementFormat format : kFormats) {
+    if (format.type == ElementType::float32) continue;
+    const uint32_t patterns = format.bytes() == 1 ? 256 : 65'536;
+    // One tail, and one full vector at every level.
+    for (uint32_t bits = 0; bits < patterns; ++bits)
+      for (const size_t count : {1, 16}) check_element(check, kernels, format, bits, count);
+    for (const uint32_t bits : special_bits(format))
+      for (size_t count = 1; count <= 33; ++count) check_element(check, kernels, format, bits, count);
+  }
 }
 
 void kernels_finish_scores(Check& check, const KernelTable& kernels) {

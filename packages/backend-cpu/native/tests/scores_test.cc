@@ -9,6 +9,7 @@
 #include "guarded_floats.h"
 #include "oracle.h"
 #include "random_values.h"
+#include "typed_elements.h"
 
 namespace gearshift::tests {
 namespace {
@@ -39,6 +40,82 @@ std::vector<std::vector<uint32_t>> masks_of(size_t rows, Random& random) {
 
 bool is_considered(const std::vector<uint32_t>& mask, size_t row) { return mask[row / 32] >> row % 32 & 1; }
 
+/** Elements that need care in some rows: all zero, what is worked out in f64, NaN, and some of everything. */
+void make_odd_rows(TypedElements& rows, size_t dimensions, Random& random) {
+  const std::vector<uint32_t> special = special_bits(rows.format);
+  for (size_t i = 0; i < dimensions; ++i) rows.replace(40 * dimensions + i, 0);
+  for (size_t row = 41; row < 41 + special.size(); ++row) {
+    for (size_t i = 0; i < dimensions; ++i) rows.replace(row * dimensions + i, special[row - 41]);
+  }
+  for (size_t row = 100; row < 140; ++row) rows.replace(row * dimensions + random.below(dimensions), special[random.below(special.size())]);
+}
+
+/** The scores of the float32 matrix with the same values, from a resident copy. */
+std::vector<float> scores_of_values(const KernelTable& kernels, Metric metric, const std::vector<float>& values, size_t rows,
+                                    size_t dimensions, const PreparedQuery& query) {
+  auto resident = ResidentMatrix::allocate(rows, dimensions);
+  if (resident == nullptr) return {};
+  resident->fill(kernels, values.data(), 0, rows);
+  std::vector<float> scores(rows);
+  score_rows(kernels, metric, resident->view(), query, 0, rows, scores.data());
+  return scores;
+}
+
+void check_bits_of_scores(Check& check, const KernelTable& kernels, ElementFormat format, size_t dimensions, Random& random) {
+  const FlushSubnormals flush;
+  const size_t rows = 523;  // two blocks and a bit
+  GuardedFloats memory(rows * dimensions + 1);
+  auto resident = ResidentMatrix::allocate(rows, dimensions, ResidentMatrix::Rows::copied, format);
+  auto norms = ResidentMatrix::allocate(rows, dimensions, ResidentMatrix::Rows::in_place, format);
+  const std::vector<float> query = random.values(dimensions);
+  PreparedQuery prepared;
+  if (!check.that(memory.is_usable() && resident != nullptr && norms != nullptr && prepared.prepare(kernels, query.data(), dimensions),
+                  "no memory"))
+    return;
+  TypedElements elements = random_elements(format, rows * dimensions, random);
+  make_odd_rows(elements, dimensions, random);
+  // Misaligned and without any padding behind the last row.
+  uint8_t* const values = memory.bytes_at_end(elements.bytes.size(), format.bytes());
+  std::copy(elements.bytes.begin(), elements.bytes.end(), values);
+  // Filled in pieces, as threads do.
+  const size_t cuts[] = {0, 1, 8, 100, 101, 400, rows};
+  for (size_t i = 0; i + 1 < std::size(cuts); ++i) {
+    resident->fill(kernels, values, cuts[i], cuts[i + 1]);
+    norms->fill(kernels, values, cuts[i], cuts[i + 1]);
+  }
+
+  std::vector<uint32_t> shuffled(rows);
+  for (size_t i = 0; i < rows; ++i) shuffled[i] = static_cast<uint32_t>(i);
+  for (size_t i = rows - 1; i > 0; --i) std::swap(shuffled[i], shuffled[random.below(i + 1)]);
+
+  for (const Metric metric : kMetrics) {
+    const std::vector<float> expected = scores_of_values(kernels, metric, elements.values, rows, dimensions, prepared);
+    if (!check.that(expected.size() == rows, "no memory")) return;
+    const std::pair<const char*, MatrixView> views[] = {{"copied", resident->view()},
+                                                        {"borrowed", view_of(values, format, rows, dimensions)},
+                                                        {"in-place", norms->view_of_rows(values, nullptr)}};
+    for (const auto& [kind, view] : views) {
+      for (int range = 0; range < 60; ++range) {
+        const size_t start = range == 0 ? 0 : random.below(rows + 1);
+        const size_t end = range == 0 ? rows : start + random.below(rows + 1 - start);
+        std::vector<float> scores(end - start + 1, -7);
+        score_rows(kernels, metric, view, prepared, start, end, scores.data());
+        size_t differ = 0;
+        for (size_t i = start; i < end; ++i) differ += !is_same(scores[i - start], expected[i]);
+        check.that(differ == 0, "%zu %s %s rows of [%zu, %zu) differ, metric %d, %zu dimensions", differ, kind,
+                   name_of(format), start, end, static_cast<int>(metric), dimensions);
+        check.that(scores.back() == -7, "a score was written behind the range");
+      }
+      std::vector<float> scores(rows);
+      score_candidates(kernels, metric, view, prepared, shuffled.data(), rows, scores.data());
+      size_t differ = 0;
+      for (size_t i = 0; i < rows; ++i) differ += !is_same(scores[i], expected[shuffled[i]]);
+      check.that(differ == 0, "%zu %s %s candidates differ, metric %d, %zu dimensions", differ, kind, name_of(format),
+                 static_cast<int>(metric), dimensions);
+    }
+  }
+}
+
 }  // namespace
 
 void scores_agree_with_f64(Check& check, const KernelTable& kernels) {
@@ -67,60 +144,9 @@ void scores_agree_with_f64(Check& check, const KernelTable& kernels) {
 
 void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kernels) {
   Random random(11);
-  for (const size_t dimensions : {1, 5, 15, 16, 17, 33, 63, 64, 65, 383, 768}) {
-    const size_t rows = 523;  // two blocks and a bit
-    GuardedFloats memory(rows * dimensions + 1);
-    auto resident = ResidentMatrix::allocate(rows, dimensions);
-    auto norms = ResidentMatrix::allocate(rows, dimensions, ResidentMatrix::Rows::in_place);
-    const std::vector<float> query = random.values(dimensions);
-    PreparedQuery prepared;
-    if (!check.that(memory.is_usable() && resident != nullptr && norms != nullptr && prepared.prepare(kernels, query.data(), dimensions),
-                    "no memory"))
-      return;
-    // Misaligned and without any padding behind the last row.
-    float* const values = memory.at_end(rows * dimensions, 1);
-    for (size_t i = 0; i < rows * dimensions; ++i) values[i] = random.value();
-    std::fill_n(values + 40 * dimensions, dimensions, 0.0f);                  // a zero row
-    std::fill_n(values + 41 * dimensions, dimensions, 1e30f);                 // worked out in f64
-    values[42 * dimensions] = std::numeric_limits<float>::quiet_NaN();
-    // Filled in pieces, as threads do.
-    const size_t cuts[] = {0, 1, 8, 100, 101, 400, rows};
-    for (size_t i = 0; i + 1 < std::size(cuts); ++i) {
-      resident->fill(kernels, values, cuts[i], cuts[i + 1]);
-      norms->fill(kernels, values, cuts[i], cuts[i + 1]);
-    }
-
-    std::vector<uint32_t> shuffled(rows);
-    for (size_t i = 0; i < rows; ++i) shuffled[i] = static_cast<uint32_t>(i);
-    for (size_t i = rows - 1; i > 0; --i) std::swap(shuffled[i], shuffled[random.below(i + 1)]);
-
-    for (const Metric metric : kMetrics) {
-      std::vector<float> expected(rows);
-      score_rows(kernels, metric, resident->view(), prepared, 0, rows, expected.data());
-      const std::pair<const char*, MatrixView> views[] = {{"copied", resident->view()},
-                                                          {"borrowed", view_of(values, rows, dimensions)},
-                                                          {"in-place", norms->view_of_rows(values, nullptr)}};
-      for (const auto& [kind, view] : views) {
-        for (int range = 0; range < 60; ++range) {
-          const size_t start = range == 0 ? 0 : random.below(rows + 1);
-          const size_t end = range == 0 ? rows : start + random.below(rows + 1 - start);
-          std::vector<float> scores(end - start + 1, -7);
-          score_rows(kernels, metric, view, prepared, start, end, scores.data());
-          size_t differ = 0;
-          for (size_t i = start; i < end; ++i) differ += !is_same(scores[i - start], expected[i]);
-          check.that(differ == 0, "%zu %s rows of [%zu, %zu) differ, metric %d, %zu dimensions", differ, kind, start, end,
-                     static_cast<int>(metric), dimensions);
-          check.that(scores.back() == -7, "a score was written behind the range");
-        }
-        std::vector<float> scores(rows);
-        score_candidates(kernels, metric, view, prepared, shuffled.data(), rows, scores.data());
-        size_t differ = 0;
-        for (size_t i = 0; i < rows; ++i) differ += !is_same(scores[i], expected[shuffled[i]]);
-        check.that(differ == 0, "%zu %s candidates differ, metric %d, %zu dimensions", differ, kind,
-                   static_cast<int>(metric), dimensions);
-      }
-    }
-  }
+  for (const ElementFormat format : kFormats)
+    for (const size_t dimensions : {1, 5, 15, 16, 17, 33, 63, 64, 65, 383, 768})
+      check_bits_of_scores(check, kernels, format, dimensions, random);
 }
 
 void masks_choose_rows(Check& check, const KernelTable& kernels) {
@@ -136,7 +162,11 @@ void masks_choose_rows(Check& check, const KernelTable& kernels) {
     PreparedQuery prepared;
     if (!check.that(resident != nullptr && prepared.prepare(kernels, query.data(), dimensions), "no memory")) return;
     resident->fill(kernels, values.data(), 0, rows);
-    const MatrixView views[] = {resident->view(), view_of(values.data(), rows, dimensions)};
+    const TypedElements halves = random_elements({ElementType::float16, 1}, rows * dimensions, random);
+    const TypedElements bytes = random_elements({ElementType::int8, 0.0123f}, rows * dimensions, random);
+    const MatrixView views[] = {resident->view(), view_of(values.data(), {}, rows, dimensions),
+                                view_of(halves.bytes.data(), halves.format, rows, dimensions),
+                                view_of(bytes.bytes.data(), bytes.format, rows, dimensions)};
     for (const std::vector<uint32_t>& mask : masks_of(rows, random)) {
       for (const Metric metric : kMetrics) {
         for (const MatrixView& view : views) {

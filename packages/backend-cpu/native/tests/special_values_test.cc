@@ -105,7 +105,7 @@ void special_values_follow_the_rule(Check& check, const KernelTable& kernels) {
           const FlushSubnormals flush;
           PreparedQuery prepared;
           if (!check.that(prepared.prepare(kernels, query.values.data(), dimensions), "no memory")) return;
-          const MatrixView borrowed = view_of(values.data(), rows, dimensions);
+          const MatrixView borrowed = view_of(values.data(), {}, rows, dimensions);
           score_rows(kernels, metric, resident->view(), prepared, 0, rows, from_resident.data());
           score_rows(kernels, metric, borrowed, prepared, 0, rows, from_borrowed.data());
           for (uint32_t row = 0; row < rows; ++row)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <initializer_list>
 #include <limits>
 #include <thread>
 #include <vector>
@@ -14,36 +15,44 @@
 #include "dispatch/kernel_table.h"
 #include "random_values.h"
 #include "stored_memory.h"
+#include "typed_elements.h"
 
 namespace gearshift::tests {
 namespace {
 
 using kit::ChangeOutcome;
 
-constexpr size_t kDimensions = 20;  // with a tail at every level
+constexpr size_t kDimensions = 21;  // with a tail at every level; rows of int8 begin on any byte
+constexpr ElementFormat kFloat32{};
+
+constexpr size_t row_bytes_of(ElementFormat format) { return kDimensions * kit::element_bytes(format.type); }
+constexpr size_t kRowBytes = row_bytes_of(kFloat32);
 
 /** What a change writes to a row: other values, and another norm, in every version. */
-std::vector<float> contents(size_t row, double version, size_t count = 1) {
-  std::vector<float> values;
+TypedElements elements_of(ElementFormat format, size_t row, double version, size_t count = 1) {
+  TypedElements elements(format);
   for (size_t r = row; r < row + count; ++r) {
     Random random(static_cast<uint64_t>(version) * 1'000'003 + r);
-    const float scale = static_cast<float>(1 + random.below(1000));
-    for (size_t i = 0; i < kDimensions; ++i) values.push_back(scale * random.value());
+    for (size_t i = 0; i < kDimensions; ++i) elements.push(random_bits(format, random));
   }
-  return values;
+  return elements;
+}
+
+std::vector<uint8_t> contents(size_t row, double version, size_t count = 1) {
+  return elements_of(kFloat32, row, version, count).bytes;
 }
 
 /** What a reader gets who does as the kernels do. */
-std::vector<float> read(StoredMemory& memory, int32_t sequence, size_t row) {
-  std::vector<float> values(kDimensions);
+std::vector<uint8_t> read(StoredMemory& memory, int32_t sequence, size_t row) {
+  std::vector<uint8_t> values(kRowBytes);
   {
     const kit::RacingAccess racing;
-    std::memcpy(values.data(), memory.rows() + row * kDimensions, kDimensions * sizeof(float));
+    std::memcpy(values.data(), memory.row(row), kRowBytes);
   }
   const kit::StoredVersion version = memory.version(sequence);
   if (version.is_intact()) return values;
   const void* const replaced = version.replaced_row(row);
-  if (replaced != nullptr) std::memcpy(values.data(), replaced, kDimensions * sizeof(float));
+  if (replaced != nullptr) std::memcpy(values.data(), replaced, kRowBytes);
   return values;
 }
 
@@ -58,10 +67,10 @@ double version_of(StoredMemory& memory) {
 
 void readers_keep_their_version(Check& check) {
   for (const double first : {1.0, 0x1p30 - 4, 0x1p31 - 4}) {
-    StoredMemory memory(kDimensions, 100, 64, first);
+    StoredMemory memory(kRowBytes, 100, 64, first);
     check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
     std::vector<int32_t> pinned;
-    std::vector<std::vector<float>> expected;
+    std::vector<std::vector<uint8_t>> expected;
     // A reader of each version, while a row changes again and again and a neighbour now and then.
     for (size_t round = 0; round < 8; ++round) {
       int32_t sequence;
@@ -92,7 +101,7 @@ struct Spy {
   Check& check;
   StoredMemory& memory;
   int32_t sequence;
-  std::vector<float> before[2];
+  std::vector<uint8_t> before[2];
 
   void look(const char* when) {
     check.that(!memory.version(sequence).is_intact(), "%s: the change is not announced", when);
@@ -104,7 +113,7 @@ struct Spy {
 };
 
 void readers_see_nothing_of_a_change_under_way(Check& check) {
-  StoredMemory memory(kDimensions, 100, 64, 1);
+  StoredMemory memory(kRowBytes, 100, 64, 1);
   check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
   int32_t sequence;
   memory.pin(0, &sequence);
@@ -128,7 +137,7 @@ void readers_see_nothing_of_a_change_under_way(Check& check) {
 }
 
 void slots_are_used_again_but_not_while_they_are_read(Check& check) {
-  StoredMemory memory(kDimensions, 100, 8, 1);
+  StoredMemory memory(kRowBytes, 100, 8, 1);
   check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
   int32_t sequence;
   memory.pin(0, &sequence);
@@ -154,7 +163,7 @@ void slots_are_used_again_but_not_while_they_are_read(Check& check) {
 }
 
 void changes_are_refused_with_nothing_changed(Check& check) {
-  StoredMemory memory(kDimensions, 12, 4, 1);
+  StoredMemory memory(kRowBytes, 12, 4, 1);
   check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
   kit::StoredRows& matrix = memory.matrix();
   const double version = version_of(memory);
@@ -179,7 +188,7 @@ void changes_are_refused_with_nothing_changed(Check& check) {
   };
   with(matrix.heads, 9, ChangeOutcome::needs_room, "a row without a head");
   with(matrix.stamps, 9, ChangeOutcome::needs_room, "a row without a stamp");
-  with(matrix.rows, 9 * kDimensions * 4, ChangeOutcome::damaged, "fewer rows than the header says");
+  with(matrix.rows, 9 * kRowBytes, ChangeOutcome::damaged, "fewer rows than the header says");
   const auto damaged = [&](size_t word, int32_t value, const char* what) {
     const int32_t before = matrix.control[word].exchange(value);
     refuses(memory.update(0, contents(0, 0)), ChangeOutcome::damaged, what);
@@ -200,7 +209,7 @@ void changes_are_refused_with_nothing_changed(Check& check) {
 }
 
 void rows_are_removed_once(Check& check) {
-  StoredMemory memory(kDimensions, 100, 8, 1);
+  StoredMemory memory(kRowBytes, 100, 8, 1);
   check.that(memory.append(contents(0, 0, 70)) == ChangeOutcome::done, "append");
   kit::StoredRows& matrix = memory.matrix();
   int32_t sequence;
@@ -222,21 +231,21 @@ void rows_are_removed_once(Check& check) {
 
 void rows_may_be_copies_of_each_other(Check& check) {
   for (const bool forward : {false, true}) {
-    StoredMemory memory(kDimensions, 100, 64, 1);
+    StoredMemory memory(kRowBytes, 100, 64, 1);
     check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
     const size_t from = forward ? 2 : 4;
     const size_t to = forward ? 4 : 2;
-    check.that(kit::update_rows(memory.matrix(), to, memory.rows() + from * kDimensions, 5, plain_copier()) == ChangeOutcome::done, "update");
+    check.that(kit::update_rows(memory.matrix(), to, memory.row(from), 5, plain_copier()) == ChangeOutcome::done, "update");
     for (size_t i = 0; i < 5; ++i) {
-      const std::vector<float> row(memory.rows() + (to + i) * kDimensions, memory.rows() + (to + i + 1) * kDimensions);
+      const std::vector<uint8_t> row(memory.row(to + i), memory.row(to + i + 1));
       check.that(row == contents(from + i, 0), "row %zu is the earlier row %zu", to + i, from + i);
     }
   }
 }
 
 void a_large_log_gives_its_memory_back(Check& check) {
-  constexpr size_t kRows = 20'000;  // 1.9 MB of slots
-  StoredMemory memory(kDimensions, kRows, kRows, 1);
+  constexpr size_t kRows = 20'000;  // 2.2 MB of slots
+  StoredMemory memory(kRowBytes, kRows, kRows, 1);
   check.that(memory.append(contents(0, 0, kRows)) == ChangeOutcome::done, "append");
   for (double version = 1; version < 4; ++version) {
     check.that(memory.update(0, contents(0, version, kRows)) == ChangeOutcome::done, "update");
@@ -251,7 +260,7 @@ void a_large_log_gives_its_memory_back(Check& check) {
 }
 
 void pins_are_cleared(Check& check) {
-  StoredMemory memory(kDimensions, 100, 64, 1);
+  StoredMemory memory(kRowBytes, 100, 64, 1);
   check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
   kit::AtomicInt* const control = memory.matrix().control;
   for (const size_t word : {0, 1}) {
@@ -280,10 +289,11 @@ PlannedChange plan(double version, size_t row_count, size_t most_rows) {
   return {appends ? row_count : random.below(row_count - count), count, appends};
 }
 
-/** The rows of a version, replayed change by change. */
+/** The rows of a version, replayed change by change: their values as float32. */
 class Replay {
  public:
-  Replay(double version, size_t rows) : version_(version), values_(contents(0, 0, rows)) {}
+  Replay(ElementFormat format, double version, size_t rows)
+      : format_(format), version_(version), values_(elements_of(format, 0, 0, rows).values) {}
 
   size_t row_count() const { return values_.size() / kDimensions; }
   const float* rows() const { return values_.data(); }
@@ -293,13 +303,14 @@ class Replay {
     while (version_ < version) {
       version_ = version_after(version_);
       const PlannedChange change = plan(version_, row_count(), most_rows);
-      const std::vector<float> rows = contents(change.start, version_, change.count);
+      const std::vector<float> rows = elements_of(format_, change.start, version_, change.count).values;
       if (change.appends) values_.insert(values_.end(), rows.begin(), rows.end());
       else std::copy(rows.begin(), rows.end(), values_.begin() + static_cast<ptrdiff_t>(change.start * kDimensions));
     }
   }
 
  private:
+  ElementFormat format_;
   double version_;
   std::vector<float> values_;
 };
@@ -312,6 +323,7 @@ constexpr size_t kOverlaps = 100;
 struct Reader {
   StoredMemory& memory;
   const KernelTable& kernels;
+  ElementFormat format;
   size_t place;
   double first_version;
   const std::atomic<bool>& ended;
@@ -321,7 +333,7 @@ struct Reader {
 
   void run() {
     const FlushSubnormals flush;
-    Replay replay(first_version, kFirstRows);
+    Replay replay(format, first_version, kFirstRows);
     Random random(place + 1);
     for (bool is_last = false; !is_last;) {
       is_last = ended.load();
@@ -340,7 +352,7 @@ struct Reader {
     const kit::StoredVersion version = memory.version(sequence);
     const std::vector<float> query = random.values(kDimensions);
     PreparedQuery prepared;
-    auto norms = ResidentMatrix::allocate(rows, kDimensions, ResidentMatrix::Rows::in_place);
+    auto norms = ResidentMatrix::allocate(rows, kDimensions, ResidentMatrix::Rows::in_place, format);
     auto expected_norms = ResidentMatrix::allocate(rows, kDimensions, ResidentMatrix::Rows::in_place);
     if (norms == nullptr || expected_norms == nullptr || !prepared.prepare(kernels, query.data(), kDimensions)) std::abort();
     norms->fill(kernels, memory.rows(), 0, rows, &version);
@@ -357,7 +369,7 @@ struct Reader {
       some.push_back(static_cast<uint32_t>(random.below(rows)));
       wanted_of_some.push_back(wanted[some.back()]);
     }
-    for (const MatrixView& view : {with_norms, view_of(memory.rows(), rows, kDimensions, &version)}) {
+    for (const MatrixView& view : {with_norms, view_of(memory.rows(), format, rows, kDimensions, &version)}) {
       std::vector<float> scores(rows);
       score_rows(kernels, metric, view, prepared, 0, rows, scores.data());
       differences += std::memcmp(scores.data(), wanted.data(), rows * sizeof(float)) != 0;
@@ -384,17 +396,18 @@ struct Reader {
   }
 };
 
-void every_answer_is_that_of_one_version(Check& check, const KernelTable& kernels, size_t changes) {
-  for (const double first : {1.0, 0x1p30 - 500, 0x1p31 - 500}) {
-    StoredMemory memory(kDimensions, kMostRows, 4096, first);
-    check.that(memory.append(contents(0, 0, kFirstRows)) == ChangeOutcome::done, "append");
+void every_answer_is_that_of_one_version(Check& check, const KernelTable& kernels, ElementFormat format,
+                                         std::initializer_list<double> first_versions, size_t changes) {
+  for (const double first : first_versions) {
+    StoredMemory memory(row_bytes_of(format), kMostRows, 4096, first);
+    check.that(memory.append(elements_of(format, 0, 0, kFirstRows).bytes) == ChangeOutcome::done, "append");
     const double begun = version_after(first);
     const size_t all_slots = memory.matrix().log.length;
     memory.matrix().log.length = memory.matrix().slot_bytes() * 8;  // grows, like the buffer that it is in
     std::atomic<bool> ended{false};
     std::atomic<size_t> changed_meanwhile{0};
     std::vector<Reader> readers;
-    for (size_t i = 0; i < 3; ++i) readers.push_back({memory, kernels, i * 100, begun, ended, changed_meanwhile});
+    for (size_t i = 0; i < 3; ++i) readers.push_back({memory, kernels, format, i * 100, begun, ended, changed_meanwhile});
     std::vector<std::thread> threads;
     for (Reader& reader : readers) threads.emplace_back([&reader] { reader.run(); });
 
@@ -406,7 +419,7 @@ void every_answer_is_that_of_one_version(Check& check, const KernelTable& kernel
     for (size_t i = 0; i < changes || (changed_meanwhile < kOverlaps && i < 500 * changes); ++i) {
       version = version_after(version);
       const PlannedChange change = plan(version, row_count, kMostRows);
-      const std::vector<float> rows = contents(change.start, version, change.count);
+      const std::vector<uint8_t> rows = elements_of(format, change.start, version, change.count).bytes;
       for (;;) {
         size_t at = 0;
         const ChangeOutcome outcome = change.appends
@@ -434,14 +447,14 @@ void every_answer_is_that_of_one_version(Check& check, const KernelTable& kernel
 void writers_exclude_each_other(Check& check) {
   constexpr size_t kWriters = 4;
   constexpr size_t kChanges = 400;
-  StoredMemory memory(kDimensions, kWriters * kChanges + 10, 64, 1);
+  StoredMemory memory(kRowBytes, kWriters * kChanges + 10, 64, 1);
   check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
   std::vector<std::thread> threads;
   for (size_t writer = 0; writer < kWriters; ++writer) {
     threads.emplace_back([&memory, writer] {
       for (size_t i = 0; i < kChanges; ++i) {
         size_t first;
-        const std::vector<float> row = contents(writer, static_cast<double>(i + 1));
+        const std::vector<uint8_t> row = contents(writer, static_cast<double>(i + 1));
         kit::append_rows(memory.matrix(), row.data(), 1, plain_copier(), &first);
         kit::update_rows(memory.matrix(), writer, row.data(), 1, plain_copier());
         const auto removed = static_cast<uint32_t>(first);
@@ -456,7 +469,7 @@ void writers_exclude_each_other(Check& check) {
   check.that(header.rows == 10 + kWriters * kChanges && header.removed_rows == kWriters * kChanges, "%g rows", header.rows);
   std::vector<size_t> found(kWriters);
   for (size_t row = 10; row < static_cast<size_t>(header.rows); ++row) {
-    const std::vector<float> values(memory.rows() + row * kDimensions, memory.rows() + (row + 1) * kDimensions);
+    const std::vector<uint8_t> values(memory.row(row), memory.row(row + 1));
     for (size_t writer = 0; writer < kWriters; ++writer)
       found[writer] += values == contents(writer, static_cast<double>(found[writer] + 1));
   }
@@ -487,8 +500,15 @@ int run_all() {
   for (size_t i = 0; i < levels.count; ++i) {
     if (levels.levels[i].missing[0] != '\0') continue;
     char name[100];
-    std::snprintf(name, sizeof name, "every answer is that of one version, level %s", levels.levels[i].kernels->name);
-    run(name, [&](Check& check) { every_answer_is_that_of_one_version(check, *levels.levels[i].kernels, 2000); });
+    const KernelTable& kernels = *levels.levels[i].kernels;
+    std::snprintf(name, sizeof name, "every answer is that of one version, level %s", kernels.name);
+    run(name, [&](Check& check) {
+      every_answer_is_that_of_one_version(check, kernels, kFloat32, {1.0, 0x1p30 - 500, 0x1p31 - 500}, 2000);
+    });
+    for (const ElementFormat format : {ElementFormat{ElementType::float16, 1}, ElementFormat{ElementType::bfloat16, 1}, ElementFormat{ElementType::int8, 0.0123f}}) {
+      std::snprintf(name, sizeof name, "every answer is that of one version, %s, level %s", name_of(format), kernels.name);
+      run(name, [&](Check& check) { every_answer_is_that_of_one_version(check, kernels, format, {1.0}, 500); });
+    }
   }
   run("writers exclude each other", writers_exclude_each_other);
   return failed == 0 ? 0 : 1;

@@ -21,22 +21,22 @@ inline double version_after(double version) { return sequence_of(version + 1) ==
 /** The memory of a stored matrix, as JavaScript lays it out, with room to grow. */
 class StoredMemory {
  public:
-  StoredMemory(size_t dimensions, size_t capacity, size_t log_slots, double version)
+  StoredMemory(size_t row_bytes, size_t capacity, size_t log_slots, double version)
       : control_(kit::kControlWords),
-        rows_(capacity * dimensions),
+        rows_((capacity * row_bytes + sizeof(Line) - 1) / sizeof(Line)),
         stamps_(capacity),
         heads_(capacity),
-        log_(log_slots * kit::slot_bytes_of(dimensions * 4) / sizeof(Line)),
+        log_(log_slots * kit::slot_bytes_of(row_bytes) / sizeof(Line)),
         removed_((capacity + 31) / 32),
         removals_(capacity * 2) {
     matrix_ = {atomic<kit::AtomicInt>(control_.data()),
-               {reinterpret_cast<uint8_t*>(rows_.data()), rows_.size() * sizeof(float)},
+               {reinterpret_cast<uint8_t*>(rows_.data()), capacity * row_bytes},
                {atomic<kit::AtomicInt>(stamps_.data()), capacity},
                {atomic<kit::AtomicUint>(heads_.data()), capacity},
                {reinterpret_cast<uint8_t*>(log_.data()), log_.size() * sizeof(Line)},
                {atomic<kit::AtomicUint>(removed_.data()), removed_.size()},
                {atomic<kit::AtomicInt>(removals_.data()), removals_.size()},
-               dimensions * sizeof(float)};
+               row_bytes};
     const kit::Header header{version, 0, 0, 0};
     const int32_t sequence = sequence_of(version);
     std::memcpy(control_.data() + kit::kHeaders + (sequence >> 1 & 1) * 8, &header, sizeof header);
@@ -45,14 +45,15 @@ class StoredMemory {
   }
 
   kit::StoredRows& matrix() { return matrix_; }
-  const float* rows() const { return rows_.data(); }
+  const uint8_t* rows() const { return matrix_.rows.data; }
+  const uint8_t* row(size_t number) const { return rows() + number * matrix_.row_bytes; }
 
-  kit::ChangeOutcome append(const std::vector<float>& rows) {
+  kit::ChangeOutcome append(const std::vector<uint8_t>& rows) {
     size_t first = 0;
-    return kit::append_rows(matrix_, rows.data(), rows.size() * 4 / matrix_.row_bytes, plain_copier(), &first);
+    return kit::append_rows(matrix_, rows.data(), rows.size() / matrix_.row_bytes, plain_copier(), &first);
   }
-  kit::ChangeOutcome update(size_t start, const std::vector<float>& rows, kit::ByteCopier copier = plain_copier()) {
-    return kit::update_rows(matrix_, start, rows.data(), rows.size() * 4 / matrix_.row_bytes, copier);
+  kit::ChangeOutcome update(size_t start, const std::vector<uint8_t>& rows, kit::ByteCopier copier = plain_copier()) {
+    return kit::update_rows(matrix_, start, rows.data(), rows.size() / matrix_.row_bytes, copier);
   }
 
   kit::StoredVersion version(int32_t sequence) const {
@@ -86,7 +87,7 @@ class StoredMemory {
   }
 
   std::vector<int32_t> control_;
-  std::vector<float> rows_;
+  std::vector<Line> rows_;
   std::vector<int32_t> stamps_;
   std::vector<uint32_t> heads_;
   std::vector<Line> log_;

@@ -9,6 +9,7 @@
 #include "groups.h"
 #include "oracle.h"
 #include "random_values.h"
+#include "typed_elements.h"
 
 namespace gearshift::tests {
 namespace {
@@ -144,23 +145,26 @@ void selections_merge(Check& check, const KernelTable& kernels) {
   }
 }
 
-void top_k_ranks_rows(Check& check, const KernelTable& kernels) {
-  Random random(32);
+namespace {
+
+void check_ranking_of_rows(Check& check, const KernelTable& kernels, ElementFormat format, Random& random) {
   const size_t dimensions = 20;
   const size_t rows = 1500;
-  std::vector<float> values = random.values(rows * dimensions);
-  // Equal rows, zero rows, NaN rows: ties and what ranks last.
-  for (size_t row = 100; row < 200; ++row) std::copy_n(values.begin(), dimensions, &values[row * dimensions]);
-  for (size_t row = 300; row < 320; ++row) std::fill_n(&values[row * dimensions], dimensions, 0.0f);
-  for (size_t row = 500; row < 1000; row += 7) values[row * dimensions + 3] = kNan;
-  const std::vector<float> query(values.begin(), values.begin() + dimensions);
-  auto resident = ResidentMatrix::allocate(rows, dimensions);
+  TypedElements elements = random_elements(format, rows * dimensions, random);
+  // Equal rows, zero rows, NaN rows (int8 has none): ties and what ranks last.
+  const uint32_t nan = special_bits(format).back();
+  for (size_t row = 100; row < 200; ++row) std::copy_n(elements.at(0), dimensions * format.bytes(), &elements.bytes[row * dimensions * format.bytes()]);
+  for (size_t row = 300; row < 320; ++row)
+    for (size_t i = 0; i < dimensions; ++i) elements.replace(row * dimensions + i, 0);
+  for (size_t row = 500; row < 1000; row += 7) elements.replace(row * dimensions + 3, nan);
+  const std::vector<float> query(elements.values.begin(), elements.values.begin() + dimensions);
+  auto resident = ResidentMatrix::allocate(rows, dimensions, ResidentMatrix::Rows::copied, format);
   PreparedQuery prepared;
   if (!check.that(resident != nullptr && prepared.prepare(kernels, query.data(), dimensions), "no memory")) return;
-  resident->fill(kernels, values.data(), 0, rows);
+  resident->fill(kernels, elements.bytes.data(), 0, rows);
 
   TopKSelector selector;
-  for (const MatrixView& view : {resident->view(), view_of(values.data(), rows, dimensions)}) {
+  for (const MatrixView& view : {resident->view(), view_of(elements.bytes.data(), format, rows, dimensions)}) {
     for (const Metric metric : {Metric::cosine, Metric::dot, Metric::euclidean}) {
       std::vector<float> scores(rows);
       score_rows(kernels, metric, view, prepared, 0, rows, scores.data());
@@ -183,6 +187,13 @@ void top_k_ranks_rows(Check& check, const KernelTable& kernels) {
       }
     }
   }
+}
+
+}  // namespace
+
+void top_k_ranks_rows(Check& check, const KernelTable& kernels) {
+  Random random(32);
+  for (const ElementFormat format : kFormats) check_ranking_of_rows(check, kernels, format, random);
 }
 
 }  // namespace gearshift::tests

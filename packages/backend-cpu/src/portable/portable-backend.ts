@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import {
+  DTYPES,
   finishTopK,
   ok,
   prepareCosineSimilarity,
@@ -52,7 +53,7 @@ const OPTIONS = optionNames<PortableBackendOptions>({ limitations: true });
 
 /**
  * The operations in TypeScript: they run everywhere Node does, on the caller's thread, and are the reference for every other
- * backend. Operands are read in place and never copied.
+ * backend. Operands are read in place and never copied; elements of other types are widened to float32 row by row.
  *
  * Scores are computed in double precision and rounded once. Asynchronous calls yield to the event loop every few
  * milliseconds and then check their signal; a shorter call ends within the caller's turn.
@@ -69,6 +70,7 @@ export async function createPortableBackend(
 class PortableBackend implements SyncBackend {
   readonly id = BACKEND_ID;
   readonly kind = 'cpu';
+  readonly dtypes = DTYPES;
   readonly #limitations: readonly string[];
   readonly #state = new OpenState(failures);
 

@@ -1,4 +1,4 @@
-import type { Metric, VectorMatrix } from '@gearshift/contracts';
+import { readRow, type Metric, type VectorMatrix } from '@gearshift/contracts';
 import { dotProduct, squaredDistance, squaredNorm } from './accumulate.js';
 
 /** A vector with a squared norm below this counts as a zero vector, on every backend. */
@@ -13,6 +13,8 @@ const NOT_YET_KNOWN = -1;
 export class RowScorer {
   readonly #metric: Metric;
   readonly #matrix: VectorMatrix;
+  /** The rows, if they can be read where they are. */
+  readonly #float32: Float32Array | undefined;
   readonly #query: Float32Array;
   readonly #dimensions: number;
   readonly #querySquaredNorms: Float64Array;
@@ -21,13 +23,14 @@ export class RowScorer {
   #values: Float32Array;
   #rowStart = 0;
   #rowSquaredNorm = 0;
-  /** For rows that changed since the version of the request. */
+  /** For rows of other elements, and those that changed since the version of the request. */
   #copy: Float32Array | undefined;
 
   constructor(metric: Metric, matrix: VectorMatrix, query: Float32Array, queries: number) {
     this.#metric = metric;
     this.#matrix = matrix;
-    this.#values = matrix.values;
+    this.#float32 = (matrix.dtype ?? 'float32') === 'float32' ? (matrix.values as Float32Array) : undefined;
+    this.#values = this.#float32 ?? (this.#copy = new Float32Array(matrix.dimensions));
     this.#query = query;
     this.#dimensions = matrix.dimensions;
     this.#querySquaredNorms = new Float64Array(queries).fill(NOT_YET_KNOWN);
@@ -35,7 +38,8 @@ export class RowScorer {
 
   moveTo(row: number): void {
     this.#row = row;
-    this.#read(this.#matrix.values, row * this.#dimensions);
+    if (this.#float32 === undefined) this.#readCopy();
+    else this.#read(this.#float32, row * this.#dimensions);
   }
 
   score(query: number): number {
@@ -43,10 +47,14 @@ export class RowScorer {
     const { snapshot } = this.#matrix;
     if (snapshot === undefined || this.#values === this.#copy || snapshot.isIntact(this.#row, this.#row + 1))
       return score;
-    this.#copy ??= new Float32Array(this.#dimensions);
-    snapshot.readRow(this.#row, this.#copy);
-    this.#read(this.#copy, 0);
+    this.#readCopy();
     return this.#score(query);
+  }
+
+  #readCopy(): void {
+    this.#copy ??= new Float32Array(this.#dimensions);
+    readRow(this.#matrix, this.#row, this.#copy);
+    this.#read(this.#copy, 0);
   }
 
   #read(values: Float32Array, rowStart: number): void {

@@ -1,3 +1,4 @@
+import type { Elements } from '@gearshift/contracts';
 import { ADDON_STATUS } from '@gearshift/native-kit';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from '../sliced-work.js';
 
@@ -14,7 +15,7 @@ export interface Strides {
   advance(): boolean;
 }
 
-type Borrowed = Float32Array | Uint32Array;
+type Borrowed = Elements | Uint32Array;
 
 export interface BorrowedMemory {
   readonly inputs: readonly Borrowed[];

@@ -21,7 +21,7 @@ bool has_same_name(const OperandKey& a, const OperandKey& b) noexcept {
 }
 
 bool has_same_shape(const OperandKey& a, const OperandKey& b) noexcept {
-  return a.kind == b.kind && a.shape[0] == b.shape[0] && a.shape[1] == b.shape[1];
+  return a.kind == b.kind && a.shape[0] == b.shape[0] && a.shape[1] == b.shape[1] && a.format == b.format;
 }
 
 }  // namespace

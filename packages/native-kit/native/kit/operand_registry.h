@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "kit/element_format.h"
 #include "kit/ref.h"
 #include "kit/status.h"
 
@@ -20,6 +21,7 @@ struct OperandKey {
   int64_t version;
   size_t shape[2];  // rows and dimensions, or nodes and edges
   int device = 0;   // where the copy is, for backends with several devices
+  ElementFormat format{};  // of a matrix
 };
 
 constexpr int64_t kPrivateId = -1;
@@ -80,7 +82,7 @@ class OperandRegistry {
    * The copy with this key, of which the caller gets a reference.
    *
    * @param create makes the copy where there is none: a std::unique_ptr<T>, or null after it has noted why
-   * @param status kShapeConflict when the name belongs to an operand of another shape, else kDone
+   * @param status kShapeConflict when the name belongs to an operand of another shape or of other elements, else kDone
    * @return null when there is a conflict, or `create` failed
    */
   template <typename T, typename Create>
@@ -128,7 +130,7 @@ class OperandRegistry {
   friend class Operand;
 
   static std::mutex& mutex() noexcept;
-  /** With one more reference; null when there is none, or one of another shape. */
+  /** With one more reference; null when there is none, or one of another shape or of other elements. */
   static Operand* find(const OperandKey& key, Status* status) noexcept;
   static bool may_change(const Operand& operand, const OperandKey& key) noexcept;
   static void insert(Operand* operand) noexcept;

@@ -14,7 +14,7 @@ enum Status : int {
   /** The arrays of the caller lost their memory or shrank. */
   kInputGone = -6,
   kOutputGone = -7,
-  /** The id and version belong to an operand of another shape. */
+  /** The id and version belong to an operand of another shape or of other elements. */
   kShapeConflict = -8,
   /** The arrays of a graph changed since they were checked. */
   kInvalidGraph = -9,

@@ -9,6 +9,8 @@ import { loadAddon } from '../../../../packages/backend-cpu/dist/native.js';
 import { interleave } from '../interleave.mjs';
 
 const DIMENSIONS = 16;
+/** Code of the type of elements. */
+const FLOAT32 = 1;
 
 /** P10: the cost of a call besides the work, on one row of 16 dimensions, which takes a few nanoseconds to score. */
 export async function measureCallOverhead({ rounds }) {
@@ -18,7 +20,7 @@ export async function measureCallOverhead({ rounds }) {
   const values = new Float32Array(DIMENSIONS).fill(1);
   const query = new Float32Array(DIMENSIONS).fill(1);
   const output = new Float32Array(1);
-  const handle = addon.openMatrix(-1, 1, 1, DIMENSIONS);
+  const handle = addon.openMatrix(-1, 1, 1, DIMENSIONS, FLOAT32, 1);
   addon.residentState(handle);
   const context = encodeContext('cosine', level, 1, 50);
   addon.fillMatrix(context, handle, values, 0);
@@ -32,6 +34,8 @@ export async function measureCallOverhead({ rounds }) {
     scalars[SCALAR.context] = context;
     scalars[SCALAR.handle] = handleOrNone;
     scalars[SCALAR.dimensions] = DIMENSIONS;
+    scalars[SCALAR.dtype] = FLOAT32;
+    scalars[SCALAR.scale] = 1;
     scalars[SCALAR.start] = 0;
     scalars[SCALAR.end] = 1;
     scalars[SCALAR.from] = 0;
@@ -56,7 +60,7 @@ export async function measureCallOverhead({ rounds }) {
         },
       },
       { name: 'backend.cosineSimilaritySync', run: () => backend.cosineSimilaritySync(request, output) },
-      { name: 'bare call', run: () => addon.estimateScanNs(context, DIMENSIONS, 1) },
+      { name: 'bare call', run: () => addon.estimateScanNs(context, FLOAT32, DIMENSIONS, 1) },
       { name: 'nothing', run: () => setScalars(handle) },
     ],
     { rounds },

@@ -50,6 +50,8 @@ class Call {
   ArrayView<double> doubles(size_t index) noexcept { return array<double>(index, napi_float64_array); }
   ArrayView<int32_t> ints(size_t index) noexcept { return array<int32_t>(index, napi_int32_array); }
   ArrayView<uint32_t> uints(size_t index) noexcept { return array<uint32_t>(index, napi_uint32_array); }
+  ArrayView<uint16_t> halves(size_t index) noexcept { return array<uint16_t>(index, napi_uint16_array); }
+  ArrayView<int8_t> int8s(size_t index) noexcept { return array<int8_t>(index, napi_int8_array); }
   ArrayView<uint8_t> bytes(size_t index) noexcept { return array<uint8_t>(index, napi_uint8_array); }
   bool is_shared(size_t index) const noexcept;  // a typed array on memory that stays valid while it is referenced
   napi_value raw(size_t index) const noexcept { return arguments_[index]; }
