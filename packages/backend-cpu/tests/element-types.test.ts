@@ -75,7 +75,7 @@ function shared<T extends Elements>(elements: T): T {
   const bytes = new Uint8Array(new SharedArrayBuffer(elements.byteLength));
   bytes.set(new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength));
   const Constructor = elements.constructor as new (buffer: SharedArrayBuffer) => T;
-  return new Constructor(bytes.buffer as unknown as SharedArrayBuffer);
+  return new Constructor(bytes.buffer);
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Elements) => new Uint8Array(buffer, byteOffset, byteLength);
@@ -112,7 +112,7 @@ async function answersOf(backend: SyncBackend, matrix: VectorMatrix): Promise<un
         k: 250,
         metric,
         ...part,
-      } as TopKRequest);
+      });
       const [now, later] = [createTopKOutput(request), createTopKOutput(request)];
       unwrap(backend.topKSync(request, now));
       unwrap(await backend.topK(request, later));
