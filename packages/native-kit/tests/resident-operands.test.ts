@@ -92,7 +92,7 @@ test('concurrent requests share one copy of an operand', async () => {
 test('a copy serves only operands with its type of elements and scale', async () => {
   const bits = new Uint16Array(6);
   const float16 = createMatrix(bits, { dimensions: 2, dtype: 'float16' });
-  await residents.ensure(float16, undefined);
+  expect(await residents.ensure(float16, undefined)).toBeUndefined();
   expect(residents.handleOf(float16)).toBe(1);
   expect(residents.handleOf({ ...float16 })).toBe(1);
   // The same array, so that the contents alone do not tell.
@@ -100,13 +100,13 @@ test('a copy serves only operands with its type of elements and scale', async ()
   expect(residents.residentBytes({ ...float16, dtype: 'bfloat16' })).toBe(0);
 
   const int8 = createMatrix(new Int8Array(6), { dimensions: 2, scale: 0.5 });
-  await residents.ensure(int8, undefined);
+  expect(await residents.ensure(int8, undefined)).toBeUndefined();
   expect(residents.handleOf(int8)).toBe(2);
   expect(residents.handleOf({ ...int8, scale: 0.25 })).toBeUndefined();
   expect(residents.handleOf({ ...int8, scale: undefined })).toBeUndefined();
 
   const float32 = newMatrix();
-  await residents.ensure(float32, undefined);
+  expect(await residents.ensure(float32, undefined)).toBeUndefined();
   expect(residents.handleOf({ ...float32, dtype: 'float32' })).toBe(3);
 });
 
@@ -117,9 +117,9 @@ test('a copy is not updated to other elements', async () => {
     () => matches,
   );
   const matrix = createMatrix(new Uint16Array(6), { dimensions: 2, dtype: 'float16' });
-  await residents.ensure(matrix, undefined);
+  expect(await residents.ensure(matrix, undefined)).toBeUndefined();
   const changes = [{ version: 2, start: 0, end: 1 }];
-  await residents.ensure({ ...matrix, dtype: 'bfloat16', version: 2, changes }, undefined);
+  expect(await residents.ensure({ ...matrix, dtype: 'bfloat16', version: 2, changes }, undefined)).toBeUndefined();
   expect(events).toEqual([`open ${matrix.id}`, 'fill 1', 'release 1', `open ${matrix.id}`, 'fill 2']);
 });
 
