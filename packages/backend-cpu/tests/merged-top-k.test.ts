@@ -1,4 +1,11 @@
-import { createMatrix, RowSet, unwrap, type SyncBackend, type TopKOutput, type TopKRequest } from '@gearshift/contracts';
+import {
+  createMatrix,
+  RowSet,
+  unwrap,
+  type SyncBackend,
+  type TopKOutput,
+  type TopKRequest,
+} from '@gearshift/contracts';
 import { randomValues } from '@gearshift/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createCpuBackend } from '../src/index.js';

@@ -10,6 +10,7 @@ import type {
   Dtype,
   Edge,
   Elements,
+  Float16Elements,
   Metric,
   OperationName,
   OutputOf,
@@ -160,7 +161,7 @@ export interface Executor extends AsyncDisposable {
 }
 
 /** A query or activations. Several queries are one after the other, `queries x dimensions`, with the option `queries`. */
-export type Vector = Float32Array | readonly number[];
+export type Vector = Float32Array | Float16Elements | readonly number[];
 
 /** Backends that {@link createExecutor} finds by name. GPU backends are separate packages. */
 export type BackendName = 'cpu' | 'cuda' | 'webgpu';

@@ -1,10 +1,11 @@
 import { types } from 'node:util';
-import { expected } from '@gearshift/contracts/internal';
+import { expected, isFloat16Array } from '@gearshift/contracts/internal';
 import type { Vector } from './executor.js';
 
-/** Returns a Float32Array as it is, and an array of numbers as a new Float32Array. */
+/** Returns a Float32Array as it is, and a Float16Array or an array of numbers as a new Float32Array. */
 export function toVector(name: string, vector: Vector): Float32Array {
   if (types.isFloat32Array(vector)) return vector;
+  if (isFloat16Array(vector)) return Float32Array.from(vector);
   if (!Array.isArray(vector)) throw new TypeError(expected(name, 'a Float32Array or an array of numbers', vector));
   const copy = new Float32Array(vector.length);
   copyNumbers(name, vector, copy, 0);

@@ -114,6 +114,8 @@ it('takes the type of an Int8Array and of a Float16Array from the array', async 
   expect([half.dtype, ...half.row(0)]).toEqual(['float16', 1, 2]);
   const brain = await executor.matrix(new Float16Array([1, 2]), { dimensions: 2, dtype: 'bfloat16' });
   expect([brain.dtype, ...brain.row(0)]).toEqual(['bfloat16', 1, 2]);
+  const { scores } = await executor.topK(new Float16Array([1, 0]), half, { k: 1, metric: 'dot' });
+  expect([...scores]).toEqual([1]);
 });
 
 it('without a scale, makes the largest number 127 in int8', async () => {
