@@ -39,8 +39,9 @@ export class VersionSnapshot implements MatrixSnapshot {
     const { memory } = this;
     if (version > this.#header.version || version < baseVersionOf(memory.control)) return undefined;
     const since = sequenceOf(version);
-    const stamps = new Int32Array(memory.stamps);
-    const end = Math.min(this.#header.rows, stamps.length);
+    const end = Math.min(this.#header.rows, memory.stamps.byteLength / 4);
+    // Without a length it would grow with the buffer, and each access would take many times as long.
+    const stamps = new Int32Array(memory.stamps, 0, end);
     const spans: { start: number; end: number }[] = [];
     let last: { start: number; end: number } | undefined;
     for (let row = 0; row < end; row++) {

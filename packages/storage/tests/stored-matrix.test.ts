@@ -142,6 +142,28 @@ describe('a pinned version', () => {
   });
 });
 
+describe('the pages of a matrix', () => {
+  const rows = 100_000;
+  const rowsPerPage = 1024;
+
+  // Elsewhere the pages that a process has touched are not counted, or are larger.
+  it.skipIf(process.platform !== 'linux')(
+    'are touched when room for changes is made, so that the update of a row touches no new one',
+    async () => {
+      const touched: number[] = [];
+      for (let attempt = 0; attempt < 10; attempt++) {
+        const matrix = create(new Float32Array(rows), 1);
+        await matrix.update(0, [1]);
+        const before = process.resourceUsage().minorPageFault;
+        for (let row = 0; row < rows; row += rowsPerPage) await matrix.update(row, [1]);
+        touched.push(process.resourceUsage().minorPageFault - before);
+      }
+      // Other work of the process touches pages, too, but not each time.
+      expect(Math.min(...touched)).toBeLessThan(rows / rowsPerPage / 2);
+    },
+  );
+});
+
 describe('a handle in another thread', () => {
   it('carries no rows and reads the newest version', async () => {
     const matrix = create();
