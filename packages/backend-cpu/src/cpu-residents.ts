@@ -40,7 +40,7 @@ export interface SliceContexts {
 export class CpuResidents extends ResidentOperands {
   readonly #addon: CpuAddon;
   readonly #contexts: SliceContexts;
-  /** A request asks several times which rows changed, and a stored matrix looks at the stamps of all rows for the answer. */
+  /** A request asks several times which rows changed; after many changes a stored matrix reads the stamps of all rows for the answer. */
   #lastChange: { snapshot: MatrixSnapshot; version: number; changed: readonly RowSpan[] | undefined } | undefined;
 
   constructor(addon: CpuAddon, contexts: SliceContexts) {

@@ -1,3 +1,5 @@
+import type { RowSpan } from '@gearshift/contracts';
+
 /*
  * The control block of a stored matrix: integers that are read and written with Atomics only, two copies of a header, and the
  * pins of readers. docs/stored-matrices.md describes the protocol; native/kit/store has the same numbers.
@@ -33,6 +35,11 @@ export const FLAGS = {
   /** Changes go to a file, which only the thread that opened it writes. */
   owned: 16,
 } as const;
+
+/** Of each of the last versions, which rows it has changed or added: sequence (0: none), start, end. */
+const FIRST_CHANGE = 33;
+const CHANGE_FIELDS = 3;
+const RECENT_CHANGES = 10;
 
 /** Pins are pairs: a random tag of the owner (0: free), and the pinned sequence plus one (0: nothing is pinned). */
 export const FIRST_PIN = 64;
@@ -92,6 +99,35 @@ export function writeHeader(control: Int32Array, { version, rows, removedRows }:
   fields[at] = version;
   fields[at + 1] = rows;
   fields[at + 2] = removedRows;
+}
+
+/** Notes the rows of a change under way, of which the sequence is announced already. */
+export function writeChange(control: Int32Array, sequence: number, { start, end }: RowSpan): void {
+  const at = changeOf(sequence);
+  Atomics.store(control, at + 1, start);
+  Atomics.store(control, at + 2, end);
+  // With rows that do not fit in 32 bits the change is not noted.
+  Atomics.store(control, at, end < 2 ** 32 ? sequence : 0);
+}
+
+/**
+ * The rows of each change after an earlier version, up to the newest one, in the order of the changes; undefined if some are no
+ * longer noted, or if the version is not the newest any more.
+ */
+export function readChanges(control: Int32Array, since: number, { version }: Header): readonly RowSpan[] | undefined {
+  if (version - since > RECENT_CHANGES) return undefined;
+  const spans: RowSpan[] = [];
+  for (let changed = nextVersion(since); changed <= version; changed = nextVersion(changed)) {
+    const at = changeOf(sequenceOf(changed));
+    if (Atomics.load(control, at) !== sequenceOf(changed)) return undefined;
+    spans.push({ start: Atomics.load(control, at + 1) >>> 0, end: Atomics.load(control, at + 2) >>> 0 });
+  }
+  // A change that has begun meanwhile may have replaced what was read.
+  return Atomics.load(control, CONTROL.writing) === sequenceOf(version) ? spans : undefined;
+}
+
+function changeOf(sequence: number): number {
+  return FIRST_CHANGE + ((sequence >>> 1) % RECENT_CHANGES) * CHANGE_FIELDS;
 }
 
 function headerOf(sequence: number): number {

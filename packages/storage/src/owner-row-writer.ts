@@ -1,5 +1,14 @@
 import type { StoredRows } from '@gearshift/contracts';
-import { CONTROL, nextVersion, oldestPin, readHeader, sequenceOf, writeHeader, type Header } from './control.js';
+import {
+  CONTROL,
+  nextVersion,
+  oldestPin,
+  readHeader,
+  sequenceOf,
+  writeChange,
+  writeHeader,
+  type Header,
+} from './control.js';
 import type { RowWriter } from './row-writer.js';
 import { growForAppend, growForUpdate, growForRemove } from './room.js';
 import { UndoLog } from './undo-log.js';
@@ -29,7 +38,7 @@ export class OwnerRowWriter implements RowWriter {
     growForAppend(this.#memory, end);
     this.#change((sequence) => {
       this.#rows.set(rows, first * bytesPerRow);
-      this.#stamps.fill(sequence, first, end);
+      this.#stamp(sequence, first, end);
       return { rows: end };
     });
     return first;
@@ -47,7 +56,7 @@ export class OwnerRowWriter implements RowWriter {
         this.#log.record(row, sequence, this.#rows.subarray(at, at + bytesPerRow));
       }
       this.#rows.set(rows, start * bytesPerRow);
-      this.#stamps.fill(sequence, start, start + count);
+      this.#stamp(sequence, start, start + count);
       return {};
     });
   }
@@ -76,6 +85,12 @@ export class OwnerRowWriter implements RowWriter {
     return readHeader(this.#memory.control, Atomics.load(this.#memory.control, CONTROL.current));
   }
 
+  /** Notes which rows a change has changed or added. */
+  #stamp(sequence: number, start: number, end: number): void {
+    writeChange(this.#memory.control, sequence, { start, end });
+    this.#stamps.fill(sequence, start, end);
+  }
+
   /** Announces a change, makes it, and publishes the new version. */
   #change(make: (sequence: number) => Partial<Header>): void {
     const { control } = this.#memory;
@@ -83,6 +98,7 @@ export class OwnerRowWriter implements RowWriter {
     const version = nextVersion(header.version);
     const sequence = sequenceOf(version);
     Atomics.store(control, CONTROL.writing, sequence);
+    writeChange(control, sequence, { start: 0, end: 0 });
     writeHeader(control, { ...header, ...make(sequence), version });
     Atomics.store(control, CONTROL.current, sequence);
     if (oldestPin(control) !== sequence) return;

@@ -1,6 +1,6 @@
 import type { StoredRows } from '@gearshift/contracts';
 import { CONTROL } from './control.js';
-import { growTo, mostRowsOf, slotBytesOf } from './shared-memory.js';
+import { growTo, growTouched, mostRowsOf, slotBytesOf } from './shared-memory.js';
 
 /*
  * Room for changes: buffers grow in place, before the change begins.
@@ -10,8 +10,8 @@ import { growTo, mostRowsOf, slotBytesOf } from './shared-memory.js';
 export function growForAppend(memory: StoredRows, rows: number): void {
   const { heads } = memory;
   // Once there are heads, every row has one.
-  const hasHeads = heads.byteLength === 0 || growTo(heads, rows * 4);
-  if (hasHeads && growTo(memory.rows, rows * memory.bytesPerRow) && growTo(memory.stamps, rows * 4)) return;
+  const hasHeads = heads.byteLength === 0 || growTouched(heads, rows * 4);
+  if (hasHeads && growTo(memory.rows, rows * memory.bytesPerRow) && growTouched(memory.stamps, rows * 4)) return;
   throw new RangeError(
     `rows: expected at most ${mostRowsOf(memory)} rows in this matrix, which is the address space reserved for it, got ${rows}`,
   );
@@ -22,12 +22,13 @@ export function growForAppend(memory: StoredRows, rows: number): void {
  * @param recorded more rows that the undo log has to have room for
  */
 export function growForUpdate({ stamps, heads, log, bytesPerRow }: StoredRows, rows: number, recorded: number): void {
-  growTo(stamps, rows * 4);
-  growTo(heads, rows * 4);
+  growTouched(stamps, rows * 4);
+  growTouched(heads, rows * 4);
   if (recorded === 0) return;
   const slotBytes = slotBytesOf(bytesPerRow);
   const needed = log.byteLength + Math.max(recorded, 16) * slotBytes;
-  if (growTo(log, Math.max(needed, Math.min(2 * log.byteLength, log.maxByteLength))) || growTo(log, needed)) return;
+  const roomy = Math.max(needed, Math.min(2 * log.byteLength, log.maxByteLength));
+  if (growTouched(log, roomy) || growTouched(log, needed)) return;
   throw new RangeError('rows: expected fewer changes while requests of earlier versions are under way');
 }
 

@@ -7,6 +7,7 @@ const RESERVED_BYTES = 16 * 2 ** 30;
 const SMALL_RESERVED_BYTES = 4 * 2 ** 30 - 2 ** 16;
 const RESERVED_FACTOR = 4;
 const PAGE_BYTES = 4096;
+const TOUCHED_BYTES = 2 ** 20;
 /** Below this, huge pages would take more memory than the rows. */
 const HUGE_PAGE_BYTES = 2 * 2 ** 20;
 
@@ -62,6 +63,21 @@ export function growTo(buffer: SharedArrayBuffer, byteLength: number): boolean {
       if (buffer.byteLength < byteLength) throw error;
     }
   }
+  return true;
+}
+
+/**
+ * The same for memory of which single rows change in any order: touches new pages here, because the system takes longer to give a
+ * page at its first use than a change of a row takes. At most {@link TOUCHED_BYTES} at a time.
+ */
+export function growTouched(buffer: SharedArrayBuffer, byteLength: number): boolean {
+  const before = buffer.byteLength;
+  if (!growTo(buffer, byteLength)) return false;
+  if (buffer.byteLength === before) return true;
+  const bytes = new Uint8Array(buffer);
+  const end = Math.min(bytes.length, before + TOUCHED_BYTES);
+  // Changes no byte: another thread may use the memory already.
+  for (let at = before; at < end; at += PAGE_BYTES) Atomics.or(bytes, at, 0);
   return true;
 }
 

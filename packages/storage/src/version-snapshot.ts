@@ -1,11 +1,16 @@
 import type { Elements, MatrixSnapshot, RowSpan, StoredRows } from '@gearshift/contracts';
 import { elementsToFloat32, elementsView } from '@gearshift/contracts/internal';
 import type { MatrixFields } from './generation.js';
-import { baseVersionOf, CONTROL, isLater, sequenceOf, type Header } from './control.js';
+import { baseVersionOf, CONTROL, isLater, readChanges, sequenceOf, type Header } from './control.js';
 import type { UndoLog } from './undo-log.js';
 
 /** Spans that are closer than this become one: a few rows more cost less than a span more. */
 const MERGED_GAP_ROWS = 8;
+
+interface MutableSpan {
+  readonly start: number;
+  end: number;
+}
 
 /** One version of a stored matrix. Its readers keep the version pinned. */
 export class VersionSnapshot implements MatrixSnapshot {
@@ -53,19 +58,31 @@ export class VersionSnapshot implements MatrixSnapshot {
   rowsChangedSince(version: number): readonly RowSpan[] | undefined {
     const { memory } = this;
     if (version > this.#header.version || version < baseVersionOf(memory.control)) return undefined;
+    const spans: MutableSpan[] = [];
+    // Most requests come after few changes; the stamps of all rows take longer to read.
+    const changes = readChanges(memory.control, version, this.#header);
+    if (changes !== undefined) {
+      for (const { start, end } of [...changes].sort((a, b) => a.start - b.start)) addSpan(spans, start, end);
+      return spans;
+    }
     const since = sequenceOf(version);
-    const stamps = new Int32Array(memory.stamps);
-    const end = Math.min(this.#header.rows, stamps.length);
-    const spans: { start: number; end: number }[] = [];
-    let last: { start: number; end: number } | undefined;
+    const end = Math.min(this.#header.rows, memory.stamps.byteLength / 4);
+    // Without a length it would grow with the buffer, and each access would take many times as long.
+    const stamps = new Int32Array(memory.stamps, 0, end);
     for (let row = 0; row < end; row++) {
       const stamp = stamps[row];
-      if (stamp === 0 || !isLater(stamp, since)) continue;
-      if (last !== undefined && row - last.end <= MERGED_GAP_ROWS) last.end = row + 1;
-      else spans.push((last = { start: row, end: row + 1 }));
+      if (stamp !== 0 && isLater(stamp, since)) addSpan(spans, row, row + 1);
     }
     return spans;
   }
+}
+
+/** Adds rows that begin after the start of the last span. */
+function addSpan(spans: MutableSpan[], start: number, end: number): void {
+  if (start === end) return;
+  const last = spans.at(-1);
+  if (last !== undefined && start - last.end <= MERGED_GAP_ROWS) last.end = Math.max(last.end, end);
+  else spans.push({ start, end });
 }
 
 /** The bitmap of the rows that were removed up to this version. */

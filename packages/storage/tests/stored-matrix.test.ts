@@ -1,11 +1,23 @@
 import type { Elements, NativeRows } from '@gearshift/contracts';
 import { describe, expect, it } from 'vitest';
+import { initControl } from '../src/control.js';
 import { REMOVED_ROW, StoredMatrix, type StoredHandle } from '../src/index.js';
 
 const FLAT = new Float32Array([1, 0, 0, 1, 3, 4]);
 
 function create(values = FLAT, dimensions = 2): StoredMatrix {
   return StoredMatrix.create(values.length / dimensions, { dimensions }, (memory) => memory.set(values));
+}
+
+/** Rows as spans. Those with a gap of at most 8 rows become one. */
+function spansOf(rows: readonly number[]): readonly { start: number; end: number }[] {
+  const spans: { start: number; end: number }[] = [];
+  for (const row of rows.toSorted((a, b) => a - b)) {
+    const last = spans.at(-1);
+    if (last !== undefined && row <= last.end + 8) last.end = Math.max(last.end, row + 1);
+    else spans.push({ start: row, end: row + 1 });
+  }
+  return spans;
 }
 
 const lists = (values: ArrayLike<number> & Iterable<number>) => [...values];
@@ -140,6 +152,78 @@ describe('a pinned version', () => {
     await matrix.compact();
     expect(matrix.snapshot?.rowsChangedSince(since)).toBeUndefined();
   });
+
+  it('tells the rows of the last ten changes without reading the stamps of all rows', async () => {
+    const matrix = create(new Float32Array(1000), 1);
+    for (let i = 0; i < 10; i++) await matrix.update({ start: 900 - 100 * i, rows: new Float32Array(i + 1) });
+    new Int32Array(matrix.stored.stamps).fill(0);
+    expect(matrix.snapshot?.rowsChangedSince(1)).toEqual(
+      Array.from({ length: 10 }, (_, i) => ({ start: 100 * i, end: 100 * i + 10 - i })),
+    );
+    await matrix.append([[1], [2]]);
+    expect(matrix.snapshot?.rowsChangedSince(10)).toEqual([
+      { start: 0, end: 10 },
+      { start: 1000, end: 1002 },
+    ]);
+    // The eleventh change before is no longer known.
+    expect(matrix.snapshot?.rowsChangedSince(1)).toEqual([{ start: 1000, end: 1002 }]);
+  });
+
+  it('tells the changed rows of a pinned version after later changes', async () => {
+    const matrix = create(new Float32Array(1000), 1);
+    await matrix.update(500, [1]);
+    await matrix.update(100, [1]);
+    using pinned = matrix.pin();
+    await matrix.update(900, [1]);
+    expect(pinned.snapshot?.rowsChangedSince(2)).toEqual([
+      { start: 100, end: 101 },
+      { start: 900, end: 901 },
+    ]);
+  });
+
+  it.each([1, 2 ** 30 - 20, 2 ** 31 - 20])(
+    'tells which rows changed since each of the last versions, from version %s on',
+    async (first) => {
+      const matrix = create(new Float32Array(1000), 1);
+      initControl(matrix.stored.control, { version: first, rows: 1000, removedRows: 0 }, 0);
+      const changed: { readonly version: number; readonly rows: readonly number[] }[] = [];
+      for (let i = 0; i < 60; i++) {
+        const start = (i * 379) % 900;
+        const count = i % 4;
+        let rows = Array.from({ length: count }, (_, place) => start + place);
+        if (i % 5 === 0) rows = [(await matrix.append([[i]])).start];
+        else if (count === 0) await matrix.remove(start);
+        else await matrix.update({ start, rows: new Float32Array(count) });
+        changed.push({ version: matrix.version, rows });
+        for (const { version } of changed) {
+          const wanted = changed.filter((change) => change.version > version).flatMap((change) => change.rows);
+          expect(matrix.snapshot?.rowsChangedSince(version)).toEqual(spansOf(wanted));
+        }
+      }
+    },
+  );
+});
+
+describe('the pages of a matrix', () => {
+  const rows = 100_000;
+  const rowsPerPage = 1024;
+
+  // Elsewhere the pages that a process has touched are not counted, or are larger.
+  it.skipIf(process.platform !== 'linux')(
+    'are touched when room for changes is made, so that the update of a row touches no new one',
+    async () => {
+      const touched: number[] = [];
+      for (let attempt = 0; attempt < 10; attempt++) {
+        const matrix = create(new Float32Array(rows), 1);
+        await matrix.update(0, [1]);
+        const before = process.resourceUsage().minorPageFault;
+        for (let row = 0; row < rows; row += rowsPerPage) await matrix.update(row, [1]);
+        touched.push(process.resourceUsage().minorPageFault - before);
+      }
+      // Other work of the process touches pages, too, but not each time.
+      expect(Math.min(...touched)).toBeLessThan(rows / rowsPerPage / 2);
+    },
+  );
 });
 
 describe('a handle in another thread', () => {

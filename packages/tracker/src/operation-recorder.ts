@@ -36,7 +36,7 @@ export class OperationRecorder {
   }
 
   /** The figures in the order of the layout, up to date; always the same array. */
-  readFigures(): Float64Array<ArrayBuffer> {
+  readFigures(): Float64Array {
     const figures = this.#figures;
     if (figures[COMMON.records] === this.#records) return figures;
     figures[COMMON.records] = this.#records;

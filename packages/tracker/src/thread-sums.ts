@@ -26,7 +26,7 @@ interface SharedBlocks {
 
 /** {@link SharedSums} of one name, as one thread holds them: without other threads until the tracker is shared. */
 export class ThreadSums implements SharedSums {
-  readonly own: Float64Array<ArrayBuffer>;
+  readonly own: Float64Array;
   readonly #onChange: () => void;
   /** The cells of a publication: `own`, and the range of it that was changed. */
   readonly #cells = new Float64Array(SUMS_CELLS);

@@ -83,6 +83,12 @@ describe.each(withCode)('%s', (_name, { tarball, files }) => {
     }
   });
 
+  it('declares typed arrays without the type of their buffer, which TypeScript 5.6 does not have', () => {
+    const declarations = files.filter((file) => file.endsWith('.d.ts')).map((file) => `package/${file}`);
+    const text = execFileSync('tar', ['-xOzf', tarball, ...declarations], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+    expect(text.match(/\b\w*(?:Array|Buffer|DataView)<(?:Shared)?ArrayBuffer\w*>/g)).toBeNull();
+  });
+
   it('resolves with its types from ES modules and bundlers', () => {
     // esm-only: from Node 20.19 CommonJS can require() ES modules, which the install tests check. For the same reason CommonJS has
     // declarations of its own (false-cjs), with which the dry release compiles a program.

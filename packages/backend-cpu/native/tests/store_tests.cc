@@ -136,6 +136,34 @@ void readers_see_nothing_of_a_change_under_way(Check& check) {
   memory.unpin(1);
 }
 
+/** The rows that are noted for a version, or none. */
+std::vector<size_t> noted(StoredMemory& memory, int32_t sequence) {
+  const kit::AtomicInt* const change = memory.matrix().control + kit::change_of(sequence);
+  if (change[kit::kChangeSequence] != sequence) return {};
+  return {static_cast<uint32_t>(change[kit::kChangeStart].load()), static_cast<uint32_t>(change[kit::kChangeEnd].load())};
+}
+
+void the_rows_of_the_last_changes_are_noted(Check& check) {
+  for (const double first : {1.0, 0x1p30 - 3, 0x1p31 - 3}) {
+    StoredMemory memory(kDimensions, 100, 64, first);
+    const auto sequence = [&] { return memory.matrix().control[kit::kCurrent].load(); };
+    check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
+    const int32_t appended = sequence();
+    check.that(noted(memory, appended) == std::vector<size_t>{0, 10}, "appended rows");
+    for (size_t i = 1; i < kit::kRecentChanges - 1; ++i) {
+      check.that(memory.update(i, contents(i, 1, 2)) == ChangeOutcome::done, "update");
+      check.that(noted(memory, sequence()) == std::vector<size_t>{i, i + 2}, "updated rows");
+    }
+    const uint32_t removed[] = {3};
+    check.that(kit::remove_rows(memory.matrix(), removed, 1) == ChangeOutcome::done, "remove");
+    check.that(noted(memory, sequence()) == std::vector<size_t>{0, 0}, "a removal changes no rows");
+    // Around the version that is skipped, two versions have the same place.
+    if (first == 1) check.that(noted(memory, appended) == std::vector<size_t>{0, 10}, "ten changes are noted");
+    check.that(memory.update(0, contents(0, 2)) == ChangeOutcome::done, "update");
+    check.that(noted(memory, appended).empty(), "the eleventh replaces the first");
+  }
+}
+
 void slots_are_used_again_but_not_while_they_are_read(Check& check) {
   StoredMemory memory(kRowBytes, 100, 8, 1);
   check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
@@ -490,6 +518,7 @@ int run_all() {
   };
   run("readers keep their version", readers_keep_their_version);
   run("readers see nothing of a change under way", readers_see_nothing_of_a_change_under_way);
+  run("the rows of the last changes are noted", the_rows_of_the_last_changes_are_noted);
   run("slots are used again, but not while they are read", slots_are_used_again_but_not_while_they_are_read);
   run("changes are refused with nothing changed", changes_are_refused_with_nothing_changed);
   run("rows are removed once", rows_are_removed_once);

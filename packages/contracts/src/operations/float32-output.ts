@@ -5,11 +5,11 @@ import { requireDisjoint } from './require-disjoint.js';
 
 /** Shared by operations that write one float32 array. */
 export const FLOAT32_OUTPUT = {
-  createOutput: ({ outputLength }: { readonly outputLength: number }) => new Float32Array(outputLength),
-  outputLike: (output: Float32Array) => new Float32Array(output.length),
+  createOutput: ({ outputLength }: { readonly outputLength: number }): Float32Array => new Float32Array(outputLength),
+  outputLike: (output: Float32Array): Float32Array => new Float32Array(output.length),
   copyOutput: (_request: unknown, from: Float32Array, to: Float32Array) => to.set(from),
   clearOutput() {},
-  trimOutput: (_request: unknown, output: Float32Array) => output,
+  trimOutput: (_request: unknown, output: Float32Array): Float32Array => output,
   /** The byte length, because of `requireAttached`: a backend may have transferred the memory to another thread. */
   missingIn: ({ outputLength }: { readonly outputLength: number }, { byteLength }: Float32Array) =>
     byteLength === outputLength * Float32Array.BYTES_PER_ELEMENT

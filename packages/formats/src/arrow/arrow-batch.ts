@@ -17,7 +17,7 @@ export interface ArrowColumn {
 /** A buffer of a column. Reads are checked against its length. */
 export interface ArrowBuffer {
   readonly length: number;
-  read(position: number, bytes: number): Promise<Uint8Array<ArrayBuffer>>;
+  read(position: number, bytes: number): Promise<Uint8Array>;
 }
 
 /** Of BodyCompression in Message.fbs. */

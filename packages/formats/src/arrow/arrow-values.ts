@@ -80,7 +80,7 @@ function numbersOf(
   layout:
     | { readonly kind: 'integer'; readonly bits: number; readonly isSigned: boolean }
     | { readonly kind: 'float'; readonly bits: number },
-  data: ArrayBuffer,
+  data: ArrayBufferLike,
 ): Iterable<number | bigint> {
   if (layout.kind === 'float') {
     if (layout.bits === 16) return float16ToFloat32(new Uint16Array(data));

@@ -53,7 +53,7 @@ export class InputFile {
    *
    * @throws FormatError if the file ends before
    */
-  async read(position: number, length: number, what = 'the file'): Promise<Uint8Array<ArrayBuffer>> {
+  async read(position: number, length: number, what = 'the file'): Promise<Uint8Array> {
     this.requireOpen();
     if (!this.has(position, length))
       throw this.error('truncated', `truncated: the file ends in ${what}`, this.sizeBytes);

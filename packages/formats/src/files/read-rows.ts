@@ -30,7 +30,7 @@ export async function* readRows(
 }
 
 /** Every machine that Gearshift supports is little-endian. */
-function swapBytes(bytes: Uint8Array<ArrayBuffer>, elementBytes: 1 | 2 | 4 | 8): void {
+function swapBytes(bytes: Uint8Array, elementBytes: 1 | 2 | 4 | 8): void {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (elementBytes === 2) buffer.swap16();
   if (elementBytes === 4) buffer.swap32();

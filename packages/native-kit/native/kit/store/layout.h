@@ -26,10 +26,20 @@ enum ControlWord : size_t {
   kHeaders = 8,   // two copies of a Header
   kBase = 24,     // version with which this memory began, as a double
   kSwept = 32,    // 1 + the oldest sequence that was read when the log was swept last; of native code alone
+  kChanges = 33,  // ten of a RecentChange
   kPins = 64,     // { owner, pin } pairs
 };
 constexpr size_t kControlWords = 1024;
 constexpr size_t kPinCount = (kControlWords - kPins) / 2;
+
+/** Fields of a RecentChange: which rows a version has changed or added. That of a version is at (its sequence / 2) % 10. */
+enum RecentChange : size_t { kChangeSequence = 0, kChangeStart = 1, kChangeEnd = 2, kChangeWords = 3 };
+constexpr size_t kRecentChanges = 10;
+
+constexpr size_t change_of(int32_t sequence) noexcept {
+  return kChanges + static_cast<uint32_t>(sequence) / 2 % kRecentChanges * kChangeWords;
+}
+static_assert(kChanges + kRecentChanges * kChangeWords <= kPins, "before the pins");
 
 /** In kFlags: the rows are elsewhere now, or nowhere. */
 constexpr int32_t kGoneFlags = 3;

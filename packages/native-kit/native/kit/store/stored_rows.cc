@@ -62,6 +62,7 @@ class Change {
       return false;
     }
     fence(std::memory_order_seq_cst);
+    note_rows(0, 0);
     return true;
   }
 
@@ -91,12 +92,23 @@ class Change {
 
   /** Notes which rows this version has changed or added. */
   void stamp(size_t start, size_t end) noexcept {
+    note_rows(start, end);
     for (size_t row = start; row < end; ++row) matrix_.stamps.data[row].store(sequence_, std::memory_order_relaxed);
   }
 
   uint8_t* row_at(size_t row) const noexcept { return matrix_.rows.data + row * matrix_.row_bytes; }
 
  private:
+  /** For readers of the next versions, which then need not read the stamps of all rows. */
+  void note_rows(size_t start, size_t end) noexcept {
+    AtomicInt* const change = matrix_.control + change_of(sequence_);
+    // A reader who sees one of these sees in kWriting that a change is under way.
+    change[kChangeStart].store(static_cast<int32_t>(static_cast<uint32_t>(start)), std::memory_order_release);
+    change[kChangeEnd].store(static_cast<int32_t>(static_cast<uint32_t>(end)), std::memory_order_release);
+    // With rows that do not fit in 32 bits the change is not noted: 0 is the sequence of no version.
+    change[kChangeSequence].store(end < kMostRows ? sequence_ : 0, std::memory_order_release);
+  }
+
   AtomicInt& word(ControlWord place) const noexcept { return matrix_.control[place]; }
   Slot& slot_at(uint32_t number) const noexcept {
     return *reinterpret_cast<Slot*>(matrix_.log.data + number * matrix_.slot_bytes());
