@@ -101,7 +101,19 @@ std::string try_round(const DeviceRef& device, Random& random, const Round& roun
   Outcome outcome = matrix.allocate();
   if (outcome.ok()) outcome = matrix.advance_matrix(values.data(), values.size(), to_the_end, &finished);
   const size_t start = random.below(40);
-  const Scan scan{&matrix.matrix, 0, start, round.rows - random.below(40), nullptr, 0, false, queries.data(), round.queries, round.metric};
+  Scan scan{&matrix.matrix, 0, start, round.rows - random.below(40), nullptr, 0, false, queries.data(), round.queries, round.metric};
+  std::vector<uint32_t> words;
+  if (random.below(2) == 0) {
+    // Most rows: enough for bounds.
+    words.assign(scan.word_count(), 0);
+    for (size_t row = scan.start; row < scan.end; ++row) {
+      if (random.below(8) == 0) continue;
+      const size_t bit = scan.first_bit() + row - scan.start;
+      words[bit / 32] |= 1u << bit % 32;
+      ++scan.rows_in_words;
+    }
+    scan.words = words.data();
+  }
   if (outcome.ok() && !CertifiedSelection::choose(*device, scan, round.k).has_value()) return "no bounds are used";
   std::vector<uint32_t> found, expected;
   std::vector<float> found_scores, expected_scores;
@@ -144,7 +156,7 @@ int main(int count, char** arguments) {
     round.metric = static_cast<Metric>(random.below(3));
     round.k = 1 + random.below(round.form == kInt8 ? 100 : 12);
     const size_t selected = round.form == kInt8 ? kSelectMostK : 64 + 2 * round.k;
-    round.rows = 4 * selected + 80 + random.below(200);
+    round.rows = 5 * selected + 80 + random.below(200);
     round.dimensions = 1 + random.below(random.below(2) == 0 ? 70 : 20);
     round.queries = round.form == kInt8    ? 1 + random.below(kQueryGroup)
                     : round.form == kTf32 ? kQueryGroup + 1 + random.below(random.below(2) == 0 ? 70 : 8)

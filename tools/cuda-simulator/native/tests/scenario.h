@@ -31,13 +31,17 @@ struct Scenario {
   size_t rows, dimensions, queries, k;
   std::vector<float> values, query;
   std::vector<uint32_t> candidates;
+  std::vector<uint32_t> words;  // of a row set for scores and rankings; empty if there is none
+  size_t rows_in_words = 0;
   Metric metric;
   Companion companion = Companion::none;
   size_t nodes, hops;
   std::vector<uint32_t> row_pointers, columns;
   std::vector<float> weights, activations;
 
-  std::vector<double> expected_scores;  // by metric
+  std::vector<double> expected_scores;  // by metric, without the row set
+
+  bool has_row(size_t row) const { return words.empty() || (words[row / 32] >> row % 32 & 1) != 0; }
   std::vector<double> expected_activations;
 
   enum class Extent { drawn, every_operation, bounded_ranking };
