@@ -43,6 +43,7 @@ export type {
   Dtype,
   Edge,
   Elements,
+  Float16Elements,
   Metric,
   OperationName,
   OperationRequest,

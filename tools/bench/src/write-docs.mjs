@@ -38,7 +38,8 @@ const METHOD = `## Method, and where others are better
   the candidates that such an index proposes.
 - **Batches** of many queries are not part of the comparison yet. There a matrix product of a good BLAS is what is to be beaten, and with AMX,
   which Gearshift does not use, it is ahead.
-- **Compressed copies.** usearch, simsimd and faiss score int8, half-precision and binary vectors on the CPU; Gearshift's CPU backend scores float32.
+- **Element types.** The comparison is between float32 vectors. usearch, simsimd and faiss also score int8, half-precision and binary vectors;
+  Gearshift scores float16, bfloat16 and int8, with exactly the scores of the float32 matrix with the same values.
 - **Machine.** Shared machines are noisy; the same command elsewhere gives other figures. \`gearshift bench\` shows yours.
 `;
 

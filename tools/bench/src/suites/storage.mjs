@@ -1,5 +1,6 @@
 import { measureChanges } from '../storage/changes.mjs';
 import { measureClients } from '../storage/clients.mjs';
+import { measureElementTypes } from '../storage/element-types.mjs';
 import { measureFiles } from '../storage/files.mjs';
 import { measureFilters } from '../storage/filters.mjs';
 import { inAProcess } from '../storage/in-a-process.mjs';
@@ -53,6 +54,9 @@ export default {
       );
     }
 
+    log('Element types ...');
+    const elementTypes = await measureElementTypes({ ...size, rounds, turnMs: quick ? 5 : 60 });
+
     log('Files ...');
     const files = await measureFiles(quick ? size : { rows: 1_000_000, dimensions: 768 });
     const gigabytes = (files.bytes / 1e9).toFixed(1);
@@ -88,6 +92,11 @@ export default {
           title: 'Requests on random rows',
           columns: ['rows in the set', 'of the time of a full scan'],
           rows: filters.map(({ share, ratio }) => [`${100 * share} %`, ratio]),
+        },
+        {
+          title: 'Element types, as shares of float32, on one thread',
+          columns: ['dtype', 'memory', 'time of a top-k'],
+          rows: elementTypes.map(({ dtype, memory, time }) => [dtype, memory, time]),
         },
         {
           title: 'Files',
