@@ -128,8 +128,9 @@ Outcome ScanLauncher::launch_selected(size_t queries, CUdeviceptr keys, size_t c
 }
 
 void ScanLauncher::learn(const ScanPart& part, double ms) noexcept {
-  if (scan_.words != nullptr) return;  // faster than other scans, by as many rows as are left out
-  run_.device().scan_pace().learn(work_per_row(part.queries) * static_cast<double>(part.count), ms);
+  // Rows that a row set leaves out take next to no time.
+  const double share = static_cast<double>(scan_.considered_count()) / static_cast<double>(scan_.row_count());
+  run_.device().scan_pace().learn(work_per_row(part.queries) * static_cast<double>(part.count) * share, ms);
 }
 
 CUdeviceptr ScanLauncher::row_numbers(const ScanPart& part) const noexcept {

@@ -130,6 +130,25 @@ std::string try_round(const DeviceRef& device, Random& random, const Round& roun
   return same_bits(found_scores, expected_scores) ? "" : "the scores differ";
 }
 
+/** The pace that a device learns from a scan of half of the rows must be that of their work. Needs a device that has learned nothing. */
+std::string try_pace(const DeviceRef& device) {
+  constexpr size_t kRows = 200'000;
+  DeviceMatrix matrix;
+  matrix.rows = kRows;
+  matrix.dimensions = 64;
+  const uint32_t words[1] = {};  // never read
+  Scan scan{&matrix, 0, 0, kRows, nullptr, 0, false, nullptr, 1, Metric::dot};
+  scan.words = words;
+  scan.rows_in_words = kRows / 2;
+  BorrowedLane lane(*device);
+  if (!lane.outcome().ok()) return "there is no lane";
+  Run run{*lane, nullptr, {}};
+  ScanLauncher(run, scan).learn({0, 1, 0, kRows}, 1.0);
+  Pace expected;
+  expected.learn(static_cast<double>(matrix.dimensions * kRows / 2), 1.0);
+  return device->scan_pace().items_per_launch(1) == expected.items_per_launch(1) ? "" : "the pace of a scan with a row set is wrong";
+}
+
 }  // namespace
 }  // namespace cuda_tests
 
@@ -149,6 +168,10 @@ int main(int count, char** arguments) {
     return 2;
   }
   const DeviceRef device = std::move(opened.device);
+  if (const std::string wrong = try_pace(device); !wrong.empty()) {
+    ++different;
+    std::printf("%s\n", wrong.c_str());
+  }
   for (long i = 0; i < std::atol(arguments[1]); ++i) {
     Round round{};
     round.kind = static_cast<Kind>(i / kForms % kKinds);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 
 #include "device/lane_store.h"
+#include "operations/widen.h"
 
 namespace cuda_tests {
 namespace {
@@ -119,7 +121,7 @@ Scenario::Scenario(uint64_t seed, Extent extent) {
     rows = companion == Companion::int8 ? 4 * kSelectMostK : 4 * (64 + 2 * k);
     queries = companion == Companion::none ? kQueryGroup + 1 + random.below(12) : 1 + random.below(3);
   }
-  for (size_t i = 0; i < rows * dimensions; ++i) values.push_back(random.value());
+  draw_elements(random);
   for (size_t i = 0; i < queries * dimensions; ++i) query.push_back(random.value());
   for (uint32_t row = 0; row < rows; ++row) {
     if (random.below(2) == 0) candidates.push_back(row);
@@ -163,6 +165,24 @@ Scenario::Scenario(uint64_t seed, Extent extent) {
   expected_activations = x;
 }
 
+void Scenario::draw_elements(Random& random) {
+  if (random.below(2) == 0) format.type = static_cast<kit::ElementType>(1 + random.below(kit::kElementTypes));
+  if (format.type == kit::ElementType::int8) format.scale = 0.01f;
+  const size_t count = rows * dimensions;
+  for (size_t i = 0; i < count; ++i) {
+    const float value = random.value();
+    // As float16 from 0.25 to 2.
+    const uint32_t half = random.below(2) << 15 | (13 + random.below(3)) << 10 | random.below(1024);
+    uint32_t bits = half;
+    if (format.type != kit::ElementType::float16) std::memcpy(&bits, &value, sizeof bits);
+    if (format.type == kit::ElementType::bfloat16) bits >>= 16;
+    if (format.type == kit::ElementType::int8) bits = random.below(255);
+    for (size_t byte = 0; byte < format.bytes(); ++byte) elements.push_back(static_cast<uint8_t>(bits >> 8 * byte));
+  }
+  values.resize(count);
+  widen(elements.data(), format, count, values.data());
+}
+
 Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   Trial trial;
   // Another request, with another result, on another lane: what a failed one left under way would write into its memory.
@@ -187,11 +207,11 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   const bool has_matrix = (scenario.scores || scenario.ranks || scenario.ranks_candidates) && steps.step(
       [&] {
         matrix = nullptr;
-        const OperandKey key{OperandKind::matrix, 1, 1, {scenario.rows, scenario.dimensions}};
+        const OperandKey key{OperandKind::matrix, 1, 1, {scenario.rows, scenario.dimensions}, 0, scenario.format};
         auto [operand, outcome] = open_operand(device, key, scenario.companion);
         matrix = std::move(operand);
         bool finished = false;
-        if (outcome.ok()) outcome = matrix->advance_matrix(scenario.values.data(), scenario.values.size(), to_the_end, &finished);
+        if (outcome.ok()) outcome = matrix->advance_matrix(scenario.elements.data(), scenario.values.size(), to_the_end, &finished);
         if (outcome.ok() && finished) matrix->mark_ready();
         return outcome;
       },

@@ -30,6 +30,8 @@ struct Scenario {
   bool scores, ranks, ranks_candidates, spreads;
   size_t rows, dimensions, queries, k;
   std::vector<float> values, query;
+  kit::ElementFormat format;
+  std::vector<uint8_t> elements;  // of the matrix, in its format; their values are in `values`
   std::vector<uint32_t> candidates;
   std::vector<uint32_t> words;  // of a row set for scores and rankings; empty if there is none
   size_t rows_in_words = 0;
@@ -46,6 +48,9 @@ struct Scenario {
 
   enum class Extent { drawn, every_operation, bounded_ranking };
   explicit Scenario(uint64_t seed, Extent extent = Extent::drawn);
+
+ private:
+  void draw_elements(Random& random);
 };
 
 /** How the steps of a scenario ended. */
