@@ -89,6 +89,40 @@ test('concurrent requests share one copy of an operand', async () => {
   expect(residents.residentBytes(matrix)).toBe(10);
 });
 
+test('a copy serves only operands with its type of elements and scale', async () => {
+  const bits = new Uint16Array(6);
+  const float16 = createMatrix(bits, { dimensions: 2, dtype: 'float16' });
+  expect(await residents.ensure(float16, undefined)).toBeUndefined();
+  expect(residents.handleOf(float16)).toBe(1);
+  expect(residents.handleOf({ ...float16 })).toBe(1);
+  // The same array, so that the contents alone do not tell.
+  expect(residents.handleOf({ ...float16, dtype: 'bfloat16' })).toBeUndefined();
+  expect(residents.residentBytes({ ...float16, dtype: 'bfloat16' })).toBe(0);
+
+  const int8 = createMatrix(new Int8Array(6), { dimensions: 2, scale: 0.5 });
+  expect(await residents.ensure(int8, undefined)).toBeUndefined();
+  expect(residents.handleOf(int8)).toBe(2);
+  expect(residents.handleOf({ ...int8, scale: 0.25 })).toBeUndefined();
+  expect(residents.handleOf({ ...int8, scale: undefined })).toBeUndefined();
+
+  const float32 = newMatrix();
+  expect(await residents.ensure(float32, undefined)).toBeUndefined();
+  expect(residents.handleOf({ ...float32, dtype: 'float32' })).toBe(3);
+});
+
+test('a copy is not updated to other elements', async () => {
+  residents = new UpdatableResidents(
+    events,
+    () => state,
+    () => matches,
+  );
+  const matrix = createMatrix(new Uint16Array(6), { dimensions: 2, dtype: 'float16' });
+  expect(await residents.ensure(matrix, undefined)).toBeUndefined();
+  const changes = [{ version: 2, start: 0, end: 1 }];
+  expect(await residents.ensure({ ...matrix, dtype: 'bfloat16', version: 2, changes }, undefined)).toBeUndefined();
+  expect(events).toEqual([`open ${matrix.id}`, 'fill 1', 'release 1', `open ${matrix.id}`, 'fill 2']);
+});
+
 test('a fill is abandoned only when the last request that waits for it is aborted', async () => {
   const matrix = newMatrix();
   residents.fillResult = () => new Promise(() => undefined);

@@ -1,6 +1,6 @@
 import { createMatrix } from '@gearshift/contracts';
 import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
-import { createExecutor, DeadlineExceededError, type Executor } from 'gearshift';
+import { createExecutor, DeadlineExceededError, RowSet, type Executor, type OwnedMatrix } from 'gearshift';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 // Random invalid arguments in every place: each call ends in a TypeError or a RangeError that names an argument, or in an answer; never
@@ -78,6 +78,8 @@ const VECTORS = [
   () => new Float32Array(0),
   () => new Float32Array(7),
   () => new Float64Array(8),
+  () => new Int8Array(8).fill(-128),
+  () => new Uint16Array(8).fill(0x7c01),
   () => [1, 2, 3, 4, 5, 6, 7, 8],
   () => [1, '2', 3, 4, 5, 6, 7, 8],
   () => new Array(8),
@@ -88,6 +90,19 @@ const VECTORS = [
   () => 'vector',
   () => ({ length: 8 }),
   () => ({ length: 2 ** 40 }),
+];
+
+const DTYPES = ['float32', 'float16', 'bfloat16', 'int8', 'float8', 8, null, undefined, {}];
+const ROW_LISTS = [0, 3, [1, 2], new Uint32Array([4]), [99], [-1], [1.5], 'x', null, {}, detached(), [Number.NaN]];
+const SETS = [
+  () => RowSet.fromRows([1, 2, 3], 20),
+  () => RowSet.fromRows([], 0),
+  () => RowSet.fromRows([30], 31),
+  () => ({ rowCount: oneOf(NUMBERS), words: new Uint32Array(1) }),
+  () => ({ rowCount: 20, words: oneOf(VECTORS)() }),
+  throwing,
+  () => [1, 2],
+  () => null,
 ];
 
 test(`${CALLS} hostile calls fail with a clear message or succeed (seed ${SEED})`, { timeout: 3_600_000 }, async () => {
@@ -104,8 +119,14 @@ test(`${CALLS} hostile calls fail with a clear message or succeed (seed ${SEED})
 });
 
 let executor: Executor;
+/** Stored matrices of every type, which grow with the calls. */
+let stored: OwnedMatrix[];
 beforeAll(async () => {
   executor = await createExecutor({ backends: ['cpu'] });
+  stored = [];
+  for (const dtype of ['float32', 'float16', 'bfloat16', 'int8'] as const) {
+    stored.push(await executor.matrix(new Float32Array(8 * 20).fill(0.25), { dimensions: 8, dtype }));
+  }
 });
 afterAll(async () => {
   // The executor still works after all of these calls.
@@ -116,7 +137,7 @@ afterAll(async () => {
 
 function hostileMatrix(): unknown {
   const sound = createMatrix(new Float32Array(8 * 20).fill(0.25), { dimensions: 8 });
-  switch (below(7)) {
+  switch (below(9)) {
     case 0:
       return { ...sound, rows: oneOf(NUMBERS) };
     case 1:
@@ -125,6 +146,10 @@ function hostileMatrix(): unknown {
       return { ...sound, values: oneOf(VECTORS)() };
     case 3:
       return oneOf([null, 1, [], 'matrix', throwing()]);
+    case 7:
+      return { ...sound, dtype: oneOf(DTYPES), scale: oneOf(NUMBERS), values: oneOf(VECTORS)() };
+    case 8:
+      return oneOf(stored);
     case 4:
       return { ...sound, id: oneOf(NUMBERS), version: oneOf(NUMBERS) };
     default:
@@ -137,6 +162,8 @@ const hostileOptions = () =>
     () => ({ k: oneOf(NUMBERS) }),
     () => ({ k: 3, start: oneOf(NUMBERS), end: oneOf(NUMBERS) }),
     () => ({ k: 3, candidates: oneOf([new Uint32Array([1, 2]), [99], [1, 1], detached(), 'x', [Number.NaN]]) }),
+    () => ({ k: 3, where: oneOf(SETS)() }),
+    () => ({ k: 3, minScore: oneOf(NUMBERS) }),
     () => ({ k: 3, deadlineMs: oneOf(NUMBERS) }),
     () => ({ k: 3, signal: oneOf([{}, 1, null, new EventTarget()]) }),
     () => ({ k: 3, metric: oneOf(['dot', 'manhattan', 3, null]) }),
@@ -161,6 +188,18 @@ async function hostileCall(index: number): Promise<string> {
     () => executor.cosineSimilarity(query, matrix),
     () => executor.run({ operation: 'cosine-similarity', query, matrix }),
     () => executor.matrix(query, { dimensions: oneOf(NUMBERS) } as never),
+    () =>
+      executor.matrix(query, {
+        dimensions: oneOf([8, 2, oneOf(NUMBERS)]),
+        dtype: oneOf(DTYPES),
+        scale: oneOf([undefined, oneOf(NUMBERS)]),
+        adopt: oneOf([undefined, true, oneOf(NUMBERS)]),
+      } as never),
+    () => oneOf(stored).append(oneOf([query, [query], [query, null]]) as never),
+    () => oneOf(stored).update(oneOf(NUMBERS) as never, query),
+    () => oneOf(stored).update({ start: oneOf(NUMBERS), rows: oneOf([query, [query]]) } as never),
+    () => oneOf(stored).remove(oneOf(ROW_LISTS) as never),
+    () => oneOf(stored).row(oneOf(NUMBERS) as never),
     () => executor.spreadActivation({ ...(matrix as object), nodes: oneOf(NODES) } as never, query, options),
     () =>
       executor.graph({

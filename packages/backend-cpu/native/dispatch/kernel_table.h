@@ -60,7 +60,7 @@ struct KernelTable {
 
   const ScanKernels& scans_of(ElementType type) const noexcept { return scans[kit::place_of(type)]; }
 
-  /** scores[r] = scores[r] * inverse_norms[r] * factor, clamped to [-1, 1]; NaN stays NaN. Returns whether any is NaN. */
+  /** scores[r] = scores[r] * inverse_norms[r] * factor, clamped to [-1, 1]; NaN stays NaN, and -0 becomes 0. Returns whether any is NaN. */
   bool (*finish_cosine_f32)(float* scores, const float* inverse_norms, float factor, size_t count) noexcept;
   /** scores[r] = sqrt(scores[r]). Returns whether any is not finite. */
   bool (*finish_euclidean_f32)(float* scores, size_t count) noexcept;

@@ -83,15 +83,15 @@ inline TypedElements random_elements(ElementFormat format, size_t count, Random&
   return elements;
 }
 
-/** The bits of elements that need care: zeros, the smallest and the largest, subnormal ones, infinities and NaN. */
+/** The bits of elements that need care: zeros, the smallest and the largest, subnormal ones, those of a zero vector, infinities and NaN. */
 inline std::vector<uint32_t> special_bits(ElementFormat format) {
   switch (format.type) {
     case ElementType::float32:
-      return {0, 0x8000'0000, 1, 0x8000'0001, 0x007f'ffff, 0x0080'0000, 0x7f7f'ffff, 0xff7f'ffff, 0x7f80'0000, 0xff80'0000, 0x7fc0'0000, 0x7f80'0001};
+      return {0, 0x8000'0000, 1, 0x8000'0001, 0x007f'ffff, 0x0080'0000, 0x7f7f'ffff, 0xff7f'ffff, 0x7f80'0000, 0xff80'0000, 0x7fc0'0000, 0x8340'0000, 0x7f80'0001};
     case ElementType::float16:
       return {0, 0x8000, 1, 0x8001, 0x0200, 0x03ff, 0x0400, 0x8400, 0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x7e00, 0xfe00, 0x7c01};
     case ElementType::bfloat16:
-      return {0, 0x8000, 1, 0x8001, 0x007f, 0x0080, 0x8080, 0x7f7f, 0xff7f, 0x7f80, 0xff80, 0x7fc0, 0xffc0, 0x7f81};
+      return {0, 0x8000, 1, 0x8001, 0x007f, 0x0080, 0x8080, 0x7f7f, 0xff7f, 0x7f80, 0xff80, 0x7fc0, 0xffc0, 0x8340, 0x7f81};
     case ElementType::int8: break;
   }
   return {0, 1, 0xff, 0x7f, 0x81, 0x80};

@@ -131,9 +131,23 @@ void threads_share_one_copy() {
   other = kKey;
   other.kind = OperandKind::graph;
   check(open(other, &status) == nullptr && status == kShapeConflict, "another kind is a conflict");
+  for (const ElementFormat format : {ElementFormat{ElementType::float16, 1}, ElementFormat{ElementType::bfloat16, 1},
+                                     ElementFormat{ElementType::int8, 1}, ElementFormat{ElementType::int8, 0.5f}}) {
+    other = kKey;
+    other.format = format;
+    check(open(other, &status) == nullptr && status == kShapeConflict, "other elements are a conflict");
+  }
+  OperandKey scaled = kKey;
+  scaled.id = 8;
+  scaled.format = {ElementType::int8, 0.5f};
+  const Ref<Counted> third = open(scaled, &status);
+  other = scaled;
+  check(open(other, &status).get() == third.get() && status == kDone, "the same scale is the same copy");
+  other.format.scale = 0.25f;
+  check(open(other, &status) == nullptr && status == kShapeConflict, "another scale is a conflict");
   for (int64_t OperandKey::* field : {&OperandKey::id, &OperandKey::version}) {
     other = kKey;
-    other.*field += 1;
+    other.*field += 2;
     check(open(other, &status).get() != first.get() && status == kDone, "another name is another copy");
   }
   other = kKey;
