@@ -1,8 +1,10 @@
+import type { Elements } from '@gearshift/contracts';
 import type { AddonModule, JobEntries, ResidentEntries } from '@gearshift/native-kit';
 
 /**
  * The interface of the compiled native addon. This is the only file with it, and the only place where the loaded module is
- * cast to a type. All arguments are typed arrays or numbers: C++ receives pointers, counts and scalars.
+ * cast to a type. All arguments are typed arrays or numbers: C++ receives pointers, counts and scalars. A `dtype` is one of
+ * `DTYPE_CODES`, and arrays of elements must be of its kind; a `scale` has a meaning for int8 alone.
  *
  * A status of 0 is success, and one below 0 is one of `ADDON_STATUS`; then {@link CudaAddon.readReport} and
  * {@link CudaAddon.failedCall} return the details. Entries throw a TypeError or RangeError for invalid arguments: a mistake of
@@ -26,7 +28,16 @@ export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
    * A handle (above 0) to the copy of an operand in this process, which is created if no thread has it yet, or a status.
    * `companion`: one of {@link COMPANION_CODES}; omitted if there is not enough memory for it.
    */
-  openMatrix(device: number, id: number, version: number, rows: number, dimensions: number, companion: number): number;
+  openMatrix(
+    device: number,
+    id: number,
+    version: number,
+    rows: number,
+    dimensions: number,
+    companion: number,
+    dtype: number,
+    scale: number,
+  ): number;
   /**
    * The same for a copy of some rows, for one request: `rows` from `first` on, or the candidates, which are copied. Requests use
    * the row numbers of the whole matrix.
@@ -37,6 +48,8 @@ export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
     rows: number,
     dimensions: number,
     candidates: Uint32Array | undefined,
+    dtype: number,
+    scale: number,
   ): number;
   /**
    * Turns the ready copy of a matrix into one of another version with rows `[start, end)` to be filled by the caller. The handle
@@ -44,8 +57,14 @@ export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
    */
   updateMatrix(handle: number, version: number, start: number, end: number): number;
   openGraph(device: number, id: number, version: number, nodes: number, edges: number): number;
-  /** Uploads for about this time; 1 when the copy is ready, 0 when there is more to do, else a status. */
-  fillMatrix(handle: number, values: Float32Array, sliceMs: number): number;
+  /**
+   * Uploads for about this time, as float32; 1 when everything has arrived, 0 when there is more to do, else a status. Then the
+   * copy is complete, but no thread may use it before {@link markReady}.
+   */
+  fillMatrix(handle: number, values: Elements, sliceMs: number): number;
+  /** Lets all threads use a matrix that this handle has filled. If it is released instead, the next thread fills the copy anew. */
+  markReady(handle: number): void;
+  /** The same as {@link fillMatrix} for a graph, which is ready at once. */
   fillGraph(
     handle: number,
     rowPointers: Uint32Array,
@@ -58,6 +77,9 @@ export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
    * A request on a ready copy. Inputs are copied before the call returns. Without `done` it runs on this thread, and a
    * status is returned. With `done` it runs on a thread of the addon, a number above 0 for {@link JobEntries.cancel} is returned (or a
    * status), and outputs are copied into the caller's arrays on this thread right before `done` is called.
+   *
+   * @param words of the row set that is considered, from the word of row `start` on; without candidates. Other rows score NaN
+   * @param rowsInWords how many rows of the range are in it; 0 without words
    */
   score(
     handle: number,
@@ -66,6 +88,8 @@ export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
     start: number,
     end: number,
     candidates: Uint32Array | undefined,
+    words: Uint32Array | undefined,
+    rowsInWords: number,
     output: Float32Array,
     done?: JobDone,
   ): number;
@@ -76,6 +100,8 @@ export interface CudaAddon extends AddonModule, ResidentEntries, JobEntries {
     start: number,
     end: number,
     candidates: Uint32Array | undefined,
+    words: Uint32Array | undefined,
+    rowsInWords: number,
     k: number,
     indices: Uint32Array,
     scores: Float32Array,
@@ -127,7 +153,7 @@ export type JobDone = (
 ) => void;
 
 /** Incremented with every change of an entry of {@link CudaAddon}. */
-export const ADDON_ABI = 5;
+export const ADDON_ABI = 6;
 
 export const COMPANION_CODES = { none: 0, float16: 1, int8: 2 } as const;
 

@@ -1,4 +1,5 @@
 import {
+  DTYPES,
   finishTopK,
   ok,
   prepareCosineSimilarity,
@@ -15,17 +16,17 @@ import {
   type Operand,
   type OperationRequest,
   type PhaseTimes,
-  type PreparedCosineSimilarity,
   type Residency,
   type Result,
+  type RowSetLike,
   type SpreadActivationRequest,
   type TopKOutput,
   type TopKRequest,
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { hasRow, listRows } from '@gearshift/contracts/internal';
-import { METRIC_CODES, OpenState, runJob, shapeOf, type Failure } from '@gearshift/native-kit';
+import { listRows } from '@gearshift/contracts/internal';
+import { DTYPE_CODES, formatOf, METRIC_CODES, OpenState, runJob, shapeOf, type Failure } from '@gearshift/native-kit';
 import type { CudaAddon, JobDone } from './addon.js';
 import { CudaFailures } from './cuda-failures.js';
 import { copyBytes, CudaResidents } from './cuda-residents.js';
@@ -36,6 +37,8 @@ const INLINE_BYTES = 16 * 2 ** 20;
 const MAX_DIMENSIONS = 2 ** 20;
 /** Row numbers have 32 bits, and one value means none. */
 const MAX_ROWS = 2 ** 32 - 1;
+/** Below one row in so many, a list of the rows of a set is smaller than its words. */
+const ROWS_PER_LISTED = 32;
 
 type Answer = Result<PhaseTimes, BackendError>;
 
@@ -50,6 +53,8 @@ interface Scan {
   readonly start: number;
   readonly end: number;
   readonly candidates: Uint32Array | undefined;
+  /** The rows that are read from a resident copy. */
+  readonly rowsRead: number;
   readonly queries: number;
 }
 
@@ -64,6 +69,7 @@ export interface DeviceBackendParts {
 export class CudaDeviceBackend implements Backend {
   readonly id: string;
   readonly kind = 'gpu';
+  readonly dtypes = DTYPES;
   readonly #addon: CudaAddon;
   readonly #device: number;
   readonly #description: BackendDescription;
@@ -144,15 +150,16 @@ export class CudaDeviceBackend implements Backend {
     const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
-    const { matrix, queries, start, end } = prepared;
+    const { matrix, queries, start, end, where, rowsConsidered } = prepared;
     const query = this.#stable(matrix, prepared.query);
-    const answer = await this.#state.track(
-      this.#scan({ matrix, start, end, candidates: undefined, queries }, signal, (handle, done) =>
-        this.#addon.score(handle, query, METRIC_CODES.cosine, start, end, undefined, output, done),
+    const words = where && wordsFrom(where, start);
+    const inWords = words === undefined ? 0 : rowsConsidered;
+    const scan: Scan = { matrix, start, end, candidates: undefined, rowsRead: rowsConsidered, queries };
+    return this.#state.track(
+      this.#scan(scan, signal, (handle, done) =>
+        this.#addon.score(handle, query, METRIC_CODES.cosine, start, end, undefined, words, inWords, output, done),
       ),
     );
-    if (answer.ok) leaveOutRows(prepared, output);
-    return answer;
   }
 
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
@@ -160,20 +167,24 @@ export class CudaDeviceBackend implements Backend {
     requireTopKOutput(prepared, output);
     const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
     if (refusal !== undefined) return refusal;
-    const { matrix, queries, start, end, where, count, metric } = prepared;
+    const { matrix, queries, start, end, where, count, metric, rowsConsidered } = prepared;
     if (prepared.outputLength === 0) {
       finishTopK(prepared, output);
       return NO_TIME;
     }
     const query = this.#stable(matrix, prepared.query);
-    // The device reads only the rows of the set; without a resident copy only these are uploaded.
-    const rows = where === undefined ? undefined : listRows(where.words, start, end);
+    // The device reads only the rows of the set; without a resident copy only these are uploaded, so that they are listed.
+    const isListed = this.#residents.handleOf(matrix) === undefined || rowsConsidered * ROWS_PER_LISTED < end - start;
+    const words = where === undefined || isListed ? undefined : wordsFrom(where, start);
+    const inWords = words === undefined ? 0 : rowsConsidered;
+    const rows = where === undefined || !isListed ? undefined : listRows(where.words, start, end);
     const candidates = rows ?? (prepared.candidates && this.#stable(matrix, prepared.candidates));
     const { indices, scores } = output;
     const code = METRIC_CODES[metric];
+    const scan: Scan = { matrix, start, end, candidates, rowsRead: rowsConsidered, queries };
     const answer = await this.#state.track(
-      this.#scan({ matrix, start, end, candidates, queries }, signal, (handle, done) =>
-        this.#addon.topK(handle, query, code, start, end, candidates, count, indices, scores, done),
+      this.#scan(scan, signal, (handle, done) =>
+        this.#addon.topK(handle, query, code, start, end, candidates, words, inWords, count, indices, scores, done),
       ),
     );
     if (answer.ok) finishTopK(prepared, output);
@@ -222,8 +233,7 @@ export class CudaDeviceBackend implements Backend {
     const startedAtMs = performance.now();
     const resident = this.#residents.use(scan.matrix);
     if (resident !== undefined) {
-      const rows = scan.candidates?.length ?? scan.end - scan.start;
-      const isSmall = rows * scan.matrix.dimensions * 4 * scan.queries <= INLINE_BYTES;
+      const isSmall = scan.rowsRead * scan.matrix.dimensions * 4 * scan.queries <= INLINE_BYTES;
       return this.#run(isSmall, signal, startedAtMs, 0, (done) => start(resident, done));
     }
     const handle = this.#openRows(scan);
@@ -241,9 +251,9 @@ export class CudaDeviceBackend implements Backend {
   }
 
   #openRows({ matrix, start, end, candidates }: Scan): number {
-    return candidates === undefined
-      ? this.#addon.openRows(this.#device, start, end - start, matrix.dimensions, undefined)
-      : this.#addon.openRows(this.#device, 0, candidates.length, matrix.dimensions, candidates);
+    const { dtype, scale } = formatOf(matrix);
+    const [first, rows] = candidates === undefined ? [start, end - start] : [0, candidates.length];
+    return this.#addon.openRows(this.#device, first, rows, matrix.dimensions, candidates, DTYPE_CODES[dtype], scale);
   }
 
   async #run(
@@ -293,12 +303,7 @@ export class CudaDeviceBackend implements Backend {
   }
 }
 
-/** Sets the scores of the rows outside of `where` to NaN: rows are scored in sequence, and a score costs the device little. */
-function leaveOutRows({ where, start, end, queries }: PreparedCosineSimilarity, output: Float32Array): void {
-  if (where === undefined) return;
-  const rows = end - start;
-  for (let row = start; row < end; row++) {
-    if (hasRow(where.words, row)) continue;
-    for (let query = 0; query < queries; query++) output[query * rows + row - start] = NaN;
-  }
+/** The words of a set from that of a row on. */
+function wordsFrom({ words }: RowSetLike, row: number): Uint32Array {
+  return words.subarray(Math.floor(row / 32));
 }

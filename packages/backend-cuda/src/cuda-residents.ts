@@ -1,7 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Operand, VectorMatrix } from '@gearshift/contracts';
 import { own } from '@gearshift/contracts/internal';
-import { ADDON_STATUS, copyIdOf, isMatrix, ResidentOperands, shapeOf, type Failure } from '@gearshift/native-kit';
+import {
+  ADDON_STATUS,
+  copyIdOf,
+  DTYPE_CODES,
+  formatOf,
+  isMatrix,
+  ResidentOperands,
+  shapeOf,
+  type Failure,
+} from '@gearshift/native-kit';
 import { COMPANION_CODES, type CudaAddon } from './addon.js';
 import type { CudaFailures } from './cuda-failures.js';
 
@@ -38,7 +47,7 @@ export class CudaResidents extends ResidentOperands {
         ? addon.fillMatrix(handle, operand.values, SLICE_MS)
         : addon.fillGraph(handle, operand.rowPointers, operand.columns, operand.weights, SLICE_MS);
       if (status < 0) return this.#failures.ofStatus(addon, status, this.#freeBytes);
-      if (status > 0) return this.#refuseChangedRows(operand);
+      if (status > 0) return this.#finish(operand, handle);
       await setImmediate();
     }
   }
@@ -51,12 +60,16 @@ export class CudaResidents extends ResidentOperands {
 
   /**
    * Rows of a stored matrix may have changed while they were read, so that the copy is that of no version. Its old contents
-   * are known row by row only; the request runs on another device instead.
+   * are known row by row only; the request runs on another device instead. The copy is checked before any thread can use it:
+   * others may wait for it, and the next of them fills it anew.
    */
-  #refuseChangedRows(operand: Operand): Failure | undefined {
-    const snapshot = isMatrix(operand) ? own(operand, 'snapshot') : undefined;
-    if (snapshot === undefined || snapshot.isIntact(0, shapeOf(operand)[0])) return undefined;
-    return this.#failures.of('stale', 'rows of the matrix changed while they were sent to the device');
+  #finish(operand: Operand, handle: number): Failure | undefined {
+    if (!isMatrix(operand)) return undefined;
+    if (own(operand, 'snapshot')?.isIntact(0, operand.rows) === false) {
+      return this.#failures.of('stale', 'rows of the matrix changed while they were sent to the device');
+    }
+    this.#addon.markReady(handle);
+    return undefined;
   }
 
   /** Releases one copy; false when there is none, or when releasing all of them would not be enough. */
@@ -71,6 +84,7 @@ export class CudaResidents extends ResidentOperands {
 
   #openOnce(operand: Operand): number {
     const [first, second] = shapeOf(operand);
+    const { dtype, scale } = formatOf(operand);
     return isMatrix(operand)
       ? this.#addon.openMatrix(
           this.#device,
@@ -79,12 +93,14 @@ export class CudaResidents extends ResidentOperands {
           first,
           second,
           COMPANION_CODES[operand.companion ?? 'none'],
+          DTYPE_CODES[dtype],
+          scale,
         )
       : this.#addon.openGraph(this.#device, copyIdOf(operand), operand.version, first, second);
   }
 }
 
-/** Bytes of a copy on the device: rows are padded to 16 bytes and have a norm each. */
+/** Bytes of a copy on the device: rows of any type are float32 there, padded to 16 bytes, and have a norm each. */
 export function copyBytes(operand: Operand): number {
   const [first, second] = shapeOf(operand);
   return isMatrix(operand) ? first * (Math.ceil(second / 4) * 16 + 4) : (first + 1) * 4 + second * 8;

@@ -74,7 +74,7 @@ test('loadAddon without an addon lists every attempt and how to fix it', () => {
 test.for([
   ['another module', {}, 'it is not the CUDA addon of Gearshift'],
   ['another version', { version: '9.9.9', abi: 2 }, 'it was built for version 9.9.9, this package is version 0.0.0'],
-  ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 5'],
+  ['another interface', { version: '0.0.0', abi: 99 }, 'it has interface 99, this package needs interface 6'],
 ] as const)('loadAddon refuses %s', ([, module, problem]) => {
   const loaded = loadAddon({
     platform: 'linux-x64-gnu',

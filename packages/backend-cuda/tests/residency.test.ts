@@ -63,6 +63,7 @@ describe.skipIf(simulator === null)(`resident copies on a CUDA device${lacksSimu
       ...{ memory: {} as MatrixSnapshot['memory'], sequence: 2 },
       isIntact: () => isIntact,
       readRow() {},
+      readElements() {},
       rowsChangedSince: () => undefined,
     });
     const changing = { ...megabyte(21), snapshot: snapshot(false) };
@@ -74,6 +75,54 @@ describe.skipIf(simulator === null)(`resident copies on a CUDA device${lacksSimu
     const quiet = { ...megabyte(22), snapshot: snapshot(true) };
     unwrap(await backend.makeResident(quiet));
     await score(quiet);
+  });
+
+  describe('a copy that went stale while it was uploaded', () => {
+    const memory = {} as MatrixSnapshot['memory'];
+    const changed = { start: 100, end: 130 };
+    const seen = (matrix: VectorMatrix, values: Float32Array, isIntact: boolean): VectorMatrix => {
+      const methods = { isIntact: () => isIntact, readRow() {}, readElements() {}, rowsChangedSince: () => [changed] };
+      return { ...matrix, values, snapshot: { memory, sequence: matrix.version, ...methods } };
+    };
+    const scoresOf = async (one: Backend, matrix: VectorMatrix) => {
+      const output = new Float32Array(ROWS);
+      unwrap(await one.cosineSimilarity({ operation: 'cosine-similarity', query, matrix }, output));
+      return output;
+    };
+    const others: Resident[] = [];
+
+    beforeEach(async () => {
+      for (let i = 0; i < 2; i++) others.push(unwrap(await createCudaBackend()) as Resident);
+    });
+    afterEach(async () => {
+      for (const other of others.splice(0)) await other.close();
+    });
+
+    test.for([
+      ['whole', 0],
+      ['updated', 1],
+    ] as const)('is not used by others that waited for it, if it was %s', async ([, earlierVersions]) => {
+      const matrix = megabyte(23);
+      const current = { ...matrix, version: matrix.version + earlierVersions };
+      const values = matrix.values.slice();
+      values.fill(0.25, changed.start * DIMENSIONS, changed.end * DIMENSIONS - 1);
+      // The first backend reads rows while they are written. The others read them when they are complete.
+      const torn = values.slice();
+      torn.fill(-3, 110 * DIMENSIONS, 120 * DIMENSIONS - 5);
+      const complete = seen(current, values, true);
+      if (earlierVersions > 0) unwrap(await backend.makeResident(seen(matrix, matrix.values, true)));
+      const stale = backend.makeResident(seen(current, torn, false));
+      const answers = others.map((other) => other.makeResident({ ...complete }));
+      expect(await stale).toMatchObject({ ok: false, error: { kind: 'stale' } });
+      for (const answer of await Promise.all(answers)) unwrap(answer);
+
+      expect(backend.residency(complete).residentBytes).toBe(0);
+      const expected = await scoresOf(backend, createMatrix(values.slice(), { dimensions: DIMENSIONS }));
+      for (const other of others) {
+        expect(other.residency(complete).bytesToUpload).toBe(0);
+        expect(await scoresOf(other, complete)).toEqual(expected);
+      }
+    });
   });
 
   test('a new copy evicts the least recently used one', async () => {

@@ -1,6 +1,6 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createCudaBackend } from '@gearshift/backend-cuda';
-import { createMatrix, createTopKOutput, METRICS, prepareTopK, unwrap } from '@gearshift/contracts';
+import { createMatrix, createTopKOutput, METRICS, prepareTopK, RowSet, unwrap } from '@gearshift/contracts';
 import { clusteredValues, randomValues } from '@gearshift/testing';
 
 const SHAPES = [
@@ -9,7 +9,10 @@ const SHAPES = [
   { rows: 20_000, dimensions: 97 },
 ];
 
-/** The float32 scan; tensor cores on float32 rows, narrow and wide; each companion. */
+/**
+ * The float32 scan; tensor cores on float32 rows, narrow and wide; each companion. The same with a row set, of which the device gets the
+ * words, or for a small share a list.
+ */
 const WAYS = [
   { queries: 1 },
   { queries: 12 },
@@ -18,6 +21,12 @@ const WAYS = [
   { queries: 40, companion: 'float16' },
   { queries: 1, companion: 'int8' },
   { queries: 5, companion: 'int8' },
+  { queries: 1, share: 0.5 },
+  { queries: 3, share: 0.1 },
+  { queries: 1, share: 0.02 },
+  { queries: 40, share: 0.9 },
+  { queries: 3, companion: 'float16', share: 0.9 },
+  { queries: 1, companion: 'int8', share: 0.5 },
 ];
 
 /** Relative difference of two float32 sums of the same products in another order; the largest measured one is a fifth of it. */
@@ -40,13 +49,14 @@ export async function compareRankings({ quick }) {
         kind === 'random'
           ? randomValues(length, 100 + index)
           : clusteredValues({ rows, dimensions, clusters: 20, seed: 200 + index });
-      for (const { companion, queries } of WAYS) {
+      for (const { companion, queries, share } of WAYS) {
         const matrix = createMatrix(values, { dimensions, companion });
         unwrap(await gpu.makeResident(matrix));
+        const where = share && RowSet.fromPredicate(rows, (row) => (row * 7919) % 1009 < share * 1009);
         for (const metric of METRICS) {
           for (const k of quick ? [10] : [1, 10, 100, 300]) {
             const query = randomValues(queries * dimensions, 7);
-            const request = prepareTopK({ operation: 'top-k', query, queries, matrix, k, metric });
+            const request = prepareTopK({ operation: 'top-k', query, queries, matrix, k, metric, where });
             const [expected, found] = [createTopKOutput(request), createTopKOutput(request)];
             unwrap(await cpu.topK(request, expected));
             unwrap(await gpu.topK(request, found));
@@ -54,7 +64,7 @@ export async function compareRankings({ quick }) {
             const at = found.indices.findIndex((row, i) => row !== expected.indices[i]);
             if (at < 0) continue;
             different.push({
-              ...{ rows, dimensions, kind, companion, queries, metric, k, at },
+              ...{ rows, dimensions, kind, companion, queries, share, metric, k, at },
               isRounding: found.scores.every((score, i) => isClose(score, expected.scores[i])),
               cpu: [expected.indices[at], expected.scores[at]],
               gpu: [found.indices[at], found.scores[at]],

@@ -31,7 +31,7 @@ describe.skipIf(simulator === null)(`gpu-check on the simulated driver${lacksSim
       expect(report).toMatchObject({ isSimulated: true, measured: null });
       expect(report.contract.passed).toBeGreaterThan(60);
       expect(report.contract.failures).toEqual([]);
-      expect(report.rankings).toEqual({ compared: 21, different: [] });
+      expect(report.rankings).toEqual({ compared: 39, different: [] });
       expect(stdout).toContain('memcheck: not run: /nowhere/compute-sanitizer is not there');
     } finally {
       rmSync(folder, { recursive: true });

@@ -13,7 +13,7 @@
 namespace gearshift::cuda::binding {
 namespace {
 
-constexpr kit::NamedNumber kNumbers[] = {{"abi", 5}};  // ADDON_ABI in src/addon.ts
+constexpr kit::NamedNumber kNumbers[] = {{"abi", 6}};  // ADDON_ABI in src/addon.ts
 
 constexpr kit::NamedEntry kEntries[] = {
 #define GEARSHIFT_NAME(name, function) {name, kit::guarded<Call, function>},

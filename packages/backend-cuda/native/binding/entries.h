@@ -18,6 +18,7 @@ namespace gearshift::cuda::binding {
   X("residentState", resident_state)   \
   X("residentBytes", resident_bytes)   \
   X("fillMatrix", fill_matrix)         \
+  X("markReady", mark_ready)           \
   X("fillGraph", fill_graph)           \
   X("matchesMatrix", matches_matrix)   \
   X("release", release)                \

@@ -32,10 +32,36 @@ napi_value give_handle(Call& call, OpenedOperand opened) noexcept {
   return handle != 0 ? call.give_integer(handle) : give_outcome(call, {Failure::no_host_memory});
 }
 
+/** A code of DTYPE_CODES and a scale. */
+kit::ElementFormat read_format(Call& call, size_t dtype_index, size_t scale_index) noexcept {
+  const size_t dtype = call.count(dtype_index);
+  const double scale = call.number(scale_index);
+  if (!call.failed() && (dtype < 1 || dtype > kit::kElementTypes)) call.fail(ErrorType::range, "dtype: expected 1 to 4");
+  if (call.failed()) return {};
+  const auto type = static_cast<kit::ElementType>(dtype);
+  return {type, type == kit::ElementType::int8 ? static_cast<float>(scale) : 1.0f};
+}
+
+struct ElementView {
+  const void* data;
+  size_t length;
+};
+
+/** An array of elements of this type. */
+ElementView read_elements(Call& call, size_t index, kit::ElementType type) noexcept {
+  const auto view_of = [](const auto& array) { return ElementView{array.data, array.length}; };
+  switch (type) {
+    case kit::ElementType::float32: return view_of(call.floats(index));
+    case kit::ElementType::int8: return view_of(call.int8s(index));
+    default: return view_of(call.halves(index));
+  }
+}
+
 napi_value open(Call& call, OperandKind kind) noexcept {
   Device* const device = find_device(call, 0);
   OperandKey key{kind, call.integer(1), call.integer(2), {call.count(3), call.count(4)}};
   const size_t companion = kind == OperandKind::graph ? 0 : call.count(5);
+  if (kind == OperandKind::matrix) key.format = read_format(call, 6, 7);
   if (!call.failed() && companion > static_cast<size_t>(Companion::int8)) {
     call.fail(ErrorType::range, "companion: expected 0 to 2");
   }
@@ -65,6 +91,7 @@ napi_value open_rows(Call& call) {
   const size_t first = call.count(1);
   const size_t rows = call.count(2);
   const size_t dimensions = call.count(3);
+  const kit::ElementFormat format = read_format(call, 5, 6);
   kit::OwnedArray<uint32_t> gathered;
   bool has_memory = true;
   if (!call.is_undefined(4)) {
@@ -74,7 +101,7 @@ napi_value open_rows(Call& call) {
   }
   if (call.failed()) return nullptr;
   if (!has_memory) return give_outcome(call, {Failure::no_host_memory});
-  return give_handle(call, open_part(DeviceRef::retain(device), rows, dimensions, first, std::move(gathered)));
+  return give_handle(call, open_part(DeviceRef::retain(device), rows, dimensions, format, first, std::move(gathered)));
 }
 
 napi_value update_matrix(Call& call) {
@@ -88,10 +115,7 @@ napi_value update_matrix(Call& call) {
   if (call.failed()) return nullptr;
   // From here on the copy is this handle's to fill: no other thread reads the range before it is given up.
   const bool is_updated = OperandRegistry::change_version(*operand, version, {&call.state(), call.integer(0)});
-  if (is_updated) {
-    operand->fill_begin = start;
-    operand->fill_end = end;
-  }
+  if (is_updated) operand->fill_again(start, end);
   return call.give(is_updated ? 1 : 0);
 }
 
@@ -108,12 +132,20 @@ napi_value resident_bytes(Call& call) {
 
 napi_value fill_matrix(Call& call) {
   SharedOperand* const operand = find_to_fill(call, 0, OperandKind::matrix);
-  const ArrayView<float> values = call.floats(1);
+  if (call.failed()) return nullptr;
+  const ElementView elements = read_elements(call, 1, operand->key().format.type);
   const UploadTime time = slice_of(call.number(2));
   if (call.failed()) return nullptr;
   bool finished = false;
-  const Outcome outcome = operand->advance_matrix(values.data, values.length, time, &finished);
+  const Outcome outcome = operand->advance_matrix(elements.data, elements.length, time, &finished);
   return give_progress(call, outcome, finished);
+}
+
+napi_value mark_ready(Call& call) {
+  SharedOperand* const operand = find_to_fill(call, 0, OperandKind::matrix);
+  if (!call.failed() && !operand->is_filled()) call.fail(ErrorType::type, "handle: it names a copy that is not filled");
+  if (!call.failed()) operand->mark_ready();
+  return nullptr;
 }
 
 napi_value fill_graph(Call& call) {
@@ -134,9 +166,12 @@ napi_value fill_graph(Call& call) {
 
 napi_value matches_matrix(Call& call) {
   SharedOperand* const operand = find_operand(call, 0);
-  const ArrayView<float> values = call.floats(1);
-  if (!call.failed() && !operand->is_ready()) call.fail(ErrorType::type, "handle: it names no matrix that is ready");
-  return call.failed() ? nullptr : call.give_bool(operand->holds_sample_of(values.data, values.length));
+  if (!call.failed() && (operand->is_graph() || !operand->is_ready())) {
+    call.fail(ErrorType::type, "handle: it names no matrix that is ready");
+  }
+  if (call.failed()) return nullptr;
+  const ElementView elements = read_elements(call, 1, operand->key().format.type);
+  return call.failed() ? nullptr : call.give_bool(operand->holds_sample_of(elements.data, elements.length));
 }
 
 napi_value release(Call& call) {

@@ -20,7 +20,7 @@ class ScanJob : public Job {
  public:
   using Job::Job;
 
-  /** Reads arguments 1 to 5: query, metric, start, end, candidates or undefined. */
+  /** Reads arguments 1 to 7: query, metric, start, end, candidates or undefined, words or undefined, rows in them. */
   bool read(Call& call) noexcept {
     const ArrayView<float> query = call.floats(1);
     const size_t metric = call.count(2);
@@ -28,6 +28,9 @@ class ScanJob : public Job {
     scan_.end = call.count(4);
     const bool has_candidates = !call.is_undefined(5);
     const ArrayView<uint32_t> candidates = has_candidates ? call.uints(5) : ArrayView<uint32_t>{};
+    const bool has_words = !call.is_undefined(6);
+    const ArrayView<uint32_t> words = has_words ? call.uints(6) : ArrayView<uint32_t>{};
+    scan_.rows_in_words = call.count(7);
     if (call.failed()) return false;
     const SharedOperand& own = operand();
     scan_.matrix = &own.matrix;
@@ -46,14 +49,19 @@ class ScanJob : public Job {
     for (size_t i = 0; i < candidates.length && !is_gathered; ++i) {
       if (candidates.data[i] >= rows) call.fail(ErrorType::range, "candidates: expected rows of the matrix");
     }
+    if (has_words && (has_candidates || words.length < scan_.word_count() || scan_.rows_in_words > scan_.row_count())) {
+      call.fail(ErrorType::range, "words: expected one bit for each row of the range, and no candidates");
+    }
     if (is_gathered && candidates.length != own.gathered.length()) call.fail(ErrorType::range, "candidates: expected those of the copy");
     if (call.failed()) return false;
     has_memory_ = queries_.copy_from(query.data, query.length) &&
-                  (!has_candidates || candidates_.copy_from(candidates.data, candidates.length));
+                  (!has_candidates || candidates_.copy_from(candidates.data, candidates.length)) &&
+                  (!has_words || words_.copy_from(words.data, scan_.word_count()));
     scan_.queries = queries_.data();
     scan_.candidates = has_candidates ? candidates_.data() : nullptr;
     scan_.candidate_count = candidates.length;
     scan_.is_gathered = is_gathered;
+    scan_.words = has_words ? words_.data() : nullptr;
     return true;
   }
 
@@ -65,21 +73,22 @@ class ScanJob : public Job {
   Scan scan_{};
   kit::OwnedArray<float> queries_;
   kit::OwnedArray<uint32_t> candidates_;
+  kit::OwnedArray<uint32_t> words_;
 };
 
 class ScoreJob final : public ScanJob {
  public:
   using ScanJob::ScanJob;
 
-  static constexpr size_t kCallback = 7;
+  static constexpr size_t kCallback = 9;
 
   /** Reads besides: output. */
   bool read(Call& call) noexcept {
     if (!ScanJob::read(call)) return false;
-    const ArrayView<float> output = call.floats(6);
+    const ArrayView<float> output = call.floats(8);
     const size_t length = scan().query_count * scan().row_count();
     if (!call.failed() && output.length < length) call.fail(ErrorType::range, "output: it is too short");
-    if (call.failed() || !keep(call.env(), call.raw(6), 0)) return false;
+    if (call.failed() || !keep(call.env(), call.raw(8), 0)) return false;
     has_memory_ = has_memory_ && scores_.allocate(length);
     return true;
   }
@@ -96,18 +105,20 @@ class TopKJob final : public ScanJob {
  public:
   using ScanJob::ScanJob;
 
-  static constexpr size_t kCallback = 9;
+  static constexpr size_t kCallback = 11;
 
   /** Reads besides: k, indices, scores. */
   bool read(Call& call) noexcept {
     if (!ScanJob::read(call)) return false;
-    k_ = call.count(6);
-    if (!call.failed() && (k_ == 0 || k_ > scan().row_count())) call.fail(ErrorType::range, "k: expected 1 to the number of rows");
-    const ArrayView<uint32_t> indices = call.uints(7);
-    const ArrayView<float> scores = call.floats(8);
+    k_ = call.count(8);
+    if (!call.failed() && (k_ == 0 || k_ > scan().considered_count())) {
+      call.fail(ErrorType::range, "k: expected 1 to the number of considered rows");
+    }
+    const ArrayView<uint32_t> indices = call.uints(9);
+    const ArrayView<float> scores = call.floats(10);
     const size_t length = scan().query_count * k_;
     if (!call.failed() && (indices.length < length || scores.length < length)) call.fail(ErrorType::range, "output: it is too short");
-    if (call.failed() || !keep(call.env(), call.raw(7), 0) || !keep(call.env(), call.raw(8), 1)) return false;
+    if (call.failed() || !keep(call.env(), call.raw(9), 0) || !keep(call.env(), call.raw(10), 1)) return false;
     has_memory_ = has_memory_ && indices_.allocate(length) && scores_.allocate(length);
     return true;
   }

@@ -70,6 +70,16 @@ __device__ inline uint64_t key_of(float score, bool smaller_is_better, uint32_t 
   return static_cast<uint64_t>(order) << 32 | static_cast<uint32_t>(~row);
 }
 
+/** The rows that are considered, one bit each as in the words of a row set. */
+struct RowBits {
+  const uint32_t* words;  // null: all rows
+  uint64_t first_bit;     // of row 0
+  __device__ bool has(uint64_t i) const {
+    const uint64_t bit = first_bit + i;
+    return words == nullptr || (words[bit / 32] >> (bit % 32) & 1) != 0;
+  }
+};
+
 /** The score of a key, the other way round. */
 __device__ inline float score_of(uint64_t key, bool smaller_is_better) {
   uint32_t order = static_cast<uint32_t>(key >> 32);

@@ -4,6 +4,7 @@
 // bound by memory for 1 query. A warp works on 4 rows, each lane on every 32nd group of 4 elements: 4 independent reads of 16
 // bytes in flight for each lane, and adjacent lanes read adjacent memory. Queries come from the L1 cache. Nothing is shared
 // between warps, so there is no barrier. Scores that float32 cannot tell are worked out again on the spot, by the same warp.
+// Rows that a row set leaves out are not read.
 #include "kernels/row_score.cuh"
 
 namespace gearshift::cuda {
@@ -12,13 +13,16 @@ namespace gearshift::cuda {
 struct ChosenRows {
   const uint32_t* positions;  // null: consecutive rows
   uint64_t first_row;
+  RowBits considered;
   __device__ uint64_t at(uint64_t i) const { return positions == nullptr ? first_row + i : positions[i]; }
+  __device__ bool has(uint64_t i) const { return considered.has(i); }
 };
 /** Rows that a selection named; the matrix begins with row `first_number`. */
 struct SelectedRows {
   const uint64_t* keys;
   uint32_t first_number;
   __device__ uint64_t at(uint64_t i) const { return static_cast<uint32_t>(~keys[i]) - first_number; }
+  __device__ bool has(uint64_t) const { return true; }
 };
 
 template <bool kIsDistance>
@@ -40,12 +44,22 @@ __device__ inline void score_rows(const float* rows, uint32_t stride, const floa
   const uint64_t first = (static_cast<uint64_t>(blockIdx.x) * kScanWarps + threadIdx.x / kWarp) * kRowsPerWarp;
   if (first >= count) return;  // the whole warp
 
+  uint32_t considered = 0;  // a bit for each of the warp's rows
+#pragma unroll
+  for (uint32_t r = 0; r < kRowsPerWarp; ++r) {
+    if (first + r < count && named.has(first + r)) considered |= 1u << r;
+  }
+  if (considered == 0) {
+    const uint64_t i = first + lane / kQueries;
+    if (lane < kScores && i < count && lane % kQueries < query_count) scores[lane % kQueries * count + i] = quiet_nan();
+    return;  // the whole warp
+  }
+  const uint32_t some = __ffs(considered) - 1;
   const float* row[kRowsPerWarp];
 #pragma unroll
   for (uint32_t r = 0; r < kRowsPerWarp; ++r) {
-    // Beyond the end the last row is scored again, and not written.
-    const uint64_t i = first + r < count ? first + r : count - 1;
-    row[r] = rows + named.at(i) * stride;
+    // Beyond the end and for rows that are left out, another row is scored again, and not used.
+    row[r] = rows + named.at(first + ((considered >> r & 1) != 0 ? r : some)) * stride;
   }
   float sums[kScores];
 #pragma unroll
@@ -77,12 +91,13 @@ __device__ inline void score_rows(const float* rows, uint32_t stride, const floa
   const uint32_t own_query = own % kQueries;
   const uint64_t own_i = first + own / kQueries;
   const bool is_mine = lane % kLanesPerScore == 0 && own_i < count && own_query < query_count;
-  float score = 0.0f;
-  if (is_mine) {
+  const bool is_scored = is_mine && (considered >> own / kQueries & 1) != 0;
+  float score = quiet_nan();
+  if (is_scored) {
     const float row_inverse_norm = metric == kCosine ? inverse_norms[named.at(own_i)] : 0.0f;
     score = finish_score(metric, sum, row_inverse_norm, query_inverse_norms[own_query]);
   }
-  uint32_t doubtful = __ballot_sync(kAllLanes, is_mine && is_not_finite(score));
+  uint32_t doubtful = __ballot_sync(kAllLanes, is_scored && is_not_finite(score));
   while (doubtful != 0) {
     const uint32_t whose = __ffs(doubtful) - 1;
     doubtful &= doubtful - 1;
@@ -121,31 +136,36 @@ GEARSHIFT_KERNEL(kScanThreads, inverse_norms_f32, const float* rows, uint32_t st
 }
 
 /**
- * scores[query * count + i] of the rows positions[i], or first_row + i where positions is null.
+ * scores[query * count + i] of the rows positions[i], or first_row + i where positions is null. NaN where bit first_bit + i of
+ * words is 0; words may be null.
  *
  * rows: stride floats each, those beyond dimensions 0; queries: the same, query_count of them, at most 1 or 8.
  */
 GEARSHIFT_KERNEL(kScanThreads, scores_1_query_f32, const float* rows, uint32_t stride, const float* inverse_norms,
                  const float* queries, const float* query_inverse_norms, uint32_t query_count, uint32_t dimensions,
-                 uint32_t metric, const uint32_t* positions, uint64_t first_row, uint64_t count, float* scores) {
+                 uint32_t metric, const uint32_t* positions, uint64_t first_row, const uint32_t* words, uint64_t first_bit,
+                 uint64_t count, float* scores) {
+  const ChosenRows named{positions, first_row, {words, first_bit}};
   if (metric == kEuclidean) {
-    score_rows<1, true>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric,
-                       ChosenRows{positions, first_row}, count, scores);
+    score_rows<1, true>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric, named, count,
+                        scores);
   } else {
-    score_rows<1, false>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric,
-                       ChosenRows{positions, first_row}, count, scores);
+    score_rows<1, false>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric, named, count,
+                         scores);
   }
 }
 
 GEARSHIFT_KERNEL(kScanThreads, scores_8_queries_f32, const float* rows, uint32_t stride, const float* inverse_norms,
                  const float* queries, const float* query_inverse_norms, uint32_t query_count, uint32_t dimensions,
-                 uint32_t metric, const uint32_t* positions, uint64_t first_row, uint64_t count, float* scores) {
+                 uint32_t metric, const uint32_t* positions, uint64_t first_row, const uint32_t* words, uint64_t first_bit,
+                 uint64_t count, float* scores) {
+  const ChosenRows named{positions, first_row, {words, first_bit}};
   if (metric == kEuclidean) {
     score_rows<kQueryGroup, true>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric,
-                       ChosenRows{positions, first_row}, count, scores);
+                                  named, count, scores);
   } else {
     score_rows<kQueryGroup, false>(rows, stride, inverse_norms, queries, query_inverse_norms, query_count, dimensions, metric,
-                       ChosenRows{positions, first_row}, count, scores);
+                                   named, count, scores);
   }
 }
 

@@ -75,8 +75,10 @@ __device__ inline void end_selection(const Selection& selection, uint64_t* best)
   for (uint32_t i = threadIdx.x; i < selection.k; i += kSelectThreads) best[i] = i < count ? selection.keys[i] : 0;
 }
 
+/** 0, which is no key, for a row that is not considered. */
 __device__ inline uint64_t key_at(const float* scores, uint64_t i, uint32_t smaller_is_better, const uint32_t* row_numbers,
-                                  uint32_t first_number) {
+                                  uint32_t first_number, const RowBits& considered) {
+  if (!considered.has(i)) return 0;
   const uint32_t row = row_numbers == nullptr ? first_number + static_cast<uint32_t>(i) : row_numbers[i];
   return key_of(scores[i], smaller_is_better != 0, row);
 }
@@ -97,20 +99,23 @@ using namespace gearshift::cuda;
 
 /**
  * lists[(query * list_length) + blockIdx.x * k ..]: the k best keys of this block's part of scores[query * count ..], where
- * query is blockIdx.y. The row of score i is row_numbers[i], or first_number + i where that is null.
+ * query is blockIdx.y. The row of score i is row_numbers[i], or first_number + i where that is null. It is considered where bit
+ * first_bit + i of words is 1, or where words is null.
  */
 GEARSHIFT_KERNEL(kSelectThreads, select_scores, const float* scores, uint64_t count, uint32_t smaller_is_better,
-                 const uint32_t* row_numbers, uint32_t first_number, uint32_t k, uint64_t* lists, uint64_t list_length) {
+                 const uint32_t* row_numbers, uint32_t first_number, const uint32_t* words, uint64_t first_bit, uint32_t k,
+                 uint64_t* lists, uint64_t list_length) {
   __shared__ uint64_t keys[kSelectCapacity];
   __shared__ uint64_t threshold;
   __shared__ uint32_t collected;
   const Selection selection{keys, &collected, &threshold, k};
+  const RowBits considered{words, first_bit};
   begin_selection(selection);
   const float* own = scores + blockIdx.y * count;
   for (uint64_t base = static_cast<uint64_t>(blockIdx.x) * kSelectThreads; base < count;
        base += static_cast<uint64_t>(gridDim.x) * kSelectThreads) {
     const uint64_t i = base + threadIdx.x;
-    offer(selection, i < count ? key_at(own, i, smaller_is_better, row_numbers, first_number) : 0);
+    offer(selection, i < count ? key_at(own, i, smaller_is_better, row_numbers, first_number, considered) : 0);
   }
   end_selection(selection, lists + blockIdx.y * list_length + blockIdx.x * static_cast<uint64_t>(k));
 }
@@ -133,17 +138,19 @@ GEARSHIFT_KERNEL(kSelectThreads, merge_keys, const uint64_t* lists, uint64_t lis
 }
 
 /**
- * A pass of radix selection: histogram[digit] of the keys that agree with prefix[0] in the passes before.
+ * A pass of radix selection: histogram[digit] of the keys that agree with prefix[0] in the passes before. Rows that are not
+ * considered have the key 0 and so the lowest digits, which are never counted down to: k is at most the number of considered rows.
  */
 GEARSHIFT_KERNEL(kDigitThreads, count_digits, const float* scores, uint64_t count, uint32_t smaller_is_better,
-                 const uint32_t* row_numbers, uint32_t first_number, uint32_t pass, const uint64_t* prefix,
-                 uint32_t* histogram) {
+                 const uint32_t* row_numbers, uint32_t first_number, const uint32_t* words, uint64_t first_bit, uint32_t pass,
+                 const uint64_t* prefix, uint32_t* histogram) {
+  const RowBits considered{words, first_bit};
   __shared__ uint32_t own[kDigits];
   for (uint32_t digit = threadIdx.x; digit < kDigits; digit += kDigitThreads) own[digit] = 0;
   __syncthreads();
   for (uint64_t i = static_cast<uint64_t>(blockIdx.x) * kDigitThreads + threadIdx.x; i < count;
        i += static_cast<uint64_t>(gridDim.x) * kDigitThreads) {
-    const uint64_t key = key_at(scores, i, smaller_is_better, row_numbers, first_number);
+    const uint64_t key = key_at(scores, i, smaller_is_better, row_numbers, first_number, considered);
     if (is_candidate(key, prefix[0], pass)) atomicAdd(&own[digit_of(key, pass)], 1u);
   }
   __syncthreads();
@@ -167,11 +174,12 @@ GEARSHIFT_KERNEL(1, choose_digit, uint32_t pass, uint64_t* prefix, uint32_t* his
 
 /** Every key from the one found on: k of them, in no particular order. *collected counts them and begins at 0. */
 GEARSHIFT_KERNEL(kDigitThreads, collect_keys, const float* scores, uint64_t count, uint32_t smaller_is_better,
-                 const uint32_t* row_numbers, uint32_t first_number, const uint64_t* prefix, uint32_t k, uint32_t* collected,
-                 uint64_t* keys) {
+                 const uint32_t* row_numbers, uint32_t first_number, const uint32_t* words, uint64_t first_bit,
+                 const uint64_t* prefix, uint32_t k, uint32_t* collected, uint64_t* keys) {
+  const RowBits considered{words, first_bit};
   for (uint64_t i = static_cast<uint64_t>(blockIdx.x) * kDigitThreads + threadIdx.x; i < count;
        i += static_cast<uint64_t>(gridDim.x) * kDigitThreads) {
-    const uint64_t key = key_at(scores, i, smaller_is_better, row_numbers, first_number);
+    const uint64_t key = key_at(scores, i, smaller_is_better, row_numbers, first_number, considered);
     if (key < prefix[0]) continue;
     const uint32_t place = atomicAdd(collected, 1u);
     if (place < k) keys[place] = key;

@@ -15,8 +15,10 @@ size_t block_rows(BoundForm form) noexcept { return form == BoundForm::int8 ? kB
 std::optional<BoundForm> BoundLauncher::choose(const Device& device, const Scan& scan) noexcept {
   if (scan.candidates != nullptr || !scan.matrix->record->is_worthwhile()) return std::nullopt;
   const Companion companion = scan.matrix->companion.form;
-  if (companion == Companion::int8 && scan.query_count <= kQueryGroup) return BoundForm::int8;
-  if (!device.has_tensor_cores()) return std::nullopt;
+  // Every row gets a bound, while a scan in float32 does not read the rows that are left out.
+  const auto considers_one_in = [&](size_t rows) { return scan.considered_count() * rows >= scan.row_count(); };
+  if (companion == Companion::int8 && scan.query_count <= kQueryGroup && considers_one_in(4)) return BoundForm::int8;
+  if (!device.has_tensor_cores() || !considers_one_in(2)) return std::nullopt;
   if (companion == Companion::float16) return BoundForm::float16;
   // Up to a group of queries, reading the rows is what takes the time, and float32 reads them once too.
   return scan.query_count > kQueryGroup ? std::optional(BoundForm::tf32) : std::nullopt;

@@ -22,7 +22,7 @@ std::optional<BoundForm> CertifiedSelection::choose(const Device& device, const 
   constexpr size_t kLeastRowsPerSelected = 4;
   if (k > kMostK) return std::nullopt;
   const std::optional<BoundForm> form = BoundLauncher::choose(device, scan);
-  const bool has_enough = form.has_value() && scan.row_count() >= kLeastRowsPerSelected * selected_rows(*form, k);
+  const bool has_enough = form.has_value() && scan.considered_count() >= kLeastRowsPerSelected * selected_rows(*form, k);
   return has_enough ? form : std::nullopt;
 }
 

@@ -57,10 +57,13 @@ Outcome ListSelection::select(const ScanPart& part, CUdeviceptr best) noexcept {
   uint32_t smaller_is_better = scan_.metric == Metric::euclidean;
   CUdeviceptr row_numbers = scan_launcher_.row_numbers(part);
   uint32_t first_number = scan_launcher_.first_number(part);
+  CUdeviceptr words = scan_launcher_.words();
+  uint64_t first_bit = scan_launcher_.first_bit(part);
   auto k = static_cast<uint32_t>(k_);
   CUdeviceptr lists = run_.lane.keys.address();
   uint64_t list_length = uint64_t{blocks} * k_;
-  void* selecting[] = {&scores, &count, &smaller_is_better, &row_numbers, &first_number, &k, &lists, &list_length};
+  void* selecting[] = {&scores, &count,     &smaller_is_better, &row_numbers, &first_number,
+                       &words,  &first_bit, &k,                 &lists,       &list_length};
   const Outcome outcome = run_.lane.launch(kernels.select_scores, blocks, queries, kSelectThreads, selecting);
   if (!outcome.ok()) return outcome;
   void* merging[] = {&lists, &list_length, &k, &best};

@@ -53,6 +53,8 @@ Outcome RadixSelection::select() noexcept {
   uint32_t smaller_is_better = scan_.metric == Metric::euclidean;
   CUdeviceptr row_numbers = launcher_.row_numbers(all);
   uint32_t first_number = launcher_.first_number(all);
+  CUdeviceptr words = launcher_.words();
+  uint64_t first_bit = launcher_.first_bit(all);
   CUdeviceptr prefix = state;
   CUdeviceptr collected = state + kCollected;
   CUdeviceptr histogram = state + kHistogram;
@@ -60,12 +62,14 @@ Outcome RadixSelection::select() noexcept {
   auto k = static_cast<uint32_t>(k_);
   Outcome outcome;
   for (uint32_t pass = 0; outcome.ok() && pass < 64 / kDigitBits; ++pass) {
-    void* counting[] = {&scores, &count, &smaller_is_better, &row_numbers, &first_number, &pass, &prefix, &histogram};
+    void* counting[] = {&scores, &count,     &smaller_is_better, &row_numbers, &first_number,
+                        &words,  &first_bit, &pass,              &prefix,      &histogram};
     void* choosing[] = {&pass, &prefix, &histogram};
     outcome = lane.launch(kernels.count_digits, blocks, 1, kDigitThreads, counting);
     if (outcome.ok()) outcome = lane.launch(kernels.choose_digit, 1, 1, 1, choosing);
   }
-  void* collecting[] = {&scores, &count, &smaller_is_better, &row_numbers, &first_number, &prefix, &k, &collected, &found};
+  void* collecting[] = {&scores,    &count,  &smaller_is_better, &row_numbers, &first_number, &words,
+                        &first_bit, &prefix, &k,                 &collected,   &found};
   if (outcome.ok()) outcome = lane.launch(kernels.collect_keys, blocks, 1, kDigitThreads, collecting);
   return outcome;
 }

@@ -40,14 +40,24 @@ struct Scan {
   const float* queries;
   size_t query_count;
   Metric metric;
+  /** Of rows [start, end) only those with a bit are considered: the words of a row set, from that of row `start` on. Or null. */
+  const uint32_t* words = nullptr;
+  /** How many those are. */
+  size_t rows_in_words = 0;
 
+  /** Rows that are gone through. */
   size_t row_count() const noexcept { return candidates != nullptr ? candidate_count : end - start; }
+  /** Rows that can be in a ranking. */
+  size_t considered_count() const noexcept { return words != nullptr ? rows_in_words : row_count(); }
+  /** The bit of row `start` in words[0]. */
+  size_t first_bit() const noexcept { return start % 32; }
+  size_t word_count() const noexcept { return (first_bit() + row_count() + 31) / 32; }
 };
 
-/** scores[query * rows + i], host memory. */
+/** scores[query * rows + i], host memory. NaN for rows that are not considered. */
 Outcome score(Run& run, const Scan& scan, float* scores) noexcept;
 
-/** indices and scores [query * k + i], host memory, best first. 1 <= k <= rows. */
+/** indices and scores [query * k + i], host memory, best first. 1 <= k <= considered rows. */
 Outcome top_k(Run& run, const Scan& scan, size_t k, uint32_t* indices, float* scores) noexcept;
 
 struct Spread {

@@ -32,11 +32,12 @@ size_t ScanLauncher::batch_queries() const noexcept {
 }
 
 Outcome ScanLauncher::prepare() noexcept {
-  if (scan_.candidates == nullptr) return {};
-  const size_t bytes = scan_.candidate_count * sizeof(uint32_t);
+  const uint32_t* const chosen = scan_.candidates != nullptr ? scan_.candidates : scan_.words;
+  if (chosen == nullptr) return {};
+  const size_t bytes = (scan_.candidates != nullptr ? scan_.candidate_count : scan_.word_count()) * sizeof(uint32_t);
   DeviceBuffer& candidates = run_.lane.candidates;
   if (auto outcome = candidates.reserve(run_.device(), bytes); !outcome.ok()) return outcome;
-  return upload_all(run_, candidates.address(), scan_.candidates, bytes);
+  return upload_all(run_, candidates.address(), chosen, bytes);
 }
 
 Outcome ScanLauncher::load_queries(size_t first, size_t count) noexcept {
@@ -99,9 +100,11 @@ Outcome ScanLauncher::launch(const ScanPart& part, CUdeviceptr scores) noexcept 
   auto query_count = static_cast<uint32_t>(part.queries);
   auto metric = static_cast<uint32_t>(scan_.metric);
   uint64_t first = scan_.candidates != nullptr ? part.begin : scan_.start - scan_.first_row + part.begin;
+  CUdeviceptr considered = words();
+  uint64_t considered_bit = first_bit(part);
   uint64_t count = part.count;
-  void* parameters[] = {&rows,   &stride,    &norms, &queries, &query_norms, &query_count, &dimensions,
-                        &metric, &positions, &first, &count,   &scores};
+  void* parameters[] = {&rows,   &stride,    &norms, &queries,    &query_norms,    &query_count, &dimensions,
+                        &metric, &positions, &first, &considered, &considered_bit, &count,       &scores};
   const Kernels& kernels = run_.device().kernels();
   const CUfunction kernel = part.queries == 1 ? kernels.scores_1_query_f32 : kernels.scores_8_queries_f32;
   const auto blocks = static_cast<unsigned>((count + kRowsPerScanBlock - 1) / kRowsPerScanBlock);
@@ -125,7 +128,9 @@ Outcome ScanLauncher::launch_selected(size_t queries, CUdeviceptr keys, size_t c
 }
 
 void ScanLauncher::learn(const ScanPart& part, double ms) noexcept {
-  run_.device().scan_pace().learn(work_per_row(part.queries) * static_cast<double>(part.count), ms);
+  // Rows that a row set leaves out take next to no time.
+  const double share = static_cast<double>(scan_.considered_count()) / static_cast<double>(scan_.row_count());
+  run_.device().scan_pace().learn(work_per_row(part.queries) * static_cast<double>(part.count) * share, ms);
 }
 
 CUdeviceptr ScanLauncher::row_numbers(const ScanPart& part) const noexcept {

@@ -11,7 +11,7 @@ class ScanLauncher final : public ScoreSource {
 
   /** Queries that are on the device at a time: a multiple of kQueryGroup. */
   size_t batch_queries() const noexcept;
-  /** Uploads the candidates, where there are some. */
+  /** Uploads the candidates or the words, where there are some. */
   Outcome prepare() noexcept;
   /** Uploads queries [first, first + count). Nothing that reads the ones before may be under way. */
   Outcome load_queries(size_t first, size_t count) noexcept;
@@ -31,6 +31,9 @@ class ScanLauncher final : public ScoreSource {
   /** Row numbers of part.begin and on, for kernels that name rows: an array on the device, or null and the first number. */
   CUdeviceptr row_numbers(const ScanPart& part) const noexcept;
   uint32_t first_number(const ScanPart& part) const noexcept;
+  /** Which rows of the part are considered: words on the device, or null for all, and the bit of its first row. */
+  CUdeviceptr words() const noexcept { return scan_.words == nullptr ? 0 : run_.lane.candidates.address(); }
+  uint64_t first_bit(const ScanPart& part) const noexcept { return scan_.first_bit() + part.begin; }
 
  private:
   double work_per_row(size_t queries) const noexcept;

@@ -24,12 +24,18 @@ float score_of(uint64_t key, bool smaller_is_better) noexcept {
   return score;
 }
 
+/** Of a row in the range. */
+bool is_considered(const Scan& scan, size_t row) noexcept {
+  const size_t bit = scan.first_bit() + row - scan.start;
+  return scan.words == nullptr || (scan.words[bit / 32] >> bit % 32 & 1) != 0;
+}
+
 /** Writes keys, best first, as rows and scores. */
 Outcome decode(const Scan& scan, const uint64_t* keys, size_t count, uint32_t* indices, float* scores) noexcept {
   const bool smaller_is_better = scan.metric == Metric::euclidean;
   for (size_t i = 0; i < count; ++i) {
     const uint32_t row = ~static_cast<uint32_t>(keys[i]);
-    const bool is_row = scan.candidates != nullptr || (row >= scan.start && row < scan.end);
+    const bool is_row = scan.candidates != nullptr || (row >= scan.start && row < scan.end && is_considered(scan, row));
     const bool is_ordered = i == 0 || keys[i] < keys[i - 1];
     if (keys[i] == 0 || !is_row || !is_ordered) return {Failure::invalid_result, CUDA_SUCCESS, "top_k"};
     indices[i] = row;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kit/clock.h"
+#include "operations/widen.h"
 
 namespace gearshift::cuda {
 namespace {
@@ -70,11 +71,12 @@ Outcome Upload::finish(const UploadTime& time, bool* finished) noexcept {
   return {};
 }
 
-Outcome MatrixUpload::advance(const float* values, size_t value_count, const UploadTime& time, bool* finished) noexcept {
+Outcome MatrixUpload::advance(const void* elements, size_t element_count, const UploadTime& time, bool* finished) noexcept {
   *finished = false;
   const size_t dimensions = matrix_.dimensions;
   const size_t row_bytes = matrix_.stride * sizeof(float);
-  const size_t source_rows = value_count / dimensions;
+  const size_t source_row_bytes = dimensions * source_format_.bytes();
+  const size_t source_rows = element_count / dimensions;
   const size_t last_needed = gathered_.is_empty() ? first_source_ + (end_ - begin_)
                                                : size_t{*std::max_element(gathered_.begin(), gathered_.end())} + 1;
   if (end_ > begin_ && source_rows < last_needed) return {Failure::input_gone};
@@ -88,9 +90,10 @@ Outcome MatrixUpload::advance(const float* values, size_t value_count, const Upl
     const size_t count = std::min(rows_per_piece, end_ - next_);
     for (size_t i = 0; i < count; ++i) {
       const size_t nth = next_ - begin_ + i;
-      const float* source = values + (gathered_.is_empty() ? first_source_ + nth : gathered_[nth]) * dimensions;
+      const size_t row = gathered_.is_empty() ? first_source_ + nth : gathered_[nth];
       char* target = piece + i * row_bytes;
-      std::memcpy(target, source, dimensions * sizeof(float));
+      widen(static_cast<const char*>(elements) + row * source_row_bytes, source_format_, dimensions,
+            reinterpret_cast<float*>(target));
       std::memset(target + dimensions * sizeof(float), 0, row_bytes - dimensions * sizeof(float));
     }
     if (auto outcome = send(matrix_.values.address() + next_ * row_bytes, count * row_bytes); !outcome.ok()) return outcome;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "device/lane_store.h"
+#include "kit/element_format.h"
 #include "kit/owned_array.h"
 #include "operations/operands.h"
 
@@ -54,28 +55,30 @@ class Upload {
   int64_t waiting_since_ns_ = 0;  // of a caller that does not wait in here
 };
 
-/** Fills device rows [begin, end) of a matrix, and their inverse norms. */
+/** Fills device rows [begin, end) of a matrix, in float32, and their inverse norms. */
 class MatrixUpload : public Upload {
  public:
   /**
    * @param first_source row of the source that goes to device row `begin`
    * @param gathered     the source rows one by one, `end - begin` of them, or empty; must outlive the upload
    */
-  MatrixUpload(Device& device, DeviceMatrix& matrix, size_t begin, size_t end, size_t first_source,
-               const kit::OwnedArray<uint32_t>& gathered) noexcept
+  MatrixUpload(Device& device, DeviceMatrix& matrix, kit::ElementFormat source_format, size_t begin, size_t end,
+               size_t first_source, const kit::OwnedArray<uint32_t>& gathered) noexcept
       : Upload(device),
         matrix_(matrix),
+        source_format_(source_format),
         begin_(begin),
         end_(end),
         next_(begin),
         first_source_(first_source),
         gathered_(gathered) {}
 
-  /** @param values  the whole source, `value_count` floats */
-  Outcome advance(const float* values, size_t value_count, const UploadTime& time, bool* finished) noexcept;
+  /** @param elements  the whole source, `element_count` of them */
+  Outcome advance(const void* elements, size_t element_count, const UploadTime& time, bool* finished) noexcept;
 
  private:
   DeviceMatrix& matrix_;
+  const kit::ElementFormat source_format_;
   const size_t begin_;
   const size_t end_;
   size_t next_;

@@ -9,12 +9,12 @@
 namespace gearshift::cuda {
 namespace {
 
-uint64_t sample_of(const float* values, size_t rows, size_t dimensions) noexcept {
+uint64_t sample_of(const void* elements, size_t element_bytes, size_t rows, size_t dimensions) noexcept {
   uint64_t hash = 14695981039346656037ull;  // FNV-1a
-  kit::visit_sampled_rows(rows, dimensions, [&](size_t row, size_t elements) {
-    for (size_t j = 0; j < elements; ++j) {
-      uint32_t bits;
-      std::memcpy(&bits, values + row * dimensions + j, sizeof bits);
+  kit::visit_sampled_rows(rows, dimensions, [&](size_t row, size_t count) {
+    for (size_t j = 0; j < count; ++j) {
+      uint32_t bits = 0;
+      std::memcpy(&bits, static_cast<const char*>(elements) + (row * dimensions + j) * element_bytes, element_bytes);
       hash = (hash ^ bits) * 1099511628211ull;
     }
     return true;
@@ -38,6 +38,13 @@ void SharedOperand::abandon_fill() noexcept {
   // Ends when everything that is on its way has arrived: only then may its memory be used for something else.
   matrix_upload_.reset();
   graph_upload_.reset();
+  is_filled_ = false;
+}
+
+void SharedOperand::fill_again(size_t begin, size_t end) noexcept {
+  fill_begin_ = begin;
+  fill_end_ = end;
+  is_filled_ = false;
 }
 
 Outcome SharedOperand::allocate() noexcept {
@@ -46,18 +53,19 @@ Outcome SharedOperand::allocate() noexcept {
   return is_graph() ? graph.allocate(*device_, first, second) : matrix.allocate(*device_, first, second, companion_);
 }
 
-Outcome SharedOperand::advance_matrix(const float* values, size_t value_count, const UploadTime& time, bool* finished) noexcept {
+Outcome SharedOperand::advance_matrix(const void* elements, size_t element_count, const UploadTime& time,
+                                      bool* finished) noexcept {
   if (matrix_upload_ == nullptr) {
     matrix_upload_.reset(new (std::nothrow)
-                             MatrixUpload(*device_, matrix, fill_begin, fill_end, first_row + fill_begin, gathered));
+                             MatrixUpload(*device_, matrix, key().format, fill_begin_, fill_end_, first_row + fill_begin_, gathered));
     if (matrix_upload_ == nullptr) return {Failure::no_host_memory};
   }
-  const Outcome outcome = matrix_upload_->advance(values, value_count, time, finished);
+  const Outcome outcome = matrix_upload_->advance(elements, element_count, time, finished);
   if (!outcome.ok()) matrix_upload_.reset();
   if (!outcome.ok() || !*finished) return outcome;
   matrix_upload_.reset();
-  if (key().id != kit::kPrivateId) sample_ = sample_of(values, key().shape[0], key().shape[1]);
-  mark_ready();
+  if (key().id != kit::kPrivateId) sample_ = sample_of(elements, key().format.bytes(), key().shape[0], key().shape[1]);
+  is_filled_ = true;
   return {};
 }
 
@@ -75,11 +83,11 @@ Outcome SharedOperand::advance_graph(const uint32_t* row_pointers, const uint32_
   return {};
 }
 
-bool SharedOperand::holds_sample_of(const float* values, size_t value_count) const noexcept {
+bool SharedOperand::holds_sample_of(const void* elements, size_t element_count) const noexcept {
   const auto& [rows, dimensions] = key().shape;
   if (rows == 0) return true;
-  if (value_count / rows < dimensions) return false;
-  return sample_of(values, rows, dimensions) == sample_;
+  if (element_count / rows < dimensions) return false;
+  return sample_of(elements, key().format.bytes(), rows, dimensions) == sample_;
 }
 
 OpenedOperand open_operand(const DeviceRef& device, const OperandKey& key, Companion companion) noexcept {
@@ -91,10 +99,10 @@ OpenedOperand open_operand(const DeviceRef& device, const OperandKey& key, Compa
   return opened;
 }
 
-OpenedOperand open_part(const DeviceRef& device, size_t rows, size_t dimensions, size_t first_row,
+OpenedOperand open_part(const DeviceRef& device, size_t rows, size_t dimensions, kit::ElementFormat format, size_t first_row,
                         kit::OwnedArray<uint32_t> gathered) noexcept {
   OpenedOperand opened;
-  const OperandKey key{OperandKind::matrix, kit::kPrivateId, 0, {rows, dimensions}, device->ordinal()};
+  const OperandKey key{OperandKind::matrix, kit::kPrivateId, 0, {rows, dimensions}, device->ordinal(), format};
   auto operand = create(device, key, Companion::none, &opened.outcome);
   if (operand == nullptr) return opened;
   operand->first_row = first_row;

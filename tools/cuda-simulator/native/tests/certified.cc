@@ -101,7 +101,19 @@ std::string try_round(const DeviceRef& device, Random& random, const Round& roun
   Outcome outcome = matrix.allocate();
   if (outcome.ok()) outcome = matrix.advance_matrix(values.data(), values.size(), to_the_end, &finished);
   const size_t start = random.below(40);
-  const Scan scan{&matrix.matrix, 0, start, round.rows - random.below(40), nullptr, 0, false, queries.data(), round.queries, round.metric};
+  Scan scan{&matrix.matrix, 0, start, round.rows - random.below(40), nullptr, 0, false, queries.data(), round.queries, round.metric};
+  std::vector<uint32_t> words;
+  if (random.below(2) == 0) {
+    // Most rows: enough for bounds.
+    words.assign(scan.word_count(), 0);
+    for (size_t row = scan.start; row < scan.end; ++row) {
+      if (random.below(8) == 0) continue;
+      const size_t bit = scan.first_bit() + row - scan.start;
+      words[bit / 32] |= 1u << bit % 32;
+      ++scan.rows_in_words;
+    }
+    scan.words = words.data();
+  }
   if (outcome.ok() && !CertifiedSelection::choose(*device, scan, round.k).has_value()) return "no bounds are used";
   std::vector<uint32_t> found, expected;
   std::vector<float> found_scores, expected_scores;
@@ -116,6 +128,25 @@ std::string try_round(const DeviceRef& device, Random& random, const Round& roun
   if (!outcome.ok()) return std::string("a call of the driver failed: ") + (outcome.call == nullptr ? "none" : outcome.call);
   if (found != expected) return "the rows differ";
   return same_bits(found_scores, expected_scores) ? "" : "the scores differ";
+}
+
+/** The pace that a device learns from a scan of half of the rows must be that of their work. Needs a device that has learned nothing. */
+std::string try_pace(const DeviceRef& device) {
+  constexpr size_t kRows = 200'000;
+  DeviceMatrix matrix;
+  matrix.rows = kRows;
+  matrix.dimensions = 64;
+  const uint32_t words[1] = {};  // never read
+  Scan scan{&matrix, 0, 0, kRows, nullptr, 0, false, nullptr, 1, Metric::dot};
+  scan.words = words;
+  scan.rows_in_words = kRows / 2;
+  BorrowedLane lane(*device);
+  if (!lane.outcome().ok()) return "there is no lane";
+  Run run{*lane, nullptr, {}};
+  ScanLauncher(run, scan).learn({0, 1, 0, kRows}, 1.0);
+  Pace expected;
+  expected.learn(static_cast<double>(matrix.dimensions * kRows / 2), 1.0);
+  return device->scan_pace().items_per_launch(1) == expected.items_per_launch(1) ? "" : "the pace of a scan with a row set is wrong";
 }
 
 }  // namespace
@@ -137,6 +168,10 @@ int main(int count, char** arguments) {
     return 2;
   }
   const DeviceRef device = std::move(opened.device);
+  if (const std::string wrong = try_pace(device); !wrong.empty()) {
+    ++different;
+    std::printf("%s\n", wrong.c_str());
+  }
   for (long i = 0; i < std::atol(arguments[1]); ++i) {
     Round round{};
     round.kind = static_cast<Kind>(i / kForms % kKinds);
@@ -144,7 +179,7 @@ int main(int count, char** arguments) {
     round.metric = static_cast<Metric>(random.below(3));
     round.k = 1 + random.below(round.form == kInt8 ? 100 : 12);
     const size_t selected = round.form == kInt8 ? kSelectMostK : 64 + 2 * round.k;
-    round.rows = 4 * selected + 80 + random.below(200);
+    round.rows = 5 * selected + 80 + random.below(200);
     round.dimensions = 1 + random.below(random.below(2) == 0 ? 70 : 20);
     round.queries = round.form == kInt8    ? 1 + random.below(kQueryGroup)
                     : round.form == kTf32 ? kQueryGroup + 1 + random.below(random.below(2) == 0 ? 70 : 8)

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 
 #include "device/lane_store.h"
+#include "operations/widen.h"
 
 namespace cuda_tests {
 namespace {
@@ -78,13 +80,16 @@ std::string check_ranking(const Scenario& scenario, const Scan& scan, const std:
   for (size_t q = 0; q < scenario.queries; ++q) {
     std::vector<uint32_t> rows;
     if (scan.candidates != nullptr) rows.assign(scan.candidates, scan.candidates + scan.candidate_count);
-    else for (size_t row = scan.start; row < scan.end; ++row) rows.push_back(static_cast<uint32_t>(row));
+    for (size_t row = scan.start; row < scan.end && scan.candidates == nullptr; ++row) {
+      if (scan.words == nullptr || scenario.has_row(row)) rows.push_back(static_cast<uint32_t>(row));
+    }
     const auto score = [&](uint32_t row) { return scenario.expected_scores[q * scenario.rows + row]; };
     std::sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return ascends ? score(a) < score(b) : score(a) > score(b); });
     std::vector<bool> seen(scenario.rows);
     for (size_t i = 0; i < k; ++i) {
       const uint32_t row = indices[q * k + i];
       if (row >= scenario.rows || seen[row]) return "a ranking names a row twice, or none";
+      if (scan.words != nullptr && !scenario.has_row(row)) return "a ranking names a row that is left out";
       seen[row] = true;
       // The same score as the row that belongs here: rounding may swap two that are as good as equal.
       if (!is_close(scores[q * k + i], score(row)) || !is_close(scores[q * k + i], score(rows[i]))) return "a ranking is wrong";
@@ -116,12 +121,22 @@ Scenario::Scenario(uint64_t seed, Extent extent) {
     rows = companion == Companion::int8 ? 4 * kSelectMostK : 4 * (64 + 2 * k);
     queries = companion == Companion::none ? kQueryGroup + 1 + random.below(12) : 1 + random.below(3);
   }
-  for (size_t i = 0; i < rows * dimensions; ++i) values.push_back(random.value());
+  draw_elements(random);
   for (size_t i = 0; i < queries * dimensions; ++i) query.push_back(random.value());
   for (uint32_t row = 0; row < rows; ++row) {
     if (random.below(2) == 0) candidates.push_back(row);
   }
   if (candidates.empty()) candidates.push_back(0);
+  // A ranking by bounds considers all rows, of which it has just enough (certified.cc draws row sets for them).
+  if (is_whole || (!is_bounded && random.below(3) == 0)) {
+    const uint32_t one_in = 1 + random.below(8);
+    words.assign((rows + 31) / 32, 0);
+    for (size_t row = 0; row < rows; ++row) {
+      if (row > 0 && random.below(one_in) != 0) continue;
+      words[row / 32] |= 1u << row % 32;
+      ++rows_in_words;
+    }
+  }
   nodes = 1 + random.below(60);
   hops = 1 + random.below(3);
   row_pointers.push_back(0);
@@ -150,6 +165,24 @@ Scenario::Scenario(uint64_t seed, Extent extent) {
   expected_activations = x;
 }
 
+void Scenario::draw_elements(Random& random) {
+  if (random.below(2) == 0) format.type = static_cast<kit::ElementType>(1 + random.below(kit::kElementTypes));
+  if (format.type == kit::ElementType::int8) format.scale = 0.01f;
+  const size_t count = rows * dimensions;
+  for (size_t i = 0; i < count; ++i) {
+    const float value = random.value();
+    // As float16 from 0.25 to 2.
+    const uint32_t half = random.below(2) << 15 | (13 + random.below(3)) << 10 | random.below(1024);
+    uint32_t bits = half;
+    if (format.type != kit::ElementType::float16) std::memcpy(&bits, &value, sizeof bits);
+    if (format.type == kit::ElementType::bfloat16) bits >>= 16;
+    if (format.type == kit::ElementType::int8) bits = random.below(255);
+    for (size_t byte = 0; byte < format.bytes(); ++byte) elements.push_back(static_cast<uint8_t>(bits >> 8 * byte));
+  }
+  values.resize(count);
+  widen(elements.data(), format, count, values.data());
+}
+
 Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   Trial trial;
   // Another request, with another result, on another lane: what a failed one left under way would write into its memory.
@@ -174,22 +207,29 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
   const bool has_matrix = (scenario.scores || scenario.ranks || scenario.ranks_candidates) && steps.step(
       [&] {
         matrix = nullptr;
-        const OperandKey key{OperandKind::matrix, 1, 1, {scenario.rows, scenario.dimensions}};
+        const OperandKey key{OperandKind::matrix, 1, 1, {scenario.rows, scenario.dimensions}, 0, scenario.format};
         auto [operand, outcome] = open_operand(device, key, scenario.companion);
         matrix = std::move(operand);
         bool finished = false;
-        if (outcome.ok()) outcome = matrix->advance_matrix(scenario.values.data(), scenario.values.size(), to_the_end, &finished);
+        if (outcome.ok()) outcome = matrix->advance_matrix(scenario.elements.data(), scenario.values.size(), to_the_end, &finished);
+        if (outcome.ok() && finished) matrix->mark_ready();
         return outcome;
       },
       [&] { return matrix->is_ready() ? "" : "a matrix is not ready"; });
 
   if (has_matrix) {
     Scan scan{&matrix->matrix, 0, 0, scenario.rows, nullptr, 0, false, scenario.query.data(), scenario.queries, scenario.metric};
+    if (!scenario.words.empty()) {
+      scan.words = scenario.words.data();
+      scan.rows_in_words = scenario.rows_in_words;
+    }
     std::vector<float> found(scenario.queries * scenario.rows);
     if (scenario.scores) steps.step([&] { return on_lane(device, trial, [&](Run& run) { return score(run, scan, found.data()); }); },
                [&]() -> std::string {
                  for (size_t i = 0; i < found.size(); ++i) {
-                   if (!is_close(found[i], scenario.expected_scores[i])) return "a score is wrong";
+                   const bool is_right = scenario.has_row(i % scenario.rows) ? is_close(found[i], scenario.expected_scores[i])
+                                                                             : std::isnan(found[i]);
+                   if (!is_right) return "a score is wrong";
                  }
                  return "";
                });
@@ -200,7 +240,8 @@ Trial run_scenario(const Scenario& scenario, const DeviceRef& device) {
           [&] { return on_lane(device, trial, [&](Run& run) { return top_k(run, scan, k, indices.data(), best.data()); }); },
           [&] { return check_ranking(scenario, scan, indices, best, k); });
     };
-    if (scenario.ranks) rank(scenario.k);
+    if (scenario.ranks) rank(std::min(scenario.k, scan.considered_count()));
+    scan.words = nullptr;
     scan.candidates = scenario.candidates.data();
     scan.candidate_count = scenario.candidates.size();
     if (scenario.ranks_candidates) rank(std::min(scenario.k, scenario.candidates.size()));

@@ -30,18 +30,27 @@ struct Scenario {
   bool scores, ranks, ranks_candidates, spreads;
   size_t rows, dimensions, queries, k;
   std::vector<float> values, query;
+  kit::ElementFormat format;
+  std::vector<uint8_t> elements;  // of the matrix, in its format; their values are in `values`
   std::vector<uint32_t> candidates;
+  std::vector<uint32_t> words;  // of a row set for scores and rankings; empty if there is none
+  size_t rows_in_words = 0;
   Metric metric;
   Companion companion = Companion::none;
   size_t nodes, hops;
   std::vector<uint32_t> row_pointers, columns;
   std::vector<float> weights, activations;
 
-  std::vector<double> expected_scores;  // by metric
+  std::vector<double> expected_scores;  // by metric, without the row set
+
+  bool has_row(size_t row) const { return words.empty() || (words[row / 32] >> row % 32 & 1) != 0; }
   std::vector<double> expected_activations;
 
   enum class Extent { drawn, every_operation, bounded_ranking };
   explicit Scenario(uint64_t seed, Extent extent = Extent::drawn);
+
+ private:
+  void draw_elements(Random& random);
 };
 
 /** How the steps of a scenario ended. */
