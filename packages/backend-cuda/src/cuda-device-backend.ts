@@ -233,7 +233,10 @@ export class CudaDeviceBackend implements Backend {
     const startedAtMs = performance.now();
     const resident = this.#residents.use(scan.matrix);
     if (resident !== undefined) {
-      const isSmall = scan.rowsRead * scan.matrix.dimensions * 4 * scan.queries <= INLINE_BYTES;
+      // Rows that a set leaves out are not read, but have scores.
+      const scores = scan.candidates?.length ?? scan.end - scan.start;
+      const floats = Math.max(scan.rowsRead * scan.matrix.dimensions, scores) * scan.queries;
+      const isSmall = floats * 4 <= INLINE_BYTES;
       return this.#run(isSmall, signal, startedAtMs, 0, (done) => start(resident, done));
     }
     const handle = this.#openRows(scan);

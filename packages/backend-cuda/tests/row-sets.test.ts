@@ -140,6 +140,27 @@ describe.skipIf(simulator === null)(`row sets on a CUDA device${lacksSimulator}`
     expect(await uploadedBy(() => backend.cosineSimilarity(request, output))).toBe(queryBytes + (ROWS / 32) * 4);
   });
 
+  test('many scores are not made on the thread of the caller, however few rows are in the set', async () => {
+    const rows = 2 ** 16;
+    const matrix = createMatrix(new Float32Array(rows).fill(1), { dimensions: 1 });
+    unwrap(await backend.makeResident(matrix));
+    const request = { operation: 'cosine-similarity', matrix, where: RowSet.fromRows([rows - 1], rows) } as const;
+    const ask = async (queries: number) => {
+      const output = new Float32Array(queries * rows).fill(7);
+      const answer = backend.cosineSimilarity(
+        { ...request, query: new Float32Array(queries).fill(1), queries },
+        output,
+      );
+      const isMadeAtOnce = output[0] !== 7;
+      unwrap(await answer);
+      expect([output[0], output.at(-1)]).toEqual([NaN, 1]);
+      return isMadeAtOnce;
+    };
+    expect(await ask(1)).toBe(true);
+    // 16 MiB of scores and a little more.
+    expect(await ask(65)).toBe(false);
+  });
+
   test('rows that were removed are left out of the ranking of a resident matrix', async () => {
     const matrix = { ...(await resident()), removed: setOf(0.4, 5) };
     const { indices } = await rank({ query: query.subarray(0, DIMENSIONS), matrix, k: ROWS });
