@@ -40,3 +40,19 @@ it('the mirror contains a copy of one package and links to everything else, and 
     rmSync(root, { recursive: true });
   }
 });
+
+it.each([
+  ["vi.mock('node:process', () => ({}));", 'isolate: true'],
+  ['vi.fn();', 'isolate: false'],
+])('a package with the test %s runs its test files with %s', (text, expected) => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'gearshift-root-')));
+  try {
+    mkdirSync(join(root, 'packages/thing/tests'), { recursive: true });
+    writeFileSync(join(root, 'packages/thing/tests/a.test.ts'), text);
+    const { folder, config, remove } = createMirror(root, 'thing', []);
+    expect(readFileSync(join(folder, config), 'utf8')).toContain(expected);
+    remove();
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
