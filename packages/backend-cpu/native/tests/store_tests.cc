@@ -145,7 +145,7 @@ std::vector<size_t> noted(StoredMemory& memory, int32_t sequence) {
 
 void the_rows_of_the_last_changes_are_noted(Check& check) {
   for (const double first : {1.0, 0x1p30 - 3, 0x1p31 - 3}) {
-    StoredMemory memory(kDimensions, 100, 64, first);
+    StoredMemory memory(kRowBytes, 100, 64, first);
     const auto sequence = [&] { return memory.matrix().control[kit::kCurrent].load(); };
     check.that(memory.append(contents(0, 0, 10)) == ChangeOutcome::done, "append");
     const int32_t appended = sequence();
