@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "core/element_value.h"
+#include "kernels/element_value.h"
 
 namespace gearshift {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "core/element_value.h"
+#include "kernels/element_value.h"
 #include "kernels/kernels.h"
 
 namespace gearshift {

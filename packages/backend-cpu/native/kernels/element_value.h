@@ -7,6 +7,8 @@
 
 namespace gearshift {
 
+// Only for files that are compiled for every CPU: the linker may take these functions from any file that has them.
+//
 // The exact value of an element, whatever the floating-point mode: subnormal float16 are normal in float32, and no operation
 // here has a subnormal operand or result. int8 is still to be multiplied by its scale.
 
