@@ -44,7 +44,7 @@ export async function measureChanges({ rows, dimensions, rounds }) {
   const after = async (change) => {
     const ratios = [];
     const times = [];
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < 2 * rounds; round++) {
       const startedNs = process.hrtime.bigint();
       await change();
       times.push(Number(process.hrtime.bigint() - startedNs) / 1e6);

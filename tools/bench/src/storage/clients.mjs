@@ -1,5 +1,5 @@
 import { createExecutor } from 'gearshift';
-import { median } from '../interleave.mjs';
+import { interleave, median, medianRatio } from '../interleave.mjs';
 import { randomValues } from './random-values.mjs';
 
 const CLIENTS = 50;
@@ -16,20 +16,26 @@ export async function measureClients({ rows, dimensions, rounds }) {
     Promise.all(Array.from({ length: CLIENTS }, (_, client) => executor.topK(queryOf(client), matrix, { k: 10 })));
   const alone = ({ executor, matrix }) => executor.topK(queryOf(0), matrix, { k: 10 });
 
-  const ratios = { merged: [], apart: [], alone: [] };
+  const ratios = { merged: [], apart: [] };
   for (let round = 0; round < rounds; round++) {
     const batch = await timed(() => together(merging));
     ratios.merged.push(batch / (await timed(() => apart(merging))));
     ratios.apart.push(batch / (await timed(() => apart(single))));
-    const alones = [await timed(() => alone(merging)), await timed(() => alone(single))];
-    ratios.alone.push(alones[0] / alones[1]);
   }
+  // Much alike: many rounds, in turns, on the same memory.
+  const [mergingAlone, singleAlone] = await interleave(
+    [
+      { name: 'merging', run: () => alone(merging) },
+      { name: 'single', run: () => alone({ ...single, matrix: merging.matrix }) },
+    ],
+    { rounds: 4 * rounds, turnMs: 40 },
+  );
   const { requests } = merging.executor.snapshot('top-k');
   for (const { executor } of [merging, single]) await executor.close();
   return {
     merged: median(ratios.merged),
     apart: median(ratios.apart),
-    alone: median(ratios.alone),
+    alone: medianRatio(mergingAlone, singleAlone),
     mergedRequests: requests.merged,
   };
 }
