@@ -1,5 +1,5 @@
 import type { NativeRows, StoredRows, VectorMatrix } from '@gearshift/contracts';
-import { elementsView } from '@gearshift/contracts/internal';
+import { CheckedMatrix, elementsView } from '@gearshift/contracts/internal';
 import { CONTROL, FLAGS, isPinned, readHeader, type Header } from './control.js';
 import { Pins } from './pins.js';
 import { createRowWriter, type RowWriter } from './row-writer.js';
@@ -24,6 +24,7 @@ export class Generation {
   readonly #native: NativeRows | undefined;
   readonly #pins: Pins;
   readonly #log: UndoLog;
+  readonly #bytes: Uint8Array;
   #writer: RowWriter | undefined;
   #version: Version | undefined;
 
@@ -33,6 +34,7 @@ export class Generation {
     this.#native = native;
     this.#pins = new Pins(memory.control, native);
     this.#log = new UndoLog(memory);
+    this.#bytes = new Uint8Array(memory.rows);
   }
 
   /** The header of the newest version, which may be another one when the caller reads it. */
@@ -93,16 +95,23 @@ export class Generation {
     const { memory } = this;
     const before = this.#version;
     const { rows, version } = header;
-    const { dimensions, dtype = 'float32' } = this.#fields;
+    const { id, dimensions, dtype, scale, expectedUses, companion } = this.#fields;
     const values =
-      before?.matrix.rows === rows ? before.matrix.values : elementsView(dtype, memory.rows, 0, rows * dimensions);
-    const matrix: VectorMatrix = Object.freeze({
-      ...this.#fields,
+      before?.matrix.rows === rows
+        ? before.matrix.values
+        : elementsView(dtype ?? 'float32', memory.rows, 0, rows * dimensions);
+    const matrix = new CheckedMatrix({
+      id,
       version,
       rows,
+      dimensions,
       values,
-      ...(header.removedRows === 0 ? {} : { removed: this.#removedRows(header) }),
-      snapshot: new VersionSnapshot(memory, header, this.#log, this.#fields),
+      dtype,
+      scale,
+      expectedUses,
+      companion,
+      removed: header.removedRows === 0 ? undefined : this.#removedRows(header),
+      snapshot: new VersionSnapshot(memory, this.#bytes, header, this.#log, this.#fields),
     });
     return { header, matrix, generation: this };
   }
