@@ -40,6 +40,8 @@ describe('graphFromEdges', () => {
     [2, [[0, -1]], RangeError, 'edges[0] to: expected an integer from 0 to 1, got -1'],
     [2, [[0, 0.5]], RangeError, 'edges[0] to: expected an integer from 0 to 1, got 0.5'],
     [2, [[undefined, 0]], TypeError, 'edges[0] from: expected an integer from 0 to 1, got undefined'],
+    [2, [null], TypeError, 'edges[0]: expected an edge [from, to, weight], got null'],
+    [2, [[0, 1], 7], TypeError, 'edges[1]: expected an edge [from, to, weight], got 7'],
     [2, [[0, 1, '1']], TypeError, "edges[0] weight: expected a number, got '1'"],
   ])('refuses %o nodes with edges %o', (nodes, edges, error, message) => {
     const create = () => graphFromEdges(nodes as never, edges as never);

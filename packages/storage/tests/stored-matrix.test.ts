@@ -279,10 +279,10 @@ describe('the place of a thread among the readers', () => {
     await attached[Symbol.asyncDispose]();
     await matrix.update(0, [7, 7]);
     const row = new Float32Array(2);
-    version.matrix.snapshot?.readRow(0, row);
+    version.operand.snapshot?.readRow(0, row);
     expect(lists(row)).toEqual([1, 0]);
     expect(placesOf(matrix)).toBe(1);
-    version.generation.release(version);
+    version.release();
     expect(placesOf(matrix)).toBe(0);
     expect([matrix.version, lists(matrix.row(0))]).toEqual([2, [7, 7]]);
   });
@@ -298,7 +298,7 @@ describe('the place of a thread among the readers', () => {
       const version = matrix.acquire();
       await matrix[Symbol.asyncDispose]();
       expect(guards.size).toBe(1);
-      version.generation.release(version);
+      version.release();
       expect(guards.size).toBe(0);
     }
   });
