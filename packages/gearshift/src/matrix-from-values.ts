@@ -81,7 +81,8 @@ function scaleFor(
   let largest = 0;
   for (let row = 0; row < rows.length; row++) {
     // Anything else is refused when the rows are copied.
-    if (isListLike(rows[row])) largest = Math.max(largest, largestFinite(rows[row]));
+    if (!isListLike(rows[row])) break;
+    largest = Math.max(largest, largestFinite(rows[row]));
   }
   return largest === 0 ? 1 : requireScale('scale', Math.max(largest / 127, SMALLEST_SCALE), dtype);
 }

@@ -1,4 +1,5 @@
 import type { NativeRows } from '@gearshift/contracts';
+import { discountMemory } from './count-memory.js';
 import { CONTROL, FLAGS, isPinned, type Header } from './control.js';
 import { Pins, type Pin } from './pins.js';
 
@@ -125,6 +126,7 @@ export class HeldMemory {
 export function dropPages(buffers: readonly SharedArrayBuffer[], native: NativeRows): void {
   for (const buffer of buffers) {
     if (buffer.byteLength > 0) native.dropPages(new Uint8Array(buffer));
+    discountMemory(buffer);
   }
 }
 

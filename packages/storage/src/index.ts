@@ -4,7 +4,6 @@ export type { MatrixFile } from './file/matrix-file.js';
 export { openMatrix, type OpenMatrixOptions } from './file/open-matrix.js';
 export { saveRows, type RowStream, type SaveRowsOptions } from './file/save-rows.js';
 export { saveMatrix, type SavedMatrix, type SaveOptions } from './file/save-matrix.js';
-export { MemoryCount } from './memory-count.js';
 export type { GraphArrays, StoredEdges } from './graph-memory.js';
 export { StoredGraph, type GraphHandle, type StoredGraphOptions } from './stored-graph.js';
 export {

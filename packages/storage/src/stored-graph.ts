@@ -1,9 +1,9 @@
 import type { CsrGraph, NativeRows } from '@gearshift/contracts';
 import { nextOperandId } from '@gearshift/contracts/internal';
+import { countMemory } from './count-memory.js';
 import { FLAGS, initControl, sequenceOf, type Header } from './control.js';
 import { createGraphMemory, graphArrays, GRAPH_VERSION, type GraphArrays, type StoredEdges } from './graph-memory.js';
 import { dropPages, goneError, HeldMemory } from './held-memory.js';
-import { MemoryCount } from './memory-count.js';
 import { requireGraphHandle } from './require-handle.js';
 import type { Version } from './version.js';
 
@@ -40,7 +40,6 @@ export class StoredGraph implements CsrGraph, AsyncDisposable {
   // With a getter.
   declare readonly stored: StoredEdges;
   readonly #isOwner: boolean;
-  readonly #count = new MemoryCount();
   #open: OpenGraph | undefined;
 
   private constructor(
@@ -72,7 +71,7 @@ export class StoredGraph implements CsrGraph, AsyncDisposable {
     });
     const version = { operand, release: () => held.release(sequenceOf(GRAPH_VERSION)) };
     this.#open = { memory, held, header, version };
-    if (isOwner) this.#count.set(arrays.byteLength);
+    if (isOwner) countMemory(arrays);
     Object.defineProperty(this, 'stored', { enumerable: true, get: () => this.#live().memory });
   }
 
@@ -131,7 +130,6 @@ export class StoredGraph implements CsrGraph, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const held = this.#open?.held;
     this.#open = undefined;
-    this.#count.set(0);
     if (this.#isOwner) held?.retire(FLAGS.disposed);
     else held?.close();
   }

@@ -16,6 +16,7 @@ import {
   readOptions,
   requireInteger,
 } from '@gearshift/contracts/internal';
+import { countMemory } from './count-memory.js';
 import { CONTROL, FLAGS, initControl, nextVersion } from './control.js';
 import type { ChangeLog } from './file/change-log.js';
 import { RECORD } from './file/change-record.js';
@@ -23,7 +24,6 @@ import type { MatrixFile } from './file/matrix-file.js';
 import { saveMatrix, type SaveOptions } from './file/save-matrix.js';
 import { Generation, type MatrixFields } from './generation.js';
 import { dropPages, goneError } from './held-memory.js';
-import { MemoryCount } from './memory-count.js';
 import { requireMatrixHandle } from './require-handle.js';
 import { readOnlyError, type RowWriter } from './row-writer.js';
 import { buffersOf, createMemory } from './shared-memory.js';
@@ -88,7 +88,6 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   readonly #native: NativeRows | undefined;
   readonly #isOwner: boolean;
   readonly #onDispose: StoredMatrixOptions['onDispose'];
-  readonly #count = new MemoryCount();
   readonly #file: MatrixFile | undefined;
   readonly #log: ChangeLog | undefined;
   #generation: Generation | undefined;
@@ -110,7 +109,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     this.#log = file?.log;
     this.#generation = this.#open(memory);
     // Pages of a mapped file are not memory of this process.
-    if (isOwner && this.#file?.mode !== 'map') this.#count.set(memory.rows.byteLength);
+    if (isOwner && this.#file?.mode !== 'map') countMemory(memory.rows);
     Object.defineProperties(this, {
       version: { enumerable: true, get: () => this.#live().header().version },
       rows: { enumerable: true, get: () => this.#live().header().rows },
@@ -197,7 +196,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     if (values.length === 0) return { start: this.rows, end: this.rows };
     const payload = this.#payload(bytesOf(values));
     const start = writer.append(bytesOf(values));
-    if (this.#isOwner && this.#file?.mode !== 'map') this.#count.set(this.stored.rows.byteLength);
+    if (this.#isOwner && this.#file?.mode !== 'map') countMemory(this.stored.rows);
     const span = { start, end: start + values.length / this.dimensions };
     if (payload !== undefined) await this.#record(RECORD.append, start, span.end - start, payload);
     return span;
@@ -285,7 +284,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
       const flags = Atomics.load(control, CONTROL.flags) & (FLAGS.native | FLAGS.owned);
       initControl(memory.control, { version: nextVersion(header.version), rows: live, removedRows: 0 }, flags);
       this.#generation = this.#open(memory);
-      this.#count.set(memory.rows.byteLength);
+      countMemory(memory.rows);
       return numbers;
     } catch (error) {
       Atomics.and(old.memory.control, CONTROL.flags, ~FLAGS.moved);
@@ -319,7 +318,6 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     const generation = this.#generation;
     if (generation === undefined) return;
     this.#generation = undefined;
-    this.#count.set(0);
     if (this.#isOwner) generation.retire(FLAGS.disposed);
     else generation.close();
     await this.#log?.close();
