@@ -130,7 +130,7 @@ export class CpuResidents extends ResidentOperands {
       handle,
       operand.version,
       operand.rows,
-      Float64Array.from(changed.flatMap(({ start, end }) => [start, end])),
+      boundsOf(changed),
       rowsInPlace(operand),
       ...storedArguments(own(operand, 'snapshot')),
     );
@@ -215,6 +215,16 @@ export class CpuResidents extends ResidentOperands {
 /** Rows that the addon reads where they are; undefined for rows that it copies. */
 function rowsInPlace({ values }: VectorMatrix): Elements | undefined {
   return isShared(values) ? values : undefined;
+}
+
+/** Starts and ends in turns. */
+function boundsOf(spans: readonly RowSpan[]): Float64Array {
+  const bounds = new Float64Array(2 * spans.length);
+  for (let i = 0; i < spans.length; i++) {
+    bounds[2 * i] = spans[i].start;
+    bounds[2 * i + 1] = spans[i].end;
+  }
+  return bounds;
 }
 
 function rowsIn(spans: readonly RowSpan[] | undefined): number {

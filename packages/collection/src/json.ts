@@ -24,6 +24,11 @@ export function copyJson(value: JsonObject): JsonObject {
   return copy('', value, 1, (same) => same) as JsonObject;
 }
 
+/** With the beginning of the name alone, which is as deep as the value. */
+export function tooDeepError(name: string, mostLevels: number): RangeError {
+  return new RangeError(`${name.slice(0, 60)}...: expected at most ${mostLevels} levels of objects and arrays`);
+}
+
 function copy(name: string, value: unknown, level: number, finish: (made: object) => object): unknown {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') {
@@ -31,8 +36,7 @@ function copy(name: string, value: unknown, level: number, finish: (made: object
     throw new RangeError(expected(name, 'a finite number', value));
   }
   if (typeof value !== 'object') throw new TypeError(expected(name, 'a JSON value', value));
-  if (level > MOST_LEVELS)
-    throw new RangeError(`${name}: expected at most ${MOST_LEVELS} levels of objects and arrays`);
+  if (level > MOST_LEVELS) throw tooDeepError(name, MOST_LEVELS);
   if (Array.isArray(value)) {
     return finish(Array.from(value, (element, i) => copy(`${name}[${i}]`, element, level + 1, finish)));
   }

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createCollection,
@@ -214,6 +214,17 @@ describe('damaged folders', () => {
       kind: 'unsupported',
       message: expect.stringContaining('expected version 1 of the format, got 2'),
     });
+  });
+
+  it('is not saved where a file is', async () => {
+    await using collection = await filled();
+    mkdirSync(dirname(folder), { recursive: true });
+    writeFileSync(folder, 'a letter');
+    await expect(collection.save(folder)).rejects.toMatchObject({
+      kind: 'system',
+      message: expect.stringContaining(`${folder}: expected a folder, got a file`),
+    });
+    expect(readFileSync(folder, 'utf8')).toBe('a letter');
   });
 
   it.each(['vectors', 'items'] as const)('a missing file of %s is named', async (file) => {

@@ -10,6 +10,7 @@ export {
   requireAwaited,
   requireSignal,
 } from './arguments.js';
+export { CheckedMatrix } from './checked-matrix.js';
 export { bfloat16ToFloat32, toBfloat16 } from './elements/bfloat16.js';
 export {
   DTYPE_BYTES,

@@ -168,7 +168,7 @@ describe('operation outputs', () => {
 });
 
 describe('preparing a matrix that was checked before', () => {
-  const prepare = (given: ReturnType<typeof matrix>) =>
+  const prepare = (given: VectorMatrix) =>
     prepareCosineSimilarity({ operation: 'cosine-similarity', query: query(), queries: 2, matrix: given });
 
   test('does not copy the matrix again until it changes', () => {
@@ -204,6 +204,24 @@ describe('preparing a matrix that was checked before', () => {
 
   test('returns a checked copy that cannot be changed', () => {
     expect(() => Object.assign(prepare(matrix()).matrix, { rows: 9 })).toThrow(TypeError);
+  });
+
+  test('takes the checked copy as it is', () => {
+    const checked = prepare(matrix()).matrix;
+    expect(prepare(checked).matrix).toBe(checked);
+  });
+
+  test('checks a copy of the checked copy, and an object that inherits from it', () => {
+    const checked = prepare(matrix()).matrix;
+    expect(() => prepare({ ...checked, rows: 2 })).toThrow('matrix.values: expected 4 elements');
+    const heir = Object.create(checked, { dimensions: { value: 0 } }) as VectorMatrix;
+    expect(() => prepare(heir)).toThrow('matrix.dimensions: expected an integer of at least 1, got 0');
+  });
+
+  test('refuses the checked copy once its buffer is detached', () => {
+    const checked = prepare(matrix()).matrix;
+    detach(checked.values as Float32Array);
+    expect(() => prepare(checked)).toThrow(new TypeError('matrix.values: its buffer was detached or shrank below it'));
   });
 });
 

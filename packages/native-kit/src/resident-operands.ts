@@ -27,7 +27,11 @@ export interface CopyState {
   readonly scale: number;
 }
 
+/** A copy that is changed in place stays the same object: another one would cost V8 more than the change of a few rows. */
 interface Resident extends CopyState {
+  readonly id: number;
+  version: number;
+  shape: OperandShape;
   readonly handle: number;
   /** The arrays that the copy is known to have the contents of, such as those that it was filled from. */
   readonly sources: WeakSet<object>;
@@ -45,8 +49,8 @@ export abstract class ResidentOperands {
   readonly #residents = new Map<number, Resident>();
   readonly #fills = new Map<number, ResidentFill>();
   /** Drops a copy when its source arrays have been collected, because no code can use it any more. */
-  readonly #collected = new FinalizationRegistry<{ id: number; version: number }>(({ id, version }) => {
-    if (this.#residents.get(id)?.version === version) this.#drop(id);
+  readonly #collected = new FinalizationRegistry<Resident>((resident) => {
+    if (this.#residents.get(resident.id) === resident) this.#drop(resident.id);
   });
 
   constructor(addon: ResidentEntries, failures: BackendFailures) {
@@ -147,8 +151,16 @@ export abstract class ResidentOperands {
     this.#drop(operand.id);
     const { id, version } = operand;
     const sources = new WeakSet<object>(sourcesOf(operand));
-    this.#residents.set(id, { version, shape: shapeOf(operand), ...formatOf(operand), handle, sources });
-    this.#collected.register(sourcesOf(operand)[0], { id, version });
+    const resident: Resident = { id, version, shape: shapeOf(operand), ...formatOf(operand), handle, sources };
+    this.#residents.set(id, resident);
+    this.#collected.register(sourcesOf(operand)[0], resident);
+  }
+
+  /** Adds a copy again that was changed in place to another version of the same stored matrix. */
+  #keepChanged(resident: Resident, operand: VectorMatrix): void {
+    resident.version = operand.version;
+    resident.shape = shapeOf(operand);
+    this.#residents.set(operand.id, resident);
   }
 
   /**
@@ -169,8 +181,9 @@ export abstract class ResidentOperands {
     const isReady = state === RESIDENT_STATE.ready || (state === RESIDENT_STATE.ours && fill(handle) === undefined);
     // A copy that was changed itself must not remain under its earlier version.
     if (handle === resident.handle) this.#residents.delete(operand.id);
-    if (isReady) this.keep(operand, handle);
-    else this.#addon.release(handle);
+    if (!isReady) this.#addon.release(handle);
+    else if (handle === resident.handle && isOfStore(resident, operand)) this.#keepChanged(resident, operand);
+    else this.keep(operand, handle);
     return isReady ? handle : undefined;
   }
 
@@ -283,6 +296,12 @@ export function isMatrix(operand: Operand): operand is VectorMatrix {
 function sourcesOf(operand: Operand): readonly object[] {
   if (!isMatrix(operand)) return [operand.rowPointers, operand.columns, operand.weights];
   return [own(operand, 'snapshot')?.memory ?? operand.values];
+}
+
+/** Whether the copy is of the memory of a stored matrix. Of other matrices, an array with the contents of before may be known. */
+function isOfStore({ sources }: Resident, operand: VectorMatrix): boolean {
+  const snapshot = own(operand, 'snapshot');
+  return snapshot !== undefined && sources.has(snapshot.memory);
 }
 
 /** Whether a request is from before the last change, which a matrix with versions answers as well. */

@@ -1,5 +1,8 @@
 import { createMatrix, graphFromEdges, markChanged, type Operand, type VectorMatrix } from '@gearshift/contracts';
-import { beforeEach, expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { BackendFailures, copyIdOf, RESIDENT_STATE, ResidentOperands, type Failure } from '../src/index.js';
 
 const failures = new BackendFailures('test');
@@ -57,6 +60,14 @@ class UpdatableResidents extends FakeResidents {
     const rows = this.missingRows(operand);
     this.events.push(`update ${handle} to version ${operand.version}: ${rows?.start} to ${rows?.end}`);
     return this.updates ? handle : undefined;
+  }
+
+  handleNow(operand: VectorMatrix): number | undefined {
+    return this.updateNow(
+      operand,
+      () => true,
+      (handle) => void this.events.push(`fill ${handle}`),
+    );
   }
 }
 
@@ -197,6 +208,41 @@ test('a copy of an earlier version gets only the changed rows when the backend c
     `open ${matrix.id}`,
     'fill 2',
   ]);
+});
+
+/** A version of a stored matrix, of which the memory is `memory`. */
+function storedVersion(memory: object, version: number, changedRows = 1): VectorMatrix {
+  const snapshot = { memory, rowsChangedSince: () => [{ start: 0, end: changedRows }] };
+  return { id: 7, version, rows: 3, dimensions: 2, values: new Float32Array(6), snapshot: snapshot as never };
+}
+
+test('a copy of a stored matrix serves the version it was changed to, and is released once the memory is collected', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const updatable = new UpdatableResidents(
+    events,
+    () => state,
+    () => false,
+  );
+  await (async () => {
+    const memory = {};
+    expect(await updatable.ensure(storedVersion(memory, 1), undefined)).toBeUndefined();
+    for (const version of [2, 3]) {
+      expect(updatable.handleNow(storedVersion(memory, version))).toBe(1);
+      expect(updatable.handleOf(storedVersion(memory, version))).toBe(1);
+      expect(updatable.handleOf(storedVersion({}, version))).toBeUndefined();
+    }
+    // A request from before the change gets another answer than the copy, which stays.
+    expect(updatable.handleOf(storedVersion(memory, 1))).toBeUndefined();
+    expect(updatable.handleOf(storedVersion(memory, 3))).toBe(1);
+  })();
+  expect(events.filter((event) => event.startsWith('release'))).toEqual([]);
+  await vi.waitFor(async () => {
+    await setImmediate();
+    collectGarbage();
+    expect(events.at(-1)).toBe('release 1');
+  });
+  expect(updatable.handleNow(storedVersion({}, 3))).toBeUndefined();
 });
 
 test('the least recently used copy is dropped first', async () => {

@@ -1,5 +1,5 @@
 import type { NativeRows, StoredRows, VectorMatrix } from '@gearshift/contracts';
-import { elementsView } from '@gearshift/contracts/internal';
+import { CheckedMatrix, elementsView } from '@gearshift/contracts/internal';
 import { CONTROL, readHeader, type Header } from './control.js';
 import { HeldMemory } from './held-memory.js';
 import { createRowWriter, type RowWriter } from './row-writer.js';
@@ -22,6 +22,7 @@ export class Generation {
   readonly #native: NativeRows | undefined;
   readonly #held: HeldMemory;
   readonly #log: UndoLog;
+  readonly #bytes: Uint8Array;
   #writer: RowWriter | undefined;
   #version: MatrixVersion | undefined;
 
@@ -33,6 +34,7 @@ export class Generation {
     const { control } = memory;
     this.#held = new HeldMemory({ name: 'matrix', control, buffers: buffersOf(memory), native, onDispose });
     this.#log = new UndoLog(memory);
+    this.#bytes = new Uint8Array(memory.rows);
   }
 
   /** The header of the newest version, which may be another one when the caller reads it. */
@@ -78,16 +80,23 @@ export class Generation {
     const { memory } = this;
     const before = this.#version;
     const { rows, version } = header;
-    const { dimensions, dtype = 'float32' } = this.#fields;
+    const { id, dimensions, dtype, scale, expectedUses, companion } = this.#fields;
     const values =
-      before?.operand.rows === rows ? before.operand.values : elementsView(dtype, memory.rows, 0, rows * dimensions);
-    const operand: VectorMatrix = Object.freeze({
-      ...this.#fields,
+      before?.operand.rows === rows
+        ? before.operand.values
+        : elementsView(dtype ?? 'float32', memory.rows, 0, rows * dimensions);
+    const operand = new CheckedMatrix({
+      id,
       version,
       rows,
+      dimensions,
       values,
-      ...(header.removedRows === 0 ? {} : { removed: this.#removedRows(header) }),
-      snapshot: new VersionSnapshot(memory, header, this.#log, this.#fields),
+      dtype,
+      scale,
+      expectedUses,
+      companion,
+      removed: header.removedRows === 0 ? undefined : this.#removedRows(header),
+      snapshot: new VersionSnapshot(memory, this.#bytes, header, this.#log, this.#fields),
     });
     return { header, operand, release: () => this.#held.release(sequence) };
   }

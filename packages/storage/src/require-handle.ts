@@ -71,8 +71,11 @@ export function requireMatrixHandle(value: StoredHandle): StoredHandle {
     removed: requireGrowable('matrix.stored.removed', own(given, 'removed')),
     removals: requireGrowable('matrix.stored.removals', own(given, 'removals')),
   };
-  const { rows } = readHeader(stored.control, Atomics.load(stored.control, CONTROL.current));
-  if (!(Number.isInteger(rows) && rows >= 0 && rows * rowBytes <= stored.rows.byteLength)) {
+  const { version, rows, removedRows } = readHeader(stored.control, Atomics.load(stored.control, CONTROL.current));
+  if (![version, rows, removedRows].every((count) => Number.isSafeInteger(count) && count >= 0)) {
+    throw new RangeError('matrix.stored.control: expected that of a stored matrix, got other contents');
+  }
+  if (rows * rowBytes > stored.rows.byteLength) {
     throw new RangeError(`matrix.stored.rows: expected the bytes of ${rows} rows, got ${stored.rows.byteLength}`);
   }
   return { id, dimensions, dtype, scale, expectedUses, companion, stored };

@@ -21,9 +21,10 @@ export class VersionSnapshot implements MatrixSnapshot {
   readonly #bytes: Uint8Array;
   readonly #fields: MatrixFields;
 
-  constructor(memory: StoredRows, header: Header, log: UndoLog, fields: MatrixFields) {
+  /** @param bytes of the rows, for all versions: an array over memory that grows takes as long to make as a small request */
+  constructor(memory: StoredRows, bytes: Uint8Array, header: Header, log: UndoLog, fields: MatrixFields) {
     this.memory = memory;
-    this.#bytes = new Uint8Array(memory.rows);
+    this.#bytes = bytes;
     this.sequence = sequenceOf(header.version);
     this.#header = header;
     this.#log = log;

@@ -19,6 +19,13 @@ const control = (word: number, value: number) => {
   shared[word] = value;
   return shared;
 };
+/** A control block with another header of its first version. */
+function header(fields: readonly number[]): Int32Array {
+  const shared = new Int32Array(new SharedArrayBuffer(4096));
+  shared.set(matrixHandle.stored.control);
+  new Float64Array(shared.buffer).set(fields, 8);
+  return shared;
+}
 const CONTROL = 'expected an Int32Array over a SharedArrayBuffer of 4096 bytes';
 
 function thrownBy(call: () => unknown): unknown {
@@ -122,6 +129,10 @@ describe('the handle of a matrix', () => {
     [{ removals: undefined }, TypeError, 'matrix.stored.removals: expected a growable SharedArrayBuffer'],
     [{ control: ordinary }, TypeError, `matrix.stored.control: ${CONTROL}`],
     [{ control: short }, TypeError, `matrix.stored.control: ${CONTROL}`],
+    [{ control: header([1.5, 4, 0]) }, RangeError, 'matrix.stored.control: expected that of a stored matrix'],
+    [{ control: header([1, NaN, 0]) }, RangeError, 'matrix.stored.control: expected that of a stored matrix'],
+    [{ control: header([1, 4, -1]) }, RangeError, 'matrix.stored.control: expected that of a stored matrix'],
+    [{ control: header([1, 5, 0]) }, RangeError, 'matrix.stored.rows: expected the bytes of 5 rows, got 32'],
   ])('is refused with the memory %o', (change, type, message) => {
     const handle = { ...matrixHandle, stored: { ...matrixHandle.stored, ...change } };
     expectRefusal(() => StoredMatrix.attach(handle as never, {}), type, message);

@@ -123,6 +123,7 @@ describe('save', () => {
       kind: 'system',
       code: 'ENOENT',
       path: missing,
+      message: `${missing}: expected a path in a folder that exists, and ${join(folder, 'none')} does not`,
     });
   });
 

@@ -1,4 +1,5 @@
 import { expected, requirePlain } from '@gearshift/contracts/internal';
+import { tooDeepError } from '../json.js';
 import { FILTER_OPERATORS } from './filter.js';
 
 const OPERATORS: ReadonlySet<string> = new Set(FILTER_OPERATORS);
@@ -21,8 +22,7 @@ function textOf(name: string, value: unknown, level: number): string {
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   // A condition without its value would let every item pass.
   if (typeof value !== 'object') throw new TypeError(expected(name, 'a JSON value', value));
-  if (level > MOST_LEVELS)
-    throw new RangeError(`${name}: expected at most ${MOST_LEVELS} levels of objects and arrays`);
+  if (level > MOST_LEVELS) throw tooDeepError(name, MOST_LEVELS);
   if (Array.isArray(value)) {
     return `[${Array.from(value, (element, i) => textOf(`${name}[${i}]`, element, level + 1)).join(',')}]`;
   }

@@ -35,12 +35,19 @@ export class CollectionFileError extends Error {
   }
 }
 
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; save() makes one',
+  EEXIST: 'expected a folder, got a file',
+  ENOTDIR: 'expected a folder, got a file',
+};
+
 /** The error of a call of the operating system as a {@link CollectionFileError}; any other value as it is. */
 export function asFileError(path: string, error: unknown): unknown {
   const code = codeOf(error);
   if (code === undefined || isError(error, 'CollectionFileError', 'FileError')) return error;
   const { message } = error as Error;
-  const problem = code === 'ENOENT' ? `there is no such file; save() makes one (${message})` : message;
+  const remedy = REMEDIES[code];
+  const problem = remedy === undefined ? message : `${remedy} (${message})`;
   return new CollectionFileError('system', path, problem, { code, cause: error });
 }
 

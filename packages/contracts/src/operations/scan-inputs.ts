@@ -7,6 +7,7 @@ import {
   requireAwaited,
 } from '../arguments.js';
 import { DTYPES, requireElements, requireScale, type Elements } from '../elements/dtype.js';
+import { CheckedMatrix } from '../checked-matrix.js';
 import { COMPANIONS, type VectorMatrix } from '../matrix.js';
 import { requireRange, type RowRange } from '../row-range.js';
 import { requireRowSet, type RowSetLike } from '../row-set.js';
@@ -43,7 +44,7 @@ export function requireScanInputs(request: ScanRequest): ScanInputs {
 }
 
 /** Checked copies by the memory of the values. A matrix with unchanged fields needs no further check. */
-const checkedMatrices = new WeakMap<Elements, VectorMatrix>();
+const checkedMatrices = new WeakMap<Elements, CheckedMatrix>();
 
 /**
  * A checked copy, so that later changes of the matrix by the caller do not affect a checked request. It is the same copy
@@ -51,6 +52,7 @@ const checkedMatrices = new WeakMap<Elements, VectorMatrix>();
  */
 export function requireMatrix(value: VectorMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireAwaited('matrix', value);
+  if (CheckedMatrix.isIntact(value)) return value;
   const { id, version, rows, dimensions, dtype, scale, values, expectedUses, companion, changes, removed, snapshot } =
     value;
   const checked = checkedMatrices.get(values);
@@ -129,8 +131,13 @@ function checkedMatrix(
   requireExpectedUses('matrix.expectedUses', expectedUses);
   requireOneOf('matrix.companion', COMPANIONS, companion);
   if (removed !== undefined) requireRowSet('matrix.removed', removed, rows);
-  const checked = Object.freeze({
-    ...matrix,
+  // Each field by name: V8 takes a hundred times as long for an object that begins with a spread.
+  const checked = new CheckedMatrix({
+    id,
+    version,
+    rows,
+    dimensions,
+    values,
     dtype,
     scale,
     expectedUses,

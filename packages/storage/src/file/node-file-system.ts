@@ -13,7 +13,17 @@ export const nodeFileSystem: FileSystem = {
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
     }
-    return join(await realpath(dirname(absolute)), basename(absolute));
+    const folder = dirname(absolute);
+    try {
+      return join(await realpath(folder), basename(absolute));
+    } catch (cause) {
+      const code = codeOf(cause);
+      if (code !== 'ENOENT') throw cause;
+      throw new FileError('system', path, `expected a path in a folder that exists, and ${folder} does not`, {
+        code,
+        cause,
+      });
+    }
   },
 
   async open(path, access) {
