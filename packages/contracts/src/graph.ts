@@ -28,7 +28,8 @@ export interface CsrGraph {
 
 /** Whether an operand is a graph and not a matrix. */
 export function isGraph(operand: object): operand is CsrGraph {
-  return Object.hasOwn(operand, 'rowPointers');
+  // A stored graph has them from its class; a polluted Object.prototype makes no graph.
+  return Object.hasOwn(operand, 'rowPointers') || ('rowPointers' in operand && !('rowPointers' in Object.prototype));
 }
 
 /** `[from, to, weight]`; weight 1 when omitted. */
@@ -62,7 +63,7 @@ const CSR_PARTS = optionNames<CsrParts & Pick<CsrGraph, 'id' | 'version'>>({
  */
 export function createGraph(parts: CsrParts): CsrGraph {
   const given = readOptions('parts', parts, CSR_PARTS);
-  const nodes = requireInteger('nodes', given.nodes, 0, 0xffff_fffe);
+  const nodes = requireNodes('nodes', given.nodes);
   const rowPointers = requireUint32Array('rowPointers', given.rowPointers);
   const columns = requireUint32Array('columns', given.columns);
   const weights = requireFloat32Array('weights', given.weights);
@@ -82,25 +83,48 @@ export function createGraph(parts: CsrParts): CsrGraph {
  * const graph = graphFromEdges(3, [[0, 1], [1, 2, 0.5]]); // 0 activates 1, 1 activates 2 by half
  */
 export function graphFromEdges(nodes: number, edges: Iterable<Edge>): CsrGraph {
-  requireInteger('nodes', nodes, 0, 0xffff_fffe);
+  requireNodes('nodes', nodes);
   const list = [...edges];
   const rowPointers = new Uint32Array(nodes + 1);
-  for (const [index, edge] of list.entries()) {
+  const columns = new Uint32Array(list.length);
+  const weights = new Float32Array(list.length);
+  enterEdges(list, { rowPointers, columns, weights });
+  return { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
+}
+
+/**
+ * Enters a list of edges into arrays of zeros in compressed-row form, for `rowPointers.length - 1` nodes.
+ *
+ * @throws TypeError or RangeError for an edge that names no node; then the arrays have useless contents
+ */
+export function enterEdges(
+  edges: readonly Edge[],
+  arrays: Pick<CsrGraph, 'rowPointers' | 'columns' | 'weights'>,
+): void {
+  const { rowPointers, columns, weights } = arrays;
+  const nodes = rowPointers.length - 1;
+  for (const [index, edge] of edges.entries()) {
+    if (typeof edge !== 'object' || edge === null) {
+      throw new TypeError(expected(`edges[${index}]`, 'an edge [from, to, weight]', edge));
+    }
     requireInteger(`edges[${index}] from`, edge[0], 0, nodes - 1);
     rowPointers[requireInteger(`edges[${index}] to`, edge[1], 0, nodes - 1) + 1] += 1;
   }
   for (let node = 0; node < nodes; node++) rowPointers[node + 1] += rowPointers[node];
 
-  const columns = new Uint32Array(list.length);
-  const weights = new Float32Array(list.length);
   const nextSlot = rowPointers.slice(0, nodes);
-  for (const [index, [from, to, weight = 1]] of list.entries()) {
+  for (const [index, edge] of edges.entries()) {
+    const { 0: from, 1: to, 2: weight = 1 } = edge;
     if (typeof weight !== 'number') throw new TypeError(expected(`edges[${index}] weight`, 'a number', weight));
     const slot = nextSlot[to]++;
     columns[slot] = from;
     weights[slot] = weight;
   }
-  return { id: nextOperandId(), version: 1, nodes, rowPointers, columns, weights };
+}
+
+/** The number of nodes of a graph: columns of 32 bits number them. */
+export function requireNodes(name: string, nodes: unknown): number {
+  return requireInteger(name, nodes, 0, 0xffff_fffe);
 }
 
 /** Checked graphs by the memory of their row pointers. The check reads every edge, so it runs once per version. */
@@ -114,9 +138,14 @@ export function requireGraph(value: CsrGraph): CsrGraph {
   requireAwaited('graph', value);
   const { id, version, nodes, rowPointers, columns, weights } = value;
   const expectedUses = own(value, 'expectedUses');
+  if (rowPointers === undefined && Object.hasOwn(value, 'stored')) {
+    throw new TypeError(
+      'graph: this is a copy of a stored graph, without its edges; pass the graph itself, or get it back with attach() of an executor',
+    );
+  }
   requireInteger('graph.id', id, 0);
   requireInteger('graph.version', version, 0);
-  requireInteger('graph.nodes', nodes, 0, 0xffff_fffe);
+  requireNodes('graph.nodes', nodes);
   requireUint32Array('graph.rowPointers', rowPointers);
   requireUint32Array('graph.columns', columns);
   requireFloat32Array('graph.weights', weights);

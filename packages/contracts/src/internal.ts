@@ -25,7 +25,7 @@ export {
 export { readsElements } from './elements/reads-elements.js';
 export { float16ToFloat32, toFloat16 } from './elements/float16.js';
 export { int8Scale, int8ToFloat32, largestFinite, toInt8 } from './elements/int8.js';
-export { isGraph } from './graph.js';
+export { enterEdges, isGraph, requireNodes } from './graph.js';
 export { isError } from './is-error.js';
 export { describeValue } from './describe-value.js';
 export { describeThrown } from './describe-thrown.js';

@@ -44,8 +44,9 @@ export interface MatrixSnapshot {
 }
 
 /**
- * What native code does for stored matrices; without it they are slower to fill, cannot be mapped from a file, and only the
- * thread that created one may change it. Arrays are over the shared buffers of {@link StoredRows}.
+ * What native code does for stored matrices and graphs; without it they are slower to fill, give memory back to the garbage
+ * collector, cannot be mapped from a file, and only the thread that created a matrix may change it. Arrays are over the shared
+ * buffers of {@link StoredRows}, or over those of a stored graph.
  */
 export interface NativeRows {
   /** Asks the system for huge pages, before the memory is touched first. */

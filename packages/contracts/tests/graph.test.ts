@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { createGraph, graphFromEdges, type CsrParts, type Edge } from '../src/index.js';
+import { isGraph } from '../src/internal.js';
+import {
+  createGraph,
+  graphFromEdges,
+  prepareOperand,
+  prepareSpreadActivation,
+  type CsrParts,
+  type Edge,
+} from '../src/index.js';
 
 describe('graphFromEdges', () => {
   test('sorts edges by receiver and keeps their order per receiver', () => {
@@ -40,6 +48,8 @@ describe('graphFromEdges', () => {
     [2, [[0, -1]], RangeError, 'edges[0] to: expected an integer from 0 to 1, got -1'],
     [2, [[0, 0.5]], RangeError, 'edges[0] to: expected an integer from 0 to 1, got 0.5'],
     [2, [[undefined, 0]], TypeError, 'edges[0] from: expected an integer from 0 to 1, got undefined'],
+    [2, [null], TypeError, 'edges[0]: expected an edge [from, to, weight], got null'],
+    [2, [[0, 1], 7], TypeError, 'edges[1]: expected an edge [from, to, weight], got 7'],
     [2, [[0, 1, '1']], TypeError, "edges[0] weight: expected a number, got '1'"],
   ])('refuses %o nodes with edges %o', (nodes, edges, error, message) => {
     const create = () => graphFromEdges(nodes as never, edges as never);
@@ -89,5 +99,46 @@ describe('createGraph', () => {
     const create = () => createGraph(given as never);
     expect(create).toThrow(error);
     expect(create).toThrow(message);
+  });
+});
+
+describe('a graph with arrays that its class has', () => {
+  const graph = graphFromEdges(2, [[0, 1]]);
+  /** As a stored graph: its arrays are not own properties. */
+  class Stored {
+    readonly id = 7;
+    readonly version = 1;
+    readonly nodes = 2;
+    get rowPointers() {
+      return graph.rowPointers;
+    }
+    get columns() {
+      return graph.columns;
+    }
+    get weights() {
+      return graph.weights;
+    }
+  }
+
+  test('is a graph, unlike a matrix under a polluted Object.prototype', () => {
+    expect(isGraph(new Stored())).toBe(true);
+    const prepared = prepareOperand(new Stored());
+    expect(prepared).toMatchObject({ id: 7, nodes: 2, columns: graph.columns });
+    const prototype = Object.prototype as { rowPointers?: unknown };
+    prototype.rowPointers = graph.rowPointers;
+    try {
+      expect(isGraph({ rows: 1 })).toBe(false);
+      expect(isGraph(graph)).toBe(true);
+    } finally {
+      delete prototype.rowPointers;
+    }
+  });
+
+  test('gives an error that names the fix when it arrived in another thread without its arrays', () => {
+    const { id, version, nodes } = graph;
+    const request = { operation: 'spread-activation', activations: new Float32Array(2) } as const;
+    const prepare = () => prepareSpreadActivation({ ...request, graph: { id, version, nodes, stored: {} } as never });
+    expect(prepare).toThrow(TypeError);
+    expect(prepare).toThrow('graph: this is a copy of a stored graph, without its edges; pass the graph itself');
   });
 });

@@ -16,9 +16,9 @@ export class AdoptedMatrix implements OwnedMatrix {
   declare readonly companion?: VectorMatrix['companion'];
   declare changes?: readonly MatrixChange[] | undefined;
   #values: Elements | undefined;
-  readonly #onDispose: (matrix: AdoptedMatrix) => void;
+  readonly #onDispose: (matrix: { readonly id: number }) => void;
 
-  constructor(matrix: VectorMatrix, onDispose: (matrix: AdoptedMatrix) => void) {
+  constructor(matrix: VectorMatrix, onDispose: (matrix: { readonly id: number }) => void) {
     this.id = matrix.id;
     this.version = matrix.version;
     this.rows = matrix.rows;

@@ -4,6 +4,7 @@ import type {
   Completed,
   CsrGraph,
   NativeRows,
+  Operand,
   OperationName,
   OutputOf,
   PartialAnswer,
@@ -32,8 +33,17 @@ import {
   type CalibrationError,
   type CalibrationImport,
 } from '@gearshift/policies';
-import { openMatrix, StoredMatrix, type StoredHandle, type Version } from '@gearshift/storage';
+import {
+  openMatrix,
+  StoredGraph,
+  StoredMatrix,
+  type GraphHandle,
+  type StoredHandle,
+  type Version,
+} from '@gearshift/storage';
 import type { Tracker } from '@gearshift/tracker';
+import type { AdoptedGraph } from './adopted-graph.js';
+import type { AdoptedMatrix } from './adopted-matrix.js';
 import type {
   BackendStatus,
   CosineSimilarityOptions,
@@ -58,7 +68,8 @@ import { graphFromSource } from './graph-from-source.js';
 import { usesOf } from './expected-uses.js';
 import { attach, holdVersion, isPosted } from './hold-version.js';
 import { matrixFromValues, type MatrixValues } from './matrix-from-values.js';
-import { makeResident, ownGraph } from './own-operand.js';
+import { makeResident } from './make-resident.js';
+import type { OperandOwner } from './operand-owner.js';
 import {
   cosineArguments,
   spreadArguments,
@@ -100,8 +111,7 @@ export class DispatchingExecutor implements Executor {
   readonly #opened: readonly Backend[];
   readonly #statuses: readonly BackendStatus[];
   readonly #calibrated: Result<CalibrationImport, CalibrationError> | null;
-  readonly #native: NativeRows | undefined;
-  readonly #release = (disposed: OwnedMatrix): void => this.#dispatcher.release({ id: disposed.id } as VectorMatrix);
+  readonly #owner: OperandOwner;
   /** Number of requests that have not ended. */
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
@@ -120,7 +130,7 @@ export class DispatchingExecutor implements Executor {
     this.#opened = opened;
     this.#statuses = statuses;
     this.#calibrated = calibrated;
-    this.#native = native;
+    this.#owner = { native, onDispose: ({ id }) => dispatcher.release({ id } as Operand) };
   }
 
   async matrix(
@@ -132,21 +142,7 @@ export class DispatchingExecutor implements Executor {
     this.#requireOpen();
     const given = readOptions('options', options, MATRIX_OPTIONS);
     checkSignal(given.signal);
-    const matrix = matrixFromValues(values, given, {
-      native: this.#native,
-      onDispose: this.#release,
-    });
-    const version = holdVersion(matrix, this.#native);
-    try {
-      await makeResident(version?.matrix ?? matrix, this.#dispatcher, given.signal);
-    } catch (error) {
-      await matrix[Symbol.asyncDispose]();
-      throw error;
-    } finally {
-      version?.generation.release(version);
-    }
-    if (isTurnDue()) await nextTurn();
-    return matrix;
+    return this.#madeResident(matrixFromValues(values, given, this.#owner), given.signal);
   }
 
   async open(path: string | URL, options?: OpenOptions): Promise<OwnedMatrix> {
@@ -156,33 +152,32 @@ export class DispatchingExecutor implements Executor {
     return openMatrix(path, {
       ...given,
       expectedUses: usesOf({ pin, expectedUses: given.expectedUses }),
-      native: this.#native,
-      onDispose: this.#release,
+      ...this.#owner,
     });
   }
 
-  attach(handle: StoredHandle | OwnedMatrix): OwnedMatrix {
+  attach(handle: StoredHandle | OwnedMatrix): OwnedMatrix;
+  attach(handle: GraphHandle | OwnedGraph): OwnedGraph;
+  attach(handle: StoredHandle | OwnedMatrix | GraphHandle | OwnedGraph): OwnedMatrix | OwnedGraph {
     this.#requireOpen();
-    if (handle instanceof StoredMatrix) return handle;
-    if (isPosted(handle)) return attach(handle, this.#native);
-    throw new TypeError(expected('handle', 'a matrix that another thread posted', handle));
+    if (handle instanceof StoredMatrix || handle instanceof StoredGraph) return handle;
+    if (isPosted(handle)) return attach(handle, this.#owner);
+    throw new TypeError(expected('handle', 'a matrix or a graph that another thread posted', handle));
   }
 
   async graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph> {
     this.#requireOpen();
     const given = readOptions('options', options, GRAPH_OPTIONS);
     checkSignal(given.signal);
-    const graph = await ownGraph(graphFromSource(source, given), this.#dispatcher, given.signal);
-    if (isTurnDue()) await nextTurn();
-    return graph;
+    return this.#madeResident(graphFromSource(source, given, this.#owner), given.signal);
   }
 
   cosineSimilarity(query: Vector, matrix: VectorMatrix, options: CosineSimilarityOptions = {}): Promise<Float32Array> {
-    return this.#answer(cosineArguments, query, matrix, options);
+    return this.#answer(cosineArguments, matrix, query, options);
   }
 
   topK(query: Vector, matrix: VectorMatrix, options: TopKOptions = NO_K): Promise<TopKOutput> {
-    return this.#answer(topKArguments, query, matrix, options);
+    return this.#answer(topKArguments, matrix, query, options);
   }
 
   spreadActivation(graph: CsrGraph, activations: Vector, options: SpreadActivationOptions = {}): Promise<Float32Array> {
@@ -194,11 +189,11 @@ export class DispatchingExecutor implements Executor {
     matrix: VectorMatrix,
     options: Omit<CosineSimilarityOptions, keyof LimitOptions> = {},
   ): Float32Array {
-    return this.#answerSync(cosineArguments, query, matrix, options);
+    return this.#answerSync(cosineArguments, matrix, query, options);
   }
 
   topKSync(query: Vector, matrix: VectorMatrix, options: Omit<TopKOptions, keyof LimitOptions> = NO_K): TopKOutput {
-    return this.#answerSync(topKArguments, query, matrix, options);
+    return this.#answerSync(topKArguments, matrix, query, options);
   }
 
   spreadActivationSync(
@@ -261,11 +256,29 @@ export class DispatchingExecutor implements Executor {
     return this.close();
   }
 
+  /** The same operand, resident on the CPU; disposed if that is aborted. */
+  async #madeResident<O extends StoredMatrix | AdoptedMatrix | StoredGraph | AdoptedGraph>(
+    operand: O,
+    signal: AbortSignal | undefined,
+  ): Promise<O> {
+    const version = holdVersion(operand, this.#owner);
+    try {
+      await makeResident(version?.operand ?? operand, this.#dispatcher, signal);
+    } catch (error) {
+      await operand[Symbol.asyncDispose]();
+      throw error;
+    } finally {
+      version?.release();
+    }
+    if (isTurnDue()) await nextTurn();
+    return operand;
+  }
+
   /** Checks the arguments inside the promise, so that their errors reject it like all others. */
-  async #answer<R extends PreparedRequest, A, B, O extends object>(
-    { ownOptions, prepare }: OperationArguments<A, B, O, R>,
-    first: A,
-    second: B,
+  async #answer<R extends PreparedRequest, Given, O extends object>(
+    { ownOptions, prepare }: OperationArguments<Given, O, R>,
+    operand: Given,
+    vector: Vector,
     options: O,
   ): Promise<OutputOf<R>> {
     this.#underWay += 1;
@@ -274,8 +287,8 @@ export class DispatchingExecutor implements Executor {
       if (this.#closing !== undefined) throw closedError();
       if (typeof options !== 'object' || options === null) requireObject('options', options);
       const given = ownOptions(options, false);
-      version = holdVersion(second, this.#native);
-      const request = prepare(first, (version?.matrix ?? second) as B, given);
+      version = holdVersion(operand, this.#owner);
+      const request = prepare((version?.operand ?? operand) as Given, vector, given);
       const limits = limitsOf(given);
       return outputOrThrow<OutputOf<R>>(await this.#dispatcher.run(request, undefined, limits), limits?.signal);
     } catch (error) {
@@ -283,31 +296,31 @@ export class DispatchingExecutor implements Executor {
       if (isTurnDue()) await nextTurn();
       throw error;
     } finally {
-      version?.generation.release(version);
+      version?.release();
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();
     }
   }
 
-  #answerSync<R extends PreparedRequest, A, B, O extends object>(
-    { ownOptions, prepare }: OperationArguments<A, B, O, R>,
-    first: A,
-    second: B,
+  #answerSync<R extends PreparedRequest, Given, O extends object>(
+    { ownOptions, prepare }: OperationArguments<Given, O, R>,
+    operand: Given,
+    vector: Vector,
     options: O,
   ): OutputOf<R> {
     this.#requireOpen();
     requireObject('options', options);
     const given = ownOptions(options, true);
-    const version = holdVersion(second, this.#native);
+    const version = holdVersion(operand, this.#owner);
     try {
-      const request = prepare(first, (version?.matrix ?? second) as B, given);
+      const request = prepare((version?.operand ?? operand) as Given, vector, given);
       return outputOrThrow<OutputOf<R>>(this.#dispatcher.runSync(request));
     } finally {
-      version?.generation.release(version);
+      version?.release();
     }
   }
 
-  /** Runs a request with one version of its matrix. */
+  /** Runs a request with one version of its matrix or graph. */
   async #tracked<R extends RunRequest>(
     request: R,
     run: (held: R) => Promise<unknown>,
@@ -316,13 +329,15 @@ export class DispatchingExecutor implements Executor {
     this.#underWay += 1;
     let version: Version | undefined;
     try {
-      version = holdVersion(matrixOf(request), this.#native);
-      // A request keeps its operation when its arrays and its matrix are replaced, so the output has the type that belongs to R.
-      if (version === undefined) return (await run(request)) as Result<Completed<OutputOf<R>>, RunError>;
+      const name = operandNameOf(request);
+      version = name === undefined ? undefined : holdVersion(own(request as OperandFields, name), this.#owner);
+      // A request keeps its operation when its arrays and its operand are replaced, so the output has the type that belongs to R.
+      if (name === undefined || version === undefined)
+        return (await run(request)) as Result<Completed<OutputOf<R>>, RunError>;
       requirePlain('request', request);
-      return (await run({ ...request, matrix: version.matrix })) as Result<Completed<OutputOf<R>>, RunError>;
+      return (await run({ ...request, [name]: version.operand })) as Result<Completed<OutputOf<R>>, RunError>;
     } finally {
-      version?.generation.release(version);
+      version?.release();
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenIdle?.();
     }
@@ -347,8 +362,12 @@ function checkSignal(signal: AbortSignal | undefined): void {
   if (requireSignal('signal', signal)?.aborted === true) throwAbort('the signal was aborted before', signal);
 }
 
-function matrixOf(request: RunRequest): unknown {
-  return typeof request === 'object' && request !== null ? own(request as { matrix?: unknown }, 'matrix') : undefined;
+type OperandFields = Partial<Record<'matrix' | 'graph', unknown>>;
+
+/** The field with the operand of a request, if it is one at all. */
+function operandNameOf(request: RunRequest): keyof OperandFields | undefined {
+  if (typeof request !== 'object' || request === null) return undefined;
+  return Object.hasOwn(request, 'graph') ? 'graph' : 'matrix';
 }
 
 /** Requests without limits cost less. */

@@ -35,6 +35,7 @@ import type {
 } from '@gearshift/dispatcher';
 import type { Calibration, CalibrationError, CalibrationImport } from '@gearshift/policies';
 import type {
+  GraphHandle,
   MatrixFile,
   PinnedMatrix,
   RowElements,
@@ -90,12 +91,18 @@ export interface Executor extends AsyncDisposable {
   open(path: string | URL, options?: OpenOptions): Promise<OwnedMatrix>;
 
   /**
-   * The matrix behind a handle that another thread sent with `postMessage`, with its methods. Requests take the handle itself
-   * too. Every request is answered from the version that is the newest when it begins.
+   * The matrix or graph behind a handle that another thread sent with `postMessage`, with its methods. Requests take the handle
+   * itself too. Every request is answered from the version that is the newest when it begins.
    */
   attach(handle: StoredHandle | OwnedMatrix): OwnedMatrix;
+  attach(handle: GraphHandle | OwnedGraph): OwnedGraph;
 
-  /** Makes a graph, with its own copy of the edges, that belongs to this executor until it is disposed. */
+  /**
+   * Makes a graph that belongs to this executor until it is disposed. Copies the edges once, into memory that all threads share.
+   *
+   * @returns a graph that does not change. `postMessage` sends it to another thread without the edges. Disposing it gives back
+   * its memory on the host and on every device as soon as requests under way have ended; any later use throws TypeError.
+   */
   graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph>;
 
   /** One score per row, NaN for rows outside of `where`; `queries x rows`, row-major, for several queries. */
@@ -294,6 +301,8 @@ export interface OwnedMatrix extends VectorMatrix, AsyncDisposable {
 export interface Float32Matrix extends OwnedMatrix {
   readonly values: Float32Array;
 }
+
+/** A graph of an executor. Its arrays are views of its memory: read them only, and not after its disposal. */
 export type OwnedGraph = CsrGraph & AsyncDisposable;
 
 /** A list of edges, or arrays in compressed-row form. */

@@ -1,12 +1,5 @@
 import { types } from 'node:util';
-import {
-  createMatrix,
-  DTYPES,
-  type Dtype,
-  type Elements,
-  type Float16Elements,
-  type NativeRows,
-} from '@gearshift/contracts';
+import { createMatrix, DTYPES, type Dtype, type Elements, type Float16Elements } from '@gearshift/contracts';
 import {
   expected,
   isFloat16Array,
@@ -18,25 +11,20 @@ import {
 } from '@gearshift/contracts/internal';
 import { copyRows, isListLike, StoredMatrix } from '@gearshift/storage';
 import { AdoptedMatrix } from './adopted-matrix.js';
-import type { MatrixOptions, OwnedMatrix } from './executor.js';
+import type { MatrixOptions } from './executor.js';
 import { usesOf } from './expected-uses.js';
+import type { OperandOwner } from './operand-owner.js';
 
 export type MatrixValues = Elements | Float16Elements | ArrayLike<ArrayLike<number>>;
 
 /** Of float32 numbers that are not subnormal. */
 const SMALLEST_SCALE = 2 ** -126;
 
-/** What the executor adds to a matrix. */
-export interface MatrixOwner {
-  readonly native: NativeRows | undefined;
-  onDispose(matrix: OwnedMatrix): void;
-}
-
 /** Makes the matrix of {@link Executor.matrix}, from a copy of the values unless they are adopted. */
 export function matrixFromValues(
   values: MatrixValues,
   options: MatrixOptions,
-  owner: MatrixOwner,
+  owner: OperandOwner,
 ): StoredMatrix | AdoptedMatrix {
   const { adopt = false, companion } = options;
   if (typeof adopt !== 'boolean') throw new TypeError(expected('adopt', 'a boolean', adopt));
@@ -93,7 +81,8 @@ function scaleFor(
   let largest = 0;
   for (let row = 0; row < rows.length; row++) {
     // Anything else is refused when the rows are copied.
-    if (isListLike(rows[row])) largest = Math.max(largest, largestFinite(rows[row]));
+    if (!isListLike(rows[row])) break;
+    largest = Math.max(largest, largestFinite(rows[row]));
   }
   return largest === 0 ? 1 : requireScale('scale', Math.max(largest / 127, SMALLEST_SCALE), dtype);
 }

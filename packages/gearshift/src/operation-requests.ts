@@ -28,14 +28,14 @@ import type {
 import { toIndices, toVector } from './to-vector.js';
 
 /** Makes checked requests from the arguments of the methods that are named after operations. */
-export interface OperationArguments<First, Second, Options, Request> {
+export interface OperationArguments<Operand, Options, Request> {
   /**
    * The caller's own options, checked.
    *
    * @param isSync of a synchronous method, which takes no signal and no deadline
    */
   ownOptions(options: Options, isSync: boolean): Options & LimitOptions;
-  prepare(first: First, second: Second, options: Options): Request;
+  prepare(operand: Operand, vector: Vector, options: Options): Request;
 }
 
 const SCAN = { start: true, end: true, queries: true, where: true } as const;
@@ -49,18 +49,13 @@ const HOPS = { hops: true, decay: true, retention: true, threshold: true } as co
 const SPREAD = optionNames<SpreadActivationOptions>({ ...HOPS, ...LIMITS });
 const SPREAD_SYNC = optionNames<Omit<SpreadActivationOptions, keyof LimitOptions>>(HOPS);
 
-export const cosineArguments: OperationArguments<
-  Vector,
-  VectorMatrix,
-  CosineSimilarityOptions,
-  PreparedCosineSimilarity
-> = {
+export const cosineArguments: OperationArguments<VectorMatrix, CosineSimilarityOptions, PreparedCosineSimilarity> = {
   ownOptions(options, isSync) {
     const known = isSync ? COSINE_SYNC : COSINE;
     checkOptions('options', options, known);
     return ownFields(options, known);
   },
-  prepare(query, matrix, { start, end, queries, where }) {
+  prepare(matrix, query, { start, end, queries, where }) {
     const vector = toVector('query', query);
     return cosineSimilarity.prepareFields({
       operation: 'cosine-similarity',
@@ -74,13 +69,13 @@ export const cosineArguments: OperationArguments<
   },
 };
 
-export const topKArguments: OperationArguments<Vector, VectorMatrix, TopKOptions, PreparedTopK> = {
+export const topKArguments: OperationArguments<VectorMatrix, TopKOptions, PreparedTopK> = {
   ownOptions(options, isSync) {
     const known = isSync ? TOP_K_SYNC : TOP_K;
     checkOptions('options', options, known);
     return ownFields(options, known);
   },
-  prepare(query, matrix, { k, metric, candidates, start, end, queries, where, minScore }) {
+  prepare(matrix, query, { k, metric, candidates, start, end, queries, where, minScore }) {
     const vector = toVector('query', query);
     const rows = candidates === undefined ? undefined : toIndices('candidates', candidates);
     return topK.prepareFields({
@@ -99,28 +94,27 @@ export const topKArguments: OperationArguments<Vector, VectorMatrix, TopKOptions
   },
 };
 
-export const spreadArguments: OperationArguments<CsrGraph, Vector, SpreadActivationOptions, PreparedSpreadActivation> =
-  {
-    ownOptions(options, isSync) {
-      const known = isSync ? SPREAD_SYNC : SPREAD;
-      checkOptions('options', options, known);
-      return ownFields(options, known);
-    },
-    prepare(graph, activations, { hops, decay, retention, threshold }) {
-      const values = toVector('activations', activations);
-      return spreadActivation.prepareFields({
-        operation: 'spread-activation',
-        graph,
-        activations: values,
-        hops,
-        decay,
-        retention,
-        threshold,
-        start: undefined,
-        end: undefined,
-      });
-    },
-  };
+export const spreadArguments: OperationArguments<CsrGraph, SpreadActivationOptions, PreparedSpreadActivation> = {
+  ownOptions(options, isSync) {
+    const known = isSync ? SPREAD_SYNC : SPREAD;
+    checkOptions('options', options, known);
+    return ownFields(options, known);
+  },
+  prepare(graph, activations, { hops, decay, retention, threshold }) {
+    const values = toVector('activations', activations);
+    return spreadActivation.prepareFields({
+      operation: 'spread-activation',
+      graph,
+      activations: values,
+      hops,
+      decay,
+      retention,
+      threshold,
+      start: undefined,
+      end: undefined,
+    });
+  },
+};
 
 /** A request with typed arrays in place of arrays of numbers. The dispatcher checks everything else. */
 export function withTypedArrays(request: RunRequest): OperationRequest {

@@ -195,6 +195,14 @@ it.each<[string, unknown, MatrixOptions & object, new () => Error, RegExp]>([
     RangeError,
     /^values\[0\]\[1\]: expected a number that int8 can/,
   ],
+  // Without looking for the largest number in all of them first, which would take minutes.
+  [
+    '2^40 missing rows as int8',
+    { length: 2 ** 40 },
+    { dimensions: 8, dtype: 'int8' },
+    RangeError,
+    /^rows: expected as many as fit in memory/,
+  ],
   [
     'half a row',
     new Float32Array(3),

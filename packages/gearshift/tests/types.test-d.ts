@@ -1,11 +1,14 @@
 import { expectTypeOf, it } from 'vitest';
 import type {
   Completed,
+  CsrGraph,
   Decision,
   Executor,
   ExecutorOptions,
   DeviceMetrics,
   MetricsSnapshot,
+  OwnedGraph,
+  OwnedMatrix,
   Result,
   RunError,
   TopKOutput,
@@ -17,6 +20,8 @@ import type { createExecutor } from '../src/index.js';
 declare const executor: Executor;
 declare const matrix: VectorMatrix;
 declare const request: TopKRequest;
+declare const graph: OwnedGraph;
+declare const ownedMatrix: OwnedMatrix;
 
 it('the methods named after operations return bare outputs', () => {
   expectTypeOf(executor.topK([1], matrix, { k: 1 })).resolves.toEqualTypeOf<TopKOutput>();
@@ -35,6 +40,13 @@ it('matrices and snapshots have the types of the contracts', () => {
   expectTypeOf(executor.snapshot('top-k')).toExtend<Omit<MetricsSnapshot, 'devices'>>();
   expectTypeOf(executor.snapshot('top-k').devices[0].metrics).toEqualTypeOf<DeviceMetrics | null>();
   expectTypeOf<NonNullable<Completed['decision']>>().toEqualTypeOf<Decision>();
+});
+
+it('graphs have the types of the contracts, and attach() gives back what was posted', () => {
+  expectTypeOf(executor.graph({ nodes: 1, edges: [] })).resolves.toEqualTypeOf<OwnedGraph>();
+  expectTypeOf<OwnedGraph>().toExtend<CsrGraph & AsyncDisposable>();
+  expectTypeOf(executor.attach(graph)).toEqualTypeOf<OwnedGraph>();
+  expectTypeOf(executor.attach(ownedMatrix)).toEqualTypeOf<OwnedMatrix>();
 });
 
 it('the options are exactly those that the executor implements', () => {

@@ -1,7 +1,7 @@
 import type { RowSpan } from '@gearshift/contracts';
 
 /*
- * The control block of a stored matrix: integers that are read and written with Atomics only, two copies of a header, and the
+ * The control block of a stored matrix or graph: integers that are read and written with Atomics only, two copies of a header, and the
  * pins of readers. docs/stored-matrices.md describes the protocol; native/kit/store has the same numbers.
  */
 
@@ -28,7 +28,7 @@ export const FLAGS = {
   disposed: 1,
   /** A compaction has moved the rows to other memory. */
   moved: 2,
-  /** Changed by native code, from any thread; otherwise only by the thread that created the matrix. */
+  /** A matrix that native code changes, from any thread; otherwise only the thread that created it does. */
   native: 4,
   /** Opened from a file without `writable`. */
   readOnly: 8,

@@ -4,8 +4,8 @@ export type { MatrixFile } from './file/matrix-file.js';
 export { openMatrix, type OpenMatrixOptions } from './file/open-matrix.js';
 export { saveRows, type RowStream, type SaveRowsOptions } from './file/save-rows.js';
 export { saveMatrix, type SavedMatrix, type SaveOptions } from './file/save-matrix.js';
-export type { Version } from './generation.js';
-export { MemoryCount } from './memory-count.js';
+export type { GraphArrays, StoredEdges } from './graph-memory.js';
+export { StoredGraph, type GraphHandle, type StoredGraphOptions } from './stored-graph.js';
 export {
   REMOVED_ROW,
   StoredMatrix,
@@ -16,3 +16,4 @@ export {
   type StoredMatrixOptions,
 } from './stored-matrix.js';
 export { copyRows, isListLike, type RowValues } from './to-rows.js';
+export type { Version } from './version.js';

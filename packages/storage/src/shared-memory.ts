@@ -25,13 +25,11 @@ export function slotBytesOf(bytesPerRow: number): number {
  */
 export function createMemory(bytesPerRow: number, rows: number, native: NativeRows | undefined): StoredRows {
   const rowMemory = growable(rows * bytesPerRow);
-  if (native !== undefined && rowMemory.byteLength >= HUGE_PAGE_BYTES) {
-    native.adviseHugePages(new Uint8Array(rowMemory));
-  }
+  adviseHugePages(rowMemory, native);
   const mostRows = Math.floor(rowMemory.maxByteLength / bytesPerRow);
   return {
     bytesPerRow,
-    control: new Int32Array(new SharedArrayBuffer(CONTROL_BYTES)),
+    control: createControl(),
     rows: rowMemory,
     stamps: reserve(0, mostRows * 4),
     heads: reserve(0, mostRows * 4),
@@ -39,6 +37,17 @@ export function createMemory(bytesPerRow: number, rows: number, native: NativeRo
     removed: reserve(0, Math.ceil(mostRows / 32) * 4),
     removals: reserve(0, mostRows * 8),
   };
+}
+
+/** Memory without contents yet, of a length that does not change. */
+export function createFixed(name: string, byteLength: number, native: NativeRows | undefined): SharedArrayBuffer {
+  const memory = fixed(name, byteLength);
+  adviseHugePages(memory, native);
+  return memory;
+}
+
+export function createControl(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
 }
 
 /** The most rows that fit into the memory. */
@@ -88,7 +97,7 @@ export function buffersOf({ rows, stamps, heads, log, removed, removals }: Store
 
 function growable(byteLength: number): SharedArrayBuffer {
   const wanted = Math.max(RESERVED_BYTES, byteLength * RESERVED_FACTOR);
-  for (const most of [wanted, SMALL_RESERVED_BYTES, byteLength]) {
+  for (const most of [wanted, SMALL_RESERVED_BYTES]) {
     if (most < byteLength) continue;
     try {
       return new SharedArrayBuffer(byteLength, { maxByteLength: most });
@@ -97,11 +106,26 @@ function growable(byteLength: number): SharedArrayBuffer {
     }
   }
   // Node 20 has no growable buffers of this size: the matrix cannot grow.
+  return fixed('rows', byteLength);
+}
+
+/** Growable if possible, because only such a buffer has whole pages that belong to it alone. */
+function fixed(name: string, byteLength: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(byteLength, { maxByteLength: byteLength });
+  } catch {
+    // Node 20 has no growable buffers of more than 4 GiB.
+  }
   try {
     return new SharedArrayBuffer(byteLength);
   } catch (cause) {
-    throw new RangeError(`rows: expected as many as fit in memory, got ${byteLength} bytes`, { cause });
+    throw new RangeError(`${name}: expected as many as fit in memory, got ${byteLength} bytes`, { cause });
   }
+}
+
+function adviseHugePages(memory: SharedArrayBuffer, native: NativeRows | undefined): void {
+  if (native === undefined || memory.byteLength < HUGE_PAGE_BYTES) return;
+  native.adviseHugePages(new Uint8Array(memory));
 }
 
 function reserve(byteLength: number, most: number): SharedArrayBuffer {

@@ -16,16 +16,19 @@ import {
   readOptions,
   requireInteger,
 } from '@gearshift/contracts/internal';
+import { countMemory } from './count-memory.js';
 import { CONTROL, FLAGS, initControl, nextVersion } from './control.js';
 import type { ChangeLog } from './file/change-log.js';
 import { RECORD } from './file/change-record.js';
 import type { MatrixFile } from './file/matrix-file.js';
 import { saveMatrix, type SaveOptions } from './file/save-matrix.js';
-import { Generation, goneError, type MatrixFields, type Version } from './generation.js';
-import { MemoryCount } from './memory-count.js';
+import { Generation, type MatrixFields } from './generation.js';
+import { dropPages, goneError } from './held-memory.js';
+import { requireMatrixHandle } from './require-handle.js';
 import { readOnlyError, type RowWriter } from './row-writer.js';
-import { createMemory } from './shared-memory.js';
+import { buffersOf, createMemory } from './shared-memory.js';
 import { toRow, toRows, type RowValues } from './to-rows.js';
+import type { Version } from './version.js';
 
 /** What {@link StoredMatrix.compact} gives in place of the new number of a removed row. */
 export const REMOVED_ROW = 0xffff_ffff;
@@ -34,8 +37,8 @@ const FIRST_VERSION = 1;
 
 export interface StoredMatrixOptions extends Omit<MatrixFields, 'id'> {
   readonly native?: NativeRows | undefined;
-  /** Called once when the matrix is disposed. */
-  readonly onDispose?: ((matrix: StoredMatrix) => void) | undefined;
+  /** Called when the matrix was disposed, and again after the requests of this thread that were under way then. */
+  readonly onDispose?: ((matrix: { readonly id: number }) => void) | undefined;
 }
 
 /** What `postMessage` sends of a stored matrix: the memory is shared, no rows are copied. */
@@ -85,7 +88,6 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   readonly #native: NativeRows | undefined;
   readonly #isOwner: boolean;
   readonly #onDispose: StoredMatrixOptions['onDispose'];
-  readonly #count = new MemoryCount();
   readonly #file: MatrixFile | undefined;
   readonly #log: ChangeLog | undefined;
   #generation: Generation | undefined;
@@ -107,7 +109,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     this.#log = file?.log;
     this.#generation = this.#open(memory);
     // Pages of a mapped file are not memory of this process.
-    if (isOwner && this.#file?.mode !== 'map') this.#count.set(memory.rows.byteLength);
+    if (isOwner && this.#file?.mode !== 'map') countMemory(memory.rows);
     Object.defineProperties(this, {
       version: { enumerable: true, get: () => this.#live().header().version },
       rows: { enumerable: true, get: () => this.#live().header().rows },
@@ -123,7 +125,12 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   static create(rows: number, options: StoredMatrixOptions, fill: (values: Elements) => void): StoredMatrix {
     const { dimensions, dtype = 'float32', native } = options;
     const memory = createMemory(dimensions * DTYPE_BYTES[dtype], rows, native);
-    fill(elementsView(dtype, memory.rows, 0, rows * dimensions));
+    try {
+      fill(elementsView(dtype, memory.rows, 0, rows * dimensions));
+    } catch (error) {
+      if (native !== undefined) dropPages(buffersOf(memory), native);
+      throw error;
+    }
     const flags = native === undefined ? 0 : FLAGS.native;
     initControl(memory.control, { version: FIRST_VERSION, rows, removedRows: 0 }, flags);
     return new StoredMatrix(nextOperandId(), memory, options, true);
@@ -134,23 +141,27 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     return new StoredMatrix(nextOperandId(), memory, options, true, file);
   }
 
-  /** A matrix that another thread created and posted to this one. Disposing it here has no effect on other threads. */
+  /**
+   * A matrix that another thread created and posted to this one. Disposing it here has no effect on other threads.
+   *
+   * @throws TypeError or RangeError for anything else
+   */
   static attach(handle: StoredHandle, options: Pick<StoredMatrixOptions, 'native' | 'onDispose'>): StoredMatrix {
-    const { id, stored } = handle;
-    return new StoredMatrix(id, stored, { ...fieldsOf(id, handle), ...options }, false);
+    const checked = requireMatrixHandle(handle);
+    return new StoredMatrix(checked.id, checked.stored, { ...checked, ...options }, false);
   }
 
   /** The rows of the newest version, in place: they change with the matrix. Write with {@link update} only. */
   get values(): Elements {
-    return this.#current((version) => version.matrix.values);
+    return this.#current((version) => version.operand.values);
   }
 
   get removed(): VectorMatrix['removed'] {
-    return this.#current((version) => version.matrix.removed);
+    return this.#current((version) => version.operand.removed);
   }
 
   get snapshot(): VectorMatrix['snapshot'] {
-    return this.#current((version) => version.matrix.snapshot);
+    return this.#current((version) => version.operand.snapshot);
   }
 
   /** The file that it was opened from; undefined for any other matrix, and in other threads. */
@@ -166,7 +177,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
 
   /** A copy of a row in float32, also of a removed one. */
   row(row: number): Float32Array {
-    return this.#current(({ matrix }) => {
+    return this.#current(({ operand: matrix }) => {
       const copy = new Float32Array(this.dimensions);
       readRow(matrix, requireInteger('row', row, 0, matrix.rows - 1), copy);
       return copy;
@@ -185,7 +196,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     if (values.length === 0) return { start: this.rows, end: this.rows };
     const payload = this.#payload(bytesOf(values));
     const start = writer.append(bytesOf(values));
-    if (this.#isOwner && this.#file?.mode !== 'map') this.#count.set(this.stored.rows.byteLength);
+    if (this.#isOwner && this.#file?.mode !== 'map') countMemory(this.stored.rows);
     const span = { start, end: start + values.length / this.dimensions };
     if (payload !== undefined) await this.#record(RECORD.append, start, span.end - start, payload);
     return span;
@@ -244,9 +255,9 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   async save(path: string | URL, options?: SaveOptions): Promise<void> {
     const version = this.acquire();
     try {
-      await saveMatrix(version.matrix, path, options);
+      await saveMatrix(version.operand, path, options);
     } finally {
-      version.generation.release(version);
+      version.release();
     }
   }
 
@@ -273,13 +284,13 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
       const flags = Atomics.load(control, CONTROL.flags) & (FLAGS.native | FLAGS.owned);
       initControl(memory.control, { version: nextVersion(header.version), rows: live, removedRows: 0 }, flags);
       this.#generation = this.#open(memory);
-      this.#count.set(memory.rows.byteLength);
+      countMemory(memory.rows);
       return numbers;
     } catch (error) {
       Atomics.and(old.memory.control, CONTROL.flags, ~FLAGS.moved);
       throw error;
     } finally {
-      old.release(version);
+      version.release();
     }
   }
 
@@ -288,17 +299,17 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     const version = this.acquire();
     let isReleased = false;
     return Object.freeze({
-      ...version.matrix,
+      ...version.operand,
       [Symbol.dispose]() {
         if (isReleased) return;
         isReleased = true;
-        version.generation.release(version);
+        version.release();
       },
     });
   }
 
-  /** The newest version, pinned until its generation releases it. */
-  acquire(): Version {
+  /** The newest version, pinned until it is released. */
+  acquire(): Version<VectorMatrix> {
     return this.#live().acquire();
   }
 
@@ -307,8 +318,6 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     const generation = this.#generation;
     if (generation === undefined) return;
     this.#generation = undefined;
-    this.#count.set(0);
-    this.#onDispose?.(this);
     if (this.#isOwner) generation.retire(FLAGS.disposed);
     else generation.close();
     await this.#log?.close();
@@ -332,20 +341,20 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   }
 
   #open(memory: StoredRows): Generation {
-    return new Generation(memory, this.#fields, this.#native);
+    return new Generation(memory, this.#fields, this.#native, () => this.#onDispose?.(this));
   }
 
   #live(): Generation {
-    if (this.#generation === undefined) throw goneError(FLAGS.disposed);
+    if (this.#generation === undefined) throw goneError('matrix', FLAGS.disposed);
     return this.#generation;
   }
 
-  #current<T>(read: (version: Version) => T): T {
+  #current<T>(read: (version: Version<VectorMatrix>) => T): T {
     const version = this.acquire();
     try {
       return read(version);
     } finally {
-      version.generation.release(version);
+      version.release();
     }
   }
 

@@ -1,7 +1,8 @@
-import type { Elements, NativeRows } from '@gearshift/contracts';
+import type { Elements } from '@gearshift/contracts';
 import { describe, expect, it } from 'vitest';
 import { initControl } from '../src/control.js';
 import { REMOVED_ROW, StoredMatrix, type StoredHandle } from '../src/index.js';
+import { countingNative } from './fixtures/counting-native.js';
 
 const FLAT = new Float32Array([1, 0, 0, 1, 3, 4]);
 
@@ -259,19 +260,6 @@ describe('the place of a thread among the readers', () => {
     const control = stored.control;
     return Array.from({ length: 480 }, (_, i) => control[64 + 2 * i]).filter((owner) => owner !== 0).length;
   };
-  /** Native code that only counts guards. */
-  const counting = () => {
-    const guards = new Set<number>();
-    let next = 1;
-    const native = {
-      guardPin: () => (guards.add(next), next++),
-      forgetPin: (guard: number) => void guards.delete(guard),
-      adviseHugePages() {},
-      dropPages() {},
-    } as unknown as NativeRows;
-    return { guards, native };
-  };
-
   it('is kept for a request under way when the handle is disposed, and given back when that ends', async () => {
     const matrix = create();
     const attached = StoredMatrix.attach(structuredClone(matrix), {});
@@ -279,16 +267,16 @@ describe('the place of a thread among the readers', () => {
     await attached[Symbol.asyncDispose]();
     await matrix.update(0, [7, 7]);
     const row = new Float32Array(2);
-    version.matrix.snapshot?.readRow(0, row);
+    version.operand.snapshot?.readRow(0, row);
     expect(lists(row)).toEqual([1, 0]);
     expect(placesOf(matrix)).toBe(1);
-    version.generation.release(version);
+    version.release();
     expect(placesOf(matrix)).toBe(0);
     expect([matrix.version, lists(matrix.row(0))]).toEqual([2, [7, 7]]);
   });
 
   it('is given back by dispose() and compact(), with the guard of native code', async () => {
-    const { guards, native } = counting();
+    const { guards, native } = countingNative();
     const memory = (values: Elements) => values.set(FLAT);
     for (let round = 0; round < 20; round++) {
       const matrix = StoredMatrix.create(3, { dimensions: 2, native }, memory);
@@ -298,13 +286,13 @@ describe('the place of a thread among the readers', () => {
       const version = matrix.acquire();
       await matrix[Symbol.asyncDispose]();
       expect(guards.size).toBe(1);
-      version.generation.release(version);
+      version.release();
       expect(guards.size).toBe(0);
     }
   });
 
   it('is given back by a thread that finds the matrix disposed', async () => {
-    const { guards, native } = counting();
+    const { guards, native } = countingNative();
     const matrix = StoredMatrix.create(3, { dimensions: 2 }, (values) => values.set(FLAT));
     const attached = StoredMatrix.attach(structuredClone(matrix), { native });
     expect(lists(attached.row(0))).toEqual([1, 0]);

@@ -1,6 +1,13 @@
 import { createMatrix } from '@gearshift/contracts';
 import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
-import { createExecutor, DeadlineExceededError, RowSet, type Executor, type OwnedMatrix } from 'gearshift';
+import {
+  createExecutor,
+  DeadlineExceededError,
+  RowSet,
+  type Executor,
+  type OwnedGraph,
+  type OwnedMatrix,
+} from 'gearshift';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 // Random invalid arguments in every place: each call ends in a TypeError or a RangeError that names an argument, or in an answer; never
@@ -121,12 +128,18 @@ test(`${CALLS} hostile calls fail with a clear message or succeed (seed ${SEED})
 let executor: Executor;
 /** Stored matrices of every type, which grow with the calls. */
 let stored: OwnedMatrix[];
+/** Alive and disposed. */
+let graphs: OwnedGraph[];
 beforeAll(async () => {
   executor = await createExecutor({ backends: ['cpu'] });
   stored = [];
   for (const dtype of ['float32', 'float16', 'bfloat16', 'int8'] as const) {
     stored.push(await executor.matrix(new Float32Array(8 * 20).fill(0.25), { dimensions: 8, dtype }));
   }
+  graphs = [];
+  for (let i = 0; i < 3; i++) graphs.push(await executor.graph({ nodes: 8, edges: [[0, 1], [1, 7, 0.5]] })); // prettier-ignore
+  handles = [...stored, ...graphs].map((operand) => structuredClone(operand) as unknown as Handle);
+  await graphs[2][Symbol.asyncDispose]();
 });
 afterAll(async () => {
   // The executor still works after all of these calls.
@@ -135,9 +148,41 @@ afterAll(async () => {
   await executor.close();
 });
 
+interface Handle {
+  readonly stored: object;
+}
+/** What another thread receives of the stored matrices and graphs. */
+let handles: Handle[];
+
+/** A handle with a part that is wrong, missing or of another operand. */
+function hostileHandle(): unknown {
+  const handle = oneOf(handles);
+  const other = oneOf(handles);
+  switch (below(6)) {
+    case 0:
+      return { ...handle, stored: oneOf<unknown>([null, 1, {}, [], throwing(), other.stored]) };
+    case 1:
+      return { ...handle, stored: changed(handle.stored) };
+    case 2:
+      return changed(handle);
+    case 3:
+      return { ...other, ...handle };
+    case 4:
+      return { stored: handle.stored };
+    default:
+      return handle;
+  }
+}
+
+/** A copy with one property that is something else. */
+function changed(object: object): object {
+  const memory = [new SharedArrayBuffer(64), new ArrayBuffer(4096), new Int32Array(new SharedArrayBuffer(4096))];
+  return { ...object, [oneOf(Object.keys(object))]: oneOf<unknown>([...NUMBERS, ...memory, oneOf(VECTORS)()]) };
+}
+
 function hostileMatrix(): unknown {
   const sound = createMatrix(new Float32Array(8 * 20).fill(0.25), { dimensions: 8 });
-  switch (below(9)) {
+  switch (below(10)) {
     case 0:
       return { ...sound, rows: oneOf(NUMBERS) };
     case 1:
@@ -150,6 +195,8 @@ function hostileMatrix(): unknown {
       return { ...sound, dtype: oneOf(DTYPES), scale: oneOf(NUMBERS), values: oneOf(VECTORS)() };
     case 8:
       return oneOf(stored);
+    case 9:
+      return hostileHandle();
     case 4:
       return { ...sound, id: oneOf(NUMBERS), version: oneOf(NUMBERS) };
     default:
@@ -200,11 +247,15 @@ async function hostileCall(index: number): Promise<string> {
     () => oneOf(stored).update({ start: oneOf(NUMBERS), rows: oneOf([query, [query]]) } as never),
     () => oneOf(stored).remove(oneOf(ROW_LISTS) as never),
     () => oneOf(stored).row(oneOf(NUMBERS) as never),
+    () => executor.spreadActivation(oneOf<unknown>([hostileHandle(), oneOf(graphs)]) as never, query, options),
+    () => executor.spreadActivationSync(oneOf<unknown>([hostileHandle(), oneOf(graphs)]) as never, query),
+    () => executor.run({ operation: 'spread-activation', graph: hostileHandle(), activations: query } as never),
+    () => executor.attach(hostileHandle() as never).id,
     () => executor.spreadActivation({ ...(matrix as object), nodes: oneOf(NODES) } as never, query, options),
     () =>
       executor.graph({
         nodes: oneOf(NODES),
-        edges: oneOf([[[0, 1, 2]], [[0]], 'x', [[0, 0, Number.NaN]], null]),
+        edges: oneOf([[[0, 1, 2]], [[0]], 'x', [[0, 0, Number.NaN]], [null], null]),
       } as never),
   ];
   try {
@@ -212,7 +263,7 @@ async function hostileCall(index: number): Promise<string> {
     return 'answered';
   } catch (error) {
     if (error instanceof DeadlineExceededError) return 'answered';
-    const namesArgument = /^([\w.[\] ]+: |query has \d+ values but the matrix has )/;
+    const namesArgument = /^([\w.[\] ]+: |query has \d+ values but the matrix has |graph is disposed$)/;
     const isWords = (error instanceof TypeError || error instanceof RangeError) && namesArgument.test(error.message);
     if (!isWords) throw new Error(`call ${index}: ${String(error)}`, { cause: error });
     return 'refused';

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
+import type { VectorMatrix } from '@gearshift/contracts';
 import { describeThrown } from '@gearshift/contracts/internal';
-import type { Version } from '../generation.js';
+import type { Version } from '../version.js';
 import { checksumOfGroup, encodeRecord, endOfRecord, RECORD, RECORD_BYTES } from './change-record.js';
 import { codeOf, FileError } from './file-error.js';
 import type { FileLock, FileSystem, OpenFile } from './file-system.js';
@@ -23,7 +24,7 @@ export interface RowChange {
 
 interface Entry {
   /** Or a version with which the file is to be written anew. */
-  readonly change: RowChange | Version;
+  readonly change: RowChange | Version<VectorMatrix>;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -97,11 +98,11 @@ export class ChangeLog implements MatrixFile {
   }
 
   /** Writes the file anew with a pinned version, releases the version, and resolves when it is durable. */
-  async rewrite(version: Version): Promise<void> {
+  async rewrite(version: Version<VectorMatrix>): Promise<void> {
     try {
       await this.#enter(version);
     } finally {
-      version.generation.release(version);
+      version.release();
     }
   }
 
@@ -130,7 +131,7 @@ export class ChangeLog implements MatrixFile {
       try {
         this.requireWorking();
         const [{ change }] = group;
-        if ('generation' in change) await this.#replace(change);
+        if (isVersion(change)) await this.#replace(change);
         else await this.#write(group.map((entry) => entry.change as RowChange));
         for (const entry of group) entry.resolve();
       } catch (error) {
@@ -143,7 +144,7 @@ export class ChangeLog implements MatrixFile {
 
   /** All changes up to the next rewriting, or that one. */
   #takeGroup(): Entry[] {
-    const next = this.#waiting.findIndex(({ change }) => 'generation' in change);
+    const next = this.#waiting.findIndex(({ change }) => isVersion(change));
     return this.#waiting.splice(0, next < 0 ? this.#waiting.length : Math.max(1, next));
   }
 
@@ -173,7 +174,7 @@ export class ChangeLog implements MatrixFile {
     this.#version = version;
   }
 
-  async #replace({ matrix }: Version): Promise<void> {
+  async #replace({ operand: matrix }: Version<VectorMatrix>): Promise<void> {
     const old = this.#file;
     const { file, header } = await replaceFile(
       contentsOf(matrix),
@@ -202,6 +203,10 @@ export class ChangeLog implements MatrixFile {
       { cause, ...(code === undefined ? {} : { code }) },
     );
   }
+}
+
+function isVersion(change: Entry['change']): change is Version<VectorMatrix> {
+  return 'operand' in change;
 }
 
 /** Writes pieces one behind the other, short ones together. */
