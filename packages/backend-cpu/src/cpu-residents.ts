@@ -156,7 +156,11 @@ export class CpuResidents extends ResidentOperands {
     return status < 0 ? failWithStatus(status) : undefined;
   }
 
-  async #fillMatrix(matrix: VectorMatrix, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+  async #fillMatrix(
+    matrix: VectorMatrix,
+    handle: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Failure | undefined> {
     if (!isShared(matrix.values)) {
       return runYielding(this.#fillWork(matrix, handle, this.#contexts.yielding), () => signal?.aborted === true);
     }

@@ -53,7 +53,8 @@ describeAddon('a matrix with codes', () => {
   ] as const) {
     test.each(METRICS)(`ranks its rows ${place} exactly as without, by %s`, async (metric) => {
       const backend = await createNativeBackend();
-      const elements: Elements = place === 'of float16' ? Uint16Array.from(rows, (value) => (value * 1000) & 0x3fff) : rows;
+      const elements: Elements =
+        place === 'of float16' ? Uint16Array.from(rows, (value) => (value * 1000) & 0x3fff) : rows;
       const options = { dimensions: DIMENSIONS, ...(place === 'of float16' ? { dtype: 'float16' as const } : {}) };
       const plain = createMatrix(elements, options);
       const matrix = createMatrix(elements, { ...options, companion: 'codes' });
@@ -104,10 +105,16 @@ describeAddon('a matrix with codes', () => {
     for (let round = 0; round < 20; round++) {
       // The best row becomes the worst, and some other the best.
       const [best] = (await rank(backend, { matrix, query, k: 1 })).indices;
-      rows.set(query.map((value) => -value), best * DIMENSIONS);
+      rows.set(
+        query.map((value) => -value),
+        best * DIMENSIONS,
+      );
       markChanged(matrix, { start: best, end: best + 1 });
       const next = (round * 577 + 5) % ROWS;
-      rows.set(query.map((value) => value * (2 + round)), next * DIMENSIONS);
+      rows.set(
+        query.map((value) => value * (2 + round)),
+        next * DIMENSIONS,
+      );
       markChanged(matrix, { start: next, end: next + 1 });
       await compare(backend, { matrix, query, k: 10 });
       expect((await rank(backend, { matrix, query, k: 1 })).indices[0]).toBe(next);
