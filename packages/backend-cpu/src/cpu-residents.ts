@@ -172,7 +172,7 @@ export class CpuResidents extends ResidentOperands {
   /** Makes the codes that the matrix asks for, unless it has them. Without memory for them it stays without. */
   async #encode(matrix: VectorMatrix, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     const handle = own(matrix, 'companion') === 'codes' ? this.handleOf(matrix) : undefined;
-    if (handle === undefined) return undefined;
+    if (handle === undefined || lackOfMemory(codeBytes(matrix)) !== undefined) return undefined;
     const start = this.#addon.startEncode.bind(this.#addon, this.#contexts.sync, handle);
     const [status] = await runJob(this.#addon, start, signal);
     return status < 0 ? failWithStatus(status) : undefined;
@@ -276,12 +276,26 @@ function keptBytes(operand: Operand): number {
   return isMatrix(operand) && isShared(operand.values) ? operand.rows * 4 : operandBytes(operand);
 }
 
-/** An allocation beyond the free memory would succeed, and the system would kill the process when the memory is filled. */
-function refuseForLackOfMemory(operand: Operand): Failure | undefined {
-  const requestedBytes = keptBytes(operand);
+/** At most so many, for codes of 4 + 4 bits and what belongs to them. */
+function codeBytes({ rows, dimensions }: VectorMatrix): number {
+  return rows * (Math.ceil(dimensions / 128) * 128 + 24);
+}
+
+/**
+ * An allocation beyond the free memory would succeed, and the system would kill the process when the memory is filled.
+ *
+ * @returns the free bytes if they are too few
+ */
+function lackOfMemory(requestedBytes: number): number | undefined {
   if (requestedBytes < SMALL_BYTES) return undefined;
   const { freeBytes } = readMemory();
-  if (freeBytes === null || requestedBytes <= freeBytes) return undefined;
+  return freeBytes === null || requestedBytes <= freeBytes ? undefined : freeBytes;
+}
+
+function refuseForLackOfMemory(operand: Operand): Failure | undefined {
+  const requestedBytes = keptBytes(operand);
+  const freeBytes = lackOfMemory(requestedBytes);
+  if (freeBytes === undefined) return undefined;
   return failures.of('out-of-memory', 'there is not enough memory for a resident copy of the operand', {
     requestedBytes,
     freeBytes,
