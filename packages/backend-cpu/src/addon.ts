@@ -176,6 +176,11 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   ): number;
   /** Fills the copy of a matrix with rows that are read where they are. The caller must be the one to fill it. */
   startFill(context: number, handle: number, done: JobDone): number;
+  /**
+   * Makes codes of the rows of a matrix that is ready, from which later rankings are found with the same result in less time. Does
+   * nothing if it has them, if another thread is about it, or if there is not enough memory.
+   */
+  startEncode(context: number, handle: number, done: JobDone): number;
   /** Runs {@link buildGraph} to its end on a thread of the addon. */
   startBuild(handle: number, done: JobDone): number;
 
@@ -224,7 +229,7 @@ export interface AddonLevel {
 }
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 8;
+export const ADDON_ABI = 9;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

@@ -137,19 +137,43 @@ export class CpuResidents extends ResidentOperands {
     return updated > 0 ? updated : undefined;
   }
 
+  /** Also gives a matrix its codes, which other threads share like the rest. */
+  override async ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    const failure = await super.ensure(operand, signal);
+    return failure ?? (isMatrix(operand) ? this.#encode(operand, signal) : undefined);
+  }
+
   override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    if (isMatrix(operand)) return this.#fillMatrix(operand, handle, signal);
     const isAborted = () => signal?.aborted === true;
-    if (isMatrix(operand) && isShared(operand.values)) {
-      const start = this.#addon.startFill.bind(this.#addon, this.#contexts.sync, handle);
-      const [status] = await runJob(this.#addon, start, signal);
-      return status < 0 ? failWithStatus(status) : undefined;
-    }
     const failure = await runYielding(this.#fillWork(operand, handle, this.#contexts.yielding), isAborted);
-    if (failure !== undefined || isMatrix(operand)) return failure;
+    if (failure !== undefined) return failure;
     if (operandBytes(operand) < SMALL_BYTES) {
       return runYielding(this.#buildWork(handle, this.#contexts.yielding), isAborted);
     }
     const start = this.#addon.startBuild.bind(this.#addon, handle);
+    const [status] = await runJob(this.#addon, start, signal);
+    return status < 0 ? failWithStatus(status) : undefined;
+  }
+
+  async #fillMatrix(
+    matrix: VectorMatrix,
+    handle: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Failure | undefined> {
+    if (!isShared(matrix.values)) {
+      return runYielding(this.#fillWork(matrix, handle, this.#contexts.yielding), () => signal?.aborted === true);
+    }
+    const start = this.#addon.startFill.bind(this.#addon, this.#contexts.sync, handle);
+    const [status] = await runJob(this.#addon, start, signal);
+    return status < 0 ? failWithStatus(status) : undefined;
+  }
+
+  /** Makes the codes that the matrix asks for, unless it has them. Without memory for them it stays without. */
+  async #encode(matrix: VectorMatrix, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    const handle = own(matrix, 'companion') === 'codes' ? this.handleOf(matrix) : undefined;
+    if (handle === undefined || lackOfMemory(codeBytes(matrix)) !== undefined) return undefined;
+    const start = this.#addon.startEncode.bind(this.#addon, this.#contexts.sync, handle);
     const [status] = await runJob(this.#addon, start, signal);
     return status < 0 ? failWithStatus(status) : undefined;
   }
@@ -252,12 +276,26 @@ function keptBytes(operand: Operand): number {
   return isMatrix(operand) && isShared(operand.values) ? operand.rows * 4 : operandBytes(operand);
 }
 
-/** An allocation beyond the free memory would succeed, and the system would kill the process when the memory is filled. */
-function refuseForLackOfMemory(operand: Operand): Failure | undefined {
-  const requestedBytes = keptBytes(operand);
+/** At most so many, for codes of 4 + 4 bits and what belongs to them. */
+function codeBytes({ rows, dimensions }: VectorMatrix): number {
+  return rows * (Math.ceil(dimensions / 128) * 128 + 24);
+}
+
+/**
+ * An allocation beyond the free memory would succeed, and the system would kill the process when the memory is filled.
+ *
+ * @returns the free bytes if they are too few
+ */
+function lackOfMemory(requestedBytes: number): number | undefined {
   if (requestedBytes < SMALL_BYTES) return undefined;
   const { freeBytes } = readMemory();
-  if (freeBytes === null || requestedBytes <= freeBytes) return undefined;
+  return freeBytes === null || requestedBytes <= freeBytes ? undefined : freeBytes;
+}
+
+function refuseForLackOfMemory(operand: Operand): Failure | undefined {
+  const requestedBytes = keptBytes(operand);
+  const freeBytes = lackOfMemory(requestedBytes);
+  if (freeBytes === undefined) return undefined;
   return failures.of('out-of-memory', 'there is not enough memory for a resident copy of the operand', {
     requestedBytes,
     freeBytes,

@@ -329,8 +329,10 @@ export class NativeCpuBackend implements SyncBackend {
       const startedAtMs = performance.now();
       return runToEnd(scan.slices(context.sync, this.#sourceOf(matrix))) ?? measuredSince(startedAtMs);
     }
+    // Norms are worth no wait, but codes are.
     if (
       isShared(matrix.values) &&
+      matrix.companion !== 'codes' &&
       this.#residents.handleNow(matrix) === undefined &&
       !this.#residents.isBehind(matrix)
     ) {

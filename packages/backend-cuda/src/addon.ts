@@ -155,7 +155,8 @@ export type JobDone = (
 /** Incremented with every change of an entry of {@link CudaAddon}. */
 export const ADDON_ABI = 6;
 
-export const COMPANION_CODES = { none: 0, float16: 1, int8: 2 } as const;
+/** Codes of rows are for CPUs: a GPU keeps none. */
+export const COMPANION_CODES = { none: 0, float16: 1, int8: 2, codes: 0 } as const;
 
 /** The loader has checked that the module is the addon with this version and interface. */
 export function asCudaAddon(module: AddonModule): CudaAddon {

@@ -16,10 +16,10 @@ import { RANGE_OPTIONS, type RowRange } from './row-range.js';
 import type { RowSetLike } from './row-set.js';
 import type { MatrixSnapshot, RowSpan } from './stored-rows.js';
 
-export const COMPANIONS = ['float16', 'int8'] as const;
+export const COMPANIONS = ['float16', 'int8', 'codes'] as const;
 /**
- * A second copy in fewer bits that a device may keep beside the float32 one. Top-k reads it first and checks the undecided rows
- * in float32, so that rows and scores stay exactly the same.
+ * What a device may keep of a matrix beside its rows, in fewer bits. Top-k reads it first and checks the undecided rows in float32, so
+ * that rows and scores stay exactly the same. `'codes'` are for CPUs, `'float16'` and `'int8'` for GPUs; others ignore them.
  */
 export type Companion = (typeof COMPANIONS)[number];
 

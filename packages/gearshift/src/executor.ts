@@ -233,7 +233,10 @@ export interface MatrixOptions {
   readonly expectedUses?: number | undefined;
   /** Keep it on the GPU that suits it, and never evict it. Default false. */
   readonly pin?: boolean | undefined;
-  /** A smaller copy that a GPU also keeps, which makes top-k faster with the same result. Default: none. */
+  /**
+   * What a device also keeps of the rows in fewer bits, which makes top-k faster with the same result: `'codes'` on the CPU, `'float16'`
+   * or `'int8'` on a GPU. Default: none.
+   */
   readonly companion?: Companion | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -255,7 +258,10 @@ export interface OpenOptions {
   readonly expectedUses?: number | undefined;
   /** Keep it on the GPU that suits it, and never evict it. Default false. */
   readonly pin?: boolean | undefined;
-  /** A smaller copy that a GPU also keeps, which makes top-k faster with the same result. Default: none. */
+  /**
+   * What a device also keeps of the rows in fewer bits, which makes top-k faster with the same result: `'codes'` on the CPU, `'float16'`
+   * or `'int8'` on a GPU. Default: none.
+   */
   readonly companion?: Companion | undefined;
   readonly signal?: AbortSignal | undefined;
 }

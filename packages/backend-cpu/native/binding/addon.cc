@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 8},  // ADDON_ABI in src/addon.ts
+    {"abi", 9},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 
@@ -44,6 +44,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"startTopK", kit::guarded<Call, start_top_k>},
     {"startSpread", kit::guarded<Call, start_spread>},
     {"startFill", kit::guarded<Call, start_fill>},
+    {"startEncode", kit::guarded<Call, start_encode>},
     {"startBuild", kit::guarded<Call, start_build>},
     {"cancel", kit::guarded<Call, cancel>},
     {"appendRows", kit::guarded<Call, append_rows>},

@@ -32,6 +32,7 @@ napi_value start_score(Call& call);
 napi_value start_top_k(Call& call);
 napi_value start_spread(Call& call);
 napi_value start_fill(Call& call);
+napi_value start_encode(Call& call);
 napi_value start_build(Call& call);
 napi_value cancel(Call& call);
 

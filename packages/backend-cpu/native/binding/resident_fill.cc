@@ -42,6 +42,27 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
   return static_cast<int64_t>(reached);
 }
 
+int encode_rows(const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept {
+  ResidentMatrix& matrix = *operand.matrix;
+  if (operand.is_encoding.exchange(true, std::memory_order_acquire)) return kit::kDone;
+  const MatrixView rows = matrix.is_in_place() ? matrix.view_of_rows(place.rows, place.stored_version()) : matrix.view();
+  size_t reached = rows.row_count;
+  if (!matrix.has_codes() && matrix.choose_codes(rows)) {
+    auto body = [&](size_t begin, size_t end, unsigned) noexcept {
+      const FlushSubnormals flush;
+      matrix.encode(rows, begin, end);
+    };
+    // As the reading of some rows takes, without having more to do with it.
+    constexpr double kWorkOfElement = 8;
+    static Throughput codes;
+    const ItemCost cost{kWorkOfElement * static_cast<double>(rows.stride_bytes())};
+    reached = run_in_chunks(execution, codes, cost, 0, rows.row_count, body);
+    if (reached == rows.row_count) matrix.publish_codes();
+  }
+  operand.is_encoding.store(false, std::memory_order_release);
+  return reached == rows.row_count ? kit::kDone : kit::kCancelled;
+}
+
 int build_resident_graph(SharedOperand& operand, int64_t deadline_ns, const std::atomic<bool>* cancelled) noexcept {
   constexpr size_t kStep = 64 * 1024;  // nodes and edges: well below a millisecond
   GraphStaging& staging = operand.staging;

@@ -23,6 +23,14 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
                   const kit::StoredVersion* version, size_t from) noexcept;
 
 /**
+ * Gives a matrix that is ready codes, from its rows at a place, unless it has them or another thread is about it. Without memory for
+ * them it stays without.
+ *
+ * @return kDone or kCancelled
+ */
+int encode_rows(const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept;
+
+/**
  * Builds the resident form from the staged arrays, which it checks and frees at the end, and makes it ready.
  *
  * @param deadline_ns no step starts after it; 0: none

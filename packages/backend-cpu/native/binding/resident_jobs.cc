@@ -31,6 +31,22 @@ class FillJob final : public Job {
   const RowPlace place_;
 };
 
+/** Gives a matrix codes, unless it has them. */
+class EncodeJob final : public Job {
+ public:
+  EncodeJob(const CallContext& context, OperandHandle& handle) noexcept
+      : Job(context.max_threads), place_(handle.place()) {
+    use(&handle.operand());
+  }
+
+ private:
+  int execute(const Execution& execution) noexcept override {
+    return encode_rows(execution, *operand(), place_);
+  }
+
+  const RowPlace place_;
+};
+
 /** Builds a graph from its staged arrays. */
 class BuildJob final : public Job {
  public:
@@ -54,6 +70,20 @@ napi_value start_fill(Call& call) {
     return nullptr;
   }
   std::unique_ptr<FillJob> job(new (std::nothrow) FillJob(context, *handle));
+  if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
+  const int status = handle->references().keep_for(call.env(), *job, 0) ? kit::kDone : kit::kOutOfMemory;
+  return start_job(call, std::move(job), status, 2);
+}
+
+napi_value start_encode(Call& call) {
+  const CallContext context = read_context(call, 0);
+  OperandHandle* handle = call.state().handles().find(call.integer(1));
+  if (call.failed()) return nullptr;
+  if (handle == nullptr || handle->operand().matrix == nullptr || !handle->operand().is_ready()) {
+    call.fail(ErrorType::range, "handle: it names no matrix that is ready");
+    return nullptr;
+  }
+  std::unique_ptr<EncodeJob> job(new (std::nothrow) EncodeJob(context, *handle));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   const int status = handle->references().keep_for(call.env(), *job, 0) ? kit::kDone : kit::kOutOfMemory;
   return start_job(call, std::move(job), status, 2);

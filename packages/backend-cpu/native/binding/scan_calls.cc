@@ -12,6 +12,21 @@
 #include "kit/status.h"
 
 namespace gearshift::binding {
+namespace {
+
+/** Of the queries of a group. */
+class ReachedScores {
+ public:
+  explicit ReachedScores(Metric metric) noexcept {
+    for (ReachedScore& score : scores_) score.start(metric);
+  }
+  ReachedScore& operator[](size_t query) noexcept { return scores_[query]; }
+
+ private:
+  ReachedScore scores_[kQueryGroup];
+};
+
+}  // namespace
 
 ItemCost scan_cost(const MatrixView& matrix, size_t query_count, const uint32_t* mask, size_t from,
                    size_t end) noexcept {
@@ -54,12 +69,70 @@ bool TopKWorkspace::prepare(size_t seats, size_t queries) noexcept {
   return true;
 }
 
+bool TopKWorkspace::prepare_codes(size_t seats, size_t queries) noexcept {
+  if (seats * queries > scan_count_) {
+    scans.reset(new (std::nothrow) CertifiedScan[seats * queries]);
+    scan_count_ = scans == nullptr ? 0 : seats * queries;
+  }
+  if (queries > code_query_count_) {
+    code_queries.reset(new (std::nothrow) CodeQuery[queries]);
+    code_query_count_ = code_queries == nullptr ? 0 : queries;
+  }
+  return scans != nullptr && code_queries != nullptr;
+}
+
 void TopKWorkspace::trim(size_t k) noexcept {
   constexpr size_t kMostKeptEntries = 64 * 1024;
   if (selector_count_ == 0 || k <= kMostKeptEntries / selector_count_) return;
   selectors.reset();
   selector_count_ = 0;
+  scans.reset();
+  scan_count_ = 0;
 }
+
+namespace {
+
+/** A search with codes has to find k rows before it can exclude any. */
+constexpr size_t kLeastRowsOfBest = 16;
+/** Fewer bytes of rows lie in a cache, from where they are read as fast as codes are put to use. */
+constexpr size_t kLeastBytesOfRows = 8u << 20;
+/** Of what a row takes: codes that take more are hardly read in less time. */
+constexpr double kMostShareOfCodes = 0.4;
+/** It reads the codes of all rows: of fewer in a mask, reading these alone takes less time. */
+constexpr size_t kMostRowsOfMasked = 4;
+
+/** Prepares the search with codes. False: the rows are scanned in float32. */
+bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& rows, size_t k, size_t seats,
+                 TopKWorkspace& workspace) noexcept {
+  const RowCodes* const codes = scan.matrix.codes;
+  if (codes == nullptr || rows.candidates != nullptr) return false;
+  const size_t range = rows.end - rows.from;
+  const size_t considered = rows.mask == nullptr ? range : count_rows(rows.mask, rows.from, rows.end);
+  if (k > considered / kLeastRowsOfBest || considered < range / kMostRowsOfMasked) return false;
+  const size_t row_bytes = scan.matrix.stride_bytes();
+  if (range < kLeastBytesOfRows / row_bytes) return false;
+  if (codes->scanned_bytes_of_row() > kMostShareOfCodes * static_cast<double>(row_bytes)) return false;
+  if (!workspace.prepare_codes(seats, queries.count())) return false;
+  for (size_t q = 0; q < queries.count(); ++q)
+    if (!codes->prepare(queries[q], &workspace.code_queries[q])) return false;
+  return true;
+}
+
+/** Adds up what each thread has found, and writes the best. */
+void deliver(TopKWorkspace& workspace, size_t seats, size_t count, const RankedOutput& output) noexcept {
+  for (size_t q = 0; q < count; ++q) {
+    TopKSelector* best = nullptr;
+    for (size_t seat = 0; seat < seats; ++seat) {
+      if (!workspace.used[seat]) continue;
+      TopKSelector& own = workspace.selectors[seat * count + q];
+      if (best == nullptr) best = &own;
+      else best->merge(own);
+    }
+    if (best != nullptr) best->finish(output.indices + q * output.stride, output.scores + q * output.stride);
+  }
+}
+
+}  // namespace
 
 int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
                          const RowsToRank& rows, size_t k, const RankedOutput& output,
@@ -67,23 +140,33 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
   const size_t count = queries.count();
   const size_t seats = execution.seats();
   if (!workspace.prepare(seats, count)) return kit::kOutOfMemory;
+  const bool is_certified = can_certify(scan, queries, rows, k, seats, workspace);
   // Those of a thread get their memory when it takes part.
   TopKSelector* const selectors = workspace.selectors.get();
+  CertifiedScan* const scans = workspace.scans.get();
   bool* const used = workspace.used.get();
   std::atomic<bool> lacks_memory{false};
+  ReachedScores reached(scan.metric);
+  const auto request_of = [&](size_t q) noexcept {
+    return CertifiedScan::Request{*scan.kernels, scan.metric, scan.matrix, *scan.matrix.codes,
+                                  queries[q],    workspace.code_queries[q], rows.mask};
+  };
 
   auto body = [&](size_t begin, size_t stop, unsigned seat) noexcept {
     TopKSelector* const own = &selectors[seat * count];
     if (!used[seat]) {
       for (size_t q = 0; q < count; ++q) {
-        if (!own[q].reset(k, scan.metric)) lacks_memory.store(true, std::memory_order_relaxed);
+        if (!own[q].reset(k, scan.metric) || (is_certified && !scans[seat * count + q].reset(k)))
+          lacks_memory.store(true, std::memory_order_relaxed);
       }
       used[seat] = true;
     }
     if (lacks_memory.load(std::memory_order_relaxed)) return;
     const FlushSubnormals flush;
     for (size_t q = 0; q < count; ++q) {
-      if (rows.candidates != nullptr) {
+      if (is_certified) {
+        scans[seat * count + q].scan(request_of(q), begin, stop, reached[q], own[q]);
+      } else if (rows.candidates != nullptr) {
         top_k_candidates(*scan.kernels, scan.metric, scan.matrix, queries[q], rows.candidates + begin, stop - begin,
                          own[q]);
       } else if (rows.mask != nullptr) {
@@ -93,24 +176,24 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
       }
     }
   };
-  const ItemCost cost = scan_cost(scan.matrix, count, rows.mask, rows.from, rows.end);
-  const size_t reached = run_in_chunks(execution, *scan.throughput, cost, rows.from, rows.end, body);
+  ItemCost cost = scan_cost(scan.matrix, count, rows.mask, rows.from, rows.end);
+  if (is_certified) cost = {scan.matrix.codes->scanned_bytes_of_row(), static_cast<double>(count), RowCodes::kBlock, false};
+  const size_t position = run_in_chunks(execution, *scan.throughput, cost, rows.from, rows.end, body);
   if (lacks_memory.load(std::memory_order_relaxed)) {
     workspace.trim(SIZE_MAX);
     return kit::kOutOfMemory;
   }
-
-  for (size_t q = 0; q < count; ++q) {
-    TopKSelector* best = nullptr;
+  if (is_certified) {
+    const FlushSubnormals flush;
     for (size_t seat = 0; seat < seats; ++seat) {
       if (!used[seat]) continue;
-      if (best == nullptr) best = &selectors[seat * count + q];
-      else best->merge(selectors[seat * count + q]);
+      for (size_t q = 0; q < count; ++q)
+        scans[seat * count + q].settle(request_of(q), reached[q], selectors[seat * count + q]);
     }
-    if (best != nullptr) best->finish(output.indices + q * output.stride, output.scores + q * output.stride);
   }
+  deliver(workspace, seats, count, output);
   workspace.trim(k);
-  return static_cast<int64_t>(reached);
+  return static_cast<int64_t>(position);
 }
 
 }  // namespace gearshift::binding

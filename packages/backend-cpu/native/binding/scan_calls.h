@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "binding/query_group.h"
+#include "core/certified_top_k.h"
 #include "core/matrix.h"
 #include "core/top_k.h"
 #include "dispatch/kernel_table.h"
@@ -59,9 +60,17 @@ class TopKWorkspace {
 
   std::unique_ptr<TopKSelector[]> selectors;
   std::unique_ptr<bool[]> used;  // by seat
+  // For rows with codes.
+  std::unique_ptr<CertifiedScan[]> scans;
+  std::unique_ptr<CodeQuery[]> code_queries;
+
+  /** The same for rows with codes, besides. */
+  bool prepare_codes(size_t seats, size_t queries) noexcept;
 
  private:
   size_t selector_count_ = 0;
+  size_t scan_count_ = 0;
+  size_t code_query_count_ = 0;
   size_t seat_count_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -46,6 +47,7 @@ class SharedOperand final : public kit::Operand {
   MissingRows missing;                    // of a matrix that is not ready
   kit::Ref<SharedOperand> earlier;        // the version to take the norms of all other rows from; null: they are there
   SampledRows sample;                     // of rows in place
+  std::atomic<bool> is_encoding{false};   // a thread makes codes of the rows
   std::unique_ptr<ResidentGraph> graph;   // null until it was built
   GraphStaging staging;                   // belongs to the handle that fills the copy
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/inverse_norm.h"
+#include "core/row_codes.h"
 
 namespace gearshift {
 namespace {
@@ -34,6 +35,9 @@ bool stride_of(size_t rows, size_t dimensions, size_t bytes_per_element, size_t*
 }
 
 }  // namespace
+
+ResidentMatrix::ResidentMatrix() noexcept = default;
+ResidentMatrix::~ResidentMatrix() = default;
 
 std::unique_ptr<ResidentMatrix> ResidentMatrix::allocate(size_t rows, size_t dimensions, Rows place,
                                                          ElementFormat format) noexcept {
@@ -81,17 +85,20 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
     const void* const rows = source.row(first);
     if (version == nullptr) {
       inverse_norms_of(kernels, rows, format_, source.stride, count, dimensions_, norms() + first);
+      if (has_codes()) codes_->encode(source, first, first + count);
       continue;
     }
     {
       const kit::RacingAccess racing;
       inverse_norms_of(kernels, rows, format_, source.stride, count, dimensions_, norms() + first);
     }
-    if (version->is_intact()) continue;
-    for (size_t row = first; row < first + count; ++row) {
-      const void* const replaced = version->replaced_row(row);
-      if (replaced != nullptr) inverse_norms_of(kernels, replaced, format_, dimensions_, 1, dimensions_, norms() + row);
+    if (!version->is_intact()) {
+      for (size_t row = first; row < first + count; ++row) {
+        const void* const replaced = version->replaced_row(row);
+        if (replaced != nullptr) inverse_norms_of(kernels, replaced, format_, dimensions_, 1, dimensions_, norms() + row);
+      }
     }
+    if (has_codes()) codes_->encode(source, first, first + count);
   }
 }
 
@@ -106,8 +113,31 @@ bool ResidentMatrix::resize(size_t rows) noexcept {
     std::memcpy(larger.as<float>(), norms(), row_count_ * sizeof(float));
     inverse_norms_ = std::move(larger);
   }
+  // Without memory for more codes the matrix is searched without.
+  if (codes_ != nullptr && !codes_->resize(rows)) drop_codes();
   row_count_ = rows;
   return true;
+}
+
+bool ResidentMatrix::choose_codes(const MatrixView& matrix) noexcept {
+  drop_codes();
+  codes_ = RowCodes::allocate(row_count_, dimensions_);
+  if (codes_ != nullptr && codes_->choose_mean(matrix)) return true;
+  drop_codes();
+  return false;
+}
+
+void ResidentMatrix::encode(const MatrixView& matrix, size_t start, size_t end) noexcept {
+  codes_->encode(matrix, start, end);
+}
+
+void ResidentMatrix::drop_codes() noexcept {
+  has_codes_.store(false, std::memory_order_relaxed);
+  codes_ = nullptr;
+}
+
+size_t ResidentMatrix::bytes() const noexcept {
+  return rows_.bytes() + inverse_norms_.bytes() + (has_codes() ? codes_->bytes() : 0);
 }
 
 void ResidentMatrix::take_norms(const ResidentMatrix& earlier) noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,6 +12,8 @@
 
 namespace gearshift {
 
+class RowCodes;
+
 /** Rows to score, borrowed: row r begins at the element r * stride. */
 struct MatrixView {
   const void* rows;
@@ -20,6 +23,7 @@ struct MatrixView {
   size_t dimensions;
   const float* inverse_norms;  // null: worked out during the scan
   const kit::StoredVersion* version = nullptr;  // of rows that may change while they are read; null: they do not
+  const RowCodes* codes = nullptr;              // null: there are none
 
   size_t stride_bytes() const noexcept { return stride * format.bytes(); }
   const void* row(size_t number) const noexcept { return static_cast<const uint8_t*>(rows) + number * stride_bytes(); }
@@ -41,6 +45,8 @@ class ResidentMatrix {
  public:
   enum class Rows : bool { copied, in_place };
 
+  ~ResidentMatrix();
+
   /** Null when there is no memory, or no address space for so many rows. */
   static std::unique_ptr<ResidentMatrix> allocate(size_t rows, size_t dimensions, Rows place = Rows::copied,
                                                   ElementFormat format = {}) noexcept;
@@ -54,21 +60,32 @@ class ResidentMatrix {
   /** Of rows in place: takes over the norms of an earlier version, which has no more rows. */
   void take_norms(const ResidentMatrix& earlier) noexcept;
 
+  /**
+   * Codes of the rows, which are all there, for searches from then on: choose, then encode all rows, then publish. One thread
+   * chooses and publishes; threads may encode disjoint ranges at a time. False: there is no memory, or the rows have no codes.
+   */
+  bool choose_codes(const MatrixView& matrix) noexcept;
+  void encode(const MatrixView& matrix, size_t start, size_t end) noexcept;
+  void publish_codes() noexcept { has_codes_.store(true, std::memory_order_release); }
+  bool has_codes() const noexcept { return has_codes_.load(std::memory_order_acquire); }
+
   bool is_in_place() const noexcept { return is_in_place_; }
   size_t row_count() const noexcept { return row_count_; }
   /** The copy. */
   MatrixView view() const noexcept {
-    return {rows_.as<void>(), format_, stride_, row_count_, dimensions_, inverse_norms_.as<float>()};
+    return {rows_.as<void>(), format_, stride_, row_count_, dimensions_, inverse_norms_.as<float>(), nullptr, codes()};
   }
   /** Rows in place, with the norms of the copy. */
   MatrixView view_of_rows(const void* rows, const kit::StoredVersion* version) const noexcept {
-    return {rows, format_, dimensions_, row_count_, dimensions_, inverse_norms_.as<float>(), version};
+    return {rows, format_, dimensions_, row_count_, dimensions_, inverse_norms_.as<float>(), version, codes()};
   }
-  size_t bytes() const noexcept { return rows_.bytes() + inverse_norms_.bytes(); }
+  size_t bytes() const noexcept;
 
  private:
-  ResidentMatrix() noexcept = default;
+  ResidentMatrix() noexcept;
+  const RowCodes* codes() const noexcept { return has_codes() ? codes_.get() : nullptr; }
   float* norms() noexcept { return inverse_norms_.as<float>(); }
+  void drop_codes() noexcept;
   void copy_rows(const void* values, size_t start, size_t end) noexcept;
 
   AlignedMemory rows_;  // empty for rows in place
@@ -78,6 +95,8 @@ class ResidentMatrix {
   size_t row_count_ = 0;
   size_t dimensions_ = 0;
   bool is_in_place_ = false;
+  std::unique_ptr<RowCodes> codes_;
+  std::atomic<bool> has_codes_{false};  // searches may use them
 };
 
 }  // namespace gearshift

@@ -46,6 +46,35 @@ struct ScanKernels {
                                       float* squared_norms) noexcept;
 };
 
+/** A query's code has this many low parts to a high one. */
+constexpr int32_t kLowPartsOfCode = 254;
+/** Up to here the sum of products of a row's code with a query's fits in 32 bits. */
+constexpr size_t kMostCodedDimensions = 4096;
+
+/** What the bound of a row has from the query: see core/row_codes.h. */
+struct CodeBoundTerms {
+  double centre;        // the sum of the products for a code in the middle
+  double unit;          // what a step of the sum is worth
+  float base;           // the query times the mean of the rows
+  float squared_query;  // rounded up
+  float slack;          // for every rounding error
+};
+
+/**
+ * The kernels for codes of rows of at most kMostCodedDimensions: see code_kernels.inc for their layout. Planes are
+ * followed by readable memory of kCodePadding bytes.
+ */
+struct CodeKernels {
+  /** out[r] = sum over the dimensions of code[r] * (254 * high + low), for rows one behind the other. */
+  void (*sums)(const int8_t* high, const int8_t* low, const uint8_t* plane, size_t row_count, size_t bytes,
+               int32_t* out) noexcept;
+  void (*sums_chosen)(const int8_t* high, const int8_t* low, const uint8_t* plane, const uint32_t* chosen, size_t count,
+                      size_t bytes, int32_t* out) noexcept;
+  /** Of each row an estimate of the cosine, and a number that it does not exceed. */
+  void (*bounds)(const CodeBoundTerms& terms, const int32_t* sums, const float* scales, const float* residuals,
+                 const float* inverse_squares, size_t count, float* estimates, float* bounds) noexcept;
+};
+
 /**
  * The kernels of one instruction-set level: one row of the table in kernel_table.cc.
  *
@@ -73,6 +102,8 @@ struct KernelTable {
    */
   size_t (*above_f32)(const float* scores, size_t count, float threshold, uint32_t* survivors) noexcept;
   size_t (*below_f32)(const float* scores, size_t count, float threshold, uint32_t* survivors) noexcept;
+
+  CodeKernels codes;
 
   /**
    * Weighted sums over a slice of 16 lanes: sums[lane] = sum over step < lengths[lane] of weights[step * 16 + lane] *

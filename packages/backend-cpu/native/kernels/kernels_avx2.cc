@@ -91,6 +91,26 @@ struct Lanes {
 
 inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(_tzcnt_u32(mask)); }
 
+struct CodeLanes {
+  using Bytes = __m256i;
+  using Sums16 = __m256i;
+  using Sums32 = __m256i;
+  static constexpr size_t kBytes = 32;
+  static constexpr int kRows = 2;  // more do not fit in 16 registers
+  static inline Bytes load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
+  static inline Bytes low_halves(Bytes v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
+  static inline Bytes high_halves(Bytes v) { return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(15)); }
+  static inline Sums16 zero16() { return _mm256_setzero_si256(); }
+  static inline Sums16 products(Bytes codes, Bytes query) { return _mm256_maddubs_epi16(codes, query); }
+  static inline Sums16 add16(Sums16 a, Sums16 b) { return _mm256_add_epi16(a, b); }
+  static inline Sums32 zero32() { return _mm256_setzero_si256(); }
+  static inline Sums32 add_wide(Sums32 sums, Sums16 more) {
+    return _mm256_add_epi32(sums, _mm256_madd_epi16(more, _mm256_set1_epi16(1)));
+  }
+  static inline int32_t total(Sums32 v) { return total_of(v); }
+};
+
+#include "kernels/code_kernels.inc"
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
@@ -129,6 +149,7 @@ const KernelTable kAvx2Kernels = {"avx2",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
+                                  {code_sums, code_sums_chosen, code_bounds},
                                   slice_sums_f32};
 
 }  // namespace gearshift

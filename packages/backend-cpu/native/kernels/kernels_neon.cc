@@ -69,6 +69,28 @@ struct Lanes {
 
 inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(__builtin_ctz(mask)); }
 
+struct CodeLanes {
+  using Bytes = uint8x16_t;
+  using Sums16 = int16x8_t;
+  using Sums32 = int32x4_t;
+  static constexpr size_t kBytes = 16;
+  static constexpr int kRows = 4;
+  static inline Bytes load(const void* from) { return vld1q_u8(static_cast<const uint8_t*>(from)); }
+  static inline Bytes low_halves(Bytes v) { return vandq_u8(v, vdupq_n_u8(15)); }
+  static inline Bytes high_halves(Bytes v) { return vshrq_n_u8(v, 4); }
+  static inline Sums16 zero16() { return vdupq_n_s16(0); }
+  static inline Sums16 products(Bytes codes, Bytes query) {
+    const int8x16_t a = vreinterpretq_s8_u8(codes);
+    const int8x16_t b = vreinterpretq_s8_u8(query);
+    return vpaddq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vmull_high_s8(a, b));
+  }
+  static inline Sums16 add16(Sums16 a, Sums16 b) { return vaddq_s16(a, b); }
+  static inline Sums32 zero32() { return vdupq_n_s32(0); }
+  static inline Sums32 add_wide(Sums32 sums, Sums16 more) { return vpadalq_s16(sums, more); }
+  static inline int32_t total(Sums32 v) { return vaddvq_s32(v); }
+};
+
+#include "kernels/code_kernels.inc"
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
@@ -92,6 +114,7 @@ const KernelTable kNeonKernels = {"neon",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
+                                  {code_sums, code_sums_chosen, code_bounds},
                                   slice_sums_f32};
 
 }  // namespace gearshift

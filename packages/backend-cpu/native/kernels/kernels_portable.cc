@@ -91,6 +91,54 @@ inline unsigned lowest_bit(unsigned mask) {
   return bit;
 }
 
+/** Whole vectors of bytes as arrays: compilers turn the loops into vector code. */
+struct CodeLanes {
+  static constexpr size_t kBytes = 16;
+  static constexpr int kRows = 1;
+  struct Bytes {
+    uint8_t byte[kBytes];
+  };
+  struct Sums16 {
+    int16_t sum[kBytes / 2];
+  };
+  struct Sums32 {
+    int32_t sum[kBytes / 4];
+  };
+  static inline Bytes load(const void* from) {
+    Bytes v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+  }
+  static inline Bytes low_halves(Bytes v) {
+    for (uint8_t& byte : v.byte) byte &= 15;
+    return v;
+  }
+  static inline Bytes high_halves(Bytes v) {
+    for (uint8_t& byte : v.byte) byte = static_cast<uint8_t>(byte >> 4);
+    return v;
+  }
+  static inline Sums16 zero16() { return {}; }
+  static inline Sums16 products(Bytes codes, Bytes query) {
+    Sums16 sums;
+    for (size_t i = 0; i < kBytes / 2; ++i) {
+      const int first = codes.byte[2 * i] * static_cast<int8_t>(query.byte[2 * i]);
+      sums.sum[i] = static_cast<int16_t>(first + codes.byte[2 * i + 1] * static_cast<int8_t>(query.byte[2 * i + 1]));
+    }
+    return sums;
+  }
+  static inline Sums16 add16(Sums16 a, Sums16 b) {
+    for (size_t i = 0; i < kBytes / 2; ++i) a.sum[i] = static_cast<int16_t>(a.sum[i] + b.sum[i]);
+    return a;
+  }
+  static inline Sums32 zero32() { return {}; }
+  static inline Sums32 add_wide(Sums32 sums, Sums16 more) {
+    for (size_t i = 0; i < kBytes / 4; ++i) sums.sum[i] += more.sum[2 * i] + more.sum[2 * i + 1];
+    return sums;
+  }
+  static inline int32_t total(const Sums32& v) { return (v.sum[0] + v.sum[1]) + (v.sum[2] + v.sum[3]); }
+};
+
+#include "kernels/code_kernels.inc"
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
@@ -113,6 +161,7 @@ const KernelTable kPortableKernels = {"portable",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
+                                  {code_sums, code_sums_chosen, code_bounds},
                                   slice_sums_f32};
 
 }  // namespace gearshift

@@ -77,3 +77,16 @@ static inline __m512 gearshift_cvtph_ps(__m256i v) {
   return _mm512_loadu_ps(lanes);
 }
 #define _mm512_cvtph_ps(v) gearshift_cvtph_ps(v)
+
+/** SIMDe takes two more arguments. */
+static inline __m512i gearshift_madd_epi16(__m512i a, __m512i b) {
+  int16_t left[32];
+  int16_t right[32];
+  int32_t sums[16];
+  _mm512_storeu_si512(left, a);
+  _mm512_storeu_si512(right, b);
+  for (int i = 0; i < 16; ++i) sums[i] = left[2 * i] * right[2 * i] + left[2 * i + 1] * right[2 * i + 1];
+  return _mm512_loadu_si512(sums);
+}
+#undef _mm512_madd_epi16
+#define _mm512_madd_epi16(a, b) gearshift_madd_epi16(a, b)

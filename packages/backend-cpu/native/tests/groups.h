@@ -21,6 +21,10 @@ void selection_equals_a_full_sort(Check& check, const KernelTable& kernels);
 void selections_merge(Check& check, const KernelTable& kernels);
 void top_k_ranks_rows(Check& check, const KernelTable& kernels);
 
+void code_sums_are_exact(Check& check, const KernelTable& kernels);
+void codes_bound_every_row(Check& check, const KernelTable& kernels);
+void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels);
+
 void spreading_agrees_with_f64(Check& check, const KernelTable& kernels);
 void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable& kernels);
 void spreading_has_the_bits_of_the_specification(Check& check, const KernelTable& kernels);

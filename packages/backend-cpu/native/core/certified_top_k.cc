@@ -1,0 +1,310 @@
+#include "core/certified_top_k.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "core/row_mask.h"
+#include "core/scan.h"
+
+namespace gearshift {
+namespace {
+
+constexpr size_t kBlock = RowCodes::kBlock;
+/** Entries behind the list that a filter may write. */
+constexpr size_t kMoreSurvivors = 16;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr size_t kMostWaiting = 4096;
+constexpr size_t kMostLast = 1024;
+/** Rows that are scored together once their bounds are sorted: after each group fewer may be left. */
+constexpr size_t kTogether = 8;
+/** After so many rows it is decided again how the next ones are bounded. */
+constexpr size_t kWindow = 8192;
+/** More of a window's rows left by half of the code: reading the whole of it at once takes less time. */
+constexpr double kMostLeftByHalf = 0.4;
+/** More left by the whole code: the scan in float32 takes less time. */
+constexpr double kMostLeftByWhole = 0.5;
+/** In float32, before the codes are tried again. */
+constexpr size_t kMostPlainWindows = 63;
+
+}  // namespace
+
+bool CertifiedScan::reset(size_t k) noexcept {
+  static_assert(alignof(Waiting) == alignof(float), "they lie in one memory");
+  size_t bytes = 0;
+  constexpr size_t kFixed = (kMostWaiting + kMostLast + kBlock) * sizeof(Waiting);
+  if (!multiply(k, sizeof(float), &bytes) || bytes > SIZE_MAX - kFixed) return false;
+  if (memory_.bytes() < bytes + kFixed && !memory_.allocate(bytes + kFixed)) return false;
+  waiting_ = memory_.as<Waiting>();
+  last_ = waiting_ + kMostWaiting;
+  best_ = reinterpret_cast<float*>(last_ + kMostLast + kBlock);
+  k_ = k;
+  best_count_ = waiting_count_ = last_count_ = 0;
+  recent_rows_ = recent_left_by_half_ = recent_left_by_whole_ = plain_windows_ = plain_left_ = 0;
+  way_ = Way::halves;
+  counts_ = {};
+  return true;
+}
+
+/** A call: what it was given, and the steps. */
+struct CertifiedScan::Work {
+  CertifiedScan& self;
+  const Request& request;
+  ReachedScore& reached;
+  TopKSelector& best;
+  const CodeLimit limit{request.metric, request.code, request.matrix.dimensions};
+
+  /** Below this cosine the row is not among the best. A row without a limit has a bound of infinity, or none is known yet. */
+  float limit_of(size_t row, float score) const noexcept { return limit.of(score, request.matrix.inverse_norms[row]); }
+  bool may_be_best(size_t row, float bound, bool is_known, float score) const noexcept {
+    // Written so that a bound that is not a number excludes nothing.
+    return !is_known || !(bound < limit_of(row, score));
+  }
+
+  float merit_of(float score) const noexcept { return request.metric == Metric::euclidean ? -score : score; }
+
+  void rescore(const uint32_t* rows, size_t count) noexcept {
+    float scores[kBlock];
+    score_candidates(request.kernels, request.metric, request.matrix, request.query, rows, count, scores);
+    best.offer_indexed(scores, rows, count);
+    self.counts_.rescored += count;
+    const std::greater<float> worst_first;
+    float* const heap = self.best_;
+    for (size_t i = 0; i < count; ++i) {
+      const float merit = merit_of(scores[i]);
+      if (merit != merit) continue;
+      if (self.best_count_ < self.k_) {
+        heap[self.best_count_++] = merit;
+        std::push_heap(heap, heap + self.best_count_, worst_first);
+      } else if (merit > heap[0]) {
+        std::pop_heap(heap, heap + self.k_, worst_first);
+        heap[self.k_ - 1] = merit;
+        std::push_heap(heap, heap + self.k_, worst_first);
+      }
+    }
+    if (self.best_count_ == self.k_) reached.raise(merit_of(heap[0]));
+  }
+
+  void wait_for_float32(Waiting row) noexcept {
+    self.last_[self.last_count_++] = row;
+    if (self.last_count_ >= kMostLast) rescore_last();
+  }
+
+  /** Scores the rows that wait for float32, the most promising first. */
+  void rescore_last() noexcept {
+    Waiting* const rows = self.last_;
+    const size_t count = self.last_count_;
+    self.last_count_ = 0;
+    const auto promise_of = [&](const Waiting& row) noexcept {
+      return reached.is_known() ? row.bound - limit_of(row.row, reached.score()) : row.bound;
+    };
+    for (size_t i = 0; i < count; ++i) rows[i].sum = static_cast<int32_t>(i);
+    // By the limit of now, which orders the rows of every metric.
+    float promises[kMostLast + kBlock];
+    for (size_t i = 0; i < count; ++i) {
+      const float promise = promise_of(rows[i]);
+      promises[i] = promise == promise ? promise : kInfinity;
+    }
+    std::sort(rows, rows + count,
+              [&](const Waiting& a, const Waiting& b) noexcept { return promises[a.sum] > promises[b.sum]; });
+    uint32_t together[kTogether];
+    for (size_t i = 0; i < count;) {
+      const bool is_known = reached.is_known();
+      const float score = is_known ? reached.score() : 0;
+      size_t taken = 0;
+      for (; taken < kTogether && i < count; ++i)
+        if (may_be_best(rows[i].row, rows[i].bound, is_known, score)) together[taken++] = rows[i].row;
+      if (taken > 0) rescore(together, taken);
+    }
+  }
+
+  void wait_for_low(Waiting row) noexcept {
+    self.waiting_[self.waiting_count_++] = row;
+    if (self.waiting_count_ == kMostWaiting) examine_waiting();
+  }
+
+  /** Bounds the rows that wait by their whole codes. */
+  void examine_waiting() noexcept {
+    Waiting* const rows = self.waiting_;
+    const size_t count = self.waiting_count_;
+    self.waiting_count_ = 0;
+    for (size_t first = 0; first < count;) {
+      uint32_t numbers[kBlock];
+      Waiting left[kBlock];
+      int32_t low_sums[kBlock];
+      size_t taken = 0;
+      const bool is_known = reached.is_known();
+      const float score = is_known ? reached.score() : 0;
+      for (; taken < kBlock && first < count; ++first) {
+        if (!may_be_best(rows[first].row, rows[first].bound, is_known, score)) continue;
+        left[taken] = rows[first];
+        numbers[taken++] = rows[first].row;
+      }
+      request.codes.sum_low(request.kernels, request.code, numbers, taken, low_sums);
+      self.counts_.examined += taken;
+      for (size_t i = 0; i < taken; ++i) {
+        const auto bounded = request.codes.bound_of(request.code, left[i].row, left[i].sum, low_sums[i]);
+        if (may_be_best(left[i].row, bounded.bound, is_known, score)) wait_for_float32({left[i].row, 0, bounded.bound});
+      }
+    }
+  }
+
+  /** Scores the rows of a block that promise most, until k rows have a score. Takes them out of `rows`; returns how many are left. */
+  size_t begin_with_best(size_t start, const float* estimates, uint32_t* rows, size_t count) noexcept {
+    constexpr size_t kMore = 6;  // than k: estimates are not scores
+    const size_t wanted = std::min(count, self.k_ - self.best_count_ + kMore);
+    std::nth_element(rows, rows + (wanted - 1), rows + count,
+                     [&](uint32_t a, uint32_t b) noexcept { return estimates[a] > estimates[b]; });
+    uint32_t numbers[kBlock];
+    for (size_t i = 0; i < wanted; ++i) numbers[i] = static_cast<uint32_t>(start + rows[i]);
+    rescore(numbers, wanted);
+    std::copy(rows + wanted, rows + count, rows);
+    return count - wanted;
+  }
+
+  bool is_considered(size_t row) const noexcept {
+    return request.mask == nullptr || (request.mask[row / kMaskBits] >> row % kMaskBits & 1) != 0;
+  }
+
+  size_t count_considered(size_t start, size_t count) const noexcept {
+    return request.mask == nullptr ? count : count_rows(request.mask, start, start + count);
+  }
+
+  /** Keeps of `count` places those of considered rows; returns how many. */
+  size_t keep_considered(size_t start, uint32_t* places, size_t count) const noexcept {
+    if (request.mask == nullptr) return count;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const uint32_t place = places[i];
+      places[kept] = place;
+      kept += is_considered(start + place);
+    }
+    return kept;
+  }
+
+  void scan_block(size_t start, size_t count) noexcept {
+    const size_t considered = count_considered(start, count);
+    if (considered == 0) return;
+    self.counts_.scanned += considered;
+    self.recent_rows_ += considered;
+    uint32_t places[kBlock + kMoreSurvivors];
+    if (self.way_ == Way::plain) {
+      list_all(places, count);
+      score_all(start, places, keep_considered(start, places, count));
+    } else {
+      int32_t sums[kBlock];
+      float estimates[kBlock];
+      float bounds[kBlock];
+      request.codes.bound(request.kernels, request.code, start, count, sums, estimates, bounds);
+      size_t left;
+      if (!reached.is_known()) {
+        list_all(places, count);
+        left = begin_with_best(start, estimates, places, keep_considered(start, places, count));
+      } else {
+        left = list_possible(start, count, bounds, places);
+      }
+      self.recent_left_by_half_ += left;
+      // Of a few rows, the other halves are read one by one.
+      const bool is_whole = self.way_ == Way::whole && reached.is_known() && left > count / 4;
+      if (is_whole) {
+        bound_by_whole(start, count, sums, estimates, bounds);
+        left = list_possible(start, count, bounds, places);
+        self.recent_left_by_whole_ += left;
+      }
+      score_or_wait(start, {sums, estimates, bounds}, places, left, is_whole);
+    }
+    if (self.recent_rows_ >= kWindow) choose_way();
+  }
+
+  static void list_all(uint32_t* places, size_t count) noexcept {
+    for (size_t i = 0; i < count; ++i) places[i] = static_cast<uint32_t>(i);
+  }
+
+  /** Lists the considered rows that may be among the best; returns how many. */
+  size_t list_possible(size_t start, size_t count, const float* bounds, uint32_t* places) const noexcept {
+    const float score = reached.score();
+    float margins[kBlock];
+    float least = 0;
+    if (limit.is_same_for_all()) {
+      least = limit.of(score, 0);
+    } else {
+      for (size_t i = 0; i < count; ++i) {
+        // Of a row without a code, the limit is not a number.
+        const float margin = bounds[i] - limit_of(start + i, score);
+        margins[i] = margin == margin ? margin : kInfinity;
+      }
+      bounds = margins;
+    }
+    // Those that reach it, too.
+    least = std::nextafter(least, -kInfinity);
+    return keep_considered(start, places, request.kernels.above_f32(bounds, count, least, places));
+  }
+
+  struct Bounds {
+    const int32_t* sums;
+    const float* estimates;
+    const float* bounds;
+  };
+
+  /** Rows with an estimate that would do are scored at once, which raises the limit for the others. */
+  void score_or_wait(size_t start, const Bounds& block, const uint32_t* places, size_t count, bool is_whole) noexcept {
+    const bool is_known = reached.is_known();
+    const float score = is_known ? reached.score() : 0;
+    uint32_t now[kBlock];
+    size_t now_count = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const size_t place = places[i];
+      const auto row = static_cast<uint32_t>(start + place);
+      if (is_known && block.estimates[place] >= limit_of(row, score)) now[now_count++] = row;
+      else if (is_whole) wait_for_float32({row, 0, block.bounds[place]});
+      else wait_for_low({row, block.sums[place], block.bounds[place]});
+    }
+    if (now_count > 0) rescore(now, now_count);
+  }
+
+  void bound_by_whole(size_t start, size_t count, const int32_t* high_sums, float* estimates, float* bounds) noexcept {
+    int32_t low_sums[kBlock];
+    request.codes.sum_low(request.kernels, request.code, start, count, low_sums);
+    self.counts_.examined += count;
+    for (size_t i = 0; i < count; ++i) {
+      const auto bounded = request.codes.bound_of(request.code, start + i, high_sums[i], low_sums[i]);
+      estimates[i] = bounded.estimate;
+      bounds[i] = bounded.bound;
+    }
+  }
+
+  void score_all(size_t start, const uint32_t* places, size_t count) noexcept {
+    uint32_t rows[kBlock];
+    for (size_t i = 0; i < count; ++i) rows[i] = static_cast<uint32_t>(start + places[i]);
+    rescore(rows, count);
+  }
+
+  /** From what the bounds have left of the last rows. A scan in float32 tells nothing, so the next window is bounded again. */
+  void choose_way() noexcept {
+    const auto share = [&](size_t left) noexcept {
+      return static_cast<double>(left) / static_cast<double>(self.recent_rows_);
+    };
+    const bool is_much_left = self.way_ != Way::plain && share(self.recent_left_by_half_) > kMostLeftByHalf;
+    const bool is_most_left = self.way_ == Way::whole && share(self.recent_left_by_whole_) > kMostLeftByWhole;
+    self.plain_windows_ = is_most_left ? std::min(2 * self.plain_windows_ + 1, kMostPlainWindows) : self.plain_windows_;
+    if (is_most_left) self.way_ = Way::plain;
+    else if (self.way_ == Way::plain) self.way_ = --self.plain_left_ > 0 ? Way::plain : Way::whole;
+    else self.way_ = is_much_left ? Way::whole : Way::halves;
+    if (is_most_left) self.plain_left_ = self.plain_windows_;
+    self.recent_rows_ = self.recent_left_by_half_ = self.recent_left_by_whole_ = 0;
+  }
+};
+
+void CertifiedScan::scan(const Request& request, size_t start, size_t end, ReachedScore& reached,
+                         TopKSelector& best) noexcept {
+  Work work{*this, request, reached, best};
+  for (size_t row = start; row < end; row += kBlock) work.scan_block(row, std::min(kBlock, end - row));
+}
+
+void CertifiedScan::settle(const Request& request, ReachedScore& reached, TopKSelector& best) noexcept {
+  Work work{*this, request, reached, best};
+  work.examine_waiting();
+  work.rescore_last();
+}
+
+}  // namespace gearshift

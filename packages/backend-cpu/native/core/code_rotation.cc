@@ -1,0 +1,71 @@
+#include "core/code_rotation.h"
+
+#include <cmath>
+#include <utility>
+
+namespace gearshift {
+namespace {
+
+/** SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). */
+class Random {
+ public:
+  uint64_t next() noexcept {
+    uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+  }
+
+ private:
+  uint64_t state_ = 0;
+};
+
+}  // namespace
+
+bool CodeRotation::prepare(size_t dimensions) noexcept {
+  static_assert(sizeof(float) == sizeof(uint32_t), "they lie in one memory");
+  if (!memory_.allocate(3 * dimensions * sizeof(float))) return false;
+  dimensions_ = dimensions;
+  block_ = 1;
+  levels_ = 0;
+  for (; dimensions % (2 * block_) == 0; block_ *= 2) ++levels_;
+  Random random;
+  float* const signs = memory_.as<float>();
+  for (size_t i = 0; i < 2 * dimensions; ++i) signs[i] = random.next() >> 63 != 0 ? 1.0f : -1.0f;
+  auto* const order = reinterpret_cast<uint32_t*>(signs + 2 * dimensions);
+  for (size_t i = 0; i < dimensions; ++i) order[i] = static_cast<uint32_t>(i);
+  for (size_t i = dimensions - 1; i > 0; --i) std::swap(order[i], order[random.next() % (i + 1)]);
+  return true;
+}
+
+template <typename Real>
+void CodeRotation::transform(Real* v) const noexcept {
+  const auto factor = static_cast<Real>(1 / std::sqrt(static_cast<double>(block_)));
+  for (size_t first = 0; first < dimensions_; first += block_) {
+    Real* const block = v + first;
+    for (size_t half = 1; half < block_; half *= 2) {
+      for (size_t i = 0; i < block_; i += 2 * half) {
+        for (size_t j = i; j < i + half; ++j) {
+          const Real a = block[j];
+          const Real b = block[j + half];
+          block[j] = a + b;
+          block[j + half] = a - b;
+        }
+      }
+    }
+    for (size_t i = 0; i < block_; ++i) block[i] *= factor;
+  }
+}
+
+template <typename Real>
+void CodeRotation::apply(Real* v, Real* scratch) const noexcept {
+  for (size_t i = 0; i < dimensions_; ++i) scratch[i] = v[i] * static_cast<Real>(signs(0)[i]);
+  transform(scratch);
+  for (size_t i = 0; i < dimensions_; ++i) v[i] = scratch[order()[i]] * static_cast<Real>(signs(1)[i]);
+  transform(v);
+}
+
+template void CodeRotation::apply(float*, float*) const noexcept;
+template void CodeRotation::apply(double*, double*) const noexcept;
+
+}  // namespace gearshift

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/aligned_memory.h"
+
+namespace gearshift {
+
+/**
+ * A rotation after which every dimension of a vector has about as much of its length as any other, whatever they were before, so
+ * that few bits for each say most of it: random signs, a Walsh-Hadamard transform in blocks, a permutation, and all but the
+ * permutation again (Ailon and Chazelle, SIAM J. Comput. 39(1), 2009). The same for equal dimensions, always.
+ */
+class CodeRotation {
+ public:
+  /** For a multiple of 128 dimensions. False when there is no memory. */
+  bool prepare(size_t dimensions) noexcept;
+
+  /** Rotates in place. `scratch` has room for as many. Each step multiplies a vector's relative rounding error by a factor of its own: see steps(). */
+  template <typename Real>
+  void apply(Real* v, Real* scratch) const noexcept;
+
+  /** Roundings of an element in a rotation, one after the other. */
+  size_t steps() const noexcept { return 2 * (levels_ + 2); }
+
+ private:
+  template <typename Real>
+  void transform(Real* v) const noexcept;
+
+  const float* signs(size_t pass) const noexcept { return memory_.as<float>() + pass * dimensions_; }
+  const uint32_t* order() const noexcept { return reinterpret_cast<const uint32_t*>(signs(2)); }
+
+  AlignedMemory memory_;  // signs of the first and the second pass, then the permutation
+  size_t dimensions_ = 0;
+  size_t block_ = 1;   // the largest power of two that divides the dimensions
+  size_t levels_ = 0;  // its logarithm
+};
+
+}  // namespace gearshift

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "core/aligned_memory.h"
+#include "core/code_rotation.h"
+#include "core/matrix.h"
+#include "core/metric.h"
+#include "core/query.h"
+
+namespace gearshift {
+
+/** How far the code of a row is the row: row = scale * code + a rest of length `residual` at most. */
+struct CodeFit {
+  float scale;
+  float residual;        // infinite: the code says nothing of the row
+  float inverse_square;  // 1 / |code|^2
+};
+
+/** A query as the codes of rows want it, at one with the bound of its cosines. */
+struct CodeQuery {
+  alignas(kAlignment) int8_t high[kMostCodedDimensions];
+  alignas(kAlignment) int8_t low[kMostCodedDimensions];
+  CodeBoundTerms terms;  // for the upper half of the codes
+  double norm;           // of the query
+  double sum;            // of its code, in low parts
+};
+
+/**
+ * Two times four bits for each dimension of each row, from which the scores of all rows are bounded by reading an eighth of what
+ * the rows take, or a quarter: docs/certified-search.md has the layout, the bound, and its proof.
+ *
+ * Rows without a norm that float32 can be trusted with (zero, tiny, huge, not finite) have codes that say nothing.
+ */
+class RowCodes {
+ public:
+  static constexpr size_t kPadding = 4096;  // bytes behind a plane that kernels may read
+
+  /** Null when there is no memory, or with more than kMostCodedDimensions. */
+  static std::unique_ptr<RowCodes> allocate(size_t rows, size_t dimensions) noexcept;
+
+  /** From a sample of the rows. Before the first encode(). The matrix has stored norms, as in all of these. False: out of memory. */
+  bool choose_mean(const MatrixView& matrix) noexcept;
+  /** Threads may encode disjoint ranges at a time. Rows that change meanwhile get the codes of the matrix's version. */
+  void encode(const MatrixView& matrix, size_t start, size_t end) noexcept;
+  /** Makes room for rows that are still to be encoded, or forgets the last ones. False: out of memory, and nothing changed. */
+  bool resize(size_t rows) noexcept;
+
+  /** False for a query that the bound does not cover. */
+  bool prepare(const PreparedQuery& query, CodeQuery* code) const noexcept;
+
+  /** Of at most kBlock rows. */
+  void bound(const KernelTable& kernels, const CodeQuery& query, size_t start, size_t count, int32_t* sums,
+             float* estimates, float* bounds) const noexcept;
+  /** The lower halves of rows by number. */
+  void sum_low(const KernelTable& kernels, const CodeQuery& query, const uint32_t* rows, size_t count,
+               int32_t* sums) const noexcept;
+  /** Those of at most kBlock rows one behind the other. */
+  void sum_low(const KernelTable& kernels, const CodeQuery& query, size_t start, size_t count, int32_t* sums) const noexcept;
+  struct Bound {
+    float estimate;
+    float bound;
+  };
+  /** With all bits of the row's code. */
+  Bound bound_of(const CodeQuery& query, size_t row, int32_t high_sum, int32_t low_sum) const noexcept;
+
+  /** What a search reads of most rows. */
+  double scanned_bytes_of_row() const noexcept { return static_cast<double>(row_bytes() + sizeof(CodeFit)); }
+  size_t dimensions() const noexcept { return dimensions_; }
+  size_t row_count() const noexcept { return row_count_; }
+  size_t bytes() const noexcept;
+
+  static constexpr size_t kBlock = 256;
+
+ private:
+  RowCodes() noexcept = default;
+  bool reserve(size_t rows) noexcept;
+  void encode_row(const MatrixView& matrix, size_t row, const void* elements) noexcept;
+  double slack(double query_error) const noexcept;
+
+  float* scales() noexcept { return fits_.as<float>(); }
+  float* residuals() noexcept { return scales() + capacity_; }
+  float* inverse_squares() noexcept { return residuals() + capacity_; }
+  const float* scales() const noexcept { return fits_.as<float>(); }
+  const float* residuals() const noexcept { return scales() + capacity_; }
+  const float* inverse_squares() const noexcept { return residuals() + capacity_; }
+  size_t row_bytes() const noexcept { return padded_ / 2; }
+
+  AlignedMemory high_;       // upper halves of the codes
+  AlignedMemory low_;        // lower halves
+  AlignedMemory fits_;       // of the upper halves: all scales, all residuals, all inverse squares
+  AlignedMemory fine_fits_;  // CodeFit of whole codes
+  AlignedMemory mean_;       // float, of the rows at length 1
+  CodeRotation rotation_;
+  size_t row_count_ = 0;
+  size_t capacity_ = 0;    // rows that there is memory for
+  size_t dimensions_ = 0;
+  size_t padded_ = 0;  // to a multiple of 128
+};
+
+/**
+ * The cosine below which a row cannot have a score as good as `score`, for rows of one metric: with room for every rounding error of
+ * the scan in float32.
+ */
+class CodeLimit {
+ public:
+  CodeLimit(Metric metric, const CodeQuery& query, size_t dimensions) noexcept;
+  /** Whether rows have one limit, whatever their norms. */
+  bool is_same_for_all() const noexcept { return metric_ == Metric::cosine; }
+  /** `inverse_norm` is that of the row, which its code says something of. */
+  float of(float score, float inverse_norm) const noexcept;
+
+ private:
+  Metric metric_;
+  double norm_;
+  double share_;  // of relative rounding errors
+};
+
+}  // namespace gearshift

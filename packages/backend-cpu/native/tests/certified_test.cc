@@ -1,0 +1,273 @@
+// Rankings from codes of rows against the scan of all rows in float32, and the bounds of the codes against double precision.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "core/certified_top_k.h"
+#include "core/floating_point_mode.h"
+#include "core/inverse_norm.h"
+#include "core/row_codes.h"
+#include "core/row_mask.h"
+#include "core/scan.h"
+#include "groups.h"
+#include "oracle.h"
+#include "random_values.h"
+
+namespace gearshift::tests {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/** Rows with what a scan and codes need of them. */
+struct Corpus {
+  const char* name;
+  size_t dimensions;
+  std::vector<float> rows;
+  std::vector<float> inverse_norms;
+  std::unique_ptr<RowCodes> codes;
+
+  size_t count() const { return rows.size() / dimensions; }
+  MatrixView view() const { return {rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data()}; }
+
+  void prepare(const KernelTable& kernels) {
+    inverse_norms.resize(count());
+    const FlushSubnormals flush;
+    inverse_norms_of(kernels, rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data());
+    codes = RowCodes::allocate(count(), dimensions);
+    codes->choose_mean(view());
+    codes->encode(view(), 0, count());
+  }
+};
+
+float gaussian(Random& random) {
+  float sum = 0;
+  for (int i = 0; i < 6; ++i) sum += random.value();
+  return sum * 0.7f;
+}
+
+/** A set of rows that is hard for a bound in one way or another. */
+Corpus make_corpus(size_t kind, size_t count, size_t dimensions, Random& random) {
+  Corpus corpus{"", dimensions, std::vector<float>(count * dimensions), {}, nullptr};
+  std::vector<float> centres(16 * dimensions);
+  for (float& value : centres) value = gaussian(random);
+  const auto fill = [&](const char* name, auto value_of) {
+    corpus.name = name;
+    for (size_t row = 0; row < count; ++row)
+      for (size_t i = 0; i < dimensions; ++i) corpus.rows[row * dimensions + i] = value_of(row, i);
+  };
+  switch (kind) {
+    case 0:
+      fill("independent", [&](size_t, size_t) { return gaussian(random); });
+      break;
+    case 1: {
+      size_t centre = 0;
+      fill("clustered", [&](size_t, size_t i) {
+        if (i == 0) centre = random.below(16);
+        return centres[centre * dimensions + i] + 0.3f * gaussian(random);
+      });
+      break;
+    }
+    case 2:
+      fill("far from zero", [&](size_t, size_t i) { return 20 + centres[i] + 0.05f * gaussian(random); });
+      break;
+    case 3: {
+      float length = 1;
+      fill("of many lengths", [&](size_t, size_t i) {
+        if (i == 0) length = std::exp2(static_cast<float>(random.below(40)) - 20);
+        return length * gaussian(random);
+      });
+      break;
+    }
+    case 4:
+      fill("many equal rows", [&](size_t row, size_t i) { return centres[row % 7 * dimensions + i]; });
+      break;
+    case 5: {
+      size_t special = 0;
+      fill("special values", [&](size_t, size_t i) {
+        constexpr float kSpecial[] = {kNan, kInfinity, -kInfinity, 1e30f, 1e-30f, 1e-42f, 0.0f};
+        if (i == 0) special = random.below(14);
+        if (special >= 7) return gaussian(random);
+        return special == 6 || i % 5 == 0 ? kSpecial[special] : gaussian(random) * (special == 4 ? 1e-25f : 1);
+      });
+      break;
+    }
+    case 6:
+      fill("one element each", [&](size_t row, size_t i) { return i == row % dimensions ? 1.0f + 1e-6f * (row % 3) : 0.0f; });
+      break;
+    case 7:
+      fill("falling spectrum", [&](size_t, size_t i) { return gaussian(random) / (1 + 0.3f * static_cast<float>(i)); });
+      break;
+    default:
+      fill("nearly equal", [&](size_t, size_t i) { return centres[i] * (1 + 1e-6f * random.value()); });
+  }
+  return corpus;
+}
+constexpr size_t kKinds = 9;
+
+std::vector<float> make_query(const Corpus& corpus, size_t kind, Random& random) {
+  std::vector<float> query(corpus.dimensions);
+  const float* const row = corpus.rows.data() + random.below(corpus.count()) * corpus.dimensions;
+  for (size_t i = 0; i < corpus.dimensions; ++i) {
+    query[i] = kind == 0 ? gaussian(random) : kind == 1 ? row[i] : kind == 2 ? -row[i] : row[i] + 0.2f * gaussian(random);
+    if (kind == 4) query[i] *= 3e10f;
+  }
+  return query;
+}
+
+struct Ranking {
+  std::vector<uint32_t> indices;
+  std::vector<float> scores;
+};
+
+Ranking finish(TopKSelector& best, size_t k) {
+  Ranking ranking{std::vector<uint32_t>(k), std::vector<float>(k)};
+  const size_t count = best.finish(ranking.indices.data(), ranking.scores.data());
+  ranking.indices.resize(count);
+  ranking.scores.resize(count);
+  return ranking;
+}
+
+Ranking scan_all(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery& query,
+                 const uint32_t* mask, size_t start, size_t end, size_t k) {
+  TopKSelector best;
+  best.reset(k, metric);
+  if (mask == nullptr) top_k_rows(kernels, metric, corpus.view(), query, start, end, best);
+  else top_k_considered(kernels, metric, corpus.view(), query, mask, start, end, best);
+  return finish(best, k);
+}
+
+/** By as many scans as given, which share what they reached and take turns, as threads do. */
+Ranking search(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery& query,
+               const CodeQuery& code, const uint32_t* mask, size_t start, size_t end, size_t k, size_t scans) {
+  const MatrixView view = corpus.view();
+  const CertifiedScan::Request request{kernels, metric, view, *corpus.codes, query, code, mask};
+  ReachedScore reached;
+  reached.start(metric);
+  std::vector<CertifiedScan> parts(scans);
+  std::vector<TopKSelector> bests(scans);
+  for (size_t i = 0; i < scans; ++i) {
+    parts[i].reset(k);
+    bests[i].reset(k, metric);
+  }
+  const size_t chunk = scans == 1 ? end - start : 300;
+  size_t turn = 0;
+  for (size_t row = start; row < end; row += chunk, ++turn)
+    parts[turn % scans].scan(request, row, std::min(end, row + chunk), reached, bests[turn % scans]);
+  for (size_t i = 0; i < scans; ++i) parts[i].settle(request, reached, bests[i]);
+  for (size_t i = 1; i < scans; ++i) bests[0].merge(bests[i]);
+  return finish(bests[0], k);
+}
+
+void compare(Check& check, const Ranking& found, const Ranking& expected, const char* what, size_t k) {
+  if (!check.that(found.indices.size() == expected.indices.size(), "%s, k = %zu: %zu rows, not %zu", what, k,
+                  found.indices.size(), expected.indices.size()))
+    return;
+  for (size_t i = 0; i < expected.indices.size(); ++i) {
+    if (!check.that(found.indices[i] == expected.indices[i] && is_same(found.scores[i], expected.scores[i]),
+                    "%s, k = %zu, place %zu: row %u with %.9g, not row %u with %.9g", what, k, i, found.indices[i],
+                    found.scores[i], expected.indices[i], expected.scores[i]))
+      return;
+  }
+}
+
+}  // namespace
+
+void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels) {
+  Random random(20);
+  const FlushSubnormals flush;
+  for (const size_t dimensions : {3, 100, 128, 384, 771}) {
+    for (size_t kind = 0; kind < kKinds; ++kind) {
+      for (const size_t count : {1, 9, 300, 2000}) {
+        Corpus corpus = make_corpus(kind, count, dimensions, random);
+        corpus.prepare(kernels);
+        std::vector<uint32_t> mask(mask_words(count));
+        for (uint32_t& word : mask) word = static_cast<uint32_t>(random.next() & random.next());
+        for (size_t round = 0; round < 6; ++round) {
+          const auto values = make_query(corpus, round % 5, random);
+          PreparedQuery query;
+          query.prepare(kernels, values.data(), dimensions);
+          CodeQuery code;
+          if (!corpus.codes->prepare(query, &code)) continue;
+          constexpr size_t kWanted[] = {1, 10, 50, 400};
+          const size_t k = kWanted[random.below(4)];
+          const auto metric = static_cast<Metric>(round % 3);
+          const uint32_t* const considered = random.below(3) == 0 ? mask.data() : nullptr;
+          const size_t start = random.below(2) == 0 ? 0 : random.below(count);
+          const size_t scans = 1 + random.below(3);
+          const Ranking expected = scan_all(kernels, metric, corpus, query, considered, start, count, k);
+          const Ranking found = search(kernels, metric, corpus, query, code, considered, start, count, k, scans);
+          compare(check, found, expected, corpus.name, k);
+        }
+      }
+    }
+  }
+}
+
+void codes_bound_every_row(Check& check, const KernelTable& kernels) {
+  Random random(21);
+  const FlushSubnormals flush;
+  for (const size_t dimensions : {3, 100, 384, 768}) {
+    for (size_t kind = 0; kind < kKinds; ++kind) {
+      Corpus corpus = make_corpus(kind, 300, dimensions, random);
+      corpus.prepare(kernels);
+      for (size_t round = 0; round < 5; ++round) {
+        const auto values = make_query(corpus, round, random);
+        PreparedQuery query;
+        query.prepare(kernels, values.data(), dimensions);
+        CodeQuery code;
+        if (!corpus.codes->prepare(query, &code)) continue;
+        int32_t high[RowCodes::kBlock], low[RowCodes::kBlock];
+        float estimates[RowCodes::kBlock], bounds[RowCodes::kBlock];
+        corpus.codes->bound(kernels, code, 0, RowCodes::kBlock, high, estimates, bounds);
+        corpus.codes->sum_low(kernels, code, size_t{0}, RowCodes::kBlock, low);
+        const KeepSubnormals keep;
+        for (size_t row = 0; row < RowCodes::kBlock; ++row) {
+          const double cosine =
+              expected_score(Metric::cosine, values.data(), corpus.rows.data() + row * dimensions, dimensions);
+          const auto fine = corpus.codes->bound_of(code, row, high[row], low[row]);
+          check.that(!(bounds[row] < cosine), "%s: row %zu of %zu dimensions is bounded by %.9g, but has %.9g", corpus.name,
+                     row, dimensions, bounds[row], cosine);
+          check.that(!(fine.bound < cosine), "%s: the whole code bounds row %zu by %.9g, but it has %.9g", corpus.name, row,
+                     fine.bound, cosine);
+        }
+      }
+    }
+  }
+}
+
+void code_sums_are_exact(Check& check, const KernelTable& kernels) {
+  Random random(22);
+  for (const size_t bytes : {64, 128, 192, 256, 384, 2048}) {
+    const size_t rows = 37;
+    std::vector<uint8_t> plane(rows * bytes + RowCodes::kPadding);
+    std::vector<int8_t> high(2 * bytes), low(2 * bytes);
+    for (size_t round = 0; round < 4; ++round) {
+      // The largest sums too.
+      for (uint8_t& byte : plane) byte = static_cast<uint8_t>(round == 0 ? 255 : random.next());
+      for (int8_t& part : high) part = static_cast<int8_t>(round < 2 ? 127 : static_cast<int>(random.below(255)) - 127);
+      for (int8_t& part : low) part = static_cast<int8_t>(round < 2 ? 127 : static_cast<int>(random.below(255)) - 127);
+      std::vector<uint32_t> chosen(rows);
+      for (uint32_t& row : chosen) row = static_cast<uint32_t>(random.below(rows));
+      std::vector<int32_t> sums(rows), of_chosen(rows), expected(rows);
+      for (size_t row = 0; row < rows; ++row) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < 2 * bytes; ++i) {
+          const uint8_t byte = plane[row * bytes + i / 128 * 64 + i % 64];
+          sum += (i % 128 < 64 ? byte & 15 : byte >> 4) * (254 * high[i] + low[i]);
+        }
+        expected[row] = static_cast<int32_t>(sum);
+      }
+      kernels.codes.sums(high.data(), low.data(), plane.data(), rows, bytes, sums.data());
+      kernels.codes.sums_chosen(high.data(), low.data(), plane.data(), chosen.data(), rows, bytes, of_chosen.data());
+      for (size_t row = 0; row < rows; ++row) {
+        check.that(sums[row] == expected[row], "row %zu of %zu bytes: %d, not %d", row, bytes, sums[row], expected[row]);
+        check.that(of_chosen[row] == expected[chosen[row]], "chosen row %u of %zu bytes: %d, not %d", chosen[row], bytes,
+                   of_chosen[row], expected[chosen[row]]);
+      }
+    }
+  }
+}
+
+}  // namespace gearshift::tests
