@@ -24,6 +24,8 @@ import { storedArguments } from './stored-arrays.js';
 const SMALL_BYTES = 16 * 2 ** 20;
 /** Changed rows that a synchronous request takes over itself: well below a millisecond. */
 const UPDATED_NOW_BYTES = 2 * 2 ** 20;
+/** What the codes of a row cost, besides its norm. */
+const CODED_ROWS_COST = 8;
 /** The id of a copy that belongs to the caller instead of the process. */
 const PRIVATE_ID = -1;
 
@@ -86,10 +88,15 @@ export class CpuResidents extends ResidentOperands {
       this.handleOf(matrix) ??
       this.updateNow(
         matrix,
-        ({ version }) => rowsIn(this.#changedRows(matrix, version)) * rowBytes(matrix) <= UPDATED_NOW_BYTES,
+        ({ version }) => this.#costOfUpdate(matrix, version) <= UPDATED_NOW_BYTES,
         (handle) => runToEnd(this.#fillWork(matrix, handle, this.#contexts.sync)),
       )
     );
+  }
+
+  #costOfUpdate(matrix: VectorMatrix, version: number): number {
+    const bytes = rowsIn(this.#changedRows(matrix, version)) * rowBytes(matrix);
+    return matrix.companion === 'codes' ? CODED_ROWS_COST * bytes : bytes;
   }
 
   /** Whether there is a copy of an earlier version that can be brought up to date. */

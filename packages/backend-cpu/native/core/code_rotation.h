@@ -17,7 +17,7 @@ class CodeRotation {
   /** For a multiple of 128 dimensions. False when there is no memory. */
   bool prepare(size_t dimensions) noexcept;
 
-  /** Rotates in place. `scratch` has room for as many. Each step multiplies a vector's relative rounding error by a factor of its own: see steps(). */
+  /** Rotates in place. `scratch` has room for as many elements. */
   template <typename Real>
   void apply(Real* v, Real* scratch) const noexcept;
 

@@ -99,10 +99,10 @@ std::unique_ptr<RowCodes> RowCodes::allocate(size_t rows, size_t dimensions) noe
   if (codes == nullptr) return nullptr;
   codes->dimensions_ = dimensions;
   codes->padded_ = (dimensions + 2 * kGroup - 1) / (2 * kGroup) * (2 * kGroup);
-  if (!codes->reserve(rows) || !codes->mean_.allocate(codes->padded_ * sizeof(float)) ||
-      !codes->rotation_.prepare(codes->padded_)) {
-    return nullptr;
-  }
+  // With room to grow, which takes no memory until rows are there.
+  const size_t roomy = rows <= SIZE_MAX / 2 ? 2 * rows : rows;
+  if (!codes->reserve(roomy) && !codes->reserve(rows)) return nullptr;
+  if (!codes->mean_.allocate(codes->padded_ * sizeof(float)) || !codes->rotation_.prepare(codes->padded_)) return nullptr;
   std::memset(codes->mean_.as<float>(), 0, codes->padded_ * sizeof(float));
   codes->row_count_ = rows;
   return codes;
@@ -110,8 +110,8 @@ std::unique_ptr<RowCodes> RowCodes::allocate(size_t rows, size_t dimensions) noe
 
 bool RowCodes::resize(size_t rows) noexcept {
   if (rows > capacity_) {
-    // With room for half as many again, so that a matrix that grows row by row copies each code a few times.
-    const size_t roomy = rows <= SIZE_MAX / 2 ? rows + rows / 2 : rows;
+    // A matrix that grows row by row copies each code a few times.
+    const size_t roomy = rows <= SIZE_MAX / 2 ? 2 * rows : rows;
     if (!reserve(roomy) && !reserve(rows)) return false;
   }
   row_count_ = rows;
@@ -311,7 +311,7 @@ RowCodes::Bound RowCodes::bound_of(const CodeQuery& query, size_t row, int32_t h
 }
 
 size_t RowCodes::bytes() const noexcept {
-  return high_.bytes() + low_.bytes() + fits_.bytes() + fine_fits_.bytes() + mean_.bytes();
+  return row_count_ * (2 * row_bytes() + 2 * sizeof(CodeFit)) + mean_.bytes();
 }
 
 CodeLimit::CodeLimit(Metric metric, const CodeQuery& query, size_t dimensions) noexcept
