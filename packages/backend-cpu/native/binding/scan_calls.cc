@@ -74,11 +74,9 @@ bool TopKWorkspace::prepare_codes(size_t seats, size_t queries) noexcept {
     scans.reset(new (std::nothrow) CertifiedScan[seats * queries]);
     scan_count_ = scans == nullptr ? 0 : seats * queries;
   }
-  if (queries > code_query_count_) {
-    code_queries.reset(new (std::nothrow) CodeQuery[queries]);
-    code_query_count_ = code_queries == nullptr ? 0 : queries;
-  }
-  return scans != nullptr && code_queries != nullptr;
+  static_assert(sizeof(CodeQuery) % kAlignment == 0, "each begins on a cache line");
+  const size_t bytes = queries * sizeof(CodeQuery);
+  return scans != nullptr && (bytes <= code_queries_.bytes() || code_queries_.allocate(bytes));
 }
 
 void TopKWorkspace::trim(size_t k) noexcept {
@@ -114,7 +112,7 @@ bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& 
   if (codes->scanned_bytes_of_row() > kMostShareOfCodes * static_cast<double>(row_bytes)) return false;
   if (!workspace.prepare_codes(seats, queries.count())) return false;
   for (size_t q = 0; q < queries.count(); ++q)
-    if (!codes->prepare(queries[q], &workspace.code_queries[q])) return false;
+    if (!codes->prepare(queries[q], &workspace.code_queries()[q])) return false;
   return true;
 }
 
@@ -149,7 +147,7 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
   ReachedScores reached(scan.metric);
   const auto request_of = [&](size_t q) noexcept {
     return CertifiedScan::Request{*scan.kernels, scan.metric, scan.matrix, *scan.matrix.codes,
-                                  queries[q],    workspace.code_queries[q], rows.mask};
+                                  queries[q],    workspace.code_queries()[q], rows.mask};
   };
 
   auto body = [&](size_t begin, size_t stop, unsigned seat) noexcept {

@@ -62,7 +62,7 @@ class TopKWorkspace {
   std::unique_ptr<bool[]> used;  // by seat
   // For rows with codes.
   std::unique_ptr<CertifiedScan[]> scans;
-  std::unique_ptr<CodeQuery[]> code_queries;
+  CodeQuery* code_queries() noexcept { return code_queries_.as<CodeQuery>(); }
 
   /** The same for rows with codes, besides. */
   bool prepare_codes(size_t seats, size_t queries) noexcept;
@@ -70,7 +70,7 @@ class TopKWorkspace {
  private:
   size_t selector_count_ = 0;
   size_t scan_count_ = 0;
-  size_t code_query_count_ = 0;
+  AlignedMemory code_queries_;  // operator new for their alignment is not in old systems
   size_t seat_count_ = 0;
 };
 

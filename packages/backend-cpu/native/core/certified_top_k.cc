@@ -235,8 +235,8 @@ struct CertifiedScan::Work {
       }
       bounds = margins;
     }
-    // Those that reach it, too.
-    least = std::nextafter(least, -kInfinity);
+    // Those that reach it, too: a little lower is right as well.
+    least -= std::fabs(least) * 0x1p-20f + 0x1p-80f;
     return keep_considered(start, places, request.kernels.above_f32(bounds, count, least, places));
   }
 
