@@ -332,8 +332,8 @@ export class NativeCpuBackend implements SyncBackend {
     // Norms are worth no wait, but codes are.
     if (
       isShared(matrix.values) &&
-      matrix.companion !== 'codes' &&
       this.#residents.handleNow(matrix) === undefined &&
+      matrix.companion !== 'codes' &&
       !this.#residents.isBehind(matrix)
     ) {
       return this.#state.track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));

@@ -39,7 +39,7 @@ class ReachedScore {
   std::atomic<float> merit_{kNone};
 };
 
-/** Rows by what was done for them. */
+/** Numbers of rows, by what was done for them. */
 struct CertifiedCounts {
   size_t scanned = 0;   // bounded by half of the code
   size_t examined = 0;  // by the whole code

@@ -213,7 +213,8 @@ void RowCodes::encode_row(const MatrixView& matrix, size_t row, const void* elem
   const float steps = range > 0 ? 128 / range : 1;
   uint8_t code[kMostCodedDimensions];
   for (size_t i = 0; i < padded_; ++i) {
-    const float step = std::min(std::max(values[i] * steps + 128.0f, 0.0f), 255.0f);
+    // In this order NaN becomes 0: of a row that changes, which is encoded again, elements may be anything.
+    const float step = std::min(255.0f, std::max(0.0f, values[i] * steps + 128.0f));
     code[i] = static_cast<uint8_t>(step);
   }
 

@@ -68,8 +68,6 @@ class RowCodes {
 
   /** What a search reads of most rows. */
   double scanned_bytes_of_row() const noexcept { return static_cast<double>(row_bytes() + sizeof(CodeFit)); }
-  size_t dimensions() const noexcept { return dimensions_; }
-  size_t row_count() const noexcept { return row_count_; }
   size_t bytes() const noexcept;
 
   static constexpr size_t kBlock = 256;

@@ -205,6 +205,34 @@ void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels)
   }
 }
 
+void codes_exclude_most_rows(Check& check, const KernelTable& kernels) {
+  Random random(23);
+  const FlushSubnormals flush;
+  constexpr size_t kDimensions = 384;
+  constexpr size_t kCount = 4000;
+  Corpus corpus = make_corpus(1, kCount, kDimensions, random);
+  corpus.prepare(kernels);
+  const auto values = make_query(corpus, 3, random);
+  PreparedQuery query;
+  query.prepare(kernels, values.data(), kDimensions);
+  CodeQuery code;
+  if (!check.that(corpus.codes->prepare(query, &code), "the query has no code")) return;
+  const MatrixView view = corpus.view();
+  const CertifiedScan::Request request{kernels, Metric::cosine, view, *corpus.codes, query, code, nullptr};
+  ReachedScore reached;
+  reached.start(Metric::cosine);
+  CertifiedScan scan;
+  TopKSelector best;
+  scan.reset(10);
+  best.reset(10, Metric::cosine);
+  scan.scan(request, 0, kCount, reached, best);
+  scan.settle(request, reached, best);
+  const CertifiedCounts& counts = scan.counts();
+  check.that(counts.scanned == kCount, "%zu rows were scanned, not %zu", counts.scanned, kCount);
+  check.that(counts.examined < kCount / 2, "%zu rows were examined", counts.examined);
+  check.that(counts.rescored >= 10 && counts.rescored < kCount / 10, "%zu rows were scored in float32", counts.rescored);
+}
+
 void codes_bound_every_row(Check& check, const KernelTable& kernels) {
   Random random(21);
   const FlushSubnormals flush;
