@@ -117,6 +117,7 @@ export const GOALS = {
       { folder: 'packages/tracker', file: 'tests/planted-defects.test.ts' },
       { folder: 'packages/tracker', file: 'tests/planted-defects-in-sums.test.ts' },
       { folder: 'tools/cuda-simulator', file: 'tests/planted-defects.test.ts' },
+      { folder: 'packages/backend-cpu', file: 'tests/planted-defects.test.ts' },
       { folder: 'tools/reliability', file: 'tests/planted-defects.test.ts' },
     ],
   },
@@ -134,5 +135,11 @@ export const GOALS = {
     title: 'matrices are made, changed and disposed in a control group of 512 MB',
     ...{ tier: 'native', unit: 'changes', least: { ci: 100_000, nightly: 1_000_000 } },
     sources: [{ folder: 'tools/reliability', file: 'tests/churn.test.ts' }],
+  },
+  R22: {
+    title: 'rankings from codes have the rows and the bits of the scan in float32',
+    ...{ tier: 'native', unit: 'answers', least: { ci: 1e6, nightly: 1e7 } },
+    needs: NATIVE_TOOLS,
+    sources: [{ folder: 'packages/backend-cpu', file: 'tests/native-core.test.ts', name: 'every ranking from codes' }],
   },
 };
