@@ -189,11 +189,14 @@ function best(distances) {
   return found;
 }
 
+/** One call reads at most 2 GiB. */
 function readFloats(path, first, count) {
   const floats = new Float32Array(count);
   const handle = openSync(path);
   const bytes = new Uint8Array(floats.buffer);
-  for (let done = 0; done < bytes.length;) done += readSync(handle, bytes, done, bytes.length - done, first * 4 + done);
+  for (let done = 0; done < bytes.length;) {
+    done += readSync(handle, bytes, done, Math.min(bytes.length - done, 2 ** 30), first * 4 + done);
+  }
   closeSync(handle);
   return floats;
 }

