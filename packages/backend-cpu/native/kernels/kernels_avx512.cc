@@ -101,6 +101,10 @@ void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uin
   __m512d low_f64x8 = _mm512_loadu_pd(sums);
   __m512d high_f64x8 = _mm512_loadu_pd(sums + 8);
   for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
+    // A slice is too short for the hardware to follow its streams far ahead: a tenth of the time from the third-level cache.
+    constexpr size_t kAhead = 256;
+    _mm_prefetch(reinterpret_cast<const char*>(columns + kAhead), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(weights + kAhead), _MM_HINT_T0);
     // With a mask also where every lane has an edge: a gather into no known register waits for the one before.
     const __mmask16 present = _mm512_cmpgt_epi32_mask(length_i32x16, _mm512_set1_epi32(static_cast<int>(step)));
     const __m512 x_f32x16 =
