@@ -29,6 +29,8 @@ constexpr Group kGroups[] = {
     {"top-k ranks rows", top_k_ranks_rows},
     {"code sums are exact", code_sums_are_exact},
     {"codes bound every row", codes_bound_every_row},
+    {"bounds have the room of the proof", bounds_have_the_room_of_the_proof},
+    {"residuals have the room of the proof", residuals_have_the_room_of_the_proof},
     {"codes exclude most rows", codes_exclude_most_rows},
     {"certified rankings equal the scan", certified_rankings_equal_the_scan},
     {"spreading agrees with f64", spreading_agrees_with_f64},

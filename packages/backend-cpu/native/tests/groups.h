@@ -23,6 +23,8 @@ void top_k_ranks_rows(Check& check, const KernelTable& kernels);
 
 void code_sums_are_exact(Check& check, const KernelTable& kernels);
 void codes_bound_every_row(Check& check, const KernelTable& kernels);
+void bounds_have_the_room_of_the_proof(Check& check, const KernelTable& kernels);
+void residuals_have_the_room_of_the_proof(Check& check, const KernelTable& kernels);
 void codes_exclude_most_rows(Check& check, const KernelTable& kernels);
 void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels);
 
