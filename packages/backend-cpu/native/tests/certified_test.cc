@@ -7,6 +7,7 @@
 #include "core/certified_top_k.h"
 #include "core/floating_point_mode.h"
 #include "core/inverse_norm.h"
+#include "core/query_codes.h"
 #include "core/row_codes.h"
 #include "core/row_mask.h"
 #include "core/scan.h"
@@ -160,6 +161,46 @@ Ranking search(const KernelTable& kernels, Metric metric, const Corpus& corpus, 
   return finish(bests[0], k);
 }
 
+/** Of several queries at once, by as many scans of each as given. */
+std::vector<Ranking> search_together(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery* queries,
+                                     const CodeQuery* codes, size_t query_count, const uint32_t* mask, size_t start, size_t end,
+                                     size_t k, size_t scans) {
+  const MatrixView view = corpus.view();
+  QueryCodes batch;
+  batch.prepare(*corpus.codes, codes, query_count);
+  std::vector<ReachedScore> reached(query_count);
+  std::vector<CertifiedScan> parts(scans * query_count);
+  std::vector<TopKSelector> bests(scans * query_count);
+  for (ReachedScore& score : reached) score.start(metric);
+  for (CertifiedScan& part : parts) part.reset(k);
+  for (TopKSelector& best : bests) best.reset(k, metric);
+  const auto request_of = [&](size_t q) {
+    return CertifiedScan::Request{kernels, metric, view, *corpus.codes, queries[q], codes[q], mask};
+  };
+  std::vector<int32_t> sums(query_count * RowCodes::kBlock);
+  const size_t most = scans == 1 ? RowCodes::kBlock : 100;
+  size_t turn = 0;
+  for (size_t row = start; row < end; row += most, ++turn) {
+    CertifiedScan::Block block;
+    block.start = row;
+    block.count = std::min(most, end - row);
+    corpus.codes->read_whole_fits(row, block.count, &block.fits);
+    corpus.codes->sum_whole(kernels, batch, row, block.count, sums.data());
+    for (size_t q = 0; q < query_count; ++q) {
+      const size_t part = turn % scans * query_count + q;
+      parts[part].scan_block(request_of(q), block, batch.terms(q), &sums[q * RowCodes::kBlock], reached[q], bests[part]);
+    }
+  }
+  std::vector<Ranking> rankings;
+  for (size_t q = 0; q < query_count; ++q) {
+    for (size_t i = 0; i < scans; ++i)
+      parts[i * query_count + q].settle(request_of(q), reached[q], bests[i * query_count + q]);
+    for (size_t i = 1; i < scans; ++i) bests[q].merge(bests[i * query_count + q]);
+    rankings.push_back(finish(bests[q], k));
+  }
+  return rankings;
+}
+
 void compare(Check& check, const Ranking& found, const Ranking& expected, const char* what, size_t k) {
   if (!check.that(found.indices.size() == expected.indices.size(), "%s, k = %zu: %zu rows, not %zu", what, k,
                   found.indices.size(), expected.indices.size()))
@@ -200,6 +241,45 @@ void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels)
           const Ranking found = search(kernels, metric, corpus, query, code, considered, start, count, k, scans);
           compare(check, found, expected, corpus.name, k);
         }
+      }
+    }
+  }
+}
+
+void batches_rank_like_single_queries(Check& check, const KernelTable& kernels) {
+  Random random(24);
+  const FlushSubnormals flush;
+  constexpr size_t kMost = 11;
+  std::vector<PreparedQuery> queries(kMost);
+  // No operator new for its alignment: see AlignedMemory.
+  AlignedMemory memory;
+  memory.allocate(kMost * sizeof(CodeQuery));
+  auto* const codes = memory.as<CodeQuery>();
+  for (const size_t dimensions : {3, 100, 384, 771}) {
+    for (size_t kind = 0; kind < kKinds; ++kind) {
+      for (const size_t count : {1, 9, 700}) {
+        Corpus corpus = make_corpus(kind, count, dimensions, random);
+        corpus.prepare(kernels);
+        std::vector<uint32_t> mask(mask_words(count));
+        for (uint32_t& word : mask) word = static_cast<uint32_t>(random.next() & random.next());
+        const size_t wanted = 1 + random.below(kMost);
+        size_t query_count = 0;
+        for (size_t q = 0; q < wanted; ++q) {
+          const auto values = make_query(corpus, q % 5, random);
+          queries[query_count].prepare(kernels, values.data(), dimensions);
+          if (corpus.codes->prepare(queries[query_count], &codes[query_count])) ++query_count;
+        }
+        if (query_count == 0) continue;
+        constexpr size_t kWanted[] = {1, 10, 300};
+        const size_t k = kWanted[random.below(3)];
+        const auto metric = static_cast<Metric>(random.below(3));
+        const uint32_t* const considered = random.below(3) == 0 ? mask.data() : nullptr;
+        const size_t start = random.below(2) == 0 ? 0 : random.below(count);
+        const size_t scans = 1 + random.below(3);
+        const auto found = search_together(kernels, metric, corpus, queries.data(), codes, query_count, considered, start, count,
+                                           k, scans);
+        for (size_t q = 0; q < query_count; ++q)
+          compare(check, found[q], scan_all(kernels, metric, corpus, queries[q], considered, start, count, k), corpus.name, k);
       }
     }
   }
@@ -250,6 +330,15 @@ void codes_bound_every_row(Check& check, const KernelTable& kernels) {
         float estimates[RowCodes::kBlock], bounds[RowCodes::kBlock];
         corpus.codes->bound(kernels, code, 0, RowCodes::kBlock, high, estimates, bounds);
         corpus.codes->sum_low(kernels, code, size_t{0}, RowCodes::kBlock, low);
+        QueryCodes batch;
+        RowCodes::WholeFits fits;
+        int32_t whole[RowCodes::kBlock];
+        float whole_estimates[RowCodes::kBlock], whole_bounds[RowCodes::kBlock];
+        if (!check.that(batch.prepare(*corpus.codes, &code, 1), "no memory")) return;
+        corpus.codes->read_whole_fits(0, RowCodes::kBlock, &fits);
+        corpus.codes->sum_whole(kernels, batch, 0, RowCodes::kBlock, whole);
+        kernels.codes.whole_bounds(batch.terms(0), whole, fits.scales, fits.residuals, fits.lengths, RowCodes::kBlock,
+                                   whole_estimates, whole_bounds);
         const KeepSubnormals keep;
         for (size_t row = 0; row < RowCodes::kBlock; ++row) {
           const double cosine =
@@ -259,6 +348,12 @@ void codes_bound_every_row(Check& check, const KernelTable& kernels) {
                      row, dimensions, bounds[row], cosine);
           check.that(!(fine.bound < cosine), "%s: the whole code bounds row %zu by %.9g, but it has %.9g", corpus.name, row,
                      fine.bound, cosine);
+          check.that(!(whole_bounds[row] < cosine), "%s: a batch bounds row %zu by %.9g, but it has %.9g", corpus.name, row,
+                     whole_bounds[row], cosine);
+          // And not by so much that it would exclude nothing.
+          check.that(!(whole_bounds[row] > whole_estimates[row] + 0.2f) || fits.residuals[row] > 0.05f,
+                     "%s: a batch bounds row %zu by %.9g, and estimates %.9g", corpus.name, row, whole_bounds[row],
+                     whole_estimates[row]);
         }
       }
     }
@@ -293,6 +388,53 @@ void code_sums_are_exact(Check& check, const KernelTable& kernels) {
         check.that(sums[row] == expected[row], "row %zu of %zu bytes: %d, not %d", row, bytes, sums[row], expected[row]);
         check.that(of_chosen[row] == expected[chosen[row]], "chosen row %u of %zu bytes: %d, not %d", chosen[row], bytes,
                    of_chosen[row], expected[chosen[row]]);
+      }
+    }
+  }
+}
+
+void whole_code_sums_are_exact(Check& check, const KernelTable& kernels) {
+  Random random(25);
+  constexpr size_t kMostQueries = 9;
+  for (const size_t bytes : {64, 128, 192, 384, 2048}) {
+    for (const size_t rows : {1, 3, 4, 5, 8, 21}) {
+      const size_t dimensions = 2 * bytes;
+      std::vector<uint8_t> high(rows * bytes), low(rows * bytes);
+      AlignedMemory memory;
+      if (!check.that(memory.allocate(kMostQueries * dimensions), "no memory")) return;
+      auto* const queries = memory.as<int8_t>();
+      for (size_t round = 0; round < 3; ++round) {
+        // The largest sums of both signs too.
+        const int most = round == 0 ? kMostWholePart : -kMostWholePart;
+        for (size_t i = 0; i < rows * bytes; ++i) {
+          high[i] = static_cast<uint8_t>(round < 2 ? 255 : random.next());
+          low[i] = static_cast<uint8_t>(round < 2 ? 255 : random.next());
+        }
+        int32_t middles[kMostQueries] = {};
+        for (size_t i = 0; i < kMostQueries * dimensions; ++i) {
+          const int part = round < 2 ? most : static_cast<int>(random.below(2 * kMostWholePart + 1)) - kMostWholePart;
+          queries[i] = static_cast<int8_t>(part);
+          middles[i / dimensions] += 128 * part;
+        }
+        for (size_t count = 1; count <= kMostQueries; ++count) {
+          constexpr int32_t kUntouched = 0x7777'7777;
+          const size_t stride = rows + 3;
+          std::vector<int32_t> sums(kMostQueries * stride + 3, kUntouched);
+          kernels.codes.whole_sums(queries, middles, count, high.data(), low.data(), rows, bytes, sums.data(), stride);
+          for (size_t q = 0; q < count; ++q) {
+            for (size_t row = 0; row < rows; ++row) {
+              int64_t sum = 0;
+              for (size_t i = 0; i < dimensions; ++i) {
+                const size_t at = row * bytes + i / 128 * 64 + i % 64;
+                const int code = i % 128 < 64 ? (high[at] & 15) << 4 | (low[at] & 15) : (high[at] & 240) | low[at] >> 4;
+                sum += code * queries[q * dimensions + i];
+              }
+              check.that(sums[q * stride + row] == sum, "row %zu of %zu, query %zu of %zu, %zu bytes: %d, not %lld", row, rows, q,
+                         count, bytes, sums[q * stride + row], static_cast<long long>(sum));
+            }
+          }
+          check.that(count * stride >= sums.size() || sums[count * stride] == kUntouched, "there are sums of a query too many");
+        }
       }
     }
   }
