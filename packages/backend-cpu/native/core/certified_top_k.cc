@@ -18,6 +18,8 @@ constexpr size_t kMostWaiting = 4096;
 constexpr size_t kMostLast = 1024;
 /** Rows that are scored together once their bounds are sorted: after each group fewer may be left. */
 constexpr size_t kTogether = 8;
+/** Of those that are left, about as many as are scored in the end. */
+constexpr size_t kReadAhead = 64;
 /** After so many rows it is decided again how the next ones are bounded. */
 constexpr size_t kWindow = 8192;
 /** More of a window's rows left by half of the code: reading the whole of it at once takes less time. */
@@ -109,6 +111,7 @@ struct CertifiedScan::Work {
     }
     std::sort(rows, rows + count,
               [&](const Waiting& a, const Waiting& b) noexcept { return promises[a.sum] > promises[b.sum]; });
+    read_most_promising_ahead(rows, count);
     uint32_t together[kTogether];
     for (size_t i = 0; i < count;) {
       const bool is_known = reached.is_known();
@@ -118,6 +121,14 @@ struct CertifiedScan::Work {
         if (may_be_best(rows[i].row, rows[i].bound, is_known, score)) together[taken++] = rows[i].row;
       if (taken > 0) rescore(together, taken);
     }
+  }
+
+  /** Most of these will be scored, so that rows of a file are read at the same time. */
+  void read_most_promising_ahead(const Waiting* rows, size_t count) const noexcept {
+    uint32_t ahead[kReadAhead];
+    const size_t ahead_count = std::min(count, kReadAhead);
+    for (size_t i = 0; i < ahead_count; ++i) ahead[i] = rows[i].row;
+    read_ahead(request.matrix, ahead, ahead_count);
   }
 
   void wait_for_low(Waiting row) noexcept {

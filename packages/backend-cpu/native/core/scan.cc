@@ -8,6 +8,7 @@
 #include "core/inverse_norm.h"
 #include "core/reference.h"
 #include "core/row_mask.h"
+#include "kit/store/pages.h"
 
 namespace gearshift {
 namespace {
@@ -132,6 +133,7 @@ void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixV
     score_listed_fixed(kernels, metric, matrix, query, rows, count, out);
     return;
   }
+  read_ahead(matrix, rows, count);
   {
     const kit::RacingAccess racing;
     score_listed_fixed(kernels, metric, matrix, query, rows, count, out);
@@ -141,6 +143,11 @@ void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixV
 }
 
 }  // namespace
+
+void read_ahead(const MatrixView& matrix, const uint32_t* rows, size_t count) noexcept {
+  if (matrix.version == nullptr || !matrix.version->is_mapped()) return;
+  for (size_t i = 0; i < count; ++i) kit::read_ahead(matrix.row(rows[i]), matrix.stride_bytes());
+}
 
 void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                 size_t start, size_t end, float* out) noexcept {
