@@ -67,6 +67,12 @@ struct CertifiedScan::Work {
 
   float merit_of(float score) const noexcept { return request.metric == Metric::euclidean ? -score : score; }
 
+  /** Scores rows that lie anywhere. */
+  void rescore_scattered(const uint32_t* rows, size_t count) noexcept {
+    read_ahead(request.matrix, rows, count);
+    rescore(rows, count);
+  }
+
   void rescore(const uint32_t* rows, size_t count) noexcept {
     float scores[kBlock];
     score_candidates(request.kernels, request.metric, request.matrix, request.query, rows, count, scores);
@@ -119,7 +125,7 @@ struct CertifiedScan::Work {
       size_t taken = 0;
       for (; taken < kTogether && i < count; ++i)
         if (may_be_best(rows[i].row, rows[i].bound, is_known, score)) together[taken++] = rows[i].row;
-      if (taken > 0) rescore(together, taken);
+      if (taken > 0) rescore_scattered(together, taken);
     }
   }
 
@@ -170,7 +176,7 @@ struct CertifiedScan::Work {
                      [&](uint32_t a, uint32_t b) noexcept { return estimates[a] > estimates[b]; });
     uint32_t numbers[kBlock];
     for (size_t i = 0; i < wanted; ++i) numbers[i] = static_cast<uint32_t>(start + rows[i]);
-    rescore(numbers, wanted);
+    rescore_scattered(numbers, wanted);
     std::copy(rows + wanted, rows + count, rows);
     return count - wanted;
   }
@@ -304,7 +310,7 @@ struct CertifiedScan::Work {
       else if (is_whole) wait_for_float32({row, 0, block.bounds[place]});
       else wait_for_low({row, block.sums[place], block.bounds[place]});
     }
-    if (now_count > 0) rescore(now, now_count);
+    if (now_count > 0) rescore_scattered(now, now_count);
   }
 
   void bound_by_whole(size_t start, size_t count, const int32_t* high_sums, float* estimates, float* bounds) noexcept {

@@ -133,7 +133,6 @@ void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixV
     score_listed_fixed(kernels, metric, matrix, query, rows, count, out);
     return;
   }
-  read_ahead(matrix, rows, count);
   {
     const kit::RacingAccess racing;
     score_listed_fixed(kernels, metric, matrix, query, rows, count, out);
