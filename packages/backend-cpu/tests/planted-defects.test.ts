@@ -83,7 +83,7 @@ const DEFECTS: readonly Defect[] = [
   {
     name: 'the cancellation under the root has no room',
     file: 'row_codes.cc',
-    from: 'coded_square * (1 + 16 * kUnit)',
+    from: 'coded_square * (1 + 24 * kUnit)',
     to: 'coded_square',
     foundBy: [ROOM],
   },

@@ -46,13 +46,17 @@ class Input {
   size_t left_;
 };
 
-/** One of the levels that this CPU can run. */
+/** Kernels of one of the levels that this CPU can run. */
 inline const KernelTable& choose_level(Input& input) {
   const LevelList list = all_levels();
   const KernelTable* able[8];
   size_t count = 0;
-  for (size_t i = 0; i < list.count; ++i)
-    if (list.levels[i].missing[0] == '\0') able[count++] = list.levels[i].kernels;
+  for (size_t i = 0; i < list.count; ++i) {
+    if (list.levels[i].missing[0] == '\0') {
+      able[count++] = list.levels[i].kernels;
+      if (list.levels[i].plain != list.levels[i].kernels) able[count++] = list.levels[i].plain;
+    }
+  }
   return *able[input.byte() % count];
 }
 

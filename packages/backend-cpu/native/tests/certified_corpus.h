@@ -10,6 +10,7 @@
 #include "core/certified_top_k.h"
 #include "core/floating_point_mode.h"
 #include "core/inverse_norm.h"
+#include "core/query_codes.h"
 #include "core/row_codes.h"
 #include "core/row_mask.h"
 #include "core/scan.h"
@@ -159,6 +160,46 @@ inline Ranking search(const KernelTable& kernels, Metric metric, const Corpus& c
   for (size_t i = 0; i < scans; ++i) parts[i].settle(request, reached, bests[i]);
   for (size_t i = 1; i < scans; ++i) bests[0].merge(bests[i]);
   return finish(bests[0], k);
+}
+
+/** Of several queries at once, by as many scans of each as given. */
+inline std::vector<Ranking> search_together(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery* queries,
+                                     const CodeQuery* codes, size_t query_count, const uint32_t* mask, size_t start, size_t end,
+                                     size_t k, size_t scans) {
+  const MatrixView view = corpus.view();
+  QueryCodes batch;
+  batch.prepare(*corpus.codes, codes, query_count);
+  std::vector<ReachedScore> reached(query_count);
+  std::vector<CertifiedScan> parts(scans * query_count);
+  std::vector<TopKSelector> bests(scans * query_count);
+  for (ReachedScore& score : reached) score.start(metric);
+  for (CertifiedScan& part : parts) part.reset(k);
+  for (TopKSelector& best : bests) best.reset(k, metric);
+  const auto request_of = [&](size_t q) {
+    return CertifiedScan::Request{kernels, metric, view, *corpus.codes, queries[q], codes[q], mask};
+  };
+  std::vector<int32_t> sums(query_count * RowCodes::kBlock);
+  const size_t most = scans == 1 ? RowCodes::kBlock : 100;
+  size_t turn = 0;
+  for (size_t row = start; row < end; row += most, ++turn) {
+    CertifiedScan::Block block;
+    block.start = row;
+    block.count = std::min(most, end - row);
+    corpus.codes->read_whole_fits(row, block.count, &block.fits);
+    corpus.codes->sum_whole(kernels, batch, row, block.count, sums.data());
+    for (size_t q = 0; q < query_count; ++q) {
+      const size_t part = turn % scans * query_count + q;
+      parts[part].scan_block(request_of(q), block, batch.terms(q), &sums[q * RowCodes::kBlock], reached[q], bests[part]);
+    }
+  }
+  std::vector<Ranking> rankings;
+  for (size_t q = 0; q < query_count; ++q) {
+    for (size_t i = 0; i < scans; ++i)
+      parts[i * query_count + q].settle(request_of(q), reached[q], bests[i * query_count + q]);
+    for (size_t i = 1; i < scans; ++i) bests[q].merge(bests[i * query_count + q]);
+    rankings.push_back(finish(bests[q], k));
+  }
+  return rankings;
 }
 
 inline void compare(Check& check, const Ranking& found, const Ranking& expected, const char* what, size_t k) {
