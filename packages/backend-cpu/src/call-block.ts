@@ -34,6 +34,7 @@ export const SCALAR = {
   sequence: 12,
   dtype: 13,
   scale: 14,
+  hops: 15,
 } as const;
 
 /** The addon as one thread uses it. */

@@ -37,6 +37,7 @@ enum Scalar : size_t {
   kSequenceScalar,  // if the rows are those of a stored matrix
   kDtypeScalar,     // of rows that come as an array, as are the dimensions
   kScaleScalar,
+  kHopsScalar,
 };
 
 }  // namespace gearshift::binding

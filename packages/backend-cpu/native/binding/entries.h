@@ -19,6 +19,7 @@ napi_value resident_bytes(Call& call);
 napi_value fill_matrix(Call& call);
 napi_value fill_graph(Call& call);
 napi_value build_graph(Call& call);
+napi_value transpose_due(Call& call);
 napi_value matches_matrix(Call& call);
 napi_value release(Call& call);
 napi_value report_memory(Call& call);
@@ -27,6 +28,7 @@ napi_value share_block(Call& call);
 napi_value score(Call& call);
 napi_value top_k(Call& call);
 napi_value spread(Call& call);
+napi_value spread_active(Call& call);
 
 napi_value start_score(Call& call);
 napi_value start_top_k(Call& call);
@@ -34,6 +36,7 @@ napi_value start_spread(Call& call);
 napi_value start_fill(Call& call);
 napi_value start_encode(Call& call);
 napi_value start_build(Call& call);
+napi_value start_transpose(Call& call);
 napi_value cancel(Call& call);
 
 napi_value append_rows(Call& call);

@@ -173,7 +173,16 @@ napi_value resident_state(Call& call) {
 napi_value resident_bytes(Call& call) {
   OperandHandle* handle = find(call, 0);
   if (call.failed()) return nullptr;
+  if (handle->reported_bytes != handle->operand().reported_bytes()) report(call, *handle);
   return call.give_integer(handle->operand().is_ready() ? static_cast<int64_t>(handle->operand().bytes()) : 0);
+}
+
+napi_value transpose_due(Call& call) {
+  OperandHandle* handle = find(call, 0);
+  if (call.failed()) return nullptr;
+  // Another thread may have made the form that this one shares.
+  if (handle->reported_bytes != handle->operand().reported_bytes()) report(call, *handle);
+  return call.give_bool(handle->operand().transposed.take_due());
 }
 
 napi_value fill_matrix(Call& call) {

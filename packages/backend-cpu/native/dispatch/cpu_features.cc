@@ -87,7 +87,13 @@ bool has_feature(CpuFeature feature) noexcept {
   }
   return true;
 }
+
+bool has_slow_shared_cache() noexcept {
+  const Registers vendor = cpuid(0);
+  return vendor.b == 0x756e'6547 && vendor.d == 0x4965'6e69 && vendor.c == 0x6c65'746e;  // "GenuineIntel"
+}
 #else
+bool has_slow_shared_cache() noexcept { return false; }
 bool has_feature(CpuFeature feature) noexcept { return feature == CpuFeature::none; }
 #endif
 

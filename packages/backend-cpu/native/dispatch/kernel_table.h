@@ -137,14 +137,14 @@ struct KernelTable {
   CodeKernels codes;
 
   /**
-   * Weighted sums over a slice of 16 lanes: sums[lane] = sum over step < lengths[lane] of weights[step * 16 + lane] *
+   * Weighted sums over a slice of 16 lanes: sums[lane] += sum over step < lengths[lane] of weights[step * 16 + lane] *
    * x[columns[step * 16 + lane]], in double precision, in the order of the steps with one accumulator a lane. A product of two
    * float32 is exact in double precision, so a fused multiply-add changes nothing and every level gives the same bits.
    * `lengths` descends; nothing behind a lane's length is read from x. Columns below 2^31, but at `portable`: see
    * spreading_kernels().
    */
-  void (*slice_sums_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                         double* sums) noexcept;
+  void (*add_slice_sums_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                             double* sums) noexcept;
 };
 
 /** A level of this build: its kernels, and the CPU features it needs. */

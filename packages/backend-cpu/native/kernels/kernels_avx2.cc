@@ -143,15 +143,15 @@ struct CodeLanes {
 inline __m256d low_f64(__m256 v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
 inline __m256d high_f64(__m256 v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
 
-void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    double* sums) noexcept {
+void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                        double* sums) noexcept {
   for (size_t half = 0; half < 2; ++half) {
     const uint32_t* const lane_lengths = lengths + half * 8;
     const __m256i length_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lane_lengths));
     const uint32_t* column = columns + half * 8;
     const float* weight = weights + half * 8;
-    __m256d low_f64x4 = _mm256_setzero_pd();
-    __m256d high_f64x4 = _mm256_setzero_pd();
+    __m256d low_f64x4 = _mm256_loadu_pd(sums + half * 8);
+    __m256d high_f64x4 = _mm256_loadu_pd(sums + half * 8 + 4);
     for (uint32_t step = 0; step < lane_lengths[0]; ++step, column += 16, weight += 16) {
       // With a mask also where every lane has an edge: a gather into no known register waits for the one before.
       const __m256i step_i32x8 = _mm256_set1_epi32(static_cast<int>(step));
@@ -176,6 +176,6 @@ const KernelTable kAvx2Kernels = {"avx2",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_whole_sums, code_whole_bounds},
-                                  slice_sums_f32};
+                                  add_slice_sums_f32};
 
 }  // namespace gearshift

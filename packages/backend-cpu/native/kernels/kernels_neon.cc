@@ -117,9 +117,10 @@ struct CodeLanes {
 #include "kernels/scan_kernels.inc"
 
 // There is no gather: one lane at a time, two lanes in flight.
-void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    double* sums) noexcept {
-  double sum[16] = {};
+void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                        double* sums) noexcept {
+  double sum[16];
+  std::memcpy(sum, sums, sizeof sum);
   for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
     for (size_t lane = 0; lane < 16 && step < lengths[lane]; ++lane)
       sum[lane] = std::fma(static_cast<double>(weights[lane]), static_cast<double>(x[columns[lane]]), sum[lane]);
@@ -137,6 +138,6 @@ const KernelTable kNeonKernels = {"neon",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_whole_sums, code_whole_bounds},
-                                  slice_sums_f32};
+                                  add_slice_sums_f32};
 
 }  // namespace gearshift

@@ -165,9 +165,10 @@ struct CodeLanes {
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
-void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    double* sums) noexcept {
-  double sum[16] = {};
+void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                        double* sums) noexcept {
+  double sum[16];
+  std::memcpy(sum, sums, sizeof sum);
   for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
     for (size_t lane = 0; lane < 16 && step < lengths[lane]; ++lane)
       sum[lane] += static_cast<double>(weights[lane]) * x[columns[lane]];
@@ -185,6 +186,6 @@ const KernelTable kPortableKernels = {"portable",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_whole_sums, code_whole_bounds},
-                                  slice_sums_f32};
+                                  add_slice_sums_f32};
 
 }  // namespace gearshift

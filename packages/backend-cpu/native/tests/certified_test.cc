@@ -1,219 +1,135 @@
 // Rankings from codes of rows against the scan of all rows in float32, and the bounds of the codes against double precision.
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <vector>
-
-#include "core/certified_top_k.h"
-#include "core/floating_point_mode.h"
-#include "core/inverse_norm.h"
-#include "core/query_codes.h"
-#include "core/row_codes.h"
-#include "core/row_mask.h"
-#include "core/scan.h"
+#include "certified_corpus.h"
 #include "groups.h"
-#include "oracle.h"
-#include "random_values.h"
 
 namespace gearshift::tests {
+
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr double kUnit = 0x1p-24;
 
-/** Rows with what a scan and codes need of them. */
-struct Corpus {
-  const char* name;
-  size_t dimensions;
-  std::vector<float> rows;
-  std::vector<float> inverse_norms;
-  std::unique_ptr<RowCodes> codes;
-
-  size_t count() const { return rows.size() / dimensions; }
-  MatrixView view() const { return {rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data()}; }
-
-  void prepare(const KernelTable& kernels) {
-    inverse_norms.resize(count());
-    const FlushSubnormals flush;
-    inverse_norms_of(kernels, rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data());
-    codes = RowCodes::allocate(count(), dimensions);
-    codes->choose_mean(view());
-    codes->encode(view(), 0, count());
-  }
-};
-
-float gaussian(Random& random) {
-  float sum = 0;
-  for (int i = 0; i < 6; ++i) sum += random.value();
-  return sum * 0.7f;
-}
-
-/** A set of rows that is hard for a bound in one way or another. */
-Corpus make_corpus(size_t kind, size_t count, size_t dimensions, Random& random) {
-  Corpus corpus{"", dimensions, std::vector<float>(count * dimensions), {}, nullptr};
-  std::vector<float> centres(16 * dimensions);
-  for (float& value : centres) value = gaussian(random);
-  const auto fill = [&](const char* name, auto value_of) {
-    corpus.name = name;
-    for (size_t row = 0; row < count; ++row)
-      for (size_t i = 0; i < dimensions; ++i) corpus.rows[row * dimensions + i] = value_of(row, i);
-  };
-  switch (kind) {
-    case 0:
-      fill("independent", [&](size_t, size_t) { return gaussian(random); });
-      break;
-    case 1: {
-      size_t centre = 0;
-      fill("clustered", [&](size_t, size_t i) {
-        if (i == 0) centre = random.below(16);
-        return centres[centre * dimensions + i] + 0.3f * gaussian(random);
-      });
-      break;
-    }
-    case 2:
-      fill("far from zero", [&](size_t, size_t i) { return 20 + centres[i] + 0.05f * gaussian(random); });
-      break;
-    case 3: {
-      float length = 1;
-      fill("of many lengths", [&](size_t, size_t i) {
-        if (i == 0) length = std::exp2(static_cast<float>(random.below(40)) - 20);
-        return length * gaussian(random);
-      });
-      break;
-    }
-    case 4:
-      fill("many equal rows", [&](size_t row, size_t i) { return centres[row % 7 * dimensions + i]; });
-      break;
-    case 5: {
-      size_t special = 0;
-      fill("special values", [&](size_t, size_t i) {
-        constexpr float kSpecial[] = {kNan, kInfinity, -kInfinity, 1e30f, 1e-30f, 1e-42f, 0.0f};
-        if (i == 0) special = random.below(14);
-        if (special >= 7) return gaussian(random);
-        return special == 6 || i % 5 == 0 ? kSpecial[special] : gaussian(random) * (special == 4 ? 1e-25f : 1);
-      });
-      break;
-    }
-    case 6:
-      fill("one element each", [&](size_t row, size_t i) { return i == row % dimensions ? 1.0f + 1e-6f * (row % 3) : 0.0f; });
-      break;
-    case 7:
-      fill("falling spectrum", [&](size_t, size_t i) { return gaussian(random) / (1 + 0.3f * static_cast<float>(i)); });
-      break;
-    default:
-      fill("nearly equal", [&](size_t, size_t i) { return centres[i] * (1 + 1e-6f * random.value()); });
-  }
-  return corpus;
-}
-constexpr size_t kKinds = 9;
-
-std::vector<float> make_query(const Corpus& corpus, size_t kind, Random& random) {
-  std::vector<float> query(corpus.dimensions);
-  const float* const row = corpus.rows.data() + random.below(corpus.count()) * corpus.dimensions;
-  for (size_t i = 0; i < corpus.dimensions; ++i) {
-    query[i] = kind == 0 ? gaussian(random) : kind == 1 ? row[i] : kind == 2 ? -row[i] : row[i] + 0.2f * gaussian(random);
-    if (kind == 4) query[i] *= 3e10f;
-  }
+/** A query that picks one dimension of the rotated rows: its sums are 254 times the half codes of the rows there. */
+CodeQuery pick(size_t dimension, float half_unit) {
+  CodeQuery query{};
+  query.high[dimension] = 1;
+  query.terms = {0, half_unit, 0, 1, 0};
   return query;
 }
 
-struct Ranking {
-  std::vector<uint32_t> indices;
-  std::vector<float> scores;
-};
+}  // namespace
 
-Ranking finish(TopKSelector& best, size_t k) {
-  Ranking ranking{std::vector<uint32_t>(k), std::vector<float>(k)};
-  const size_t count = best.finish(ranking.indices.data(), ranking.scores.data());
-  ranking.indices.resize(count);
-  ranking.scores.resize(count);
-  return ranking;
-}
+// The formulas of docs/certified-search.md, "Rounding", term by term.
+void bounds_have_the_room_of_the_proof(Check& check, const KernelTable& kernels) {
+  Random random(24);
+  for (const size_t dimensions : {3, 100, 128, 129, 384, 768, 1024, 4096}) {
+    Corpus corpus = make_corpus(0, 40, dimensions, random);
+    corpus.prepare(kernels);
+    const auto values = make_query(corpus, 0, random);
+    PreparedQuery query;
+    query.prepare(kernels, values.data(), dimensions);
+    CodeQuery code;
+    if (!check.that(corpus.codes->prepare(query, &code), "the query has no code")) return;
 
-Ranking scan_all(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery& query,
-                 const uint32_t* mask, size_t start, size_t end, size_t k) {
-  TopKSelector best;
-  best.reset(k, metric);
-  if (mask == nullptr) top_k_rows(kernels, metric, corpus.view(), query, start, end, best);
-  else top_k_considered(kernels, metric, corpus.view(), query, mask, start, end, best);
-  return finish(best, k);
-}
+    const size_t padded = (dimensions + 127) / 128 * 128;
+    size_t levels = 0;
+    while (padded % (size_t{2} << levels) == 0) ++levels;
+    CodeRotation rotation;
+    if (!check.that(rotation.prepare(padded), "there is no memory")) return;
+    double square = 0;
+    for (const float value : values) square += static_cast<double>(value) * value;
+    std::vector<double> rotated(padded), scratch(padded);
+    for (size_t i = 0; i < dimensions; ++i) rotated[i] = values[i] / std::sqrt(square);
+    rotation.apply(rotated.data(), scratch.data());
+    double error = 0, coded_square = 0;
+    for (size_t i = 0; i < padded; ++i) {
+      const double coded = (254 * code.high[i] + code.low[i]) * code.unit;
+      error += (rotated[i] - coded) * (rotated[i] - coded);
+      coded_square += coded * coded;
+    }
+    const double of_norm = std::floor(static_cast<double>(dimensions) / 16) + 8;
+    const double roundings = 1 + 2 * (static_cast<double>(levels) + 2) + static_cast<double>(padded) / 16 + 20 + 36;
+    const double slack = 1.01 * (of_norm + 2.01 * roundings) * kUnit + 2.01 * std::sqrt(error);
+    check.that(code.terms.slack >= slack * (1 - 1e-6), "%zu dimensions: a slack of %.9g, not %.9g", dimensions,
+               code.terms.slack, slack);
+    check.that(code.terms.squared_query >= coded_square * (1 + 23 * kUnit), "%zu dimensions: %.9g is too little for %.9g",
+               dimensions, code.terms.squared_query, coded_square);
 
-/** By as many scans as given, which share what they reached and take turns, as threads do. */
-Ranking search(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery& query,
-               const CodeQuery& code, const uint32_t* mask, size_t start, size_t end, size_t k, size_t scans) {
-  const MatrixView view = corpus.view();
-  const CertifiedScan::Request request{kernels, metric, view, *corpus.codes, query, code, mask};
-  ReachedScore reached;
-  reached.start(metric);
-  std::vector<CertifiedScan> parts(scans);
-  std::vector<TopKSelector> bests(scans);
-  for (size_t i = 0; i < scans; ++i) {
-    parts[i].reset(k);
-    bests[i].reset(k, metric);
-  }
-  const size_t chunk = scans == 1 ? end - start : 300;
-  size_t turn = 0;
-  for (size_t row = start; row < end; row += chunk, ++turn)
-    parts[turn % scans].scan(request, row, std::min(end, row + chunk), reached, bests[turn % scans]);
-  for (size_t i = 0; i < scans; ++i) parts[i].settle(request, reached, bests[i]);
-  for (size_t i = 1; i < scans; ++i) bests[0].merge(bests[i]);
-  return finish(bests[0], k);
-}
-
-/** Of several queries at once, by as many scans of each as given. */
-std::vector<Ranking> search_together(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery* queries,
-                                     const CodeQuery* codes, size_t query_count, const uint32_t* mask, size_t start, size_t end,
-                                     size_t k, size_t scans) {
-  const MatrixView view = corpus.view();
-  QueryCodes batch;
-  batch.prepare(*corpus.codes, codes, query_count);
-  std::vector<ReachedScore> reached(query_count);
-  std::vector<CertifiedScan> parts(scans * query_count);
-  std::vector<TopKSelector> bests(scans * query_count);
-  for (ReachedScore& score : reached) score.start(metric);
-  for (CertifiedScan& part : parts) part.reset(k);
-  for (TopKSelector& best : bests) best.reset(k, metric);
-  const auto request_of = [&](size_t q) {
-    return CertifiedScan::Request{kernels, metric, view, *corpus.codes, queries[q], codes[q], mask};
-  };
-  std::vector<int32_t> sums(query_count * RowCodes::kBlock);
-  const size_t most = scans == 1 ? RowCodes::kBlock : 100;
-  size_t turn = 0;
-  for (size_t row = start; row < end; row += most, ++turn) {
-    CertifiedScan::Block block;
-    block.start = row;
-    block.count = std::min(most, end - row);
-    corpus.codes->read_whole_fits(row, block.count, &block.fits);
-    corpus.codes->sum_whole(kernels, batch, row, block.count, sums.data());
-    for (size_t q = 0; q < query_count; ++q) {
-      const size_t part = turn % scans * query_count + q;
-      parts[part].scan_block(request_of(q), block, batch.terms(q), &sums[q * RowCodes::kBlock], reached[q], bests[part]);
+    const double share = (3 * static_cast<double>(dimensions) / 16 + 63) * kUnit;
+    const double norm = std::sqrt(square);
+    for (const float inverse_norm : {1.0f, 3.0f, 1e-3f}) {
+      const double row_norm = 1 / static_cast<double>(inverse_norm);
+      for (const float score : {0.9f, 0.01f, -0.3f}) {
+        const double as_cosine = score / (norm * row_norm);
+        const CodeLimit of_cosine(Metric::cosine, code, dimensions);
+        const CodeLimit of_dot(Metric::dot, code, dimensions);
+        check.that(of_cosine.of(score, inverse_norm) <= score - share, "cosine: no room below %g", score);
+        check.that(of_dot.of(score, inverse_norm) <= as_cosine - share * (1 + std::fabs(as_cosine)),
+                   "dot: no room below %g", score);
+      }
+      for (const double times : {0.5, 1.0, 1.5}) {
+        const auto score = static_cast<float>(times * (norm + row_norm));
+        const CodeLimit of_distance(Metric::euclidean, code, dimensions);
+        const double reached = static_cast<double>(score) * score * (1 + share);
+        const double least = ((norm * norm + row_norm * row_norm) * (1 - share) - reached) / (2 * norm * row_norm);
+        check.that(of_distance.of(score, inverse_norm) <= least - share * (1 + std::fabs(least)),
+                   "euclidean: no room below %g", score);
+      }
     }
   }
-  std::vector<Ranking> rankings;
-  for (size_t q = 0; q < query_count; ++q) {
-    for (size_t i = 0; i < scans; ++i)
-      parts[i * query_count + q].settle(request_of(q), reached[q], bests[i * query_count + q]);
-    for (size_t i = 1; i < scans; ++i) bests[q].merge(bests[i * query_count + q]);
-    rankings.push_back(finish(bests[q], k));
-  }
-  return rankings;
 }
 
-void compare(Check& check, const Ranking& found, const Ranking& expected, const char* what, size_t k) {
-  if (!check.that(found.indices.size() == expected.indices.size(), "%s, k = %zu: %zu rows, not %zu", what, k,
-                  found.indices.size(), expected.indices.size()))
-    return;
-  for (size_t i = 0; i < expected.indices.size(); ++i) {
-    if (!check.that(found.indices[i] == expected.indices[i] && is_same(found.scores[i], expected.scores[i]),
-                    "%s, k = %zu, place %zu: row %u with %.9g, not row %u with %.9g", what, k, i, found.indices[i],
-                    found.scores[i], expected.indices[i], expected.scores[i]))
-      return;
+/** Reads every code back, one dimension at a time, and compares what the codes leave of a row with double precision. */
+void residuals_have_the_room_of_the_proof(Check& check, const KernelTable& kernels) {
+  Random random(25);
+  constexpr size_t kRows = 64;
+  for (const size_t dimensions : {100, 128, 2000}) {
+    Corpus corpus = make_corpus(0, kRows, dimensions, random);
+    corpus.prepare(kernels);
+    const size_t padded = (dimensions + 127) / 128 * 128;
+    int32_t sums[RowCodes::kBlock];
+    float alongs[RowCodes::kBlock], residuals[RowCodes::kBlock], unused[RowCodes::kBlock];
+    corpus.codes->bound(kernels, pick(0, 0), 0, kRows, sums, unused, residuals);
+    std::vector<std::vector<int>> halves(padded, std::vector<int>(kRows));
+    std::vector<double> scales(kRows, 0);
+    for (size_t i = 0; i < padded; ++i) {
+      corpus.codes->bound(kernels, pick(i, 1), 0, kRows, sums, alongs, unused);
+      for (size_t row = 0; row < kRows; ++row) {
+        const int half = halves[i][row] = sums[row] / 254;
+        if (half > 0) scales[row] = static_cast<double>(alongs[row]) / (2 * sums[row]);
+      }
+    }
+    CodeRotation rotation;
+    if (!check.that(rotation.prepare(padded), "there is no memory")) return;
+    std::vector<double> mean(dimensions), row_values(padded), scratch(padded);
+    for (size_t i = 0; i < dimensions; ++i) {
+      std::vector<float> along(dimensions, 0.0f);
+      along[i] = 1;
+      PreparedQuery query;
+      query.prepare(kernels, along.data(), dimensions);
+      CodeQuery code;
+      if (!check.that(corpus.codes->prepare(query, &code), "the query has no code")) return;
+      mean[i] = code.terms.base;
+    }
+    for (size_t row = 0; row < kRows; ++row) {
+      const float* const values = corpus.rows.data() + row * dimensions;
+      double square = 0;
+      for (size_t i = 0; i < dimensions; ++i) square += static_cast<double>(values[i]) * values[i];
+      std::fill(row_values.begin(), row_values.end(), 0.0);
+      for (size_t i = 0; i < dimensions; ++i) row_values[i] = values[i] / std::sqrt(square) - mean[i];
+      rotation.apply(row_values.data(), scratch.data());
+      double rest = 0;
+      for (size_t i = 0; i < padded; ++i) {
+        const double left = row_values[i] - scales[row] * (halves[i][row] - 7.5);
+        rest += left * left;
+      }
+      rest = std::sqrt(rest);
+      // Rounding to nearest is some units, at random; what the proof adds is the worst case.
+      const double room = rest * (static_cast<double>(padded) / 16 + 18) * kUnit + 16 * 2.01 * kUnit;
+      check.that(residuals[row] - rest > 0.75 * room, "row %zu of %zu dimensions: %.9g is left, %.9g with room, not %.9g", row,
+                 dimensions, rest, residuals[row], rest + room);
+    }
   }
 }
-
-}  // namespace
 
 void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels) {
   Random random(20);
