@@ -16,6 +16,8 @@ napi_value open_graph(Call& call);
 napi_value update_matrix(Call& call);
 napi_value resident_state(Call& call);
 napi_value resident_bytes(Call& call);
+napi_value read_codes(Call& call);
+napi_value code_bytes_for(Call& call);
 napi_value fill_matrix(Call& call);
 napi_value fill_graph(Call& call);
 napi_value build_graph(Call& call);
@@ -33,6 +35,7 @@ napi_value start_top_k(Call& call);
 napi_value start_spread(Call& call);
 napi_value start_fill(Call& call);
 napi_value start_encode(Call& call);
+napi_value start_encode_step(Call& call);
 napi_value start_build(Call& call);
 napi_value cancel(Call& call);
 

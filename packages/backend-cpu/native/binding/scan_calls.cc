@@ -99,17 +99,32 @@ constexpr double kMostShareOfCodes = 0.4;
 /** It reads the codes of all rows: of fewer in a mask, reading these alone takes less time. */
 constexpr size_t kMostRowsOfMasked = 4;
 
+}  // namespace
+
+bool pays_to_code(size_t rows, size_t row_bytes, size_t dimensions) noexcept {
+  return rows * row_bytes >= kLeastBytesOfRows && dimensions <= kMostCodedDimensions &&
+         RowCodes::scanned_bytes_of_row(dimensions) <= kMostShareOfCodes * static_cast<double>(row_bytes);
+}
+
+namespace {
+
+/** Whether the rows are searched in less time with codes. */
+bool is_worth_codes(const MatrixView& matrix, const RowsToRank& rows, size_t k) noexcept {
+  const size_t range = rows.end - rows.from;
+  if (rows.candidates != nullptr || !pays_to_code(range, matrix.stride_bytes(), matrix.dimensions)) return false;
+  const size_t considered = rows.mask == nullptr ? range : count_rows(rows.mask, rows.from, rows.end);
+  return k <= considered / kLeastRowsOfBest && considered >= range / kMostRowsOfMasked;
+}
+
 /** Prepares the search with codes. False: the rows are scanned in float32. */
 bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& rows, size_t k, size_t seats,
                  TopKWorkspace& workspace) noexcept {
+  if (!is_worth_codes(scan.matrix, rows, k)) return false;
   const RowCodes* const codes = scan.matrix.codes;
-  if (codes == nullptr || rows.candidates != nullptr) return false;
-  const size_t range = rows.end - rows.from;
-  const size_t considered = rows.mask == nullptr ? range : count_rows(rows.mask, rows.from, rows.end);
-  if (k > considered / kLeastRowsOfBest || considered < range / kMostRowsOfMasked) return false;
-  const size_t row_bytes = scan.matrix.stride_bytes();
-  if (range < kLeastBytesOfRows / row_bytes) return false;
-  if (codes->scanned_bytes_of_row() > kMostShareOfCodes * static_cast<double>(row_bytes)) return false;
+  if (codes == nullptr) {
+    workspace.searched.lacks_codes = true;
+    return false;
+  }
   if (!workspace.prepare_codes(seats, queries.count())) return false;
   for (size_t q = 0; q < queries.count(); ++q)
     if (!codes->prepare(queries[q], &workspace.code_queries()[q])) return false;
@@ -187,6 +202,7 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
       if (!used[seat]) continue;
       for (size_t q = 0; q < count; ++q)
         scans[seat * count + q].settle(request_of(q), reached[q], selectors[seat * count + q]);
+      for (size_t q = 0; q < count; ++q) workspace.searched.counts.add(scans[seat * count + q].counts());
     }
   }
   deliver(workspace, seats, count, output);
