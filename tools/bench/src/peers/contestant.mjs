@@ -121,7 +121,7 @@ async function openGearshift() {
   const { createCpuBackend } = await import('@gearshift/backend-cpu');
   const { createMatrix, unwrap } = await import('@gearshift/contracts');
   const backend = unwrap(await createCpuBackend({ threads }));
-  const matrix = createMatrix(values, { dimensions });
+  const matrix = createMatrix(values, { dimensions, companion: 'none' });
   unwrap(await backend.makeResident(matrix));
   return { backend, matrix };
 }
