@@ -84,6 +84,11 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * ended before, or a status.
    */
   buildGraph(context: number, handle: number): number;
+  /**
+   * Whether a ready graph should get its transposed form: {@link spreadActive} could not do so many hops for lack of it that they
+   * took as long as making it. Then counts anew.
+   */
+  transposeDue(handle: number): boolean;
 
   /**
    * Sets the block of scalars and results, unless this thread has one already; returns the block in use. The three entries
@@ -132,6 +137,13 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * Scalars: context, handle, start, end, from, decay, retention, threshold.
    */
   spread(activations: Float32Array, output: Float32Array): number;
+  /**
+   * Hops that only read the edges of active nodes, with the bits of {@link spread}, as long as few nodes are active and the graph
+   * has its transposed form. Returns how many hops were done, at most `hops`; 0 leaves the output as it was.
+   *
+   * Scalars: those of {@link spread}, with `from` = `start`, and hops; more than one over all nodes only.
+   */
+  spreadActive(activations: Float32Array, output: Float32Array): number;
 
   /**
    * The same operations on the threads of the addon, whole requests at a time. Inputs are copied before the call returns,
@@ -196,6 +208,8 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   startEncodeStep(handle: number, durationMs: number, done: JobDone): number;
   /** Runs {@link buildGraph} to its end on a thread of the addon. */
   startBuild(handle: number, done: JobDone): number;
+  /** Gives a graph that is ready its transposed form, unless it has it or another thread is about it. */
+  startTranspose(handle: number, done: JobDone): number;
 
   /** Changes of a stored matrix, see `NativeRows` of the contracts. The first eight arguments are its memory. */
   appendRows(...args: [...StoredMemoryArguments, rows: Uint8Array]): number;
@@ -262,7 +276,7 @@ export interface AddonLevel {
 }
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 10;
+export const ADDON_ABI = 11;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

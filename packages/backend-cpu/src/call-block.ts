@@ -1,8 +1,8 @@
 import type { CpuAddon } from './addon.js';
 
 /** Bytes of the block: scalars, then row numbers, then scores. */
-const BLOCK_BYTES = 672;
-const SCALARS = 20;
+const BLOCK_BYTES = 688;
+const SCALARS = 22;
 /** Entries of a top-k that fit in the block. */
 export const BLOCK_RESULTS = 64;
 
@@ -34,11 +34,12 @@ export const SCALAR = {
   sequence: 12,
   dtype: 13,
   scale: 14,
-  scanned: 15,
-  examined: 16,
-  rescored: 17,
-  whole: 18,
-  plain: 19,
+  hops: 15,
+  scanned: 16,
+  examined: 17,
+  rescored: 18,
+  whole: 19,
+  plain: 20,
 } as const;
 
 /** The addon as one thread uses it. */

@@ -18,6 +18,7 @@ import {
 import type { CpuAddon } from './addon.js';
 import { failures, failWithStatus } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
+import { LEAST_SPARSE_EDGES } from './sliced-spread.js';
 import { runToEnd, runYielding, STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 import { storedArguments } from './stored-arrays.js';
 
@@ -55,6 +56,9 @@ export class CpuResidents extends ResidentOperands {
   readonly #codes = new Float64Array(2);
   /** A request asks several times which rows changed; after many changes a stored matrix reads the stamps of all rows for the answer. */
   #lastChange: { snapshot: MatrixSnapshot; version: number; changed: readonly RowSpan[] | undefined } | undefined;
+
+  /** Ends the transposition of the graph with this id. */
+  readonly #transposing = new Map<number, AbortController>();
 
   constructor(addon: CpuAddon, contexts: SliceContexts) {
     super(addon, failures);
@@ -234,6 +238,35 @@ export class CpuResidents extends ResidentOperands {
     return failure ?? (isMatrix(operand) ? this.#encode(operand, signal) : undefined);
   }
 
+  /**
+   * Called after each request that spread over a graph: gives the graph its transposed form in the background once that pays.
+   * Requests do not wait for it, and have the same results before, meanwhile and after. Without memory for it there is none.
+   */
+  transposeIfDue(graph: CsrGraph): void {
+    if (graph.columns.length < LEAST_SPARSE_EDGES || this.#transposing.has(graph.id)) return;
+    const handle = this.handleOf(graph);
+    if (handle === undefined || !this.#addon.transposeDue(handle)) return;
+    if (lackOfMemory(transposedBytes(graph)) !== undefined) return;
+    void this.#transpose(graph.id, handle);
+  }
+
+  async #transpose(id: number, handle: number): Promise<void> {
+    const abandon = new AbortController();
+    this.#transposing.set(id, abandon);
+    await runJob(this.#addon, this.#addon.startTranspose.bind(this.#addon, handle), abandon.signal);
+    this.#transposing.delete(id);
+  }
+
+  override release(operand: Operand): void {
+    this.#transposing.get(operand.id)?.abort();
+    super.release(operand);
+  }
+
+  override close(): Promise<void> {
+    for (const abandon of this.#transposing.values()) abandon.abort();
+    return super.close();
+  }
+
   override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     if (isMatrix(operand)) return this.#fillMatrix(operand, handle, signal);
     const isAborted = () => signal?.aborted === true;
@@ -365,6 +398,11 @@ export function operandBytes(operand: Operand): number {
 /** Bytes of what is kept of an operand: the norms of rows that are read in place, else about as many as it has itself. */
 function keptBytes(operand: Operand): number {
   return isMatrix(operand) && isShared(operand.values) ? operand.rows * 4 : operandBytes(operand);
+}
+
+/** Slightly more than the transposed form of a graph takes. */
+function transposedBytes({ nodes, columns }: CsrGraph): number {
+  return nodes * 14 + columns.length * 9;
 }
 
 /** At most so many, for codes of 4 + 4 bits and what belongs to them. */

@@ -226,7 +226,9 @@ export class NativeCpuBackend implements SyncBackend {
     }
     const context = this.#contexts.cosine.sync;
     const failure = runToEnd(new SlicedSpread(this.#here, context, handle, prepared, output));
-    return failure ?? measuredSince(startedAtMs);
+    if (failure !== undefined) return failure;
+    this.#residents.transposeIfDue(prepared.graph);
+    return measuredSince(startedAtMs);
   }
 
   async cosineSimilarity(
@@ -351,7 +353,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (hops === 0 || (estimatedNs < INLINE_NS && (isResident || operandBytes(graph) < INLINE_UPLOAD_BYTES))) {
       return this.spreadActivationSync(prepared, output);
     }
-    return this.#onPool(graph, signal, (handle, done) =>
+    const answer = await this.#onPool(graph, signal, (handle, done) =>
       this.#addon.startSpread(
         context,
         handle,
@@ -366,6 +368,8 @@ export class NativeCpuBackend implements SyncBackend {
         done,
       ),
     );
+    if (answer.ok && !this.#state.isClosed) this.#residents.transposeIfDue(graph);
+    return answer;
   }
 
   close(): Promise<void> {

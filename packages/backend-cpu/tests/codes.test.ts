@@ -88,6 +88,42 @@ describeAddon('a matrix with codes', () => {
     });
   }
 
+  test.for([4, 7, 33, 70])('ranks %d queries at once exactly as one by one, by every metric', async (count) => {
+    const backend = await createNativeBackend();
+    const matrix = createMatrix(shared(values), { dimensions: DIMENSIONS, companion: 'codes' });
+    unwrap(await backend.makeResident(matrix));
+    const query = randomValues(count * DIMENSIONS, 63);
+    // Rows that have many like them, and a query as long as a thousand others.
+    query.set(values.subarray(5 * DIMENSIONS, 6 * DIMENSIONS), DIMENSIONS);
+    query.set(
+      values.subarray(0, DIMENSIONS).map((value) => value * 1000),
+      3 * DIMENSIONS,
+    );
+    const where = RowSet.fromPredicate(matrix.rows, (row) => row % 5 !== 0);
+    for (const metric of METRICS) {
+      const rankings = [
+        { k: 10, metric },
+        { k: 300, metric },
+        { k: 10, metric, where },
+        { k: 10, metric, start: 77, end: matrix.rows - 1 },
+      ];
+      for (const options of rankings) {
+        const together = await rank(backend, { matrix, query, queries: count, ...options });
+        for (let q = 0; q < count; q += 3) {
+          const alone = await rank(backend, {
+            matrix,
+            query: query.subarray(q * DIMENSIONS, (q + 1) * DIMENSIONS),
+            ...options,
+          });
+          expect(together.indices.slice(q * options.k, (q + 1) * options.k)).toEqual(alone.indices);
+          expect(together.scores.slice(q * options.k, (q + 1) * options.k)).toEqual(alone.scores);
+        }
+      }
+      await compare(backend, { matrix, query, queries: count, k: 10, metric });
+    }
+    await backend.close();
+  });
+
   test('is searched with rows that it cannot code: not finite, zero, huge and tiny', async () => {
     const backend = await createNativeBackend();
     const rows = shared(values);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { tellCount, tier } from '@gearshift/vitest-config/effort';
+import { effort, seedOr, tellCount, tier } from '@gearshift/vitest-config/effort';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 
 // Builds the tests in native/tests with plain CMake and runs them for every instruction set: on this machine if it has the
@@ -13,7 +13,8 @@ const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 // Generous, because both are CPU-bound and the emulators slow: on a machine busy with other things they take minutes.
 const BUILD_TIMEOUT_MS = 300_000;
 const RUN_TIMEOUT_MS = 300_000;
-const GROUPS = 26; // of core_tests.cc for one level
+const GROUPS = 35; // of core_tests.cc for one level
+const GROUPS_OF_CODES = 8; // of them that run again for AVX-512 with VNNI
 
 // Nx puts the folder of the node program first on the PATH, which may contain tools that are not on the user's PATH.
 const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
@@ -48,7 +49,7 @@ const HOST: Variant = {
   name: 'this machine',
   lacks: lacksBasics,
   options: [],
-  targets: ['core_tests', 'store_tests', 'thread_pool_tests'],
+  targets: ['core_tests', 'certified_answers', 'store_tests', 'thread_pool_tests'],
 };
 const AVX512: Variant = {
   name: 'AVX-512 in emulation',
@@ -107,9 +108,9 @@ function complaintsOf({ lines }: Outcome): readonly string[] {
   return lines.filter((line) => !/^(ok |\d+ passed)/.test(line));
 }
 
-function expectAllPassed(outcome: Outcome): void {
+function expectAllPassed(outcome: Outcome, groups = GROUPS): void {
   expect(complaintsOf(outcome)).toEqual([]);
-  expect(outcome.lines.at(-1)).toBe(`${GROUPS} passed, 0 failed`);
+  expect(outcome.lines.at(-1)).toBe(`${groups} passed, 0 failed`);
   expect(outcome.status).toBe(0);
 }
 
@@ -128,11 +129,30 @@ describeVariant(HOST, () => {
     const outcome = await runTests(HOST, 'core_tests', level);
     const reason = outcome.lines.find((line) => line.startsWith(`skipped ${level}`));
     if (reason !== undefined) skip(reason);
-    expectAllPassed(outcome);
+    const hasVnni = outcome.lines.some((line) => line.includes('avx512 with vnni'));
+    expectAllPassed(outcome, hasVnni ? GROUPS + GROUPS_OF_CODES : GROUPS);
   });
 
   test('the core tests fail for an unknown level', async () => {
     expect(await runTests(HOST, 'core_tests', 'avx9000')).toMatchObject({ status: 2 });
+  });
+
+  const small = effort({ test: 20_000, ci: 990_000, nightly: 10_000_000 });
+  const large = effort({ test: 60, ci: 10_000, nightly: 100_000 });
+  const timeout = (tier() === 'nightly' ? 20 : 6) * RUN_TIMEOUT_MS;
+  test('every ranking from codes has the rows and the bits of the scan in float32', { timeout }, async () => {
+    const { status, lines } = await runTests(HOST, 'certified_answers', ...[seedOr(22), small, large].map(String));
+    const found = /^(\d+) answers, (\d+) of them of 100000 rows, (\d+) sets of kernels: 0 wrong$/.exec(lines.at(-1) ?? '');
+    expect(found, lines.join('\n')).not.toBeNull();
+    expect(Number(found?.[1])).toBeGreaterThanOrEqual(small + large);
+    expect(Number(found?.[2])).toBeGreaterThanOrEqual(large);
+    expect(Number(found?.[3])).toBeGreaterThan(1);
+    expect(status).toBe(0);
+    tellCount('R22', Number(found?.[1]));
+  });
+
+  test('the rankings from codes are not compared at a level that cannot run', async () => {
+    expect(await runTests(HOST, 'certified_answers', '1', '1', '1', 'avx9000')).toMatchObject({ status: 2 });
   });
 
   test('the thread pool tests pass', async () => {
@@ -151,8 +171,8 @@ describeVariant(HOST, () => {
 });
 
 describeVariant(AVX512, () => {
-  test('the core tests pass at level avx512', async () => {
-    expectAllPassed(await runTests(AVX512, 'core_tests', 'avx512'));
+  test('the core tests pass at level avx512, without and with VNNI', async () => {
+    expectAllPassed(await runTests(AVX512, 'core_tests', 'avx512'), GROUPS + GROUPS_OF_CODES);
   });
 });
 

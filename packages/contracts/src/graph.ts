@@ -74,8 +74,8 @@ export function createGraph(parts: CsrParts): CsrGraph {
 }
 
 /**
- * Builds a graph from a list of edges. Repeated edges stay separate and their weights add up when spreading. The order of a
- * node's incoming edges is the order of the list.
+ * Builds a graph from a list of edges. Repeated edges stay separate and their weights add up when spreading. A
+ * node's incoming edges are in the order of the list; spreading adds them up by ascending sender.
  *
  * @throws RangeError when an edge names a node outside `[0, nodes)`.
  *

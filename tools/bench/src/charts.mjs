@@ -7,20 +7,24 @@
 export const CHARTS = {
   peers([{ columns, rows }]) {
     const firstPeer = columns.findIndex((column) => column.endsWith(' x'));
+    const of = (row, column) => row[columns.indexOf(column)];
     const peersOf = (row) =>
       columns.slice(firstPeer).flatMap((column, i) => {
         const value = row[firstPeer + i];
-        return value === null ? [] : [{ name: column.slice(0, -2), value }];
+        return value === null || OWN.includes(column) ? [] : [{ name: column.slice(0, -2), value }];
       });
     return [
       {
         name: 'peers',
-        title: 'Exact cosine top-10 of 768 dimensions: time of others over that of Gearshift',
+        title: 'Exact cosine top-10, one query and one thread: time of others over that of Gearshift',
         unit: 'x',
         reference: 1,
         groups: rows
-          .filter(([, dimensions, k]) => dimensions === 768 && k === 10)
-          .map((row) => ({ name: `${row[0]} rows, threads: ${row[3]}`, bars: peersOf(row) })),
+          .filter((row) => of(row, 'k') === 10 && of(row, 'threads') === 1 && of(row, 'rows') >= 1000)
+          .map((row) => ({
+            name: `${of(row, 'rows')} ${of(row, 'set') ?? 'rows'} of ${of(row, 'dimensions')}`,
+            bars: peersOf(row),
+          })),
       },
     ];
   },
@@ -49,3 +53,6 @@ export const CHARTS = {
     ];
   },
 };
+
+/** Gearshift's own scan, which is no peer. */
+const OWN = ['gearshift float32 x'];

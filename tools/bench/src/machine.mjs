@@ -19,6 +19,17 @@ export function describeMachine() {
   };
 }
 
+/**
+ * The kind of CPU that a result is of, which is part of its file's name: results of one kind say nothing of another.
+ *
+ * @param {readonly string[]} features as in `describeMachine().cpuFeatures`
+ */
+export function kindOfCpu(features) {
+  const marks = { amx_int8: 'amx', avx512f: 'avx512', avx2: 'avx2', sve: 'sve', asimd: 'neon' };
+  const mark = Object.keys(marks).find((feature) => features.includes(feature));
+  return mark === undefined ? 'other' : marks[mark];
+}
+
 const CPU_FOLDER = '/sys/devices/system/cpu/cpu0';
 
 function readCaches() {
@@ -46,7 +57,18 @@ function readThreadsPerCore() {
 
 /** The features that decide which kernels run. */
 function readCpuFeatures() {
-  const known = ['avx2', 'fma', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'amx_bf16', 'asimd', 'sve'];
+  const known = [
+    'avx2',
+    'fma',
+    'avx512f',
+    'avx512bw',
+    'avx512dq',
+    'avx512vl',
+    'avx512_vnni',
+    'amx_int8',
+    'asimd',
+    'sve',
+  ];
   const line = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readText('/proc/cpuinfo'))?.[1] ?? '';
   const present = new Set(line.split(/\s+/));
   return known.filter((feature) => present.has(feature));

@@ -1,15 +1,16 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeMachine } from './machine.mjs';
+import { describeMachine, kindOfCpu } from './machine.mjs';
 import { describeProvenance } from './provenance.mjs';
 import { listSuites, loadSuite } from './suites.mjs';
 import { formatTable } from './table.mjs';
 
-const USAGE = `Usage: npm run bench -- SUITE [--json FILE] [--quick]
+const USAGE = `Usage: npm run bench -- SUITE [--json FILE|FOLDER] [--quick]
 
   SUITE        one of: ${listSuites().join(', ') || '(none yet)'}
-  --json FILE  also write tables, goals, machine and versions to FILE
+  --json FILE  also write tables, goals, machine and versions to FILE; to SUITE.CPU.json in a FOLDER
+               that is there, where CPU is the kind of CPU (avx2, avx512, amx, neon)
   --quick      a run of seconds that exercises every line; its figures mean nothing
 `;
 
@@ -19,7 +20,7 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args) {
   const options = readOptions(args);
   if (options === null) return 2;
-  const { name, quick, jsonFile } = options;
+  const { name, quick, json } = options;
   const suite = await loadSuite(name);
   const machine = describeMachine();
   const provenance = describeProvenance();
@@ -31,7 +32,8 @@ async function main(args) {
   const { tables, goals } = await suite.run({ quick, log: (message) => console.error(message) });
   for (const table of tables) console.log(`${formatTable(table)}\n`);
   if (goals.length > 0) console.log(formatTable(tableOfGoals(goals)));
-  if (jsonFile !== null) {
+  if (json !== null) {
+    const jsonFile = isFolder(json) ? join(json, `${name}.${kindOfCpu(machine.cpuFeatures)}.json`) : json;
     const command = `npm run bench -- ${args.join(' ')}`;
     const tookSeconds = (Date.now() - startedAt.getTime()) / 1000;
     const report = {
@@ -64,11 +66,15 @@ function readOptions(args) {
     if (!listSuites().includes(name)) throw new TypeError(`there is no suite '${name}'`);
     // npm runs scripts in the root of the repository, but the user's path is relative to the user's folder.
     const from = process.env['INIT_CWD'] ?? process.cwd();
-    return { name, quick: values.quick, jsonFile: values.json === undefined ? null : resolve(from, values.json) };
+    return { name, quick: values.quick, json: values.json === undefined ? null : resolve(from, values.json) };
   } catch (error) {
     console.error(`${error.message}\n\n${USAGE}`);
     return null;
   }
+}
+
+function isFolder(path) {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function tableOfGoals(goals) {

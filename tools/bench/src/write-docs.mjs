@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { barChart } from './chart.mjs';
 import { CHARTS } from './charts.mjs';
+import { kindOfCpu } from './machine.mjs';
 import { formatCell } from './table.mjs';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
@@ -13,7 +14,7 @@ const PAGE = `${DOCS}benchmarks.md`;
 const INTRODUCTION = `# Benchmarks
 
 Every figure here was measured by a command of this repository, and this page is written from the results it left in
-[benchmarks/](benchmarks): \`npm run bench -- SUITE --json docs/benchmarks/SUITE.json\`, then
+[benchmarks/](benchmarks), a file for each suite and kind of CPU: \`npm run bench -- SUITE --json docs/benchmarks\`, then
 \`node tools/bench/src/write-docs.mjs\`.
 
 A figure is a ratio of two things measured in turns in one run, or a time next to the machine it was taken on. Machines
@@ -25,9 +26,13 @@ const METHOD = `## Method, and where others are better
 
 - **Turns.** What is compared takes turns within one run, and the turn that begins changes with every round. A ratio is the median over the
   rounds of the ratio within a round.
-- **Peers** run in processes of their own, one at a time, on the same data and the same question: the exact best rows of one query by cosine.
-  Each has the data as it likes it best (normalised beforehand where the library asks for it, an index built beforehand), and as many threads
-  as stated. All must find the same rows. Whatever a process does before its first turn is not timed.
+- **Peers** run in processes of their own, one at a time, on the same data and the same questions: the exact best rows of a query by cosine,
+  another query each time. Rows and queries have length 1 as they are. Each has the data as it likes it best (packed, in an index built
+  beforehand), and as many threads as stated. All must find the same rows. Whatever a process does before its first turn is not timed.
+- **Gearshift** searches with [codes](certified-search.md), built beforehand, and finds the same rows with the same scores as its own scan
+  in float32, which stands beside it.
+- **Sets.** Two are real, and anybody can make them from npm packages with the same command; three are drawn at random.
+- **Time.** On a busy machine what one thread does is measured as CPU time of its process, which others change little. The last table says so.
 - **Fairness.** Times are those of a call from the language that the peer is made for: Node.js for usearch, simsimd, hnswlib-node and
   onnxruntime-node, Python for numpy and faiss. Debian builds faiss for any x86-64, which costs it much; a build for this CPU would be
   faster. numpy is as fast as the BLAS it is given: the table of versions says which.
@@ -49,10 +54,8 @@ const page = await format([INTRODUCTION, ...results.map(sectionOf), METHOD].join
   parser: 'markdown',
 });
 const files = new Map([[PAGE, page]]);
-for (const { suite, tables } of results) {
-  for (const { name, ...chart } of CHARTS[suite]?.(tables) ?? []) {
-    files.set(`${DOCS}benchmarks/${name}.svg`, barChart(chart));
-  }
+for (const result of results) {
+  for (const { file, ...chart } of chartsOf(result)) files.set(`${DOCS}benchmarks/${file}`, barChart(chart));
 }
 if (!process.argv.includes('--check')) {
   for (const [file, text] of files) writeFileSync(file, text);
@@ -71,6 +74,11 @@ function readResults() {
     .map((name) => JSON.parse(readFileSync(`${DOCS}benchmarks/${name}`, 'utf8')));
 }
 
+function chartsOf({ suite, machine, tables }) {
+  const kind = kindOfCpu(machine.cpuFeatures);
+  return (CHARTS[suite]?.(tables) ?? []).map(({ name, ...chart }) => ({ file: `${name}.${kind}.svg`, ...chart }));
+}
+
 function read(file) {
   try {
     return readFileSync(file, 'utf8');
@@ -79,17 +87,18 @@ function read(file) {
   }
 }
 
-function sectionOf({ suite, command, date, machine, provenance, goals, tables }) {
+function sectionOf(result) {
+  const { suite, command, date, machine, provenance, goals, tables } = result;
   const caches = machine.caches
     .filter(({ type }) => type !== 'Instruction')
     .map(({ level, size }) => `L${level} ${size}`)
     .join(', ');
   const features = machine.cpuFeatures.length > 0 ? `, ${machine.cpuFeatures.join(' ')}` : '';
   return [
-    `## ${suite}\n`,
+    `## ${suite}, ${kindOfCpu(machine.cpuFeatures)}\n`,
     `\`${command}\` on ${date.slice(0, 10)}: ${machine.cpuModel} (${machine.usableCpus} CPUs usable${features}; ${caches}), ` +
       `${machine.platform} ${machine.arch}, Node ${provenance.node}, commit \`${String(provenance.commit).slice(0, 10)}\`.\n`,
-    ...(CHARTS[suite]?.(tables) ?? []).map(({ name, title }) => `![${title}](benchmarks/${name}.svg)\n`),
+    ...chartsOf(result).map(({ file, title }) => `![${title}](benchmarks/${file})\n`),
     ...(goals.length > 0 ? [markdownTable(goalTable(goals))] : []),
     ...tables.map((table) => `### ${table.title}\n\n${markdownTable(table)}`),
   ].join('\n');

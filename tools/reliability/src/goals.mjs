@@ -81,9 +81,11 @@ export const GOALS = {
     ],
   },
   R12: {
-    title: 'mutated files of vectors are read or refused with a typed error, in bounded memory',
-    ...{ tier: 'pure', unit: 'files', least: { ci: 1e6, nightly: 1e7 } },
+    title: 'mutated files are read or refused with a typed error, and the native core takes fuzzed input',
+    ...{ tier: 'native and pure', unit: 'files and inputs', least: { ci: 2e6, nightly: 1.1e8 } },
+    needs: [...NATIVE_TOOLS, 'clang++'],
     sources: [
+      { folder: 'packages/backend-cpu', file: 'tests/fuzzing.test.ts' },
       { folder: 'packages/formats', file: 'tests/fuzz.test.ts' },
       { folder: 'packages/storage', file: 'tests/hostile-files.test.ts' },
     ],
@@ -117,6 +119,7 @@ export const GOALS = {
       { folder: 'packages/tracker', file: 'tests/planted-defects.test.ts' },
       { folder: 'packages/tracker', file: 'tests/planted-defects-in-sums.test.ts' },
       { folder: 'tools/cuda-simulator', file: 'tests/planted-defects.test.ts' },
+      { folder: 'packages/backend-cpu', file: 'tests/planted-defects.test.ts' },
       { folder: 'tools/reliability', file: 'tests/planted-defects.test.ts' },
     ],
   },
@@ -134,5 +137,11 @@ export const GOALS = {
     title: 'matrices are made, changed and disposed in a control group of 512 MB',
     ...{ tier: 'native', unit: 'changes', least: { ci: 100_000, nightly: 1_000_000 } },
     sources: [{ folder: 'tools/reliability', file: 'tests/churn.test.ts' }],
+  },
+  R22: {
+    title: 'rankings from codes have the rows and the bits of the scan in float32',
+    ...{ tier: 'native', unit: 'answers', least: { ci: 1e6, nightly: 1e7 } },
+    needs: NATIVE_TOOLS,
+    sources: [{ folder: 'packages/backend-cpu', file: 'tests/native-core.test.ts', name: 'every ranking from codes' }],
   },
 };

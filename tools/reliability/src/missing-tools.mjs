@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process';
 export const TOOLS = {
   'a C++ compiler': { anyOf: [process.env['CXX'] ?? '', 'c++', 'g++', 'clang++'], package: 'g++' },
   CMake: { anyOf: ['cmake'], package: 'cmake' },
+  'clang++': { anyOf: ['clang++'], package: 'clang' },
   'make or ninja': { anyOf: ['ninja', 'make', 'gmake'], package: 'make' },
   prometheus: { anyOf: ['prometheus'], package: 'prometheus' },
   promtool: { anyOf: ['promtool'], package: 'prometheus' },

@@ -21,7 +21,7 @@ npm run reliability -- R3 R5 --seed 7      # some goals, with a given seed
 npm run reliability -- R8 --nightly        # with the trials of nightly runs
 \`\`\`
 
-A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R10, R11 and R17; Prometheus for R16) is not run without it. The
+A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R10, R11, R12, R17 and R22; clang for R12; Prometheus for R16) is not run without it. The
 command says so before it starts, with the packages to install; with \`--install-tools\` on Debian or Ubuntu it installs Prometheus itself.
 
 | exit code | meaning |
@@ -47,7 +47,7 @@ const LAST_RUN = `## The last run
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-R7 is for WebGPU, which has no backend yet; R12 covers the parsers of files; fuzzing of the native core does not exist yet. R18 is part of [\`npm run release:dry\`](releasing.md).
+R7 is for WebGPU, which has no backend yet; R18 is part of [\`npm run release:dry\`](releasing.md).
 
 ## Problems found
 

@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 10},  // ADDON_ABI in src/addon.ts
+    {"abi", 11},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 
@@ -35,6 +35,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"fillMatrix", kit::guarded<Call, fill_matrix>},
     {"fillGraph", kit::guarded<Call, fill_graph>},
     {"buildGraph", kit::guarded<Call, build_graph>},
+    {"transposeDue", kit::guarded<Call, transpose_due>},
     {"matchesMatrix", kit::guarded<Call, matches_matrix>},
     {"release", kit::guarded<Call, release>},
     {"reportMemory", kit::guarded<Call, report_memory>},
@@ -42,6 +43,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"score", kit::guarded<Call, score>},
     {"topK", kit::guarded<Call, top_k>},
     {"spread", kit::guarded<Call, spread>},
+    {"spreadActive", kit::guarded<Call, spread_active>},
     {"startScore", kit::guarded<Call, start_score>},
     {"startTopK", kit::guarded<Call, start_top_k>},
     {"startSpread", kit::guarded<Call, start_spread>},
@@ -49,6 +51,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"startEncode", kit::guarded<Call, start_encode>},
     {"startEncodeStep", kit::guarded<Call, start_encode_step>},
     {"startBuild", kit::guarded<Call, start_build>},
+    {"startTranspose", kit::guarded<Call, start_transpose>},
     {"cancel", kit::guarded<Call, cancel>},
     {"appendRows", kit::guarded<Call, append_rows>},
     {"updateRows", kit::guarded<Call, update_rows>},

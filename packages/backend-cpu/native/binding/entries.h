@@ -21,6 +21,7 @@ napi_value code_bytes_for(Call& call);
 napi_value fill_matrix(Call& call);
 napi_value fill_graph(Call& call);
 napi_value build_graph(Call& call);
+napi_value transpose_due(Call& call);
 napi_value matches_matrix(Call& call);
 napi_value release(Call& call);
 napi_value report_memory(Call& call);
@@ -29,6 +30,7 @@ napi_value share_block(Call& call);
 napi_value score(Call& call);
 napi_value top_k(Call& call);
 napi_value spread(Call& call);
+napi_value spread_active(Call& call);
 
 napi_value start_score(Call& call);
 napi_value start_top_k(Call& call);
@@ -37,6 +39,7 @@ napi_value start_fill(Call& call);
 napi_value start_encode(Call& call);
 napi_value start_encode_step(Call& call);
 napi_value start_build(Call& call);
+napi_value start_transpose(Call& call);
 napi_value cancel(Call& call);
 
 napi_value append_rows(Call& call);

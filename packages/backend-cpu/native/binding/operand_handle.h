@@ -39,6 +39,10 @@ class OperandHandle {
     kit::report_memory(env, bytes);
     reported_bytes_ = bytes;
   }
+  /** The same if it keeps more or fewer bytes than before. */
+  void report_changes(napi_env env) noexcept {
+    if (reported_bytes_ != operand_->reported_bytes()) report(env);
+  }
   /** JavaScript has no use for it any more; a job may. */
   void drop(napi_env env) noexcept {
     is_released_ = true;

@@ -175,6 +175,7 @@ napi_value resident_state(Call& call) {
 napi_value resident_bytes(Call& call) {
   OperandHandle* handle = find(call, 0);
   if (call.failed()) return nullptr;
+  handle->report_changes(call.env());
   return call.give_integer(handle->operand().is_ready() ? static_cast<int64_t>(handle->operand().bytes()) : 0);
 }
 
@@ -200,6 +201,14 @@ napi_value code_bytes_for(Call& call) {
   if (call.failed()) return nullptr;
   const bool pays = pays_to_code(rows, dimensions * format.bytes(), dimensions);
   return call.give_integer(pays ? static_cast<int64_t>(RowCodes::bytes_of(rows, dimensions)) : 0);
+}
+
+napi_value transpose_due(Call& call) {
+  OperandHandle* handle = find(call, 0);
+  if (call.failed()) return nullptr;
+  // Another thread may have made the form that this one shares.
+  handle->report_changes(call.env());
+  return call.give_bool(handle->operand().transposed.take_due());
 }
 
 napi_value fill_matrix(Call& call) {

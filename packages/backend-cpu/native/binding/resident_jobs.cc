@@ -5,6 +5,7 @@
 #include "binding/entries.h"
 #include "binding/job.h"
 #include "binding/resident_fill.h"
+#include "binding/spread_arguments.h"
 #include "binding/start_job.h"
 #include "kit/status.h"
 
@@ -94,6 +95,18 @@ class BuildJob final : public Job {
   }
 };
 
+/** Gives a graph its transposed form, unless it has one. */
+class TransposeJob final : public Job {
+ public:
+  explicit TransposeJob(SharedOperand* operand) noexcept : Job(1) { use(operand); }
+
+ private:
+  int execute(const Execution& execution) noexcept override {
+    if (operand()->transposed.make(*operand()->graph, execution.cancelled)) return kit::kDone;
+    return is_cancelled() ? kit::kCancelled : kit::kOutOfMemory;
+  }
+};
+
 OperandHandle* find_to_encode(Call& call, size_t index) noexcept {
   OperandHandle* handle = call.state().handles().find(call.integer(index));
   if (handle != nullptr && handle->operand().matrix != nullptr && handle->operand().is_ready()) return handle;
@@ -141,6 +154,14 @@ napi_value start_build(Call& call) {
   OperandHandle* handle = find_to_fill(call, 0, OperandKind::graph);
   if (call.failed()) return nullptr;
   std::unique_ptr<BuildJob> job(new (std::nothrow) BuildJob(&handle->operand()));
+  if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
+  return start_job(call, std::move(job), kit::kDone, 1);
+}
+
+napi_value start_transpose(Call& call) {
+  SharedOperand* operand = find_ready_graph(call, call.integer(0));
+  if (call.failed()) return nullptr;
+  std::unique_ptr<TransposeJob> job(new (std::nothrow) TransposeJob(operand));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   return start_job(call, std::move(job), kit::kDone, 1);
 }

@@ -131,6 +131,103 @@ bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& 
   return true;
 }
 
+/** Fewer queries take less time one after the other, by the upper halves of the codes alone. */
+constexpr size_t kLeastQueriesTogether = 4;
+
+/** The queries of a group that search the codes, and what each thread has of them. */
+class CertifiedGroup {
+ public:
+  CertifiedGroup(const Scan& scan, const QueryGroup& queries, const uint32_t* mask, TopKWorkspace& workspace) noexcept
+      : scan_(scan), queries_(queries), mask_(mask), workspace_(workspace), reached_(scan.metric) {}
+
+  /** False: out of memory. */
+  bool prepare() noexcept {
+    is_together_ = queries_.count() >= kLeastQueriesTogether;
+    return !is_together_ || workspace_.batch.prepare(*scan_.matrix.codes, workspace_.code_queries(), queries_.count());
+  }
+
+  ItemCost cost() const noexcept {
+    const RowCodes& codes = *scan_.matrix.codes;
+    return {is_together_ ? codes.whole_bytes_of_row() : codes.scanned_bytes_of_row(), static_cast<double>(queries_.count()),
+            RowCodes::kBlock, false};
+  }
+
+  bool reset(size_t seat, size_t k) noexcept {
+    bool done = true;
+    for (size_t q = 0; q < queries_.count(); ++q) done = scan_of(seat, q).reset(k) && done;
+    return done;
+  }
+
+  void scan(size_t seat, size_t begin, size_t end) noexcept {
+    if (is_together_) {
+      for (size_t row = begin; row < end; row += RowCodes::kBlock) scan_block(seat, row, std::min(RowCodes::kBlock, end - row));
+      return;
+    }
+    for (size_t q = 0; q < queries_.count(); ++q) scan_of(seat, q).scan(request_of(q), begin, end, reached_[q], best_of(seat, q));
+  }
+
+  /** Adds what was read, at the end. */
+  void count(size_t seats) noexcept {
+    for (size_t seat = 0; seat < seats; ++seat)
+      for (size_t q = 0; q < queries_.count(); ++q)
+        if (workspace_.used[seat]) workspace_.searched.counts.add(scan_of(seat, q).counts());
+  }
+
+  /** Scores what waits, on several threads if there is enough. Neither the end of a slice nor a cancelled call leaves any of it. */
+  void settle(const Execution& execution, size_t seats) noexcept {
+    constexpr double kNsOfWaitingRow = 40;
+    size_t waiting = 0;
+    for (size_t seat = 0; seat < seats; ++seat)
+      for (size_t q = 0; q < queries_.count(); ++q) waiting += workspace_.used[seat] ? scan_of(seat, q).waiting() : 0;
+    struct Context {
+      CertifiedGroup* group;
+      size_t seats;
+    } context{this, seats};
+    const ChunkedWork work{[](void* opaque, size_t query, unsigned) noexcept {
+                             const auto* c = static_cast<Context*>(opaque);
+                             c->group->settle_query(query, c->seats);
+                           },
+                           &context, queries_.count()};
+    const double estimated_ns = kNsOfWaitingRow * static_cast<double>(waiting);
+    execution.pool->run(work, {execution.seats(), estimated_ns, 0, nullptr});
+  }
+
+ private:
+  CertifiedScan& scan_of(size_t seat, size_t query) noexcept { return workspace_.scans[seat * queries_.count() + query]; }
+  TopKSelector& best_of(size_t seat, size_t query) noexcept { return workspace_.selectors[seat * queries_.count() + query]; }
+  CertifiedScan::Request request_of(size_t query) noexcept {
+    return {*scan_.kernels,  scan_.metric, scan_.matrix, *scan_.matrix.codes,
+            queries_[query], workspace_.code_queries()[query], mask_};
+  }
+
+  void scan_block(size_t seat, size_t start, size_t count) noexcept {
+    if (mask_ != nullptr && count_rows(mask_, start, start + count) == 0) return;
+    int32_t sums[kQueryGroup * RowCodes::kBlock];
+    CertifiedScan::Block block;
+    block.start = start;
+    block.count = count;
+    scan_.matrix.codes->read_whole_fits(start, count, &block.fits);
+    scan_.matrix.codes->sum_whole(*scan_.kernels, workspace_.batch, start, count, sums);
+    for (size_t q = 0; q < queries_.count(); ++q) {
+      scan_of(seat, q).scan_block(request_of(q), block, workspace_.batch.terms(q), sums + q * RowCodes::kBlock, reached_[q],
+                                  best_of(seat, q));
+    }
+  }
+
+  void settle_query(size_t query, size_t seats) noexcept {
+    const FlushSubnormals flush;
+    for (size_t seat = 0; seat < seats; ++seat)
+      if (workspace_.used[seat]) scan_of(seat, query).settle(request_of(query), reached_[query], best_of(seat, query));
+  }
+
+  const Scan& scan_;
+  const QueryGroup& queries_;
+  const uint32_t* const mask_;
+  TopKWorkspace& workspace_;
+  ReachedScores reached_;
+  bool is_together_ = false;
+};
+
 /** Adds up what each thread has found, and writes the best. */
 void deliver(TopKWorkspace& workspace, size_t seats, size_t count, const RankedOutput& output) noexcept {
   for (size_t q = 0; q < count; ++q) {
@@ -154,32 +251,29 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
   const size_t seats = execution.seats();
   if (!workspace.prepare(seats, count)) return kit::kOutOfMemory;
   const bool is_certified = can_certify(scan, queries, rows, k, seats, workspace);
+  CertifiedGroup certified(scan, queries, rows.mask, workspace);
+  if (is_certified && !certified.prepare()) return kit::kOutOfMemory;
   // Those of a thread get their memory when it takes part.
   TopKSelector* const selectors = workspace.selectors.get();
-  CertifiedScan* const scans = workspace.scans.get();
   bool* const used = workspace.used.get();
   std::atomic<bool> lacks_memory{false};
-  ReachedScores reached(scan.metric);
-  const auto request_of = [&](size_t q) noexcept {
-    return CertifiedScan::Request{*scan.kernels, scan.metric, scan.matrix, *scan.matrix.codes,
-                                  queries[q],    workspace.code_queries()[q], rows.mask};
-  };
 
   auto body = [&](size_t begin, size_t stop, unsigned seat) noexcept {
     TopKSelector* const own = &selectors[seat * count];
     if (!used[seat]) {
-      for (size_t q = 0; q < count; ++q) {
-        if (!own[q].reset(k, scan.metric) || (is_certified && !scans[seat * count + q].reset(k)))
-          lacks_memory.store(true, std::memory_order_relaxed);
-      }
+      bool done = !is_certified || certified.reset(seat, k);
+      for (size_t q = 0; q < count; ++q) done = own[q].reset(k, scan.metric) && done;
+      if (!done) lacks_memory.store(true, std::memory_order_relaxed);
       used[seat] = true;
     }
     if (lacks_memory.load(std::memory_order_relaxed)) return;
     const FlushSubnormals flush;
+    if (is_certified) {
+      certified.scan(seat, begin, stop);
+      return;
+    }
     for (size_t q = 0; q < count; ++q) {
-      if (is_certified) {
-        scans[seat * count + q].scan(request_of(q), begin, stop, reached[q], own[q]);
-      } else if (rows.candidates != nullptr) {
+      if (rows.candidates != nullptr) {
         top_k_candidates(*scan.kernels, scan.metric, scan.matrix, queries[q], rows.candidates + begin, stop - begin,
                          own[q]);
       } else if (rows.mask != nullptr) {
@@ -189,21 +283,16 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
       }
     }
   };
-  ItemCost cost = scan_cost(scan.matrix, count, rows.mask, rows.from, rows.end);
-  if (is_certified) cost = {scan.matrix.codes->scanned_bytes_of_row(), static_cast<double>(count), RowCodes::kBlock, false};
+  const ItemCost cost =
+      is_certified ? certified.cost() : scan_cost(scan.matrix, count, rows.mask, rows.from, rows.end);
   const size_t position = run_in_chunks(execution, *scan.throughput, cost, rows.from, rows.end, body);
   if (lacks_memory.load(std::memory_order_relaxed)) {
     workspace.trim(SIZE_MAX);
     return kit::kOutOfMemory;
   }
   if (is_certified) {
-    const FlushSubnormals flush;
-    for (size_t seat = 0; seat < seats; ++seat) {
-      if (!used[seat]) continue;
-      for (size_t q = 0; q < count; ++q)
-        scans[seat * count + q].settle(request_of(q), reached[q], selectors[seat * count + q]);
-      for (size_t q = 0; q < count; ++q) workspace.searched.counts.add(scans[seat * count + q].counts());
-    }
+    certified.settle(execution, seats);
+    certified.count(seats);
   }
   deliver(workspace, seats, count, output);
   workspace.trim(k);

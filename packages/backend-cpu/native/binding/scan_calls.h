@@ -7,6 +7,7 @@
 #include "binding/query_group.h"
 #include "core/certified_top_k.h"
 #include "core/matrix.h"
+#include "core/query_codes.h"
 #include "core/top_k.h"
 #include "dispatch/kernel_table.h"
 #include "pool/run_in_chunks.h"
@@ -66,6 +67,7 @@ class TopKWorkspace {
   // For rows with codes.
   std::unique_ptr<CertifiedScan[]> scans;
   CodeQuery* code_queries() noexcept { return code_queries_.as<CodeQuery>(); }
+  QueryCodes batch;  // of all queries together
 
   /** The same for rows with codes, besides. */
   bool prepare_codes(size_t seats, size_t queries) noexcept;

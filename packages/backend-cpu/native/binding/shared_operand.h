@@ -9,6 +9,7 @@
 #include "binding/graph_staging.h"
 #include "binding/missing_rows.h"
 #include "binding/sampled_rows.h"
+#include "binding/transposed_form.h"
 #include "core/graph.h"
 #include "core/matrix.h"
 #include "kit/operand_registry.h"
@@ -37,12 +38,13 @@ class SharedOperand final : public kit::Operand {
     return has_memory ? std::move(created) : nullptr;
   }
 
-  /** What each handle reports to V8: known before a graph is built, and the same until the end. */
+  /** What each handle reports to V8: of a graph known before it is built. */
   size_t reported_bytes() const noexcept {
-    return matrix ? matrix->bytes() : key().shape[0] * sizeof(uint32_t) + key().shape[1] * (sizeof(uint32_t) + sizeof(float));
+    if (matrix) return matrix->bytes();
+    return key().shape[0] * sizeof(uint32_t) + key().shape[1] * (sizeof(uint32_t) + sizeof(float)) + transposed.bytes();
   }
 
-  size_t bytes() const noexcept { return matrix ? matrix->bytes() : graph ? graph->bytes() : 0; }
+  size_t bytes() const noexcept { return matrix ? matrix->bytes() : graph ? graph->bytes() + transposed.bytes() : 0; }
 
   std::unique_ptr<ResidentMatrix> matrix;
   MissingRows missing;                    // of a matrix that is not ready
@@ -51,6 +53,7 @@ class SharedOperand final : public kit::Operand {
   std::atomic<bool> is_encoding{false};   // a thread makes codes of the rows
   std::mutex between_steps;               // held by a step of a build of codes, and by what changes rows that it may read
   std::unique_ptr<ResidentGraph> graph;   // null until it was built
+  TransposedForm transposed;              // of the graph
   GraphStaging staging;                   // belongs to the handle that fills the copy
 
  private:

@@ -8,16 +8,10 @@
 
 namespace gearshift::binding {
 
-struct SpreadScalars {
-  float decay;
-  float retention;
-  float threshold;
-};
-
 /** The graph behind a handle; fails the call when there is none, or it is not ready. */
 SharedOperand* find_ready_graph(Call& call, int64_t handle) noexcept;
 /** Three arguments from `index` on. */
-SpreadScalars read_spread_scalars(Call& call, size_t index) noexcept;
-Spread describe_spread(const CallContext& context, const SharedOperand& operand, const SpreadScalars& scalars) noexcept;
+SpreadOptions read_spread_options(Call& call, size_t index) noexcept;
+Spread describe_spread(const CallContext& context, SharedOperand& operand, const SpreadOptions& options) noexcept;
 
 }  // namespace gearshift::binding

@@ -13,39 +13,77 @@ SharedOperand* find_ready_graph(Call& call, int64_t handle) noexcept {
   return nullptr;
 }
 
-Spread describe_spread(const CallContext& context, const SharedOperand& operand, const SpreadScalars& scalars) noexcept {
-  return {context.kernels,       context.spreads, operand.graph.get(), operand.key().shape[0], operand.key().shape[1],
-          scalars.decay, scalars.retention, scalars.threshold};
+Spread describe_spread(const CallContext& context, SharedOperand& operand, const SpreadOptions& options) noexcept {
+  return {context.kernels,        context.spreads,        operand.graph.get(), &operand.transposed,
+          operand.key().shape[0], operand.key().shape[1], options};
 }
 
-SpreadScalars read_spread_scalars(Call& call, size_t index) noexcept {
+SpreadOptions read_spread_options(Call& call, size_t index) noexcept {
   return {static_cast<float>(call.number(index)), static_cast<float>(call.number(index + 1)),
           static_cast<float>(call.number(index + 2))};
 }
 
-napi_value spread(Call& call) {
-  const CallContext context = read_block_context(call);
-  if (call.failed()) return nullptr;
+namespace {
+
+/** The arguments of a synchronous hop. */
+struct SpreadCall {
+  CallContext context;
+  Spread spread;
+  const float* activations;
+  float* output;
+  size_t start, from, end;
+};
+
+/** False when the call has failed, or `status` says that an array is gone. */
+bool read_spread_call(Call& call, SpreadCall* read, int* status) noexcept {
+  read->context = read_block_context(call);
+  if (call.failed()) return false;
   SharedOperand* operand = find_ready_graph(call, static_cast<int64_t>(call.count_scalar(kHandleScalar)));
   const ArrayView<float> activations = call.floats(0);
   const ArrayView<float> output = call.floats(1);
-  const size_t start = call.count_scalar(kStartScalar);
-  const size_t end = call.count_scalar(kEndScalar);
-  const size_t from = call.count_scalar(kFromScalar);
-  const SpreadScalars scalars{call.float_scalar(kDecayScalar), call.float_scalar(kRetentionScalar),
+  read->start = call.count_scalar(kStartScalar);
+  read->end = call.count_scalar(kEndScalar);
+  read->from = call.count_scalar(kFromScalar);
+  const SpreadOptions options{call.float_scalar(kDecayScalar), call.float_scalar(kRetentionScalar),
                               call.float_scalar(kThresholdScalar)};
-  if (call.failed()) return nullptr;
+  if (call.failed()) return false;
   const size_t nodes = operand->key().shape[0];
-  if (start > from || from > end || end > nodes) {
+  if (read->start > read->from || read->from > read->end || read->end > nodes) {
     call.fail(ErrorType::range, "start, from, end: expected nodes in ascending order");
+    return false;
+  }
+  read->spread = describe_spread(read->context, *operand, options);
+  read->activations = activations.data;
+  read->output = output.data;
+  if (activations.length < nodes) *status = kit::kInputGone;
+  else if (output.length < read->end - read->start) *status = kit::kOutputGone;
+  return *status == kit::kDone;
+}
+
+}  // namespace
+
+napi_value spread(Call& call) {
+  SpreadCall read;
+  int status = kit::kDone;
+  if (!read_spread_call(call, &read, &status)) return call.failed() ? nullptr : call.give_integer(status);
+  const size_t reached = spread_one_hop(read.context.execution(call.state()), read.spread, read.activations, read.from,
+                                        read.end, read.output + (read.from - read.start));
+  return call.give_integer(static_cast<int64_t>(reached));
+}
+
+napi_value spread_active(Call& call) {
+  SpreadCall read;
+  int status = kit::kDone;
+  if (!read_spread_call(call, &read, &status)) return call.failed() ? nullptr : call.give_integer(status);
+  const size_t hops = call.count_scalar(kHopsScalar);
+  const bool is_whole = read.start == 0 && read.end == read.spread.nodes;
+  if (call.failed()) return nullptr;
+  if (hops == 0 || (hops > 1 && !is_whole)) {
+    call.fail(ErrorType::range, "hops: expected at least one hop, over all nodes when there are more");
     return nullptr;
   }
-  if (activations.length < nodes) return call.give_integer(kit::kInputGone);
-  if (output.length < end - start) return call.give_integer(kit::kOutputGone);
-  const size_t reached =
-      spread_one_hop(context.execution(call.state()), describe_spread(context, *operand, scalars), activations.data,
-                     from, end, output.data + (from - start));
-  return call.give_integer(static_cast<int64_t>(reached));
+  return call.give_integer(static_cast<int64_t>(
+      spread_active_nodes(read.spread, read.activations, hops, read.start, read.end, read.output)));
 }
 
 }  // namespace gearshift::binding

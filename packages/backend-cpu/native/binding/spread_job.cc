@@ -1,4 +1,5 @@
 // Spreading activation over several hops as a job on the pool's threads.
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <utility>
@@ -16,10 +17,10 @@ namespace {
 
 class SpreadJob final : public Job {
  public:
-  SpreadJob(const CallContext& context, SharedOperand* operand, const SpreadScalars& scalars, size_t start, size_t end,
+  SpreadJob(const CallContext& context, SharedOperand* operand, const SpreadOptions& options, size_t start, size_t end,
             size_t hops) noexcept
       : Job(context.max_threads),
-        spread_(describe_spread(context, *operand, scalars)),
+        spread_(describe_spread(context, *operand, options)),
         start_(start),
         end_(end),
         hops_(hops) {
@@ -37,9 +38,11 @@ class SpreadJob final : public Job {
     // With more than one hop the range is the whole graph, so the two arrays are alike and take turns.
     float* input = activations_.data();
     float* target = output_.data();
-    for (size_t hop = 0; hop < hops_; ++hop) {
+    for (size_t hop = 0; hop < hops_;) {
       if (hop > 0) std::swap(input, target);
-      spread_one_hop(execution, spread_, input, start_, end_, target);
+      const size_t done = spread_active_nodes(spread_, input, hops_ - hop, start_, end_, target);
+      if (done == 0) spread_one_hop(execution, spread_, input, start_, end_, target);
+      hop += std::max<size_t>(1, done);
       if (is_cancelled()) return kit::kCancelled;
     }
     if (target != output_.data()) std::memcpy(output_.data(), target, output_.length() * sizeof(float));
@@ -66,7 +69,7 @@ napi_value start_spread(Call& call) {
   const size_t start = call.count(4);
   const size_t end = call.count(5);
   const size_t hops = call.count(6);
-  const SpreadScalars scalars = read_spread_scalars(call, 7);
+  const SpreadOptions options = read_spread_options(call, 7);
   if (call.failed()) return nullptr;
   const size_t nodes = operand->key().shape[0];
   const bool is_whole = start == 0 && end == nodes;
@@ -76,7 +79,7 @@ napi_value start_spread(Call& call) {
   }
   if (activations.length < nodes) return call.give_integer(kit::kInputGone);
   if (output.length < end - start) return call.give_integer(kit::kOutputGone);
-  std::unique_ptr<SpreadJob> job(new (std::nothrow) SpreadJob(context, operand, scalars, start, end, hops));
+  std::unique_ptr<SpreadJob> job(new (std::nothrow) SpreadJob(context, operand, options, start, end, hops));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   const int status = job->take_arrays(call, activations, 3);
   return start_job(call, std::move(job), status, 10);

@@ -55,7 +55,9 @@ struct CertifiedScan::Work {
   const CodeLimit limit{request.metric, request.code, request.matrix.dimensions};
 
   /** Below this cosine the row is not among the best. A row without a limit has a bound of infinity, or none is known yet. */
-  float limit_of(size_t row, float score) const noexcept { return limit.of(score, request.matrix.inverse_norms[row]); }
+  float limit_of(size_t row, float score) const noexcept {
+    return limit.of(score, limit.is_same_for_all() ? 1 : request.matrix.inverse_norms[row]);
+  }
   bool may_be_best(size_t row, float bound, bool is_known, float score) const noexcept {
     // Written so that a bound that is not a number excludes nothing.
     return !is_known || !(bound < limit_of(row, score));
@@ -219,6 +221,39 @@ struct CertifiedScan::Work {
     if (self.recent_rows_ >= kWindow) choose_way();
   }
 
+  void scan_whole_block(const Block& block, const WholeCodeTerms& terms, const int32_t* sums) noexcept {
+    const size_t start = block.start;
+    const size_t count = block.count;
+    const size_t considered = count_considered(start, count);
+    if (considered == 0) return;
+    self.counts_.scanned += considered;
+    self.recent_rows_ += considered;
+    uint32_t places[kBlock + kMoreSurvivors];
+    if (self.way_ == Way::plain) {
+      self.counts_.plain += considered;
+      list_all(places, count);
+      score_all(start, places, keep_considered(start, places, count));
+    } else {
+      self.way_ = Way::whole;
+      self.counts_.examined += considered;
+      float estimates[kBlock];
+      float bounds[kBlock];
+      request.kernels.codes.whole_bounds(terms, sums, block.fits.scales, block.fits.residuals, block.fits.lengths, count,
+                                         estimates, bounds);
+      size_t left;
+      if (!reached.is_known()) {
+        list_all(places, count);
+        left = begin_with_best(start, estimates, places, keep_considered(start, places, count));
+      } else {
+        left = list_possible(start, count, bounds, places);
+        self.recent_left_by_half_ += left;
+        self.recent_left_by_whole_ += left;
+      }
+      score_or_wait(start, {sums, estimates, bounds}, places, left, true);
+    }
+    if (self.recent_rows_ >= kWindow) choose_way();
+  }
+
   static void list_all(uint32_t* places, size_t count) noexcept {
     for (size_t i = 0; i < count; ++i) places[i] = static_cast<uint32_t>(i);
   }
@@ -301,6 +336,12 @@ void CertifiedScan::scan(const Request& request, size_t start, size_t end, Reach
                          TopKSelector& best) noexcept {
   Work work{*this, request, reached, best};
   for (size_t row = start; row < end; row += kBlock) work.scan_block(row, std::min(kBlock, end - row));
+}
+
+void CertifiedScan::scan_block(const Request& request, const Block& block, const WholeCodeTerms& terms, const int32_t* sums,
+                               ReachedScore& reached, TopKSelector& best) noexcept {
+  Work work{*this, request, reached, best};
+  work.scan_whole_block(block, terms, sums);
 }
 
 void CertifiedScan::settle(const Request& request, ReachedScore& reached, TopKSelector& best) noexcept {

@@ -74,15 +74,27 @@ class CertifiedScan {
     const CodeQuery& code;
     const uint32_t* mask;  // null: all rows are considered
   };
+  /** The rows that a batch of queries considers together, by their whole codes. */
+  struct Block {
+    size_t start;
+    size_t count;  // at most RowCodes::kBlock
+    RowCodes::WholeFits fits;
+  };
   /** Considers the rows [start, end), of which some may wait for settle(). */
   void scan(const Request& request, size_t start, size_t end, ReachedScore& reached, TopKSelector& best) noexcept;
+  /** The same for a block, with the query's sums of its rows. */
+  void scan_block(const Request& request, const Block& block, const WholeCodeTerms& terms, const int32_t* sums,
+                  ReachedScore& reached, TopKSelector& best) noexcept;
   /** Scores what has waited, as far as it may be among the best. */
   void settle(const Request& request, ReachedScore& reached, TopKSelector& best) noexcept;
 
+  /** Rows that wait for settle(). */
+  size_t waiting() const noexcept { return waiting_count_ + last_count_; }
   const CertifiedCounts& counts() const noexcept { return counts_; }
 
  private:
   struct Work;
+  enum class Way : uint8_t { halves, whole, plain };
   struct Waiting {
     uint32_t row;
     int32_t sum;  // of the upper halves
@@ -102,7 +114,7 @@ class CertifiedScan {
   size_t recent_left_by_whole_ = 0;
   size_t plain_windows_ = 0;
   size_t plain_left_ = 0;
-  enum class Way : uint8_t { halves, whole, plain } way_ = Way::halves;
+  Way way_ = Way::halves;
   CertifiedCounts counts_;
 };
 

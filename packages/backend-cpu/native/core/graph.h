@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -8,13 +10,20 @@
 
 namespace gearshift {
 
-/** A caller's graph in compressed-row form: row = receiving node, column = sending node. */
-struct CsrView {
+/** A graph in compressed-row form: row = receiving node, column = sending node. */
+struct CsrArrays {
   const uint32_t* row_pointers;  // nodes + 1
-  const uint32_t* columns;       // edges
-  const float* weights;          // edges
+  uint32_t* columns;             // edges
+  float* weights;                // edges
   size_t nodes;
   size_t edges;
+};
+
+/** As docs/semantics.md has them. */
+struct SpreadOptions {
+  float decay;
+  float retention;
+  float threshold;
 };
 
 /**
@@ -22,6 +31,10 @@ struct CsrView {
  * with slices of 16 rows, so that one vector holds the sums of 16 nodes. Within windows of kWindow nodes rows are sorted by
  * length, so that little of a slice is empty. A row far longer than its neighbours would stretch a slice to its length, so
  * each of these is laid out on its own, its edges one after the other. A GraphBuilder makes it; it does not change after.
+ *
+ * Activations that exceed the caches are cut into tiles of senders, each with slices of its own for the edges from there: first
+ * all nodes sum the edges from the first tile, then those from the second. The edges of a row ascend by their sender, so each
+ * node sums in one order whatever the tiles.
  */
 class ResidentGraph {
  public:
@@ -30,13 +43,25 @@ class ResidentGraph {
 
   size_t nodes() const noexcept { return nodes_; }
   size_t edges() const noexcept { return edges_; }
+  /** Parts that the senders are cut into; 1: they are not. */
+  size_t tiles() const noexcept { return tiles_; }
   size_t bytes() const noexcept {
     return slices_.bytes() + window_slices_.bytes() + columns_.bytes() + weights_.bytes();
   }
 
+  /**
+   * Calls visit(receiver, sender, weight) for every edge: those between the same two nodes in the order of their row.
+   *
+   * @param cancelled ends the work early once it is true; may be null
+   * @return whether all were visited
+   */
+  template <typename Visit>
+  bool visit_edges(const std::atomic<bool>* cancelled, const Visit& visit) const noexcept;
+
  private:
   friend class GraphBuilder;
-  friend void spread_rows(const KernelTable&, const ResidentGraph&, const float*, float, float, float, size_t, size_t,
+  friend class TiledSums;
+  friend void spread_rows(const KernelTable&, const ResidentGraph&, const float*, const SpreadOptions&, size_t, size_t,
                           float*) noexcept;
 
   /**
@@ -55,10 +80,30 @@ class ResidentGraph {
 
   size_t nodes_ = 0;
   size_t edges_ = 0;
-  AlignedMemory slices_;         // Slice
-  AlignedMemory window_slices_;  // size_t: first slice of each window, and one past the last
+  size_t tiles_ = 1;
+  AlignedMemory slices_;         // Slice: those of the first tile, window by window, then those of the next
+  AlignedMemory window_slices_;  // size_t: first slice of each window of each tile, and one past the last
   AlignedMemory columns_;        // uint32_t; behind a lane's length undefined but a valid node
   AlignedMemory weights_;        // float
 };
+
+template <typename Visit>
+bool ResidentGraph::visit_edges(const std::atomic<bool>* cancelled, const Visit& visit) const noexcept {
+  const auto* const slices = slices_.as<Slice>();
+  const uint32_t* const columns = columns_.as<uint32_t>();
+  const float* const weights = weights_.as<float>();
+  const size_t slice_count = slices_.bytes() / sizeof(Slice);
+  for (size_t s = 0; s < slice_count; ++s) {
+    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) return false;
+    const Slice& slice = slices[s];
+    for (size_t step = 0; step < slice.lengths[0]; ++step) {
+      for (size_t lane = 0; lane < slice.lane_count && step < slice.lengths[lane]; ++lane) {
+        const size_t entry = slice.first_entry + step * kLanes + lane;
+        visit(slice.nodes[slice.is_long ? 0 : lane], columns[entry], weights[entry]);
+      }
+    }
+  }
+  return true;
+}
 
 }  // namespace gearshift

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/query_codes.h"
 #include "kernels/element_value.h"
 
 namespace gearshift {
@@ -279,8 +280,9 @@ bool RowCodes::prepare(const PreparedQuery& query, CodeQuery* code) const noexce
   }
   code->sum = static_cast<double>(sum);
   const double of_double = 1e-12;  // for every rounding in double precision
-  code->terms = {7.5 * code->sum, unit / kLowPartsOfCode, static_cast<float>(base),
-                 static_cast<float>(coded_square * (1 + 16 * kUnit)),
+  code->unit = unit / kLowPartsOfCode;
+  code->terms = {static_cast<int32_t>(15 * sum), static_cast<float>(code->unit / 2), static_cast<float>(base),
+                 static_cast<float>(coded_square * (1 + 24 * kUnit)),
                  static_cast<float>(slack(std::sqrt(error_square) + of_double) * (1 + 2 * kUnit))};
   return true;
 }
@@ -305,11 +307,29 @@ void RowCodes::sum_low(const KernelTable& kernels, const CodeQuery& query, size_
 
 RowCodes::Bound RowCodes::bound_of(const CodeQuery& query, size_t row, int32_t high_sum, int32_t low_sum) const noexcept {
   const CodeFit fit = fine_fits_.as<CodeFit>()[row];
-  const double product = (16.0 * high_sum + low_sum - 127.5 * query.sum) * query.terms.unit;
+  const double product = (16.0 * high_sum + low_sum - 127.5 * query.sum) * query.unit;
   const double along = query.terms.base + fit.scale * product;
   const double rest = query.terms.squared_query - product * product * fit.inverse_square;
   const double bound = along + fit.residual * std::sqrt(std::max(rest, 0.0)) + query.terms.slack;
   return {static_cast<float>(along), static_cast<float>(bound)};
+}
+
+void RowCodes::read_whole_fits(size_t start, size_t count, WholeFits* fits) const noexcept {
+  const CodeFit* const from = fine_fits_.as<CodeFit>() + start;
+  for (size_t i = 0; i < count; ++i) {
+    fits->scales[i] = from[i].scale;
+    fits->residuals[i] = from[i].residual;
+    // |scale * code| + residual, rounded up. 1 / |code|^2 is 0 for a row without a code, which has a residual that is infinite.
+    const float square = from[i].scale * from[i].scale / std::max(from[i].inverse_square, 0x1p-100f);
+    fits->lengths[i] = (std::sqrt(square) + from[i].residual) * (1 + 0x1p-20f);
+  }
+}
+
+void RowCodes::sum_whole(const KernelTable& kernels, const QueryCodes& queries, size_t start, size_t count,
+                         int32_t* sums) const noexcept {
+  const size_t at = start * row_bytes();
+  kernels.codes.whole_sums(queries.parts(), queries.sums(), queries.count(), high_.as<uint8_t>() + at, low_.as<uint8_t>() + at,
+                           count, row_bytes(), sums, kBlock);
 }
 
 size_t RowCodes::bytes() const noexcept {
@@ -319,12 +339,10 @@ size_t RowCodes::bytes() const noexcept {
 CodeLimit::CodeLimit(Metric metric, const CodeQuery& query, size_t dimensions) noexcept
     : metric_(metric), norm_(query.norm), share_(static_cast<double>(3 * dimensions / 16 + 64) * kUnit) {}
 
-float CodeLimit::of(float score, float inverse_norm) const noexcept {
+float CodeLimit::of_length(float score, float inverse_norm) const noexcept {
   const double share = share_;
   double limit;
-  if (metric_ == Metric::cosine) {
-    limit = score - share;
-  } else if (metric_ == Metric::dot) {
+  if (metric_ == Metric::dot) {
     limit = score / norm_ * inverse_norm;
     limit -= share * (1 + std::fabs(limit));
   } else {
@@ -334,8 +352,7 @@ float CodeLimit::of(float score, float inverse_norm) const noexcept {
     limit = (squares - reached) / (2 * norm_ * row_norm);
     limit -= share * (1 + std::fabs(limit));
   }
-  // Downwards, so that the rounding to float32 does not raise it.
-  return static_cast<float>(limit - std::fabs(limit) * 2 * kUnit);
+  return lowered(limit);
 }
 
 }  // namespace gearshift

@@ -12,6 +12,8 @@
 
 namespace gearshift {
 
+class QueryCodes;
+
 /** How far the code of a row is the row: row = scale * code + a rest of length `residual` at most. */
 struct CodeFit {
   float scale;
@@ -26,6 +28,7 @@ struct CodeQuery {
   CodeBoundTerms terms;  // for the upper half of the codes
   double norm;           // of the query
   double sum;            // of its code, in low parts
+  double unit;           // of which this is one
 };
 
 /**
@@ -37,6 +40,7 @@ struct CodeQuery {
 class RowCodes {
  public:
   static constexpr size_t kPadding = 4096;  // bytes behind a plane that kernels may read
+  static constexpr size_t kBlock = 256;
 
   /** Null when there is no memory, or with more than kMostCodedDimensions. */
   static std::unique_ptr<RowCodes> allocate(size_t rows, size_t dimensions) noexcept;
@@ -66,6 +70,17 @@ class RowCodes {
   /** With all bits of the row's code. */
   Bound bound_of(const CodeQuery& query, size_t row, int32_t high_sum, int32_t low_sum) const noexcept;
 
+  /** What a search of several queries at once needs of the rows of a block. */
+  struct WholeFits {
+    float scales[kBlock];
+    float residuals[kBlock];
+    float lengths[kBlock];  // at least those of the rows, less the mean
+  };
+  void read_whole_fits(size_t start, size_t count, WholeFits* fits) const noexcept;
+  /** Sums of at most kBlock rows by their whole codes: kBlock of them for each query. */
+  void sum_whole(const KernelTable& kernels, const QueryCodes& queries, size_t start, size_t count, int32_t* sums) const noexcept;
+
+  size_t coded_dimensions() const noexcept { return padded_; }
   /** What a search reads of most rows. */
   double scanned_bytes_of_row() const noexcept { return scanned_bytes_of_row(dimensions_); }
   static double scanned_bytes_of_row(size_t dimensions) noexcept {
@@ -75,9 +90,9 @@ class RowCodes {
   static double bytes_of(size_t rows, size_t dimensions) noexcept {
     return static_cast<double>(rows) * static_cast<double>(padded_dimensions(dimensions) + 2 * sizeof(CodeFit));
   }
+  /** With several queries at once. */
+  double whole_bytes_of_row() const noexcept { return static_cast<double>(2 * row_bytes() + sizeof(CodeFit)); }
   size_t bytes() const noexcept;
-
-  static constexpr size_t kBlock = 256;
 
  private:
   RowCodes() noexcept = default;
@@ -119,9 +134,15 @@ class CodeLimit {
   /** Whether rows have one limit, whatever their norms. */
   bool is_same_for_all() const noexcept { return metric_ == Metric::cosine; }
   /** `inverse_norm` is that of the row, which its code says something of. */
-  float of(float score, float inverse_norm) const noexcept;
+  float of(float score, float inverse_norm) const noexcept {
+    return metric_ == Metric::cosine ? lowered(score - share_) : of_length(score, inverse_norm);
+  }
 
  private:
+  float of_length(float score, float inverse_norm) const noexcept;
+  /** Downwards, so that the rounding to float32 does not raise it. */
+  static float lowered(double limit) noexcept { return static_cast<float>(limit - (limit < 0 ? -limit : limit) * 0x1p-23); }
+
   Metric metric_;
   double norm_;
   double share_;  // of relative rounding errors

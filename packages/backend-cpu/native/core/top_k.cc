@@ -12,8 +12,6 @@ constexpr int32_t kNanRank = INT32_MIN;
 constexpr int32_t kNoThreshold = kNanRank;
 /** Of minus infinity; below it there are only NaN and ranks that no score has. */
 constexpr int32_t kLeastNumberRank = -0x7f80'0001;
-/** The rank of minus infinity. */
-constexpr int32_t kLeastRank = -0x7f80'0001;
 constexpr uint32_t kQuietNan = 0x7fc0'0000u;
 
 /** Ascends with the number; both zeros are one number. A distance is better when smaller: its negative is ranked. */

@@ -20,6 +20,7 @@ const char* feature_name(CpuFeature feature) noexcept {
     case CpuFeature::avx512bw: return "avx512bw";
     case CpuFeature::avx512dq: return "avx512dq";
     case CpuFeature::avx512vl: return "avx512vl";
+    case CpuFeature::avx512vnni: return "avx512vnni";
     case CpuFeature::none: break;
   }
   return "";
@@ -66,7 +67,8 @@ bool has_feature(CpuFeature feature) noexcept {
   if (feature == CpuFeature::none) return true;
   if (cpuid(0).a < 7) return false;
   const uint32_t basic = cpuid(1).c;
-  const uint32_t extended = cpuid(7).b;
+  const Registers more = cpuid(7);
+  const uint32_t extended = more.b;
   const bool saves = bit(basic, 27);  // OSXSAVE: xgetbv may be asked
   const uint64_t states = saves ? saved_states() : 0;
   const bool avx = (states & kAvxStates) == kAvxStates;
@@ -80,11 +82,18 @@ bool has_feature(CpuFeature feature) noexcept {
     case CpuFeature::avx512dq: return avx512 && bit(extended, 17);
     case CpuFeature::avx512bw: return avx512 && bit(extended, 30);
     case CpuFeature::avx512vl: return avx512 && bit(extended, 31);
+    case CpuFeature::avx512vnni: return avx512 && bit(more.c, 11);
     case CpuFeature::none: break;
   }
   return true;
 }
+
+bool has_slow_shared_cache() noexcept {
+  const Registers vendor = cpuid(0);
+  return vendor.b == 0x756e'6547 && vendor.d == 0x4965'6e69 && vendor.c == 0x6c65'746e;  // "GenuineIntel"
+}
 #else
+bool has_slow_shared_cache() noexcept { return false; }
 bool has_feature(CpuFeature feature) noexcept { return feature == CpuFeature::none; }
 #endif
 

@@ -53,11 +53,24 @@ constexpr size_t kMostCodedDimensions = 4096;
 
 /** What the bound of a row has from the query: see core/row_codes.h. */
 struct CodeBoundTerms {
-  double centre;        // the sum of the products for a code in the middle
-  double unit;          // what a step of the sum is worth
-  float base;           // the query times the mean of the rows
-  float squared_query;  // rounded up
-  float slack;          // for every rounding error
+  int32_t twice_centre;  // twice the sum of the products for a code in the middle
+  float half_unit;       // half of what a step of the sum is worth
+  float base;            // the query times the mean of the rows
+  float squared_query;   // rounded up
+  float slack;           // for every rounding error
+};
+
+/** The parts of a query for whole codes are at most this: two products with bytes fit in 16 bits. */
+constexpr int32_t kMostWholePart = 63;
+
+/** What the bound of a row by its whole code has from the query: see core/query_codes.h. */
+struct WholeCodeTerms {
+  int32_t twice_centre;
+  float half_unit;
+  float base;
+  float length;  // of the coded query, rounded up
+  float error;   // of its code, rounded up
+  float slack;
 };
 
 /**
@@ -73,6 +86,17 @@ struct CodeKernels {
   /** Of each row an estimate of the cosine, and a number that it does not exceed. */
   void (*bounds)(const CodeBoundTerms& terms, const int32_t* sums, const float* scales, const float* residuals,
                  const float* inverse_squares, size_t count, float* estimates, float* bounds) noexcept;
+
+  /**
+   * out[q * out_stride + r] = sum over the dimensions of code[r] * query[q], of whole codes, for some queries at once: 2 * bytes
+   * parts of at most kMostWholePart each, one query behind the other, on a cache line. query_sums[q] is 128 times the sum of the
+   * parts. Up to 3 sums behind the last row may be overwritten.
+   */
+  void (*whole_sums)(const int8_t* queries, const int32_t* query_sums, size_t query_count, const uint8_t* high,
+                     const uint8_t* low, size_t row_count, size_t bytes, int32_t* out, size_t out_stride) noexcept;
+  /** The same as bounds() for whole codes. */
+  void (*whole_bounds)(const WholeCodeTerms& terms, const int32_t* sums, const float* scales, const float* residuals,
+                       const float* lengths, size_t count, float* estimates, float* bounds) noexcept;
 };
 
 /**
@@ -106,14 +130,14 @@ struct KernelTable {
   CodeKernels codes;
 
   /**
-   * Weighted sums over a slice of 16 lanes: sums[lane] = sum over step < lengths[lane] of weights[step * 16 + lane] *
+   * Weighted sums over a slice of 16 lanes: sums[lane] += sum over step < lengths[lane] of weights[step * 16 + lane] *
    * x[columns[step * 16 + lane]], in double precision, in the order of the steps with one accumulator a lane. A product of two
    * float32 is exact in double precision, so a fused multiply-add changes nothing and every level gives the same bits.
    * `lengths` descends; nothing behind a lane's length is read from x. Columns below 2^31, but at `portable`: see
    * spreading_kernels().
    */
-  void (*slice_sums_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                         double* sums) noexcept;
+  void (*add_slice_sums_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                             double* sums) noexcept;
 };
 
 /** A level of this build: its kernels, and the CPU features it needs. */
@@ -121,6 +145,9 @@ struct Level {
   const KernelTable* kernels;
   /** What the level needs and this CPU (or its operating system) lacks, separated by spaces; empty when it can run. */
   const char* missing;
+  /** For tests: the level as it is on CPUs that have nothing but what it needs, and, or null, on those with all that it can use. */
+  const KernelTable* plain;
+  const KernelTable* fastest;
 };
 
 /** Every level of this build, best first; the last is `portable`, which always runs. */

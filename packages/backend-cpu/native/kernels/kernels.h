@@ -12,6 +12,7 @@ extern const KernelTable kAvx2Kernels;
 #endif
 #if defined(GEARSHIFT_HAS_AVX512)
 extern const KernelTable kAvx512Kernels;
+extern const CodeKernels kAvx512VnniCodes;
 #endif
 #if defined(GEARSHIFT_HAS_NEON)
 extern const KernelTable kNeonKernels;

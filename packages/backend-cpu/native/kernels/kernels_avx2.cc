@@ -97,7 +97,18 @@ struct CodeLanes {
   using Sums32 = __m256i;
   static constexpr size_t kBytes = 32;
   static constexpr int kRows = 2;  // more do not fit in 16 registers
+  static constexpr int kQueries = 4;
+  static constexpr bool kSumsAreWide = false;
+  static constexpr int32_t kMiddleOfWhole = 0;
   static inline Bytes load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
+  static inline void store(void* to, Bytes v) { _mm256_storeu_si256(static_cast<__m256i*>(to), v); }
+  static inline Bytes whole_of_low_halves(Bytes high, Bytes low) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    return _mm256_or_si256(_mm256_slli_epi16(_mm256_and_si256(high, mask), 4), _mm256_and_si256(low, mask));
+  }
+  static inline Bytes whole_of_high_halves(Bytes high, Bytes low) {
+    return _mm256_or_si256(_mm256_andnot_si256(_mm256_set1_epi8(15), high), high_halves(low));
+  }
   static inline Bytes low_halves(Bytes v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
   static inline Bytes high_halves(Bytes v) { return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(15)); }
   static inline Sums16 zero16() { return _mm256_setzero_si256(); }
@@ -107,7 +118,14 @@ struct CodeLanes {
   static inline Sums32 add_wide(Sums32 sums, Sums16 more) {
     return _mm256_add_epi32(sums, _mm256_madd_epi16(more, _mm256_set1_epi16(1)));
   }
+  static inline Sums32 add_whole(Sums32 sums, Bytes codes, Bytes query) { return add_wide(sums, products(codes, query)); }
+  static inline Sums32 weighted(Sums32 high, Sums32 low) {
+    return _mm256_add_epi32(_mm256_mullo_epi32(high, _mm256_set1_epi32(kLowPartsOfCode)), low);
+  }
   static inline int32_t total(Sums32 v) { return total_of(v); }
+  static inline void store_totals(const Sums32 (&v)[kRows], int32_t* to) {
+    for (int i = 0; i < kRows; ++i) to[i] = total(v[i]);
+  }
 };
 
 #include "kernels/code_kernels.inc"
@@ -117,15 +135,15 @@ struct CodeLanes {
 inline __m256d low_f64(__m256 v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
 inline __m256d high_f64(__m256 v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
 
-void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    double* sums) noexcept {
+void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                        double* sums) noexcept {
   for (size_t half = 0; half < 2; ++half) {
     const uint32_t* const lane_lengths = lengths + half * 8;
     const __m256i length_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lane_lengths));
     const uint32_t* column = columns + half * 8;
     const float* weight = weights + half * 8;
-    __m256d low_f64x4 = _mm256_setzero_pd();
-    __m256d high_f64x4 = _mm256_setzero_pd();
+    __m256d low_f64x4 = _mm256_loadu_pd(sums + half * 8);
+    __m256d high_f64x4 = _mm256_loadu_pd(sums + half * 8 + 4);
     for (uint32_t step = 0; step < lane_lengths[0]; ++step, column += 16, weight += 16) {
       // With a mask also where every lane has an edge: a gather into no known register waits for the one before.
       const __m256i step_i32x8 = _mm256_set1_epi32(static_cast<int>(step));
@@ -149,7 +167,7 @@ const KernelTable kAvx2Kernels = {"avx2",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
-                                  {code_sums, code_sums_chosen, code_bounds},
-                                  slice_sums_f32};
+                                  {code_sums, code_sums_chosen, code_bounds, code_whole_sums, code_whole_bounds},
+                                  add_slice_sums_f32};
 
 }  // namespace gearshift

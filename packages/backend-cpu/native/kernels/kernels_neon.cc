@@ -75,7 +75,17 @@ struct CodeLanes {
   using Sums32 = int32x4_t;
   static constexpr size_t kBytes = 16;
   static constexpr int kRows = 4;
+  static constexpr int kQueries = 4;
+  static constexpr bool kSumsAreWide = false;
+  static constexpr int32_t kMiddleOfWhole = 128;  // there are only products of signed bytes
   static inline Bytes load(const void* from) { return vld1q_u8(static_cast<const uint8_t*>(from)); }
+  static inline void store(void* to, Bytes v) { vst1q_u8(static_cast<uint8_t*>(to), v); }
+  static inline Bytes whole_of_low_halves(Bytes high, Bytes low) {
+    return veorq_u8(vsliq_n_u8(low_halves(low), high, 4), vdupq_n_u8(128));
+  }
+  static inline Bytes whole_of_high_halves(Bytes high, Bytes low) {
+    return veorq_u8(vsriq_n_u8(high, low, 4), vdupq_n_u8(128));
+  }
   static inline Bytes low_halves(Bytes v) { return vandq_u8(v, vdupq_n_u8(15)); }
   static inline Bytes high_halves(Bytes v) { return vshrq_n_u8(v, 4); }
   static inline Sums16 zero16() { return vdupq_n_s16(0); }
@@ -87,7 +97,16 @@ struct CodeLanes {
   static inline Sums16 add16(Sums16 a, Sums16 b) { return vaddq_s16(a, b); }
   static inline Sums32 zero32() { return vdupq_n_s32(0); }
   static inline Sums32 add_wide(Sums32 sums, Sums16 more) { return vpadalq_s16(sums, more); }
+  static inline Sums32 add_whole(Sums32 sums, Bytes codes, Bytes query) {
+    const int8x16_t a = vreinterpretq_s8_u8(codes);
+    const int8x16_t b = vreinterpretq_s8_u8(query);
+    return vpadalq_s16(sums, vmlal_high_s8(vmull_s8(vget_low_s8(a), vget_low_s8(b)), a, b));
+  }
+  static inline Sums32 weighted(Sums32 high, Sums32 low) { return vmlaq_n_s32(low, high, kLowPartsOfCode); }
   static inline int32_t total(Sums32 v) { return vaddvq_s32(v); }
+  static inline void store_totals(const Sums32 (&v)[kRows], int32_t* to) {
+    vst1q_s32(to, vpaddq_s32(vpaddq_s32(v[0], v[1]), vpaddq_s32(v[2], v[3])));
+  }
 };
 
 #include "kernels/code_kernels.inc"
@@ -95,9 +114,10 @@ struct CodeLanes {
 #include "kernels/scan_kernels.inc"
 
 // There is no gather: one lane at a time, two lanes in flight.
-void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    double* sums) noexcept {
-  double sum[16] = {};
+void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                        double* sums) noexcept {
+  double sum[16];
+  std::memcpy(sum, sums, sizeof sum);
   for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
     for (size_t lane = 0; lane < 16 && step < lengths[lane]; ++lane)
       sum[lane] = std::fma(static_cast<double>(weights[lane]), static_cast<double>(x[columns[lane]]), sum[lane]);
@@ -114,7 +134,7 @@ const KernelTable kNeonKernels = {"neon",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
-                                  {code_sums, code_sums_chosen, code_bounds},
-                                  slice_sums_f32};
+                                  {code_sums, code_sums_chosen, code_bounds, code_whole_sums, code_whole_bounds},
+                                  add_slice_sums_f32};
 
 }  // namespace gearshift

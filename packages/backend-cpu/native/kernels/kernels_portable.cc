@@ -95,6 +95,9 @@ inline unsigned lowest_bit(unsigned mask) {
 struct CodeLanes {
   static constexpr size_t kBytes = 16;
   static constexpr int kRows = 1;
+  static constexpr int kQueries = 4;
+  static constexpr bool kSumsAreWide = false;
+  static constexpr int32_t kMiddleOfWhole = 0;
   struct Bytes {
     uint8_t byte[kBytes];
   };
@@ -108,6 +111,15 @@ struct CodeLanes {
     Bytes v;
     std::memcpy(&v, from, sizeof v);
     return v;
+  }
+  static inline void store(void* to, const Bytes& v) { std::memcpy(to, &v, sizeof v); }
+  static inline Bytes whole_of_low_halves(Bytes high, const Bytes& low) {
+    for (size_t i = 0; i < kBytes; ++i) high.byte[i] = static_cast<uint8_t>(high.byte[i] << 4 | (low.byte[i] & 15));
+    return high;
+  }
+  static inline Bytes whole_of_high_halves(Bytes high, const Bytes& low) {
+    for (size_t i = 0; i < kBytes; ++i) high.byte[i] = static_cast<uint8_t>((high.byte[i] & 240) | low.byte[i] >> 4);
+    return high;
   }
   static inline Bytes low_halves(Bytes v) {
     for (uint8_t& byte : v.byte) byte &= 15;
@@ -135,16 +147,25 @@ struct CodeLanes {
     for (size_t i = 0; i < kBytes / 4; ++i) sums.sum[i] += more.sum[2 * i] + more.sum[2 * i + 1];
     return sums;
   }
+  static inline Sums32 add_whole(Sums32 sums, const Bytes& codes, const Bytes& query) {
+    return add_wide(sums, products(codes, query));
+  }
+  static inline Sums32 weighted(Sums32 high, const Sums32& low) {
+    for (size_t i = 0; i < kBytes / 4; ++i) high.sum[i] = kLowPartsOfCode * high.sum[i] + low.sum[i];
+    return high;
+  }
   static inline int32_t total(const Sums32& v) { return (v.sum[0] + v.sum[1]) + (v.sum[2] + v.sum[3]); }
+  static inline void store_totals(const Sums32 (&v)[kRows], int32_t* to) { *to = total(v[0]); }
 };
 
 #include "kernels/code_kernels.inc"
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
-void slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                    double* sums) noexcept {
-  double sum[16] = {};
+void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                        double* sums) noexcept {
+  double sum[16];
+  std::memcpy(sum, sums, sizeof sum);
   for (uint32_t step = 0; step < lengths[0]; ++step, columns += 16, weights += 16) {
     for (size_t lane = 0; lane < 16 && step < lengths[lane]; ++lane)
       sum[lane] += static_cast<double>(weights[lane]) * x[columns[lane]];
@@ -161,7 +182,7 @@ const KernelTable kPortableKernels = {"portable",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
-                                  {code_sums, code_sums_chosen, code_bounds},
-                                  slice_sums_f32};
+                                  {code_sums, code_sums_chosen, code_bounds, code_whole_sums, code_whole_bounds},
+                                  add_slice_sums_f32};
 
 }  // namespace gearshift

@@ -27,6 +27,8 @@ struct ItemCost {
   double passes = 1;  // over the same bytes, all but the first from a near cache
   size_t grain = 16;  // chunks begin on multiples of this; with 16 neighbours that write 4 bytes an item share no cache line
   bool is_typical = true;  // else its time says nothing about other work of so many bytes
+  double least_chunk_bytes = 32 << 10;
+  double most_chunk_bytes = 1 << 20;
 };
 
 /** One thread's time for `items`. */
@@ -45,8 +47,6 @@ inline double estimate_items_ns(const Throughput& throughput, ItemCost cost, siz
 template <typename Body>
 size_t run_in_chunks(const Execution& execution, Throughput& throughput, ItemCost cost, size_t from, size_t end,
                      Body& body) noexcept {
-  constexpr double kMostChunkBytes = 1 << 20;
-  constexpr double kLeastChunkBytes = 32 << 10;
   constexpr double kChunksPerThread = 8;
   constexpr double kFarBytes = 8 << 20;
 
@@ -63,11 +63,11 @@ size_t run_in_chunks(const Execution& execution, Throughput& throughput, ItemCos
   const unsigned seats = execution.seats();
   const bool shared = execution.pool->is_worth_sharing(estimated_ns, seats);
   const double chunk_bytes =
-      shared ? std::clamp(bytes * cost.passes / (seats * kChunksPerThread), kLeastChunkBytes, kMostChunkBytes)
-             : kMostChunkBytes;
+      shared ? std::clamp(bytes * cost.passes / (seats * kChunksPerThread), cost.least_chunk_bytes, cost.most_chunk_bytes)
+             : cost.most_chunk_bytes;
   size_t chunk_items = std::max<size_t>(1, static_cast<size_t>(chunk_bytes / (cost.bytes_per_item * cost.passes)));
   // Large items, of which a grain would be too much for one chunk, are cut between any two.
-  const size_t grain = cost.bytes_per_item * static_cast<double>(cost.grain) > kMostChunkBytes ? 1 : cost.grain;
+  const size_t grain = cost.bytes_per_item * static_cast<double>(cost.grain) > cost.most_chunk_bytes ? 1 : cost.grain;
   chunk_items = std::max(grain, chunk_items - chunk_items % grain);
   const size_t origin = from - from % grain;
 

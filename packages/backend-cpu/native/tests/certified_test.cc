@@ -1,178 +1,135 @@
 // Rankings from codes of rows against the scan of all rows in float32, and the bounds of the codes against double precision.
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <vector>
-
-#include "core/certified_top_k.h"
-#include "core/floating_point_mode.h"
-#include "core/inverse_norm.h"
-#include "core/row_codes.h"
-#include "core/row_mask.h"
-#include "core/scan.h"
+#include "certified_corpus.h"
 #include "groups.h"
-#include "oracle.h"
-#include "random_values.h"
 
 namespace gearshift::tests {
+
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr double kUnit = 0x1p-24;
 
-/** Rows with what a scan and codes need of them. */
-struct Corpus {
-  const char* name;
-  size_t dimensions;
-  std::vector<float> rows;
-  std::vector<float> inverse_norms;
-  std::unique_ptr<RowCodes> codes;
-
-  size_t count() const { return rows.size() / dimensions; }
-  MatrixView view() const { return {rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data()}; }
-
-  void prepare(const KernelTable& kernels) {
-    inverse_norms.resize(count());
-    const FlushSubnormals flush;
-    inverse_norms_of(kernels, rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data());
-    codes = RowCodes::allocate(count(), dimensions);
-    codes->choose_mean(view());
-    codes->encode(view(), 0, count());
-  }
-};
-
-float gaussian(Random& random) {
-  float sum = 0;
-  for (int i = 0; i < 6; ++i) sum += random.value();
-  return sum * 0.7f;
-}
-
-/** A set of rows that is hard for a bound in one way or another. */
-Corpus make_corpus(size_t kind, size_t count, size_t dimensions, Random& random) {
-  Corpus corpus{"", dimensions, std::vector<float>(count * dimensions), {}, nullptr};
-  std::vector<float> centres(16 * dimensions);
-  for (float& value : centres) value = gaussian(random);
-  const auto fill = [&](const char* name, auto value_of) {
-    corpus.name = name;
-    for (size_t row = 0; row < count; ++row)
-      for (size_t i = 0; i < dimensions; ++i) corpus.rows[row * dimensions + i] = value_of(row, i);
-  };
-  switch (kind) {
-    case 0:
-      fill("independent", [&](size_t, size_t) { return gaussian(random); });
-      break;
-    case 1: {
-      size_t centre = 0;
-      fill("clustered", [&](size_t, size_t i) {
-        if (i == 0) centre = random.below(16);
-        return centres[centre * dimensions + i] + 0.3f * gaussian(random);
-      });
-      break;
-    }
-    case 2:
-      fill("far from zero", [&](size_t, size_t i) { return 20 + centres[i] + 0.05f * gaussian(random); });
-      break;
-    case 3: {
-      float length = 1;
-      fill("of many lengths", [&](size_t, size_t i) {
-        if (i == 0) length = std::exp2(static_cast<float>(random.below(40)) - 20);
-        return length * gaussian(random);
-      });
-      break;
-    }
-    case 4:
-      fill("many equal rows", [&](size_t row, size_t i) { return centres[row % 7 * dimensions + i]; });
-      break;
-    case 5: {
-      size_t special = 0;
-      fill("special values", [&](size_t, size_t i) {
-        constexpr float kSpecial[] = {kNan, kInfinity, -kInfinity, 1e30f, 1e-30f, 1e-42f, 0.0f};
-        if (i == 0) special = random.below(14);
-        if (special >= 7) return gaussian(random);
-        return special == 6 || i % 5 == 0 ? kSpecial[special] : gaussian(random) * (special == 4 ? 1e-25f : 1);
-      });
-      break;
-    }
-    case 6:
-      fill("one element each", [&](size_t row, size_t i) { return i == row % dimensions ? 1.0f + 1e-6f * (row % 3) : 0.0f; });
-      break;
-    case 7:
-      fill("falling spectrum", [&](size_t, size_t i) { return gaussian(random) / (1 + 0.3f * static_cast<float>(i)); });
-      break;
-    default:
-      fill("nearly equal", [&](size_t, size_t i) { return centres[i] * (1 + 1e-6f * random.value()); });
-  }
-  return corpus;
-}
-constexpr size_t kKinds = 9;
-
-std::vector<float> make_query(const Corpus& corpus, size_t kind, Random& random) {
-  std::vector<float> query(corpus.dimensions);
-  const float* const row = corpus.rows.data() + random.below(corpus.count()) * corpus.dimensions;
-  for (size_t i = 0; i < corpus.dimensions; ++i) {
-    query[i] = kind == 0 ? gaussian(random) : kind == 1 ? row[i] : kind == 2 ? -row[i] : row[i] + 0.2f * gaussian(random);
-    if (kind == 4) query[i] *= 3e10f;
-  }
+/** A query that picks one dimension of the rotated rows: its sums are 254 times the half codes of the rows there. */
+CodeQuery pick(size_t dimension, float half_unit) {
+  CodeQuery query{};
+  query.high[dimension] = 1;
+  query.terms = {0, half_unit, 0, 1, 0};
   return query;
 }
 
-struct Ranking {
-  std::vector<uint32_t> indices;
-  std::vector<float> scores;
-};
-
-Ranking finish(TopKSelector& best, size_t k) {
-  Ranking ranking{std::vector<uint32_t>(k), std::vector<float>(k)};
-  const size_t count = best.finish(ranking.indices.data(), ranking.scores.data());
-  ranking.indices.resize(count);
-  ranking.scores.resize(count);
-  return ranking;
-}
-
-Ranking scan_all(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery& query,
-                 const uint32_t* mask, size_t start, size_t end, size_t k) {
-  TopKSelector best;
-  best.reset(k, metric);
-  if (mask == nullptr) top_k_rows(kernels, metric, corpus.view(), query, start, end, best);
-  else top_k_considered(kernels, metric, corpus.view(), query, mask, start, end, best);
-  return finish(best, k);
-}
-
-/** By as many scans as given, which share what they reached and take turns, as threads do. */
-Ranking search(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery& query,
-               const CodeQuery& code, const uint32_t* mask, size_t start, size_t end, size_t k, size_t scans) {
-  const MatrixView view = corpus.view();
-  const CertifiedScan::Request request{kernels, metric, view, *corpus.codes, query, code, mask};
-  ReachedScore reached;
-  reached.start(metric);
-  std::vector<CertifiedScan> parts(scans);
-  std::vector<TopKSelector> bests(scans);
-  for (size_t i = 0; i < scans; ++i) {
-    parts[i].reset(k);
-    bests[i].reset(k, metric);
-  }
-  const size_t chunk = scans == 1 ? end - start : 300;
-  size_t turn = 0;
-  for (size_t row = start; row < end; row += chunk, ++turn)
-    parts[turn % scans].scan(request, row, std::min(end, row + chunk), reached, bests[turn % scans]);
-  for (size_t i = 0; i < scans; ++i) parts[i].settle(request, reached, bests[i]);
-  for (size_t i = 1; i < scans; ++i) bests[0].merge(bests[i]);
-  return finish(bests[0], k);
-}
-
-void compare(Check& check, const Ranking& found, const Ranking& expected, const char* what, size_t k) {
-  if (!check.that(found.indices.size() == expected.indices.size(), "%s, k = %zu: %zu rows, not %zu", what, k,
-                  found.indices.size(), expected.indices.size()))
-    return;
-  for (size_t i = 0; i < expected.indices.size(); ++i) {
-    if (!check.that(found.indices[i] == expected.indices[i] && is_same(found.scores[i], expected.scores[i]),
-                    "%s, k = %zu, place %zu: row %u with %.9g, not row %u with %.9g", what, k, i, found.indices[i],
-                    found.scores[i], expected.indices[i], expected.scores[i]))
-      return;
-  }
-}
-
 }  // namespace
+
+// The formulas of docs/certified-search.md, "Rounding", term by term.
+void bounds_have_the_room_of_the_proof(Check& check, const KernelTable& kernels) {
+  Random random(24);
+  for (const size_t dimensions : {3, 100, 128, 129, 384, 768, 1024, 4096}) {
+    Corpus corpus = make_corpus(0, 40, dimensions, random);
+    corpus.prepare(kernels);
+    const auto values = make_query(corpus, 0, random);
+    PreparedQuery query;
+    query.prepare(kernels, values.data(), dimensions);
+    CodeQuery code;
+    if (!check.that(corpus.codes->prepare(query, &code), "the query has no code")) return;
+
+    const size_t padded = (dimensions + 127) / 128 * 128;
+    size_t levels = 0;
+    while (padded % (size_t{2} << levels) == 0) ++levels;
+    CodeRotation rotation;
+    if (!check.that(rotation.prepare(padded), "there is no memory")) return;
+    double square = 0;
+    for (const float value : values) square += static_cast<double>(value) * value;
+    std::vector<double> rotated(padded), scratch(padded);
+    for (size_t i = 0; i < dimensions; ++i) rotated[i] = values[i] / std::sqrt(square);
+    rotation.apply(rotated.data(), scratch.data());
+    double error = 0, coded_square = 0;
+    for (size_t i = 0; i < padded; ++i) {
+      const double coded = (254 * code.high[i] + code.low[i]) * code.unit;
+      error += (rotated[i] - coded) * (rotated[i] - coded);
+      coded_square += coded * coded;
+    }
+    const double of_norm = std::floor(static_cast<double>(dimensions) / 16) + 8;
+    const double roundings = 1 + 2 * (static_cast<double>(levels) + 2) + static_cast<double>(padded) / 16 + 20 + 36;
+    const double slack = 1.01 * (of_norm + 2.01 * roundings) * kUnit + 2.01 * std::sqrt(error);
+    check.that(code.terms.slack >= slack * (1 - 1e-6), "%zu dimensions: a slack of %.9g, not %.9g", dimensions,
+               code.terms.slack, slack);
+    check.that(code.terms.squared_query >= coded_square * (1 + 23 * kUnit), "%zu dimensions: %.9g is too little for %.9g",
+               dimensions, code.terms.squared_query, coded_square);
+
+    const double share = (3 * static_cast<double>(dimensions) / 16 + 63) * kUnit;
+    const double norm = std::sqrt(square);
+    for (const float inverse_norm : {1.0f, 3.0f, 1e-3f}) {
+      const double row_norm = 1 / static_cast<double>(inverse_norm);
+      for (const float score : {0.9f, 0.01f, -0.3f}) {
+        const double as_cosine = score / (norm * row_norm);
+        const CodeLimit of_cosine(Metric::cosine, code, dimensions);
+        const CodeLimit of_dot(Metric::dot, code, dimensions);
+        check.that(of_cosine.of(score, inverse_norm) <= score - share, "cosine: no room below %g", score);
+        check.that(of_dot.of(score, inverse_norm) <= as_cosine - share * (1 + std::fabs(as_cosine)),
+                   "dot: no room below %g", score);
+      }
+      for (const double times : {0.5, 1.0, 1.5}) {
+        const auto score = static_cast<float>(times * (norm + row_norm));
+        const CodeLimit of_distance(Metric::euclidean, code, dimensions);
+        const double reached = static_cast<double>(score) * score * (1 + share);
+        const double least = ((norm * norm + row_norm * row_norm) * (1 - share) - reached) / (2 * norm * row_norm);
+        check.that(of_distance.of(score, inverse_norm) <= least - share * (1 + std::fabs(least)),
+                   "euclidean: no room below %g", score);
+      }
+    }
+  }
+}
+
+/** Reads every code back, one dimension at a time, and compares what the codes leave of a row with double precision. */
+void residuals_have_the_room_of_the_proof(Check& check, const KernelTable& kernels) {
+  Random random(25);
+  constexpr size_t kRows = 64;
+  for (const size_t dimensions : {100, 128, 2000}) {
+    Corpus corpus = make_corpus(0, kRows, dimensions, random);
+    corpus.prepare(kernels);
+    const size_t padded = (dimensions + 127) / 128 * 128;
+    int32_t sums[RowCodes::kBlock];
+    float alongs[RowCodes::kBlock], residuals[RowCodes::kBlock], unused[RowCodes::kBlock];
+    corpus.codes->bound(kernels, pick(0, 0), 0, kRows, sums, unused, residuals);
+    std::vector<std::vector<int>> halves(padded, std::vector<int>(kRows));
+    std::vector<double> scales(kRows, 0);
+    for (size_t i = 0; i < padded; ++i) {
+      corpus.codes->bound(kernels, pick(i, 1), 0, kRows, sums, alongs, unused);
+      for (size_t row = 0; row < kRows; ++row) {
+        const int half = halves[i][row] = sums[row] / 254;
+        if (half > 0) scales[row] = static_cast<double>(alongs[row]) / (2 * sums[row]);
+      }
+    }
+    CodeRotation rotation;
+    if (!check.that(rotation.prepare(padded), "there is no memory")) return;
+    std::vector<double> mean(dimensions), row_values(padded), scratch(padded);
+    for (size_t i = 0; i < dimensions; ++i) {
+      std::vector<float> along(dimensions, 0.0f);
+      along[i] = 1;
+      PreparedQuery query;
+      query.prepare(kernels, along.data(), dimensions);
+      CodeQuery code;
+      if (!check.that(corpus.codes->prepare(query, &code), "the query has no code")) return;
+      mean[i] = code.terms.base;
+    }
+    for (size_t row = 0; row < kRows; ++row) {
+      const float* const values = corpus.rows.data() + row * dimensions;
+      double square = 0;
+      for (size_t i = 0; i < dimensions; ++i) square += static_cast<double>(values[i]) * values[i];
+      std::fill(row_values.begin(), row_values.end(), 0.0);
+      for (size_t i = 0; i < dimensions; ++i) row_values[i] = values[i] / std::sqrt(square) - mean[i];
+      rotation.apply(row_values.data(), scratch.data());
+      double rest = 0;
+      for (size_t i = 0; i < padded; ++i) {
+        const double left = row_values[i] - scales[row] * (halves[i][row] - 7.5);
+        rest += left * left;
+      }
+      rest = std::sqrt(rest);
+      // Rounding to nearest is some units, at random; what the proof adds is the worst case.
+      const double room = rest * (static_cast<double>(padded) / 16 + 18) * kUnit + 16 * 2.01 * kUnit;
+      check.that(residuals[row] - rest > 0.75 * room, "row %zu of %zu dimensions: %.9g is left, %.9g with room, not %.9g", row,
+                 dimensions, rest, residuals[row], rest + room);
+    }
+  }
+}
 
 void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels) {
   Random random(20);
@@ -200,6 +157,45 @@ void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels)
           const Ranking found = search(kernels, metric, corpus, query, code, considered, start, count, k, scans);
           compare(check, found, expected, corpus.name, k);
         }
+      }
+    }
+  }
+}
+
+void batches_rank_like_single_queries(Check& check, const KernelTable& kernels) {
+  Random random(24);
+  const FlushSubnormals flush;
+  constexpr size_t kMost = 11;
+  std::vector<PreparedQuery> queries(kMost);
+  // No operator new for its alignment: see AlignedMemory.
+  AlignedMemory memory;
+  memory.allocate(kMost * sizeof(CodeQuery));
+  auto* const codes = memory.as<CodeQuery>();
+  for (const size_t dimensions : {3, 100, 384, 771}) {
+    for (size_t kind = 0; kind < kKinds; ++kind) {
+      for (const size_t count : {1, 9, 700}) {
+        Corpus corpus = make_corpus(kind, count, dimensions, random);
+        corpus.prepare(kernels);
+        std::vector<uint32_t> mask(mask_words(count));
+        for (uint32_t& word : mask) word = static_cast<uint32_t>(random.next() & random.next());
+        const size_t wanted = 1 + random.below(kMost);
+        size_t query_count = 0;
+        for (size_t q = 0; q < wanted; ++q) {
+          const auto values = make_query(corpus, q % 5, random);
+          queries[query_count].prepare(kernels, values.data(), dimensions);
+          if (corpus.codes->prepare(queries[query_count], &codes[query_count])) ++query_count;
+        }
+        if (query_count == 0) continue;
+        constexpr size_t kWanted[] = {1, 10, 300};
+        const size_t k = kWanted[random.below(3)];
+        const auto metric = static_cast<Metric>(random.below(3));
+        const uint32_t* const considered = random.below(3) == 0 ? mask.data() : nullptr;
+        const size_t start = random.below(2) == 0 ? 0 : random.below(count);
+        const size_t scans = 1 + random.below(3);
+        const auto found = search_together(kernels, metric, corpus, queries.data(), codes, query_count, considered, start, count,
+                                           k, scans);
+        for (size_t q = 0; q < query_count; ++q)
+          compare(check, found[q], scan_all(kernels, metric, corpus, queries[q], considered, start, count, k), corpus.name, k);
       }
     }
   }
@@ -250,6 +246,15 @@ void codes_bound_every_row(Check& check, const KernelTable& kernels) {
         float estimates[RowCodes::kBlock], bounds[RowCodes::kBlock];
         corpus.codes->bound(kernels, code, 0, RowCodes::kBlock, high, estimates, bounds);
         corpus.codes->sum_low(kernels, code, size_t{0}, RowCodes::kBlock, low);
+        QueryCodes batch;
+        RowCodes::WholeFits fits;
+        int32_t whole[RowCodes::kBlock];
+        float whole_estimates[RowCodes::kBlock], whole_bounds[RowCodes::kBlock];
+        if (!check.that(batch.prepare(*corpus.codes, &code, 1), "no memory")) return;
+        corpus.codes->read_whole_fits(0, RowCodes::kBlock, &fits);
+        corpus.codes->sum_whole(kernels, batch, 0, RowCodes::kBlock, whole);
+        kernels.codes.whole_bounds(batch.terms(0), whole, fits.scales, fits.residuals, fits.lengths, RowCodes::kBlock,
+                                   whole_estimates, whole_bounds);
         const KeepSubnormals keep;
         for (size_t row = 0; row < RowCodes::kBlock; ++row) {
           const double cosine =
@@ -259,6 +264,12 @@ void codes_bound_every_row(Check& check, const KernelTable& kernels) {
                      row, dimensions, bounds[row], cosine);
           check.that(!(fine.bound < cosine), "%s: the whole code bounds row %zu by %.9g, but it has %.9g", corpus.name, row,
                      fine.bound, cosine);
+          check.that(!(whole_bounds[row] < cosine), "%s: a batch bounds row %zu by %.9g, but it has %.9g", corpus.name, row,
+                     whole_bounds[row], cosine);
+          // And not by so much that it would exclude nothing.
+          check.that(!(whole_bounds[row] > whole_estimates[row] + 0.2f) || fits.residuals[row] > 0.05f,
+                     "%s: a batch bounds row %zu by %.9g, and estimates %.9g", corpus.name, row, whole_bounds[row],
+                     whole_estimates[row]);
         }
       }
     }
@@ -293,6 +304,53 @@ void code_sums_are_exact(Check& check, const KernelTable& kernels) {
         check.that(sums[row] == expected[row], "row %zu of %zu bytes: %d, not %d", row, bytes, sums[row], expected[row]);
         check.that(of_chosen[row] == expected[chosen[row]], "chosen row %u of %zu bytes: %d, not %d", chosen[row], bytes,
                    of_chosen[row], expected[chosen[row]]);
+      }
+    }
+  }
+}
+
+void whole_code_sums_are_exact(Check& check, const KernelTable& kernels) {
+  Random random(25);
+  constexpr size_t kMostQueries = 9;
+  for (const size_t bytes : {64, 128, 192, 384, 2048}) {
+    for (const size_t rows : {1, 3, 4, 5, 8, 21}) {
+      const size_t dimensions = 2 * bytes;
+      std::vector<uint8_t> high(rows * bytes), low(rows * bytes);
+      AlignedMemory memory;
+      if (!check.that(memory.allocate(kMostQueries * dimensions), "no memory")) return;
+      auto* const queries = memory.as<int8_t>();
+      for (size_t round = 0; round < 3; ++round) {
+        // The largest sums of both signs too.
+        const int most = round == 0 ? kMostWholePart : -kMostWholePart;
+        for (size_t i = 0; i < rows * bytes; ++i) {
+          high[i] = static_cast<uint8_t>(round < 2 ? 255 : random.next());
+          low[i] = static_cast<uint8_t>(round < 2 ? 255 : random.next());
+        }
+        int32_t middles[kMostQueries] = {};
+        for (size_t i = 0; i < kMostQueries * dimensions; ++i) {
+          const int part = round < 2 ? most : static_cast<int>(random.below(2 * kMostWholePart + 1)) - kMostWholePart;
+          queries[i] = static_cast<int8_t>(part);
+          middles[i / dimensions] += 128 * part;
+        }
+        for (size_t count = 1; count <= kMostQueries; ++count) {
+          constexpr int32_t kUntouched = 0x7777'7777;
+          const size_t stride = rows + 3;
+          std::vector<int32_t> sums(kMostQueries * stride + 3, kUntouched);
+          kernels.codes.whole_sums(queries, middles, count, high.data(), low.data(), rows, bytes, sums.data(), stride);
+          for (size_t q = 0; q < count; ++q) {
+            for (size_t row = 0; row < rows; ++row) {
+              int64_t sum = 0;
+              for (size_t i = 0; i < dimensions; ++i) {
+                const size_t at = row * bytes + i / 128 * 64 + i % 64;
+                const int code = i % 128 < 64 ? (high[at] & 15) << 4 | (low[at] & 15) : (high[at] & 240) | low[at] >> 4;
+                sum += code * queries[q * dimensions + i];
+              }
+              check.that(sums[q * stride + row] == sum, "row %zu of %zu, query %zu of %zu, %zu bytes: %d, not %lld", row, rows, q,
+                         count, bytes, sums[q * stride + row], static_cast<long long>(sum));
+            }
+          }
+          check.that(count * stride >= sums.size() || sums[count * stride] == kUntouched, "there are sums of a query too many");
+        }
       }
     }
   }

@@ -90,3 +90,12 @@ static inline __m512i gearshift_madd_epi16(__m512i a, __m512i b) {
 }
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16(a, b) gearshift_madd_epi16(a, b)
+
+static inline __m512i gearshift_srai_epi32(__m512i v, unsigned bits) {
+  int32_t lanes[16];
+  _mm512_storeu_si512(lanes, v);
+  for (int32_t& lane : lanes) lane >>= bits;
+  return _mm512_loadu_si512(lanes);
+}
+#undef _mm512_srai_epi32
+#define _mm512_srai_epi32(v, bits) gearshift_srai_epi32(v, bits)

@@ -23,12 +23,21 @@ void top_k_ranks_rows(Check& check, const KernelTable& kernels);
 
 void code_sums_are_exact(Check& check, const KernelTable& kernels);
 void codes_bound_every_row(Check& check, const KernelTable& kernels);
+void bounds_have_the_room_of_the_proof(Check& check, const KernelTable& kernels);
+void residuals_have_the_room_of_the_proof(Check& check, const KernelTable& kernels);
 void codes_exclude_most_rows(Check& check, const KernelTable& kernels);
+void whole_code_sums_are_exact(Check& check, const KernelTable& kernels);
+void batches_rank_like_single_queries(Check& check, const KernelTable& kernels);
 void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels);
 
 void spreading_agrees_with_f64(Check& check, const KernelTable& kernels);
 void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable& kernels);
 void spreading_has_the_bits_of_the_specification(Check& check, const KernelTable& kernels);
+void spreading_sums_by_ascending_sender(Check& check, const KernelTable& kernels);
+void rows_are_sorted_in_steps(Check& check, const KernelTable& kernels);
+void tiles_have_the_same_bits(Check& check, const KernelTable& kernels);
+void active_nodes_have_the_bits_of_all_rows(Check& check, const KernelTable& kernels);
+void active_nodes_are_left_to_all_rows_where_zeros_count(Check& check, const KernelTable& kernels);
 void spreading_keeps_nan_to_its_neighbours(Check& check, const KernelTable& kernels);
 void spreading_reaches_columns_beyond_signed_numbers(Check& check, const KernelTable& kernels);
 void graphs_are_checked(Check& check, const KernelTable& kernels);

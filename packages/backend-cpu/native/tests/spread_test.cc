@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #if defined(__linux__)
@@ -12,7 +13,9 @@
 
 #include "core/floating_point_mode.h"
 #include "core/graph_builder.h"
+#include "core/row_sorter.h"
 #include "core/spread.h"
+#include "core/transposed_graph.h"
 #include "groups.h"
 #include "guarded_floats.h"
 #include "oracle.h"
@@ -28,7 +31,7 @@ struct Graph {
 
   size_t nodes() const { return row_pointers.size() - 1; }
   size_t length(size_t node) const { return row_pointers[node + 1] - row_pointers[node]; }
-  CsrView view() const { return {row_pointers.data(), columns.data(), weights.data(), nodes(), columns.size()}; }
+  CsrArrays arrays() { return {row_pointers.data(), columns.data(), weights.data(), nodes(), columns.size()}; }
 };
 
 template <typename LengthOf>
@@ -66,19 +69,18 @@ std::vector<Graph> graphs(Random& random) {
 }
 
 /** Built in steps of `budget`; how many it took. */
-size_t build(const Graph& graph, size_t budget, std::unique_ptr<ResidentGraph>* built, BuildProgress* outcome) {
-  const CsrView csr = graph.view();
-  GraphBuilder builder(csr);
+size_t build(Graph graph, size_t budget, std::unique_ptr<ResidentGraph>* built, BuildProgress* outcome, size_t tile_nodes = 0) {
+  GraphBuilder builder(graph.arrays(), tile_nodes);
   size_t steps = 1;
   while ((*outcome = builder.advance(budget)) == BuildProgress::more) ++steps;
   *built = builder.take();
   return steps;
 }
 
-std::unique_ptr<ResidentGraph> build(Check& check, const Graph& graph, size_t budget = SIZE_MAX) {
+std::unique_ptr<ResidentGraph> build(Check& check, const Graph& graph, size_t tile_nodes = 0) {
   std::unique_ptr<ResidentGraph> built;
   BuildProgress outcome;
-  build(graph, budget, &built, &outcome);
+  build(graph, SIZE_MAX, &built, &outcome, tile_nodes);
   check.that(outcome == BuildProgress::ready && built != nullptr, "the graph was refused");
   return built;
 }
@@ -89,7 +91,7 @@ constexpr float kRetention = 0.5f;
 std::vector<float> spread_all(const KernelTable& kernels, const ResidentGraph& graph, const std::vector<float>& x,
                               float threshold) {
   std::vector<float> y(graph.nodes(), -7);
-  spread_rows(kernels, graph, x.data(), kDecay, kRetention, threshold, 0, graph.nodes(), y.data());
+  spread_rows(kernels, graph, x.data(), {kDecay, kRetention, threshold}, 0, graph.nodes(), y.data());
   return y;
 }
 
@@ -132,7 +134,7 @@ void spreading_agrees_with_f64(Check& check, const KernelTable& kernels) {
         const size_t start = random.below(nodes + 1);
         const size_t end = start + random.below(nodes + 1 - start);
         std::vector<float> part(end - start + 2, -7);
-        spread_rows(kernels, *resident, x, kDecay, kRetention, threshold, start, end, part.data() + 1);
+        spread_rows(kernels, *resident, x, {kDecay, kRetention, threshold}, start, end, part.data() + 1);
         size_t differ = 0;
         for (size_t node = start; node < end; ++node) differ += !is_same(part[1 + node - start], y[node]);
         check.that(differ == 0, "%zu nodes of [%zu, %zu) of %zu differ", differ, start, end, nodes);
@@ -155,7 +157,7 @@ void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable
   const float x[] = {0, 0, 0, 1};
   const auto spread = [&](float threshold) {
     std::vector<float> y(4, -7);
-    spread_rows(kernels, *resident, x, 1, 0, threshold, 0, 4, y.data());
+    spread_rows(kernels, *resident, x, {1, 0, threshold}, 0, 4, y.data());
     return y;
   };
   check.that(spread(0.5f) == std::vector<float>({0.5f, -0.5f, 0, 0}), "what is as large as the threshold stays");
@@ -167,8 +169,11 @@ namespace {
 
 /** The specification, src/portable/spread-hops.ts, in C++. */
 float specified(const Graph& graph, const std::vector<float>& x, float decay, float retention, size_t node) {
+  std::vector<size_t> edges(graph.length(node));
+  std::iota(edges.begin(), edges.end(), size_t{graph.row_pointers[node]});
+  std::stable_sort(edges.begin(), edges.end(), [&](size_t a, size_t b) { return graph.columns[a] < graph.columns[b]; });
   volatile double sum = 0;  // no compiler may fuse or reorder
-  for (size_t edge = graph.row_pointers[node]; edge < graph.row_pointers[node + 1]; ++edge) {
+  for (const size_t edge : edges) {
     const volatile double product = static_cast<double>(graph.weights[edge]) * x[graph.columns[edge]];
     sum = sum + product;
   }
@@ -179,15 +184,19 @@ float specified(const Graph& graph, const std::vector<float>& x, float decay, fl
 
 void compare_with_the_specification(Check& check, const KernelTable& kernels, const Graph& graph,
                                     const std::vector<float>& x, float decay, float retention, const char* what) {
-  const std::unique_ptr<ResidentGraph> resident = build(check, graph);
-  if (resident == nullptr) return;
-  const KeepSubnormals keep;
-  std::vector<float> y(graph.nodes(), -7);
-  spread_rows(kernels, *resident, x.data(), decay, retention, 0, 0, graph.nodes(), y.data());
-  for (size_t node = 0; node < graph.nodes(); ++node) {
-    const float expected = specified(graph, x, decay, retention, node);
-    check.that(is_same(y[node], expected), "%s: node %zu with %zu edges: %a, not %a", what, node, graph.length(node),
-               static_cast<double>(y[node]), static_cast<double>(expected));
+  std::vector<float> expected(graph.nodes());
+  for (size_t node = 0; node < graph.nodes(); ++node) expected[node] = specified(graph, x, decay, retention, node);
+  for (const size_t tile_nodes : {size_t{0}, size_t{7}, graph.nodes() / 2 + 1}) {
+    const std::unique_ptr<ResidentGraph> resident = build(check, graph, tile_nodes);
+    if (resident == nullptr) return;
+    const KeepSubnormals keep;
+    std::vector<float> y(graph.nodes(), -7);
+    spread_rows(kernels, *resident, x.data(), {decay, retention, 0}, 0, graph.nodes(), y.data());
+    for (size_t node = 0; node < graph.nodes(); ++node) {
+      check.that(is_same(y[node], expected[node]), "%s, %zu tiles: node %zu with %zu edges: %a, not %a", what,
+                 resident->tiles(), node, graph.length(node), static_cast<double>(y[node]),
+                 static_cast<double>(expected[node]));
+    }
   }
 }
 
@@ -220,6 +229,196 @@ void spreading_has_the_bits_of_the_specification(Check& check, const KernelTable
     compare_with_the_specification(check, kernels, graph, ones, 0.5f, 0, "sum beyond float32");
     compare_with_the_specification(check, kernels, graph, std::vector<float>(graph.nodes(), 0x1p-149f), 1, 1, "subnormal");
   }
+}
+
+void spreading_sums_by_ascending_sender(Check& check, const KernelTable& kernels) {
+  // 1 is lost beside 1e30, so the sums tell the order: senders 0, 0, 1, 2 whatever the order of the list.
+  Graph graph;
+  graph.row_pointers = {0, 4, 8, 8, 308};
+  graph.columns = {2, 0, 1, 0, 0, 0, 1, 2};
+  graph.weights = {-1e30f, 1, 1e30f, 2, 1e30f, 1, -1e30f, 5};
+  for (uint32_t edge = 0; edge < 300; ++edge) {
+    graph.columns.push_back(edge < 297 ? 3 - edge % 2 : 1);
+    graph.weights.push_back(edge < 297 ? 1.0f : edge == 297 ? 1e30f : edge == 298 ? -1e30f : 7.0f);
+  }
+  for (const size_t tile_nodes : {0, 1, 2}) {
+    const std::unique_ptr<ResidentGraph> resident = build(check, graph, tile_nodes);
+    if (resident == nullptr) return;
+    const std::vector<float> x(4, 1);
+    std::vector<float> y(4, -7);
+    spread_rows(kernels, *resident, x.data(), {1, 0, 0}, 0, 4, y.data());
+    check.that(y == std::vector<float>({0, 5, 0, 304}), "%zu tiles: %g, %g, %g, %g", resident->tiles(), y[0], y[1], y[2], y[3]);
+  }
+}
+
+void rows_are_sorted_in_steps(Check& check, const KernelTable&) {
+  Random random(44);
+  RowSorter sorter;
+  for (const size_t length : {0, 1, 2, 15, 16, 17, 32, 33, 100, 1000, 40'000}) {
+    for (const size_t budget : {size_t{1}, size_t{50}, SIZE_MAX}) {
+      std::vector<uint32_t> columns(length);
+      std::vector<float> weights(length);
+      for (size_t i = 0; i < length; ++i) {
+        columns[i] = static_cast<uint32_t>(random.below(length / 2 + 1));
+        weights[i] = static_cast<float>(i);  // tells whether repeats keep their order
+      }
+      std::vector<size_t> order(length);
+      std::iota(order.begin(), order.end(), size_t{0});
+      std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return columns[a] < columns[b]; });
+      std::vector<uint32_t> expected;
+      std::vector<float> expected_weights;
+      for (const size_t i : order) {
+        expected.push_back(columns[i]);
+        expected_weights.push_back(weights[i]);
+      }
+      if (!check.that(sorter.enter(columns.data(), weights.data(), length), "no memory")) return;
+      size_t steps = 1;
+      for (size_t left = budget; !sorter.advance(&left); left = budget) ++steps;
+      check.that(columns == expected && weights == expected_weights, "%zu edges in steps of %zu", length, budget);
+      check.that(budget == SIZE_MAX ? steps == 1 : steps >= length / (budget + 16), "%zu edges in %zu steps of %zu", length,
+                 steps, budget);
+    }
+  }
+}
+
+void tiles_have_the_same_bits(Check& check, const KernelTable& kernels) {
+  Random random(45);
+  std::vector<Graph> all = graphs(random);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (size_t i = 0, count = all.size(); i < count; ++i) {
+    Graph odd = all[i];
+    for (float& weight : odd.weights)
+      if (random.below(50) == 0) weight = random.below(2) == 0 ? kInfinity : std::numeric_limits<float>::quiet_NaN();
+    all.push_back(odd);
+  }
+  for (const Graph& graph : all) {
+    const size_t nodes = graph.nodes();
+    std::vector<float> x = random.values(nodes);
+    for (float& value : x)
+      if (random.below(100) == 0) value = random.below(2) == 0 ? -kInfinity : 0.0f;
+    const std::unique_ptr<ResidentGraph> whole = build(check, graph, nodes + 1);
+    if (whole == nullptr) return;
+    const std::vector<float> expected = spread_all(kernels, *whole, x, 0.1f);
+    for (const size_t tile_nodes : {size_t{1000}, nodes / 3 + 1, nodes < 100 ? size_t{1} : size_t{100}}) {
+      const std::unique_ptr<ResidentGraph> resident = build(check, graph, tile_nodes);
+      if (resident == nullptr) return;
+      check.that(resident->tiles() == std::max<size_t>(1, (nodes + tile_nodes - 1) / tile_nodes), "%zu nodes in %zu tiles of %zu",
+                 nodes, resident->tiles(), tile_nodes);
+      const std::vector<float> y = spread_all(kernels, *resident, x, 0.1f);
+      check.that(std::equal(y.begin(), y.end(), expected.begin(), is_same), "%zu nodes, tiles of %zu: other results", nodes,
+                 tile_nodes);
+      for (int range = 0; range < 4; ++range) {
+        const size_t start = random.below(nodes + 1);
+        const size_t end = start + random.below(nodes + 1 - start);
+        std::vector<float> part(end - start + 2, -7);
+        spread_rows(kernels, *resident, x.data(), {kDecay, kRetention, 0.1f}, start, end, part.data() + 1);
+        check.that(std::equal(part.begin() + 1, part.end() - 1, expected.begin() + static_cast<ptrdiff_t>(start), is_same),
+                   "tiles of %zu: [%zu, %zu) of %zu differs", tile_nodes, start, end, nodes);
+        check.that(part.front() == -7 && part.back() == -7, "written outside of [%zu, %zu)", start, end);
+      }
+    }
+  }
+}
+
+namespace {
+
+/** Zeros but for `active` nodes. */
+std::vector<float> sparse_values(Random& random, size_t nodes, size_t active) {
+  std::vector<float> x(nodes, 0);
+  for (size_t i = 0; i < active && nodes > 0; ++i) x[random.below(nodes)] = random.value();
+  return x;
+}
+
+bool has_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), [](float left, float right) {
+    return is_same(left, right) && (std::isnan(left) || std::signbit(left) == std::signbit(right));
+  });
+}
+
+}  // namespace
+
+void active_nodes_have_the_bits_of_all_rows(Check& check, const KernelTable& kernels) {
+  Random random(46);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  size_t done_in_all = 0;
+  size_t given_up = 0;
+  const KeepSubnormals keep;
+  for (const Graph& graph : graphs(random)) {
+    const size_t nodes = graph.nodes();
+    for (const size_t tile_nodes : {size_t{0}, nodes / 2 + 1}) {
+      const std::unique_ptr<ResidentGraph> resident = build(check, graph, tile_nodes);
+      if (resident == nullptr) return;
+      const std::unique_ptr<TransposedGraph> transposed = TransposedGraph::build(*resident, nullptr);
+      if (!check.that(transposed != nullptr, "not transposed")) return;
+      check.that(transposed->bytes() >= graph.columns.size() * 8 + nodes * 12, "%zu bytes", transposed->bytes());
+      for (const SpreadOptions options : {SpreadOptions{0.85f, 0.5f, 0}, SpreadOptions{0.85f, 0, 0.05f},
+                                          SpreadOptions{-0.5f, 1, 1e-6f}, SpreadOptions{0, 0, 0}}) {
+        for (size_t active = 0; active < 6; ++active) {
+          std::vector<float> x = sparse_values(random, nodes, active);
+          if (nodes > 0 && active == 3) x[random.below(nodes)] = kInfinity;
+          if (nodes > 0 && active == 4) x[random.below(nodes)] = kNan;
+          if (nodes > 0 && active == 5) x[random.below(nodes)] = -0.0f;
+          for (const size_t hops : {1, 2, 5}) {
+            std::vector<float> y(nodes, -7);
+            const size_t done = transposed->spread(x.data(), options, hops, 0, nodes, y.data());
+            done_in_all += done;
+            given_up += done < hops;
+            check.that(done <= hops, "%zu of %zu hops", done, hops);
+            std::vector<float> expected = x;
+            for (size_t hop = 0; hop < done; ++hop) {
+              std::vector<float> after(nodes);
+              spread_rows(kernels, *resident, expected.data(), options, 0, nodes, after.data());
+              expected = after;
+            }
+            if (done == 0) expected.assign(nodes, -7);
+            check.that(has_bits(y, expected), "%zu of %zu hops from %zu of %zu nodes: other bits", done, hops, active, nodes);
+          }
+          const size_t start = random.below(nodes + 1);
+          const size_t end = start + random.below(nodes + 1 - start);
+          std::vector<float> part(end - start + 2, -7);
+          if (transposed->spread(x.data(), options, 1, start, end, part.data() + 1) == 0) continue;
+          std::vector<float> expected(end - start);
+          spread_rows(kernels, *resident, x.data(), options, start, end, expected.data());
+          check.that(has_bits({part.begin() + 1, part.end() - 1}, expected), "[%zu, %zu) of %zu differs", start, end, nodes);
+          check.that(part.front() == -7 && part.back() == -7, "written outside of [%zu, %zu)", start, end);
+        }
+      }
+    }
+  }
+  check.that(done_in_all > 2000 && given_up > 200, "%zu hops were done, %zu times too many nodes were active", done_in_all, given_up);
+}
+
+void active_nodes_are_left_to_all_rows_where_zeros_count(Check& check, const KernelTable&) {
+  Random random(47);
+  Graph graph = make_graph(3000, random, [](size_t) { return size_t{8}; });
+  std::vector<float> x(3000, 0);
+  x[5] = 1;
+  std::vector<float> y(3000, -7);
+  const auto hops_done = [&](const SpreadOptions& options) -> size_t {
+    const std::unique_ptr<ResidentGraph> resident = build(check, graph);
+    if (resident == nullptr) return 99;
+    const std::unique_ptr<TransposedGraph> transposed = TransposedGraph::build(*resident, nullptr);
+    return transposed == nullptr ? 99 : transposed->spread(x.data(), options, 1, 0, 3000, y.data());
+  };
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  check.that(hops_done({1, 1, 0}) == 1, "one active node of 3000");
+  check.that(hops_done({kInfinity, 1, 0}) == 0 && hops_done({1, kInfinity, 0}) == 0, "infinity times 0 is not a number");
+  check.that(hops_done({-1, -1, 0}) == 0 && hops_done({-1, -1, 0.1f}) == 1, "0 becomes -0, unless a threshold makes it 0");
+  graph.weights[100] = kInfinity;
+  check.that(hops_done({1, 1, 0}) == 0, "an infinite weight makes 0 not a number");
+  graph.weights[100] = 1;
+  x.assign(3000, 1);
+  y.assign(3000, -7);
+  check.that(hops_done({1, 1, 0}) == 0 && y == std::vector<float>(3000, -7), "all nodes are active");
+  check.that(!TransposedGraph::is_sparse(x.data(), 3000), "all nodes are active");
+  std::fill(x.begin() + 93, x.end(), 0.0f);
+  check.that(TransposedGraph::is_sparse(x.data(), 3000), "93 of 3000 are active");
+  x[2999] = -0.0f;
+  check.that(!TransposedGraph::is_sparse(x.data(), 3000), "94 of 3000 are active");
+  const std::atomic<bool> cancelled{true};
+  const std::unique_ptr<ResidentGraph> resident = build(check, graph);
+  check.that(resident != nullptr && TransposedGraph::build(*resident, &cancelled) == nullptr, "not cancelled");
 }
 
 void spreading_keeps_nan_to_its_neighbours(Check& check, const KernelTable& kernels) {
@@ -312,8 +511,8 @@ void spreading_reaches_columns_beyond_signed_numbers(Check& check, const KernelT
   const uint32_t columns[16] = {0, kSigned};
   const float weights[16] = {1, 1};
   const uint32_t lengths[16] = {1, 1};
-  double sums[16];
-  large.slice_sums_f32(columns, weights, lengths, x, sums);
+  double sums[16] = {};
+  large.add_slice_sums_f32(columns, weights, lengths, x, sums);
   check.that(sums[0] == 3 && sums[1] == 5, "the values are %g and %g, not 3 and 5", sums[0], sums[1]);
   munmap(memory, bytes);
 #endif

@@ -1,11 +1,12 @@
 import type { PreparedSpreadActivation } from '@gearshift/contracts';
+import { sumOfRow } from './sum-of-row.js';
 import { OPERATIONS_PER_ENTRY, OPERATIONS_PER_STRIDE, type Strides } from './time-slice.js';
 
 /**
- * Hops of spreading activation. The incoming edges of a node are summed in double precision, in the order of the graph. The
- * native levels do the same, and give the same bits. Each node's activation is rounded to float32 after every hop, so that
- * several hops have the same bits as single hops in sequence. The options are rounded to float32 like the values they are compared with: an activation given as 0.7 is not
- * below a threshold of 0.7.
+ * Hops of spreading activation. The incoming edges of a node are summed in double precision, by ascending sender and repeated
+ * edges in the order of the graph. The native levels do the same, and give the same bits. Each node's activation is rounded to
+ * float32 after every hop, so that several hops have the same bits as single hops in sequence. The options are rounded to
+ * float32 like the values they are compared with: an activation given as 0.7 is not below a threshold of 0.7.
  */
 export class SpreadHops implements Strides {
   readonly #request: PreparedSpreadActivation;
@@ -49,13 +50,12 @@ export class SpreadHops implements Strides {
 
   #hop(target: Float32Array): void {
     const { start, end, graph } = this.#request;
-    const { rowPointers, columns, weights } = graph;
+    const { rowPointers } = graph;
     let left = OPERATIONS_PER_STRIDE;
     for (; left > 0 && this.#node < end; this.#node++) {
       const firstEdge = rowPointers[this.#node];
       const lastEdge = rowPointers[this.#node + 1];
-      let sum = 0;
-      for (let edge = firstEdge; edge < lastEdge; edge++) sum += weights[edge] * this.#input[columns[edge]];
+      const sum = sumOfRow(graph, firstEdge, lastEdge, this.#input);
       const activation = Math.fround(this.#retention * this.#input[this.#node] + this.#decay * sum);
       target[this.#node - start] = Math.abs(activation) < this.#threshold ? 0 : activation;
       left -= lastEdge - firstEdge + OPERATIONS_PER_ENTRY;

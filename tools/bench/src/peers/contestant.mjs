@@ -1,56 +1,65 @@
-// node contestant.mjs NAME DATA ROWS DIMENSIONS K THREADS: one library in its own process. Prints {"ready"}, then answers each line
-// "COUNT" on standard input with the milliseconds for so many searches, and at the end with the best rows of the first query.
+// node contestant.mjs NAME SETTINGS, a JSON of { file, rows, dimensions, k, queries, threads }: one library in its own process. Prints
+// {"ready", "buildMs"}, then answers each line on standard input:
+//   "COUNT"  the wall time and CPU time in milliseconds of one search, over COUNT searches; each is of the next `queries` queries
+//   "found"  the best rows of every query of the file
 import { openSync, readSync, closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { QUERIES } from './data-sets.mjs';
 
-const [name, file, ...numbers] = process.argv.slice(2);
-const [rows, dimensions, k, threads] = numbers.map(Number);
+const [name, settings] = process.argv.slice(2);
+const { file, rows, dimensions, k, queries, threads } = JSON.parse(settings);
 const values = readFloats(file, 0, rows * dimensions);
-const query = readFloats(file, rows * dimensions, dimensions);
+const allQueries = readFloats(file, rows * dimensions, QUERIES * dimensions);
 // Peers are not part of the workspace.
 const requirePeer = createRequire(new URL('../../peers/package.json', import.meta.url));
 
+/** Each returns `search`: the best rows of queries that are one after the other, as a flat array, best first; or nothing, for scores. */
 const CONTESTANTS = {
-  /** Top-k over a resident copy, on this thread or with its pool. */
-  async gearshift() {
-    const { backend, matrix } = await openGearshift();
-    const output = { indices: new Uint32Array(k), scores: new Float32Array(k), count: 0 };
-    const request = { operation: 'top-k', query, matrix, k };
+  /** As users get it, once its codes are built. */
+  gearshift: () => openGearshift({ companion: 'codes' }),
+  /** Every row in float32. */
+  'gearshift float32': () => openGearshift({ companion: 'none' }),
+  async 'gearshift scores'() {
+    const { executor, matrix } = await openGearshiftMatrix({ companion: 'none' });
     return {
-      search: () => {
-        backend.topKSync(request, output);
-        return output.indices;
+      search: (query) => {
+        executor.cosineSimilaritySync(query, matrix, { queries });
+        return [];
       },
     };
-  },
-  async 'gearshift scores'() {
-    const { backend, matrix } = await openGearshift();
-    const scores = new Float32Array(rows);
-    const request = { operation: 'cosine-similarity', query, matrix };
-    return { search: () => (backend.cosineSimilaritySync(request, scores), []) };
   },
   usearch() {
     const { exactSearch, MetricKind } = requirePeer('usearch');
-    return { search: () => exactSearch(values, query, dimensions, k, MetricKind.Cos, threads).keys };
+    // It reads from the start of a typed array's buffer, wherever the array begins.
+    return { search: (query) => exactSearch(values, query.slice(), dimensions, k, MetricKind.Cos, threads).keys };
+  },
+  /** Approximate: reads a few hundred rows. Its defaults (connectivity 16, expansion 128 and 64). */
+  'usearch hnsw'() {
+    const { Index, MetricKind, ScalarKind } = requirePeer('usearch');
+    const index = new Index({ metric: MetricKind.Cos, dimensions, quantization: ScalarKind.F32 });
+    index.add(
+      BigUint64Array.from({ length: rows }, (_, row) => BigInt(row)),
+      values,
+      threads,
+    );
+    return { search: (query) => index.search(query.slice(), k, threads).keys };
   },
   simsimd() {
     const { cosine } = requirePeer('simsimd');
-    const views = Array.from({ length: rows }, (_, row) => values.subarray(row * dimensions, (row + 1) * dimensions));
+    const views = Array.from({ length: rows }, (_, row) => rowOf(values, row));
     const distances = new Float64Array(rows);
-    return {
-      search: () => {
-        for (let row = 0; row < rows; row++) distances[row] = cosine(query, views[row]);
-        return best(distances);
-      },
-    };
+    return oneByOne((query) => {
+      for (let row = 0; row < rows; row++) distances[row] = cosine(query, views[row]);
+      return best(distances);
+    });
   },
   /** Its exact search; vectors go in and out as plain arrays. */
   hnswlib() {
     const { BruteforceSearch } = requirePeer('hnswlib-node');
     return searchHnswlib(new BruteforceSearch('cosine', dimensions));
   },
-  /** An approximate index, which is not the same work: it reads a few hundred rows. */
+  /** Approximate. */
   'hnswlib hnsw'() {
     const { HierarchicalNSW } = requirePeer('hnswlib-node');
     const index = new HierarchicalNSW('cosine', dimensions);
@@ -61,69 +70,108 @@ const CONTESTANTS = {
   async onnxruntime() {
     const { InferenceSession, Tensor } = requirePeer('onnxruntime-node');
     const { topKModel } = await import('./onnx-model.mjs');
-    const units = Float32Array.from(values);
-    for (let row = 0; row < rows; row++) {
-      const scale = 1 / norm(row * dimensions);
-      for (let i = 0; i < dimensions; i++) units[row * dimensions + i] *= scale;
-    }
-    const session = await InferenceSession.create(topKModel(units, { rows, dimensions, k }), {
+    // The rows have length 1 as they are.
+    const session = await InferenceSession.create(topKModel(values, { rows, dimensions, k, queries }), {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       extra: { session: { intra_op: { allow_spinning: '0' } } }, // idle threads would take CPU time from the other contestants
     });
-    const feeds = { query: new Tensor('float32', query, [1, dimensions]) };
-    return { search: async () => (await session.run(feeds)).indices.data };
+    const tensorOf = (query) => new Tensor('float32', query, [queries, dimensions]);
+    return { search: async (query) => (await session.run({ query: tensorOf(query) })).indices.data };
   },
-  /** The solution without a library: a loop over rows with precomputed norms. */
+  /** Its full scan of a table of vectors in memory. */
+  async 'sqlite-vec'() {
+    const { DatabaseSync } = await import('node:sqlite');
+    const database = new DatabaseSync(':memory:', { allowExtension: true });
+    requirePeer('sqlite-vec').load(database);
+    database.exec(`CREATE VIRTUAL TABLE vectors USING vec0(embedding float[${dimensions}] distance_metric=cosine)`);
+    const bytesOf = (vector) => new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+    const insert = database.prepare('INSERT INTO vectors(rowid, embedding) VALUES (?, ?)');
+    database.exec('BEGIN');
+    for (let row = 0; row < rows; row++) insert.run(BigInt(row + 1), bytesOf(rowOf(values, row)));
+    database.exec('COMMIT');
+    const ask = database.prepare(`SELECT rowid FROM vectors WHERE embedding MATCH ? AND k = ${k}`);
+    return oneByOne((query) => ask.all(bytesOf(query)).map(({ rowid }) => rowid - 1));
+  },
+  /** The solution without a library: a loop over rows of length 1. */
   javascript() {
-    const norms = Float64Array.from({ length: rows }, (_, row) => norm(row * dimensions));
-    const queryNorm = Math.hypot(...query);
     const distances = new Float64Array(rows);
-    return {
-      search: () => {
-        for (let row = 0, at = 0; row < rows; row++, at += dimensions) {
-          let sum = 0;
-          for (let i = 0; i < dimensions; i++) sum += values[at + i] * query[i];
-          distances[row] = 1 - sum / (norms[row] * queryNorm);
-        }
-        return best(distances);
-      },
-    };
+    return oneByOne((query) => {
+      for (let row = 0, at = 0; row < rows; row++, at += dimensions) {
+        let sum = 0;
+        for (let i = 0; i < dimensions; i++) sum += values[at + i] * query[i];
+        distances[row] = 1 - sum;
+      }
+      return best(distances);
+    });
   },
 };
 
+const startedAtMs = performance.now();
 const { search } = await CONTESTANTS[name]();
-console.log('{"ready":true}');
+console.log(JSON.stringify({ ready: true, buildMs: performance.now() - startedAtMs }));
+let asked = 0;
 for await (const line of createInterface({ input: process.stdin })) {
-  if (line === 'rows') {
-    console.log(JSON.stringify(Array.from(await search(), Number)));
-    continue;
-  }
-  const count = Number(line);
-  const startedAtMs = performance.now();
+  console.log(JSON.stringify(line === 'found' ? await findAll() : await measure(Number(line))));
+}
+
+async function measure(count) {
+  const cpuBefore = process.cpuUsage();
+  const beforeMs = performance.now();
   for (let i = 0; i < count; i++) {
-    const found = search();
+    const found = search(nextQueries());
     if (found instanceof Promise) await found;
   }
-  console.log(String((performance.now() - startedAtMs) / count));
+  const wallMs = performance.now() - beforeMs;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { wallMs: wallMs / count, cpuMs: (user + system) / 1000 / count };
 }
 
-function searchHnswlib(index, settings = []) {
-  index.initIndex(rows, ...settings);
-  for (let row = 0; row < rows; row++) {
-    index.addPoint([...values.subarray(row * dimensions, (row + 1) * dimensions)], row);
+/** A different question each time: nothing that is kept of the last answer may help. */
+function nextQueries() {
+  const first = (asked++ % (QUERIES / queries)) * queries;
+  return allQueries.subarray(first * dimensions, (first + queries) * dimensions);
+}
+
+async function findAll() {
+  asked = 0;
+  const found = [];
+  for (let i = 0; i < QUERIES / queries; i++) {
+    const rowsOfBatch = Array.from(await search(nextQueries()), Number);
+    for (let at = 0; at < rowsOfBatch.length; at += k) found.push(rowsOfBatch.slice(at, at + k));
   }
-  const point = [...query];
-  return { search: () => index.searchKnn(point, k).neighbors };
+  return found;
 }
 
-async function openGearshift() {
-  const { createCpuBackend } = await import('@gearshift/backend-cpu');
-  const { createMatrix, unwrap } = await import('@gearshift/contracts');
-  const backend = unwrap(await createCpuBackend({ threads }));
-  const matrix = createMatrix(values, { dimensions, companion: 'none' });
-  unwrap(await backend.makeResident(matrix));
-  return { backend, matrix };
+function oneByOne(searchOne) {
+  return {
+    search: (query) => {
+      const found = [];
+      for (let i = 0; i < queries; i++) found.push(...searchOne(rowOf(query, i)));
+      return found;
+    },
+  };
+}
+
+function rowOf(vectors, row) {
+  return vectors.subarray(row * dimensions, (row + 1) * dimensions);
+}
+
+function searchHnswlib(index, sizes = []) {
+  index.initIndex(rows, ...sizes);
+  for (let row = 0; row < rows; row++) index.addPoint([...rowOf(values, row)], row);
+  return oneByOne((query) => index.searchKnn([...query], k).neighbors);
+}
+
+async function openGearshift({ companion }) {
+  const { executor, matrix } = await openGearshiftMatrix({ companion });
+  return { search: (query) => executor.topKSync(query, matrix, { k, queries }).indices };
+}
+
+async function openGearshiftMatrix({ companion }) {
+  const { createExecutor } = await import('gearshift');
+  const executor = await createExecutor({ backends: ['cpu'], threads });
+  return { executor, matrix: await executor.matrix(values, { dimensions, companion }) };
 }
 
 /** The k rows of the smallest distance, by insertion: few enough to be cheap. */
@@ -141,17 +189,14 @@ function best(distances) {
   return found;
 }
 
-function norm(at) {
-  let sum = 0;
-  for (let i = 0; i < dimensions; i++) sum += values[at + i] ** 2;
-  return Math.sqrt(sum);
-}
-
+/** One call reads at most 2 GiB. */
 function readFloats(path, first, count) {
   const floats = new Float32Array(count);
-  const bytes = new Uint8Array(floats.buffer);
   const handle = openSync(path);
-  for (let done = 0; done < bytes.length;) done += readSync(handle, bytes, done, bytes.length - done, first * 4 + done);
+  const bytes = new Uint8Array(floats.buffer);
+  for (let done = 0; done < bytes.length;) {
+    done += readSync(handle, bytes, done, Math.min(bytes.length - done, 2 ** 30), first * 4 + done);
+  }
   closeSync(handle);
   return floats;
 }

@@ -1,43 +1,55 @@
 # The same as contestant.mjs for Python: numpy and faiss.
-import json, os, sys, time
+import json, sys, time
 
-name, path = sys.argv[1:3]
-rows, dimensions, k, threads = map(int, sys.argv[3:7])
+name, settings = sys.argv[1], json.loads(sys.argv[2])
+rows, dimensions, k, queries, threads = (settings[key] for key in ("rows", "dimensions", "k", "queries", "threads"))
+QUERIES = 256
 import numpy
 
-values = numpy.fromfile(path, dtype=numpy.float32, count=(rows + 1) * dimensions)
+values = numpy.fromfile(settings["file"], dtype=numpy.float32, count=(rows + QUERIES) * dimensions)
+# The rows have length 1 as they are.
 matrix = values[: rows * dimensions].reshape(rows, dimensions)
-query = values[rows * dimensions :]
+all_queries = values[rows * dimensions :].reshape(QUERIES, dimensions)
 
+started = time.perf_counter()
 if name == "numpy scores":
-    matrix = matrix.copy()
-    def search():
-        matrix @ query
-        return []
+    def search(query):
+        query @ matrix.T
+        return None
 elif name == "numpy":
-    matrix = matrix / numpy.linalg.norm(matrix, axis=1, keepdims=True)
-    unit = query / numpy.linalg.norm(query)
-    def search():
-        scores = matrix @ unit
-        found = numpy.argpartition(-scores, k)[:k] if k < rows else numpy.arange(rows)
-        return found[numpy.argsort(-scores[found])]
+    def search(query):
+        scores = query @ matrix.T
+        if k >= rows:
+            return numpy.argsort(-scores, axis=1)
+        found = numpy.argpartition(-scores, k, axis=1)[:, :k]
+        order = numpy.argsort(-numpy.take_along_axis(scores, found, axis=1), axis=1)
+        return numpy.take_along_axis(found, order, axis=1)
 elif name == "faiss":
     import faiss
     faiss.omp_set_num_threads(threads)
     index = faiss.IndexFlatIP(dimensions)
-    matrix = matrix / numpy.linalg.norm(matrix, axis=1, keepdims=True)
-    index.add(numpy.ascontiguousarray(matrix))
-    unit = (query / numpy.linalg.norm(query)).reshape(1, -1)
-    def search():
-        return index.search(unit, k)[1][0]
+    index.add(matrix)
+    def search(query):
+        return index.search(query, k)[1]
 
-print(json.dumps({"ready": True}), flush=True)
+print(json.dumps({"ready": True, "buildMs": (time.perf_counter() - started) * 1000}), flush=True)
+asked = 0
+def next_queries():
+    global asked
+    first = asked % (QUERIES // queries) * queries
+    asked += 1
+    return all_queries[first : first + queries]
+
 for line in sys.stdin:
-    if line.strip() == "rows":
-        print(json.dumps([int(row) for row in search()]), flush=True)
+    if line.strip() == "found":
+        asked = 0
+        found = [search(next_queries()) for _ in range(QUERIES // queries)]
+        print(json.dumps([] if found[0] is None else numpy.concatenate(found).tolist()), flush=True)
         continue
     count = int(line)
+    cpu = time.process_time()
     started = time.perf_counter()
     for _ in range(count):
-        search()
-    print((time.perf_counter() - started) * 1000 / count, flush=True)
+        search(next_queries())
+    wall = (time.perf_counter() - started) * 1000 / count
+    print(json.dumps({"wallMs": wall, "cpuMs": (time.process_time() - cpu) * 1000 / count}), flush=True)

@@ -5,7 +5,7 @@
  * @param {Float32Array} values rows by dimensions, each row of length 1
  * @returns {Buffer} input `query`, outputs `scores` and `indices`
  */
-export function topKModel(values, { rows, dimensions, k }) {
+export function topKModel(values, { rows, dimensions, k, queries }) {
   const initializers = [
     message([1, rows], [1, dimensions], [2, FLOAT], [8, 'rows'], [9, Buffer.from(values.buffer)]),
     message([1, 1], [2, INT64], [8, 'k'], [9, Buffer.from(new BigInt64Array([BigInt(k)]).buffer)]),
@@ -21,9 +21,9 @@ export function topKModel(values, { rows, dimensions, k }) {
     ...nodes.map((node) => [1, node]),
     [2, 'top-k'],
     ...initializers.map((tensor) => [5, tensor]),
-    [11, tensorInfo('query', FLOAT, dimensions)],
-    [12, tensorInfo('scores', FLOAT, k)],
-    [12, tensorInfo('indices', INT64, k)],
+    [11, tensorInfo('query', FLOAT, queries, dimensions)],
+    [12, tensorInfo('scores', FLOAT, queries, k)],
+    [12, tensorInfo('indices', INT64, queries, k)],
   );
   return message([1, 8], [7, graph], [8, message([2, 13])]);
 }
@@ -31,9 +31,8 @@ export function topKModel(values, { rows, dimensions, k }) {
 const FLOAT = 1;
 const INT64 = 7;
 
-/** Of one row. */
-function tensorInfo(name, type, length) {
-  const shape = message([1, message([1, 1])], [1, message([1, length])]);
+function tensorInfo(name, type, rows, columns) {
+  const shape = message([1, message([1, rows])], [1, message([1, columns])]);
   return message([1, name], [2, message([1, message([1, type], [2, shape])])]);
 }
 

@@ -1,131 +1,219 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { contest, hasPython, installPeers, versionsOfPeers } from '../peers/contest.mjs';
-import cpu from './cpu.mjs';
+import { availableParallelism, loadavg } from 'node:os';
+import { contest, hasPython, installPeers, recallOf, versionsOfPeers } from '../peers/contest.mjs';
+import { DATA_SETS, prepareRows } from '../peers/data-sets.mjs';
 
 export default {
   name: 'peers',
-  description: 'exact cosine top-k of one query beside what else there is, and the goals of the CPU in the same run',
+  description: 'exact cosine top-k beside what else there is, on real and drawn sets, of one query and of many',
 
   async run({ quick, log }) {
     const fromNpm = installPeers(log);
     if (!hasPython) log('numpy and faiss are not there (Debian: python3-numpy python3-faiss libopenblas0-pthread)');
     const peers = [...fromNpm, 'javascript', ...(hasPython ? ['numpy', 'faiss'] : [])];
-    const settings = { rounds: quick ? 3 : 15, roundMs: quick ? 20 : 100 };
-    const folder = mkdtempSync(join(tmpdir(), 'gearshift-peers-'));
-    const rows = [];
-    const approximate = [];
+    // Others who use the machine take no CPU time from a process, only wall time.
+    const byCpuTime = loadavg()[0] > 0.5;
+    const rounds = { rounds: quick ? 3 : 11, roundMs: quick ? 5 : 100 };
+
+    const compare = async (names, { set, ...wanted }) => {
+      const { rows, dimensions, k, queries, threads } = wanted;
+      log(`${rows} ${set} of ${dimensions}, k ${k}, queries: ${queries}, threads: ${threads} ...`);
+      const file = await prepareRows(set, { rows, dimensions, log });
+      return contest(names, { file, ...wanted, ...rounds, byCpuTime: byCpuTime && threads === 1 });
+    };
+
     const goals = [];
-    try {
-      for (const { count, dimensions, k } of quick ? CASES.slice(0, 1) : CASES) {
-        const file = join(folder, `${count}x${dimensions}`);
-        writeFileSync(file, drawVectors((count + 1) * dimensions));
-        const data = { file, rows: count, dimensions, k, ...settings };
-        for (const threads of [...new Set([1, availableParallelism()])]) {
-          log(`${count} rows of ${dimensions}, k ${k}, ${threads} threads ...`);
-          const here = peers.filter((name) => threads === 1 || HAVE_THREADS.includes(name));
-          const { times } = await contest(['gearshift', ...here], { ...data, threads });
-          const ratio = (name) => (times.has(name) ? ratioOf(times, name, 'gearshift') : null);
-          rows.push([count, dimensions, k, threads, 1000 * median(times.get('gearshift')), ...PEERS.map(ratio)]);
-          goals.push(...goalsOf({ count, dimensions, k, threads }, ratio));
-        }
-        if (dimensions === 768 && k === 10) {
-          if (hasPython) goals.push(await compareScores({ ...data, threads: 1 }));
-          if (fromNpm.includes('hnswlib') && count <= 10_000) {
-            log('an approximate index ...');
-            approximate.push(await compareWithHnsw({ ...data, threads: 1 }));
-          }
-        }
-        rmSync(file);
-      }
-    } finally {
-      rmSync(folder, { recursive: true });
+    const searches = [];
+    for (const question of quick ? QUICK_SEARCHES : SEARCHES) {
+      const results = await compare(
+        ['gearshift', ...CODES_OR_NOT, ...peers.filter((name) => takesPart(name, question))],
+        question,
+      );
+      searches.push([...whatOf(question), ...ratiosOf(results, [...CODES_OR_NOT, ...PEERS])]);
+      goals.push(...goalsOf(question, (name) => ratioOf(results, name, 'gearshift')));
     }
+
+    const batches = [];
+    for (const question of quick ? QUICK_BATCHES : BATCHES) {
+      const others = peers.filter((name) => HAVE_BATCHES.includes(name));
+      const scores = hasPython ? ['numpy scores'] : [];
+      const names = ['gearshift', ...CODES_OR_NOT, 'gearshift scores', ...others, ...scores];
+      const results = await compare(names, question);
+      batches.push([...whatOf(question), question.queries, ...ratiosOf(results, [...CODES_OR_NOT, ...HAVE_BATCHES])]);
+      if (hasPython && question.threads === 1) goals.push(...goalsOfBatch(question, results));
+    }
+
+    const approximate = [];
+    for (const question of quick ? QUICK_INDEXES : INDEXES) {
+      const indexes = ['usearch hnsw', 'hnswlib hnsw'].filter((name) => fromNpm.includes(name.split(' ')[0]));
+      const results = await compare(['gearshift', ...indexes], question);
+      for (const name of indexes) approximate.push(compareIndex(question, results, name));
+    }
+
     const versions = Object.entries(versionsOfPeers()).map(([name, version]) => [name, version ?? 'not here']);
-    const ofCpu = await cpu.run({ quick, log });
+    const what = ['set', 'rows', 'dimensions', 'k', 'threads'];
     return {
       tables: [
         {
-          title:
-            'One query, exact cosine top-k: how many times as long as Gearshift each takes, median of rounds in turns',
-          columns: ['rows', 'dimensions', 'k', 'threads', 'gearshift us', ...PEERS.map((name) => `${name} x`)],
-          rows,
+          title: 'One query, exact cosine top-k: how many times as long as Gearshift each takes',
+          columns: [...what, 'gearshift us', ...[...CODES_OR_NOT, ...PEERS].map((name) => `${name} x`)],
+          rows: searches,
         },
         {
-          title: 'Not the same work: an approximate index (hnswlib, M 16, ef 64), one thread',
-          columns: ['rows', 'dimensions', 'k', 'times as long as Gearshift', 'of its rows among the best k'],
+          title: 'Many queries in one call, exact cosine top-k: how many times as long as Gearshift each takes',
+          columns: [
+            ...what,
+            'queries',
+            'gearshift us',
+            ...[...CODES_OR_NOT, ...HAVE_BATCHES].map((name) => `${name} x`),
+          ],
+          rows: batches,
+        },
+        {
+          title: 'Not the same work: approximate indexes (HNSW) beside exact search',
+          columns: [
+            ...what,
+            'index',
+            'times as long as Gearshift',
+            'found of the best k, %',
+            'built in s',
+            "Gearshift's codes in s",
+          ],
           rows: approximate,
         },
-        { title: 'Versions', columns: ['peer', 'version'], rows: versions },
+        {
+          title: 'The sets',
+          columns: ['set', 'what it is'],
+          rows: Object.entries(DATA_SETS).map(([name, { about }]) => [name, about]),
+        },
+        {
+          title: 'How it was measured',
+          columns: ['', ''],
+          rows: [
+            ['one thread', byCpuTime ? 'CPU time of the process: the machine was busy' : 'wall time'],
+            ['two threads', 'wall time'],
+            ...versions,
+          ],
+        },
       ],
-      goals: [...goals, ...ofCpu.goals],
+      goals,
     };
   },
 };
 
-const PEERS = ['usearch', 'simsimd', 'hnswlib', 'onnxruntime', 'numpy', 'faiss', 'javascript'];
+const CODES_OR_NOT = ['gearshift float32'];
+const PEERS = ['usearch', 'simsimd', 'hnswlib', 'onnxruntime', 'sqlite-vec', 'numpy', 'faiss', 'javascript'];
 const HAVE_THREADS = ['usearch', 'onnxruntime', 'numpy', 'faiss'];
+const HAVE_BATCHES = ['usearch', 'onnxruntime', 'numpy', 'faiss'];
+/** Bytes of rows above which only peers take part that hold them once: the others run out of memory, or take minutes to fill. */
+const MANY_BYTES = 700 * 2 ** 20;
+const FOR_MANY_BYTES = ['usearch', 'simsimd', 'javascript', 'numpy'];
 
-const CASES = [
-  { count: 1000, dimensions: 768, k: 10 },
-  { count: 10_000, dimensions: 768, k: 10 },
-  { count: 100_000, dimensions: 768, k: 10 },
-  { count: 10_000, dimensions: 768, k: 100 },
-  { count: 10_000, dimensions: 384, k: 10 },
-  { count: 10_000, dimensions: 1536, k: 10 },
-];
-
-/** Goals of P3 by rows, with one thread and with two. */
-const USEARCH_GOALS = { 1000: [1.8, 5], 10_000: [1.5, 2.2], 100_000: [1.35, 1.6] };
-
-function goalsOf({ count, dimensions, k, threads }, ratio) {
-  if (dimensions !== 768 || k !== 10 || threads > 2) return [];
-  const goals = [];
-  const threadsText = threads === 1 ? '1 thread' : `${threads} threads`;
-  const wanted = USEARCH_GOALS[count][threads - 1];
-  goals.push(atLeast('P3', `${count} rows, ${threadsText}: >= ${wanted}x usearch`, ratio('usearch'), wanted));
-  if (threads === 1) goals.push(atLeast('P4', `${count} rows, 1 thread: >= 1.15x faiss flat`, ratio('faiss'), 1.15));
-  return goals;
+function takesPart(name, { rows, dimensions, threads }) {
+  if (threads > 1 && !HAVE_THREADS.includes(name)) return false;
+  return rows * dimensions * 4 <= MANY_BYTES || FOR_MANY_BYTES.includes(name);
 }
 
-/** Only the scores, without a selection: a product of matrix and vector. */
-async function compareScores(data) {
-  const { times } = await contest(['gearshift scores', 'numpy scores'], data);
-  const target = `scores of ${data.rows} rows, 1 thread: >= 1.0x numpy t @ q`;
-  return atLeast('P4', target, ratioOf(times, 'numpy scores', 'gearshift scores'), 1);
+const CPUS = [...new Set([1, Math.min(2, availableParallelism())])];
+const onEach = (questions) =>
+  questions.flatMap((question) => CPUS.map((threads) => ({ k: 10, queries: 1, ...question, threads })));
+
+const SEARCHES = onEach([
+  { set: 'words', rows: 100_000, dimensions: 100 },
+  { set: 'words', rows: 340_000, dimensions: 100 },
+  { set: 'sentences', rows: 100, dimensions: 512 },
+  { set: 'sentences', rows: 1000, dimensions: 512 },
+  { set: 'sentences', rows: 10_000, dimensions: 512 },
+  { set: 'sentences', rows: 50_000, dimensions: 512 },
+  { set: 'sentences', rows: 50_000, dimensions: 512, k: 100 },
+  { set: 'clustered', rows: 1000, dimensions: 768 },
+  { set: 'clustered', rows: 10_000, dimensions: 768 },
+  { set: 'clustered', rows: 100_000, dimensions: 768 },
+  { set: 'clustered', rows: 100_000, dimensions: 768, k: 100 },
+  { set: 'clustered', rows: 1_000_000, dimensions: 768 },
+  { set: 'anisotropic', rows: 100_000, dimensions: 768 },
+  { set: 'gaussian', rows: 10_000, dimensions: 768 },
+  { set: 'gaussian', rows: 100_000, dimensions: 768 },
+]);
+const BATCHES = onEach(
+  [8, 32, 128].flatMap((queries) => [
+    { set: 'sentences', rows: 50_000, dimensions: 512, queries },
+    { set: 'clustered', rows: 100_000, dimensions: 768, queries },
+  ]),
+);
+const INDEXES = [1000, 3000, 10_000, 50_000].map((rows) => ({
+  ...{ set: 'sentences', rows, dimensions: 512, k: 10, queries: 1, threads: 1 },
+}));
+const QUICK_SEARCHES = [{ set: 'clustered', rows: 1000, dimensions: 768, k: 10, queries: 1, threads: 1 }];
+const QUICK_BATCHES = [{ set: 'clustered', rows: 1000, dimensions: 768, k: 10, queries: 8, threads: 1 }];
+const QUICK_INDEXES = QUICK_SEARCHES;
+
+function whatOf({ set, rows, dimensions, k, threads }) {
+  return [set, rows, dimensions, k, threads];
 }
 
-async function compareWithHnsw(data) {
-  const { times, found } = await contest(['gearshift', 'hnswlib hnsw'], data);
-  const best = found.get('gearshift');
-  const hits = found.get('hnswlib hnsw').filter((row) => best.includes(row)).length;
-  const ratio = ratioOf(times, 'hnswlib hnsw', 'gearshift');
-  return [data.rows, data.dimensions, data.k, ratio, `${hits} of ${best.length}`];
+function ratiosOf(results, names) {
+  return [1000 * median(results.get('gearshift').times), ...names.map((name) => ratioOf(results, name, 'gearshift'))];
+}
+
+function compareIndex(question, results, name) {
+  const exact = results.get('gearshift');
+  const index = results.get(name);
+  const recall = 100 * recallOf(exact, index);
+  return [
+    ...whatOf(question),
+    name,
+    ratioOf(results, name, 'gearshift'),
+    recall,
+    index.buildMs / 1000,
+    exact.buildMs / 1000,
+  ];
+}
+
+/** P3 and P5, with one thread. */
+function goalsOf({ set, rows, dimensions, k, threads }, ratio) {
+  if (threads > 1 || k !== 10) return [];
+  const { real } = DATA_SETS[set];
+  const where = `${rows} ${set} of ${dimensions}`;
+  const wanted = [];
+  if (real && rows === 100) wanted.push(['P3', 'usearch', 1], ['P3', 'onnxruntime', 1]);
+  if (rows === 10_000 && real) wanted.push(['P3', 'usearch', 5], ['P3', 'onnxruntime', 5]);
+  if (real && rows >= 50_000) wanted.push(['P3', 'usearch', 8], ['P3', 'onnxruntime', 6]);
+  if (set === 'gaussian') wanted.push(['P5', 'gearshift float32', 3.4]);
+  else if (rows >= 600_000) wanted.push(['P5', 'gearshift float32', 5.8]);
+  else if (rows >= 50_000) wanted.push(['P5', 'gearshift float32', 6]);
+  else if (rows === 10_000) wanted.push(['P5', 'gearshift float32', 5]);
+  return wanted.map(([id, peer, least]) => atLeast(id, `${where}: >= ${least}x ${peer}`, ratio(peer), least));
+}
+
+/** P6 and P7, with one thread, against the product of matrices that numpy has. */
+const PRODUCT_GOALS = { 8: [2.8, 5.5], 32: [2, 6.5], 128: [1.15, 4] };
+
+function goalsOfBatch({ set, rows, dimensions, queries }, results) {
+  if (!(queries in PRODUCT_GOALS)) return [];
+  const where = `${rows} ${set} of ${dimensions}, queries: ${queries}`;
+  const [scores, codes] = PRODUCT_GOALS[queries];
+  return [
+    atLeast(
+      'P6',
+      `${where}: scores >= ${scores}x a product`,
+      ratioOf(results, 'numpy scores', 'gearshift scores'),
+      scores,
+    ),
+    atLeast('P7', `${where}: top-k >= ${codes}x a product`, ratioOf(results, 'numpy scores', 'gearshift'), codes),
+  ];
 }
 
 function atLeast(id, target, measured, least) {
   return { id, target, measured, pass: measured === null ? null : measured >= least };
 }
 
-/** The median over the rounds of the ratio of two times in the same round. */
-function ratioOf(times, name, base) {
-  const own = times.get(base);
-  return median(times.get(name).map((ms, round) => ms / own[round]));
+/** The median over the rounds of the ratio of two times in the same round; null for a contestant that did not take part. */
+function ratioOf(results, name, base) {
+  if (!results.has(name)) return null;
+  const own = results.get(base).times;
+  return median(results.get(name).times.map((ms, round) => ms / own[round]));
 }
 
 function median(values) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-}
-
-/** Approximately a normal distribution, and the same in every run. */
-function drawVectors(length) {
-  const values = new Float32Array(length);
-  let state = 4711;
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-  for (let i = 0; i < length; i++) values[i] = next() + next() + next() - 1.5;
-  return values;
 }

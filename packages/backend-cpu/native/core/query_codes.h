@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/aligned_memory.h"
+#include "core/row_codes.h"
+
+namespace gearshift {
+
+/** Several queries as whole codes of rows want them: see docs/certified-search.md. Keeps its memory for the next ones. */
+class QueryCodes {
+ public:
+  /** From queries that RowCodes::prepare() was fine with. False: out of memory. */
+  bool prepare(const RowCodes& codes, const CodeQuery* queries, size_t count) noexcept;
+
+  size_t count() const noexcept { return count_; }
+  const int8_t* parts() const noexcept { return memory_.as<int8_t>(); }
+  /** 128 times the sum of a query's parts. */
+  const int32_t* sums() const noexcept { return sums_.as<int32_t>(); }
+  const WholeCodeTerms& terms(size_t query) const noexcept { return terms_.as<WholeCodeTerms>()[query]; }
+
+ private:
+  AlignedMemory memory_;
+  AlignedMemory sums_;
+  AlignedMemory terms_;
+  size_t count_ = 0;
+};
+
+}  // namespace gearshift

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "core/aligned_memory.h"
+#include "core/graph.h"
+
+namespace gearshift {
+
+/** A node whose activation is not zero. */
+struct ActiveNode {
+  uint32_t node;
+  float activation;
+};
+
+/**
+ * A graph by its senders, for hops in which few nodes are active: each of them adds its share to its receivers, and the rest of
+ * the graph is not read. Senders follow in ascending order, so each node adds up the same terms in the same order as in
+ * spread_rows(), but those of senders with an activation of 0: adding 0 changes no sum.
+ *
+ * It has working space for one call at a time.
+ */
+class TransposedGraph {
+ public:
+  /**
+   * @param cancelled ends the work early once it is true; may be null
+   * @return null: no memory, or cancelled
+   */
+  static std::unique_ptr<TransposedGraph> build(const ResidentGraph& graph, const std::atomic<bool>* cancelled) noexcept;
+
+  /** Whether `x` is zero but for few nodes, judged by their number alone. */
+  static bool is_sparse(const float* x, size_t nodes) noexcept;
+
+  size_t bytes() const noexcept {
+    return first_edges_.bytes() + edges_.bytes() + sums_.bytes() + received_.bytes() + active_.bytes() + next_.bytes();
+  }
+
+  /**
+   * Up to `hops` hops for all nodes; the result for the nodes [start, end) is written to y[node - start]. Stops early when
+   * more nodes become active than pays, and after much work.
+   *
+   * @return how many hops were done; 0: none, and `y` is as before
+   */
+  size_t spread(const float* x, const SpreadOptions& options, size_t hops, size_t start, size_t end, float* y) noexcept;
+
+ private:
+  struct Edge {
+    uint32_t receiver;
+    float weight;
+  };
+
+  TransposedGraph() noexcept = default;
+
+  bool find_active(const float* x) noexcept;
+  size_t work_of_hop() const noexcept;
+  void hop(const SpreadOptions& options) noexcept;
+
+  size_t nodes_ = 0;
+  size_t most_work_ = 0;       // edges and nodes of a hop, beyond which all rows are read in less time
+  bool is_finite_ = true;      // no weight times 0 gives NaN
+  AlignedMemory first_edges_;  // uint32_t: of each sender, and one past the last
+  AlignedMemory edges_;        // Edge
+
+  std::atomic<bool> is_in_use_{false};
+  AlignedMemory sums_;      // double a node: 0 between hops
+  AlignedMemory received_;  // uint64_t: a bit a node, 0 between hops
+  AlignedMemory active_;    // ActiveNode, ascending
+  AlignedMemory next_;
+  size_t active_count_ = 0;
+};
+
+}  // namespace gearshift
