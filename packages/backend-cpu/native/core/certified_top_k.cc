@@ -208,6 +208,7 @@ struct CertifiedScan::Work {
     self.recent_rows_ += considered;
     uint32_t places[kBlock + kMoreSurvivors];
     if (self.way_ == Way::plain) {
+      self.counts_.plain += considered;
       list_all(places, count);
       score_all(start, places, keep_considered(start, places, count));
     } else {
@@ -226,6 +227,8 @@ struct CertifiedScan::Work {
       // Of a few rows, the other halves are read one by one.
       const bool is_whole = self.way_ == Way::whole && reached.is_known() && left > count / 4;
       if (is_whole) {
+        self.counts_.examined += considered;
+        self.counts_.whole += considered;
         bound_by_whole(start, count, sums, estimates, bounds);
         left = list_possible(start, count, bounds, places);
         self.recent_left_by_whole_ += left;
@@ -244,6 +247,7 @@ struct CertifiedScan::Work {
     self.recent_rows_ += considered;
     uint32_t places[kBlock + kMoreSurvivors];
     if (self.way_ == Way::plain) {
+      self.counts_.plain += considered;
       list_all(places, count);
       score_all(start, places, keep_considered(start, places, count));
     } else {
@@ -316,7 +320,6 @@ struct CertifiedScan::Work {
   void bound_by_whole(size_t start, size_t count, const int32_t* high_sums, float* estimates, float* bounds) noexcept {
     int32_t low_sums[kBlock];
     request.codes.sum_low(request.kernels, request.code, start, count, low_sums);
-    self.counts_.examined += count;
     for (size_t i = 0; i < count; ++i) {
       const auto bounded = request.codes.bound_of(request.code, start + i, high_sums[i], low_sums[i]);
       estimates[i] = bounded.estimate;
