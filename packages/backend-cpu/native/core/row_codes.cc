@@ -70,7 +70,8 @@ CodeFit fit(const float* row, const uint8_t* code, size_t count) noexcept {
   const auto step = [&](size_t i) noexcept { return static_cast<float>(code[i] >> kShift) - kMiddle; };
   Sums products;
   products.add(count, [&](size_t i) noexcept { return step(i) * row[i]; });
-  int64_t four_squares = 0;
+  static_assert(kMostCodedDimensions * 255 * 255 <= INT32_MAX, "the sum fits in 32 bits, which vectorise best");
+  int32_t four_squares = 0;
   for (size_t i = 0; i < count; ++i) {
     const int doubled = 2 * (code[i] >> kShift) - ((256 >> kShift) - 1);
     four_squares += doubled * doubled;
@@ -99,7 +100,8 @@ std::unique_ptr<RowCodes> RowCodes::allocate(size_t rows, size_t dimensions) noe
   std::unique_ptr<RowCodes> codes(new (std::nothrow) RowCodes);
   if (codes == nullptr) return nullptr;
   codes->dimensions_ = dimensions;
-  codes->padded_ = (dimensions + 2 * kGroup - 1) / (2 * kGroup) * (2 * kGroup);
+  static_assert(kPaddedTo == 2 * kGroup, "a whole number of groups");
+  codes->padded_ = padded_dimensions(dimensions);
   // With room to grow, which takes no memory until rows are there.
   const size_t roomy = rows <= SIZE_MAX / 2 ? 2 * rows : rows;
   if (!codes->reserve(roomy) && !codes->reserve(rows)) return nullptr;

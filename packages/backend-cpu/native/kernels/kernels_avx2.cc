@@ -48,6 +48,8 @@ inline __m256 widen(__m128i elements, const int8_t*) { return _mm256_cvtepi32_ps
 struct Lanes {
   using Vector = __m256;
   static constexpr size_t kWidth = 8;
+  static constexpr int kTileRows = 3;
+  static constexpr int kTileQueries = 2;
   static inline Vector zero() { return _mm256_setzero_ps(); }
   static inline Vector broadcast(float value) { return _mm256_set1_ps(value); }
   static inline Vector load(const float* from) { return _mm256_loadu_ps(from); }
@@ -67,6 +69,12 @@ struct Lanes {
     const uint64_t low = bytes < 8 ? first_bytes(at, bytes) : load_word<uint64_t>(at);
     const uint64_t high = bytes < 8 ? 0 : later_bytes(at, bytes);
     return widen(_mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low)), from);
+  }
+  static inline Vector kept(Vector v) {
+#if defined(__GNUC__)
+    asm("" : "+x"(v));  // GCC would load it again for each use
+#endif
+    return v;
   }
   static inline Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
   static inline Vector subtract(Vector a, Vector b) { return _mm256_sub_ps(a, b); }

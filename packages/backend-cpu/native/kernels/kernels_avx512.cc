@@ -26,6 +26,8 @@ inline __m512 widen(__m128i elements, const int8_t*) { return _mm512_cvtepi32_ps
 struct Lanes {
   using Vector = __m512;
   static constexpr size_t kWidth = 16;
+  static constexpr int kTileRows = 3;
+  static constexpr int kTileQueries = 4;
   static inline Vector zero() { return _mm512_setzero_ps(); }
   static inline Vector broadcast(float value) { return _mm512_set1_ps(value); }
   static inline Vector load(const float* from) { return _mm512_loadu_ps(from); }
@@ -42,6 +44,12 @@ struct Lanes {
     const auto mask = static_cast<__mmask16>((1u << count) - 1);
     if constexpr (sizeof(Element) == 2) return widen(_mm256_maskz_loadu_epi16(mask, from), from);
     else return widen(_mm_maskz_loadu_epi8(mask, from), from);
+  }
+  static inline Vector kept(Vector v) {
+#if defined(__GNUC__) && !defined(GEARSHIFT_EMULATE_AVX512)
+    asm("" : "+v"(v));  // GCC would load it again for each use
+#endif
+    return v;
   }
   static inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
   static inline Vector subtract(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
