@@ -208,7 +208,10 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   startEncodeStep(handle: number, durationMs: number, done: JobDone): number;
   /** Runs {@link buildGraph} to its end on a thread of the addon. */
   startBuild(handle: number, done: JobDone): number;
-  /** Gives a graph that is ready its transposed form, unless it has it or another thread is about it. */
+  /**
+   * Makes a piece of the transposed form of a graph that is ready. Reports {@link TRANSPOSE_MORE} while there is more to do; 0 when the
+   * graph has its form or another thread is about it.
+   */
   startTranspose(handle: number, done: JobDone): number;
 
   /** Changes of a stored matrix, see `NativeRows` of the contracts. The first eight arguments are its memory. */
@@ -274,6 +277,8 @@ export interface AddonLevel {
   /** Required CPU features that this CPU lacks, separated by spaces; empty when the level can run. */
   readonly missing: string;
 }
+
+export const TRANSPOSE_MORE = 1;
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
 export const ADDON_ABI = 11;

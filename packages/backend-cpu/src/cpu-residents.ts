@@ -15,7 +15,7 @@ import {
   type CopyState,
   type Failure,
 } from '@gearshift/native-kit';
-import type { CpuAddon } from './addon.js';
+import { TRANSPOSE_MORE, type CpuAddon } from './addon.js';
 import { failures, failWithStatus } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
 import { LEAST_SPARSE_EDGES } from './sliced-spread.js';
@@ -57,8 +57,8 @@ export class CpuResidents extends ResidentOperands {
   /** A request asks several times which rows changed; after many changes a stored matrix reads the stamps of all rows for the answer. */
   #lastChange: { snapshot: MatrixSnapshot; version: number; changed: readonly RowSpan[] | undefined } | undefined;
 
-  /** Ends the transposition of the graph with this id. */
-  readonly #transposing = new Map<number, AbortController>();
+  /** The ids of graphs that are getting their transposed form. */
+  readonly #transposing = new Set<number>();
 
   constructor(addon: CpuAddon, contexts: SliceContexts) {
     super(addon, failures);
@@ -247,24 +247,18 @@ export class CpuResidents extends ResidentOperands {
     const handle = this.handleOf(graph);
     if (handle === undefined || !this.#addon.transposeDue(handle)) return;
     if (lackOfMemory(transposedBytes(graph)) !== undefined) return;
-    void this.#transpose(graph.id, handle);
+    void this.#transpose(graph, handle);
   }
 
-  async #transpose(id: number, handle: number): Promise<void> {
-    const abandon = new AbortController();
-    this.#transposing.set(id, abandon);
-    await runJob(this.#addon, this.#addon.startTranspose.bind(this.#addon, handle), abandon.signal);
-    this.#transposing.delete(id);
-  }
-
-  override release(operand: Operand): void {
-    this.#transposing.get(operand.id)?.abort();
-    super.release(operand);
-  }
-
-  override close(): Promise<void> {
-    for (const abandon of this.#transposing.values()) abandon.abort();
-    return super.close();
+  /** Piece by piece, so that requests on the same threads do not wait. Ends early when the copy of the graph is released. */
+  async #transpose(graph: CsrGraph, handle: number): Promise<void> {
+    this.#transposing.add(graph.id);
+    const start = this.#addon.startTranspose.bind(this.#addon, handle);
+    let status: number = TRANSPOSE_MORE;
+    while (status === TRANSPOSE_MORE && this.handleOf(graph) === handle) {
+      [status] = await runJob(this.#addon, start, undefined);
+    }
+    this.#transposing.delete(graph.id);
   }
 
   override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {

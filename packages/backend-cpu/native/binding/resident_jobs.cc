@@ -12,6 +12,9 @@
 namespace gearshift::binding {
 namespace {
 
+/** TRANSPOSE_MORE in src/addon.ts. */
+constexpr int kTransposeMore = 1;
+
 /** Works out what is missing of a matrix in shared memory, which is kept alive. */
 class FillJob final : public Job {
  public:
@@ -95,15 +98,19 @@ class BuildJob final : public Job {
   }
 };
 
-/** Gives a graph its transposed form, unless it has one. */
+/** A piece of the transposed form of a graph: other jobs wait for a pool thread no longer than for this piece. */
 class TransposeJob final : public Job {
  public:
   explicit TransposeJob(SharedOperand* operand) noexcept : Job(1) { use(operand); }
 
  private:
-  int execute(const Execution& execution) noexcept override {
-    if (operand()->transposed.make(*operand()->graph, execution.cancelled)) return kit::kDone;
-    return is_cancelled() ? kit::kCancelled : kit::kOutOfMemory;
+  int execute(const Execution&) noexcept override {
+    constexpr size_t kPiece = size_t{1} << 18;  // edges: some milliseconds
+    switch (operand()->transposed.make(*operand()->graph, kPiece)) {
+      case BuildProgress::ready: return kit::kDone;
+      case BuildProgress::more: return kTransposeMore;
+      default: return kit::kOutOfMemory;
+    }
   }
 };
 
