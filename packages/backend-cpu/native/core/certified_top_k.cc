@@ -283,9 +283,10 @@ struct CertifiedScan::Work {
     if (limit.is_same_for_all()) {
       least = limit.of(score, 0);
     } else {
+      request.kernels.codes.limits(limit.terms(score), request.matrix.inverse_norms + start, count, margins);
       for (size_t i = 0; i < count; ++i) {
         // Of a row without a code, the limit is not a number.
-        const float margin = bounds[i] - limit_of(start + i, score);
+        const float margin = bounds[i] - margins[i];
         margins[i] = margin == margin ? margin : kInfinity;
       }
       bounds = margins;

@@ -340,20 +340,10 @@ size_t RowCodes::bytes() const noexcept {
 CodeLimit::CodeLimit(Metric metric, const CodeQuery& query, size_t dimensions) noexcept
     : metric_(metric), norm_(query.norm), share_(static_cast<double>(3 * dimensions / 16 + 64) * kUnit) {}
 
-float CodeLimit::of_length(float score, float inverse_norm) const noexcept {
-  const double share = share_;
-  double limit;
-  if (metric_ == Metric::dot) {
-    limit = score / norm_ * inverse_norm;
-    limit -= share * (1 + std::fabs(limit));
-  } else {
-    const double row_norm = 1.0 / inverse_norm;
-    const double reached = static_cast<double>(score) * score * (1 + share);
-    const double squares = (norm_ * norm_ + row_norm * row_norm) * (1 - share);
-    limit = (squares - reached) / (2 * norm_ * row_norm);
-    limit -= share * (1 + std::fabs(limit));
-  }
-  return lowered(limit);
+CodeLimitTerms CodeLimit::terms(float score) const noexcept {
+  if (metric_ == Metric::dot) return {score / norm_, 0, share_};
+  const double reached = static_cast<double>(score) * score * (1 + share_);
+  return {(norm_ * norm_ * (1 - share_) - reached) / (2 * norm_), (1 - share_) / (2 * norm_), share_};
 }
 
 }  // namespace gearshift

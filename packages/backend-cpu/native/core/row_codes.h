@@ -135,11 +135,12 @@ class CodeLimit {
   bool is_same_for_all() const noexcept { return metric_ == Metric::cosine; }
   /** `inverse_norm` is that of the row, which its code says something of. */
   float of(float score, float inverse_norm) const noexcept {
-    return metric_ == Metric::cosine ? lowered(score - share_) : of_length(score, inverse_norm);
+    return metric_ == Metric::cosine ? lowered(score - share_) : terms(score).limit(inverse_norm);
   }
+  /** Of rows that have no limit in common. */
+  CodeLimitTerms terms(float score) const noexcept;
 
  private:
-  float of_length(float score, float inverse_norm) const noexcept;
   /** Downwards, so that the rounding to float32 does not raise it. */
   static float lowered(double limit) noexcept { return static_cast<float>(limit - (limit < 0 ? -limit : limit) * 0x1p-23); }
 

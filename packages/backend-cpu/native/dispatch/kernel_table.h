@@ -67,6 +67,20 @@ struct CodeBoundTerms {
   float slack;           // for every rounding error
 };
 
+/** The cosine that a row must reach, from its norm: see CodeLimit in core/row_codes.h. */
+struct CodeLimitTerms {
+  double of_inverse_norm;
+  double of_norm;
+  double share;  // of relative rounding errors
+
+  /** Lowered by more than the rounding to float32. */
+  float limit(float inverse_norm) const noexcept {
+    const double cosine = of_inverse_norm * inverse_norm + of_norm / inverse_norm;
+    const double magnitude = cosine < 0 ? -cosine : cosine;
+    return static_cast<float>(cosine - share * (1 + magnitude) - magnitude * 0x1p-22);
+  }
+};
+
 /** The parts of a query for whole codes are at most this: two products with bytes fit in 16 bits. */
 constexpr int32_t kMostWholePart = 63;
 
@@ -93,6 +107,9 @@ struct CodeKernels {
   /** Of each row an estimate of the cosine, and a number that it does not exceed. */
   void (*bounds)(const CodeBoundTerms& terms, const int32_t* sums, const float* scales, const float* residuals,
                  const float* inverse_squares, size_t count, float* estimates, float* bounds) noexcept;
+
+  /** out[r] = terms.limit(inverse_norms[r]); anything for a row without a norm. */
+  void (*limits)(const CodeLimitTerms& terms, const float* inverse_norms, size_t count, float* out) noexcept;
 
   /**
    * out[q * out_stride + r] = sum over the dimensions of code[r] * query[q], of whole codes, for some queries at once: 2 * bytes
