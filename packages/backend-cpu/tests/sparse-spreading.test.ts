@@ -146,6 +146,34 @@ describeAddon('spreading from few nodes', () => {
     await backend.close();
   });
 
+  test('reports the memory of the transposed form to V8 until the graph is released', async () => {
+    if (addon === null) return;
+    const reportedBytes = () => addon.reportMemory({}, 0);
+    // 17 MB more for the transposed form, beside which whatever else the process reports meanwhile is small.
+    const degree = 500;
+    const graph = createGraph({
+      nodes: NODES,
+      rowPointers: Uint32Array.from({ length: NODES + 1 }, (_, node) => node * degree),
+      columns: Uint32Array.from({ length: NODES * degree }, (_, edge) => (edge * 8) % NODES),
+      weights: new Float32Array(NODES * degree).fill(0.5),
+    });
+    const backend = await createNativeBackend();
+    unwrap(await backend.makeResident(graph));
+    const before = reportedBytes();
+    const residentBytes = backend.residency(graph).residentBytes;
+    const output = new Float32Array(NODES);
+    const spread = { graph, activations: active(3), operation: 'spread-activation' } as const;
+    for (let hop = 0; hop < PRICE_IN_HOPS; hop++) unwrap(backend.spreadActivationSync(spread, output));
+    await vi.waitFor(() => expect(backend.residency(graph).residentBytes).toBeGreaterThan(residentBytes), 20_000);
+    const added = backend.residency(graph).residentBytes - residentBytes;
+    expect(added).toBeGreaterThan(8 * NODES * degree);
+    expect(reportedBytes()).toBeGreaterThan(before + added / 2);
+    backend.release(graph);
+    expect(reportedBytes()).toBeLessThan(before - added / 2);
+    expect(graph.weights[0]).toBe(0.5); // the arrays are still in use
+    await backend.close();
+  });
+
   test('gives the transposed form to asynchronous requests, too', async () => {
     const backend = await createNativeBackend();
     const graph = randomGraph(5);

@@ -7,6 +7,7 @@
 
 #include "core/floating_point_mode.h"
 #include "core/query.h"
+#include "core/scan.h"
 #include "dispatch/kernel_table.h"
 
 namespace gearshift::binding {
@@ -15,7 +16,7 @@ namespace gearshift::binding {
  * Queries that go over the rows together: a block of rows is read from memory once and used for all of them. 32 queries of
  * 768 dimensions fit into a second-level cache besides the block.
  */
-constexpr size_t kQueryGroup = 32;
+constexpr size_t kQueryGroup = kMostQueriesTogether;
 
 /** Prepared copies of several queries. Keeps its memory, so that the next request of a like size allocates nothing. */
 class QueryGroup {
@@ -36,6 +37,7 @@ class QueryGroup {
   }
 
   size_t count() const noexcept { return count_; }
+  const PreparedQuery* all() const noexcept { return queries_.get(); }
   const PreparedQuery& operator[](size_t index) const noexcept { return queries_[index]; }
 
  private:

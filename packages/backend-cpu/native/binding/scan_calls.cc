@@ -45,11 +45,13 @@ size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const
                              size_t output_stride) noexcept {
   auto body = [&](size_t begin, size_t stop, unsigned) noexcept {
     const FlushSubnormals flush;
-    for (size_t q = 0; q < queries.count(); ++q) {
-      float* const out = output + q * output_stride + (begin - from);
-      if (mask == nullptr) score_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop, out);
-      else score_considered(*scan.kernels, scan.metric, scan.matrix, queries[q], mask, begin, stop, out);
+    float* const out = output + (begin - from);
+    if (mask == nullptr) {
+      score_rows(*scan.kernels, scan.metric, scan.matrix, queries.all(), queries.count(), begin, stop, out, output_stride);
+      return;
     }
+    for (size_t q = 0; q < queries.count(); ++q)
+      score_considered(*scan.kernels, scan.metric, scan.matrix, queries[q], mask, begin, stop, out + q * output_stride);
   };
   return run_in_chunks(execution, *scan.throughput, scan_cost(scan.matrix, queries.count(), mask, from, end), from, end,
                        body);
@@ -272,14 +274,16 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
       certified.scan(seat, begin, stop);
       return;
     }
+    if (rows.candidates == nullptr && rows.mask == nullptr) {
+      top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries.all(), count, begin, stop, own);
+      return;
+    }
     for (size_t q = 0; q < count; ++q) {
       if (rows.candidates != nullptr) {
         top_k_candidates(*scan.kernels, scan.metric, scan.matrix, queries[q], rows.candidates + begin, stop - begin,
                          own[q]);
-      } else if (rows.mask != nullptr) {
-        top_k_considered(*scan.kernels, scan.metric, scan.matrix, queries[q], rows.mask, begin, stop, own[q]);
       } else {
-        top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries[q], begin, stop, own[q]);
+        top_k_considered(*scan.kernels, scan.metric, scan.matrix, queries[q], rows.mask, begin, stop, own[q]);
       }
     }
   };

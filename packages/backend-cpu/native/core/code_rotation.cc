@@ -1,5 +1,6 @@
 #include "core/code_rotation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -19,6 +20,41 @@ class Random {
  private:
   uint64_t state_ = 0;
 };
+
+constexpr size_t kColumns = 16;
+constexpr size_t kMostOfTable = kColumns * kColumns;
+
+/** The transform between the rows of a table: sums and differences of whole rows, which compilers turn into vector code. */
+template <typename Real>
+void add_and_subtract(Real* table, size_t rows, size_t columns) noexcept {
+  for (size_t half = 1; half < rows; half *= 2) {
+    for (size_t i = 0; i < rows; i += 2 * half) {
+      Real* __restrict first = table + i * columns;
+      Real* __restrict second = first + half * columns;
+      for (size_t j = 0; j < half * columns; ++j) {
+        const Real a = first[j];
+        const Real b = second[j];
+        first[j] = a + b;
+        second[j] = a - b;
+      }
+    }
+  }
+}
+
+/**
+ * The transform of some elements as a table of 16 columns: between the rows, and, with the table turned over, between the columns.
+ * The result stays turned over, which is one more permutation, and is multiplied by a factor.
+ */
+template <typename Real>
+void transform_table(Real* v, size_t count, Real factor) noexcept {
+  const size_t rows = count / kColumns;
+  add_and_subtract(v, rows, kColumns);
+  Real turned[kMostOfTable];
+  for (size_t column = 0; column < kColumns; ++column)
+    for (size_t row = 0; row < rows; ++row) turned[column * rows + row] = v[row * kColumns + column];
+  add_and_subtract(turned, kColumns, rows);
+  for (size_t i = 0; i < count; ++i) v[i] = turned[i] * factor;
+}
 
 }  // namespace
 
@@ -41,20 +77,9 @@ bool CodeRotation::prepare(size_t dimensions) noexcept {
 template <typename Real>
 void CodeRotation::transform(Real* v) const noexcept {
   const auto factor = static_cast<Real>(1 / std::sqrt(static_cast<double>(block_)));
-  for (size_t first = 0; first < dimensions_; first += block_) {
-    Real* const block = v + first;
-    for (size_t half = 1; half < block_; half *= 2) {
-      for (size_t i = 0; i < block_; i += 2 * half) {
-        for (size_t j = i; j < i + half; ++j) {
-          const Real a = block[j];
-          const Real b = block[j + half];
-          block[j] = a + b;
-          block[j + half] = a - b;
-        }
-      }
-    }
-    for (size_t i = 0; i < block_; ++i) block[i] *= factor;
-  }
+  const size_t table = std::min(block_, kMostOfTable);
+  for (size_t first = 0; first < dimensions_; first += table) transform_table(v + first, table, factor);
+  for (size_t first = 0; first < dimensions_; first += block_) add_and_subtract(v + first, block_ / table, table);
 }
 
 template <typename Real>

@@ -70,7 +70,8 @@ CodeFit fit(const float* row, const uint8_t* code, size_t count) noexcept {
   const auto step = [&](size_t i) noexcept { return static_cast<float>(code[i] >> kShift) - kMiddle; };
   Sums products;
   products.add(count, [&](size_t i) noexcept { return step(i) * row[i]; });
-  int64_t four_squares = 0;
+  static_assert(kMostCodedDimensions * 255 * 255 <= INT32_MAX, "the sum fits in 32 bits, which vectorise best");
+  int32_t four_squares = 0;
   for (size_t i = 0; i < count; ++i) {
     const int doubled = 2 * (code[i] >> kShift) - ((256 >> kShift) - 1);
     four_squares += doubled * doubled;

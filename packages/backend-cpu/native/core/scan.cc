@@ -8,6 +8,7 @@
 #include "core/inverse_norm.h"
 #include "core/reference.h"
 #include "core/row_mask.h"
+#include "kit/store/pages.h"
 
 namespace gearshift {
 namespace {
@@ -55,15 +56,55 @@ bool score_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& m
   return kernels.finish_cosine_f32(out, norms, query.inverse_norm(), count);
 }
 
-/** Scores of rows that do not change meanwhile, or are settled after. */
-void score_fixed(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
-                 size_t start, size_t count, float* out) noexcept {
-  if (!score_in_f32(kernels, metric, matrix, query, start, count, out)) return;
+/** Works out again, in double precision, what float32 could not hold. */
+void repair(Metric metric, const MatrixView& matrix, const PreparedQuery& query, size_t start, size_t count,
+            float* out) noexcept {
   const KeepSubnormals keep;
   for (size_t i = 0; i < count; ++i) {
     if (needs_repair(metric, out[i]))
       out[i] = reference_score(metric, query.values(), matrix.row(start + i), matrix.format, matrix.dimensions);
   }
+}
+
+/** Scores of rows that do not change meanwhile, or are settled after. */
+void score_fixed(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
+                 size_t start, size_t count, float* out) noexcept {
+  if (score_in_f32(kernels, metric, matrix, query, start, count, out)) repair(metric, matrix, query, start, count, out);
+}
+
+/** The same for several queries, out[q * out_stride + i] and needs_repair[q]. */
+void score_together_in_f32(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery* queries,
+                           size_t query_count, size_t start, size_t count, float* out, size_t out_stride,
+                           bool* needs_repair) noexcept {
+  const ScanKernels& scans = kernels.scans_of(matrix.format.type);
+  const float scale = matrix.format.scale;
+  const void* const rows = matrix.row(start);
+  const size_t dimensions = scanned_dimensions(matrix);
+  const float* values[kMostQueriesTogether] = {};
+  for (size_t q = 0; q < query_count; ++q) values[q] = queries[q].values();
+  const auto finish = [&](auto finish_one) {
+    for (size_t q = 0; q < query_count; ++q) needs_repair[q] = finish_one(out + q * out_stride, queries[q]);
+  };
+  if (metric == Metric::euclidean) {
+    scans.squared_distance_together(values, query_count, rows, scale, matrix.stride, count, dimensions, out, out_stride);
+    finish([&](float* scores, const PreparedQuery&) { return kernels.finish_euclidean_f32(scores, count); });
+    return;
+  }
+  scans.dot_together(values, query_count, rows, scale, matrix.stride, count, dimensions, out, out_stride);
+  if (metric == Metric::dot) {
+    finish([&](const float* scores, const PreparedQuery&) { return kernels.any_not_finite_f32(scores, count); });
+    return;
+  }
+  float worked_out[kBlockRows];
+  const float* norms = matrix.inverse_norms + start;
+  if (matrix.inverse_norms == nullptr) {
+    scans.squared_norm(rows, scale, matrix.stride, count, dimensions, worked_out);
+    for (size_t i = 0; i < count; ++i) worked_out[i] = inverse_norm(worked_out[i]);
+    norms = worked_out;
+  }
+  finish([&](float* scores, const PreparedQuery& query) {
+    return kernels.finish_cosine_f32(scores, norms, query.inverse_norm(), count);
+  });
 }
 
 /** The same for at most kBlockRows rows by number. */
@@ -125,6 +166,34 @@ void score_block(const KernelTable& kernels, Metric metric, const MatrixView& ma
   for (size_t i = 0; i < count; ++i) settle_row(kernels, metric, matrix, query, start + i, out + i);
 }
 
+void score_fixed_together(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery* queries,
+                          size_t query_count, size_t start, size_t count, float* out, size_t out_stride) noexcept {
+  bool needs[kMostQueriesTogether];
+  score_together_in_f32(kernels, metric, matrix, queries, query_count, start, count, out, out_stride, needs);
+  for (size_t q = 0; q < query_count; ++q)
+    if (needs[q]) repair(metric, matrix, queries[q], start, count, out + q * out_stride);
+}
+
+/** The same for several queries, out[q * out_stride + i]. */
+void score_block_together(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery* queries,
+                          size_t query_count, size_t start, size_t count, float* out, size_t out_stride) noexcept {
+  if (query_count == 1) {
+    score_block(kernels, metric, matrix, queries[0], start, count, out);
+    return;
+  }
+  if (matrix.version == nullptr) {
+    score_fixed_together(kernels, metric, matrix, queries, query_count, start, count, out, out_stride);
+    return;
+  }
+  {
+    const kit::RacingAccess racing;
+    score_fixed_together(kernels, metric, matrix, queries, query_count, start, count, out, out_stride);
+  }
+  if (matrix.version->is_intact()) return;
+  for (size_t q = 0; q < query_count; ++q)
+    for (size_t i = 0; i < count; ++i) settle_row(kernels, metric, matrix, queries[q], start + i, out + q * out_stride + i);
+}
+
 /** The same for some rows by number. */
 void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                         const uint32_t* rows, size_t count, float* out) noexcept {
@@ -141,6 +210,19 @@ void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixV
 }
 
 }  // namespace
+
+void read_ahead(const MatrixView& matrix, const uint32_t* rows, size_t count) noexcept {
+  if (matrix.version == nullptr || !matrix.version->is_mapped()) return;
+  for (size_t i = 0; i < count; ++i) kit::read_ahead(matrix.row(rows[i]), matrix.stride_bytes());
+}
+
+void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery* queries,
+                size_t query_count, size_t start, size_t end, float* out, size_t out_stride) noexcept {
+  for (size_t row = start; row < end; row += kBlockRows) {
+    score_block_together(kernels, metric, matrix, queries, query_count, row, std::min(kBlockRows, end - row),
+                         out + (row - start), out_stride);
+  }
+}
 
 void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                 size_t start, size_t end, float* out) noexcept {
@@ -167,6 +249,16 @@ void score_considered(const KernelTable& kernels, Metric metric, const MatrixVie
         score_listed_block(kernels, metric, matrix, query, rows, count, scores);
         for (size_t i = 0; i < count; ++i) out[rows[i] - start] = scores[i];
       });
+}
+
+void top_k_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery* queries,
+                size_t query_count, size_t start, size_t end, TopKSelector* best) noexcept {
+  float scores[kMostQueriesTogether * kBlockRows];
+  for (size_t row = start; row < end; row += kBlockRows) {
+    const size_t count = std::min(kBlockRows, end - row);
+    score_block_together(kernels, metric, matrix, queries, query_count, row, count, scores, kBlockRows);
+    for (size_t q = 0; q < query_count; ++q) best[q].offer(kernels, scores + q * kBlockRows, row, count);
+  }
 }
 
 void top_k_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,

@@ -44,6 +44,13 @@ struct ScanKernels {
   void (*dot_and_squared_norm_chosen)(const float* query, const void* rows, float scale, size_t stride,
                                       const uint32_t* chosen, size_t count, size_t dimensions, float* dots,
                                       float* squared_norms) noexcept;
+
+  /** The same of rows in sequence for several queries: out[q * out_stride + r], with the bits of dot() and squared_distance(). */
+  void (*dot_together)(const float* const* queries, size_t query_count, const void* rows, float scale, size_t stride,
+                       size_t row_count, size_t dimensions, float* out, size_t out_stride) noexcept;
+  void (*squared_distance_together)(const float* const* queries, size_t query_count, const void* rows, float scale,
+                                    size_t stride, size_t row_count, size_t dimensions, float* out,
+                                    size_t out_stride) noexcept;
 };
 
 /** A query's code has this many low parts to a high one. */
@@ -138,6 +145,9 @@ struct KernelTable {
    */
   void (*add_slice_sums_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
                              double* sums) noexcept;
+  /** The same for CPUs with slow gathers. */
+  void (*add_slice_sums_by_loads_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                                      double* sums) noexcept;
 };
 
 /** A level of this build: its kernels, and the CPU features it needs. */

@@ -14,6 +14,8 @@ namespace {
 struct Lanes {
   using Vector = float32x4x2_t;
   static constexpr size_t kWidth = 8;
+  static constexpr int kTileRows = 2;
+  static constexpr int kTileQueries = 2;
   static inline Vector zero() { return broadcast(0); }
   static inline Vector broadcast(float value) { return {{vdupq_n_f32(value), vdupq_n_f32(value)}}; }
   static inline Vector load(const float* from) { return {{vld1q_f32(from), vld1q_f32(from + 4)}}; }
@@ -37,6 +39,7 @@ struct Lanes {
     std::memcpy(lanes, from, count * sizeof(Element));
     return load(lanes);
   }
+  static inline Vector kept(Vector v) { return v; }
   static inline Vector add(Vector a, Vector b) {
     return {{vaddq_f32(a.val[0], b.val[0]), vaddq_f32(a.val[1], b.val[1])}};
   }
@@ -135,6 +138,7 @@ const KernelTable kNeonKernels = {"neon",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_whole_sums, code_whole_bounds},
+                                  add_slice_sums_f32,
                                   add_slice_sums_f32};
 
 }  // namespace gearshift

@@ -34,6 +34,8 @@ inline Quad operator*(Quad a, Quad b) {
 
 struct Lanes {
   static constexpr size_t kWidth = 8;
+  static constexpr int kTileRows = 1;
+  static constexpr int kTileQueries = 2;
   struct Vector {
     Quad low, high;
   };
@@ -60,6 +62,7 @@ struct Lanes {
     std::memcpy(lanes, from, count * sizeof(Element));
     return load(lanes);
   }
+  static inline Vector kept(Vector v) { return v; }
   static inline Vector add(Vector a, Vector b) { return {a.low + b.low, a.high + b.high}; }
   static inline Vector subtract(Vector a, Vector b) { return {a.low - b.low, a.high - b.high}; }
   static inline Vector multiply(Vector a, Vector b) { return {a.low * b.low, a.high * b.high}; }
@@ -183,6 +186,7 @@ const KernelTable kPortableKernels = {"portable",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_whole_sums, code_whole_bounds},
+                                  add_slice_sums_f32,
                                   add_slice_sums_f32};
 
 }  // namespace gearshift

@@ -18,11 +18,13 @@ struct Group {
 
 constexpr Group kGroups[] = {
     {"kernels agree with f64", kernels_agree_with_f64},
+    {"queries together have the bits of each", queries_together_have_the_bits_of_each},
     {"elements have their exact values", elements_have_their_exact_values},
     {"kernels finish scores", kernels_finish_scores},
     {"filters find what is better", filters_find_what_is_better},
     {"scores agree with f64", scores_agree_with_f64},
     {"scores have the same bits everywhere", scores_have_the_same_bits_everywhere},
+    {"scores do not depend on other queries", scores_do_not_depend_on_other_queries},
     {"masks choose rows", masks_choose_rows},
     {"special values follow the rule", special_values_follow_the_rule},
     {"selection equals a full sort", selection_equals_a_full_sort},

@@ -8,12 +8,14 @@ namespace gearshift::tests {
 // The groups of tests, each in the file named for it. All but the last run once for every level.
 
 void kernels_agree_with_f64(Check& check, const KernelTable& kernels);
+void queries_together_have_the_bits_of_each(Check& check, const KernelTable& kernels);
 void elements_have_their_exact_values(Check& check, const KernelTable& kernels);
 void kernels_finish_scores(Check& check, const KernelTable& kernels);
 void filters_find_what_is_better(Check& check, const KernelTable& kernels);
 
 void scores_agree_with_f64(Check& check, const KernelTable& kernels);
 void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kernels);
+void scores_do_not_depend_on_other_queries(Check& check, const KernelTable& kernels);
 void masks_choose_rows(Check& check, const KernelTable& kernels);
 void special_values_follow_the_rule(Check& check, const KernelTable& kernels);
 

@@ -1,6 +1,7 @@
 // The kernels by themselves: every count of rows and dimensions at which a loop, a pair or a tail begins or ends.
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <vector>
 
@@ -133,6 +134,52 @@ void check_dimensions(Check& check, const KernelTable& kernels, ElementFormat fo
   }
 }
 
+/** Several queries at once give what each gives by itself, of rows that end at memory that cannot be read. */
+void check_queries_together(Check& check, const KernelTable& kernels, ElementFormat format, size_t dimensions, Random& random) {
+  constexpr size_t kMostQueries = 9;
+  constexpr size_t kSomeRows = 29;
+  const TypedElements rows = random_elements(format, kSomeRows * dimensions, random);
+  GuardedFloats row_memory(kSomeRows * dimensions + 1);
+  std::deque<GuardedFloats> query_memory;
+  if (!check.that(row_memory.is_usable(), "no memory")) return;
+  const float* queries[kMostQueries];
+  std::vector<Results> alone;
+  for (size_t q = 0; q < kMostQueries; ++q) {
+    query_memory.emplace_back(dimensions + 1);
+    if (!check.that(query_memory[q].is_usable(), "no memory")) return;
+    const std::vector<float> query = random.values(dimensions);
+    float* const guarded = query_memory[q].at_end(dimensions, q % 2);
+    std::copy(query.begin(), query.end(), guarded);
+    queries[q] = guarded;
+    alone.emplace_back(kSomeRows);
+    alone[q].run(kernels, format, query.data(), rows.bytes.data(), dimensions, kSomeRows, dimensions);
+  }
+  const ScanKernels& scans = kernels.scans_of(format.type);
+  for (const size_t row_count : {1, 2, 3, 4, 7, 13, 29}) {
+    uint8_t* const guarded = row_memory.bytes_at_end(row_count * dimensions * format.bytes(), format.bytes());
+    std::copy_n(rows.bytes.begin(), row_count * dimensions * format.bytes(), guarded);
+    for (size_t query_count = 1; query_count <= kMostQueries; ++query_count) {
+      const size_t stride = row_count + 1;
+      std::vector<float> dots(kMostQueries * stride, -7), distances(kMostQueries * stride, -7);
+      scans.dot_together(queries, query_count, guarded, format.scale, dimensions, row_count, dimensions, dots.data(), stride);
+      scans.squared_distance_together(queries, query_count, guarded, format.scale, dimensions, row_count, dimensions,
+                                      distances.data(), stride);
+      size_t differ = 0;
+      size_t touched = 0;
+      for (size_t q = 0; q < kMostQueries; ++q) {
+        for (size_t row = 0; row < stride; ++row) {
+          const size_t at = q * stride + row;
+          if (q >= query_count || row == row_count) touched += dots[at] != -7 || distances[at] != -7;
+          else differ += !is_same(dots[at], alone[q].dots[row]) || !is_same(distances[at], alone[q].squared_distances[row]);
+        }
+      }
+      check.that(differ == 0, "%zu results of %zu %s rows of %zu dimensions and %zu queries have other bits", differ, row_count,
+                 name_of(format), dimensions, query_count);
+      check.that(touched == 0, "%zu rows and %zu queries: %zu results too many", row_count, query_count, touched);
+    }
+  }
+}
+
 /** The vector of one element, `count` times, as the kernels widen it: read back through a distance to zero or a product with 1. */
 void check_element(Check& check, const KernelTable& kernels, ElementFormat format, uint32_t bits, size_t count) {
   TypedElements row(format);
@@ -152,6 +199,14 @@ void kernels_agree_with_f64(Check& check, const KernelTable& kernels) {
   for (const ElementFormat format : kFormats) {
     if (format.scale > 1) continue;  // sums that are infinite in float32 are not
     for (const size_t dimensions : kDimensions) check_dimensions(check, kernels, format, dimensions, random);
+  }
+}
+
+void queries_together_have_the_bits_of_each(Check& check, const KernelTable& kernels) {
+  Random random(4);
+  for (const ElementFormat format : kFormats) {
+    if (format.scale > 1) continue;
+    for (const size_t dimensions : kDimensions) check_queries_together(check, kernels, format, dimensions, random);
   }
 }
 

@@ -149,6 +149,66 @@ void scores_have_the_same_bits_everywhere(Check& check, const KernelTable& kerne
       check_bits_of_scores(check, kernels, format, dimensions, random);
 }
 
+void scores_do_not_depend_on_other_queries(Check& check, const KernelTable& kernels) {
+  Random random(13);
+  const FlushSubnormals flush;
+  constexpr size_t kRows = 523;
+  std::vector<PreparedQuery> queries(kMostQueriesTogether);
+  for (const ElementFormat format : kFormats) {
+    for (const size_t dimensions : {1, 17, 64, 383}) {
+      TypedElements elements = random_elements(format, kRows * dimensions, random);
+      make_odd_rows(elements, dimensions, random);
+      auto resident = ResidentMatrix::allocate(kRows, dimensions, ResidentMatrix::Rows::copied, format);
+      if (!check.that(resident != nullptr, "no memory")) return;
+      resident->fill(kernels, elements.bytes.data(), 0, kRows);
+      const std::pair<const char*, MatrixView> views[] = {{"copied", resident->view()},
+                                                          {"borrowed", view_of(elements.bytes.data(), format, kRows, dimensions)}};
+      for (const size_t count : {1, 2, 4, 5, 32}) {
+        for (size_t q = 0; q < count; ++q) {
+          std::vector<float> values = random.values(dimensions);
+          // Scores that are worked out in double precision, and NaN, for some of the queries.
+          if (q == 1) std::fill(values.begin(), values.end(), 1e30f);
+          if (q == 3) values[dimensions / 2] = std::numeric_limits<float>::quiet_NaN();
+          if (!check.that(queries[q].prepare(kernels, values.data(), dimensions), "no memory")) return;
+        }
+        for (const Metric metric : kMetrics) {
+          for (const auto& [kind, view] : views) {
+            const size_t start = random.below(kRows);
+            const size_t end = start + random.below(kRows + 1 - start);
+            const size_t stride = end - start + 1;
+            std::vector<float> together(count * stride, -7);
+            score_rows(kernels, metric, view, queries.data(), count, start, end, together.data(), stride);
+            const size_t k = 1 + random.below(20);
+            std::vector<TopKSelector> best(count);
+            for (TopKSelector& selector : best)
+              if (!check.that(selector.reset(k, metric), "no memory")) return;
+            top_k_rows(kernels, metric, view, queries.data(), count, start, end, best.data());
+            size_t differ = 0;
+            size_t other = 0;
+            for (size_t q = 0; q < count; ++q) {
+              std::vector<float> alone(stride, -7);
+              score_rows(kernels, metric, view, queries[q], start, end, alone.data());
+              for (size_t i = 0; i < stride; ++i) differ += !is_same(alone[i], together[q * stride + i]);
+              TopKSelector single;
+              if (!check.that(single.reset(k, metric), "no memory")) return;
+              top_k_rows(kernels, metric, view, queries[q], start, end, single);
+              std::vector<uint32_t> indices(k), expected_indices(k);
+              std::vector<float> scores(k), expected(k);
+              const size_t found = best[q].finish(indices.data(), scores.data());
+              other += found != single.finish(expected_indices.data(), expected.data()) || indices != expected_indices;
+              for (size_t i = 0; i < found; ++i) other += !is_same(scores[i], expected[i]);
+            }
+            check.that(differ == 0, "%zu %s %s scores by %zu queries differ, metric %d, %zu dimensions", differ, kind,
+                       name_of(format), count, static_cast<int>(metric), dimensions);
+            check.that(other == 0, "%zu entries of %s %s rankings by %zu queries differ, metric %d", other, kind,
+                       name_of(format), count, static_cast<int>(metric));
+          }
+        }
+      }
+    }
+  }
+}
+
 void masks_choose_rows(Check& check, const KernelTable& kernels) {
   Random random(12);
   for (const size_t dimensions : {3, 16, 100}) {
