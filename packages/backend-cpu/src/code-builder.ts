@@ -26,7 +26,7 @@ export interface CodeBuilderParts {
 
 /** What is known of a matrix that has been scanned without codes. */
 interface Account {
-  /** As the last ranking named it. */
+  /** The one that a build is for; as the last ranking named it. */
   matrix: VectorMatrix;
   /** Time that codes would have saved since the last attempt to make them. */
   savedMs: number;
@@ -50,10 +50,12 @@ export class CodeBuilder {
   readonly #isBusy: () => boolean;
   readonly #budgetBytes: number | undefined;
   readonly #prices: CodePrices;
-  /** By what keeps the rows of a matrix alive. */
+  /** By what keeps the rows of a matrix alive. Matrices with the same rows share one. */
   readonly #accounts = new WeakMap<object, Account>();
   /** Those with a build, which is under way for the first one. */
   #builds: Account[] = [];
+  /** Its copy lacks many changed rows. */
+  #behind: VectorMatrix | undefined;
   #built = 0;
   readonly #refused = { budget: 0, memory: 0 };
   /** The number of the job of a step. */
@@ -72,12 +74,21 @@ export class CodeBuilder {
 
   /** A ranking took so long that would have taken less with codes. */
   scanned(matrix: VectorMatrix, kernelMs: number): void {
-    if (!isAutomatic(matrix) || this.#isClosed) return;
+    if (this.#isClosed) return;
+    if (this.#residents.isBehind(matrix)) {
+      // There are more changed rows than a synchronous request takes over. Without this there would only ever be more of them.
+      this.#behind = matrix;
+      this.#continueLater();
+      return;
+    }
+    if (!isAutomatic(matrix)) return;
     const account = this.#accountOf(matrix);
-    account.matrix = matrix;
+    const isBuilding = this.#builds.includes(account);
+    if (!isBuilding || account.matrix.id === matrix.id) account.matrix = matrix;
+    if (isBuilding) return;
     if (this.#residents.codesOf(matrix) === undefined && isShared(matrix.values)) this.#residents.adoptCopy(matrix);
     account.savedMs += this.#prices.savedMs(matrix, kernelMs);
-    if (this.#builds.includes(account) || account.savedMs < this.#prices.buildMs(matrix)) return;
+    if (account.savedMs < this.#prices.buildMs(matrix)) return;
     account.savedMs = 0;
     account.coded = 0;
     account.refusal = this.#refusalOf(matrix);
@@ -93,11 +104,13 @@ export class CodeBuilder {
 
   /** Gives up the build of an operand. */
   forget({ id }: Pick<Operand, 'id'>): void {
+    if (this.#behind?.id === id) this.#behind = undefined;
     for (const account of this.#builds) if (account.matrix.id === id) this.#end(account);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#behind = undefined;
     for (const account of this.#builds) this.#end(account);
     await this.#stepEnded;
   }
@@ -130,13 +143,14 @@ export class CodeBuilder {
     }
     const account = this.#accountOf(matrix);
     const { savedMs, refusal, coded } = account;
-    if (this.#builds[0] === account && coded > 0) {
+    const isBuilding = this.#builds.includes(account) && account.matrix.id === matrix.id;
+    if (isBuilding && coded > 0) {
       return state(
         'building',
         `${coded} of ${matrix.rows} rows have codes; more get them while no request is under way`,
       );
     }
-    if (this.#builds.includes(account)) return state('waiting', 'codes are made while no request is under way');
+    if (isBuilding) return state('waiting', 'codes are made while no request is under way');
     const progress = `codes would have saved ${savedMs.toFixed(1)} ms of the ${this.#prices.buildMs(matrix).toFixed(1)} ms that it takes to make them`;
     return refusal === undefined ? state('earning', progress) : state('refused', `${refusal}; since then ${progress}`);
   }
@@ -144,8 +158,7 @@ export class CodeBuilder {
   #accountOf(matrix: VectorMatrix): Account {
     const source = own(matrix, 'snapshot')?.memory ?? matrix.values;
     const known = this.#accounts.get(source);
-    // Another matrix may have the same array.
-    if (known?.matrix.id === matrix.id) return known;
+    if (known !== undefined) return known;
     const account: Account = { matrix, savedMs: 0, refusal: undefined, coded: 0, copy: undefined };
     this.#accounts.set(source, account);
     return account;
@@ -186,14 +199,16 @@ export class CodeBuilder {
   }
 
   #continue(): void {
-    if (this.#step !== undefined || this.#builds.length === 0) return;
-    const [account] = this.#builds;
+    if (this.#step !== undefined) return;
+    const account = this.#builds.at(0);
     if (this.#isBusy()) {
       // Other threads may wait for the copy that only this one fills.
-      dropCopy(account);
+      if (account !== undefined) dropCopy(account);
       this.#continueLater(RETRY_MS);
       return;
     }
+    this.#catchUp();
+    if (account === undefined) return;
     const copy = this.#residents.codesOf(account.matrix);
     if (copy === undefined) {
       this.#copySome(account);
@@ -205,6 +220,15 @@ export class CodeBuilder {
     } else {
       dropCopy(account);
       this.#startStep(account, copy.handle, copy.coded);
+    }
+  }
+
+  #catchUp(): void {
+    const matrix = this.#behind;
+    this.#behind = undefined;
+    // If it fails, the next request finds out.
+    if (matrix !== undefined && this.#residents.isBehind(matrix)) {
+      void this.#residents.ensure(matrix, undefined).catch(() => undefined);
     }
   }
 

@@ -101,6 +101,39 @@ describeAddon('codes that are made in the background', () => {
     expect(output.search).toBeUndefined();
   });
 
+  test('of many changed rows are brought up to date although every request is synchronous', async () => {
+    backend = createBackendWithPrices(THREE_RANKINGS);
+    const matrix = create({ companion: 'codes' });
+    unwrap(await backend.makeResident(matrix));
+    const request: TopKRequest = { operation: 'top-k', query, k: 10, matrix };
+    const output = createTopKOutput(prepareTopK(request));
+    const rankNow = () => {
+      unwrap(backend.topKSync({ ...request }, output));
+      return output.search;
+    };
+    expect(rankNow()).toMatchObject(CODED);
+    matrix.values.set(values.subarray(0, 6000 * DIMENSIONS), 6000 * DIMENSIONS);
+    markChanged(matrix, { start: 6000, end: ROWS });
+    expect(rankNow()).toBeUndefined();
+    await expect.poll(rankNow, { timeout: 60_000 }).toMatchObject(CODED);
+    await compare(matrix);
+  });
+
+  test('are made of each of two matrices with the same rows', async () => {
+    backend = createBackendWithPrices(THREE_RANKINGS);
+    const first = create();
+    const second = createMatrix(first.values, { dimensions: DIMENSIONS });
+    for (const matrix of [first, second]) unwrap(await backend.makeResident(matrix));
+    for (let round = 0; round < 200 && backend.companions().matrices < 2; round++) {
+      await rank(first);
+      await rank(second);
+      await setTimeout(6);
+    }
+    expect([statusOf(first), statusOf(second)]).toEqual(['ready', 'ready']);
+    await compare(first);
+    await compare(second);
+  });
+
   test('are not paid for by requests that they would not make faster', async () => {
     backend = createBackendWithPrices({ savedMs: () => 1, buildMs: () => 1 });
     const matrix = create();
