@@ -56,6 +56,14 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     ...stored: StoredArguments
   ): number;
   /**
+   * Writes how many rows of a matrix have codes, and how many bytes the codes take that searches use: 0 until all rows have one.
+   *
+   * @param numbers two elements
+   */
+  readCodes(handle: number, numbers: Float64Array): void;
+  /** Bytes of the codes of such a matrix; 0 if a scan takes less time than a search with codes, or there can be none. */
+  codeBytesFor(dtype: number, scale: number, rows: number, dimensions: number): number;
+  /**
    * Takes over the rows that the copy lacks, from the one at position `from` of these on, until the slice is over; returns the
    * next position. The copy is ready after the last one.
    *
@@ -110,7 +118,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * candidate.
    *
    * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions, dtype and scale if handle is 0, and sequence
-   * for the rows of a stored matrix.
+   * for the rows of a stored matrix. Writes those of the search, at least scanned: see {@link TopKDone}.
    *
    * @param mask only these rows are ranked, as in {@link score}; not with candidates
    */
@@ -170,7 +178,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     end: number,
     candidates: Uint32Array | undefined,
     mask: Uint32Array | undefined,
-    done: JobDone,
+    done: TopKDone,
     ...stored: StoredArguments
   ): number;
   startSpread(
@@ -193,9 +201,17 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * nothing if it has them, if another thread is about it, or if there is not enough memory.
    */
   startEncode(context: number, handle: number, done: JobDone): number;
+  /**
+   * Does a part of that on one thread, for about so many milliseconds, after the parts that were done before; {@link readCodes} says
+   * how far it came. The matrix may be changed meanwhile: then the job ends, and changed rows get new codes when they are filled.
+   */
+  startEncodeStep(handle: number, durationMs: number, done: JobDone): number;
   /** Runs {@link buildGraph} to its end on a thread of the addon. */
   startBuild(handle: number, done: JobDone): number;
-  /** Gives a graph that is ready its transposed form, unless it has it or another thread is about it. */
+  /**
+   * Makes a piece of the transposed form of a graph that is ready. Reports {@link TRANSPOSE_MORE} while there is more to do; 0 when the
+   * graph has its form or another thread is about it.
+   */
   startTranspose(handle: number, done: JobDone): number;
 
   /** Changes of a stored matrix, see `NativeRows` of the contracts. The first eight arguments are its memory. */
@@ -236,14 +252,36 @@ export type StoredMemoryArguments = [
 /** Called once on the thread that started the job, with 0 or a negative status, and the times of its wait and its run. */
 export type JobDone = (status: number, queueMs: number, runMs: number) => void;
 
+/**
+ * What a top-k says of its search, 0 where it is left out.
+ *
+ * @param scanned rows that were considered by their codes; 0 if all were scored; -1 the same, although codes would have been faster
+ * @param examined by their whole code
+ * @param rescored whose score was computed
+ * @param whole of `examined`, at once because half of the code left too many
+ * @param plain of `rescored`, without a look at the code because the codes left too many
+ */
+export type TopKDone = (
+  status: number,
+  queueMs: number,
+  runMs: number,
+  scanned?: number,
+  examined?: number,
+  rescored?: number,
+  whole?: number,
+  plain?: number,
+) => void;
+
 export interface AddonLevel {
   readonly name: string;
   /** Required CPU features that this CPU lacks, separated by spaces; empty when the level can run. */
   readonly missing: string;
 }
 
+export const TRANSPOSE_MORE = 1;
+
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 10;
+export const ADDON_ABI = 11;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

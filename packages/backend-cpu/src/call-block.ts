@@ -1,8 +1,8 @@
 import type { CpuAddon } from './addon.js';
 
 /** Bytes of the block: scalars, then row numbers, then scores. */
-const BLOCK_BYTES = 640;
-const SCALARS = 16;
+const BLOCK_BYTES = 688;
+const SCALARS = 22;
 /** Entries of a top-k that fit in the block. */
 export const BLOCK_RESULTS = 64;
 
@@ -35,6 +35,11 @@ export const SCALAR = {
   dtype: 13,
   scale: 14,
   hops: 15,
+  scanned: 16,
+  examined: 17,
+  rescored: 18,
+  whole: 19,
+  plain: 20,
 } as const;
 
 /** The addon as one thread uses it. */

@@ -23,9 +23,14 @@ export interface CpuBackendOptions {
    * requests that are too long to run on the caller's thread. Default true.
    */
   readonly coalesce?: boolean | undefined;
+  /**
+   * How many bytes the codes may take that are made automatically (`companion: 'auto'`), together with those that matrices ask for. 0:
+   * none are made. Default: half of the memory that is free when codes are to be made.
+   */
+  readonly companionBytes?: number | undefined;
 }
 
-const OPTIONS = optionNames<CpuBackendOptions>({ level: true, threads: true, coalesce: true });
+const OPTIONS = optionNames<CpuBackendOptions>({ level: true, threads: true, coalesce: true, companionBytes: true });
 
 /**
  * The CPU as a backend. Without an addon it runs in TypeScript, many times slower: `describe().limitations` and one warning per process
@@ -42,6 +47,8 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
   const threads = given.threads === undefined ? MAX_THREADS : requireInteger('threads', given.threads, 1);
   const { coalesce = true } = given;
   if (typeof coalesce !== 'boolean') throw new TypeError(expected('coalesce', 'a boolean', coalesce));
+  const { companionBytes } = given;
+  if (companionBytes !== undefined && companionBytes !== Infinity) requireInteger('companionBytes', companionBytes, 0);
 
   if (wanted === 'typescript') return createPortableBackend();
   if (cap === 'typescript') {
@@ -53,7 +60,7 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
     warnAboutMissingAddon('@gearshift/backend-cpu', loaded.explanation);
     return createPortableBackend({ limitations: loaded.explanation.split('\n') });
   }
-  return createNativeBackend(loaded, wanted, cap, threads, coalesce);
+  return createNativeBackend(loaded, wanted, cap, threads, coalesce, companionBytes);
 }
 
 function createNativeBackend(
@@ -62,6 +69,7 @@ function createNativeBackend(
   cap: CpuLevel | undefined,
   maxThreads: number,
   coalesce: boolean,
+  companionBytes: number | undefined,
 ): Result<SyncBackend, BackendError> {
   const chosen = chooseLevel(addon.levels(), wanted, cap);
   if (!chosen.ok) return failures.of('unsupported', chosen.error);
@@ -73,6 +81,7 @@ function createNativeBackend(
       level: index,
       threads,
       coalesce,
+      companionBytes,
       description: {
         id: BACKEND_ID,
         kind: 'cpu',

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { CsrGraph, Elements, MatrixSnapshot, Operand, RowSpan, VectorMatrix } from '@gearshift/contracts';
 import { DTYPE_BYTES, own, spansChangedSince } from '@gearshift/contracts/internal';
 import {
+  ADDON_STATUS,
   copyIdOf,
   DTYPE_CODES,
   formatOf,
@@ -14,7 +15,7 @@ import {
   type CopyState,
   type Failure,
 } from '@gearshift/native-kit';
-import type { CpuAddon } from './addon.js';
+import { TRANSPOSE_MORE, type CpuAddon } from './addon.js';
 import { failures, failWithStatus } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
 import { LEAST_SPARSE_EDGES } from './sliced-spread.js';
@@ -27,6 +28,8 @@ const SMALL_BYTES = 16 * 2 ** 20;
 const UPDATED_NOW_BYTES = 2 * 2 ** 20;
 /** What the codes of a row cost, besides its norm. */
 const CODED_ROWS_COST = 8;
+/** For which codes pay, whatever their type and dimensions, if they ever do. */
+const MANY_ROWS = 2 ** 24;
 /** The id of a copy that belongs to the caller instead of the process. */
 const PRIVATE_ID = -1;
 
@@ -36,6 +39,13 @@ export interface SliceContexts {
   readonly yielding: number;
 }
 
+/** A copy that is made one slice at a time. */
+export interface CopyInSlices extends SlicedWork {
+  isReady(): boolean;
+  /** Leaves the rest to others. Not after the last step. */
+  giveUp(): void;
+}
+
 /**
  * What is kept of operands in host memory: norms of all matrices, copies of the rows that lie in ordinary arrays, which another
  * thread must not read, and graphs, built and checked.
@@ -43,11 +53,12 @@ export interface SliceContexts {
 export class CpuResidents extends ResidentOperands {
   readonly #addon: CpuAddon;
   readonly #contexts: SliceContexts;
+  readonly #codes = new Float64Array(2);
   /** A request asks several times which rows changed; after many changes a stored matrix reads the stamps of all rows for the answer. */
   #lastChange: { snapshot: MatrixSnapshot; version: number; changed: readonly RowSpan[] | undefined } | undefined;
 
-  /** Ends the transposition of the graph with this id. */
-  readonly #transposing = new Map<number, AbortController>();
+  /** The ids of graphs that are getting their transposed form. */
+  readonly #transposing = new Set<number>();
 
   constructor(addon: CpuAddon, contexts: SliceContexts) {
     super(addon, failures);
@@ -92,15 +103,88 @@ export class CpuResidents extends ResidentOperands {
       this.handleOf(matrix) ??
       this.updateNow(
         matrix,
-        ({ version }) => this.#costOfUpdate(matrix, version) <= UPDATED_NOW_BYTES,
+        (copy) => this.#costOfUpdate(matrix, copy) <= UPDATED_NOW_BYTES,
         (handle) => runToEnd(this.#fillWork(matrix, handle, this.#contexts.sync)),
       )
     );
   }
 
-  #costOfUpdate(matrix: VectorMatrix, version: number): number {
+  #costOfUpdate(matrix: VectorMatrix, { version, handle }: CopyState): number {
     const bytes = rowsIn(this.#changedRows(matrix, version)) * rowBytes(matrix);
-    return matrix.companion === 'codes' ? CODED_ROWS_COST * bytes : bytes;
+    return this.#readCodes(handle).coded > 0 ? CODED_ROWS_COST * bytes : bytes;
+  }
+
+  #readCodes(handle: number): { readonly coded: number; readonly bytes: number } {
+    this.#addon.readCodes(handle, this.#codes);
+    const [coded, bytes] = this.#codes;
+    return { coded, bytes };
+  }
+
+  /** How many rows of a copy have codes, and the bytes of those that searches use; undefined without a copy, of whatever version. */
+  codesOf(
+    matrix: Pick<VectorMatrix, 'id'>,
+  ): { readonly handle: number; readonly rows: number; readonly coded: number; readonly bytes: number } | undefined {
+    const copy = this.copyOf(matrix);
+    if (copy === undefined) return undefined;
+    const { handle, shape } = copy;
+    return { handle, rows: shape[0], ...this.#readCodes(handle) };
+  }
+
+  /** Of all copies. */
+  heldCodes(): { readonly bytes: number; readonly matrices: number } {
+    let held = 0;
+    let matrices = 0;
+    for (const { handle } of this.copies.values()) {
+      const { bytes } = this.#readCodes(handle);
+      held += bytes;
+      if (bytes > 0) matrices += 1;
+    }
+    return { bytes: held, matrices };
+  }
+
+  /** Bytes of the codes of a matrix; 0 if a search with codes takes no less time. */
+  codeBytesOf(matrix: VectorMatrix, rows = matrix.rows): number {
+    const { dtype, scale } = formatOf(matrix);
+    return this.#addon.codeBytesFor(DTYPE_CODES[dtype], scale, rows, matrix.dimensions);
+  }
+
+  /** Undefined if they do. */
+  whyCodesDoNotPay(matrix: VectorMatrix): string | undefined {
+    if (this.codeBytesOf(matrix) > 0) return undefined;
+    const { rows, dimensions, dtype = 'float32' } = matrix;
+    return this.codeBytesOf(matrix, MANY_ROWS) > 0
+      ? `a scan of ${rows} rows takes no longer than a search with codes`
+      : `a scan of ${dtype} rows of ${dimensions} dimensions takes no longer than a search with codes`;
+  }
+
+  /** Uses the copy of another thread, if there is one of this version that is ready. */
+  adoptCopy(matrix: VectorMatrix): void {
+    const copy = this.copyInSlices(matrix);
+    if (copy?.isReady() === true) copy.step();
+    else copy?.giveUp();
+  }
+
+  /** The copy of rows in shared memory, for work in the background; undefined if it cannot be made. */
+  copyInSlices(matrix: VectorMatrix): CopyInSlices | undefined {
+    this.reportSharedMemory(matrix);
+    const addon = this.#addon;
+    const handle = this.open(matrix);
+    if (typeof handle !== 'number') return undefined;
+    const work = this.#fillWork(matrix, handle, this.#contexts.yielding);
+    return {
+      isReady: () => addon.residentState(handle) === RESIDENT_STATE.ready,
+      giveUp: () => addon.release(handle),
+      step: () => {
+        const state = addon.residentState(handle);
+        if (state === RESIDENT_STATE.theirs) return STEP_MORE;
+        const status = state === RESIDENT_STATE.ours ? work.step() : STEP_DONE;
+        if (status !== STEP_DONE) return status;
+        const isStored = own(matrix, 'snapshot') !== undefined;
+        if (!isStored && !addon.matchesMatrix(handle, matrix.values)) return ADDON_STATUS.shapeConflict;
+        this.keep(matrix, handle);
+        return STEP_DONE;
+      },
+    };
   }
 
   /** Whether there is a copy of an earlier version that can be brought up to date. */
@@ -163,24 +247,18 @@ export class CpuResidents extends ResidentOperands {
     const handle = this.handleOf(graph);
     if (handle === undefined || !this.#addon.transposeDue(handle)) return;
     if (lackOfMemory(transposedBytes(graph)) !== undefined) return;
-    void this.#transpose(graph.id, handle);
+    void this.#transpose(graph, handle);
   }
 
-  async #transpose(id: number, handle: number): Promise<void> {
-    const abandon = new AbortController();
-    this.#transposing.set(id, abandon);
-    await runJob(this.#addon, this.#addon.startTranspose.bind(this.#addon, handle), abandon.signal);
-    this.#transposing.delete(id);
-  }
-
-  override release(operand: Operand): void {
-    this.#transposing.get(operand.id)?.abort();
-    super.release(operand);
-  }
-
-  override close(): Promise<void> {
-    for (const abandon of this.#transposing.values()) abandon.abort();
-    return super.close();
+  /** Piece by piece, so that requests on the same threads do not wait. Ends early when the copy of the graph is released. */
+  async #transpose(graph: CsrGraph, handle: number): Promise<void> {
+    this.#transposing.add(graph.id);
+    const start = this.#addon.startTranspose.bind(this.#addon, handle);
+    let status: number = TRANSPOSE_MORE;
+    while (status === TRANSPOSE_MORE && this.handleOf(graph) === handle) {
+      [status] = await runJob(this.#addon, start, undefined);
+    }
+    this.#transposing.delete(graph.id);
   }
 
   override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {

@@ -4,6 +4,7 @@ import {
   type PhaseTimes,
   type Result,
   type RowSetLike,
+  type SearchCounts,
   type TopKOutput,
 } from '@gearshift/contracts';
 import { PreparedTopK } from '@gearshift/contracts/internal';
@@ -61,7 +62,7 @@ export class MergedTopK {
     this.#passes.push(pass);
     try {
       const answer = await this.#rank(request, output, signal);
-      if (answer.ok) finishTopK(request, output);
+      if (answer.ok) finishTopK(request, output, output.search);
       return answer;
     } finally {
       this.#startNext(pass);
@@ -79,7 +80,7 @@ export class MergedTopK {
     const { signal, stopListening } = abortedWhenAllAre(group);
     try {
       const merged = mergeRequests(group);
-      const output = {
+      const output: TopKOutput = {
         indices: new Uint32Array(merged.outputLength),
         scores: new Float32Array(merged.outputLength),
         count: 0,
@@ -186,7 +187,7 @@ function mergeRequests(group: readonly Waiting[]): PreparedTopK {
 function deliver(
   { request, output, calledAtMs, settle, fail }: Waiting,
   merged: PreparedTopK,
-  { indices, scores }: TopKOutput,
+  { indices, scores, search }: TopKOutput,
   firstQuery: number,
   answer: Answer,
   mergedRequests: number,
@@ -206,7 +207,7 @@ function deliver(
       output.indices.set(indices.subarray(from, from + count), query * count);
       output.scores.set(scores.subarray(from, from + count), query * count);
     }
-    finishTopK(request, output);
+    finishTopK(request, output, search === undefined ? undefined : shareOf(search, queries / merged.queries));
   } catch (error) {
     fail(error);
     return;
@@ -217,6 +218,16 @@ function deliver(
   const queueMs = Math.max(0, totalMs - ownMs - uploadMs);
   const times = { queueMs, uploadMs, kernelMs: ownMs, downloadMs: 0, totalMs, fused: uploadMs === 0 };
   settle({ ok: true, value: mergedRequests === 1 ? times : { ...times, mergedRequests } });
+}
+
+/** The counts of a pass are those of all its queries together. */
+function shareOf({ scanned, examined, rescored, way }: SearchCounts, share: number): SearchCounts {
+  const counts = {
+    scanned: Math.round(scanned * share),
+    examined: Math.round(examined * share),
+    rescored: Math.round(rescored * share),
+  };
+  return way === undefined ? counts : { ...counts, way };
 }
 
 /** A pass goes on for as long as one of its requests wants the answer. */

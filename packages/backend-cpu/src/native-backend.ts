@@ -9,6 +9,8 @@ import {
   requireTopKOutput,
   type BackendDescription,
   type BackendError,
+  type CompanionCounts,
+  type CompanionState,
   type CosineSimilarityRequest,
   type Elements,
   type MemoryReading,
@@ -26,15 +28,18 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { DTYPE_BYTES } from '@gearshift/contracts/internal';
+import { DTYPE_BYTES, requireMatrix, setSearch } from '@gearshift/contracts/internal';
 import { DTYPE_CODES, formatOf, OpenState, runJob } from '@gearshift/native-kit';
 import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
+import { CodeBuilder } from './code-builder.js';
+import type { CodePrices } from './code-prices.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
 import { readMemory } from './memory-reading.js';
 import { MergedTopK } from './merged-top-k.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
+import { Searched } from './searched.js';
 import { SlicedScore } from './sliced-score.js';
 import { SlicedSpread } from './sliced-spread.js';
 import { SlicedTopK } from './sliced-top-k.js';
@@ -71,6 +76,10 @@ export interface NativeBackendParts {
   /** See `CpuBackendOptions.coalesce`. */
   readonly coalesce: boolean;
   readonly description: BackendDescription;
+  /** See `CpuBackendOptions.companionBytes`. */
+  readonly companionBytes?: number | undefined;
+  /** Default: those of this backend. */
+  readonly prices?: CodePrices | undefined;
 }
 
 /** The operations in the native addon, at one instruction-set level. */
@@ -83,10 +92,14 @@ export class NativeCpuBackend implements SyncBackend {
   readonly #description: BackendDescription;
   readonly #residents: CpuResidents;
   readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
-  readonly #state = new OpenState(failures, () => this.#residents.close());
+  readonly #state = new OpenState(failures, async () => {
+    await this.#builder.close();
+    await this.#residents.close();
+  });
+  readonly #builder: CodeBuilder;
   readonly #merged: MergedTopK | undefined;
 
-  constructor({ addon, level, threads, coalesce, description }: NativeBackendParts) {
+  constructor({ addon, level, threads, coalesce, description, companionBytes, prices }: NativeBackendParts) {
     this.#addon = addon;
     this.#here = { addon, block: openCallBlock(addon) };
     this.#description = description;
@@ -96,6 +109,13 @@ export class NativeCpuBackend implements SyncBackend {
     });
     this.#contexts = { cosine: contextsFor('cosine'), dot: contextsFor('dot'), euclidean: contextsFor('euclidean') };
     this.#residents = new CpuResidents(addon, this.#contexts.cosine);
+    this.#builder = new CodeBuilder({
+      addon,
+      residents: this.#residents,
+      isBusy: () => this.#state.isBusy,
+      budgetBytes: companionBytes,
+      prices,
+    });
     this.#merged = coalesce ? new MergedTopK((...request) => this.#rank(...request)) : undefined;
   }
 
@@ -130,6 +150,7 @@ export class NativeCpuBackend implements SyncBackend {
     const checked = prepareOperand(operand);
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
+    this.#builder.pause();
     const failure = await this.#state.track(this.#residents.ensure(checked, signal));
     if (failure !== undefined) return failure;
     const uploadMs = performance.now() - startedAtMs;
@@ -137,7 +158,16 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   release(operand: Operand): void {
+    this.#builder.forget(operand);
     this.#residents.release(operand);
+  }
+
+  companions(): CompanionCounts {
+    return this.#builder.counts();
+  }
+
+  describeCompanion(matrix: VectorMatrix): CompanionState {
+    return this.#builder.describe(requireMatrix(matrix));
   }
 
   cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Answer {
@@ -159,11 +189,21 @@ export class NativeCpuBackend implements SyncBackend {
     if (prepared.outputLength > 0) {
       const source = this.#sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
-      const failure = runToEnd(new SlicedTopK(this.#here, context, source, prepared, output));
+      const slices = new SlicedTopK(this.#here, context, source, prepared, output);
+      const failure = runToEnd(slices);
       if (failure !== undefined) return failure;
+      if (slices.searched !== undefined) return this.#finishSearch(prepared, output, slices.searched, startedAtMs);
     }
     finishTopK(prepared, output);
     return measuredSince(startedAtMs);
+  }
+
+  /** Ends a ranking that used codes, or would have been faster with them. */
+  #finishSearch(prepared: PreparedTopK, output: TopKOutput, searched: Searched, startedAtMs: number): Answer {
+    finishTopK(prepared, output, searched.counts());
+    const answer = measuredSince(startedAtMs);
+    if (searched.lacksCodes) this.#builder.scanned(prepared.matrix, answer.value.kernelMs);
+    return answer;
   }
 
   spreadActivationSync(request: SpreadActivationRequest, output: Float32Array): Answer {
@@ -244,26 +284,29 @@ export class NativeCpuBackend implements SyncBackend {
       return this.#state.track(this.#merged.run(prepared, output, signal));
     }
     const answer = await this.#rank(prepared, output, signal, isShort);
-    if (answer.ok) finishTopK(prepared, output);
+    if (answer.ok) finishTopK(prepared, output, output.search);
     return answer;
   }
 
-  /** Writes the best rows of each query, without those that `minScore` leaves out. */
-  #rank(
+  /** Writes the best rows of each query, also those that do not reach `minScore`, and how they were searched. */
+  async #rank(
     prepared: PreparedTopK,
-    { indices, scores }: TopKOutput,
+    output: TopKOutput,
     signal: AbortSignal | undefined,
     isShort = false,
   ): Promise<Answer> {
+    const { indices, scores } = output;
     const { matrix, query, start, end, candidates, where, count, metric } = prepared;
     const here = this.#here;
     const { addon } = here;
-    return this.#scan(
+    const searched = new Searched();
+    const answer = await this.#scan(
       {
         matrix,
         isShort,
         metric,
-        slices: (context, source) => new SlicedTopK(here, context, source, prepared, { indices, scores, count }),
+        slices: (context, source) =>
+          new SlicedTopK(here, context, source, prepared, { indices, scores, count }, searched),
         start: (context, source, done) =>
           addon.startTopK(
             context,
@@ -278,12 +321,18 @@ export class NativeCpuBackend implements SyncBackend {
             end,
             candidates,
             where?.words,
-            done,
+            (status, queueMs, runMs, ...rows) => {
+              searched.add(...rows);
+              done(status, queueMs, runMs);
+            },
             ...storedArguments(matrix.snapshot),
           ),
       },
       signal,
     );
+    setSearch(output, searched.counts());
+    if (answer.ok && searched.lacksCodes) this.#builder.scanned(matrix, answer.value.kernelMs);
+    return answer;
   }
 
   async spreadActivation(
@@ -296,6 +345,7 @@ export class NativeCpuBackend implements SyncBackend {
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
+    this.#builder.pause();
     const { graph, activations, start, end, hops, decay, retention, threshold } = prepared;
     const context = this.#contexts.cosine.sync;
     const estimatedNs = hops * this.#addon.estimateSpreadNs(context, graph.columns.length, graph.nodes);
@@ -327,6 +377,7 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   async #scan(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
+    this.#builder.pause();
     const { matrix, metric } = scan;
     const context = this.#contexts[metric];
     if (scan.isShort) {
@@ -400,6 +451,7 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   #sourceOf(matrix: VectorMatrix): number | Elements {
+    this.#builder.pause();
     return this.#residents.handleNow(matrix) ?? matrix.values;
   }
 }

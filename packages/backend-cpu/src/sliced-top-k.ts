@@ -4,6 +4,7 @@ import { DTYPE_CODES } from '@gearshift/native-kit';
 import type { CpuAddon } from './addon.js';
 import { BLOCK_RESULTS, SCALAR, type AddonOfThread, type CallBlock } from './call-block.js';
 import { storedArrays } from './stored-arrays.js';
+import { Searched } from './searched.js';
 import { STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 
 /** Ranks the best rows for every query, a group of queries at a time. The slices of a group are merged one by one. */
@@ -19,6 +20,7 @@ export class SlicedTopK implements SlicedWork {
   /** The next row, or the next candidate if the request has candidates. */
   #position: number;
   #query = 0;
+  #searched: Searched | undefined;
 
   constructor(
     { addon, block }: AddonOfThread,
@@ -26,6 +28,7 @@ export class SlicedTopK implements SlicedWork {
     source: number | Elements,
     request: PreparedTopK,
     output: TopKOutput,
+    searched?: Searched,
   ) {
     this.#addon = addon;
     this.#block = block;
@@ -33,9 +36,15 @@ export class SlicedTopK implements SlicedWork {
     this.#source = source;
     this.#request = request;
     this.#output = output;
+    this.#searched = searched;
     this.#first = request.candidates === undefined ? request.start : 0;
     this.#last = request.candidates === undefined ? request.end : request.candidates.length;
     this.#position = this.#first;
+  }
+
+  /** How codes were used; undefined if there is nothing to say, as of most requests. */
+  get searched(): Searched | undefined {
+    return this.#searched;
   }
 
   step(): number {
@@ -55,6 +64,7 @@ export class SlicedTopK implements SlicedWork {
       if (next > this.#position) this.#merge(slice, inGroup, next);
     }
     if (next < 0) return next;
+    if (this.#block.scalars[SCALAR.scanned] !== 0) this.#addSearch();
     this.#position = next;
     if (next < this.#last) return STEP_MORE;
     this.#position = this.#first;
@@ -90,6 +100,18 @@ export class SlicedTopK implements SlicedWork {
     if (output !== undefined) return this.#addon.topK(query, values, candidates, output.indices, output.scores);
     if (candidates !== undefined) return this.#addon.topK(query, values, candidates);
     return values === undefined ? this.#addon.topK(query) : this.#addon.topK(query, values);
+  }
+
+  #addSearch(): void {
+    const { scalars } = this.#block;
+    this.#searched ??= new Searched();
+    this.#searched.add(
+      scalars[SCALAR.scanned],
+      scalars[SCALAR.examined],
+      scalars[SCALAR.rescored],
+      scalars[SCALAR.whole],
+      scalars[SCALAR.plain],
+    );
   }
 
   #copyFromBlock(entries: number): void {

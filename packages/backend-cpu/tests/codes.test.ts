@@ -11,6 +11,7 @@ import {
   type TopKRequest,
   type VectorMatrix,
 } from '@gearshift/contracts';
+import { countRows } from '@gearshift/contracts/internal';
 import { randomValues } from '@gearshift/testing';
 import { expect, test } from 'vitest';
 import { createNativeBackend, describeAddon } from './addon-at-hand.js';
@@ -42,8 +43,17 @@ describeAddon('a matrix with codes', () => {
     const { matrix, start = 0, end = matrix.rows, ...rest } = request;
     const candidates = Uint32Array.from({ length: end - start }, (_, i) => start + i);
     const expected = await rank(backend, { ...rest, matrix, candidates });
-    const found = await rank(backend, request);
+    const { search, ...found } = await rank(backend, request);
     expect(found).toEqual(expected);
+    if (search === undefined) return;
+    const rows = request.where === undefined ? end - start : countRows(request.where.words, start, end);
+    const considered = rows * (rest.queries ?? 1);
+    // Less if a slow machine cut the request: what is left of it may be too little for codes.
+    expect(search.scanned).toBeGreaterThan(0);
+    expect(search.scanned).toBeLessThanOrEqual(considered);
+    expect(search.examined).toBeLessThanOrEqual(considered);
+    expect(search.rescored).toBeGreaterThanOrEqual(rest.k);
+    expect(search.rescored).toBeLessThanOrEqual(considered);
   }
 
   for (const [place, rows] of [

@@ -156,7 +156,7 @@ export type JobDone = (
 export const ADDON_ABI = 6;
 
 /** Codes of rows are for CPUs: a GPU keeps none. */
-export const COMPANION_CODES = { none: 0, float16: 1, int8: 2, codes: 0 } as const;
+export const COMPANION_CODES = { auto: 0, none: 0, float16: 1, int8: 2, codes: 0 } as const;
 
 /** The loader has checked that the module is the addon with this version and interface. */
 export function asCudaAddon(module: AddonModule): CudaAddon {

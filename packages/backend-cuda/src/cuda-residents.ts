@@ -92,7 +92,7 @@ export class CudaResidents extends ResidentOperands {
           operand.version,
           first,
           second,
-          COMPANION_CODES[operand.companion ?? 'none'],
+          COMPANION_CODES[operand.companion ?? 'auto'],
           DTYPE_CODES[dtype],
           scale,
         )

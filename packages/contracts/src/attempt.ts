@@ -1,5 +1,6 @@
 import type { BackendError, BackendErrorKind, DeviceKind, PhaseTimes } from './backend.js';
 import type { OperationName } from './operations/operation.js';
+import type { SearchCounts } from './operations/search-counts.js';
 
 /** `'success'`, or the kind of the error that ended the attempt. */
 export type AttemptOutcome = 'success' | BackendErrorKind;
@@ -18,6 +19,8 @@ export interface AttemptReport {
   /** It ran because an earlier attempt at the same work failed. */
   readonly fallback: boolean;
   readonly phases?: PhaseTimes | undefined;
+  /** What a ranking read, if it was answered with codes of the rows. */
+  readonly search?: SearchCounts | undefined;
   readonly error?: BackendError | undefined;
 }
 

@@ -1,4 +1,6 @@
+import type { CompanionCounts, CompanionState } from './companion-state.js';
 import type { Dtype } from './elements/dtype.js';
+import type { VectorMatrix } from './matrix.js';
 import type { Operand } from './operand.js';
 import type { CosineSimilarityRequest } from './operations/cosine-similarity.js';
 import type { OperationRequest } from './operations/operations.js';
@@ -30,6 +32,10 @@ export interface Backend {
   residency?(operand: Operand): Residency;
   /** Drops the device's copy; requests under way keep it until they end. Reads only the operand's id. */
   release?(operand: Operand): void;
+  /** What it keeps of matrices beside their rows, in host memory. */
+  companions?(): CompanionCounts;
+  /** Whether rankings of a matrix use its companion, or why not. */
+  describeCompanion?(matrix: VectorMatrix): CompanionState;
   /** Writes `queries x (end - start)` scores. */
   cosineSimilarity(
     request: CosineSimilarityRequest,

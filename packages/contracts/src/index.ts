@@ -33,6 +33,12 @@ export type {
 } from './events/dispatch-events.js';
 export type { MemoryBudgetSnapshot } from './events/memory-budget-snapshot.js';
 export type { Mismatch, VerifyEvent } from './events/verify-event.js';
+export {
+  COMPANION_STATUSES,
+  type CompanionCounts,
+  type CompanionState,
+  type CompanionStatus,
+} from './companion-state.js';
 export { DTYPES, type Dtype, type Elements, type Float16Elements } from './elements/dtype.js';
 export { createGraph, graphFromEdges, type CsrGraph, type CsrParts, type Edge } from './graph.js';
 export {
@@ -56,6 +62,7 @@ export {
 export { OPERATIONS, type OperationName } from './operations/operation.js';
 export { prepareRequest, requireOutput, type OperationRequest, type PreparedRequest } from './operations/operations.js';
 export { finishTopK, NO_ROW } from './operations/min-score.js';
+export type { SearchCounts, SearchWay } from './operations/search-counts.js';
 export { compareRanked, mergeRanked, METRICS, type Metric, type RankedList } from './operations/ranking.js';
 export {
   prepareSpreadActivation,

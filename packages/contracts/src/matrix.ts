@@ -16,10 +16,15 @@ import { RANGE_OPTIONS, type RowRange } from './row-range.js';
 import type { RowSetLike } from './row-set.js';
 import type { MatrixSnapshot, RowSpan } from './stored-rows.js';
 
-export const COMPANIONS = ['float16', 'int8', 'codes'] as const;
+export const COMPANIONS = ['auto', 'none', 'codes', 'float16', 'int8'] as const;
 /**
  * What a device may keep of a matrix beside its rows, in fewer bits. Top-k reads it first and checks the undecided rows in float32, so
- * that rows and scores stay exactly the same. `'codes'` are for CPUs, `'float16'` and `'int8'` for GPUs; others ignore them.
+ * that rows and scores stay exactly the same.
+ *
+ * - `'auto'`: the CPU makes codes of the rows in the background once they pay, within a budget.
+ * - `'none'`: nothing.
+ * - `'codes'`: the CPU makes codes before the first longer search; for GPUs it is `'none'`.
+ * - `'float16'`, `'int8'`: a GPU makes a copy of this type when it uploads the rows; for CPUs it is `'none'`.
  */
 export type Companion = (typeof COMPANIONS)[number];
 
@@ -47,7 +52,7 @@ export interface VectorMatrix {
   readonly values: Elements;
   /** Expected number of requests that use the matrix, Infinity to keep it on a device; a hint for dispatchers. */
   readonly expectedUses?: number | undefined;
-  /** A second copy that devices may keep: see {@link Companion}. */
+  /** A second copy that devices may keep: see {@link Companion}. Default: `'auto'`. */
   readonly companion?: Companion | undefined;
   /** The changes of the last versions, oldest first, if known: see {@link markChanged}. */
   readonly changes?: readonly MatrixChange[] | undefined;
@@ -86,7 +91,7 @@ export interface MatrixOptions {
   readonly scale?: number | undefined;
   /** See {@link VectorMatrix.expectedUses}. */
   readonly expectedUses?: number | undefined;
-  /** See {@link VectorMatrix.companion}. Default: none. */
+  /** See {@link VectorMatrix.companion}. Default: `'auto'`. */
   readonly companion?: Companion | undefined;
 }
 

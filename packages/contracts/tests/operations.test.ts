@@ -188,7 +188,7 @@ describe('preparing a matrix that was checked before', () => {
     [{ rows: 2 }, 'matrix.values: expected 4 elements (2 rows of 2), got 6'],
     [{ rows: 6, dimensions: 0 }, 'matrix.dimensions: expected an integer of at least 1, got 0'],
     [{ expectedUses: -1 }, 'matrix.expectedUses: expected a number of uses from 0 up, got -1'],
-    [{ companion: 'int4' }, "matrix.companion: expected one of float16, int8, codes, got 'int4'"],
+    [{ companion: 'int4' }, "matrix.companion: expected one of auto, none, codes, float16, int8, got 'int4'"],
   ])('checks the matrix again with %o', (changes, message) => {
     const given = matrix();
     prepare(given);

@@ -1,4 +1,4 @@
-import type { DeviceKind, DispatchPolicy, OperationForecast } from '@gearshift/contracts';
+import type { Backend, CompanionCounts, DeviceKind, DispatchPolicy, OperationForecast } from '@gearshift/contracts';
 import type { MemoryBudgetSnapshot } from '@gearshift/splitter';
 import type { DeviceMetrics, MetricsSnapshot } from '@gearshift/tracker';
 import type { DecisionCounts } from './decision-counts.js';
@@ -40,12 +40,24 @@ export interface DeviceSnapshot {
   readonly memory: MemoryBudgetSnapshot | null;
   /** The operands that this dispatcher keeps on the device. */
   readonly residency: { readonly operands: number; readonly bytes: number } | null;
+  /** What the backend keeps of matrices beside their rows in host memory; `null` if it keeps nothing of the kind. */
+  readonly companions: CompanionCounts | null;
 }
 
 export interface SnapshotSources {
   readonly devices: readonly Device[];
   readonly policy: DispatchPolicy;
   readonly nowMs: number;
+}
+
+/** `null` also for a backend that fails: the rest of a snapshot is worth having. */
+function companionsOf(backend: Backend): CompanionCounts | null {
+  try {
+    const counts = backend.companions?.();
+    return counts === undefined ? null : Object.freeze({ ...counts, refused: Object.freeze({ ...counts.refused }) });
+  } catch {
+    return null;
+  }
 }
 
 export function dispatchSnapshot(
@@ -67,6 +79,7 @@ export function dispatchSnapshot(
       breaker: guard?.breaker.snapshot() ?? null,
       memory: guard?.memory.budget.snapshot() ?? null,
       residency: guard === undefined ? null : Object.freeze(guard.residents.snapshot()),
+      companions: companionsOf(backend),
     });
   });
   return Object.freeze({

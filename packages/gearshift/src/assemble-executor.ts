@@ -1,11 +1,11 @@
 import { nativeRows } from '@gearshift/backend-cpu';
 import { OPERATIONS, type Backend, type NativeRows } from '@gearshift/contracts';
-import { optionNames, readOptions, requireObject } from '@gearshift/contracts/internal';
+import { optionNames, readOptions, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import { createDispatcher } from '@gearshift/dispatcher';
 import { adaptivePolicy, importCalibration } from '@gearshift/policies';
 import { createTracker, type Tracker } from '@gearshift/tracker';
 import { DispatchingExecutor } from './dispatching-executor.js';
-import type { BackendStatus, Executor, ExecutorOptions } from './executor.js';
+import type { BackendStatus, Executor, ExecutorMemory, ExecutorOptions } from './executor.js';
 import { openBackends } from './open-backends.js';
 import { NoBackendError } from './run-errors.js';
 
@@ -23,13 +23,24 @@ const OPTIONS = optionNames<ExecutorOptions>({
   coalesce: true,
 });
 
+const MEMORY_OPTIONS = optionNames<ExecutorMemory>({
+  capBytes: true,
+  usableFraction: true,
+  reserveBytes: true,
+  companionBytes: true,
+});
+
 /** @param from file URL from which the packages of GPU backends are resolved first */
 export async function assembleExecutor(options: ExecutorOptions, from: string | undefined): Promise<Executor> {
   const given = readOptions('options', options, OPTIONS);
   const { policy = adaptivePolicy(), tracker = createTracker(), calibration } = given;
-  const { fallback, memory, verifyEveryNth, hangLimits, maxPending } = given;
+  const { fallback, verifyEveryNth, hangLimits, maxPending } = given;
+  const { companionBytes, ...memory } = readOptions('memory', given.memory, MEMORY_OPTIONS);
+  if (companionBytes !== undefined && companionBytes !== Infinity) {
+    requireInteger('memory.companionBytes', companionBytes, 0);
+  }
   if (calibration !== undefined) requireObject('calibration', calibration);
-  const cpuOptions = { threads: given.threads, coalesce: given.coalesce };
+  const cpuOptions = { threads: given.threads, coalesce: given.coalesce, companionBytes };
   const { backends, opened, statuses } = await openBackends(given.backends, cpuOptions, from);
   if (backends.length === 0) throw new NoBackendError(statuses);
   try {

@@ -21,6 +21,7 @@ import {
   optionNames,
   own,
   readOptions,
+  requireMatrix,
   requireObject,
   requirePlain,
   requireSignal,
@@ -54,6 +55,7 @@ import type {
   GraphOptions,
   GraphSource,
   LimitOptions,
+  MatrixDescription,
   MatrixOptions,
   OpenOptions,
   OwnedGraph,
@@ -243,9 +245,24 @@ export class DispatchingExecutor implements Executor {
     return this.#dispatcher.backends.map((backend) => backend.describe());
   }
 
-  describe(): ExecutorDescription {
+  describe(): ExecutorDescription;
+  describe(matrix: VectorMatrix): MatrixDescription;
+  describe(matrix?: VectorMatrix): ExecutorDescription | MatrixDescription {
+    if (matrix !== undefined) return this.#describeMatrix(matrix);
     const { policy, fallback } = this.#dispatcher;
     return { backends: this.#statuses, policy: policy.snapshot(), fallback, calibration: this.#calibrated };
+  }
+
+  #describeMatrix(given: VectorMatrix): MatrixDescription {
+    this.#requireOpen();
+    const version = holdVersion(given, this.#owner);
+    try {
+      const matrix = requireMatrix((version?.operand ?? given) as VectorMatrix);
+      const companions = this.#dispatcher.backends.flatMap((backend) => backend.describeCompanion?.(matrix) ?? []);
+      return { id: matrix.id, version: matrix.version, companions };
+    } finally {
+      version?.release();
+    }
   }
 
   close(): Promise<void> {

@@ -2,6 +2,7 @@ import type {
   Backend,
   BackendDescription,
   Companion,
+  CompanionState,
   Completed,
   CosineSimilarityRequest,
   CsrGraph,
@@ -158,6 +159,8 @@ export interface Executor extends AsyncDisposable {
   backends(): BackendDescription[];
   /** The configuration: every backend that was looked for, and why one is missing. */
   describe(): ExecutorDescription;
+  /** Whether rankings of a matrix use a companion, and why not. */
+  describe(matrix: VectorMatrix): MatrixDescription;
   readonly tracker: Tracker;
 
   /**
@@ -183,8 +186,8 @@ export interface ExecutorOptions {
   readonly policy?: DispatchPolicy | undefined;
   /** With `'never'`, a request fails if the device chosen for it fails. Default `'cpu'`. */
   readonly fallback?: FallbackMode | undefined;
-  /** Limits on the memory of each GPU. Default: 80 % of the free memory. */
-  readonly memory?: MemoryLimits | undefined;
+  /** Limits on the memory of each GPU, by default 80 % of what is free there, and on that of the host for companions. */
+  readonly memory?: ExecutorMemory | undefined;
   /** Verifies one in this many GPU results on the CPU; 0 for none. Default 1000. */
   readonly verifyEveryNth?: number | undefined;
   /** Time after which an attempt on a GPU counts as hung and is abandoned. */
@@ -208,6 +211,15 @@ export interface ExecutorOptions {
    * Every ranking stays the same, bit for bit; nothing waits when nothing runs. Default true.
    */
   readonly coalesce?: boolean | undefined;
+}
+
+export interface ExecutorMemory extends MemoryLimits {
+  /**
+   * How many bytes of host memory the companions may take that the CPU makes automatically ({@link MatrixOptions.companion}), together
+   * with those that matrices ask for; 0 for none. Only for the CPU backend that this executor opens. Default: half of the memory that is
+   * free when one is to be made.
+   */
+  readonly companionBytes?: number | undefined;
 }
 
 export interface MatrixOptions {
@@ -235,7 +247,8 @@ export interface MatrixOptions {
   readonly pin?: boolean | undefined;
   /**
    * What a device also keeps of the rows in fewer bits, which makes top-k faster with the same result: `'codes'` on the CPU, `'float16'`
-   * or `'int8'` on a GPU. Default: none.
+   * or `'int8'` on a GPU; or `'none'`. Default `'auto'`: the CPU makes codes in the background once they would have saved as much time as
+   * that takes, within {@link ExecutorMemory.companionBytes}.
    */
   readonly companion?: Companion | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -260,7 +273,8 @@ export interface OpenOptions {
   readonly pin?: boolean | undefined;
   /**
    * What a device also keeps of the rows in fewer bits, which makes top-k faster with the same result: `'codes'` on the CPU, `'float16'`
-   * or `'int8'` on a GPU. Default: none.
+   * or `'int8'` on a GPU; or `'none'`. Default `'auto'`: the CPU makes codes in the background once they would have saved as much time as
+   * that takes, within {@link ExecutorMemory.companionBytes}.
    */
   readonly companion?: Companion | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -396,6 +410,13 @@ export interface ExecutorDescription {
   readonly fallback: FallbackMode;
   /** Result of importing {@link ExecutorOptions.calibration}; `null` without one. */
   readonly calibration: Result<CalibrationImport, CalibrationError> | null;
+}
+
+export interface MatrixDescription {
+  readonly id: number;
+  readonly version: number;
+  /** One for each backend that can keep companions in host memory; that of a GPU is not listed. */
+  readonly companions: readonly CompanionState[];
 }
 
 /** State of one backend that was requested or looked for. */

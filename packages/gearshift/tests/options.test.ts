@@ -45,6 +45,11 @@ describe('a misspelt option', () => {
     ['hangLimits of updateOptions', () => executor.updateOptions({ hangLimits: { florMs: 1 } } as never), 'floorMs'],
     ['createExecutor', () => createExecutor({ backend: ['cpu'] } as never), 'backends'],
     ['memory of createExecutor', () => createExecutor({ memory: { cap: 1 } } as never), 'capBytes'],
+    [
+      'the companions of createExecutor',
+      () => createExecutor({ memory: { companions: 1 } } as never),
+      'companionBytes',
+    ],
     ['createTracker', () => createTracker({ window: 5 } as never), 'windowSize'],
   ])('of %s is a TypeError that names it and the nearest option', async (_, call, nearest) => {
     const error = await errorOf(call);
@@ -91,6 +96,7 @@ describe('inherited options', () => {
       ...{ dimensions: 3, expectedUses: 4, companion: 'int8', edges: [], fallback: 'never', threads: 0, backends: [] },
       ...{ memory: 3, policy: 3, tracker: 3, calibration: 3, verifyEveryNth: -1, hangLimits: 3, windowSize: -1 },
       ...{ changes: [], removed: {}, counts: 3, rowCount: 9, words: 3, level: 'none', operations: 3, devices: 3 },
+      ...{ companionBytes: -1, search: 3 },
     };
     const prototype = Object.prototype as Record<string, unknown>;
     const ask = async () => [

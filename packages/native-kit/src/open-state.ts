@@ -18,6 +18,11 @@ export class OpenState {
     return this.#closing !== undefined;
   }
 
+  /** Whether there is work that close() would wait for. */
+  get isBusy(): boolean {
+    return this.#underWay.size > 0;
+  }
+
   /** Why a request is not started: the backend is closed, or the request was aborted before. */
   refuse(signal: AbortSignal | undefined): Failure | undefined {
     if (this.#closing !== undefined) return this.#failures.closed();

@@ -25,6 +25,7 @@ export interface CopyState {
   /** Of a graph: those of an operand that has no other. */
   readonly dtype: Dtype;
   readonly scale: number;
+  readonly handle: number;
 }
 
 /** A copy that is changed in place stays the same object: another one would cost V8 more than the change of a few rows. */
@@ -32,7 +33,6 @@ interface Resident extends CopyState {
   readonly id: number;
   version: number;
   shape: OperandShape;
-  readonly handle: number;
   /** The arrays that the copy is known to have the contents of, such as those that it was filled from. */
   readonly sources: WeakSet<object>;
 }
@@ -142,7 +142,7 @@ export abstract class ResidentOperands {
   }
 
   /** What the copy of an operand is of, if there is one. */
-  protected copyOf(operand: Operand): CopyState | undefined {
+  protected copyOf(operand: Pick<Operand, 'id'>): CopyState | undefined {
     return this.#residents.get(operand.id);
   }
 
@@ -193,6 +193,11 @@ export abstract class ResidentOperands {
     if (oldest.done === true) return false;
     this.#drop(oldest.value);
     return true;
+  }
+
+  /** All copies, by the ids of their operands. */
+  protected get copies(): ReadonlyMap<number, CopyState> {
+    return this.#residents;
   }
 
   /** Bytes of all copies. */

@@ -34,6 +34,8 @@ export const FLAGS = {
   readOnly: 8,
   /** Changes go to a file, which only the thread that opened it writes. */
   owned: 16,
+  /** Some of the rows are pages of a file, which are read from it when they are needed first and may be dropped again. */
+  mapped: 32,
 } as const;
 
 /** Of each of the last versions, which rows it has changed or added: sequence (0: none), start, end. */

@@ -38,8 +38,14 @@ const SPANS: { readonly [Name in keyof TracingContexts]: SpanKind<TracingContext
       'gearshift.device': backend,
       'gearshift.fallback': fallback,
     }),
-    outcome: ({ outcome, phases }) => {
+    outcome: ({ outcome, phases, search }) => {
       const attributes: Attributes = { 'gearshift.outcome': outcome };
+      if (search !== undefined) {
+        attributes['gearshift.rows_scanned'] = search.scanned;
+        attributes['gearshift.rows_examined'] = search.examined;
+        attributes['gearshift.rows_rescored'] = search.rescored;
+        if (search.way !== undefined) attributes['gearshift.search_way'] = search.way;
+      }
       if (phases?.mergedRequests !== undefined) attributes['gearshift.merged_requests'] = phases.mergedRequests;
       if (phases !== undefined && !phases.fused) {
         attributes['gearshift.queue_ms'] = phases.queueMs;

@@ -244,6 +244,7 @@ describe('spans', () => {
         await traced(attemptChannel, { operation: OPERATION, backend: 'cuda:0', fallback: false }, async () => ({
           ...ATTEMPT,
           phases: { queueMs: 1, uploadMs: 2, kernelMs: 3, downloadMs: 4, totalMs: 10, fused: false },
+          search: { scanned: 900, examined: 30, rescored: 12, way: 'whole-codes' },
         }));
         return { outcome: 'success' };
       });
@@ -261,6 +262,10 @@ describe('spans', () => {
       'gearshift.device': 'cuda:0',
       'gearshift.fallback': false,
       'gearshift.outcome': 'success',
+      'gearshift.rows_scanned': 900,
+      'gearshift.rows_examined': 30,
+      'gearshift.rows_rescored': 12,
+      'gearshift.search_way': 'whole-codes',
       'gearshift.queue_ms': 1,
       'gearshift.upload_ms': 2,
       'gearshift.kernel_ms': 3,

@@ -36,13 +36,14 @@ const METHOD = `## Method, and where others are better
 - **Fairness.** Times are those of a call from the language that the peer is made for: Node.js for usearch, simsimd, hnswlib-node and
   onnxruntime-node, Python for numpy and faiss. Debian builds faiss for any x86-64, which costs it much; a build for this CPU would be
   faster. numpy is as fast as the BLAS it is given: the table of versions says which.
-- **Below 1**, a figure of a table says that the peer was faster. ONNX Runtime, given the rows packed beforehand, is level with Gearshift on large matrices;
-  numpy with two threads can be ahead on small ones, whose work Gearshift does on one.
-- **Approximate indexes** do another job: they look at a part of the rows. From some ten thousand rows on, an HNSW index (hnswlib, usearch,
-  faiss) answers sooner than any exact scan, at the price of building it, of memory, and of missing some rows (on random data, which has no neighbourhoods to follow, nearly all). Gearshift has none: it scans, or scores
-  the candidates that such an index proposes.
-- **Batches** of many queries are not part of the comparison yet. There a matrix product of a good BLAS is what is to be beaten, and with AMX,
-  which Gearshift does not use, it is ahead.
+- **Below 1**, a figure of a table says that the peer was faster. On small matrices, which lie in a cache, all scans read the same bytes and codes
+  are not used.
+- **Approximate indexes** do another job: they look at a part of the rows. The third table of peers has their recall and the time it takes to build
+  them, beside exact search and the time it takes to make codes. From some ten thousand rows on, an HNSW index answers sooner than exact
+  search, at the price of building it, of memory, and of missing some rows. Gearshift has none: it searches exactly, or scores the
+  candidates that such an index proposes.
+- **Batches.** Many queries in one call are compared with a matrix product of a good BLAS (numpy) and the selection of the best from it. The goals P6 and P7
+  compare with the product alone.
 - **Element types.** The comparison is between float32 vectors. usearch, simsimd and faiss also score int8, half-precision and binary vectors;
   Gearshift scores float16, bfloat16 and int8, with exactly the scores of the float32 matrix with the same values.
 - **Machine.** Shared machines are noisy; the same command elsewhere gives other figures. \`gearshift bench\` shows yours.

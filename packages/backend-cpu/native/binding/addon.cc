@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 10},  // ADDON_ABI in src/addon.ts
+    {"abi", 11},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 
@@ -30,6 +30,8 @@ constexpr kit::NamedEntry kEntries[] = {
     {"updateMatrix", kit::guarded<Call, update_matrix>},
     {"residentState", kit::guarded<Call, resident_state>},
     {"residentBytes", kit::guarded<Call, resident_bytes>},
+    {"readCodes", kit::guarded<Call, read_codes>},
+    {"codeBytesFor", kit::guarded<Call, code_bytes_for>},
     {"fillMatrix", kit::guarded<Call, fill_matrix>},
     {"fillGraph", kit::guarded<Call, fill_graph>},
     {"buildGraph", kit::guarded<Call, build_graph>},
@@ -47,6 +49,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"startSpread", kit::guarded<Call, start_spread>},
     {"startFill", kit::guarded<Call, start_fill>},
     {"startEncode", kit::guarded<Call, start_encode>},
+    {"startEncodeStep", kit::guarded<Call, start_encode_step>},
     {"startBuild", kit::guarded<Call, start_build>},
     {"startTranspose", kit::guarded<Call, start_transpose>},
     {"cancel", kit::guarded<Call, cancel>},

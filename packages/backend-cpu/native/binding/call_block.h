@@ -11,14 +11,14 @@ namespace gearshift::binding {
  * which cannot be detached and which the addon keeps alive. The layout is that of src/call-block.ts.
  */
 struct CallBlock {
-  static constexpr size_t kScalars = 16;
+  static constexpr size_t kScalars = 22;
   static constexpr size_t kResults = 64;
 
   double scalars[kScalars];
   uint32_t indices[kResults];
   float scores[kResults];
 };
-static_assert(sizeof(CallBlock) == 640, "src/call-block.ts says so");
+static_assert(sizeof(CallBlock) == 688, "src/call-block.ts says so");
 
 /** Places among the scalars. */
 enum Scalar : size_t {
@@ -38,6 +38,12 @@ enum Scalar : size_t {
   kDtypeScalar,     // of rows that come as an array, as are the dimensions
   kScaleScalar,
   kHopsScalar,
+  // Results of a top-k: CertifiedCounts.
+  kScannedScalar,  // 0: a scan in float32; -1: the same, for lack of codes
+  kExaminedScalar,
+  kRescoredScalar,
+  kWholeScalar,
+  kPlainScalar,
 };
 
 }  // namespace gearshift::binding

@@ -22,7 +22,7 @@ size_t Job::report(napi_env env, napi_value* arguments) noexcept {
   napi_create_int32(env, status, &arguments[0]);
   napi_create_double(env, queue_ms(), &arguments[1]);
   napi_create_double(env, run_ms(), &arguments[2]);
-  return 3;
+  return 3 + (status == kit::kDone ? report_more(env, &arguments[3]) : 0);
 }
 
 }  // namespace gearshift::binding

@@ -23,6 +23,8 @@ class Job : public kit::Job, public AsyncTask {
   virtual int execute(const Execution& execution) noexcept = 0;
   /** Copies the outputs into the caller's arrays, which may have changed meanwhile; a Status. */
   virtual int deliver(napi_env) noexcept { return kit::kDone; }
+  /** Makes more arguments of the callback of a job that is done, at most five; how many there are. */
+  virtual size_t report_more(napi_env, napi_value*) noexcept { return 0; }
 
   SharedOperand* operand() const noexcept { return operand_.get(); }
 

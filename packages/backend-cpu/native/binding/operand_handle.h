@@ -7,6 +7,7 @@
 
 #include "binding/row_place.h"
 #include "binding/shared_operand.h"
+#include "kit/binding/external_memory.h"
 #include "kit/ref.h"
 
 namespace gearshift::binding {
@@ -30,8 +31,24 @@ class OperandHandle {
   /** The rows are those of another version now, in the same memory. */
   void move_to(const RowPlace& place) noexcept { place_ = place; }
 
-  /** What V8 was told that the handle keeps alive. */
-  size_t reported_bytes = 0;
+  /** Tells V8 what the handle keeps alive, until it is released. */
+  void report(napi_env env) noexcept {
+    if (is_released_) return;
+    const size_t bytes = operand_->reported_bytes();
+    kit::take_back_memory(env, reported_bytes_);
+    kit::report_memory(env, bytes);
+    reported_bytes_ = bytes;
+  }
+  /** The same if it keeps more or fewer bytes than before. */
+  void report_changes(napi_env env) noexcept {
+    if (reported_bytes_ != operand_->reported_bytes()) report(env);
+  }
+  /** JavaScript has no use for it any more; a job may. */
+  void drop(napi_env env) noexcept {
+    is_released_ = true;
+    kit::take_back_memory(env, reported_bytes_);
+    references_.drop(env);
+  }
 
   // Handles belong to one thread.
   static void retain(OperandHandle* handle) noexcept { ++handle->count_; }
@@ -43,6 +60,8 @@ class OperandHandle {
   kit::Ref<SharedOperand> operand_;
   RowPlace place_;
   PlaceReferences references_;
+  size_t reported_bytes_ = 0;
+  bool is_released_ = false;
   unsigned count_ = 1;
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -9,6 +10,8 @@
 #include "binding/element_arguments.h"
 #include "binding/entries.h"
 #include "binding/resident_fill.h"
+#include "binding/scan_calls.h"
+#include "core/row_codes.h"
 #include "kit/binding/external_memory.h"
 #include "kit/status.h"
 
@@ -19,13 +22,6 @@ OperandHandle* find(Call& call, size_t index) noexcept {
   OperandHandle* handle = call.state().handles().find(call.integer(index));
   if (handle == nullptr) call.fail(ErrorType::range, "handle: it names nothing");
   return handle;
-}
-
-void report(Call& call, OperandHandle& handle) noexcept {
-  const size_t bytes = handle.operand().reported_bytes();
-  kit::take_back_memory(call.env(), handle.reported_bytes);
-  kit::report_memory(call.env(), bytes);
-  handle.reported_bytes = bytes;
 }
 
 /** A new handle, or kOutOfMemory. */
@@ -41,7 +37,7 @@ int64_t add_handle(Call& call, kit::Ref<SharedOperand> operand, const RowPlace& 
     handle.references().drop(call.env());
     return kit::kOutOfMemory;
   }
-  report(call, handle);
+  handle.report(call.env());
   return number;
 }
 
@@ -143,9 +139,15 @@ napi_value update_matrix(Call& call) {
     operand.missing = std::move(missing);
     return true;
   };
-  if (OperandRegistry::change_key(operand, key, {&call.state(), call.integer(0)}, prepare)) {
+  // A step of a build of codes reads the rows and the key; it ends within a millisecond.
+  bool is_changed;
+  {
+    std::lock_guard<std::mutex> lock(operand.between_steps);
+    is_changed = OperandRegistry::change_key(operand, key, {&call.state(), call.integer(0)}, prepare);
+  }
+  if (is_changed) {
     handle->move_to(place);
-    report(call, *handle);
+    handle->report(call.env());
     return call.give_integer(call.integer(0));
   }
   if (!is_in_place) return call.give_integer(0);
@@ -173,15 +175,39 @@ napi_value resident_state(Call& call) {
 napi_value resident_bytes(Call& call) {
   OperandHandle* handle = find(call, 0);
   if (call.failed()) return nullptr;
-  if (handle->reported_bytes != handle->operand().reported_bytes()) report(call, *handle);
+  handle->report_changes(call.env());
   return call.give_integer(handle->operand().is_ready() ? static_cast<int64_t>(handle->operand().bytes()) : 0);
+}
+
+napi_value read_codes(Call& call) {
+  OperandHandle* handle = find(call, 0);
+  const ArrayView<double> numbers = call.doubles(1);
+  if (call.failed()) return nullptr;
+  const SharedOperand& operand = handle->operand();
+  if (numbers.length < 2) {
+    call.fail(ErrorType::range, "numbers: expected two elements");
+    return nullptr;
+  }
+  const bool is_ready = operand.matrix != nullptr && operand.is_ready();
+  numbers.data[0] = is_ready ? static_cast<double>(operand.matrix->coded_rows()) : 0;
+  numbers.data[1] = is_ready ? static_cast<double>(operand.matrix->code_bytes()) : 0;
+  return nullptr;
+}
+
+napi_value code_bytes_for(Call& call) {
+  const ElementFormat format = read_format(call, 0, 1);
+  const size_t rows = call.count(2);
+  const size_t dimensions = call.count(3);
+  if (call.failed()) return nullptr;
+  const bool pays = pays_to_code(rows, dimensions * format.bytes(), dimensions);
+  return call.give_integer(pays ? static_cast<int64_t>(RowCodes::bytes_of(rows, dimensions)) : 0);
 }
 
 napi_value transpose_due(Call& call) {
   OperandHandle* handle = find(call, 0);
   if (call.failed()) return nullptr;
   // Another thread may have made the form that this one shares.
-  if (handle->reported_bytes != handle->operand().reported_bytes()) report(call, *handle);
+  handle->report_changes(call.env());
   return call.give_bool(handle->operand().transposed.take_due());
 }
 
@@ -273,8 +299,7 @@ napi_value release(Call& call) {
   const int64_t number = call.integer(0);
   const kit::Ref<OperandHandle> handle = call.state().handles().remove(number);
   if (handle == nullptr) return nullptr;
-  kit::take_back_memory(call.env(), handle->reported_bytes);
-  handle->references().drop(call.env());
+  handle->drop(call.env());
   OperandRegistry::give_up(handle->operand(), {&call.state(), number});
   return nullptr;
 }

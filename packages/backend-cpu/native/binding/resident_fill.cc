@@ -1,5 +1,8 @@
 #include "binding/resident_fill.h"
 
+#include <algorithm>
+#include <mutex>
+
 #include "core/floating_point_mode.h"
 #include "kit/status.h"
 #include "pool/clock.h"
@@ -42,12 +45,20 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
   return static_cast<int64_t>(reached);
 }
 
+namespace {
+
+MatrixView rows_of(const ResidentMatrix& matrix, const RowPlace& place) noexcept {
+  return matrix.is_in_place() ? matrix.view_of_rows(place.rows, place.stored_version()) : matrix.view();
+}
+
+}  // namespace
+
 int encode_rows(const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept {
   ResidentMatrix& matrix = *operand.matrix;
   if (operand.is_encoding.exchange(true, std::memory_order_acquire)) return kit::kDone;
-  const MatrixView rows = matrix.is_in_place() ? matrix.view_of_rows(place.rows, place.stored_version()) : matrix.view();
+  const MatrixView rows = rows_of(matrix, place);
   size_t reached = rows.row_count;
-  if (!matrix.has_codes() && matrix.choose_codes(rows)) {
+  if (!matrix.has_codes() && (matrix.is_coding() || matrix.choose_codes(rows))) {
     auto body = [&](size_t begin, size_t end, unsigned) noexcept {
       const FlushSubnormals flush;
       matrix.encode(rows, begin, end);
@@ -56,11 +67,40 @@ int encode_rows(const Execution& execution, SharedOperand& operand, const RowPla
     constexpr double kWorkOfElement = 8;
     static Throughput codes;
     const ItemCost cost{kWorkOfElement * static_cast<double>(rows.stride_bytes())};
-    reached = run_in_chunks(execution, codes, cost, 0, rows.row_count, body);
-    if (reached == rows.row_count) matrix.publish_codes();
+    reached = run_in_chunks(execution, codes, cost, matrix.coded_rows(), rows.row_count, body);
+    matrix.publish_codes(reached);
   }
   operand.is_encoding.store(false, std::memory_order_release);
   return reached == rows.row_count ? kit::kDone : kit::kCancelled;
+}
+
+int encode_some_rows(const std::atomic<bool>* cancelled, SharedOperand& operand, const RowPlace& place, int64_t version,
+                     int64_t duration_ns) noexcept {
+  constexpr size_t kRowsOfStep = 16;
+  if (operand.is_encoding.exchange(true, std::memory_order_acquire)) return kit::kDone;
+  const FlushSubnormals flush;
+  const int64_t deadline_ns = now_ns() + duration_ns;
+  int status = kit::kDone;
+  do {
+    if (cancelled->load(std::memory_order_relaxed)) {
+      status = kit::kCancelled;
+      break;
+    }
+    std::lock_guard<std::mutex> lock(operand.between_steps);
+    ResidentMatrix& matrix = *operand.matrix;
+    if (!operand.is_ready() || operand.key().version != version || matrix.has_codes()) break;
+    const MatrixView rows = rows_of(matrix, place);
+    if (!matrix.is_coding() && !matrix.choose_codes(rows)) {
+      status = kit::kOutOfMemory;
+      break;
+    }
+    const size_t start = matrix.coded_rows();
+    const size_t end = std::min(rows.row_count, start + kRowsOfStep);
+    matrix.encode(rows, start, end);
+    matrix.publish_codes(end);
+  } while (now_ns() < deadline_ns);
+  operand.is_encoding.store(false, std::memory_order_release);
+  return status;
 }
 
 int build_resident_graph(SharedOperand& operand, int64_t deadline_ns, const std::atomic<bool>* cancelled) noexcept {

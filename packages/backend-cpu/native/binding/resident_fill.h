@@ -31,6 +31,16 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
 int encode_rows(const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept;
 
 /**
+ * A part of the same work: goes on where the last part ended, for so long, unless the matrix is of another version by now. Rows may
+ * be changed between any two steps (SharedOperand::between_steps).
+ *
+ * @param version that the place is of
+ * @return kDone, also if there is more to do; kCancelled; kOutOfMemory: without memory, or for rows that have no codes
+ */
+int encode_some_rows(const std::atomic<bool>* cancelled, SharedOperand& operand, const RowPlace& place, int64_t version,
+                     int64_t duration_ns) noexcept;
+
+/**
  * Builds the resident form from the staged arrays, which it checks and frees at the end, and makes it ready.
  *
  * @param deadline_ns no step starts after it; 0: none

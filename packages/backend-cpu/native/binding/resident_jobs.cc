@@ -12,6 +12,9 @@
 namespace gearshift::binding {
 namespace {
 
+/** TRANSPOSE_MORE in src/addon.ts. */
+constexpr int kTransposeMore = 1;
+
 /** Works out what is missing of a matrix in shared memory, which is kept alive. */
 class FillJob final : public Job {
  public:
@@ -36,7 +39,7 @@ class FillJob final : public Job {
 class EncodeJob final : public Job {
  public:
   EncodeJob(const CallContext& context, OperandHandle& handle) noexcept
-      : Job(context.max_threads), place_(handle.place()) {
+      : Job(context.max_threads), handle_(kit::Ref<OperandHandle>::retain(&handle)), place_(handle.place()) {
     use(&handle.operand());
   }
 
@@ -45,7 +48,42 @@ class EncodeJob final : public Job {
     return encode_rows(execution, *operand(), place_);
   }
 
+  int deliver(napi_env env) noexcept override {
+    handle_->report(env);
+    return kit::kDone;
+  }
+
+  const kit::Ref<OperandHandle> handle_;
   const RowPlace place_;
+};
+
+/**
+ * Does a part of it. It has no reference of its own to the operand but that of the handle, so that the thread can change the matrix
+ * meanwhile, which the next step notices.
+ */
+class EncodeStepJob final : public Job {
+ public:
+  EncodeStepJob(OperandHandle& handle, int64_t duration_ns) noexcept
+      : Job(1),
+        handle_(kit::Ref<OperandHandle>::retain(&handle)),
+        place_(handle.place()),
+        version_(handle.operand().key().version),
+        duration_ns_(duration_ns) {}
+
+ private:
+  int execute(const Execution& execution) noexcept override {
+    return encode_some_rows(execution.cancelled, handle_->operand(), place_, version_, duration_ns_);
+  }
+
+  int deliver(napi_env env) noexcept override {
+    handle_->report(env);
+    return kit::kDone;
+  }
+
+  const kit::Ref<OperandHandle> handle_;
+  const RowPlace place_;
+  const int64_t version_;
+  const int64_t duration_ns_;
 };
 
 /** Builds a graph from its staged arrays. */
@@ -60,17 +98,28 @@ class BuildJob final : public Job {
   }
 };
 
-/** Gives a graph its transposed form, unless it has one. */
+/** A piece of the transposed form of a graph: other jobs wait for a pool thread no longer than for this piece. */
 class TransposeJob final : public Job {
  public:
   explicit TransposeJob(SharedOperand* operand) noexcept : Job(1) { use(operand); }
 
  private:
-  int execute(const Execution& execution) noexcept override {
-    if (operand()->transposed.make(*operand()->graph, execution.cancelled)) return kit::kDone;
-    return is_cancelled() ? kit::kCancelled : kit::kOutOfMemory;
+  int execute(const Execution&) noexcept override {
+    constexpr size_t kPiece = size_t{1} << 18;  // edges: some milliseconds
+    switch (operand()->transposed.make(*operand()->graph, kPiece)) {
+      case BuildProgress::ready: return kit::kDone;
+      case BuildProgress::more: return kTransposeMore;
+      default: return kit::kOutOfMemory;
+    }
   }
 };
+
+OperandHandle* find_to_encode(Call& call, size_t index) noexcept {
+  OperandHandle* handle = call.state().handles().find(call.integer(index));
+  if (handle != nullptr && handle->operand().matrix != nullptr && handle->operand().is_ready()) return handle;
+  call.fail(ErrorType::range, "handle: it names no matrix that is ready");
+  return nullptr;
+}
 
 }  // namespace
 
@@ -90,13 +139,19 @@ napi_value start_fill(Call& call) {
 
 napi_value start_encode(Call& call) {
   const CallContext context = read_context(call, 0);
-  OperandHandle* handle = call.state().handles().find(call.integer(1));
+  OperandHandle* handle = find_to_encode(call, 1);
   if (call.failed()) return nullptr;
-  if (handle == nullptr || handle->operand().matrix == nullptr || !handle->operand().is_ready()) {
-    call.fail(ErrorType::range, "handle: it names no matrix that is ready");
-    return nullptr;
-  }
   std::unique_ptr<EncodeJob> job(new (std::nothrow) EncodeJob(context, *handle));
+  if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
+  const int status = handle->references().keep_for(call.env(), *job, 0) ? kit::kDone : kit::kOutOfMemory;
+  return start_job(call, std::move(job), status, 2);
+}
+
+napi_value start_encode_step(Call& call) {
+  OperandHandle* handle = find_to_encode(call, 0);
+  const auto duration_ns = static_cast<int64_t>(call.count(1)) * 1'000'000;
+  if (call.failed()) return nullptr;
+  std::unique_ptr<EncodeStepJob> job(new (std::nothrow) EncodeStepJob(*handle, duration_ns));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   const int status = handle->references().keep_for(call.env(), *job, 0) ? kit::kDone : kit::kOutOfMemory;
   return start_job(call, std::move(job), status, 2);

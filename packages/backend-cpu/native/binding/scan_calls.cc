@@ -101,17 +101,32 @@ constexpr double kMostShareOfCodes = 0.4;
 /** It reads the codes of all rows: of fewer in a mask, reading these alone takes less time. */
 constexpr size_t kMostRowsOfMasked = 4;
 
+}  // namespace
+
+bool pays_to_code(size_t rows, size_t row_bytes, size_t dimensions) noexcept {
+  return rows * row_bytes >= kLeastBytesOfRows && dimensions <= kMostCodedDimensions &&
+         RowCodes::scanned_bytes_of_row(dimensions) <= kMostShareOfCodes * static_cast<double>(row_bytes);
+}
+
+namespace {
+
+/** Whether the rows are searched in less time with codes. */
+bool is_worth_codes(const MatrixView& matrix, const RowsToRank& rows, size_t k) noexcept {
+  const size_t range = rows.end - rows.from;
+  if (rows.candidates != nullptr || !pays_to_code(range, matrix.stride_bytes(), matrix.dimensions)) return false;
+  const size_t considered = rows.mask == nullptr ? range : count_rows(rows.mask, rows.from, rows.end);
+  return k <= considered / kLeastRowsOfBest && considered >= range / kMostRowsOfMasked;
+}
+
 /** Prepares the search with codes. False: the rows are scanned in float32. */
 bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& rows, size_t k, size_t seats,
                  TopKWorkspace& workspace) noexcept {
+  if (!is_worth_codes(scan.matrix, rows, k)) return false;
   const RowCodes* const codes = scan.matrix.codes;
-  if (codes == nullptr || rows.candidates != nullptr) return false;
-  const size_t range = rows.end - rows.from;
-  const size_t considered = rows.mask == nullptr ? range : count_rows(rows.mask, rows.from, rows.end);
-  if (k > considered / kLeastRowsOfBest || considered < range / kMostRowsOfMasked) return false;
-  const size_t row_bytes = scan.matrix.stride_bytes();
-  if (range < kLeastBytesOfRows / row_bytes) return false;
-  if (codes->scanned_bytes_of_row() > kMostShareOfCodes * static_cast<double>(row_bytes)) return false;
+  if (codes == nullptr) {
+    workspace.searched.lacks_codes = true;
+    return false;
+  }
   if (!workspace.prepare_codes(seats, queries.count())) return false;
   for (size_t q = 0; q < queries.count(); ++q)
     if (!codes->prepare(queries[q], &workspace.code_queries()[q])) return false;
@@ -151,6 +166,13 @@ class CertifiedGroup {
       return;
     }
     for (size_t q = 0; q < queries_.count(); ++q) scan_of(seat, q).scan(request_of(q), begin, end, reached_[q], best_of(seat, q));
+  }
+
+  /** Adds what was read, at the end. */
+  void count(size_t seats) noexcept {
+    for (size_t seat = 0; seat < seats; ++seat)
+      for (size_t q = 0; q < queries_.count(); ++q)
+        if (workspace_.used[seat]) workspace_.searched.counts.add(scan_of(seat, q).counts());
   }
 
   /** Scores what waits, on several threads if there is enough. Neither the end of a slice nor a cancelled call leaves any of it. */
@@ -272,7 +294,10 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
     workspace.trim(SIZE_MAX);
     return kit::kOutOfMemory;
   }
-  if (is_certified) certified.settle(execution, seats);
+  if (is_certified) {
+    certified.settle(execution, seats);
+    certified.count(seats);
+  }
   deliver(workspace, seats, count, output);
   workspace.trim(k);
   return static_cast<int64_t>(position);

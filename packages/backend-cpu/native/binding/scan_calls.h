@@ -37,6 +37,9 @@ size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const
                              const uint32_t* mask, size_t from, size_t end, float* output,
                              size_t output_stride) noexcept;
 
+/** Whether so many rows are searched in less time with codes than in a scan. */
+bool pays_to_code(size_t rows, size_t row_bytes, size_t dimensions) noexcept;
+
 /** Where a top-k reads its rows: a range, or some rows by number. */
 struct RowsToRank {
   size_t from;
@@ -68,6 +71,13 @@ class TopKWorkspace {
 
   /** The same for rows with codes, besides. */
   bool prepare_codes(size_t seats, size_t queries) noexcept;
+
+  /** How codes were used since the caller last cleared it: all counts are 0 for a scan in float32. */
+  struct Searched {
+    CertifiedCounts counts;
+    bool lacks_codes = false;  // the matrix has none, but would be searched with them
+  };
+  Searched searched;
 
  private:
   size_t selector_count_ = 0;

@@ -7,6 +7,26 @@
 
 namespace gearshift::binding {
 
+namespace {
+
+/** How codes were used, which most calls have nothing to say about. */
+void write_searched(TopKWorkspace& workspace, CallBlock& block) noexcept {
+  const TopKWorkspace::Searched& searched = workspace.searched;
+  const CertifiedCounts& counts = searched.counts;
+  block.scalars[kScannedScalar] = searched.lacks_codes ? -1.0 : static_cast<double>(counts.scanned);
+  if (counts.scanned == 0) {
+    workspace.searched.lacks_codes = false;
+    return;
+  }
+  block.scalars[kExaminedScalar] = static_cast<double>(counts.examined);
+  block.scalars[kRescoredScalar] = static_cast<double>(counts.rescored);
+  block.scalars[kWholeScalar] = static_cast<double>(counts.whole);
+  block.scalars[kPlainScalar] = static_cast<double>(counts.plain);
+  workspace.searched = {};
+}
+
+}  // namespace
+
 napi_value share_block(Call& call) {
   const ArrayView<uint8_t> block = call.bytes(0);
   if (call.failed()) return nullptr;
@@ -83,6 +103,7 @@ napi_value top_k(Call& call) {
   if (!has_room(indices.length, skipped + count, k) || !has_room(scores.length, skipped + count, k)) {
     return call.give_integer(kit::kOutputGone);
   }
+  block.scalars[kScannedScalar] = 0;
   if (from == end) return call.give_integer(static_cast<int64_t>(end));
   // The caller checked them too, but they may live in memory that another thread writes to.
   uint32_t* copied = nullptr;
@@ -99,8 +120,10 @@ napi_value top_k(Call& call) {
   const RowsToRank rows = has_candidates ? RowsToRank{0, end - from, copied, nullptr}
                                          : RowsToRank{from, end, nullptr, mask.words.data};
   const RankedOutput output{indices.data + skipped * k, scores.data + skipped * k, k};
-  const int64_t reached = top_k_of_queries(read.context.execution(call.state()), read.scan, queries, rows, k, output,
-                                           call.state().selectors());
+  TopKWorkspace& workspace = call.state().selectors();
+  const int64_t reached =
+      top_k_of_queries(read.context.execution(call.state()), read.scan, queries, rows, k, output, workspace);
+  write_searched(workspace, block);
   return call.give_integer(reached < 0 ? reached : has_candidates ? reached + static_cast<int64_t>(from) : reached);
 }
 

@@ -135,11 +135,25 @@ class TopKJob final : public ScanJob {
   int execute(const Execution& execution) noexcept override {
     const RowsToRank rows{start_, end_, has_candidates_ ? rows_ : nullptr, mask()};
     TopKWorkspace workspace;
-    return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
+    const int status = for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
       const RankedOutput output{indices_.data() + first * k_, scores_.data() + first * k_, k_};
       const int64_t reached = top_k_of_queries(execution, scan_, queries, rows, k_, output, workspace);
       return reached < 0 ? static_cast<int>(reached) : static_cast<int>(kit::kDone);
     });
+    searched_ = workspace.searched;
+    return status;
+  }
+
+  /** In the order of the scalars of a block. */
+  size_t report_more(napi_env env, napi_value* arguments) noexcept override {
+    const CertifiedCounts& counts = searched_.counts;
+    napi_create_double(env, searched_.lacks_codes ? -1.0 : static_cast<double>(counts.scanned), &arguments[0]);
+    if (counts.scanned == 0) return 1;
+    napi_create_double(env, static_cast<double>(counts.examined), &arguments[1]);
+    napi_create_double(env, static_cast<double>(counts.rescored), &arguments[2]);
+    napi_create_double(env, static_cast<double>(counts.whole), &arguments[3]);
+    napi_create_double(env, static_cast<double>(counts.plain), &arguments[4]);
+    return 5;
   }
 
   int deliver(napi_env env) noexcept override {
@@ -153,6 +167,7 @@ class TopKJob final : public ScanJob {
   bool has_candidates_ = false;
   CandidateList candidates_;
   const uint32_t* rows_ = nullptr;
+  TopKWorkspace::Searched searched_;
   kit::OwnedArray<uint32_t> indices_;
   kit::OwnedArray<float> scores_;
 };

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <new>
 
 #include "binding/graph_staging.h"
@@ -50,6 +51,7 @@ class SharedOperand final : public kit::Operand {
   kit::Ref<SharedOperand> earlier;        // the version to take the norms of all other rows from; null: they are there
   SampledRows sample;                     // of rows in place
   std::atomic<bool> is_encoding{false};   // a thread makes codes of the rows
+  std::mutex between_steps;               // held by a step of a build of codes, and by what changes rows that it may read
   std::unique_ptr<ResidentGraph> graph;   // null until it was built
   TransposedForm transposed;              // of the graph
   GraphStaging staging;                   // belongs to the handle that fills the copy

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include "core/transposed_graph.h"
 
@@ -35,16 +36,27 @@ class TransposedForm {
     return hops_.exchange(0, std::memory_order_relaxed) >= kPriceInHops;
   }
 
-  /** Makes the form unless there is one or another thread is about it; false: no memory, or cancelled. */
-  bool make(const ResidentGraph& graph, const std::atomic<bool>* cancelled) noexcept {
-    if (is_being_made_.exchange(true, std::memory_order_acquire)) return true;
-    if (get() == nullptr) form_.store(TransposedGraph::build(graph, cancelled).release(), std::memory_order_release);
-    const bool is_there = get() != nullptr;
+  /**
+   * Goes on with making the form for about `budget` edges; `ready` also if there is one or another thread is about it. What one
+   * thread has begun and not finished, any other goes on with.
+   */
+  BuildProgress make(const ResidentGraph& graph, size_t budget) noexcept {
+    if (is_being_made_.exchange(true, std::memory_order_acquire)) return BuildProgress::ready;
+    const BuildProgress progress = get() != nullptr ? BuildProgress::ready : advance(graph, budget);
     is_being_made_.store(false, std::memory_order_release);
-    return is_there;
+    return progress;
   }
 
  private:
+  BuildProgress advance(const ResidentGraph& graph, size_t budget) noexcept {
+    if (builder_ == nullptr) builder_.reset(new (std::nothrow) TransposedGraphBuilder(graph));
+    const BuildProgress progress = builder_ == nullptr ? BuildProgress::out_of_memory : builder_->advance(budget);
+    if (progress == BuildProgress::ready) form_.store(builder_->take().release(), std::memory_order_release);
+    if (progress != BuildProgress::more) builder_.reset();
+    return progress;
+  }
+
+  std::unique_ptr<TransposedGraphBuilder> builder_;  // of the thread that makes the form
   std::atomic<TransposedGraph*> form_{nullptr};
   std::atomic<uint32_t> hops_{0};
   std::atomic<bool> is_being_made_{false};

@@ -18,6 +18,8 @@ constexpr size_t kMostWaiting = 4096;
 constexpr size_t kMostLast = 1024;
 /** Rows that are scored together once their bounds are sorted: after each group fewer may be left. */
 constexpr size_t kTogether = 8;
+/** Of those that are left, about as many as are scored in the end. */
+constexpr size_t kReadAhead = 64;
 /** After so many rows it is decided again how the next ones are bounded. */
 constexpr size_t kWindow = 8192;
 /** More of a window's rows left by half of the code: reading the whole of it at once takes less time. */
@@ -65,6 +67,12 @@ struct CertifiedScan::Work {
 
   float merit_of(float score) const noexcept { return request.metric == Metric::euclidean ? -score : score; }
 
+  /** Scores rows that lie anywhere. */
+  void rescore_scattered(const uint32_t* rows, size_t count) noexcept {
+    read_ahead(request.matrix, rows, count);
+    rescore(rows, count);
+  }
+
   void rescore(const uint32_t* rows, size_t count) noexcept {
     float scores[kBlock];
     score_candidates(request.kernels, request.metric, request.matrix, request.query, rows, count, scores);
@@ -109,6 +117,7 @@ struct CertifiedScan::Work {
     }
     std::sort(rows, rows + count,
               [&](const Waiting& a, const Waiting& b) noexcept { return promises[a.sum] > promises[b.sum]; });
+    read_most_promising_ahead(rows, count);
     uint32_t together[kTogether];
     for (size_t i = 0; i < count;) {
       const bool is_known = reached.is_known();
@@ -116,8 +125,16 @@ struct CertifiedScan::Work {
       size_t taken = 0;
       for (; taken < kTogether && i < count; ++i)
         if (may_be_best(rows[i].row, rows[i].bound, is_known, score)) together[taken++] = rows[i].row;
-      if (taken > 0) rescore(together, taken);
+      if (taken > 0) rescore_scattered(together, taken);
     }
+  }
+
+  /** Most of these will be scored, so that rows of a file are read at the same time. */
+  void read_most_promising_ahead(const Waiting* rows, size_t count) const noexcept {
+    uint32_t ahead[kReadAhead];
+    const size_t ahead_count = std::min(count, kReadAhead);
+    for (size_t i = 0; i < ahead_count; ++i) ahead[i] = rows[i].row;
+    read_ahead(request.matrix, ahead, ahead_count);
   }
 
   void wait_for_low(Waiting row) noexcept {
@@ -159,7 +176,7 @@ struct CertifiedScan::Work {
                      [&](uint32_t a, uint32_t b) noexcept { return estimates[a] > estimates[b]; });
     uint32_t numbers[kBlock];
     for (size_t i = 0; i < wanted; ++i) numbers[i] = static_cast<uint32_t>(start + rows[i]);
-    rescore(numbers, wanted);
+    rescore_scattered(numbers, wanted);
     std::copy(rows + wanted, rows + count, rows);
     return count - wanted;
   }
@@ -191,6 +208,7 @@ struct CertifiedScan::Work {
     self.recent_rows_ += considered;
     uint32_t places[kBlock + kMoreSurvivors];
     if (self.way_ == Way::plain) {
+      self.counts_.plain += considered;
       list_all(places, count);
       score_all(start, places, keep_considered(start, places, count));
     } else {
@@ -209,6 +227,8 @@ struct CertifiedScan::Work {
       // Of a few rows, the other halves are read one by one.
       const bool is_whole = self.way_ == Way::whole && reached.is_known() && left > count / 4;
       if (is_whole) {
+        self.counts_.examined += considered;
+        self.counts_.whole += considered;
         bound_by_whole(start, count, sums, estimates, bounds);
         left = list_possible(start, count, bounds, places);
         self.recent_left_by_whole_ += left;
@@ -227,6 +247,7 @@ struct CertifiedScan::Work {
     self.recent_rows_ += considered;
     uint32_t places[kBlock + kMoreSurvivors];
     if (self.way_ == Way::plain) {
+      self.counts_.plain += considered;
       list_all(places, count);
       score_all(start, places, keep_considered(start, places, count));
     } else {
@@ -294,13 +315,12 @@ struct CertifiedScan::Work {
       else if (is_whole) wait_for_float32({row, 0, block.bounds[place]});
       else wait_for_low({row, block.sums[place], block.bounds[place]});
     }
-    if (now_count > 0) rescore(now, now_count);
+    if (now_count > 0) rescore_scattered(now, now_count);
   }
 
   void bound_by_whole(size_t start, size_t count, const int32_t* high_sums, float* estimates, float* bounds) noexcept {
     int32_t low_sums[kBlock];
     request.codes.sum_low(request.kernels, request.code, start, count, low_sums);
-    self.counts_.examined += count;
     for (size_t i = 0; i < count; ++i) {
       const auto bounded = request.codes.bound_of(request.code, start + i, high_sums[i], low_sums[i]);
       estimates[i] = bounded.estimate;

@@ -41,9 +41,19 @@ class ReachedScore {
 
 /** Numbers of rows, by what was done for them. */
 struct CertifiedCounts {
-  size_t scanned = 0;   // bounded by half of the code
-  size_t examined = 0;  // by the whole code
+  size_t scanned = 0;   // considered, and bounded by half of the code but for those of `plain`
+  size_t examined = 0;  // bounded by the whole code
   size_t rescored = 0;  // scored in float32
+  size_t whole = 0;     // of `examined`: at once, because half of the code leaves too many
+  size_t plain = 0;     // of `rescored`: without a bound, because the whole code leaves too many
+
+  void add(const CertifiedCounts& other) noexcept {
+    scanned += other.scanned;
+    examined += other.examined;
+    rescored += other.rescored;
+    whole += other.whole;
+    plain += other.plain;
+  }
 };
 
 /**

@@ -49,14 +49,20 @@ class ResidentGraph {
     return slices_.bytes() + window_slices_.bytes() + columns_.bytes() + weights_.bytes();
   }
 
+  /** Where a walk over the edges is. */
+  struct EdgePosition {
+    size_t slice = 0;
+    size_t step = 0;
+  };
+
   /**
-   * Calls visit(receiver, sender, weight) for every edge: those between the same two nodes in the order of their row.
+   * Calls visit(receiver, sender, weight) for about `budget` edges from `position` on, and moves it on. Edges between the same
+   * two nodes come in the order of their row.
    *
-   * @param cancelled ends the work early once it is true; may be null
-   * @return whether all were visited
+   * @return whether these were the last edges
    */
   template <typename Visit>
-  bool visit_edges(const std::atomic<bool>* cancelled, const Visit& visit) const noexcept;
+  bool visit_edges(EdgePosition* position, size_t budget, const Visit& visit) const noexcept;
 
  private:
   friend class GraphBuilder;
@@ -88,17 +94,18 @@ class ResidentGraph {
 };
 
 template <typename Visit>
-bool ResidentGraph::visit_edges(const std::atomic<bool>* cancelled, const Visit& visit) const noexcept {
+bool ResidentGraph::visit_edges(EdgePosition* position, size_t budget, const Visit& visit) const noexcept {
   const auto* const slices = slices_.as<Slice>();
   const uint32_t* const columns = columns_.as<uint32_t>();
   const float* const weights = weights_.as<float>();
   const size_t slice_count = slices_.bytes() / sizeof(Slice);
-  for (size_t s = 0; s < slice_count; ++s) {
-    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) return false;
-    const Slice& slice = slices[s];
-    for (size_t step = 0; step < slice.lengths[0]; ++step) {
-      for (size_t lane = 0; lane < slice.lane_count && step < slice.lengths[lane]; ++lane) {
-        const size_t entry = slice.first_entry + step * kLanes + lane;
+  for (; position->slice < slice_count; ++position->slice, position->step = 0) {
+    const Slice& slice = slices[position->slice];
+    for (; position->step < slice.lengths[0]; ++position->step) {
+      if (budget == 0) return false;
+      budget -= std::min(budget, kLanes);
+      for (size_t lane = 0; lane < slice.lane_count && position->step < slice.lengths[lane]; ++lane) {
+        const size_t entry = slice.first_entry + position->step * kLanes + lane;
         visit(slice.nodes[slice.is_long ? 0 : lane], columns[entry], weights[entry]);
       }
     }

@@ -85,7 +85,7 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
     const void* const rows = source.row(first);
     if (version == nullptr) {
       inverse_norms_of(kernels, rows, format_, source.stride, count, dimensions_, norms() + first);
-      if (has_codes()) codes_->encode(source, first, first + count);
+      encode_again(source, first, first + count);
       continue;
     }
     {
@@ -98,8 +98,13 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
         if (replaced != nullptr) inverse_norms_of(kernels, replaced, format_, dimensions_, 1, dimensions_, norms() + row);
       }
     }
-    if (has_codes()) codes_->encode(source, first, first + count);
+    encode_again(source, first, first + count);
   }
+}
+
+void ResidentMatrix::encode_again(const MatrixView& source, size_t start, size_t end) noexcept {
+  const size_t coded = std::min(end, coded_rows());
+  if (start < coded) codes_->encode(source, start, coded);
 }
 
 bool ResidentMatrix::resize(size_t rows) noexcept {
@@ -115,6 +120,8 @@ bool ResidentMatrix::resize(size_t rows) noexcept {
   }
   // Without memory for more codes the matrix is searched without.
   if (codes_ != nullptr && !codes_->resize(rows)) drop_codes();
+  // The added rows get theirs when they are filled, before anything is searched again.
+  if (has_codes()) coded_rows_.store(rows, std::memory_order_relaxed);
   row_count_ = rows;
   return true;
 }
@@ -131,13 +138,21 @@ void ResidentMatrix::encode(const MatrixView& matrix, size_t start, size_t end) 
   codes_->encode(matrix, start, end);
 }
 
+void ResidentMatrix::publish_codes(size_t rows) noexcept {
+  coded_rows_.store(rows, std::memory_order_release);
+  if (rows == row_count_) has_codes_.store(true, std::memory_order_release);
+}
+
+size_t ResidentMatrix::code_bytes() const noexcept { return has_codes() ? codes_->bytes() : 0; }
+
 void ResidentMatrix::drop_codes() noexcept {
   has_codes_.store(false, std::memory_order_relaxed);
+  coded_rows_.store(0, std::memory_order_relaxed);
   codes_ = nullptr;
 }
 
 size_t ResidentMatrix::bytes() const noexcept {
-  return rows_.bytes() + inverse_norms_.bytes() + (has_codes() ? codes_->bytes() : 0);
+  return rows_.bytes() + inverse_norms_.bytes() + code_bytes();
 }
 
 void ResidentMatrix::take_norms(const ResidentMatrix& earlier) noexcept {

@@ -61,13 +61,21 @@ class ResidentMatrix {
   void take_norms(const ResidentMatrix& earlier) noexcept;
 
   /**
-   * Codes of the rows, which are all there, for searches from then on: choose, then encode all rows, then publish. One thread
-   * chooses and publishes; threads may encode disjoint ranges at a time. False: there is no memory, or the rows have no codes.
+   * Codes of the rows, which are all there, for searches once all rows have one: choose, then encode rows in ascending order and
+   * publish them. One thread chooses and publishes; threads may encode disjoint ranges at a time. Rows that are filled between two
+   * steps get new codes if they have some. False: there is no memory, or the rows have no codes.
    */
   bool choose_codes(const MatrixView& matrix) noexcept;
   void encode(const MatrixView& matrix, size_t start, size_t end) noexcept;
-  void publish_codes() noexcept { has_codes_.store(true, std::memory_order_release); }
+  /** The rows [0, rows) have codes. */
+  void publish_codes(size_t rows) noexcept;
+  /** Rows with codes so far. Any thread may ask. */
+  size_t coded_rows() const noexcept { return coded_rows_.load(std::memory_order_acquire); }
   bool has_codes() const noexcept { return has_codes_.load(std::memory_order_acquire); }
+  /** Whether they were chosen, so that rows may be encoded. For the thread that chooses. */
+  bool is_coding() const noexcept { return codes_ != nullptr; }
+  /** Of the codes that searches use. */
+  size_t code_bytes() const noexcept;
 
   bool is_in_place() const noexcept { return is_in_place_; }
   size_t row_count() const noexcept { return row_count_; }
@@ -86,6 +94,8 @@ class ResidentMatrix {
   const RowCodes* codes() const noexcept { return has_codes() ? codes_.get() : nullptr; }
   float* norms() noexcept { return inverse_norms_.as<float>(); }
   void drop_codes() noexcept;
+  /** Rows that are filled anew, as far as they have codes. */
+  void encode_again(const MatrixView& source, size_t start, size_t end) noexcept;
   void copy_rows(const void* values, size_t start, size_t end) noexcept;
 
   AlignedMemory rows_;  // empty for rows in place
@@ -96,7 +106,8 @@ class ResidentMatrix {
   size_t dimensions_ = 0;
   bool is_in_place_ = false;
   std::unique_ptr<RowCodes> codes_;
-  std::atomic<bool> has_codes_{false};  // searches may use them
+  std::atomic<size_t> coded_rows_{0};
+  std::atomic<bool> has_codes_{false};  // searches may use them: all rows have one
 };
 
 }  // namespace gearshift

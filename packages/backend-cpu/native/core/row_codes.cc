@@ -100,7 +100,8 @@ std::unique_ptr<RowCodes> RowCodes::allocate(size_t rows, size_t dimensions) noe
   std::unique_ptr<RowCodes> codes(new (std::nothrow) RowCodes);
   if (codes == nullptr) return nullptr;
   codes->dimensions_ = dimensions;
-  codes->padded_ = (dimensions + 2 * kGroup - 1) / (2 * kGroup) * (2 * kGroup);
+  static_assert(kPaddedTo == 2 * kGroup, "a whole number of groups");
+  codes->padded_ = padded_dimensions(dimensions);
   // With room to grow, which takes no memory until rows are there.
   const size_t roomy = rows <= SIZE_MAX / 2 ? 2 * rows : rows;
   if (!codes->reserve(roomy) && !codes->reserve(rows)) return nullptr;

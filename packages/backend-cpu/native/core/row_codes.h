@@ -82,13 +82,24 @@ class RowCodes {
 
   size_t coded_dimensions() const noexcept { return padded_; }
   /** What a search reads of most rows. */
-  double scanned_bytes_of_row() const noexcept { return static_cast<double>(row_bytes() + sizeof(CodeFit)); }
+  double scanned_bytes_of_row() const noexcept { return scanned_bytes_of_row(dimensions_); }
+  static double scanned_bytes_of_row(size_t dimensions) noexcept {
+    return static_cast<double>(padded_dimensions(dimensions) / 2 + sizeof(CodeFit));
+  }
+  /** What the codes of so many rows take. */
+  static double bytes_of(size_t rows, size_t dimensions) noexcept {
+    return static_cast<double>(rows) * static_cast<double>(padded_dimensions(dimensions) + 2 * sizeof(CodeFit));
+  }
   /** With several queries at once. */
   double whole_bytes_of_row() const noexcept { return static_cast<double>(2 * row_bytes() + sizeof(CodeFit)); }
   size_t bytes() const noexcept;
 
  private:
   RowCodes() noexcept = default;
+  static constexpr size_t kPaddedTo = 128;
+  static size_t padded_dimensions(size_t dimensions) noexcept {
+    return (dimensions + kPaddedTo - 1) / kPaddedTo * kPaddedTo;
+  }
   bool reserve(size_t rows) noexcept;
   void encode_row(const MatrixView& matrix, size_t row, const void* elements) noexcept;
   double slack(double query_error) const noexcept;
@@ -110,7 +121,7 @@ class RowCodes {
   size_t row_count_ = 0;
   size_t capacity_ = 0;    // rows that there is memory for
   size_t dimensions_ = 0;
-  size_t padded_ = 0;  // to a multiple of 128
+  size_t padded_ = 0;  // to a multiple of kPaddedTo
 };
 
 /**

@@ -8,6 +8,7 @@
 #include "core/inverse_norm.h"
 #include "core/reference.h"
 #include "core/row_mask.h"
+#include "kit/store/pages.h"
 
 namespace gearshift {
 namespace {
@@ -209,6 +210,11 @@ void score_listed_block(const KernelTable& kernels, Metric metric, const MatrixV
 }
 
 }  // namespace
+
+void read_ahead(const MatrixView& matrix, const uint32_t* rows, size_t count) noexcept {
+  if (matrix.version == nullptr || !matrix.version->is_mapped()) return;
+  for (size_t i = 0; i < count; ++i) kit::read_ahead(matrix.row(rows[i]), matrix.stride_bytes());
+}
 
 void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery* queries,
                 size_t query_count, size_t start, size_t end, float* out, size_t out_stride) noexcept {

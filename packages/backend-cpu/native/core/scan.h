@@ -32,6 +32,9 @@ void score_rows(const KernelTable& kernels, Metric metric, const MatrixView& mat
 void score_candidates(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                       const uint32_t* rows, size_t count, float* out) noexcept;
 
+/** Has the system begin to read rows that are pages of a file, so that they are read at the same time and without what lies between. */
+void read_ahead(const MatrixView& matrix, const uint32_t* rows, size_t count) noexcept;
+
 /** out[row - start] for the rows [start, end) that are in a mask (row_mask.h), NaN for the others. */
 void score_considered(const KernelTable& kernels, Metric metric, const MatrixView& matrix, const PreparedQuery& query,
                       const uint32_t* mask, size_t start, size_t end, float* out) noexcept;

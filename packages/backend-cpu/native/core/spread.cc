@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "dispatch/cpu_features.h"
 #include "kernels/kernels.h"
 
 namespace gearshift {
@@ -21,6 +22,10 @@ double add_long_row(const uint32_t* columns, const float* weights, size_t edges,
   return sum;
 }
 
+auto slice_sums_of(const KernelTable& kernels) noexcept {
+  return has_slow_gathers() ? kernels.add_slice_sums_by_loads_f32 : kernels.add_slice_sums_f32;
+}
+
 template <class Slice>
 size_t edges_of_long_row(const Slice& slice) noexcept {
   return std::accumulate(slice.lengths, slice.lengths + kLanes, size_t{0});
@@ -32,7 +37,7 @@ size_t edges_of_long_row(const Slice& slice) noexcept {
 class TiledSums {
  public:
   TiledSums(const KernelTable& kernels, const ResidentGraph& graph, const float* x) noexcept
-      : add_slice_sums_(spreading_kernels(kernels, graph.nodes()).add_slice_sums_f32), graph_(graph), x_(x) {}
+      : add_slice_sums_(slice_sums_of(spreading_kernels(kernels, graph.nodes()))), graph_(graph), x_(x) {}
 
   /** sums[i] of node first_window * kWindow + i, for all nodes of the windows. */
   void sum(size_t first_window, size_t last_window, double* sums) const noexcept {
@@ -101,7 +106,7 @@ void spread_rows(const KernelTable& kernels, const ResidentGraph& graph, const f
                  size_t start, size_t end, float* y) noexcept {
   if (start >= end) return;
   if (graph.tiles() > 1) return spread_tiles(kernels, graph, x, options, start, end, y);
-  const auto add_slice_sums = spreading_kernels(kernels, graph.nodes()).add_slice_sums_f32;
+  const auto add_slice_sums = slice_sums_of(spreading_kernels(kernels, graph.nodes()));
   const size_t* const window_slices = graph.window_slices_.as<size_t>();
   const uint32_t* const columns = graph.columns_.as<uint32_t>();
   const float* const weights = graph.weights_.as<float>();

@@ -60,41 +60,54 @@ bool TransposedGraph::is_sparse(const float* x, size_t nodes) noexcept {
   return visit_active(x, nodes, [&](size_t, float) { return left-- > 0; });
 }
 
-std::unique_ptr<TransposedGraph> TransposedGraph::build(const ResidentGraph& graph,
-                                                        const std::atomic<bool>* cancelled) noexcept {
+BuildProgress TransposedGraphBuilder::advance(size_t budget) noexcept {
+  if (made_ == nullptr && !allocate()) return BuildProgress::out_of_memory;
+  // Each place is counted two further on, so that filling moves it to where it belongs: next[n + 1] is where the next edge of
+  // sender n goes, and first_edges[n + 1] its end once all are there.
+  auto* const next = made_->first_edges_.as<uint32_t>();
+  if (!is_counted_) {
+    const size_t nodes = graph_.nodes();
+    bool is_finite = made_->is_finite_;
+    is_counted_ = graph_.visit_edges(&position_, budget, [&](uint32_t, uint32_t sender, float weight) {
+      is_finite &= std::isfinite(weight);
+      if (size_t{sender} + 2 <= nodes) ++next[size_t{sender} + 2];
+    });
+    made_->is_finite_ = is_finite;
+    if (is_counted_) finish_counting();
+    return BuildProgress::more;
+  }
+  auto* const edges = made_->edges_.as<TransposedGraph::Edge>();
+  const bool is_filled = graph_.visit_edges(&position_, budget, [&](uint32_t receiver, uint32_t sender, float weight) {
+    edges[next[size_t{sender} + 1]++] = {receiver, weight};
+  });
+  return is_filled ? BuildProgress::ready : BuildProgress::more;
+}
+
+bool TransposedGraphBuilder::allocate() noexcept {
   std::unique_ptr<TransposedGraph> made(new (std::nothrow) TransposedGraph);
-  if (made == nullptr) return nullptr;
-  const size_t nodes = graph.nodes();
+  if (made == nullptr) return false;
+  const size_t nodes = graph_.nodes();
   made->nodes_ = nodes;
-  made->most_work_ = (nodes + graph.edges()) / kSparseShare;
+  made->most_work_ = (nodes + graph_.edges()) / kSparseShare;
   const size_t words = (nodes + 63) / 64;
   const size_t most_active = std::min(nodes, made->most_work_);
   if (!made->first_edges_.allocate((nodes + 1) * sizeof(uint32_t)) ||
-      !made->edges_.allocate(graph.edges() * sizeof(Edge)) || !made->sums_.allocate(nodes * sizeof(double)) ||
-      !made->received_.allocate(words * sizeof(uint64_t)) || !made->active_.allocate(most_active * sizeof(ActiveNode)) ||
-      !made->next_.allocate(most_active * sizeof(ActiveNode))) {
-    return nullptr;
+      !made->edges_.allocate(graph_.edges() * sizeof(TransposedGraph::Edge)) ||
+      !made->sums_.allocate(nodes * sizeof(double)) || !made->received_.allocate(words * sizeof(uint64_t)) ||
+      !made->active_.allocate(most_active * sizeof(ActiveNode)) || !made->next_.allocate(most_active * sizeof(ActiveNode))) {
+    return false;
   }
-  // Each place is counted two further on, so that filling moves it to where it belongs: next[n + 1] is where the next edge of
-  // sender n goes, and first_edges[n + 1] its end once all are there.
-  auto* const next = made->first_edges_.as<uint32_t>();
-  std::fill(next, next + nodes + 1, 0u);
+  std::fill(made->first_edges_.as<uint32_t>(), made->first_edges_.as<uint32_t>() + nodes + 1, 0u);
   std::fill(made->sums_.as<double>(), made->sums_.as<double>() + nodes, 0.0);
   std::fill(made->received_.as<uint64_t>(), made->received_.as<uint64_t>() + words, uint64_t{0});
+  made_ = std::move(made);
+  return true;
+}
 
-  bool is_finite = true;
-  const bool counted = graph.visit_edges(cancelled, [&](uint32_t, uint32_t sender, float weight) {
-    is_finite &= std::isfinite(weight);
-    if (sender + 2 <= nodes) ++next[sender + 2];
-  });
-  if (!counted) return nullptr;
-  for (size_t node = 2; node <= nodes; ++node) next[node] += next[node - 1];
-  auto* const edges = made->edges_.as<Edge>();
-  const bool filled = graph.visit_edges(cancelled, [&](uint32_t receiver, uint32_t sender, float weight) {
-    edges[next[sender + 1]++] = {receiver, weight};
-  });
-  made->is_finite_ = is_finite;
-  return filled ? std::move(made) : nullptr;
+void TransposedGraphBuilder::finish_counting() noexcept {
+  auto* const next = made_->first_edges_.as<uint32_t>();
+  for (size_t node = 2; node <= graph_.nodes(); ++node) next[node] += next[node - 1];
+  position_ = {};
 }
 
 size_t TransposedGraph::spread(const float* x, const SpreadOptions& options, size_t hops, size_t start, size_t end,

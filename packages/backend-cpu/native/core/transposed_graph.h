@@ -7,6 +7,7 @@
 
 #include "core/aligned_memory.h"
 #include "core/graph.h"
+#include "core/graph_builder.h"
 
 namespace gearshift {
 
@@ -25,12 +26,6 @@ struct ActiveNode {
  */
 class TransposedGraph {
  public:
-  /**
-   * @param cancelled ends the work early once it is true; may be null
-   * @return null: no memory, or cancelled
-   */
-  static std::unique_ptr<TransposedGraph> build(const ResidentGraph& graph, const std::atomic<bool>* cancelled) noexcept;
-
   /** Whether `x` is zero but for few nodes, judged by their number alone. */
   static bool is_sparse(const float* x, size_t nodes) noexcept;
 
@@ -47,6 +42,8 @@ class TransposedGraph {
   size_t spread(const float* x, const SpreadOptions& options, size_t hops, size_t start, size_t end, float* y) noexcept;
 
  private:
+  friend class TransposedGraphBuilder;
+
   struct Edge {
     uint32_t receiver;
     float weight;
@@ -70,6 +67,29 @@ class TransposedGraph {
   AlignedMemory active_;    // ActiveNode, ascending
   AlignedMemory next_;
   size_t active_count_ = 0;
+};
+
+/**
+ * Makes the transposed form of a graph in steps of bounded length, because the whole of a large one takes the better part of a
+ * second, for which other work would have to wait.
+ */
+class TransposedGraphBuilder {
+ public:
+  explicit TransposedGraphBuilder(const ResidentGraph& graph) noexcept : graph_(graph) {}
+
+  /** Goes on for about `budget` edges. Call it until it gives something else than `more`. */
+  BuildProgress advance(size_t budget) noexcept;
+  /** The form, once it is `ready`. */
+  std::unique_ptr<TransposedGraph> take() noexcept { return std::move(made_); }
+
+ private:
+  bool allocate() noexcept;
+  void finish_counting() noexcept;
+
+  const ResidentGraph& graph_;
+  std::unique_ptr<TransposedGraph> made_;
+  ResidentGraph::EdgePosition position_;
+  bool is_counted_ = false;
 };
 
 }  // namespace gearshift

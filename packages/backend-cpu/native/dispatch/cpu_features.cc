@@ -1,6 +1,7 @@
 #include "dispatch/cpu_features.h"
 
 #include <cstdint>
+#include <cstring>
 
 #if defined(_M_X64)
 #include <intrin.h>
@@ -57,6 +58,12 @@ uint64_t saved_states() noexcept {
 #endif
 }
 
+bool is_from(const char (&vendor)[13]) noexcept {
+  const Registers found = cpuid(0);
+  return std::memcmp(&found.b, vendor, 4) == 0 && std::memcmp(&found.d, vendor + 4, 4) == 0 &&
+         std::memcmp(&found.c, vendor + 8, 4) == 0;
+}
+
 constexpr bool bit(uint32_t value, int position) noexcept { return (value >> position & 1) != 0; }
 
 }  // namespace
@@ -89,11 +96,17 @@ bool has_feature(CpuFeature feature) noexcept {
 }
 
 bool has_slow_shared_cache() noexcept {
-  const Registers vendor = cpuid(0);
-  return vendor.b == 0x756e'6547 && vendor.d == 0x4965'6e69 && vendor.c == 0x6c65'746e;  // "GenuineIntel"
+  static const bool is_intel = is_from("GenuineIntel");
+  return is_intel;
+}
+
+bool has_slow_gathers() noexcept {
+  static const bool is_amd = is_from("AuthenticAMD");
+  return is_amd;
 }
 #else
 bool has_slow_shared_cache() noexcept { return false; }
+bool has_slow_gathers() noexcept { return false; }
 bool has_feature(CpuFeature feature) noexcept { return feature == CpuFeature::none; }
 #endif
 

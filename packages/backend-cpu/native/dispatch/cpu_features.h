@@ -12,6 +12,11 @@ bool has_feature(CpuFeature feature) noexcept;
  * gain 8 % at 4 million nodes at best.
  */
 bool has_slow_shared_cache() noexcept;
+/**
+ * Whether a value at a time is loaded in less time than by gathers: on CPUs of AMD. On Zen 5 hops over
+ * 10,000 nodes take 18 % less time than with gathers, those over a million 8 to 17 %.
+ */
+bool has_slow_gathers() noexcept;
 const char* feature_name(CpuFeature feature) noexcept;
 
 }  // namespace gearshift

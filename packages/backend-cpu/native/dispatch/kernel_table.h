@@ -162,6 +162,9 @@ struct KernelTable {
    */
   void (*add_slice_sums_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
                              double* sums) noexcept;
+  /** The same for CPUs with slow gathers. */
+  void (*add_slice_sums_by_loads_f32)(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                                      double* sums) noexcept;
 };
 
 /** A level of this build: its kernels, and the CPU features it needs. */

@@ -143,8 +143,9 @@ struct CodeLanes {
 inline __m256d low_f64(__m256 v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
 inline __m256d high_f64(__m256 v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
 
-void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
-                        double* sums) noexcept {
+template <bool kGathers>
+inline void add_slice_sums(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                           double* sums) {
   for (size_t half = 0; half < 2; ++half) {
     const uint32_t* const lane_lengths = lengths + half * 8;
     const __m256i length_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lane_lengths));
@@ -152,18 +153,39 @@ void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uin
     const float* weight = weights + half * 8;
     __m256d low_f64x4 = _mm256_loadu_pd(sums + half * 8);
     __m256d high_f64x4 = _mm256_loadu_pd(sums + half * 8 + 4);
-    for (uint32_t step = 0; step < lane_lengths[0]; ++step, column += 16, weight += 16) {
+    const auto add = [&](__m256d low_x_f64x4, __m256d high_x_f64x4) {
+      low_f64x4 = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(weight)), low_x_f64x4, low_f64x4);
+      high_f64x4 = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(weight + 4)), high_x_f64x4, high_f64x4);
+    };
+    uint32_t step = 0;
+    if constexpr (!kGathers) {
+      // As long as every lane has an edge.
+      for (; step < lane_lengths[7]; ++step, column += 16, weight += 16) {
+        prefetch_edges(column, weight);
+        add(_mm256_cvtps_pd(load_apart(x, column)), _mm256_cvtps_pd(load_apart(x, column + 4)));
+      }
+    }
+    for (; step < lane_lengths[0]; ++step, column += 16, weight += 16) {
       // With a mask also where every lane has an edge: a gather into no known register waits for the one before.
       const __m256i step_i32x8 = _mm256_set1_epi32(static_cast<int>(step));
       const __m256 present = _mm256_castsi256_ps(_mm256_cmpgt_epi32(length_i32x8, step_i32x8));
       const __m256i column_i32x8 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column));
       const __m256 x_f32x8 = _mm256_mask_i32gather_ps(_mm256_setzero_ps(), x, column_i32x8, present, 4);
-      low_f64x4 = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(weight)), low_f64(x_f32x8), low_f64x4);
-      high_f64x4 = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(weight + 4)), high_f64(x_f32x8), high_f64x4);
+      add(low_f64(x_f32x8), high_f64(x_f32x8));
     }
     _mm256_storeu_pd(sums + half * 8, low_f64x4);
     _mm256_storeu_pd(sums + half * 8 + 4, high_f64x4);
   }
+}
+
+void add_slice_sums_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                        double* sums) noexcept {
+  add_slice_sums<true>(columns, weights, lengths, x, sums);
+}
+
+void add_slice_sums_by_loads_f32(const uint32_t* columns, const float* weights, const uint32_t* lengths, const float* x,
+                                 double* sums) noexcept {
+  add_slice_sums<false>(columns, weights, lengths, x, sums);
 }
 
 }  // namespace
@@ -176,6 +198,7 @@ const KernelTable kAvx2Kernels = {"avx2",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds},
-                                  add_slice_sums_f32};
+                                  add_slice_sums_f32,
+                                  add_slice_sums_by_loads_f32};
 
 }  // namespace gearshift

@@ -11,6 +11,7 @@ import {
   requireTopKOutput,
   type BackendDescription,
   type BackendError,
+  type CompanionState,
   type CosineSimilarityRequest,
   type MemoryReading,
   type Operand,
@@ -112,6 +113,10 @@ class PortableBackend implements SyncBackend {
   residency(operand: Operand): Residency {
     prepareOperand(operand);
     return { residentBytes: 0, bytesToUpload: 0 };
+  }
+
+  describeCompanion(): CompanionState {
+    return { backend: BACKEND_ID, status: 'none', reason: 'there are no codes without the native addon', bytes: 0 };
   }
 
   cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Answer {

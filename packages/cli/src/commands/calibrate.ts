@@ -68,6 +68,7 @@ async function measureAll(executor: Executor, report: (done: number, total: numb
     await using matrix = await executor.matrix(sampleVectors(rows * DIMENSIONS), {
       dimensions: DIMENSIONS,
       adopt: true,
+      companion: 'none', // made while it measures, it would change the times
     });
     const query = sampleVectors(queries * DIMENSIONS);
     const endsAtMs = performance.now() + MS_PER_SIZE;

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { expected } from '../arguments.js';
 import type { Metric } from './ranking.js';
+import { setSearch, type SearchCounts } from './search-counts.js';
 import type { PreparedTopK, TopKOutput } from './top-k.js';
 
 /** The row number of an entry that a query lacks, because fewer rows reached its `minScore`. No matrix has such a row. */
@@ -24,13 +25,16 @@ export function hasCounts({ minScore, queries }: PreparedTopK): boolean {
 }
 
 /**
- * Ends a ranking: sets `output.count` and, where the request has `minScore`, drops the entries that do not reach it.
+ * Ends a ranking: sets `output.count` and `output.search` and, where the request has `minScore`, drops the entries that do not reach
+ * it.
  *
  * @param output holds `request.count` entries of each query, best first, as without `minScore`: the entries that reach it are the
  * first ones
+ * @param search of a search with codes
  */
-export function finishTopK(request: PreparedTopK, output: TopKOutput): void {
+export function finishTopK(request: PreparedTopK, output: TopKOutput, search?: SearchCounts): void {
   const { queries, count, metric, minScore } = request;
+  setSearch(output, search);
   if (minScore === undefined) {
     output.count = count;
     return;

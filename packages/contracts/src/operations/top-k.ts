@@ -10,6 +10,7 @@ import type { Operation } from './operation.js';
 import { hasCounts, missingInCut, requireMinScore } from './min-score.js';
 import { checkFields, Prepared } from './prepared.js';
 import { METRICS, type Metric } from './ranking.js';
+import { setSearch, type SearchCounts } from './search-counts.js';
 import { requireDisjoint } from './require-disjoint.js';
 import { requireCandidates } from './require-candidates.js';
 import { requireScanInputs } from './scan-inputs.js';
@@ -60,6 +61,8 @@ export interface TopKOutput {
    * query, up to `count`, are `NO_ROW` with the score NaN. Absent otherwise.
    */
   readonly counts?: Uint32Array | undefined;
+  /** What the search read, if it used codes of the rows; absent for a scan. Set by the backend. */
+  search?: SearchCounts | undefined;
 }
 
 export class PreparedTopK extends Prepared {
@@ -268,9 +271,11 @@ export const topK: Operation<TopKRequest, PreparedTopK, TopKOutput> = {
     to.scores.set(from.scores.subarray(0, outputLength));
     to.count = from.count;
     if (hasCounts(request) && from.counts !== undefined) to.counts?.set(from.counts.subarray(0, queries));
+    setSearch(to, from.search);
   },
   clearOutput(output) {
     output.count = 0;
+    setSearch(output, undefined);
     own(output, 'counts')?.fill(0);
   },
   trimOutput(request, output) {

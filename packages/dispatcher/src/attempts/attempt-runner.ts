@@ -6,7 +6,7 @@ import {
   type SyncBackend,
   type Work,
 } from '@gearshift/contracts';
-import type { OperationOutput } from '@gearshift/contracts/internal';
+import { searchOf, type OperationOutput } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import { raceAgainst, type CallEnd } from '@gearshift/splitter/engine';
 import { attemptChannel } from '../channels.js';
@@ -90,7 +90,7 @@ export class AttemptRunner {
     if (!answer.ok && job.ownsOutput && isSpoiltBy(answer.error)) {
       job.output = job.operation.createOutput(job.request);
     }
-    return this.#record(device, job.work, answer, startedAtMs, this.#clock(), plan.fallback, 0, queued);
+    return this.#record(device, job.work, answer, job.output, startedAtMs, this.#clock(), plan.fallback, 0, queued);
   }
 
   /**
@@ -133,7 +133,7 @@ export class AttemptRunner {
       }
       breaker.record(answer.ok ? 'success' : answer.error.kind, endedAtMs - startedAtMs, plan.probe, ticket);
       if (answer.ok && output !== job.output) operation.copyOutput(request, output, job.output);
-      return this.#record(device, work, answer, startedAtMs, endedAtMs, plan.fallback, uploadedBytes, queued);
+      return this.#record(device, work, answer, output, startedAtMs, endedAtMs, plan.fallback, uploadedBytes, queued);
     } finally {
       device.attemptsUnderWay -= 1;
     }
@@ -151,13 +151,14 @@ export class AttemptRunner {
       answer = thrownAnswer(backend.id, thrown);
     }
     const queued = device.attemptsUnderWay > 0;
-    return this.#record(device, job.work, answer, startedAtMs, this.#clock(), false, 0, queued);
+    return this.#record(device, job.work, answer, job.output, startedAtMs, this.#clock(), false, 0, queued);
   }
 
   #record(
     { backend }: Device,
     work: Work,
     answer: BackendAnswer,
+    output: OperationOutput,
     startedAtMs: number,
     nowMs: number,
     fallback: boolean,
@@ -174,6 +175,7 @@ export class AttemptRunner {
       waitMs: queued ? measuredWaitOf(answer) : 0,
       fallback,
       phases: answer.ok ? answer.value : undefined,
+      search: answer.ok ? searchOf(output) : undefined,
       error: answer.ok ? undefined : answer.error,
     };
     this.#options.tracker.record(attempt);

@@ -6,7 +6,7 @@ import {
   type TopKOutput,
   type TopKRequest,
 } from '@gearshift/contracts';
-import { hasCounts, topK } from '@gearshift/contracts/internal';
+import { addSearches, hasCounts, setSearch, topK } from '@gearshift/contracts/internal';
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
 import { refuseElements } from './refuse-elements.js';
 import { scanWork } from './scan-work.js';
@@ -51,6 +51,7 @@ function mergePart(request: PreparedTopK, output: TopKOutput, _start: number, _e
     if (hasCounts(request) && counts !== undefined) counts[query] = length;
   }
   output.count = after;
+  setSearch(output, addSearches(output.search, part.search));
 }
 
 /** The number of entries of a query. An output of the caller may have counts that another request left there. */

@@ -130,7 +130,10 @@ async function load(
     if (change.type === RECORD.remove) removed.addRows(await readRemovedRows(file, change, path), change, path);
     else await readRows(memory, file, change, path, signal);
   }
-  const flags = (native === undefined ? 0 : FLAGS.native) | (writable ? FLAGS.owned : FLAGS.readOnly);
+  const flags =
+    (native === undefined ? 0 : FLAGS.native) |
+    (writable ? FLAGS.owned : FLAGS.readOnly) |
+    (mapped > 0 ? FLAGS.mapped : 0);
   initControl(memory.control, { version: changes.version, rows: changes.rows, removedRows: removed.count }, flags);
   return { memory, mode: mapped > 0 ? 'map' : 'copy' };
 }

@@ -13,7 +13,7 @@ export async function measureThreads({ rounds, quick }) {
   const rows = [];
   for (const mib of quick ? [0.2, 12] : [0.05, 0.2, 0.5, 1, 2, 3, 6, 12, 25, 50, 100, 200]) {
     const rowCount = Math.max(1, Math.round((mib * MIB) / (DIMENSIONS * 4)));
-    const matrix = createMatrix(randomFloats(rowCount * DIMENSIONS), { dimensions: DIMENSIONS });
+    const matrix = createMatrix(randomFloats(rowCount * DIMENSIONS), { dimensions: DIMENSIONS, companion: 'none' });
     unwrap(await one.makeResident(matrix));
     unwrap(await all.makeResident(matrix));
     const query = randomFloats(DIMENSIONS);

@@ -10,7 +10,7 @@ export async function measureChanges({ rows, dimensions, rounds }) {
   const executor = await createExecutor({ backends: ['cpu'] });
   const values = randomValues(rows * dimensions);
   const query = values.slice(0, dimensions);
-  const matrix = await executor.matrix(values, { dimensions });
+  const matrix = await executor.matrix(values, { dimensions, companion: 'none' });
   const added = randomValues(APPENDED_ROWS * dimensions, 2);
   const ask = (target) => executor.topK(query, target, { k: 10 });
   const results = [];
@@ -37,7 +37,7 @@ export async function measureChanges({ rows, dimensions, rounds }) {
   });
   await matrix[Symbol.asyncDispose]();
 
-  const changing = await executor.matrix(values, { dimensions });
+  const changing = await executor.matrix(values, { dimensions, companion: 'none' });
   await ask(changing);
   const row = values.slice(dimensions, 2 * dimensions);
   let next = 0;

@@ -42,7 +42,7 @@ export async function measureClients({ rows, dimensions, rounds }) {
 
 async function openOne(options, values, dimensions) {
   const executor = await createExecutor({ backends: ['cpu'], ...options });
-  return { executor, matrix: await executor.matrix(values, { dimensions }) };
+  return { executor, matrix: await executor.matrix(values, { dimensions, companion: 'none' }) };
 }
 
 async function timed(run) {

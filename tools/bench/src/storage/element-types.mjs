@@ -10,7 +10,7 @@ export async function measureElementTypes({ rows, dimensions, rounds, turnMs }) 
   const values = randomValues(rows * dimensions);
   const query = values.slice(0, dimensions);
   const matrices = [];
-  for (const dtype of DTYPES) matrices.push(await executor.matrix(values, { dimensions, dtype }));
+  for (const dtype of DTYPES) matrices.push(await executor.matrix(values, { dimensions, dtype, companion: 'none' }));
   const timings = await interleave(
     matrices.map((matrix, i) => ({ name: DTYPES[i], run: () => executor.topK(query, matrix, { k: 10 }) })),
     { rounds, turnMs },

@@ -9,7 +9,7 @@ export async function measureFilters({ rows, dimensions, rounds, turnMs }) {
   const executor = await createExecutor({ backends: ['cpu'] });
   const values = randomValues(rows * dimensions);
   const query = values.slice(0, dimensions);
-  const matrix = await executor.matrix(values, { dimensions });
+  const matrix = await executor.matrix(values, { dimensions, companion: 'none' });
   const draws = randomValues(rows, 3);
   const contestants = SHARES.map((share) => {
     const where = RowSet.fromPredicate(rows, (row) => draws[row] + 0.5 < share);

@@ -27,7 +27,7 @@ const PEERS = {
   async gearshift(values) {
     const { createExecutor, RowSet } = await import('gearshift');
     const executor = await createExecutor({ backends: ['cpu'] });
-    const matrix = await executor.matrix(values, { dimensions });
+    const matrix = await executor.matrix(values, { dimensions, companion: 'none' });
     const where = RowSet.fromPredicate(rows, (row) => tenantOf(row) === 3);
     const file = join(folder, 'gearshift');
     return {

@@ -43,6 +43,8 @@ static_assert(kChanges + kRecentChanges * kChangeWords <= kPins, "before the pin
 
 /** In kFlags: the rows are elsewhere now, or nowhere. */
 constexpr int32_t kGoneFlags = 3;
+/** In kFlags: rows are pages of a file, which the system reads when they are used and may drop. */
+constexpr int32_t kMappedFlag = 32;
 
 /** One of the two copies in the control array; that of a version is at (sequence / 2) % 2. */
 struct Header {

@@ -25,6 +25,7 @@ void clear_pages(void* data, size_t bytes) noexcept {
 
 size_t page_bytes() noexcept { return 4096; }
 void advise_huge_pages(void*, size_t) noexcept {}
+void read_ahead(const void*, size_t) noexcept {}
 size_t drop_whole_pages(void*, size_t) noexcept { return 0; }
 int replace_pages(void* data, size_t bytes) noexcept {
   std::memset(data, 0, bytes);
@@ -66,6 +67,15 @@ void advise_huge_pages(void* data, size_t bytes) noexcept {
   (void)data;
   (void)bytes;
 #endif
+}
+
+void read_ahead(const void* data, size_t bytes) noexcept {
+  const size_t page = page_bytes();
+  const auto first = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t start = first / page * page;
+  const int error = errno;
+  (void)madvise(reinterpret_cast<void*>(start), first + bytes - start, MADV_WILLNEED);
+  errno = error;
 }
 
 size_t drop_whole_pages(void* data, size_t bytes) noexcept {

@@ -10,6 +10,9 @@ namespace gearshift::kit {
 /** Asks for huge pages before the memory is touched first: advice, which may be refused. */
 void advise_huge_pages(void* data, size_t bytes) noexcept;
 
+/** Has the system begin to read the pages of a mapped file that these bytes are in: advice, which may be refused. */
+void read_ahead(const void* data, size_t bytes) noexcept;
+
 /**
  * Gives the whole pages of an anonymous mapping back, which then read as zeros.
  *

@@ -25,6 +25,9 @@ struct StoredVersion {
     return control[kWriting].load(std::memory_order_relaxed) == sequence;
   }
 
+  /** Whether rows may have to be read from a file. */
+  bool is_mapped() const noexcept { return (control[kFlags].load(std::memory_order_relaxed) & kMappedFlag) != 0; }
+
   /**
    * The row of this version if later changes have replaced it, else null. It stays there for as long as the version is
    * pinned. Call it after the row was read and is_intact() was false.
