@@ -142,7 +142,9 @@ describeVariant(HOST, () => {
   const timeout = (tier() === 'nightly' ? 20 : 6) * RUN_TIMEOUT_MS;
   test('every ranking from codes has the rows and the bits of the scan in float32', { timeout }, async () => {
     const { status, lines } = await runTests(HOST, 'certified_answers', ...[seedOr(22), small, large].map(String));
-    const found = /^(\d+) answers, (\d+) of them of 100000 rows, (\d+) sets of kernels: 0 wrong$/.exec(lines.at(-1) ?? '');
+    const found = /^(\d+) answers, (\d+) of them of 100000 rows, (\d+) sets of kernels: 0 wrong$/.exec(
+      lines.at(-1) ?? '',
+    );
     expect(found, lines.join('\n')).not.toBeNull();
     expect(Number(found?.[1])).toBeGreaterThanOrEqual(small + large);
     expect(Number(found?.[2])).toBeGreaterThanOrEqual(large);
