@@ -130,7 +130,7 @@ size_t TransposedGraph::spread(const float* x, const SpreadOptions& options, siz
     }
   }
   if (done > 0) {
-    std::memset(y, 0, (end - start) * sizeof(float));
+    if (start < end) std::memset(y, 0, (end - start) * sizeof(float));
     const auto* const active = active_.as<ActiveNode>();
     for (size_t i = 0; i < active_count_; ++i)
       if (active[i].node >= start && active[i].node < end) y[active[i].node - start] = active[i].activation;

@@ -5,6 +5,9 @@ const SHORT_ROW = 48;
 /** Times a column of 32 bits, a smaller number is exact in a double. */
 const EXACT_COUNT = 2 ** 21;
 
+/** Of the longest row so far: graphs have many, and each needs it only for as long as it is added up. */
+let scratch = new Float64Array(0);
+
 type Edges = Pick<CsrGraph, 'columns' | 'weights'>;
 
 /**
@@ -54,8 +57,12 @@ function sortedEdges(columns: Uint32Array, firstEdge: number, lastEdge: number):
 }
 
 function sortedEdgesOfLongRow(columns: Uint32Array, firstEdge: number, count: number): Float64Array {
-  const edges = Float64Array.from({ length: count }, (_, place) => firstEdge + place);
-  if (count >= EXACT_COUNT) return edges.sort((a, b) => columns[a] - columns[b] || a - b);
+  if (scratch.length < count) scratch = new Float64Array(count);
+  const edges = scratch.subarray(0, count);
+  if (count >= EXACT_COUNT) {
+    for (let place = 0; place < count; place++) edges[place] = firstEdge + place;
+    return edges.sort((a, b) => columns[a] - columns[b] || a - b);
+  }
   // Numbers that order columns first and edges second: without a comparison in JavaScript this takes a tenth of the time.
   for (let place = 0; place < count; place++) edges[place] = columns[firstEdge + place] * count + place;
   edges.sort();
