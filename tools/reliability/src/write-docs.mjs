@@ -21,7 +21,7 @@ npm run reliability -- R3 R5 --seed 7      # some goals, with a given seed
 npm run reliability -- R8 --nightly        # with the trials of nightly runs
 \`\`\`
 
-A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R10, R11, R12, R17 and R22; clang for R12; Prometheus for R16) is not run without it. The
+A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R10, R11, R12b, R17 and R22; clang for R12b; Prometheus for R16) is not run without it. The
 command says so before it starts, with the packages to install; with \`--install-tools\` on Debian or Ubuntu it installs Prometheus itself.
 
 | exit code | meaning |

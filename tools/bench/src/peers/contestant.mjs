@@ -1,7 +1,7 @@
 // node contestant.mjs NAME SETTINGS, a JSON of { file, rows, dimensions, k, queries, threads }: one library in its own process. Prints
 // {"ready", "buildMs"}, then answers each line on standard input:
 //   "COUNT"  the wall time and CPU time in milliseconds of one search, over COUNT searches; each is of the next `queries` queries
-//   "found"  the best rows of every query of the file
+//   "found COUNT"  the best rows of the first COUNT queries
 import { openSync, readSync, closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -112,7 +112,9 @@ const { search } = await CONTESTANTS[name]();
 console.log(JSON.stringify({ ready: true, buildMs: performance.now() - startedAtMs }));
 let asked = 0;
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(line === 'found' ? await findAll() : await measure(Number(line))));
+  console.log(
+    JSON.stringify(line.startsWith('found') ? await find(Number(line.slice(6))) : await measure(Number(line))),
+  );
 }
 
 async function measure(count) {
@@ -133,10 +135,10 @@ function nextQueries() {
   return allQueries.subarray(first * dimensions, (first + queries) * dimensions);
 }
 
-async function findAll() {
+async function find(count) {
   asked = 0;
   const found = [];
-  for (let i = 0; i < QUERIES / queries; i++) {
+  for (let i = 0; i < count / queries; i++) {
     const rowsOfBatch = Array.from(await search(nextQueries()), Number);
     for (let at = 0; at < rowsOfBatch.length; at += k) found.push(rowsOfBatch.slice(at, at + k));
   }

@@ -41,9 +41,9 @@ def next_queries():
     return all_queries[first : first + queries]
 
 for line in sys.stdin:
-    if line.strip() == "found":
+    if line.startswith("found"):
         asked = 0
-        found = [search(next_queries()) for _ in range(QUERIES // queries)]
+        found = [search(next_queries()) for _ in range(int(line[6:]) // queries)]
         print(json.dumps([] if found[0] is None else numpy.concatenate(found).tolist()), flush=True)
         continue
     count = int(line)

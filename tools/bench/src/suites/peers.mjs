@@ -104,9 +104,9 @@ const CODES_OR_NOT = ['gearshift float32'];
 const PEERS = ['usearch', 'simsimd', 'hnswlib', 'onnxruntime', 'sqlite-vec', 'numpy', 'faiss', 'javascript'];
 const HAVE_THREADS = ['usearch', 'onnxruntime', 'numpy', 'faiss'];
 const HAVE_BATCHES = ['usearch', 'onnxruntime', 'numpy', 'faiss'];
-/** Bytes of rows above which only peers take part that hold them once: the others run out of memory, or take minutes to fill. */
+/** Bytes of rows above which few take part: each has rows of its own, all at the same time. */
 const MANY_BYTES = 700 * 2 ** 20;
-const FOR_MANY_BYTES = ['usearch', 'simsimd', 'javascript', 'numpy'];
+const FOR_MANY_BYTES = ['usearch'];
 
 function takesPart(name, { rows, dimensions, threads }) {
   if (threads > 1 && !HAVE_THREADS.includes(name)) return false;
@@ -114,31 +114,27 @@ function takesPart(name, { rows, dimensions, threads }) {
 }
 
 const CPUS = [...new Set([1, Math.min(2, availableParallelism())])];
-/** Of less work, one thread does all. */
-const ROWS_FOR_THREADS = 10_000;
-const onEach = (questions) =>
-  questions.flatMap((question) =>
-    CPUS.filter((threads) => threads === 1 || question.rows >= ROWS_FOR_THREADS).map((threads) => ({
-      ...{ k: 10, queries: 1 },
-      ...question,
-      threads,
-    })),
-  );
+const onOne = (questions) => questions.map((question) => ({ k: 10, queries: 1, threads: 1, ...question }));
+const onEach = (questions) => onOne(questions.flatMap((question) => CPUS.map((threads) => ({ ...question, threads }))));
 
-const SEARCHES = onEach([
-  { set: 'words', rows: 340_000, dimensions: 100 },
-  { set: 'sentences', rows: 100, dimensions: 512 },
-  { set: 'sentences', rows: 1000, dimensions: 512 },
-  { set: 'sentences', rows: 10_000, dimensions: 512 },
-  { set: 'sentences', rows: 50_000, dimensions: 512 },
-  { set: 'sentences', rows: 50_000, dimensions: 512, k: 100 },
-  { set: 'clustered', rows: 10_000, dimensions: 768 },
-  { set: 'clustered', rows: 100_000, dimensions: 768 },
-  { set: 'clustered', rows: 1_000_000, dimensions: 768 },
-  { set: 'anisotropic', rows: 100_000, dimensions: 768 },
-  { set: 'gaussian', rows: 100_000, dimensions: 768 },
-]);
-const BATCHES = onEach(
+const SEARCHES = [
+  ...onEach([
+    { set: 'words', rows: 340_000, dimensions: 100 },
+    { set: 'sentences', rows: 50_000, dimensions: 512 },
+    { set: 'clustered', rows: 100_000, dimensions: 768 },
+  ]),
+  ...onOne([
+    { set: 'sentences', rows: 100, dimensions: 512 },
+    { set: 'sentences', rows: 1000, dimensions: 512 },
+    { set: 'sentences', rows: 10_000, dimensions: 512 },
+    { set: 'sentences', rows: 50_000, dimensions: 512, k: 100 },
+    { set: 'clustered', rows: 10_000, dimensions: 768 },
+    { set: 'clustered', rows: 1_000_000, dimensions: 768 },
+    { set: 'anisotropic', rows: 100_000, dimensions: 768 },
+    { set: 'gaussian', rows: 100_000, dimensions: 768 },
+  ]),
+];
+const BATCHES = onOne(
   [8, 32, 128].flatMap((queries) => [
     { set: 'sentences', rows: 50_000, dimensions: 512, queries },
     { set: 'clustered', rows: 100_000, dimensions: 768, queries },
