@@ -145,6 +145,11 @@ const DEFECTS: readonly Defect[] = [
   },
 ];
 
+test.for(DEFECTS)('there is one place in the sources for this: $name', ({ file, from }) => {
+  const text = readFileSync(join(PACKAGE_FOLDER, 'native/core', file), 'utf8');
+  expect(text.split(from)).toHaveLength(2);
+});
+
 // A build takes minutes: for the reliability goals (`npm run reliability -- R17`).
 if (tier() !== 'test' && tier() !== 'mutation') {
   describe.skipIf(lacks !== null)(`defects planted in certified search${suffix}`, () => {
