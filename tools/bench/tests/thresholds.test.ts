@@ -62,12 +62,24 @@ it('draws a chart of the peers that ran', () => {
   const [chart] = CHARTS['peers']([
     {
       title: '',
-      columns: ['rows', 'dimensions', 'k', 'threads', 'gearshift us', 'usearch x', 'faiss x'],
+      columns: [
+        'set',
+        'rows',
+        'dimensions',
+        'k',
+        'threads',
+        'gearshift us',
+        'gearshift float32 x',
+        'usearch x',
+        'faiss x',
+      ],
       rows: [
-        [1000, 768, 10, 1, 80, 2, null],
-        [1000, 384, 10, 1, 80, 3, 4],
+        ['words', 1000, 100, 10, 1, 80, 1.5, 2, null],
+        ['words', 1000, 100, 10, 2, 80, 1.5, 3, 4],
+        ['words', 1000, 100, 100, 1, 80, 1.5, 3, 4],
+        ['words', 100, 100, 10, 1, 80, 1.5, 3, 4],
       ],
     },
   ]);
-  expect(chart.groups).toEqual([{ name: '1000 rows, threads: 1', bars: [{ name: 'usearch', value: 2 }] }]);
+  expect(chart.groups).toEqual([{ name: '1000 words of 100', bars: [{ name: 'usearch', value: 2 }] }]);
 });
