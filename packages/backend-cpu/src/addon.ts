@@ -257,7 +257,7 @@ export type JobDone = (status: number, queueMs: number, runMs: number) => void;
  *
  * @param scanned rows that were considered by their codes; 0 if all were scored; -1 the same, although codes would have been faster
  * @param examined by their whole code
- * @param rescored whose score was computed
+ * @param rescored rows that were scored
  * @param whole of `examined`, at once because half of the code left too many
  * @param plain of `rescored`, without a look at the code because the codes left too many
  */

@@ -31,7 +31,7 @@ const METHOD = `## Method, and where others are better
   beforehand), and as many threads as stated. All must find the same rows. Whatever a process does before its first turn is not timed.
 - **Gearshift** searches with [codes](certified-search.md), built beforehand, and finds the same rows with the same scores as its own scan
   in float32, which stands beside it.
-- **Sets.** Two are real, and anybody can make them from npm packages with the same command; three are drawn at random.
+- **Sets.** Two are real, and the command makes them from npm packages; three are drawn at random.
 - **Time.** On a busy machine what one thread does is measured as CPU time of its process, which others change little. The last table says so.
 - **Fairness.** Times are those of a call from the language that the peer is made for: Node.js for usearch, simsimd, hnswlib-node and
   onnxruntime-node, Python for numpy and faiss. Debian builds faiss for any x86-64, which costs it much; a build for this CPU would be

@@ -11,7 +11,7 @@
 
 namespace gearshift {
 
-/** A node whose activation is not zero. */
+/** A node with an activation other than zero. */
 struct ActiveNode {
   uint32_t node;
   float activation;

@@ -8,7 +8,7 @@ import { own } from '../options.js';
 export interface SearchCounts {
   /** Rows that were considered. The upper half of each code was read, except where {@link way} says otherwise. */
   readonly scanned: number;
-  /** Rows whose whole code was read. */
+  /** Rows of which the whole code was read. */
   readonly examined: number;
   /** Rows that were read themselves, to compute their score. */
   readonly rescored: number;
