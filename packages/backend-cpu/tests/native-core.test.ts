@@ -14,7 +14,7 @@ const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const BUILD_TIMEOUT_MS = 300_000;
 const RUN_TIMEOUT_MS = 300_000;
 const GROUPS = 37; // of core_tests.cc for one level
-const GROUPS_OF_CODES = 8; // of them that run again for AVX-512 with VNNI
+const GROUPS_OF_CODES = 8; // of them that run again for AVX-512 with VNNI, and with AMX
 
 // Nx puts the folder of the node program first on the PATH, which may contain tools that are not on the user's PATH.
 const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
@@ -52,7 +52,7 @@ const HOST: Variant = {
   targets: ['core_tests', 'certified_answers', 'store_tests', 'thread_pool_tests'],
 };
 const AVX512: Variant = {
-  name: 'AVX-512 in emulation',
+  name: 'AVX-512 and AMX in emulation',
   lacks: lacksBasics ?? (isX64Linux && existsSync('/usr/include/simde/simde-common.h') ? null : 'SIMDe on x86-64'),
   options: ['-DGEARSHIFT_EMULATE_AVX512=ON'],
   targets: ['core_tests'],
@@ -129,8 +129,8 @@ describeVariant(HOST, () => {
     const outcome = await runTests(HOST, 'core_tests', level);
     const reason = outcome.lines.find((line) => line.startsWith(`skipped ${level}`));
     if (reason !== undefined) skip(reason);
-    const hasVnni = outcome.lines.some((line) => line.includes('avx512 with vnni'));
-    expectAllPassed(outcome, hasVnni ? GROUPS + GROUPS_OF_CODES : GROUPS);
+    const variants = new Set(outcome.lines.flatMap((line) => /avx512 with \w+/.exec(line) ?? []));
+    expectAllPassed(outcome, GROUPS + variants.size * GROUPS_OF_CODES);
   });
 
   test('the core tests fail for an unknown level', async () => {
@@ -173,8 +173,10 @@ describeVariant(HOST, () => {
 });
 
 describeVariant(AVX512, () => {
-  test('the core tests pass at level avx512, without and with VNNI', async () => {
-    expectAllPassed(await runTests(AVX512, 'core_tests', 'avx512'), GROUPS + GROUPS_OF_CODES);
+  test('the core tests pass at level avx512, without and with VNNI, and with AMX', async () => {
+    const outcome = await runTests(AVX512, 'core_tests', 'avx512');
+    expect(outcome.lines.filter((line) => line.startsWith('ok     avx512 with amx: '))).toHaveLength(GROUPS_OF_CODES);
+    expectAllPassed(outcome, GROUPS + 2 * GROUPS_OF_CODES);
   });
 });
 

@@ -22,20 +22,29 @@ const lacks = !runs('cmake') ? 'CMake' : !hasCompiler ? 'a C++ compiler' : null;
 const suffix = lacks === null ? '' : ` (skipped: needs ${lacks})`;
 
 const SOURCE = join(PACKAGE_FOLDER, 'build/planted-defects/source');
-const BUILD = join(PACKAGE_FOLDER, 'build/planted-defects/build');
 
-async function build(): Promise<void> {
+type Level = 'portable' | 'avx512';
+const hasSimde =
+  process.platform === 'linux' && process.arch === 'x64' && existsSync('/usr/include/simde/simde-common.h');
+/** What a level besides needs to run: that with AMX is emulated. */
+const lacksFor = (level: Level): string | null =>
+  lacks ?? (level === 'portable' || hasSimde ? null : 'SIMDe on x86-64');
+const buildFolder = (level: Level): string => join(PACKAGE_FOLDER, 'build/planted-defects', level);
+
+async function build(level: Level): Promise<void> {
   const run = (...args: string[]) => promisify(execFile)('cmake', args, { env });
   const generator = runs('ninja') ? ['-G', 'Ninja'] : [];
-  const options = ['-DCMAKE_BUILD_TYPE=Release', '-DGEARSHIFT_NATIVE_TESTS=ON'];
-  await run('-S', join(SOURCE, 'backend-cpu'), '-B', BUILD, ...generator, ...options);
-  await run('--build', BUILD, '--config', 'Release', '--parallel', '2', '--target', 'core_tests');
+  const emulation = level === 'avx512' ? ['-DGEARSHIFT_EMULATE_AVX512=ON'] : [];
+  const options = ['-DCMAKE_BUILD_TYPE=Release', '-DGEARSHIFT_NATIVE_TESTS=ON', ...emulation];
+  await run('-S', join(SOURCE, 'backend-cpu'), '-B', buildFolder(level), ...generator, ...options);
+  await run('--build', buildFolder(level), '--config', 'Release', '--parallel', '2', '--target', 'core_tests');
 }
 
 /** Does not throw when tests fail. */
-async function runTests(): Promise<{ status: number; text: string }> {
+async function runTests(level: Level): Promise<{ status: number; text: string }> {
   try {
-    const { stdout } = await promisify(execFile)(join(BUILD, 'native/tests/core_tests'), ['portable'], { env });
+    const program = join(buildFolder(level), 'native/tests/core_tests');
+    const { stdout } = await promisify(execFile)(program, [level], { env });
     return { status: 0, text: stdout };
   } catch (error) {
     const { code, stdout } = error as { code?: unknown; stdout?: string };
@@ -46,132 +55,168 @@ async function runTests(): Promise<{ status: number; text: string }> {
 
 interface Defect {
   readonly name: string;
+  /** In the folder `native`. */
   readonly file: string;
   readonly from: string;
   readonly to: string;
   /** Some of the groups of core_tests that must fail. */
   readonly foundBy: readonly string[];
+  /** The level that they are run for: `portable` if it is not given. */
+  readonly level?: Level;
 }
 
 const ROOM = 'bounds have the room of the proof';
 const RESIDUALS = 'residuals have the room of the proof';
 const BOUNDS = 'codes bound every row';
 const RANKINGS = 'certified rankings equal the scan';
+const WHOLE_SUMS = 'whole code sums are exact';
+const BATCHES = 'batches rank like single queries';
 
 const DEFECTS: readonly Defect[] = [
   {
     name: 'the roundings of the rotation are left out of the slack',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: '1 + rotation_.steps() + ',
     to: '1 + ',
     foundBy: [ROOM],
   },
   {
     name: 'the roundings of a row at length 1 are left out of the slack',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: '1.01 * (of_norm + ',
     to: '1.01 * (0 * of_norm + ',
     foundBy: [ROOM],
   },
   {
     name: 'the error of the coded query is left out of the slack',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: ' + kMostLength * query_error;',
     to: ' + 0 * query_error;',
     foundBy: [ROOM],
   },
   {
     name: 'the cancellation under the root has no room',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: 'coded_square * (1 + 24 * kUnit)',
     to: 'coded_square',
     foundBy: [ROOM],
   },
   {
     name: 'the rounding errors of the scan in float32 have no room in the limit',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: 'static_cast<double>(3 * dimensions / 16 + 64) * kUnit',
     to: '0.0 * static_cast<double>(dimensions)',
     foundBy: [ROOM],
   },
   {
     name: 'the rounding errors of the elements that are left have no room',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: ' + 16 * kMostLength * kUnit;',
     to: ';',
     foundBy: [RESIDUALS],
   },
   {
     name: 'the rounding errors of the sum of what is left have no room',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: 'length * (1 + static_cast<double>(Sums::steps(count)) * kUnit)',
     to: 'length',
     foundBy: [RESIDUALS],
   },
   {
     name: 'the norm of a row is that of its neighbour when it is coded',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: 'void RowCodes::encode_row(const MatrixView& matrix, size_t row, const void* elements) noexcept {',
     to: 'void RowCodes::encode_row(const MatrixView& given, size_t row, const void* elements) noexcept {\n  MatrixView matrix = given;\n  matrix.inverse_norms -= row % 2;',
     foundBy: [BOUNDS, RANKINGS],
   },
   {
     name: 'the limit of a row is that of the norm of another',
-    file: 'certified_top_k.cc',
+    file: 'core/certified_top_k.cc',
     from: 'request.matrix.inverse_norms[row]',
     to: 'request.matrix.inverse_norms[row / 2]',
     foundBy: [RANKINGS],
   },
   {
     name: 'the lower halves of the codes are read of the next row',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: 'low_.as<uint8_t>() + start * row_bytes()',
     to: 'low_.as<uint8_t>() + (start + 1) * row_bytes()',
     foundBy: [BOUNDS],
   },
   {
     name: 'the two halves of a byte of the lower plane are exchanged',
-    file: 'row_codes.cc',
+    file: 'core/row_codes.cc',
     from: 'low[i] = static_cast<uint8_t>((first & 15u) | (second & 15u) << 4);',
     to: 'low[i] = static_cast<uint8_t>((second & 15u) | (first & 15u) << 4);',
     foundBy: [BOUNDS, RANKINGS],
   },
   {
     name: 'the limit is that of a row which is better than the k-th',
-    file: 'certified_top_k.cc',
+    file: 'core/certified_top_k.cc',
     from: 'reached.raise(merit_of(heap[0]));',
     to: 'reached.raise(merit_of(heap[self.k_ > 1 ? 1 : 0]));',
     foundBy: [RANKINGS],
   },
+  {
+    name: 'the second tile of queries is the first one on CPUs with AMX',
+    file: 'kernels/kernels_amx.cc',
+    from: 'queries + kTileRows * dimensions;',
+    to: 'queries + 0 * dimensions;',
+    foundBy: [WHOLE_SUMS],
+    level: 'avx512',
+  },
+  {
+    name: 'the second tile of rows is the first one on CPUs with AMX',
+    file: 'kernels/kernels_amx.cc',
+    from: '_tile_loadd(5, rows + kTileBytes,',
+    to: '_tile_loadd(5, rows,',
+    foundBy: [BOUNDS, WHOLE_SUMS, BATCHES],
+    level: 'avx512',
+  },
+  {
+    name: 'a tile of sums keeps those of other rows on CPUs with AMX',
+    file: 'kernels/kernels_amx.cc',
+    from: '  _tile_zero(1);',
+    to: '',
+    foundBy: [BOUNDS, WHOLE_SUMS, BATCHES],
+    level: 'avx512',
+  },
 ];
 
 test.for(DEFECTS)('there is one place in the sources for this: $name', ({ file, from }) => {
-  const text = readFileSync(join(PACKAGE_FOLDER, 'native/core', file), 'utf8');
+  const text = readFileSync(join(PACKAGE_FOLDER, 'native', file), 'utf8');
   expect(text.split(from)).toHaveLength(2);
 });
 
 // A build takes minutes: for the reliability goals (`npm run reliability -- R17`).
 if (tier() !== 'test' && tier() !== 'mutation') {
   describe.skipIf(lacks !== null)(`defects planted in certified search${suffix}`, () => {
-    const pathOf = (file: string) => join(SOURCE, 'backend-cpu/native/core', file);
+    const pathOf = (file: string) => join(SOURCE, 'backend-cpu/native', file);
     vi.setConfig({ testTimeout: 2 * BUILD_TIMEOUT_MS });
+    const LEVELS = (['portable', 'avx512'] as const).filter((level) => lacksFor(level) === null);
 
-    beforeAll(async () => {
-      rmSync(SOURCE, { recursive: true, force: true });
-      for (const name of ['backend-cpu', 'native-kit']) {
-        for (const part of ['native', 'cpp', 'CMakeLists.txt', 'package.json']) {
-          const from = join(PACKAGE_FOLDER, '..', name, part);
-          if (existsSync(from)) cpSync(from, join(SOURCE, name, part), { recursive: true });
+    beforeAll(
+      async () => {
+        rmSync(SOURCE, { recursive: true, force: true });
+        for (const name of ['backend-cpu', 'native-kit']) {
+          for (const part of ['native', 'cpp', 'CMakeLists.txt', 'package.json']) {
+            const from = join(PACKAGE_FOLDER, '..', name, part);
+            if (existsSync(from)) cpSync(from, join(SOURCE, name, part), { recursive: true });
+          }
         }
-      }
-      await build();
-    }, 2 * BUILD_TIMEOUT_MS);
+        for (const level of LEVELS) await build(level);
+      },
+      2 * LEVELS.length * BUILD_TIMEOUT_MS,
+    );
 
-    test('without a defect the tests pass', async () => {
-      expect(await runTests()).toMatchObject({ status: 0 });
+    test.for(LEVELS)('without a defect the tests of the level %s pass', async (level) => {
+      expect(await runTests(level)).toMatchObject({ status: 0 });
     });
 
-    test.for(DEFECTS)('the tests find that $name', async ({ file, from, to, foundBy }) => {
+    test.for(DEFECTS)('the tests find that $name', async (defect, { skip }) => {
+      const { file, from, to, foundBy, level = 'portable' } = defect;
+      const missing = lacksFor(level);
+      if (missing !== null) skip(`needs ${missing}`);
       const text = readFileSync(pathOf(file), 'utf8');
       expect(text.split(from)).toHaveLength(2);
       writeFileSync(
@@ -179,9 +224,9 @@ if (tier() !== 'test' && tier() !== 'mutation') {
         text.replace(from, () => to),
       );
       try {
-        await build();
-        const { status, text: output } = await runTests();
-        const failed = [...output.matchAll(/^FAILED portable: (.*) \(/gm)].map(([, name]) => name);
+        await build(level);
+        const { status, text: output } = await runTests(level);
+        const failed = [...output.matchAll(/^FAILED (?:portable|avx512 with amx): (.*) \(/gm)].map(([, name]) => name);
         expect(failed).toEqual(expect.arrayContaining([...foundBy]));
         expect(status).toBe(1);
         tellCount('R17', 1);

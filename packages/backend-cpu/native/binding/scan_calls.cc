@@ -145,7 +145,7 @@ class CertifiedGroup {
   /** False: out of memory. */
   bool prepare() noexcept {
     is_together_ = queries_.count() >= kLeastQueriesTogether;
-    return !is_together_ || workspace_.batch.prepare(*scan_.matrix.codes, workspace_.code_queries(), queries_.count());
+    return !is_together_ || workspace_.batch.prepare(*scan_.kernels, *scan_.matrix.codes, workspace_.code_queries(), queries_.count());
   }
 
   ItemCost cost() const noexcept {

@@ -11,7 +11,7 @@ bool has_room(AlignedMemory& memory, size_t bytes) noexcept { return memory.byte
 
 }  // namespace
 
-bool QueryCodes::prepare(const RowCodes& codes, const CodeQuery* queries, size_t count) noexcept {
+bool QueryCodes::prepare(const KernelTable& kernels, const RowCodes& codes, const CodeQuery* queries, size_t count) noexcept {
   const size_t dimensions = codes.coded_dimensions();
   count_ = 0;
   if (!has_room(memory_, count * dimensions) || !has_room(sums_, count * sizeof(int32_t)) ||
@@ -47,6 +47,12 @@ bool QueryCodes::prepare(const RowCodes& codes, const CodeQuery* queries, size_t
                                       static_cast<float>(length * kRoundUp),
                                       static_cast<float>(error * kRoundUp + 1e-12),
                                       query.terms.slack};
+  }
+  is_laid_out_ = kernels.codes.lay_out_queries != nullptr;
+  if (is_laid_out_) {
+    const size_t room = (count + kQueriesLaidOut - 1) / kQueriesLaidOut * kQueriesLaidOut;
+    if (!has_room(laid_out_, room * dimensions)) return false;
+    kernels.codes.lay_out_queries(memory_.as<int8_t>(), count, dimensions, laid_out_.as<int8_t>());
   }
   count_ = count;
   return true;

@@ -12,19 +12,22 @@ namespace gearshift {
 class QueryCodes {
  public:
   /** From queries that RowCodes::prepare() was fine with. False: out of memory. */
-  bool prepare(const RowCodes& codes, const CodeQuery* queries, size_t count) noexcept;
+  bool prepare(const KernelTable& kernels, const RowCodes& codes, const CodeQuery* queries, size_t count) noexcept;
 
   size_t count() const noexcept { return count_; }
-  const int8_t* parts() const noexcept { return memory_.as<int8_t>(); }
+  /** As the kernels want them. */
+  const int8_t* parts() const noexcept { return is_laid_out_ ? laid_out_.as<int8_t>() : memory_.as<int8_t>(); }
   /** 128 times the sum of a query's parts. */
   const int32_t* sums() const noexcept { return sums_.as<int32_t>(); }
   const WholeCodeTerms& terms(size_t query) const noexcept { return terms_.as<WholeCodeTerms>()[query]; }
 
  private:
   AlignedMemory memory_;
+  AlignedMemory laid_out_;
   AlignedMemory sums_;
   AlignedMemory terms_;
   size_t count_ = 0;
+  bool is_laid_out_ = false;
 };
 
 }  // namespace gearshift

@@ -8,6 +8,10 @@
 #elif defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace gearshift {
 
@@ -22,6 +26,7 @@ const char* feature_name(CpuFeature feature) noexcept {
     case CpuFeature::avx512dq: return "avx512dq";
     case CpuFeature::avx512vl: return "avx512vl";
     case CpuFeature::avx512vnni: return "avx512vnni";
+    case CpuFeature::amxint8: return "amxint8";
     case CpuFeature::none: break;
   }
   return "";
@@ -58,6 +63,18 @@ uint64_t saved_states() noexcept {
 #endif
 }
 
+/** Asks for the tiles of AMX, which Linux saves only for processes that ask. Threads begun later have them too. */
+bool may_use_tiles() noexcept {
+#if defined(__linux__)
+  constexpr long kRequestState = 0x1023;  // ARCH_REQ_XCOMP_PERM of asm/prctl.h
+  constexpr long kTileData = 18;
+  static const bool may = syscall(SYS_arch_prctl, kRequestState, kTileData) == 0;
+  return may;
+#else
+  return false;
+#endif
+}
+
 bool is_from(const char (&vendor)[13]) noexcept {
   const Registers found = cpuid(0);
   return std::memcmp(&found.b, vendor, 4) == 0 && std::memcmp(&found.d, vendor + 4, 4) == 0 &&
@@ -71,6 +88,7 @@ constexpr bool bit(uint32_t value, int position) noexcept { return (value >> pos
 bool has_feature(CpuFeature feature) noexcept {
   constexpr uint64_t kAvxStates = 0x06;     // SSE, AVX
   constexpr uint64_t kAvx512States = 0xe6;  // and mask registers, upper halves, upper 16
+  constexpr uint64_t kTileStates = 0x6'0000;  // of AMX: their configuration, their data
   if (feature == CpuFeature::none) return true;
   if (cpuid(0).a < 7) return false;
   const uint32_t basic = cpuid(1).c;
@@ -90,6 +108,10 @@ bool has_feature(CpuFeature feature) noexcept {
     case CpuFeature::avx512bw: return avx512 && bit(extended, 30);
     case CpuFeature::avx512vl: return avx512 && bit(extended, 31);
     case CpuFeature::avx512vnni: return avx512 && bit(more.c, 11);
+    case CpuFeature::amxint8: {
+      const bool has_tiles = bit(more.d, 24) && (states & kTileStates) == kTileStates;
+      return has_tiles && bit(more.d, 25) && may_use_tiles();
+    }
     case CpuFeature::none: break;
   }
   return true;

@@ -2,9 +2,12 @@
 
 namespace gearshift {
 
-enum class CpuFeature { none, fma, f16c, bmi1, avx2, avx512f, avx512bw, avx512dq, avx512vl, avx512vnni };
+enum class CpuFeature { none, fma, f16c, bmi1, avx2, avx512f, avx512bw, avx512dq, avx512vl, avx512vnni, amxint8 };
 
-/** Whether the CPU has it and the operating system saves its registers. */
+/**
+ * Whether the CPU has it and the operating system saves its registers. For AMX, the system is asked to do so for this process,
+ * which it can refuse.
+ */
 bool has_feature(CpuFeature feature) noexcept;
 /**
  * Whether gathers that miss the second-level cache wait long for the shared one: on CPUs of Intel. There column tiles made a hop

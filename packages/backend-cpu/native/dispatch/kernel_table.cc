@@ -6,36 +6,54 @@
 namespace gearshift {
 namespace {
 
+/** Kernels of codes in place of others, where a CPU has one feature more. */
+struct FasterCodes {
+  const char* name;  // of the level with them
+  CpuFeature needs;
+  void (*put_in)(CodeKernels& codes) noexcept;
+};
+
+#if defined(GEARSHIFT_HAS_AVX512)
+void put_in_vnni(CodeKernels& codes) noexcept { codes = kAvx512VnniCodes; }
+#endif
+#if defined(GEARSHIFT_HAS_AMX)
+void put_in_amx(CodeKernels& codes) noexcept {
+  codes.lay_out_queries = lay_out_queries_amx;
+  codes.whole_sums = code_whole_sums_amx;
+}
+#endif
+
 /** One row a level, best first: its kernels and what the CPU must have for them. */
 struct Row {
   const KernelTable* kernels;
   CpuFeature needs[6];  // ended by CpuFeature::none
-  // In place of its own where the CPU has one feature more; null: there are none.
-  const CodeKernels* faster_codes;
-  CpuFeature faster_codes_need;
+  FasterCodes faster[Level::kMostVariants + 1];  // each with those before; ended by one without a name
 };
 
 constexpr Row kRows[] = {
 #if defined(GEARSHIFT_HAS_AVX512)
     {&kAvx512Kernels,
      {CpuFeature::avx512f, CpuFeature::avx512bw, CpuFeature::avx512dq, CpuFeature::avx512vl, CpuFeature::none},
-     &kAvx512VnniCodes,
-     CpuFeature::avx512vnni},
+     {{"avx512 with vnni", CpuFeature::avx512vnni, put_in_vnni},
+#if defined(GEARSHIFT_HAS_AMX)
+      {"avx512 with amx", CpuFeature::amxint8, put_in_amx},
+#endif
+      {}}},
 #endif
 #if defined(GEARSHIFT_HAS_AVX2)
-    {&kAvx2Kernels, {CpuFeature::avx2, CpuFeature::fma, CpuFeature::f16c, CpuFeature::bmi1, CpuFeature::none}, nullptr, {}},
+    {&kAvx2Kernels, {CpuFeature::avx2, CpuFeature::fma, CpuFeature::f16c, CpuFeature::bmi1, CpuFeature::none}, {}},
 #endif
 #if defined(GEARSHIFT_HAS_NEON)
-    {&kNeonKernels, {CpuFeature::none}, nullptr, {}},  // part of every 64-bit Arm
+    {&kNeonKernels, {CpuFeature::none}, {}},  // part of every 64-bit Arm
 #endif
-    {&kPortableKernels, {CpuFeature::none}, nullptr, {}},
+    {&kPortableKernels, {CpuFeature::none}, {}},
 };
 constexpr size_t kRowCount = sizeof kRows / sizeof kRows[0];
 
 /** Filled once, on first use: what the CPU has does not change. */
 struct Detected {
   Level levels[kRowCount];
-  KernelTable with_faster_codes[kRowCount];
+  LevelVariant variants[kRowCount][Level::kMostVariants];
   char texts[kRowCount][64];
 
   Detected() noexcept {
@@ -49,11 +67,16 @@ struct Detected {
         *end = '\0';
       }
       const KernelTable* const plain = kRows[i].kernels;
-      const bool has_faster_codes = kRows[i].faster_codes != nullptr;
-      with_faster_codes[i] = *plain;
-      if (has_faster_codes) with_faster_codes[i].codes = *kRows[i].faster_codes;
-      const bool is_faster = has_faster_codes && has_feature(kRows[i].faster_codes_need);
-      levels[i] = {is_faster ? &with_faster_codes[i] : plain, texts[i], plain, has_faster_codes ? &with_faster_codes[i] : nullptr};
+      levels[i] = {plain, texts[i], plain, variants[i], 0};
+      KernelTable kernels = *plain;
+      bool can_run = true;
+      for (const FasterCodes* faster = kRows[i].faster; faster->name != nullptr; ++faster) {
+        LevelVariant& variant = variants[i][levels[i].variant_count++];
+        can_run = can_run && has_feature(faster->needs);
+        faster->put_in(kernels.codes);
+        variant = {faster->name, kernels, can_run};
+        if (can_run) levels[i].kernels = &variant.kernels;
+      }
     }
   }
 };

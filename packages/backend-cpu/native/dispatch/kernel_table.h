@@ -83,6 +83,7 @@ struct CodeLimitTerms {
 
 /** The parts of a query for whole codes are at most this: two products with bytes fit in 16 bits. */
 constexpr int32_t kMostWholePart = 63;
+constexpr size_t kQueriesLaidOut = 16;
 
 /** What the bound of a row by its whole code has from the query: see core/query_codes.h. */
 struct WholeCodeTerms {
@@ -112,9 +113,14 @@ struct CodeKernels {
   void (*limits)(const CodeLimitTerms& terms, const float* inverse_norms, size_t count, float* out) noexcept;
 
   /**
+   * Null, or how whole_sums() wants the parts of queries: from one query behind the other to `laid_out`, with room for a number of
+   * queries that is a multiple of kQueriesLaidOut.
+   */
+  void (*lay_out_queries)(const int8_t* parts, size_t query_count, size_t dimensions, int8_t* laid_out) noexcept;
+  /**
    * out[q * out_stride + r] = sum over the dimensions of code[r] * query[q], of whole codes, for some queries at once: 2 * bytes
-   * parts of at most kMostWholePart each, one query behind the other, on a cache line. query_sums[q] is 128 times the sum of the
-   * parts. Up to 3 sums behind the last row may be overwritten.
+   * parts of at most kMostWholePart each, one query behind the other or laid out, on a cache line. query_sums[q] is 128 times the
+   * sum of the parts. Up to 3 sums behind the last row may be overwritten.
    */
   void (*whole_sums)(const int8_t* queries, const int32_t* query_sums, size_t query_count, const uint8_t* high,
                      const uint8_t* low, size_t row_count, size_t bytes, int32_t* out, size_t out_stride) noexcept;
@@ -167,14 +173,26 @@ struct KernelTable {
                                       double* sums) noexcept;
 };
 
+/** A level as it is on CPUs with more than it needs. */
+struct LevelVariant {
+  const char* name;  // of the level and of what is added
+  KernelTable kernels;
+  bool can_run;  // if the level can
+};
+
 /** A level of this build: its kernels, and the CPU features it needs. */
 struct Level {
+  static constexpr size_t kMostVariants = 2;
+
+  /** For this CPU. */
   const KernelTable* kernels;
   /** What the level needs and this CPU (or its operating system) lacks, separated by spaces; empty when it can run. */
   const char* missing;
-  /** For tests: the level as it is on CPUs that have nothing but what it needs, and, or null, on those with all that it can use. */
+  /** For tests: the level as it is on CPUs that have nothing but what it needs. */
   const KernelTable* plain;
-  const KernelTable* fastest;
+  /** Each has what the one before has. */
+  const LevelVariant* variants;
+  size_t variant_count;
 };
 
 /** Every level of this build, best first; the last is `portable`, which always runs. */

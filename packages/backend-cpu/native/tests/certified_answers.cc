@@ -146,9 +146,10 @@ int main(int argument_count, char** arguments) {
     bool is_wanted = argument_count == 4;
     for (int j = 4; j < argument_count; ++j) is_wanted |= std::strcmp(arguments[j], level.kernels->name) == 0;
     if (!is_wanted || level.missing[0] != '\0') continue;
-    levels.push_back(level.kernels);
-    // What a CPU without the newest instructions runs.
-    if (level.plain != level.kernels) levels.push_back(level.plain);
+    // And what CPUs with newer instructions run.
+    levels.push_back(level.plain);
+    for (size_t v = 0; v < level.variant_count; ++v)
+      if (level.variants[v].can_run) levels.push_back(&level.variants[v].kernels);
   }
   if (levels.empty()) {
     std::printf("none of these levels can run here\n");

@@ -168,7 +168,7 @@ inline std::vector<Ranking> search_together(const KernelTable& kernels, Metric m
                                      size_t k, size_t scans) {
   const MatrixView view = corpus.view();
   QueryCodes batch;
-  batch.prepare(*corpus.codes, codes, query_count);
+  batch.prepare(kernels, *corpus.codes, codes, query_count);
   std::vector<ReachedScore> reached(query_count);
   std::vector<CertifiedScan> parts(scans * query_count);
   std::vector<TopKSelector> bests(scans * query_count);

@@ -165,7 +165,7 @@ void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels)
 void batches_rank_like_single_queries(Check& check, const KernelTable& kernels) {
   Random random(24);
   const FlushSubnormals flush;
-  constexpr size_t kMost = 11;
+  constexpr size_t kMost = 19;
   std::vector<PreparedQuery> queries(kMost);
   // No operator new for its alignment: see AlignedMemory.
   AlignedMemory memory;
@@ -250,7 +250,7 @@ void codes_bound_every_row(Check& check, const KernelTable& kernels) {
         RowCodes::WholeFits fits;
         int32_t whole[RowCodes::kBlock];
         float whole_estimates[RowCodes::kBlock], whole_bounds[RowCodes::kBlock];
-        if (!check.that(batch.prepare(*corpus.codes, &code, 1), "no memory")) return;
+        if (!check.that(batch.prepare(kernels, *corpus.codes, &code, 1), "no memory")) return;
         corpus.codes->read_whole_fits(0, RowCodes::kBlock, &fits);
         corpus.codes->sum_whole(kernels, batch, 0, RowCodes::kBlock, whole);
         kernels.codes.whole_bounds(batch.terms(0), whole, fits.scales, fits.residuals, fits.lengths, RowCodes::kBlock,
@@ -311,13 +311,14 @@ void code_sums_are_exact(Check& check, const KernelTable& kernels) {
 
 void whole_code_sums_are_exact(Check& check, const KernelTable& kernels) {
   Random random(25);
-  constexpr size_t kMostQueries = 9;
-  for (const size_t bytes : {64, 128, 192, 384, 2048}) {
-    for (const size_t rows : {1, 3, 4, 5, 8, 21}) {
+  constexpr size_t kMostQueries = 33;
+  for (const size_t bytes : {64, 128, 192, 384, 576, 2048}) {
+    for (const size_t rows : {1, 3, 4, 5, 8, 16, 21, 33, 48}) {
       const size_t dimensions = 2 * bytes;
       std::vector<uint8_t> high(rows * bytes), low(rows * bytes);
-      AlignedMemory memory;
-      if (!check.that(memory.allocate(kMostQueries * dimensions), "no memory")) return;
+      AlignedMemory memory, laid_out;
+      const size_t room = (kMostQueries + kQueriesLaidOut - 1) / kQueriesLaidOut * kQueriesLaidOut;
+      if (!check.that(memory.allocate(kMostQueries * dimensions) && laid_out.allocate(room * dimensions), "no memory")) return;
       auto* const queries = memory.as<int8_t>();
       for (size_t round = 0; round < 3; ++round) {
         // The largest sums of both signs too.
@@ -332,21 +333,29 @@ void whole_code_sums_are_exact(Check& check, const KernelTable& kernels) {
           queries[i] = static_cast<int8_t>(part);
           middles[i / dimensions] += 128 * part;
         }
-        for (size_t count = 1; count <= kMostQueries; ++count) {
+        std::vector<int32_t> expected(kMostQueries * rows);
+        std::vector<uint8_t> codes(dimensions);
+        for (size_t row = 0; row < rows; ++row) {
+          for (size_t i = 0; i < dimensions; ++i) {
+            const size_t at = row * bytes + i / 128 * 64 + i % 64;
+            const int code = i % 128 < 64 ? (high[at] & 15) << 4 | (low[at] & 15) : (high[at] & 240) | low[at] >> 4;
+            codes[i] = static_cast<uint8_t>(code);
+          }
+          for (size_t q = 0; q < kMostQueries; ++q)
+            for (size_t i = 0; i < dimensions; ++i) expected[q * rows + row] += codes[i] * queries[q * dimensions + i];
+        }
+        for (const size_t count : {1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 32, 33}) {
           constexpr int32_t kUntouched = 0x7777'7777;
           const size_t stride = rows + 3;
           std::vector<int32_t> sums(kMostQueries * stride + 3, kUntouched);
-          kernels.codes.whole_sums(queries, middles, count, high.data(), low.data(), rows, bytes, sums.data(), stride);
+          const bool is_laid_out = kernels.codes.lay_out_queries != nullptr;
+          if (is_laid_out) kernels.codes.lay_out_queries(queries, count, dimensions, laid_out.as<int8_t>());
+          kernels.codes.whole_sums(is_laid_out ? laid_out.as<int8_t>() : queries, middles, count, high.data(), low.data(), rows, bytes,
+                                   sums.data(), stride);
           for (size_t q = 0; q < count; ++q) {
             for (size_t row = 0; row < rows; ++row) {
-              int64_t sum = 0;
-              for (size_t i = 0; i < dimensions; ++i) {
-                const size_t at = row * bytes + i / 128 * 64 + i % 64;
-                const int code = i % 128 < 64 ? (high[at] & 15) << 4 | (low[at] & 15) : (high[at] & 240) | low[at] >> 4;
-                sum += code * queries[q * dimensions + i];
-              }
-              check.that(sums[q * stride + row] == sum, "row %zu of %zu, query %zu of %zu, %zu bytes: %d, not %lld", row, rows, q,
-                         count, bytes, sums[q * stride + row], static_cast<long long>(sum));
+              check.that(sums[q * stride + row] == expected[q * rows + row], "row %zu of %zu, query %zu of %zu, %zu bytes: %d, not %d",
+                         row, rows, q, count, bytes, sums[q * stride + row], expected[q * rows + row]);
             }
           }
           check.that(count * stride >= sums.size() || sums[count * stride] == kUntouched, "there are sums of a query too many");

@@ -13,7 +13,7 @@ using namespace gearshift::tests;
 struct Group {
   const char* name;
   void (*run)(Check&, const KernelTable&);
-  bool is_of_codes = false;  // runs once more for the kernels of codes that only some CPUs of a level have
+  bool is_of_codes = false;  // runs again for kernels of codes that only some CPUs of a level have
 };
 
 constexpr Group kGroups[] = {
@@ -116,9 +116,12 @@ int main(int argument_count, char** arguments) {
       continue;
     }
     for (const Group& group : kGroups) run_group(group, level.kernels->name, *level.plain, totals);
-    if (level.fastest == nullptr || !(is_emulated(level) || level.kernels == level.fastest)) continue;
-    for (const Group& group : kGroups)
-      if (group.is_of_codes) run_group(group, "avx512 with vnni", *level.fastest, totals);
+    for (size_t v = 0; v < level.variant_count; ++v) {
+      const LevelVariant& variant = level.variants[v];
+      if (!is_emulated(level) && !variant.can_run) continue;
+      for (const Group& group : kGroups)
+        if (group.is_of_codes) run_group(group, variant.name, variant.kernels, totals);
+    }
   }
   std::printf("%zu passed, %zu failed\n", totals.passed, totals.failed);
   if (argument_count > 1 && found != argument_count - 1) {

@@ -99,3 +99,25 @@ static inline __m512i gearshift_srai_epi32(__m512i v, unsigned bits) {
 }
 #undef _mm512_srai_epi32
 #define _mm512_srai_epi32(v, bits) gearshift_srai_epi32(v, bits)
+
+static inline void gearshift_mask_storeu_epi32(void* to, __mmask16 mask, __m512i v) {
+  int32_t lanes[16];
+  _mm512_storeu_si512(lanes, v);
+  for (int i = 0; i < 16; ++i)
+    if (mask >> i & 1) std::memcpy(static_cast<char*>(to) + i * sizeof(int32_t), &lanes[i], sizeof(int32_t));
+}
+#define _mm512_mask_storeu_epi32(to, mask, v) gearshift_mask_storeu_epi32(to, mask, v)
+
+/** Two quarters of each of two vectors. */
+static inline __m512i gearshift_shuffle_i32x4(__m512i a, __m512i b, int chosen) {
+  int32_t first[16], second[16], lanes[16];
+  _mm512_storeu_si512(first, a);
+  _mm512_storeu_si512(second, b);
+  for (int quarter = 0; quarter < 4; ++quarter) {
+    const int32_t* const from = (quarter < 2 ? first : second) + 4 * (chosen >> 2 * quarter & 3);
+    std::memcpy(&lanes[4 * quarter], from, 4 * sizeof(int32_t));
+  }
+  return _mm512_loadu_si512(lanes);
+}
+#undef _mm512_shuffle_i32x4
+#define _mm512_shuffle_i32x4(a, b, chosen) gearshift_shuffle_i32x4(a, b, chosen)
