@@ -205,7 +205,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * Does a part of that on one thread, for about so many milliseconds, after the parts that were done before; {@link readCodes} says
    * how far it came. The matrix may be changed meanwhile: then the job ends, and changed rows get new codes when they are filled.
    */
-  startEncodeStep(handle: number, durationMs: number, done: JobDone): number;
+  startEncodeStep(context: number, handle: number, durationMs: number, done: JobDone): number;
   /** Runs {@link buildGraph} to its end on a thread of the addon. */
   startBuild(handle: number, done: JobDone): number;
   /**

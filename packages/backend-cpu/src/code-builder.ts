@@ -17,6 +17,8 @@ const PAUSE_MS = 1;
 
 export interface CodeBuilderParts {
   readonly addon: CpuAddon;
+  /** Of a synchronous call. */
+  readonly context: number;
   readonly residents: CpuResidents;
   /** Whether a request of this thread is under way. */
   readonly isBusy: () => boolean;
@@ -46,6 +48,7 @@ interface Account {
  */
 export class CodeBuilder {
   readonly #addon: CpuAddon;
+  readonly #context: number;
   readonly #residents: CpuResidents;
   readonly #isBusy: () => boolean;
   readonly #budgetBytes: number | undefined;
@@ -64,8 +67,9 @@ export class CodeBuilder {
   #isScheduled = false;
   #isClosed = false;
 
-  constructor({ addon, residents, isBusy, budgetBytes, prices = CODE_PRICES }: CodeBuilderParts) {
+  constructor({ addon, context, residents, isBusy, budgetBytes, prices = CODE_PRICES }: CodeBuilderParts) {
     this.#addon = addon;
+    this.#context = context;
     this.#residents = residents;
     this.#isBusy = isBusy;
     this.#budgetBytes = budgetBytes;
@@ -248,7 +252,7 @@ export class CodeBuilder {
   #startStep(account: Account, handle: number, before: number): void {
     let ended: () => void = () => undefined;
     this.#stepEnded = new Promise((resolve) => (ended = resolve));
-    const step = this.#addon.startEncodeStep(handle, STEP_MS, (status) => {
+    const step = this.#addon.startEncodeStep(this.#context, handle, STEP_MS, (status) => {
       this.#step = undefined;
       this.#afterStep(account, status, before);
       ended();

@@ -111,6 +111,7 @@ export class NativeCpuBackend implements SyncBackend {
     this.#residents = new CpuResidents(addon, this.#contexts.cosine);
     this.#builder = new CodeBuilder({
       addon,
+      context: this.#contexts.cosine.sync,
       residents: this.#residents,
       isBusy: () => this.#state.isBusy,
       budgetBytes: companionBytes,

@@ -194,7 +194,8 @@ describeAddon('codes that are made in the background', () => {
 
   test('are given up when the matrix is released, and when the backend closes', async () => {
     backend = createBackendWithPrices({ savedMs: () => 1, buildMs: () => 1 });
-    const released = create();
+    // Codes of so many rows take several steps on any machine.
+    const released = create(undefined, randomValues(100_000 * DIMENSIONS, 83));
     unwrap(await backend.makeResident(released));
     await rank(released);
     await becomes(released, 'building');

@@ -53,7 +53,7 @@ MatrixView rows_of(const ResidentMatrix& matrix, const RowPlace& place) noexcept
 
 }  // namespace
 
-int encode_rows(const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept {
+int encode_rows(const CallContext& context, const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept {
   ResidentMatrix& matrix = *operand.matrix;
   if (operand.is_encoding.exchange(true, std::memory_order_acquire)) return kit::kDone;
   const MatrixView rows = rows_of(matrix, place);
@@ -61,7 +61,7 @@ int encode_rows(const Execution& execution, SharedOperand& operand, const RowPla
   if (!matrix.has_codes() && (matrix.is_coding() || matrix.choose_codes(rows))) {
     auto body = [&](size_t begin, size_t end, unsigned) noexcept {
       const FlushSubnormals flush;
-      matrix.encode(rows, begin, end);
+      matrix.encode(*context.kernels, rows, begin, end);
     };
     // As the reading of some rows takes, without having more to do with it.
     constexpr double kWorkOfElement = 8;
@@ -74,7 +74,7 @@ int encode_rows(const Execution& execution, SharedOperand& operand, const RowPla
   return reached == rows.row_count ? kit::kDone : kit::kCancelled;
 }
 
-int encode_some_rows(const std::atomic<bool>* cancelled, SharedOperand& operand, const RowPlace& place, int64_t version,
+int encode_some_rows(const CallContext& context, const std::atomic<bool>* cancelled, SharedOperand& operand, const RowPlace& place, int64_t version,
                      int64_t duration_ns) noexcept {
   constexpr size_t kRowsOfStep = 16;
   if (operand.is_encoding.exchange(true, std::memory_order_acquire)) return kit::kDone;
@@ -96,7 +96,7 @@ int encode_some_rows(const std::atomic<bool>* cancelled, SharedOperand& operand,
     }
     const size_t start = matrix.coded_rows();
     const size_t end = std::min(rows.row_count, start + kRowsOfStep);
-    matrix.encode(rows, start, end);
+    matrix.encode(*context.kernels, rows, start, end);
     matrix.publish_codes(end);
   } while (now_ns() < deadline_ns);
   operand.is_encoding.store(false, std::memory_order_release);

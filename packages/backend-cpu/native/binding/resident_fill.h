@@ -28,7 +28,7 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
  *
  * @return kDone or kCancelled
  */
-int encode_rows(const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept;
+int encode_rows(const CallContext& context, const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept;
 
 /**
  * A part of the same work: goes on where the last part ended, for so long, unless the matrix is of another version by now. Rows may
@@ -37,7 +37,7 @@ int encode_rows(const Execution& execution, SharedOperand& operand, const RowPla
  * @param version that the place is of
  * @return kDone, also if there is more to do; kCancelled; kOutOfMemory: without memory, or for rows that have no codes
  */
-int encode_some_rows(const std::atomic<bool>* cancelled, SharedOperand& operand, const RowPlace& place, int64_t version,
+int encode_some_rows(const CallContext& context, const std::atomic<bool>* cancelled, SharedOperand& operand, const RowPlace& place, int64_t version,
                      int64_t duration_ns) noexcept;
 
 /**

@@ -39,13 +39,16 @@ class FillJob final : public Job {
 class EncodeJob final : public Job {
  public:
   EncodeJob(const CallContext& context, OperandHandle& handle) noexcept
-      : Job(context.max_threads), handle_(kit::Ref<OperandHandle>::retain(&handle)), place_(handle.place()) {
+      : Job(context.max_threads),
+        context_(context),
+        handle_(kit::Ref<OperandHandle>::retain(&handle)),
+        place_(handle.place()) {
     use(&handle.operand());
   }
 
  private:
   int execute(const Execution& execution) noexcept override {
-    return encode_rows(execution, *operand(), place_);
+    return encode_rows(context_, execution, *operand(), place_);
   }
 
   int deliver(napi_env env) noexcept override {
@@ -53,6 +56,7 @@ class EncodeJob final : public Job {
     return kit::kDone;
   }
 
+  const CallContext context_;
   const kit::Ref<OperandHandle> handle_;
   const RowPlace place_;
 };
@@ -63,8 +67,9 @@ class EncodeJob final : public Job {
  */
 class EncodeStepJob final : public Job {
  public:
-  EncodeStepJob(OperandHandle& handle, int64_t duration_ns) noexcept
+  EncodeStepJob(const CallContext& context, OperandHandle& handle, int64_t duration_ns) noexcept
       : Job(1),
+        context_(context),
         handle_(kit::Ref<OperandHandle>::retain(&handle)),
         place_(handle.place()),
         version_(handle.operand().key().version),
@@ -72,7 +77,7 @@ class EncodeStepJob final : public Job {
 
  private:
   int execute(const Execution& execution) noexcept override {
-    return encode_some_rows(execution.cancelled, handle_->operand(), place_, version_, duration_ns_);
+    return encode_some_rows(context_, execution.cancelled, handle_->operand(), place_, version_, duration_ns_);
   }
 
   int deliver(napi_env env) noexcept override {
@@ -80,6 +85,7 @@ class EncodeStepJob final : public Job {
     return kit::kDone;
   }
 
+  const CallContext context_;
   const kit::Ref<OperandHandle> handle_;
   const RowPlace place_;
   const int64_t version_;
@@ -148,13 +154,14 @@ napi_value start_encode(Call& call) {
 }
 
 napi_value start_encode_step(Call& call) {
-  OperandHandle* handle = find_to_encode(call, 0);
-  const auto duration_ns = static_cast<int64_t>(call.count(1)) * 1'000'000;
+  const CallContext context = read_context(call, 0);
+  OperandHandle* handle = find_to_encode(call, 1);
+  const auto duration_ns = static_cast<int64_t>(call.count(2)) * 1'000'000;
   if (call.failed()) return nullptr;
-  std::unique_ptr<EncodeStepJob> job(new (std::nothrow) EncodeStepJob(*handle, duration_ns));
+  std::unique_ptr<EncodeStepJob> job(new (std::nothrow) EncodeStepJob(context, *handle, duration_ns));
   if (job == nullptr) return call.give_integer(kit::kOutOfMemory);
   const int status = handle->references().keep_for(call.env(), *job, 0) ? kit::kDone : kit::kOutOfMemory;
-  return start_job(call, std::move(job), status, 2);
+  return start_job(call, std::move(job), status, 3);
 }
 
 napi_value start_build(Call& call) {

@@ -21,19 +21,18 @@ class Random {
   uint64_t state_ = 0;
 };
 
-constexpr size_t kColumns = 16;
+constexpr size_t kColumns = kCodeGroup;
 constexpr size_t kMostOfTable = kColumns * kColumns;
 
 /** The transform between the rows of a table: sums and differences of whole rows, which compilers turn into vector code. */
-template <typename Real>
-void add_and_subtract(Real* table, size_t rows, size_t columns) noexcept {
+void add_and_subtract(double* table, size_t rows, size_t columns) noexcept {
   for (size_t half = 1; half < rows; half *= 2) {
     for (size_t i = 0; i < rows; i += 2 * half) {
-      Real* __restrict first = table + i * columns;
-      Real* __restrict second = first + half * columns;
+      double* __restrict first = table + i * columns;
+      double* __restrict second = first + half * columns;
       for (size_t j = 0; j < half * columns; ++j) {
-        const Real a = first[j];
-        const Real b = second[j];
+        const double a = first[j];
+        const double b = second[j];
         first[j] = a + b;
         second[j] = a - b;
       }
@@ -45,11 +44,10 @@ void add_and_subtract(Real* table, size_t rows, size_t columns) noexcept {
  * The transform of some elements as a table of 16 columns: between the rows, and, with the table turned over, between the columns.
  * The result stays turned over, which is one more permutation, and is multiplied by a factor.
  */
-template <typename Real>
-void transform_table(Real* v, size_t count, Real factor) noexcept {
+void transform_table(double* v, size_t count, double factor) noexcept {
   const size_t rows = count / kColumns;
   add_and_subtract(v, rows, kColumns);
-  Real turned[kMostOfTable];
+  double turned[kMostOfTable];
   for (size_t column = 0; column < kColumns; ++column)
     for (size_t row = 0; row < rows; ++row) turned[column * rows + row] = v[row * kColumns + column];
   add_and_subtract(turned, kColumns, rows);
@@ -69,28 +67,30 @@ bool CodeRotation::prepare(size_t dimensions) noexcept {
   float* const signs = memory_.as<float>();
   for (size_t i = 0; i < 2 * dimensions; ++i) signs[i] = random.next() >> 63 != 0 ? 1.0f : -1.0f;
   auto* const order = reinterpret_cast<uint32_t*>(signs + 2 * dimensions);
-  for (size_t i = 0; i < dimensions; ++i) order[i] = static_cast<uint32_t>(i);
-  for (size_t i = dimensions - 1; i > 0; --i) std::swap(order[i], order[random.next() % (i + 1)]);
+  for (size_t i = 0; i < 2 * groups(); ++i) order[i] = static_cast<uint32_t>(i % groups());
+  uint32_t* const second = order + groups();
+  for (size_t i = groups() - 1; i > 0; --i) std::swap(second[i], second[random.next() % (i + 1)]);
   return true;
 }
 
-template <typename Real>
-void CodeRotation::transform(Real* v) const noexcept {
-  const auto factor = static_cast<Real>(1 / std::sqrt(static_cast<double>(block_)));
+void CodeRotation::apply_pass(size_t pass, const double* v, double* out) const noexcept {
+  for (size_t i = 0; i < dimensions_; ++i)
+    out[i] = v[order(pass)[i / kCodeGroup] * kCodeGroup + i % kCodeGroup] * static_cast<double>(signs(pass)[i]);
+  const double factor = 1 / std::sqrt(static_cast<double>(block_));
   const size_t table = std::min(block_, kMostOfTable);
-  for (size_t first = 0; first < dimensions_; first += table) transform_table(v + first, table, factor);
-  for (size_t first = 0; first < dimensions_; first += block_) add_and_subtract(v + first, block_ / table, table);
+  for (size_t first = 0; first < dimensions_; first += table) transform_table(out + first, table, factor);
+  for (size_t first = 0; first < dimensions_; first += block_) add_and_subtract(out + first, block_ / table, table);
 }
 
-template <typename Real>
-void CodeRotation::apply(Real* v, Real* scratch) const noexcept {
-  for (size_t i = 0; i < dimensions_; ++i) scratch[i] = v[i] * static_cast<Real>(signs(0)[i]);
-  transform(scratch);
-  for (size_t i = 0; i < dimensions_; ++i) v[i] = scratch[order()[i]] * static_cast<Real>(signs(1)[i]);
-  transform(v);
+void CodeRotation::apply(double* v, double* scratch) const noexcept {
+  apply_pass(0, v, scratch);
+  apply_pass(1, scratch, v);
 }
 
-template void CodeRotation::apply(float*, float*) const noexcept;
-template void CodeRotation::apply(double*, double*) const noexcept;
+void CodeRotation::apply(const KernelTable& kernels, float* v, float* scratch) const noexcept {
+  const auto factor = static_cast<float>(1 / std::sqrt(static_cast<double>(block_)));
+  kernels.encoding.transform(v, signs(0), order(0), dimensions_, block_, factor, scratch);
+  kernels.encoding.transform(scratch, signs(1), order(1), dimensions_, block_, factor, v);
+}
 
 }  // namespace gearshift

@@ -4,13 +4,14 @@
 #include <cstdint>
 
 #include "core/aligned_memory.h"
+#include "dispatch/kernel_table.h"
 
 namespace gearshift {
 
 /**
  * A rotation after which every dimension of a vector has about as much of its length as any other, whatever they were before, so
- * that few bits for each say most of it: random signs, a Walsh-Hadamard transform in blocks, a permutation, and all but the
- * permutation again (Ailon and Chazelle, SIAM J. Comput. 39(1), 2009). The same for equal dimensions, always.
+ * that few bits for each say most of it: random signs, a Walsh-Hadamard transform in blocks, a permutation of groups of elements,
+ * and all but the permutation again (Ailon and Chazelle, SIAM J. Comput. 39(1), 2009). The same for equal dimensions, always.
  */
 class CodeRotation {
  public:
@@ -18,20 +19,21 @@ class CodeRotation {
   bool prepare(size_t dimensions) noexcept;
 
   /** Rotates in place. `scratch` has room for as many elements. */
-  template <typename Real>
-  void apply(Real* v, Real* scratch) const noexcept;
+  void apply(double* v, double* scratch) const noexcept;
+  /** The same in float32. Both lie on cache lines. */
+  void apply(const KernelTable& kernels, float* v, float* scratch) const noexcept;
 
   /** Roundings of an element in a rotation, one after the other. */
   size_t steps() const noexcept { return 2 * (levels_ + 2); }
 
  private:
-  template <typename Real>
-  void transform(Real* v) const noexcept;
+  void apply_pass(size_t pass, const double* v, double* out) const noexcept;
 
+  size_t groups() const noexcept { return dimensions_ / kCodeGroup; }
   const float* signs(size_t pass) const noexcept { return memory_.as<float>() + pass * dimensions_; }
-  const uint32_t* order() const noexcept { return reinterpret_cast<const uint32_t*>(signs(2)); }
+  const uint32_t* order(size_t pass) const noexcept { return reinterpret_cast<const uint32_t*>(signs(2)) + pass * groups(); }
 
-  AlignedMemory memory_;  // signs of the first and the second pass, then the permutation
+  AlignedMemory memory_;  // signs of the first and the second pass, then the groups of elements in the order of each
   size_t dimensions_ = 0;
   size_t block_ = 1;   // the largest power of two that divides the dimensions
   size_t levels_ = 0;  // its logarithm

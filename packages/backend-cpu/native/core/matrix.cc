@@ -85,7 +85,7 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
     const void* const rows = source.row(first);
     if (version == nullptr) {
       inverse_norms_of(kernels, rows, format_, source.stride, count, dimensions_, norms() + first);
-      encode_again(source, first, first + count);
+      encode_again(kernels, source, first, first + count);
       continue;
     }
     {
@@ -98,13 +98,13 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
         if (replaced != nullptr) inverse_norms_of(kernels, replaced, format_, dimensions_, 1, dimensions_, norms() + row);
       }
     }
-    encode_again(source, first, first + count);
+    encode_again(kernels, source, first, first + count);
   }
 }
 
-void ResidentMatrix::encode_again(const MatrixView& source, size_t start, size_t end) noexcept {
+void ResidentMatrix::encode_again(const KernelTable& kernels, const MatrixView& source, size_t start, size_t end) noexcept {
   const size_t coded = std::min(end, coded_rows());
-  if (start < coded) codes_->encode(source, start, coded);
+  if (start < coded) codes_->encode(kernels, source, start, coded);
 }
 
 bool ResidentMatrix::resize(size_t rows) noexcept {
@@ -134,8 +134,8 @@ bool ResidentMatrix::choose_codes(const MatrixView& matrix) noexcept {
   return false;
 }
 
-void ResidentMatrix::encode(const MatrixView& matrix, size_t start, size_t end) noexcept {
-  codes_->encode(matrix, start, end);
+void ResidentMatrix::encode(const KernelTable& kernels, const MatrixView& matrix, size_t start, size_t end) noexcept {
+  codes_->encode(kernels, matrix, start, end);
 }
 
 void ResidentMatrix::publish_codes(size_t rows) noexcept {

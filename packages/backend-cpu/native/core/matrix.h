@@ -66,7 +66,7 @@ class ResidentMatrix {
    * steps get new codes if they have some. False: there is no memory, or the rows have no codes.
    */
   bool choose_codes(const MatrixView& matrix) noexcept;
-  void encode(const MatrixView& matrix, size_t start, size_t end) noexcept;
+  void encode(const KernelTable& kernels, const MatrixView& matrix, size_t start, size_t end) noexcept;
   /** The rows [0, rows) have codes. */
   void publish_codes(size_t rows) noexcept;
   /** Rows with codes so far. Any thread may ask. */
@@ -95,7 +95,7 @@ class ResidentMatrix {
   float* norms() noexcept { return inverse_norms_.as<float>(); }
   void drop_codes() noexcept;
   /** Rows that are filled anew, as far as they have codes. */
-  void encode_again(const MatrixView& source, size_t start, size_t end) noexcept;
+  void encode_again(const KernelTable& kernels, const MatrixView& source, size_t start, size_t end) noexcept;
   void copy_rows(const void* values, size_t start, size_t end) noexcept;
 
   AlignedMemory rows_;  // empty for rows in place

@@ -15,7 +15,6 @@ namespace gearshift {
 namespace {
 
 constexpr size_t kGroup = 64;  // bytes of a plane for 2 * kGroup dimensions
-constexpr size_t kSums = 16;
 constexpr double kUnit = 0x1p-24;  // relative error of a rounding to float32
 /** Lengths of the rows at length 1 less their mean, and some room: both have at most length 1. */
 constexpr double kMostLength = 2.01;
@@ -23,23 +22,8 @@ constexpr double kMostLength = 2.01;
 constexpr float kMostDeviations = 2.9f;
 constexpr size_t kSampledRows = 20'000;
 
-/** Sixteen sums side by side, so that few roundings follow each other, in the same order everywhere. */
-struct Sums {
-  float sum[kSums] = {};
-
-  template <typename Term>
-  void add(size_t count, const Term& term) noexcept {
-    for (size_t i = 0; i < count; i += kSums)
-      for (size_t lane = 0; lane < kSums; ++lane) sum[lane] += term(i + lane);
-  }
-  float total() const noexcept {
-    float total = 0;
-    for (const float lane : sum) total += lane;
-    return total;
-  }
-  /** Roundings of a term, one after the other. */
-  static size_t steps(size_t count) noexcept { return count / kSums + kSums + 2; }
-};
+/** Roundings of a term of a sum of so many, one after the other: sixteen sums side by side, then their sum. */
+size_t steps_of_sum(size_t count) noexcept { return count / kCodeGroup + kCodeGroup + 2; }
 
 template <typename Element>
 void widen(const void* row, float scale, size_t count, float* out) noexcept {
@@ -63,29 +47,11 @@ void read_elements(const MatrixView& matrix, const void* from, float* out) noexc
   }
 }
 
-/** What the code of a row, less `middle`, says of the row. */
-template <int kShift>
-CodeFit fit(const float* row, const uint8_t* code, size_t count) noexcept {
-  constexpr float kMiddle = static_cast<float>((256 >> kShift) - 1) / 2;
-  const auto step = [&](size_t i) noexcept { return static_cast<float>(code[i] >> kShift) - kMiddle; };
-  Sums products;
-  products.add(count, [&](size_t i) noexcept { return step(i) * row[i]; });
-  static_assert(kMostCodedDimensions * 255 * 255 <= INT32_MAX, "the sum fits in 32 bits, which vectorise best");
-  int32_t four_squares = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const int doubled = 2 * (code[i] >> kShift) - ((256 >> kShift) - 1);
-    four_squares += doubled * doubled;
-  }
-  const auto square = static_cast<float>(static_cast<double>(four_squares) / 4);
-  const float scale = products.total() / square;
-  Sums rests;
-  rests.add(count, [&](size_t i) noexcept {
-    const float rest = row[i] - scale * step(i);
-    return rest * rest;
-  });
-  const double length = std::sqrt(static_cast<double>(rests.total()));
-  const double residual = length * (1 + static_cast<double>(Sums::steps(count)) * kUnit) + 16 * kMostLength * kUnit;
-  return {scale, static_cast<float>(residual * (1 + 2 * kUnit)), 1 / square};
+/** What the code of a row says of the row. */
+CodeFit fit_of(const CodeFitSums& sums, size_t count) noexcept {
+  const double length = std::sqrt(static_cast<double>(sums.rest));
+  const double residual = length * (1 + static_cast<double>(steps_of_sum(count)) * kUnit) + 16 * kMostLength * kUnit;
+  return {sums.scale, static_cast<float>(residual * (1 + 2 * kUnit)), 1 / sums.square};
 }
 
 /** As good as any rounding here; std::nearbyint() is a call. */
@@ -174,16 +140,16 @@ bool RowCodes::choose_mean(const MatrixView& matrix) noexcept {
   return true;
 }
 
-void RowCodes::encode(const MatrixView& matrix, size_t start, size_t end) noexcept {
+void RowCodes::encode(const KernelTable& kernels, const MatrixView& matrix, size_t start, size_t end) noexcept {
   for (size_t row = start; row < end; ++row) {
-    encode_row(matrix, row, matrix.row(row));
+    encode_row(kernels, matrix, row, matrix.row(row));
     if (matrix.version == nullptr || matrix.version->is_intact()) continue;
     const void* const replaced = matrix.version->replaced_row(row);
-    if (replaced != nullptr) encode_row(matrix, row, replaced);
+    if (replaced != nullptr) encode_row(kernels, matrix, row, replaced);
   }
 }
 
-void RowCodes::encode_row(const MatrixView& matrix, size_t row, const void* elements) noexcept {
+void RowCodes::encode_row(const KernelTable& kernels, const MatrixView& matrix, size_t row, const void* elements) noexcept {
   auto* const high = high_.as<uint8_t>() + row * row_bytes();
   auto* const low = low_.as<uint8_t>() + row * row_bytes();
   const float inverse_norm = matrix.inverse_norms[row];
@@ -204,28 +170,15 @@ void RowCodes::encode_row(const MatrixView& matrix, size_t row, const void* elem
   }
   for (size_t i = 0; i < dimensions_; ++i) values[i] = values[i] * inverse_norm - mean[i];
   std::fill(values + dimensions_, values + padded_, 0.0f);
-  rotation_.apply(values, scratch);
-
-  Sums squares;
-  squares.add(padded_, [&](size_t i) noexcept { return values[i] * values[i]; });
-  float most[kSums] = {};
-  for (size_t i = 0; i < padded_; i += kSums)
-    for (size_t lane = 0; lane < kSums; ++lane) most[lane] = std::max(most[lane], std::fabs(values[i + lane]));
-  const float deviation = std::sqrt(squares.total() / static_cast<float>(padded_));
-  const float range = std::min(*std::max_element(most, most + kSums), kMostDeviations * deviation);
-  const float steps = range > 0 ? 128 / range : 1;
+  rotation_.apply(kernels, values, scratch);
   uint8_t code[kMostCodedDimensions];
-  for (size_t i = 0; i < padded_; ++i) {
-    // In this order NaN becomes 0: of a row that changes, which is encoded again, elements may be anything.
-    const float step = std::min(255.0f, std::max(0.0f, values[i] * steps + 128.0f));
-    code[i] = static_cast<uint8_t>(step);
-  }
-
-  const CodeFit coarse = fit<4>(values, code, padded_);
-  scales()[row] = coarse.scale;
-  residuals()[row] = coarse.residual;
-  inverse_squares()[row] = coarse.inverse_square;
-  fine_fits_.as<CodeFit>()[row] = fit<0>(values, code, padded_);
+  CodeFitSums coarse, fine;
+  kernels.encoding.code(values, padded_, kMostDeviations, code, &coarse, &fine);
+  const CodeFit fit = fit_of(coarse, padded_);
+  scales()[row] = fit.scale;
+  residuals()[row] = fit.residual;
+  inverse_squares()[row] = fit.inverse_square;
+  fine_fits_.as<CodeFit>()[row] = fit_of(fine, padded_);
   for (size_t group = 0; group < row_bytes(); group += kGroup) {
     for (size_t i = group; i < group + kGroup; ++i) {
       const unsigned first = code[group + i];
@@ -240,7 +193,7 @@ double RowCodes::slack(double query_error) const noexcept {
   // Of the row at length 1: half of the roundings of its squared norm, a root, a division, and the product.
   const auto of_norm = static_cast<double>(dimensions_ / 16 + 8);
   // Of what is left of it without the mean: the difference, the rotation, the scale of the code, and the sum of the bound.
-  const auto of_rest = static_cast<double>(1 + rotation_.steps() + Sums::steps(padded_) + 2 + 36);
+  const auto of_rest = static_cast<double>(1 + rotation_.steps() + steps_of_sum(padded_) + 2 + 36);
   return 1.01 * (of_norm + kMostLength * of_rest) * kUnit + kMostLength * query_error;
 }
 

@@ -48,7 +48,7 @@ class RowCodes {
   /** From a sample of the rows. Before the first encode(). The matrix has stored norms, as in all of these. False: out of memory. */
   bool choose_mean(const MatrixView& matrix) noexcept;
   /** Threads may encode disjoint ranges at a time. Rows that change meanwhile get the codes of the matrix's version. */
-  void encode(const MatrixView& matrix, size_t start, size_t end) noexcept;
+  void encode(const KernelTable& kernels, const MatrixView& matrix, size_t start, size_t end) noexcept;
   /** Makes room for rows that are still to be encoded, or forgets the last ones. False: out of memory, and nothing changed. */
   bool resize(size_t rows) noexcept;
 
@@ -101,7 +101,7 @@ class RowCodes {
     return (dimensions + kPaddedTo - 1) / kPaddedTo * kPaddedTo;
   }
   bool reserve(size_t rows) noexcept;
-  void encode_row(const MatrixView& matrix, size_t row, const void* elements) noexcept;
+  void encode_row(const KernelTable& kernels, const MatrixView& matrix, size_t row, const void* elements) noexcept;
   double slack(double query_error) const noexcept;
 
   float* scales() noexcept { return fits_.as<float>(); }

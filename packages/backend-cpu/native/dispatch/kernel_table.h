@@ -129,6 +129,28 @@ struct CodeKernels {
                        const float* lengths, size_t count, float* estimates, float* bounds) noexcept;
 };
 
+/** Elements that the rotation of codes moves together, and sums side by side. */
+constexpr size_t kCodeGroup = 16;
+
+/** What the codes of a row, less their middle, have to do with the row. */
+struct CodeFitSums {
+  float scale;   // by which they are closest to it
+  float square;  // sum of their squares, exactly
+  float rest;    // sum of squares of what is left of the row
+};
+
+/** The kernels that make codes of rows, see encode_kernels.inc. Every level gives a row the same bits. */
+struct EncodeKernels {
+  /**
+   * Groups of elements in the order of `order`, times `signs`, transformed in blocks, times `factor`: a step of CodeRotation. `dimensions`
+   * is a multiple of 128 and of `block`, which is a power of two from 128. `out` is not `v`.
+   */
+  void (*transform)(const float* v, const float* signs, const uint32_t* order, size_t dimensions, size_t block, float factor,
+                    float* out) noexcept;
+  /** Numbers from 0 to 255 for a multiple of 16 elements, and how well their upper halves and they themselves fit. */
+  void (*code)(const float* row, size_t count, float most_deviations, uint8_t* code, CodeFitSums* half, CodeFitSums* whole) noexcept;
+};
+
 /**
  * The kernels of one instruction-set level: one row of the table in kernel_table.cc.
  *
@@ -158,6 +180,7 @@ struct KernelTable {
   size_t (*below_f32)(const float* scores, size_t count, float threshold, uint32_t* survivors) noexcept;
 
   CodeKernels codes;
+  EncodeKernels encoding;
 
   /**
    * Weighted sums over a slice of 16 lanes: sums[lane] += sum over step < lengths[lane] of weights[step * 16 + lane] *

@@ -70,6 +70,17 @@ struct Lanes {
     const uint64_t high = bytes < 8 ? 0 : later_bytes(at, bytes);
     return widen(_mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low)), from);
   }
+  static inline void store(float* to, Vector v) { _mm256_storeu_ps(to, v); }
+  static inline Vector larger_magnitude(Vector most, Vector v) {
+    return _mm256_max_ps(_mm256_max_ps(v, _mm256_sub_ps(_mm256_setzero_ps(), v)), most);
+  }
+  static inline Vector as_byte(Vector v) {
+    return _mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), _mm256_set1_ps(255));
+  }
+  static inline Vector truncated(Vector v) { return _mm256_round_ps(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+  static inline void turn_quads(const float* from, size_t from_stride, float* to, size_t to_stride) {
+    turn_four_quads(from, from_stride, to, to_stride);
+  }
   static inline Vector kept(Vector v) {
 #if defined(__GNUC__)
     asm("" : "+x"(v));  // GCC would load it again for each use
@@ -137,6 +148,7 @@ struct CodeLanes {
 };
 
 #include "kernels/code_kernels.inc"
+#include "kernels/encode_kernels.inc"
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
@@ -198,6 +210,7 @@ const KernelTable kAvx2Kernels = {"avx2",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_limits, nullptr, code_whole_sums, code_whole_bounds},
+                                  {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_by_loads_f32};
 

@@ -45,6 +45,17 @@ struct Lanes {
     if constexpr (sizeof(Element) == 2) return widen(_mm256_maskz_loadu_epi16(mask, from), from);
     else return widen(_mm_maskz_loadu_epi8(mask, from), from);
   }
+  static inline void store(float* to, Vector v) { _mm512_storeu_ps(to, v); }
+  static inline Vector larger_magnitude(Vector most, Vector v) {
+    return _mm512_max_ps(_mm512_max_ps(v, _mm512_sub_ps(_mm512_setzero_ps(), v)), most);
+  }
+  static inline Vector as_byte(Vector v) {
+    return _mm512_min_ps(_mm512_max_ps(v, _mm512_setzero_ps()), _mm512_set1_ps(255));
+  }
+  static inline Vector truncated(Vector v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+  static inline void turn_quads(const float* from, size_t from_stride, float* to, size_t to_stride) {
+    turn_four_quads(from, from_stride, to, to_stride);
+  }
   static inline Vector kept(Vector v) {
 #if defined(__GNUC__) && !defined(GEARSHIFT_EMULATE_AVX512)
     asm("" : "+v"(v));  // GCC would load it again for each use
@@ -88,6 +99,7 @@ struct CodeLanes : CodeBytes {
 };
 
 #include "kernels/code_kernels.inc"
+#include "kernels/encode_kernels.inc"
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
@@ -147,6 +159,7 @@ const KernelTable kAvx512Kernels = {"avx512",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_limits, nullptr, code_whole_sums, code_whole_bounds},
+                                  {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_by_loads_f32};
 

@@ -39,6 +39,22 @@ struct Lanes {
     std::memcpy(lanes, from, count * sizeof(Element));
     return load(lanes);
   }
+  static inline void store(float* to, Vector v) {
+    vst1q_f32(to, v.val[0]);
+    vst1q_f32(to + 4, v.val[1]);
+  }
+  static inline Vector larger_magnitude(Vector most, Vector v) {
+    return {{vmaxnmq_f32(most.val[0], vabsq_f32(v.val[0])), vmaxnmq_f32(most.val[1], vabsq_f32(v.val[1]))}};
+  }
+  static inline Vector as_byte(Vector v) { return {{as_byte(v.val[0]), as_byte(v.val[1])}}; }
+  static inline Vector truncated(Vector v) { return {{vrndq_f32(v.val[0]), vrndq_f32(v.val[1])}}; }
+  static inline void turn_quads(const float* from, size_t from_stride, float* to, size_t to_stride) {
+    float32x4x4_t rows;
+    for (int i = 0; i < 4; ++i) rows.val[i] = vld1q_f32(from + static_cast<size_t>(i) * from_stride);
+    float turned[16];
+    vst4q_f32(turned, rows);  // element by element of each: the columns
+    for (size_t i = 0; i < 4; ++i) vst1q_f32(to + i * to_stride, vld1q_f32(turned + 4 * i));
+  }
   static inline Vector kept(Vector v) { return v; }
   static inline Vector add(Vector a, Vector b) {
     return {{vaddq_f32(a.val[0], b.val[0]), vaddq_f32(a.val[1], b.val[1])}};
@@ -67,6 +83,7 @@ struct Lanes {
   }
 
  private:
+  static inline float32x4_t as_byte(float32x4_t v) { return vminq_f32(vmaxnmq_f32(v, vdupq_n_f32(0)), vdupq_n_f32(255)); }
   static inline uint16x8_t load_halves(const void* from) { return vld1q_u16(static_cast<const uint16_t*>(from)); }
 };
 
@@ -113,6 +130,7 @@ struct CodeLanes {
 };
 
 #include "kernels/code_kernels.inc"
+#include "kernels/encode_kernels.inc"
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
@@ -138,6 +156,7 @@ const KernelTable kNeonKernels = {"neon",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_limits, nullptr, code_whole_sums, code_whole_bounds},
+                                  {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_f32};
 

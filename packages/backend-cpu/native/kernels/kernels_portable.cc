@@ -62,6 +62,24 @@ struct Lanes {
     std::memcpy(lanes, from, count * sizeof(Element));
     return load(lanes);
   }
+  static inline void store(float* to, Vector v) {
+    std::memcpy(to, &v.low, sizeof v.low);
+    std::memcpy(to + 4, &v.high, sizeof v.high);
+  }
+  static inline Vector larger_magnitude(Vector most, Vector v) {
+    return each(most, v, [](float a, float b) { return std::fabs(b) > a ? std::fabs(b) : a; });
+  }
+  static inline Vector as_byte(Vector v) {
+    return each(v, v, [](float a, float) { return a > 0 ? (a < 255 ? a : 255) : 0; });
+  }
+  /** Of numbers that fit in 32 bits. */
+  static inline Vector truncated(Vector v) {
+    return each(v, v, [](float a, float) { return static_cast<float>(static_cast<int32_t>(a)); });
+  }
+  static inline void turn_quads(const float* from, size_t from_stride, float* to, size_t to_stride) {
+    for (size_t row = 0; row < 4; ++row)
+      for (size_t column = 0; column < 4; ++column) to[column * to_stride + row] = from[row * from_stride + column];
+  }
   static inline Vector kept(Vector v) { return v; }
   static inline Vector add(Vector a, Vector b) { return {a.low + b.low, a.high + b.high}; }
   static inline Vector subtract(Vector a, Vector b) { return {a.low - b.low, a.high - b.high}; }
@@ -85,6 +103,17 @@ struct Lanes {
       mask |= static_cast<unsigned>(a.high[i] > b.high[i]) << (i + 4);
     }
     return mask;
+  }
+
+ private:
+  template <class Function>
+  static inline Vector each(const Vector& a, const Vector& b, const Function& function) {
+    float results[kWidth];
+    for (size_t i = 0; i < 4; ++i) {
+      results[i] = function(a.low[i], b.low[i]);
+      results[i + 4] = function(a.high[i], b.high[i]);
+    }
+    return load(results);
   }
 };
 
@@ -162,6 +191,7 @@ struct CodeLanes {
 };
 
 #include "kernels/code_kernels.inc"
+#include "kernels/encode_kernels.inc"
 #include "kernels/finish_kernels.inc"
 #include "kernels/scan_kernels.inc"
 
@@ -186,6 +216,7 @@ const KernelTable kPortableKernels = {"portable",
                                   above_f32,
                                   below_f32,
                                   {code_sums, code_sums_chosen, code_bounds, code_limits, nullptr, code_whole_sums, code_whole_bounds},
+                                  {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_f32};
 

@@ -45,7 +45,7 @@ void encode(const KernelTable& kernels, Corpus& corpus, size_t start, size_t end
   const size_t at = start * corpus.dimensions;
   inverse_norms_of(kernels, corpus.rows.data() + at, {}, corpus.dimensions, end - start, corpus.dimensions,
                    corpus.inverse_norms.data() + start);
-  corpus.codes->encode(corpus.view(), start, end);
+  corpus.codes->encode(kernels, corpus.view(), start, end);
 }
 
 /** Changes, appends or removes rows, some of which become what others are. */

@@ -38,7 +38,7 @@ struct Corpus {
     inverse_norms_of(kernels, rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data());
     codes = RowCodes::allocate(count(), dimensions);
     codes->choose_mean(view());
-    codes->encode(view(), 0, count());
+    codes->encode(kernels, view(), 0, count());
   }
 };
 

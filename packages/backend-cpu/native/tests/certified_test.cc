@@ -276,6 +276,88 @@ void codes_bound_every_row(Check& check, const KernelTable& kernels) {
   }
 }
 
+/** Rows are rotated in float32 by the kernels, queries in double precision. */
+void rows_are_rotated_like_queries(Check& check, const KernelTable& kernels) {
+  Random random(26);
+  for (const size_t dimensions : {128, 256, 384, 512, 640, 768, 896, 1024, 2048, 3072, 4096}) {
+    CodeRotation rotation;
+    AlignedMemory memory;
+    if (!check.that(rotation.prepare(dimensions) && memory.allocate(2 * dimensions * sizeof(float)), "there is no memory")) return;
+    auto* const row = memory.as<float>();
+    std::vector<double> exact(dimensions), scratch(dimensions);
+    // Random elements, and one that is not zero.
+    for (size_t round = 0; round < 4; ++round) {
+      double square = 0;
+      for (size_t i = 0; i < dimensions; ++i) {
+        row[i] = round < 2 ? random.value() : (i == random.below(dimensions) ? 1.0f : 0.0f);
+        exact[i] = row[i];
+        square += exact[i] * exact[i];
+      }
+      rotation.apply(kernels, row, row + dimensions);
+      rotation.apply(exact.data(), scratch.data());
+      double error = 0, rotated_square = 0;
+      for (size_t i = 0; i < dimensions; ++i) {
+        error = std::max(error, std::fabs(row[i] - exact[i]));
+        rotated_square += exact[i] * exact[i];
+      }
+      const double most = static_cast<double>(rotation.steps()) * kUnit * std::sqrt(square);
+      check.that(error <= most, "%zu dimensions: an error of %g, not of at most %g", dimensions, error, most);
+      check.that(std::fabs(rotated_square - square) <= 1e-12 * square, "%zu dimensions: %.15g becomes %.15g", dimensions, square,
+                 rotated_square);
+    }
+  }
+}
+
+void rows_have_the_same_codes_at_every_level(Check& check, const KernelTable& kernels) {
+  Random random(27);
+  const LevelList levels = all_levels();
+  const EncodeKernels& portable = levels.levels[levels.count - 1].plain->encoding;
+  for (const size_t dimensions : {128, 256, 384, 768, 1024, 4096}) {
+    std::vector<float> row(dimensions), signs(dimensions), rotated(dimensions), expected(dimensions);
+    std::vector<uint32_t> order(dimensions / kCodeGroup);
+    const size_t block = dimensions & (~dimensions + 1);
+    for (size_t round = 0; round < 6; ++round) {
+      for (size_t i = 0; i < dimensions; ++i) {
+        row[i] = random.value() * (round < 4 ? 1.0f : 1e-18f);
+        signs[i] = random.below(2) == 0 ? 1.0f : -1.0f;
+      }
+      if (round == 1) std::fill(row.begin(), row.end(), 0.25f);
+      if (round == 2) row[random.below(dimensions)] = 1000;
+      for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint32_t>(random.below(order.size()));
+      kernels.encoding.transform(row.data(), signs.data(), order.data(), dimensions, block, 0.7f, rotated.data());
+      portable.transform(row.data(), signs.data(), order.data(), dimensions, block, 0.7f, expected.data());
+      check.that(std::memcmp(rotated.data(), expected.data(), dimensions * sizeof(float)) == 0, "%zu dimensions are rotated otherwise",
+                 dimensions);
+      if (round == 3) row[random.below(dimensions)] = std::numeric_limits<float>::quiet_NaN();
+      std::vector<uint8_t> code(dimensions), expected_code(dimensions);
+      CodeFitSums found[2], wanted[2];
+      kernels.encoding.code(row.data(), dimensions, 2.9f, code.data(), &found[0], &found[1]);
+      portable.code(row.data(), dimensions, 2.9f, expected_code.data(), &wanted[0], &wanted[1]);
+      // A row with an element that is no number is encoded again before anything relies on its code.
+      if (round == 3) continue;
+      check.that(code == expected_code && std::memcmp(found, wanted, sizeof found) == 0, "%zu dimensions have another code", dimensions);
+      // The sums, one after the other in double precision.
+      for (size_t shift : {4, 0}) {
+        const double middle = ((256 >> shift) - 1) / 2.0;
+        double square = 0, product = 0, rest = 0, row_square = 0;
+        const CodeFitSums& sums = found[shift == 4 ? 0 : 1];
+        for (size_t i = 0; i < dimensions; ++i) {
+          const double step = (code[i] >> shift) - middle;
+          square += step * step;
+          product += step * row[i];
+          row_square += static_cast<double>(row[i]) * row[i];
+          rest += (row[i] - sums.scale * step) * (row[i] - sums.scale * step);
+        }
+        check.that(sums.square == static_cast<float>(square), "%zu dimensions: squares of %.9g, not %.9g", dimensions, sums.square, square);
+        check.that(std::fabs(sums.scale * square - product) <= 1e-4 * std::fabs(product) + 1e-30, "%zu dimensions: a product of %.9g, not %.9g",
+                   dimensions, sums.scale * square, product);
+        check.that(std::fabs(sums.rest - rest) <= 1e-4 * rest + 1e-13 * row_square, "%zu dimensions: %.9g is left, not %.9g", dimensions,
+                   sums.rest, rest);
+      }
+    }
+  }
+}
+
 void code_sums_are_exact(Check& check, const KernelTable& kernels) {
   Random random(22);
   for (const size_t bytes : {64, 128, 192, 256, 384, 2048}) {

@@ -30,6 +30,8 @@ constexpr Group kGroups[] = {
     {"selection equals a full sort", selection_equals_a_full_sort},
     {"selections merge", selections_merge},
     {"top-k ranks rows", top_k_ranks_rows},
+    {"rows are rotated like queries", rows_are_rotated_like_queries},
+    {"rows have the same codes at every level", rows_have_the_same_codes_at_every_level},
     {"code sums are exact", code_sums_are_exact, true},
     {"codes bound every row", codes_bound_every_row, true},
     {"bounds have the room of the proof", bounds_have_the_room_of_the_proof, true},

@@ -121,3 +121,20 @@ static inline __m512i gearshift_shuffle_i32x4(__m512i a, __m512i b, int chosen) 
 }
 #undef _mm512_shuffle_i32x4
 #define _mm512_shuffle_i32x4(a, b, chosen) gearshift_shuffle_i32x4(a, b, chosen)
+
+/** A function of AVX for both halves. */
+template <typename Function>
+static inline __m512 gearshift_of_halves(__m512 a, __m512 b, const Function& function) {
+  float left[16], right[16], results[16];
+  _mm512_storeu_ps(left, a);
+  _mm512_storeu_ps(right, b);
+  for (int half = 0; half < 16; half += 8)
+    _mm256_storeu_ps(results + half, function(_mm256_loadu_ps(left + half), _mm256_loadu_ps(right + half)));
+  return _mm512_loadu_ps(results);
+}
+#undef _mm512_max_ps
+#undef _mm512_min_ps
+#undef _mm512_roundscale_ps
+#define _mm512_max_ps(a, b) gearshift_of_halves(a, b, [](__m256 x, __m256 y) { return _mm256_max_ps(x, y); })
+#define _mm512_min_ps(a, b) gearshift_of_halves(a, b, [](__m256 x, __m256 y) { return _mm256_min_ps(x, y); })
+#define _mm512_roundscale_ps(v, mode) gearshift_of_halves(v, v, [](__m256 x, __m256) { return _mm256_round_ps(x, mode); })

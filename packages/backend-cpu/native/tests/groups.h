@@ -23,6 +23,8 @@ void selection_equals_a_full_sort(Check& check, const KernelTable& kernels);
 void selections_merge(Check& check, const KernelTable& kernels);
 void top_k_ranks_rows(Check& check, const KernelTable& kernels);
 
+void rows_are_rotated_like_queries(Check& check, const KernelTable& kernels);
+void rows_have_the_same_codes_at_every_level(Check& check, const KernelTable& kernels);
 void code_sums_are_exact(Check& check, const KernelTable& kernels);
 void codes_bound_every_row(Check& check, const KernelTable& kernels);
 void bounds_have_the_room_of_the_proof(Check& check, const KernelTable& kernels);
