@@ -5,10 +5,12 @@
 #include <cstdio>
 #include <initializer_list>
 #include <limits>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "check.h"
+#include "core/certified_top_k.h"
 #include "core/floating_point_mode.h"
 #include "core/matrix.h"
 #include "core/scan.h"
@@ -504,6 +506,80 @@ void writers_exclude_each_other(Check& check) {
   for (const size_t count : found) check.that(count == kChanges, "%zu rows of a writer are there in their order", count);
 }
 
+/** Codes are made step by step while other threads search, at first without them. */
+void codes_are_made_beside_searches(Check& check, const KernelTable& kernels) {
+  constexpr size_t kRows = 3000;
+  constexpr size_t kRowsOfStep = 64;
+  constexpr size_t kSearchers = 2;
+  constexpr size_t kSearchesWithCodes = 20;
+  constexpr size_t kBest = 10;
+  Random random(29);
+  const std::vector<float> values = random.values(kRows * kDimensions);
+  const std::unique_ptr<ResidentMatrix> matrix = ResidentMatrix::allocate(kRows, kDimensions);
+  if (!check.that(matrix != nullptr, "there is no memory")) return;
+  matrix->fill(kernels, values.data(), 0, kRows);
+
+  std::atomic<size_t> scans{0};
+  std::atomic<size_t> wrong{0};
+  std::vector<std::thread> searchers;
+  for (size_t searcher = 0; searcher < kSearchers; ++searcher) {
+    searchers.emplace_back([&, searcher] {
+      const FlushSubnormals flush;
+      PreparedQuery query;
+      query.prepare(kernels, values.data() + searcher * kDimensions, kDimensions);
+      uint32_t expected[kBest], found[kBest];
+      float expected_scores[kBest], found_scores[kBest];
+      TopKSelector best;
+      const auto scan_all = [&](const MatrixView& view, uint32_t* indices, float* scores) {
+        best.reset(kBest, Metric::cosine);
+        top_k_rows(kernels, Metric::cosine, view, query, 0, kRows, best);
+        best.finish(indices, scores);
+        scans.fetch_add(1);
+      };
+      scan_all(matrix->view(), expected, expected_scores);
+      for (size_t searched = 0; searched < kSearchesWithCodes;) {
+        const MatrixView view = matrix->view();
+        if (view.codes == nullptr) {
+          scan_all(view, found, found_scores);
+          continue;
+        }
+        best.reset(kBest, Metric::cosine);
+        // On the stack it would need more than some systems give a thread with a sanitizer.
+        AlignedMemory memory;
+        CertifiedScan scan;
+        ReachedScore reached;
+        reached.start(Metric::cosine);
+        const bool is_ready = memory.allocate(sizeof(CodeQuery)) && scan.reset(kBest);
+        CodeQuery* const code = memory.as<CodeQuery>();
+        if (!is_ready || !view.codes->prepare(query, code)) {
+          wrong.fetch_add(1);
+          break;
+        }
+        const CertifiedScan::Request request{kernels, Metric::cosine, view, *view.codes, query, *code, nullptr};
+        scan.scan(request, 0, kRows, reached, best);
+        scan.settle(request, reached, best);
+        best.finish(found, found_scores);
+        for (size_t i = 0; i < kBest; ++i) wrong.fetch_add(found[i] != expected[i] || !(found_scores[i] == expected_scores[i]));
+        ++searched;
+      }
+    });
+  }
+  while (scans.load() < 2 * kSearchers) std::this_thread::yield();
+  const MatrixView view = matrix->view();
+  check.that(matrix->choose_codes(view), "there is no memory for codes");
+  for (size_t start = 0; start < kRows; start += kRowsOfStep) {
+    const size_t end = std::min(kRows, start + kRowsOfStep);
+    const size_t middle = start + (end - start) / 2;
+    std::thread other([&] { matrix->encode(kernels, view, middle, end); });
+    matrix->encode(kernels, view, start, middle);
+    other.join();
+    matrix->publish_codes(end);
+  }
+  for (std::thread& searcher : searchers) searcher.join();
+  check.that(wrong.load() == 0, "%zu rows are not those of the scan", wrong.load());
+  check.that(matrix->has_codes(), "there are no codes");
+}
+
 }  // namespace
 
 int run_all() {
@@ -534,6 +610,8 @@ int run_all() {
     run(name, [&](Check& check) {
       every_answer_is_that_of_one_version(check, kernels, kFloat32, {1.0, 0x1p30 - 500, 0x1p31 - 500}, 2000);
     });
+    std::snprintf(name, sizeof name, "codes are made beside searches, level %s", kernels.name);
+    run(name, [&](Check& check) { codes_are_made_beside_searches(check, kernels); });
     for (const ElementFormat format : {ElementFormat{ElementType::float16, 1}, ElementFormat{ElementType::bfloat16, 1}, ElementFormat{ElementType::int8, 0.0123f}}) {
       std::snprintf(name, sizeof name, "every answer is that of one version, %s, level %s", name_of(format), kernels.name);
       run(name, [&](Check& check) { every_answer_is_that_of_one_version(check, kernels, format, {1.0}, 500); });
