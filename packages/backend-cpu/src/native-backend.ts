@@ -10,6 +10,7 @@ import {
   type BackendDescription,
   type BackendError,
   type CompanionCounts,
+  type CompanionSource,
   type CompanionState,
   type CosineSimilarityRequest,
   type Elements,
@@ -168,6 +169,17 @@ export class NativeCpuBackend implements SyncBackend {
 
   describeCompanion(matrix: VectorMatrix): CompanionState {
     return this.#builder.describe(requireMatrix(matrix));
+  }
+
+  async companionSource(
+    matrix: VectorMatrix,
+    make: boolean,
+    signal?: AbortSignal,
+  ): Promise<CompanionSource | undefined> {
+    const checked = requireMatrix(matrix);
+    if (this.#state.refuse(signal) !== undefined) return undefined;
+    this.#builder.pause();
+    return this.#state.track(this.#residents.codesSource(checked, make, signal));
   }
 
   cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Answer {
@@ -389,7 +401,8 @@ export class NativeCpuBackend implements SyncBackend {
       isShared(matrix.values) &&
       this.#residents.handleNow(matrix) === undefined &&
       matrix.companion !== 'codes' &&
-      !this.#residents.isBehind(matrix)
+      !this.#residents.isBehind(matrix) &&
+      !this.#residents.offersCodes(matrix)
     ) {
       return this.#state.track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));
     }

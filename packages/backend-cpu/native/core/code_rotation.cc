@@ -74,6 +74,14 @@ bool CodeRotation::prepare(size_t dimensions) noexcept {
   return true;
 }
 
+uint32_t CodeRotation::checksum() const noexcept {
+  // FNV-1a.
+  uint32_t hash = 2166136261u;
+  const auto* const words = memory_.as<uint32_t>();
+  for (size_t i = 0; i < 3 * dimensions_; ++i) hash = (hash ^ words[i]) * 16777619u;
+  return hash;
+}
+
 template <typename Real>
 void CodeRotation::transform(Real* v) const noexcept {
   const auto factor = static_cast<Real>(1 / std::sqrt(static_cast<double>(block_)));

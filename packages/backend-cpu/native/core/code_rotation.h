@@ -21,6 +21,9 @@ class CodeRotation {
   template <typename Real>
   void apply(Real* v, Real* scratch) const noexcept;
 
+  /** Differs, almost certainly, for another rotation. */
+  uint32_t checksum() const noexcept;
+
   /** Roundings of an element in a rotation, one after the other. */
   size_t steps() const noexcept { return 2 * (levels_ + 2); }
 
