@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 12},  // ADDON_ABI in src/addon.ts
+    {"abi", 13},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 
@@ -35,6 +35,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"missingBesideCodes", kit::guarded<Call, missing_beside_codes>},
     {"describeCodes", kit::guarded<Call, describe_codes>},
     {"copyCodes", kit::guarded<Call, copy_codes>},
+    {"rankingForm", kit::guarded<Call, ranking_form>},
     {"fillMatrix", kit::guarded<Call, fill_matrix>},
     {"fillGraph", kit::guarded<Call, fill_graph>},
     {"buildGraph", kit::guarded<Call, build_graph>},

@@ -21,6 +21,7 @@ napi_value code_bytes_for(Call& call);
 napi_value missing_beside_codes(Call& call);
 napi_value describe_codes(Call& call);
 napi_value copy_codes(Call& call);
+napi_value ranking_form(Call& call);
 napi_value fill_matrix(Call& call);
 napi_value fill_graph(Call& call);
 napi_value build_graph(Call& call);
