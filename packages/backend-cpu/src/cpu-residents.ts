@@ -24,11 +24,10 @@ import {
   type CopyState,
   type Failure,
 } from '@gearshift/native-kit';
-import { TRANSPOSE_MORE, type CpuAddon } from './addon.js';
+import type { CpuAddon } from './addon.js';
 import { failures, failWithStatus } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
 import { boundsOf, codesSource, savedArguments, savedCodesOf } from './saved-codes.js';
-import { LEAST_SPARSE_EDGES } from './sliced-spread.js';
 import { runToEnd, runYielding, STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 import { storedArguments } from './stored-arrays.js';
 
@@ -75,9 +74,6 @@ export class CpuResidents extends ResidentOperands {
   readonly #unusable = new WeakSet<StoredCompanion>();
   /** A request asks several times which rows changed; after many changes a stored matrix reads the stamps of all rows for the answer. */
   #lastChange: { snapshot: MatrixSnapshot; version: number; changed: readonly RowSpan[] | undefined } | undefined;
-
-  /** The ids of graphs that are getting their transposed form. */
-  readonly #transposing = new Set<number>();
 
   constructor(addon: CpuAddon, contexts: SliceContexts) {
     super(addon, failures);
@@ -317,29 +313,6 @@ export class CpuResidents extends ResidentOperands {
     return failure ?? (isMatrix(operand) ? this.#encode(operand, signal) : undefined);
   }
 
-  /**
-   * Called after each request that spread over a graph: gives the graph its transposed form in the background once that pays.
-   * Requests do not wait for it, and have the same results before, meanwhile and after. Without memory for it there is none.
-   */
-  transposeIfDue(graph: CsrGraph): void {
-    if (graph.columns.length < LEAST_SPARSE_EDGES || this.#transposing.has(graph.id)) return;
-    const handle = this.handleOf(graph);
-    if (handle === undefined || !this.#addon.transposeDue(handle)) return;
-    if (lackOfMemory(transposedBytes(graph)) !== undefined) return;
-    void this.#transpose(graph, handle);
-  }
-
-  /** Piece by piece, so that requests on the same threads do not wait. Ends early when the copy of the graph is released. */
-  async #transpose(graph: CsrGraph, handle: number): Promise<void> {
-    this.#transposing.add(graph.id);
-    const start = this.#addon.startTranspose.bind(this.#addon, handle);
-    let status: number = TRANSPOSE_MORE;
-    while (status === TRANSPOSE_MORE && this.handleOf(graph) === handle) {
-      [status] = await runJob(this.#addon, start, undefined);
-    }
-    this.#transposing.delete(graph.id);
-  }
-
   override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     if (isMatrix(operand)) return this.#fillMatrix(operand, handle, signal);
     const isAborted = () => signal?.aborted === true;
@@ -466,17 +439,12 @@ function keptBytes(operand: Operand): number {
   return isMatrix(operand) && isShared(operand.values) ? operand.rows * 4 : operandBytes(operand);
 }
 
-/** Slightly more than the transposed form of a graph takes. */
-function transposedBytes({ nodes, columns }: CsrGraph): number {
-  return nodes * 14 + columns.length * 9;
-}
-
 /**
  * An allocation beyond the free memory would succeed, and the system would kill the process when the memory is filled.
  *
  * @returns the free bytes if they are too few
  */
-function lackOfMemory(requestedBytes: number): number | undefined {
+export function lackOfMemory(requestedBytes: number): number | undefined {
   if (requestedBytes < SMALL_BYTES) return undefined;
   const { freeBytes } = readMemory();
   return freeBytes === null || requestedBytes <= freeBytes ? undefined : freeBytes;

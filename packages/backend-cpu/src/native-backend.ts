@@ -33,7 +33,7 @@ import { DTYPE_BYTES, requireMatrix, setSearch } from '@gearshift/contracts/inte
 import { DTYPE_CODES, formatOf, OpenState, runJob } from '@gearshift/native-kit';
 import { encodeContext, RANKING_FORMS, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
-import { CodeBuilder } from './code-builder.js';
+import { BackgroundWork } from './background-work.js';
 import type { CodePrices } from './code-prices.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
@@ -96,10 +96,10 @@ export class NativeCpuBackend implements SyncBackend {
   readonly #residents: CpuResidents;
   readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
   readonly #state = new OpenState(failures, async () => {
-    await this.#builder.close();
+    await this.#background.close();
     await this.#residents.close();
   });
-  readonly #builder: CodeBuilder;
+  readonly #background: BackgroundWork;
   readonly #merged: MergedTopK | undefined;
 
   constructor({ addon, level, threads, coalesce, description, companionBytes, prices }: NativeBackendParts) {
@@ -112,7 +112,7 @@ export class NativeCpuBackend implements SyncBackend {
     });
     this.#contexts = { cosine: contextsFor('cosine'), dot: contextsFor('dot'), euclidean: contextsFor('euclidean') };
     this.#residents = new CpuResidents(addon, this.#contexts.cosine);
-    this.#builder = new CodeBuilder({
+    this.#background = new BackgroundWork({
       addon,
       residents: this.#residents,
       isBusy: () => this.#state.isBusy,
@@ -163,7 +163,7 @@ export class NativeCpuBackend implements SyncBackend {
     const checked = prepareOperand(operand);
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
-    this.#builder.pause();
+    this.#background.pause();
     const failure = await this.#state.track(this.#residents.ensure(checked, signal));
     if (failure !== undefined) return failure;
     const uploadMs = performance.now() - startedAtMs;
@@ -171,16 +171,16 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   release(operand: Operand): void {
-    this.#builder.forget(operand);
+    this.#background.forget(operand);
     this.#residents.release(operand);
   }
 
   companions(): CompanionCounts {
-    return this.#builder.counts();
+    return this.#background.counts();
   }
 
   describeCompanion(matrix: VectorMatrix): CompanionState {
-    return this.#builder.describe(requireMatrix(matrix));
+    return this.#background.describe(requireMatrix(matrix));
   }
 
   async companionSource(
@@ -190,7 +190,7 @@ export class NativeCpuBackend implements SyncBackend {
   ): Promise<CompanionSource | undefined> {
     const checked = requireMatrix(matrix);
     if (this.#state.refuse(signal) !== undefined) return undefined;
-    this.#builder.pause();
+    this.#background.pause();
     return this.#state.track(this.#residents.codesSource(checked, make, signal));
   }
 
@@ -226,7 +226,7 @@ export class NativeCpuBackend implements SyncBackend {
   #finishSearch(prepared: PreparedTopK, output: TopKOutput, searched: Searched, startedAtMs: number): Answer {
     finishTopK(prepared, output, searched.counts());
     const answer = measuredSince(startedAtMs);
-    if (searched.lacksCodes) this.#builder.scanned(prepared.matrix, answer.value.kernelMs);
+    this.#background.ranked(prepared.matrix, searched, answer.value.kernelMs);
     return answer;
   }
 
@@ -251,7 +251,7 @@ export class NativeCpuBackend implements SyncBackend {
     const context = this.#contexts.cosine.sync;
     const failure = runToEnd(new SlicedSpread(this.#here, context, handle, prepared, output));
     if (failure !== undefined) return failure;
-    this.#residents.transposeIfDue(prepared.graph);
+    this.#background.spread(prepared.graph);
     return measuredSince(startedAtMs);
   }
 
@@ -355,7 +355,7 @@ export class NativeCpuBackend implements SyncBackend {
       signal,
     );
     setSearch(output, searched.counts());
-    if (answer.ok && searched.lacksCodes) this.#builder.scanned(matrix, answer.value.kernelMs);
+    if (answer.ok) this.#background.ranked(matrix, searched, answer.value.kernelMs);
     return answer;
   }
 
@@ -369,7 +369,7 @@ export class NativeCpuBackend implements SyncBackend {
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
-    this.#builder.pause();
+    this.#background.pause();
     const { graph, activations, start, end, hops, decay, retention, threshold } = prepared;
     const context = this.#contexts.cosine.sync;
     const estimatedNs = hops * this.#addon.estimateSpreadNs(context, graph.columns.length, graph.nodes);
@@ -392,7 +392,7 @@ export class NativeCpuBackend implements SyncBackend {
         done,
       ),
     );
-    if (answer.ok && !this.#state.isClosed) this.#residents.transposeIfDue(graph);
+    if (answer.ok && !this.#state.isClosed) this.#background.spread(graph);
     return answer;
   }
 
@@ -401,7 +401,7 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   async #scan(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
-    this.#builder.pause();
+    this.#background.pause();
     const { matrix, metric } = scan;
     const context = this.#contexts[metric];
     if (scan.isShort) {
@@ -476,7 +476,7 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   #sourceOf(matrix: VectorMatrix): number | Elements {
-    this.#builder.pause();
+    this.#background.pause();
     return this.#residents.handleNow(matrix) ?? matrix.values;
   }
 }
