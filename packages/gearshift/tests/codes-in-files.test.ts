@@ -85,6 +85,38 @@ test.each(['map', 'copy'] as const)(
   },
 );
 
+/** How many bytes of the rows of a mapped file this process has read, as the system counts its pages. */
+function readRowBytes(path: string): number {
+  const mappings = readFileSync('/proc/self/smaps', 'utf8').split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/);
+  // The rows are the first part of the file that is mapped.
+  const mapping = mappings
+    .filter((text) => text.includes(path))
+    .sort((x, y) => offsetOf(x) - offsetOf(y))
+    .at(0);
+  return Number(/^Rss: +(\d+) kB/m.exec(mapping ?? '')?.[1]) * 1024;
+}
+
+function offsetOf(mapping: string): number {
+  return Number.parseInt(mapping.split(' ')[2], 16);
+}
+
+test.runIf(process.platform === 'linux')('a search with the codes of a file reads few of its rows', async () => {
+  const rows = 36_000;
+  const path = newPath();
+  const made = await executor.matrix(randomValues(rows * DIMENSIONS, 84), { dimensions: DIMENSIONS });
+  await made.save(path, { companion: 'codes' });
+  await made[Symbol.asyncDispose]();
+  for (const companion of ['none', 'auto'] as const) {
+    const matrix = await executor.open(path, { companion });
+    expect(readRowBytes(path)).toBe(0);
+    await executor.topK(queries[0], matrix, { k: 1 });
+    const share = readRowBytes(path) / (rows * DIMENSIONS * 4);
+    if (companion === 'none') expect(share).toBeGreaterThan(0.95);
+    else expect(share).toBeLessThan(0.5);
+    await matrix[Symbol.asyncDispose]();
+  }
+});
+
 test('the first search may be synchronous, or that of a thread that received the matrix', async () => {
   const path = await savedFile();
   const first = await executor.open(path);
