@@ -31,7 +31,7 @@ struct Corpus {
   std::vector<float> rows;
   std::vector<float> inverse_norms;
   std::unique_ptr<RowCodes> codes;
-  AlignedMemory file;  // that the codes lie in once they were saved
+  AlignedMemory file{};  // that the codes lie in once they were saved
 
   size_t count() const { return rows.size() / dimensions; }
   MatrixView view() const { return {rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data()}; }
@@ -95,7 +95,7 @@ inline float gaussian(Random& random) {
 
 /** A set of rows that is hard for a bound in one way or another. */
 inline Corpus make_corpus(size_t kind, size_t count, size_t dimensions, Random& random) {
-  Corpus corpus{"", dimensions, std::vector<float>(count * dimensions), {}, nullptr, {}};
+  Corpus corpus{"", dimensions, std::vector<float>(count * dimensions), {}, nullptr};
   std::vector<float> centres(16 * dimensions);
   for (float& value : centres) value = gaussian(random);
   const auto fill = [&](const char* name, auto value_of) {
