@@ -27,7 +27,8 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
    * {@link ResidentEntries.residentState} returns what remains to be done. With id -1 the copy belongs to the caller alone.
    *
    * With `values`, which must be in a SharedArrayBuffer, the rows are not copied but read where they are: the copy has only
-   * their norms. The rest is for the rows of a stored matrix, see {@link StoredArguments}.
+   * their norms. The rest is for the rows of a stored matrix, see {@link StoredArguments}, and for the codes of its file, which a new
+   * copy takes over if they are of this kind and not in use for another version.
    */
   openMatrix(
     id: number,
@@ -37,7 +38,7 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     dtype: number,
     scale: number,
     values?: Elements,
-    ...stored: StoredArguments
+    ...stored: [...StoredArguments, ...SavedArguments]
   ): number;
   openGraph(id: number, version: number, nodes: number, edges: number): number;
   /**
@@ -56,13 +57,38 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     ...stored: StoredArguments
   ): number;
   /**
-   * Writes how many rows of a matrix have codes, and how many bytes the codes take that searches use: 0 until all rows have one.
+   * Writes how many rows of a matrix have codes, and how many bytes the codes take that searches use, of host memory and of memory of a
+   * file: 0 until all rows have one.
    *
-   * @param numbers two elements
+   * @param numbers three elements
    */
   readCodes(handle: number, numbers: Float64Array): void;
   /** Bytes of the codes of such a matrix; 0 if a scan takes less time than a search with codes, or there can be none. */
   codeBytesFor(dtype: number, scale: number, rows: number, dimensions: number): number;
+  /** How many rows a copy lacks that the caller is to fill and that has taken over codes of a file; -1 if it has none of these. */
+  missingBesideCodes(handle: number): number;
+  /**
+   * Writes how the codes of a matrix are made, as a file has it.
+   *
+   * @param target 16 bytes and 4 for each dimension
+   * @returns the number of this build of codes, for {@link copyCodes}; 0 if rankings use no codes
+   */
+  describeCodes(context: number, handle: number, target: Uint8Array): number;
+  /**
+   * Copies whole rows of a part of the codes, or of the norms: those of the version that is given, if rows have changed since.
+   *
+   * @param part both halves; the scales, residuals and inverse squares of the upper halves; these three of whole codes; the norms
+   * @returns 0, or a negative status if there are no such codes any more
+   */
+  copyCodes(
+    context: number,
+    handle: number,
+    build: number,
+    part: number,
+    start: number,
+    target: Uint8Array,
+    ...stored: StoredArguments
+  ): number;
   /**
    * What a ranking of so many rows of such a matrix, of which `considered` are not filtered out, would read first: an index into
    * {@link RANKING_FORMS}.
@@ -242,6 +268,13 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
 export type StoredArrayArguments = [] | [control: Int32Array, heads: Uint32Array, log: Uint8Array];
 export type StoredArguments = [] | [sequence: number, control: Int32Array, heads: Uint32Array, log: Uint8Array];
 
+/**
+ * The codes of a file: their memory and their description, a layout of the number of rows, the rows that there is room for, and where
+ * each part begins, and the rows that have changed since, as ascending pairs of start and end. The context is that of the norms.
+ */
+export type SavedArguments =
+  [] | [context: number, memory: Uint8Array, description: Uint8Array, layout: Float64Array, changed: Float64Array];
+
 /** The memory of a stored matrix, see `StoredRows` of the contracts. */
 export type StoredMemoryArguments = [
   control: Int32Array,
@@ -289,7 +322,7 @@ export const TRANSPOSE_MORE = 1;
 export const RANKING_FORMS = [undefined, 'codes', 'codes-together'] as const;
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 12;
+export const ADDON_ABI = 13;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

@@ -79,23 +79,25 @@ export class CodeBuilder {
   /** A ranking took so long that would have taken less with codes. */
   scanned(matrix: VectorMatrix, kernelMs: number): void {
     if (this.#isClosed) return;
-    if (this.#residents.isBehind(matrix)) {
+    if (this.#residents.isBehind(matrix) || this.#residents.offersCodes(matrix)) {
       // There are more changed rows than a synchronous request takes over. Without this there would only ever be more of them.
       this.#behind = matrix;
       this.#continueLater();
       return;
     }
-    if (!isAutomatic(matrix)) return;
+    const isWanted = own(matrix, 'companion') === 'codes';
+    if (!isWanted && !isAutomatic(matrix)) return;
     const account = this.#accountOf(matrix);
     const isBuilding = this.#builds.includes(account);
     if (!isBuilding || account.matrix.id === matrix.id) account.matrix = matrix;
     if (isBuilding) return;
     if (this.#residents.codesOf(matrix) === undefined && isShared(matrix.values)) this.#residents.adoptCopy(matrix);
     account.savedMs += this.#prices.savedMs(matrix, kernelMs);
-    if (account.savedMs < this.#prices.buildMs(matrix)) return;
+    // The rows may have become so many that codes pay, or have lost theirs, since a matrix that asks for codes was made resident.
+    if (!isWanted && account.savedMs < this.#prices.buildMs(matrix)) return;
     account.savedMs = 0;
     account.coded = 0;
-    account.refusal = this.#refusalOf(matrix);
+    account.refusal = this.#refusalOf(matrix, isWanted);
     if (account.refusal !== undefined) return;
     this.#builds.push(account);
     this.#continueLater();
@@ -138,12 +140,14 @@ export class CodeBuilder {
     if (companion !== 'auto' && companion !== 'codes') return state('none', `companion is '${companion}', for GPUs`);
     const unsuited = this.#residents.whyCodesDoNotPay(matrix);
     if (unsuited !== undefined) return state('none', unsuited);
+    this.#residents.takeSaved(matrix);
     const copy = this.#residents.codesOf(matrix);
-    if (copy !== undefined && copy.bytes > 0) {
-      return state('ready', 'rankings read codes of the rows, and few of the rows themselves', copy.bytes);
+    if (copy !== undefined && copy.bytes + copy.fileBytes > 0) {
+      const bytes = copy.bytes + copy.fileBytes;
+      return state('ready', 'rankings read codes of the rows, and few of the rows themselves', bytes);
     }
-    if (companion === 'codes') {
-      return state('waiting', 'codes are made before the first longer ranking, if there is memory for them');
+    if (this.#residents.offersCodes(matrix)) {
+      return state('waiting', 'the codes of the file are brought up to date before the first longer ranking');
     }
     const account = this.#accountOf(matrix);
     const { savedMs, refusal, coded } = account;
@@ -155,6 +159,9 @@ export class CodeBuilder {
       );
     }
     if (isBuilding) return state('waiting', 'codes are made while no request is under way');
+    if (companion === 'codes') {
+      return state('waiting', 'codes are made before the first longer ranking, if there is memory for them');
+    }
     const progress = `codes would have saved ${savedMs.toFixed(1)} ms of the ${this.#prices.buildMs(matrix).toFixed(1)} ms that it takes to make them`;
     return refusal === undefined ? state('earning', progress) : state('refused', `${refusal}; since then ${progress}`);
   }
@@ -169,7 +176,7 @@ export class CodeBuilder {
   }
 
   /** Why no build begins. */
-  #refusalOf(matrix: VectorMatrix): string | undefined {
+  #refusalOf(matrix: VectorMatrix, isWanted: boolean): string | undefined {
     if (!isShared(matrix.values) && this.#residents.codesOf(matrix) === undefined) {
       return 'the rows are in an ordinary array, and there is no resident copy of them';
     }
@@ -178,7 +185,7 @@ export class CodeBuilder {
     const bytes = this.#residents.codeBytesOf(matrix);
     const { freeBytes } = readMemory();
     const budget = this.#budgetBytes ?? (freeBytes ?? Infinity) / 2;
-    if (held + bytes > budget) {
+    if (!isWanted && held + bytes > budget) {
       this.#refused.budget += 1;
       const limit = this.#budgetBytes === undefined ? 'half of the free memory' : 'memory.companionBytes';
       return `codes of ${bytes} bytes do not fit beside ${held} bytes of others into ${Math.floor(budget)} bytes (${limit})`;
@@ -231,7 +238,8 @@ export class CodeBuilder {
     const matrix = this.#behind;
     this.#behind = undefined;
     // If it fails, the next request finds out.
-    if (matrix !== undefined && this.#residents.isBehind(matrix)) {
+    if (matrix === undefined) return;
+    if (this.#residents.isBehind(matrix) || this.#residents.offersCodes(matrix)) {
       void this.#residents.ensure(matrix, undefined).catch(() => undefined);
     }
   }

@@ -1,5 +1,14 @@
 import { types } from 'node:util';
-import type { CsrGraph, Elements, MatrixSnapshot, Operand, RowSpan, VectorMatrix } from '@gearshift/contracts';
+import type {
+  CompanionSource,
+  CsrGraph,
+  Elements,
+  MatrixSnapshot,
+  Operand,
+  RowSpan,
+  StoredCompanion,
+  VectorMatrix,
+} from '@gearshift/contracts';
 import { DTYPE_BYTES, own, spansChangedSince } from '@gearshift/contracts/internal';
 import {
   ADDON_STATUS,
@@ -15,10 +24,10 @@ import {
   type CopyState,
   type Failure,
 } from '@gearshift/native-kit';
-import { TRANSPOSE_MORE, type CpuAddon } from './addon.js';
+import type { CpuAddon } from './addon.js';
 import { failures, failWithStatus } from './backend-errors.js';
 import { readMemory } from './memory-reading.js';
-import { LEAST_SPARSE_EDGES } from './sliced-spread.js';
+import { boundsOf, codesSource, savedArguments, savedCodesOf } from './saved-codes.js';
 import { runToEnd, runYielding, STEP_DONE, STEP_MORE, type SlicedWork } from './sliced-work.js';
 import { storedArguments } from './stored-arrays.js';
 
@@ -39,6 +48,13 @@ export interface SliceContexts {
   readonly yielding: number;
 }
 
+/** Rows with codes, and the bytes of codes that searches use: in host memory, and in memory of a file. */
+export interface CodesOfCopy {
+  readonly coded: number;
+  readonly bytes: number;
+  readonly fileBytes: number;
+}
+
 /** A copy that is made one slice at a time. */
 export interface CopyInSlices extends SlicedWork {
   isReady(): boolean;
@@ -53,12 +69,11 @@ export interface CopyInSlices extends SlicedWork {
 export class CpuResidents extends ResidentOperands {
   readonly #addon: CpuAddon;
   readonly #contexts: SliceContexts;
-  readonly #codes = new Float64Array(2);
+  readonly #codes = new Float64Array(3);
+  /** With codes of a file that cannot be used. */
+  readonly #unusable = new WeakSet<StoredCompanion>();
   /** A request asks several times which rows changed; after many changes a stored matrix reads the stamps of all rows for the answer. */
   #lastChange: { snapshot: MatrixSnapshot; version: number; changed: readonly RowSpan[] | undefined } | undefined;
-
-  /** The ids of graphs that are getting their transposed form. */
-  readonly #transposing = new Set<number>();
 
   constructor(addon: CpuAddon, contexts: SliceContexts) {
     super(addon, failures);
@@ -105,8 +120,68 @@ export class CpuResidents extends ResidentOperands {
         matrix,
         (copy) => this.#costOfUpdate(matrix, copy) <= UPDATED_NOW_BYTES,
         (handle) => runToEnd(this.#fillWork(matrix, handle, this.#contexts.sync)),
-      )
+      ) ??
+      this.takeSaved(matrix)
     );
+  }
+
+  /** Whether the file of a matrix without a copy has codes that a copy could use. */
+  offersCodes(matrix: VectorMatrix): boolean {
+    const saved = savedCodesOf(matrix);
+    if (saved === undefined || this.copyOf(matrix) !== undefined) return false;
+    return !this.#unusable.has(saved) && this.codeBytesOf(matrix) > 0;
+  }
+
+  /** Makes a copy with the codes of the matrix's file, if that takes little time because few rows have changed since. */
+  takeSaved(matrix: VectorMatrix): number | undefined {
+    const saved = savedCodesOf(matrix);
+    if (saved === undefined || !this.offersCodes(matrix)) return undefined;
+    const addon = this.#addon;
+    this.reportSharedMemory(matrix);
+    const handle = this.open(matrix);
+    if (typeof handle !== 'number') return undefined;
+    const state = addon.residentState(handle);
+    let isReady = state === RESIDENT_STATE.ready;
+    if (state === RESIDENT_STATE.ours) {
+      const missing = addon.missingBesideCodes(handle);
+      if (missing < 0) this.#unusable.add(saved);
+      const isShort = missing >= 0 && missing * rowBytes(matrix) * CODED_ROWS_COST <= UPDATED_NOW_BYTES;
+      isReady = isShort && runToEnd(this.#fillWork(matrix, handle, this.#contexts.sync)) === undefined;
+    }
+    if (!isReady) {
+      addon.release(handle);
+      return undefined;
+    }
+    this.keep(matrix, handle);
+    return handle;
+  }
+
+  /** The codes of a matrix for a file: see `Backend.companionSource`. */
+  async codesSource(
+    matrix: VectorMatrix,
+    make: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<CompanionSource | undefined> {
+    if (this.codeBytesOf(matrix) === 0) return undefined;
+    const version = this.copyOf(matrix)?.version;
+    const isStored = own(matrix, 'snapshot') !== undefined;
+    const hasCodes = this.#hasCodes(matrix) || this.offersCodes(matrix);
+    // Of a stored matrix, the codes of a later version are those of this one but for the rows that have changed.
+    const isLater = isStored && version !== undefined && version > matrix.version;
+    if (!hasCodes && (!make || isLater)) return undefined;
+    if (!isLater) {
+      const failure = await this.ensure(make ? { ...matrix, companion: 'codes' } : matrix, signal);
+      if (failure !== undefined) return undefined;
+    }
+    const handle = isStored ? this.copyOf(matrix)?.handle : this.handleOf(matrix);
+    if (handle === undefined) return undefined;
+    const isCurrent = isStored ? () => true : () => this.handleOf(matrix) === handle;
+    return codesSource(this.#addon, this.#contexts.sync, handle, matrix, isCurrent);
+  }
+
+  #hasCodes(matrix: VectorMatrix): boolean {
+    const copy = this.codesOf(matrix);
+    return copy !== undefined && copy.bytes + copy.fileBytes > 0;
   }
 
   #costOfUpdate(matrix: VectorMatrix, { version, handle }: CopyState): number {
@@ -114,16 +189,16 @@ export class CpuResidents extends ResidentOperands {
     return this.#readCodes(handle).coded > 0 ? CODED_ROWS_COST * bytes : bytes;
   }
 
-  #readCodes(handle: number): { readonly coded: number; readonly bytes: number } {
+  #readCodes(handle: number): CodesOfCopy {
     this.#addon.readCodes(handle, this.#codes);
-    const [coded, bytes] = this.#codes;
-    return { coded, bytes };
+    const [coded, bytes, fileBytes] = this.#codes;
+    return { coded, bytes, fileBytes };
   }
 
   /** How many rows of a copy have codes, and the bytes of those that searches use; undefined without a copy, of whatever version. */
   codesOf(
     matrix: Pick<VectorMatrix, 'id'>,
-  ): { readonly handle: number; readonly rows: number; readonly coded: number; readonly bytes: number } | undefined {
+  ): (CodesOfCopy & { readonly handle: number; readonly rows: number }) | undefined {
     const copy = this.copyOf(matrix);
     if (copy === undefined) return undefined;
     const { handle, shape } = copy;
@@ -131,15 +206,15 @@ export class CpuResidents extends ResidentOperands {
   }
 
   /** Of all copies. */
-  heldCodes(): { readonly bytes: number; readonly matrices: number } {
-    let held = 0;
-    let matrices = 0;
+  heldCodes(): { readonly bytes: number; readonly fileBytes: number; readonly matrices: number } {
+    const held = { bytes: 0, fileBytes: 0, matrices: 0 };
     for (const { handle } of this.copies.values()) {
-      const { bytes } = this.#readCodes(handle);
-      held += bytes;
-      if (bytes > 0) matrices += 1;
+      const { bytes, fileBytes } = this.#readCodes(handle);
+      held.bytes += bytes;
+      held.fileBytes += fileBytes;
+      if (bytes + fileBytes > 0) held.matrices += 1;
     }
-    return { bytes: held, matrices };
+    return held;
   }
 
   /** Bytes of the codes of a matrix; 0 if a search with codes takes no less time. */
@@ -238,29 +313,6 @@ export class CpuResidents extends ResidentOperands {
     return failure ?? (isMatrix(operand) ? this.#encode(operand, signal) : undefined);
   }
 
-  /**
-   * Called after each request that spread over a graph: gives the graph its transposed form in the background once that pays.
-   * Requests do not wait for it, and have the same results before, meanwhile and after. Without memory for it there is none.
-   */
-  transposeIfDue(graph: CsrGraph): void {
-    if (graph.columns.length < LEAST_SPARSE_EDGES || this.#transposing.has(graph.id)) return;
-    const handle = this.handleOf(graph);
-    if (handle === undefined || !this.#addon.transposeDue(handle)) return;
-    if (lackOfMemory(transposedBytes(graph)) !== undefined) return;
-    void this.#transpose(graph, handle);
-  }
-
-  /** Piece by piece, so that requests on the same threads do not wait. Ends early when the copy of the graph is released. */
-  async #transpose(graph: CsrGraph, handle: number): Promise<void> {
-    this.#transposing.add(graph.id);
-    const start = this.#addon.startTranspose.bind(this.#addon, handle);
-    let status: number = TRANSPOSE_MORE;
-    while (status === TRANSPOSE_MORE && this.handleOf(graph) === handle) {
-      [status] = await runJob(this.#addon, start, undefined);
-    }
-    this.#transposing.delete(graph.id);
-  }
-
   override async fill(operand: Operand, handle: number, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     if (isMatrix(operand)) return this.#fillMatrix(operand, handle, signal);
     const isAborted = () => signal?.aborted === true;
@@ -287,10 +339,12 @@ export class CpuResidents extends ResidentOperands {
     return status < 0 ? failWithStatus(status) : undefined;
   }
 
-  /** Makes the codes that the matrix asks for, unless it has them. Without memory for them it stays without. */
+  /** Makes the codes that the matrix asks for, unless it has them. Where they do not pay, or without memory for them, it stays without. */
   async #encode(matrix: VectorMatrix, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     const handle = own(matrix, 'companion') === 'codes' ? this.handleOf(matrix) : undefined;
-    if (handle === undefined || lackOfMemory(codeBytes(matrix)) !== undefined) return undefined;
+    if (handle === undefined || this.#hasCodes(matrix)) return undefined;
+    const bytes = this.codeBytesOf(matrix);
+    if (bytes === 0 || lackOfMemory(bytes) !== undefined) return undefined;
     const start = this.#addon.startEncode.bind(this.#addon, this.#contexts.sync, handle);
     const [status] = await runJob(this.#addon, start, signal);
     return status < 0 ? failWithStatus(status) : undefined;
@@ -320,6 +374,7 @@ export class CpuResidents extends ResidentOperands {
           scale,
           rowsInPlace(operand),
           ...storedArguments(own(operand, 'snapshot')),
+          ...savedArguments(operand, this.#contexts.sync),
         )
       : this.#addon.openGraph(id, operand.version, first, second);
     return handle < 0 ? failToOpen(operand, handle) : handle;
@@ -359,16 +414,6 @@ function rowsInPlace({ values }: VectorMatrix): Elements | undefined {
   return isShared(values) ? values : undefined;
 }
 
-/** Starts and ends in turns. */
-function boundsOf(spans: readonly RowSpan[]): Float64Array {
-  const bounds = new Float64Array(2 * spans.length);
-  for (let i = 0; i < spans.length; i++) {
-    bounds[2 * i] = spans[i].start;
-    bounds[2 * i + 1] = spans[i].end;
-  }
-  return bounds;
-}
-
 function rowsIn(spans: readonly RowSpan[] | undefined): number {
   let rows = 0;
   for (const { start, end } of spans ?? []) rows += end - start;
@@ -394,22 +439,12 @@ function keptBytes(operand: Operand): number {
   return isMatrix(operand) && isShared(operand.values) ? operand.rows * 4 : operandBytes(operand);
 }
 
-/** Slightly more than the transposed form of a graph takes. */
-function transposedBytes({ nodes, columns }: CsrGraph): number {
-  return nodes * 14 + columns.length * 9;
-}
-
-/** At most so many, for codes of 4 + 4 bits and what belongs to them. */
-function codeBytes({ rows, dimensions }: VectorMatrix): number {
-  return rows * (Math.ceil(dimensions / 128) * 128 + 24);
-}
-
 /**
  * An allocation beyond the free memory would succeed, and the system would kill the process when the memory is filled.
  *
  * @returns the free bytes if they are too few
  */
-function lackOfMemory(requestedBytes: number): number | undefined {
+export function lackOfMemory(requestedBytes: number): number | undefined {
   if (requestedBytes < SMALL_BYTES) return undefined;
   const { freeBytes } = readMemory();
   return freeBytes === null || requestedBytes <= freeBytes ? undefined : freeBytes;

@@ -10,6 +10,7 @@ import {
   type BackendDescription,
   type BackendError,
   type CompanionCounts,
+  type CompanionSource,
   type CompanionState,
   type CosineSimilarityRequest,
   type Elements,
@@ -32,7 +33,7 @@ import { DTYPE_BYTES, requireMatrix, setSearch } from '@gearshift/contracts/inte
 import { DTYPE_CODES, formatOf, OpenState, runJob } from '@gearshift/native-kit';
 import { encodeContext, RANKING_FORMS, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
-import { CodeBuilder } from './code-builder.js';
+import { BackgroundWork } from './background-work.js';
 import type { CodePrices } from './code-prices.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
 import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
@@ -95,10 +96,10 @@ export class NativeCpuBackend implements SyncBackend {
   readonly #residents: CpuResidents;
   readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
   readonly #state = new OpenState(failures, async () => {
-    await this.#builder.close();
+    await this.#background.close();
     await this.#residents.close();
   });
-  readonly #builder: CodeBuilder;
+  readonly #background: BackgroundWork;
   readonly #merged: MergedTopK | undefined;
 
   constructor({ addon, level, threads, coalesce, description, companionBytes, prices }: NativeBackendParts) {
@@ -111,7 +112,7 @@ export class NativeCpuBackend implements SyncBackend {
     });
     this.#contexts = { cosine: contextsFor('cosine'), dot: contextsFor('dot'), euclidean: contextsFor('euclidean') };
     this.#residents = new CpuResidents(addon, this.#contexts.cosine);
-    this.#builder = new CodeBuilder({
+    this.#background = new BackgroundWork({
       addon,
       context: this.#contexts.cosine.sync,
       residents: this.#residents,
@@ -148,7 +149,7 @@ export class NativeCpuBackend implements SyncBackend {
     // Codes of less would save no time. This is asked for each request.
     if (request.matrix.values.byteLength < LEAST_CODED_BYTES) return undefined;
     const { matrix, start, end, rowsConsidered, count, queries } = prepareTopK(request);
-    const handle = this.#residents.handleOf(matrix);
+    const handle = this.#residents.handleOf(matrix) ?? this.#residents.takeSaved(matrix);
     if (handle === undefined) return undefined;
     return RANKING_FORMS[this.#addon.rankingForm(handle, end - start, rowsConsidered, count, queries)];
   }
@@ -163,7 +164,7 @@ export class NativeCpuBackend implements SyncBackend {
     const checked = prepareOperand(operand);
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
-    this.#builder.pause();
+    this.#background.pause();
     const failure = await this.#state.track(this.#residents.ensure(checked, signal));
     if (failure !== undefined) return failure;
     const uploadMs = performance.now() - startedAtMs;
@@ -171,16 +172,27 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   release(operand: Operand): void {
-    this.#builder.forget(operand);
+    this.#background.forget(operand);
     this.#residents.release(operand);
   }
 
   companions(): CompanionCounts {
-    return this.#builder.counts();
+    return this.#background.counts();
   }
 
   describeCompanion(matrix: VectorMatrix): CompanionState {
-    return this.#builder.describe(requireMatrix(matrix));
+    return this.#background.describe(requireMatrix(matrix));
+  }
+
+  async companionSource(
+    matrix: VectorMatrix,
+    make: boolean,
+    signal?: AbortSignal,
+  ): Promise<CompanionSource | undefined> {
+    const checked = requireMatrix(matrix);
+    if (this.#state.refuse(signal) !== undefined) return undefined;
+    this.#background.pause();
+    return this.#state.track(this.#residents.codesSource(checked, make, signal));
   }
 
   cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Answer {
@@ -215,7 +227,7 @@ export class NativeCpuBackend implements SyncBackend {
   #finishSearch(prepared: PreparedTopK, output: TopKOutput, searched: Searched, startedAtMs: number): Answer {
     finishTopK(prepared, output, searched.counts());
     const answer = measuredSince(startedAtMs);
-    if (searched.lacksCodes) this.#builder.scanned(prepared.matrix, answer.value.kernelMs);
+    this.#background.ranked(prepared.matrix, searched, answer.value.kernelMs);
     return answer;
   }
 
@@ -240,7 +252,7 @@ export class NativeCpuBackend implements SyncBackend {
     const context = this.#contexts.cosine.sync;
     const failure = runToEnd(new SlicedSpread(this.#here, context, handle, prepared, output));
     if (failure !== undefined) return failure;
-    this.#residents.transposeIfDue(prepared.graph);
+    this.#background.spread(prepared.graph);
     return measuredSince(startedAtMs);
   }
 
@@ -344,7 +356,7 @@ export class NativeCpuBackend implements SyncBackend {
       signal,
     );
     setSearch(output, searched.counts());
-    if (answer.ok && searched.lacksCodes) this.#builder.scanned(matrix, answer.value.kernelMs);
+    if (answer.ok) this.#background.ranked(matrix, searched, answer.value.kernelMs);
     return answer;
   }
 
@@ -358,7 +370,7 @@ export class NativeCpuBackend implements SyncBackend {
     const refusal = this.#state.refuse(signal);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
-    this.#builder.pause();
+    this.#background.pause();
     const { graph, activations, start, end, hops, decay, retention, threshold } = prepared;
     const context = this.#contexts.cosine.sync;
     const estimatedNs = hops * this.#addon.estimateSpreadNs(context, graph.columns.length, graph.nodes);
@@ -381,7 +393,7 @@ export class NativeCpuBackend implements SyncBackend {
         done,
       ),
     );
-    if (answer.ok && !this.#state.isClosed) this.#residents.transposeIfDue(graph);
+    if (answer.ok && !this.#state.isClosed) this.#background.spread(graph);
     return answer;
   }
 
@@ -390,7 +402,7 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   async #scan(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
-    this.#builder.pause();
+    this.#background.pause();
     const { matrix, metric } = scan;
     const context = this.#contexts[metric];
     if (scan.isShort) {
@@ -402,7 +414,8 @@ export class NativeCpuBackend implements SyncBackend {
       isShared(matrix.values) &&
       this.#residents.handleNow(matrix) === undefined &&
       matrix.companion !== 'codes' &&
-      !this.#residents.isBehind(matrix)
+      !this.#residents.isBehind(matrix) &&
+      !this.#residents.offersCodes(matrix)
     ) {
       return this.#state.track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));
     }
@@ -464,7 +477,7 @@ export class NativeCpuBackend implements SyncBackend {
   }
 
   #sourceOf(matrix: VectorMatrix): number | Elements {
-    this.#builder.pause();
+    this.#background.pause();
     return this.#residents.handleNow(matrix) ?? matrix.values;
   }
 }

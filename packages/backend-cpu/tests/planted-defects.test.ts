@@ -68,6 +68,7 @@ interface Defect {
 const ROOM = 'bounds have the room of the proof';
 const RESIDUALS = 'residuals have the room of the proof';
 const BOUNDS = 'codes bound every row';
+const SAVED = 'codes come back from a file';
 const RANKINGS = 'certified rankings equal the scan';
 const WHOLE_SUMS = 'whole code sums are exact';
 const BATCHES = 'batches rank like single queries';
@@ -125,8 +126,8 @@ const DEFECTS: readonly Defect[] = [
   {
     name: 'the norm of a row is that of its neighbour when it is coded',
     file: 'core/row_codes.cc',
-    from: 'void RowCodes::encode_row(const MatrixView& matrix, size_t row, const void* elements) noexcept {',
-    to: 'void RowCodes::encode_row(const MatrixView& given, size_t row, const void* elements) noexcept {\n  MatrixView matrix = given;\n  matrix.inverse_norms -= row % 2;',
+    from: 'const float inverse_norm = matrix.inverse_norms[number];',
+    to: 'const float inverse_norm = matrix.inverse_norms[number - number % 2];',
     foundBy: [BOUNDS, RANKINGS],
   },
   {
@@ -139,8 +140,8 @@ const DEFECTS: readonly Defect[] = [
   {
     name: 'the lower halves of the codes are read of the next row',
     file: 'core/row_codes.cc',
-    from: 'low_.as<uint8_t>() + start * row_bytes()',
-    to: 'low_.as<uint8_t>() + (start + 1) * row_bytes()',
+    from: 'low_ + start * row_bytes()',
+    to: 'low_ + (start + 1) * row_bytes()',
     foundBy: [BOUNDS],
   },
   {
@@ -180,6 +181,20 @@ const DEFECTS: readonly Defect[] = [
     to: '',
     foundBy: [BOUNDS, WHOLE_SUMS, BATCHES],
     level: 'avx512',
+  },
+  {
+    name: 'codes of a file with another rotation are used',
+    file: 'core/row_codes.cc',
+    from: ' || codes->rotation_.checksum() != description.rotation',
+    to: '',
+    foundBy: [SAVED],
+  },
+  {
+    name: 'codes of a file that grow leave the residuals behind',
+    file: 'core/row_codes.cc',
+    from: 'std::memcpy(residuals, residuals_, row_count_ * sizeof(float));',
+    to: 'std::memset(residuals, 0, row_count_ * sizeof(float));',
+    foundBy: [SAVED],
   },
 ];
 

@@ -88,6 +88,36 @@ describe('a .gearshift file', () => {
     expect(runBin(['inspect', 'a.gearshift'], folder).stdout).toContain('\nNo problems found.\n');
   });
 
+  test('has codes if that is asked for, which inspect shows, and the first search uses them', async () => {
+    const values = Float32Array.from({ length: 9000 * 256 }, (_, i) => Math.sin(i * i));
+    const folder = await temporaryFolder({ 'a.npy': npyBytes({ shape: '(9000, 256)', data: values }) });
+    const plain = json(['convert', 'a.npy', 'plain.gearshift'], folder);
+    expect(plain).not.toHaveProperty('codeBytes');
+    expect(json(['inspect', 'plain.gearshift'], folder)).not.toHaveProperty('details.companionBytes');
+    const { stdout, stderr } = runBin(['convert', 'a.npy', 'coded.gearshift', '--codes'], folder);
+    expect(stdout + stderr).toMatch(
+      /^wrote coded\.gearshift: 9,000 x 256 float32, [\d,]+ bytes, 2,[\d,]+ of them codes\n$/,
+    );
+    const { details } = json(['inspect', 'coded.gearshift'], folder) as { details: { companionBytes: number } };
+    expect(details.companionBytes).toBeGreaterThan(9000 * 256);
+    expect(runBin(['inspect', 'coded.gearshift'], folder).stdout).toContain(
+      `companionBytes  ${details.companionBytes}`,
+    );
+    await using executor = await createExecutor({ backends: ['cpu'] });
+    await using opened = await executor.open(join(folder, 'coded.gearshift'), { verify: true });
+    const { search } = await executor.topK(values.subarray(0, 256), opened, { k: 3 });
+    expect(search).toMatchObject({ scanned: 9000 });
+
+    const small = await temporaryFolder({ 'a.npy': NPY });
+    expect(json(['convert', 'a.npy', 'b.gearshift', '--codes'], small)).toMatchObject({ rows: 3, codeBytes: 0 });
+    expect(runBin(['convert', 'a.npy', 'c.gearshift', '--codes'], small).stdout).toContain('without codes, because');
+    const refused = runBin(['convert', 'a.npy', 'b.safetensors', '--codes'], small);
+    expect(refused).toMatchObject({ status: 2, stdout: '' });
+    expect(refused.stderr).toBe(
+      'gearshift: --codes: only a .gearshift file has codes, and b.safetensors becomes a file of safetensors\n',
+    );
+  });
+
   test('that is damaged is reported with the place of the damage', async () => {
     const folder = await changedFile();
     const bytes = await readFile(join(folder, 'a.gearshift'));

@@ -7,6 +7,7 @@ import type { OperationRequest } from './operations/operations.js';
 import type { SpreadActivationRequest } from './operations/spread-activation.js';
 import type { TopKOutput, TopKRequest } from './operations/top-k.js';
 import type { Result } from './result.js';
+import type { CompanionSource } from './stored-rows.js';
 
 /**
  * A device that can run the operations. Methods never throw for failures of the device or the system: these are returned as a
@@ -42,6 +43,12 @@ export interface Backend {
   companions?(): CompanionCounts;
   /** Whether rankings of a matrix use its companion, or why not. */
   describeCompanion?(matrix: VectorMatrix): CompanionState;
+  /**
+   * The companion of a matrix that stays as it is until the source has been read, for a file; undefined if there is none.
+   *
+   * @param make make it first if there is none, and if it would save time
+   */
+  companionSource?(matrix: VectorMatrix, make: boolean, signal?: AbortSignal): Promise<CompanionSource | undefined>;
   /** Writes `queries x (end - start)` scores. */
   cosineSimilarity(
     request: CosineSimilarityRequest,

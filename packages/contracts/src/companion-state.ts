@@ -13,7 +13,7 @@ export interface CompanionState {
   readonly status: CompanionStatus;
   /** Why, in a sentence. */
   readonly reason: string;
-  /** Host memory that it takes; 0 unless it is ready. */
+  /** What it takes in host memory, or of a mapped file; 0 unless it is ready. */
   readonly bytes: number;
 }
 
@@ -22,8 +22,13 @@ export type CompanionStatus = (typeof COMPANION_STATUSES)[number];
 
 /** The companions that a backend keeps in host memory. */
 export interface CompanionCounts {
-  /** Host memory of those that are ready. */
+  /** Host memory of those that are ready, without those that came with a file. */
   readonly bytes: number;
+  /**
+   * Those that came with a file: of a mapped file they are pages that the system may drop, otherwise memory that the matrix has had
+   * since it was opened. No budget limits them.
+   */
+  readonly fileBytes: number;
   /** How much of it those may take that are made automatically; null: half of the memory that is free when one is to be made. */
   readonly budgetBytes: number | null;
   /** Matrices with a companion that is ready. */

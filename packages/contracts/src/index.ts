@@ -90,10 +90,13 @@ export { err, ok, unwrap, type Result } from './result.js';
 export type { RowRange } from './row-range.js';
 export { RowSet, type RowSetLike } from './row-set.js';
 export {
+  COMPANION_PADDING_BYTES,
   NATIVE_ROWS_STATUS,
+  type CompanionSource,
   type MatrixSnapshot,
   type NativeRows,
   type RowSpan,
+  type StoredCompanion,
   type StoredRows,
 } from './stored-rows.js';
 export type { Completed, ItemRange, OutputOf, PartialAnswer, RunError, RunErrorKind } from './run-outcome.js';

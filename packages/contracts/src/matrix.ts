@@ -23,7 +23,7 @@ export const COMPANIONS = ['auto', 'none', 'codes', 'float16', 'int8'] as const;
  *
  * - `'auto'`: the CPU makes codes of the rows in the background once they pay, within a budget.
  * - `'none'`: nothing.
- * - `'codes'`: the CPU makes codes before the first longer search; for GPUs it is `'none'`.
+ * - `'codes'`: the CPU makes codes before the first longer search, unless a search with codes takes no less time; for GPUs it is `'none'`.
  * - `'float16'`, `'int8'`: a GPU makes a copy of this type when it uploads the rows; for CPUs it is `'none'`.
  */
 export type Companion = (typeof COMPANIONS)[number];

@@ -19,6 +19,38 @@ export interface StoredRows {
   readonly log: SharedArrayBuffer;
   readonly removed: SharedArrayBuffer;
   readonly removals: SharedArrayBuffer;
+  /** Of a matrix that was opened from a file with a companion. */
+  readonly companion?: StoredCompanion | undefined;
+}
+
+/**
+ * A companion as a file has it: parts with some bytes for each row, which the backend that made it understands. The memory is mapped
+ * to the file or a copy of what it contains, so that nothing in it can be trusted further than the rows themselves.
+ */
+export interface StoredCompanion {
+  readonly description: Uint8Array;
+  /** It is that of the rows `[0, rows)` as they were in this version. */
+  readonly version: number;
+  readonly rows: number;
+  /** Where each part begins in the memory. Behind each there is room for `capacity` rows, and {@link COMPANION_PADDING_BYTES}. */
+  readonly offsets: readonly number[];
+  readonly capacity: number;
+  readonly memory: SharedArrayBuffer;
+}
+
+/** Vector code reads past the end of a part. */
+export const COMPANION_PADDING_BYTES = 4096;
+
+/** A companion that is to be written to a file, part by part. */
+export interface CompanionSource {
+  readonly description: Uint8Array;
+  readonly bytesPerRow: readonly number[];
+  /**
+   * Copies whole rows of a part, from `start` on, until `target` is full.
+   *
+   * @returns false when there is no such companion any more
+   */
+  read(part: number, start: number, target: Uint8Array): boolean;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { readRow, type Elements, type MatrixChange, type RowSpan, type VectorMatrix } from '@gearshift/contracts';
 import { requireInteger } from '@gearshift/contracts/internal';
 import { saveMatrix, type PinnedMatrix, type SaveOptions } from '@gearshift/storage';
+import type { OperandOwner } from './operand-owner.js';
 import type { OwnedMatrix } from './executor.js';
 
 /** A matrix over the caller's own array, which the caller changes and announces with `markChanged`. */
@@ -16,9 +17,9 @@ export class AdoptedMatrix implements OwnedMatrix {
   declare readonly companion?: VectorMatrix['companion'];
   declare changes?: readonly MatrixChange[] | undefined;
   #values: Elements | undefined;
-  readonly #onDispose: (matrix: { readonly id: number }) => void;
+  readonly #owner: OperandOwner;
 
-  constructor(matrix: VectorMatrix, onDispose: (matrix: { readonly id: number }) => void) {
+  constructor(matrix: VectorMatrix, owner: OperandOwner) {
     this.id = matrix.id;
     this.version = matrix.version;
     this.rows = matrix.rows;
@@ -28,7 +29,7 @@ export class AdoptedMatrix implements OwnedMatrix {
     if (matrix.expectedUses !== undefined) this.expectedUses = matrix.expectedUses;
     if (matrix.companion !== undefined) this.companion = matrix.companion;
     this.#values = matrix.values;
-    this.#onDispose = onDispose;
+    this.#owner = owner;
     // An own property, so that postMessage sends the array; a getter, so that its memory is dropped even if this is frozen.
     Object.defineProperty(this, 'values', { enumerable: true, get: () => this.#live() });
   }
@@ -48,7 +49,10 @@ export class AdoptedMatrix implements OwnedMatrix {
   }
 
   async save(path: string | URL, options?: SaveOptions): Promise<void> {
-    await saveMatrix(this.pin(), path, options);
+    const matrix = this.pin();
+    await saveMatrix(matrix, path, options, undefined, (make, signal) =>
+      this.#owner.companionOf(matrix, make || this.companion === 'codes', signal),
+    );
   }
 
   pin(): PinnedMatrix {
@@ -75,7 +79,7 @@ export class AdoptedMatrix implements OwnedMatrix {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#values === undefined) return;
     this.#values = undefined;
-    this.#onDispose(this);
+    this.#owner.onDispose(this);
   }
 
   #live(): Elements {

@@ -1,6 +1,7 @@
 import type {
   Backend,
   BackendDescription,
+  CompanionSource,
   Completed,
   CsrGraph,
   NativeRows,
@@ -132,7 +133,11 @@ export class DispatchingExecutor implements Executor {
     this.#opened = opened;
     this.#statuses = statuses;
     this.#calibrated = calibrated;
-    this.#owner = { native, onDispose: ({ id }) => dispatcher.release({ id } as Operand) };
+    this.#owner = {
+      native,
+      companionOf: (...request) => this.#companionOf(...request),
+      onDispose: ({ id }) => dispatcher.release({ id } as Operand),
+    };
   }
 
   async matrix(
@@ -271,6 +276,20 @@ export class DispatchingExecutor implements Executor {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The first companion that a device has of a matrix; undefined also where its file can do without. */
+  async #companionOf(
+    matrix: VectorMatrix,
+    make: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<CompanionSource | undefined> {
+    if (this.#closing !== undefined) return undefined;
+    for (const backend of this.#dispatcher.backends) {
+      const source = await backend.companionSource?.(matrix, make, signal);
+      if (source !== undefined) return source;
+    }
+    return undefined;
   }
 
   /** The same operand, resident on the CPU; disposed if that is aborted. */

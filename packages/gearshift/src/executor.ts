@@ -216,8 +216,8 @@ export interface ExecutorOptions {
 export interface ExecutorMemory extends MemoryLimits {
   /**
    * How many bytes of host memory the companions may take that the CPU makes automatically ({@link MatrixOptions.companion}), together
-   * with those that matrices ask for; 0 for none. Only for the CPU backend that this executor opens. Default: half of the memory that is
-   * free when one is to be made.
+   * with those that matrices ask for; 0 for none. Those of files are not counted. Only for the CPU backend that this executor opens. Default:
+   * half of the memory that is free when one is to be made.
    */
   readonly companionBytes?: number | undefined;
 }
@@ -274,7 +274,8 @@ export interface OpenOptions {
   /**
    * What a device also keeps of the rows in fewer bits, which makes top-k faster with the same result: `'codes'` on the CPU, `'float16'`
    * or `'int8'` on a GPU; or `'none'`. Default `'auto'`: the CPU makes codes in the background once they would have saved as much time as
-   * that takes, within {@link ExecutorMemory.companionBytes}.
+   * that takes, within {@link ExecutorMemory.companionBytes}. With `'auto'` and `'codes'` those of the file are used from the first search
+   * on.
    */
   readonly companion?: Companion | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -41,7 +41,7 @@ export function matrixFromValues(
   const dimensions = requireDimensions(options.dimensions, values);
   if (adopt || !isRounded(values, dtype)) {
     const given = createMatrix(values as Elements, { dimensions, dtype, scale: options.scale, ...hints });
-    if (adopt) return new AdoptedMatrix(given, owner.onDispose);
+    if (adopt) return new AdoptedMatrix(given, owner);
     return StoredMatrix.create(given.rows, { ...given, ...owner }, (memory) => memory.set(given.values));
   }
   const { rows } = createMatrix(values as Elements, { dimensions });

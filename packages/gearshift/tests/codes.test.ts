@@ -83,3 +83,26 @@ test('a matrix of a file gets its codes before its first search', async () => {
   await opened[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
 });
+
+test('a matrix that asks for codes has none while they would save no time, and gets them once it has grown', async () => {
+  const matrix = await executor.matrix(values.subarray(0, 1000 * DIMENSIONS), {
+    dimensions: DIMENSIONS,
+    companion: 'codes',
+  });
+  const state = () => executor.describe(matrix).companions[0];
+  expect(state()).toEqual({
+    backend: 'cpu',
+    status: 'none',
+    reason: 'a scan of 1000 rows takes no longer than a search with codes',
+    bytes: 0,
+  });
+  await compare(matrix, { k: 10 });
+  expect(executor.snapshot('top-k').devices[0].companions).toMatchObject({ bytes: 0, matrices: 0 });
+  await matrix.append(values.subarray(1000 * DIMENSIONS));
+  expect(state().status).toBe('waiting');
+  await compare(matrix, { k: 10 });
+  await expect.poll(() => state().status, { timeout: 20_000 }).toBe('ready');
+  expect((await executor.topK(query, matrix, { k: 10 })).search).toMatchObject({ scanned: ROWS });
+  await compare(matrix, { k: 10, metric: 'euclidean' });
+  await matrix[Symbol.asyncDispose]();
+});

@@ -47,7 +47,7 @@ const RECENT_CHANGES = 10;
 export const FIRST_PIN = 64;
 export const PINS = 480;
 
-/** Index, as a Float64Array, of the version with which this memory began. */
+/** Index, as a Float64Array, of the version since which changed rows have a stamp. */
 const BASE_VERSION = 12;
 const FIRST_HEADER = 4;
 const HEADER_FIELDS = 4;
@@ -72,9 +72,10 @@ export function nextVersion(version: number): number {
   return sequenceOf(version + 1) === 0 ? version + 2 : version + 1;
 }
 
-export function initControl(control: Int32Array, header: Header, flags: number): void {
+/** @param baseVersion the changes since this one are stamped */
+export function initControl(control: Int32Array, header: Header, flags: number, baseVersion = header.version): void {
   const { version } = header;
-  new Float64Array(control.buffer)[BASE_VERSION] = version;
+  new Float64Array(control.buffer)[BASE_VERSION] = baseVersion;
   writeHeader(control, header);
   Atomics.store(control, CONTROL.flags, flags);
   Atomics.store(control, CONTROL.writing, sequenceOf(version));

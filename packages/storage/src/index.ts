@@ -3,7 +3,7 @@ export { FileError, type FileErrorKind } from './file/file-error.js';
 export type { MatrixFile } from './file/matrix-file.js';
 export { openMatrix, type OpenMatrixOptions } from './file/open-matrix.js';
 export { saveRows, type RowStream, type SaveRowsOptions } from './file/save-rows.js';
-export { saveMatrix, type SavedMatrix, type SaveOptions } from './file/save-matrix.js';
+export { saveMatrix, type CompanionProvider, type SavedMatrix, type SaveOptions } from './file/save-matrix.js';
 export type { GraphArrays, StoredEdges } from './graph-memory.js';
 export { StoredGraph, type GraphHandle, type StoredGraphOptions } from './stored-graph.js';
 export {

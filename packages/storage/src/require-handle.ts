@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { COMPANIONS, DTYPES, type StoredRows } from '@gearshift/contracts';
+import { COMPANIONS, DTYPES, type StoredCompanion, type StoredRows } from '@gearshift/contracts';
 import {
   DTYPE_BYTES,
   expected,
@@ -70,6 +70,7 @@ export function requireMatrixHandle(value: StoredHandle): StoredHandle {
     log: requireGrowable('matrix.stored.log', own(given, 'log')),
     removed: requireGrowable('matrix.stored.removed', own(given, 'removed')),
     removals: requireGrowable('matrix.stored.removals', own(given, 'removals')),
+    ...optionalCompanion('matrix.stored.companion', own(given, 'companion')),
   };
   const { version, rows, removedRows } = readHeader(stored.control, Atomics.load(stored.control, CONTROL.current));
   if (![version, rows, removedRows].every((count) => Number.isSafeInteger(count) && count >= 0)) {
@@ -86,6 +87,27 @@ function requireControl(name: string, value: unknown): Int32Array {
     types.isInt32Array(value) && types.isSharedArrayBuffer(value.buffer) && value.buffer.byteLength === CONTROL_BYTES;
   if (isWhole && value.byteLength === CONTROL_BYTES) return value;
   throw new TypeError(expected(name, `an Int32Array over a SharedArrayBuffer of ${CONTROL_BYTES} bytes`, value));
+}
+
+/** Whether its parts are in its memory is checked where they are used. */
+function optionalCompanion(name: string, value: unknown): Pick<StoredRows, 'companion'> {
+  if (value === undefined) return {};
+  const given = requireObject(name, value) as StoredCompanion;
+  const description = own(given, 'description');
+  if (!types.isUint8Array(description)) {
+    throw new TypeError(expected(`${name}.description`, 'a Uint8Array', description));
+  }
+  const offsets = own(given, 'offsets');
+  if (!Array.isArray(offsets)) throw new TypeError(expected(`${name}.offsets`, 'an array of numbers', offsets));
+  const companion: StoredCompanion = {
+    description: description.slice(),
+    version: requireInteger(`${name}.version`, own(given, 'version'), 1),
+    rows: requireInteger(`${name}.rows`, own(given, 'rows'), 0),
+    offsets: offsets.map((offset, i) => requireInteger(`${name}.offsets[${i}]`, offset, 0)),
+    capacity: requireInteger(`${name}.capacity`, own(given, 'capacity'), 0),
+    memory: requireShared(`${name}.memory`, own(given, 'memory')),
+  };
+  return { companion };
 }
 
 function requireGrowable(name: string, value: unknown): SharedArrayBuffer {

@@ -91,8 +91,17 @@ export function growTouched(buffer: SharedArrayBuffer, byteLength: number): bool
 }
 
 /** Every buffer of the memory except for the control block. */
-export function buffersOf({ rows, stamps, heads, log, removed, removals }: StoredRows): readonly SharedArrayBuffer[] {
-  return [rows, stamps, heads, log, removed, removals];
+export function buffersOf({
+  rows,
+  stamps,
+  heads,
+  log,
+  removed,
+  removals,
+  companion,
+}: StoredRows): readonly SharedArrayBuffer[] {
+  const buffers = [rows, stamps, heads, log, removed, removals];
+  return companion === undefined ? buffers : [...buffers, companion.memory];
 }
 
 function growable(byteLength: number): SharedArrayBuffer {

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import {
   readRow,
+  type CompanionSource,
   type Elements,
   type NativeRows,
   type RowSpan,
@@ -21,7 +22,7 @@ import { CONTROL, FLAGS, initControl, nextVersion } from './control.js';
 import type { ChangeLog } from './file/change-log.js';
 import { RECORD } from './file/change-record.js';
 import type { MatrixFile } from './file/matrix-file.js';
-import { saveMatrix, type SaveOptions } from './file/save-matrix.js';
+import { saveMatrix, type CompanionProvider, type SaveOptions } from './file/save-matrix.js';
 import { Generation, type MatrixFields } from './generation.js';
 import { dropPages, goneError } from './held-memory.js';
 import { requireMatrixHandle } from './require-handle.js';
@@ -37,6 +38,8 @@ const FIRST_VERSION = 1;
 
 export interface StoredMatrixOptions extends Omit<MatrixFields, 'id'> {
   readonly native?: NativeRows | undefined;
+  /** For the files that it is written to. Default: they get no companion. */
+  readonly companionOf?: CompanionProvider | undefined;
   /** Called when the matrix was disposed, and again after the requests of this thread that were under way then. */
   readonly onDispose?: ((matrix: { readonly id: number }) => void) | undefined;
 }
@@ -88,6 +91,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   readonly #native: NativeRows | undefined;
   readonly #isOwner: boolean;
   readonly #onDispose: StoredMatrixOptions['onDispose'];
+  readonly #companionOf: CompanionProvider | undefined;
   readonly #file: MatrixFile | undefined;
   readonly #log: ChangeLog | undefined;
   #generation: Generation | undefined;
@@ -99,17 +103,21 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     isOwner: boolean,
     file?: OpenedFile,
   ) {
-    const { native, onDispose } = options;
+    const { native, onDispose, companionOf } = options;
     this.#fields = fieldsOf(id, options);
     Object.assign(this, this.#fields);
     this.#native = native;
     this.#isOwner = isOwner;
     this.#onDispose = onDispose;
+    this.#companionOf = companionOf;
     this.#file = file?.info;
     this.#log = file?.log;
     this.#generation = this.#open(memory);
     // Pages of a mapped file are not memory of this process.
-    if (isOwner && this.#file?.mode !== 'map') countMemory(memory.rows);
+    if (isOwner && this.#file?.mode !== 'map') {
+      countMemory(memory.rows);
+      if (memory.companion !== undefined) countMemory(memory.companion.memory);
+    }
     Object.defineProperties(this, {
       version: { enumerable: true, get: () => this.#live().header().version },
       rows: { enumerable: true, get: () => this.#live().header().rows },
@@ -146,7 +154,10 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
    *
    * @throws TypeError or RangeError for anything else
    */
-  static attach(handle: StoredHandle, options: Pick<StoredMatrixOptions, 'native' | 'onDispose'>): StoredMatrix {
+  static attach(
+    handle: StoredHandle,
+    options: Pick<StoredMatrixOptions, 'native' | 'companionOf' | 'onDispose'>,
+  ): StoredMatrix {
     const checked = requireMatrixHandle(handle);
     return new StoredMatrix(checked.id, checked.stored, { ...checked, ...options }, false);
   }
@@ -242,7 +253,10 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
    */
   async compact(): Promise<Uint32Array> {
     const numbers = this.#compactMemory();
-    await this.#log?.rewrite(this.acquire());
+    if (this.#log !== undefined) {
+      const version = this.acquire();
+      await this.#log.rewrite(version, () => this.#companion(version.operand, false, undefined));
+    }
     return numbers;
   }
 
@@ -255,10 +269,21 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   async save(path: string | URL, options?: SaveOptions): Promise<void> {
     const version = this.acquire();
     try {
-      await saveMatrix(version.operand, path, options);
+      await saveMatrix(version.operand, path, options, undefined, (make, signal) =>
+        this.#companion(version.operand, make, signal),
+      );
     } finally {
       version.release();
     }
+  }
+
+  /** A matrix that asks for codes has them made. */
+  async #companion(
+    matrix: VectorMatrix,
+    make: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<CompanionSource | undefined> {
+    return this.#companionOf?.(matrix, make || this.companion === 'codes', signal);
   }
 
   /** @throws TypeError in a thread that did not create the matrix */

@@ -1,10 +1,12 @@
 import { crc32 } from 'node:zlib';
+import type { CompanionSource } from '@gearshift/contracts';
 import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { expect, it } from 'vitest';
 import { describeFile } from '../src/file/describe-file.js';
 import { openMatrix } from '../src/file/open-matrix.js';
 import { saveMatrix } from '../src/file/save-matrix.js';
 import { FileError, StoredMatrix } from '../src/index.js';
+import { mappingNative } from './fixtures/mapping-native.js';
 import { MemoryFileSystem } from './fixtures/memory-file-system.js';
 import { randomBelow } from './fixtures/random.js';
 
@@ -46,7 +48,29 @@ async function samples(): Promise<Uint8Array[]> {
     await matrix.remove(5);
     files.push(system.contentsOf(PATH).slice());
   }
+  const system = new MemoryFileSystem();
+  const coded = StoredMatrix.create(40, { dimensions: 3 }, (values) => values.fill(1));
+  await saveMatrix(coded.pin(), PATH, undefined, system, async () => COMPANION);
+  const writer = await openMatrix(PATH, { writable: true }, system);
+  await Promise.all([writer.append(new Float32Array(3)), writer.update(7, new Float32Array(3))]);
+  files.push(system.contentsOf(PATH).slice());
   return files;
+}
+
+const COMPANION: CompanionSource = {
+  description: new Uint8Array(8),
+  bytesPerRow: [4, 12],
+  read: (_, start, target) => (target.fill(start), true),
+};
+const COMPANION_HEAD_BYTES = 24 + 2 * 4 + 8 + 4;
+
+/** Where the section of a companion begins in a file that is intact. */
+function companionOf(file: Uint8Array): number | undefined {
+  const view = new DataView(file.buffer);
+  for (let at = 64; at < 64 + 32 * view.getUint32(52, true); at += 32) {
+    if (view.getUint32(at, true) === 5) return Number(view.getBigUint64(at + 8, true));
+  }
+  return undefined;
 }
 
 /** Where records begin in a file that is intact. */
@@ -64,12 +88,14 @@ function recordsOf(file: Uint8Array): number[] {
 function mutate(file: Uint8Array, below: (bound: number) => number): Uint8Array {
   let bytes = file.slice();
   const records = recordsOf(file);
+  const companion = companionOf(file);
   for (let changes = 1 + below(3); changes > 0; changes--) {
     const view = new DataView(bytes.buffer);
-    // The header's fields, its sections, a record, or anything.
+    // The header's fields, its sections, a record or the head of the companion, or anything.
     const place = below(4);
-    const start =
-      place === 0 ? 0 : place === 1 ? 64 : place === 2 && records.length > 0 ? records[below(records.length)] : 0;
+    const record = records.length > 0 ? records[below(records.length)] : 0;
+    const inside = companion !== undefined && below(2) === 0 ? companion : record;
+    const start = place === 1 ? 64 : place === 2 ? inside : 0;
     const at = place === 3 ? below(bytes.length) : Math.min(start + below(place === 1 ? 96 : 64), bytes.length - 1);
     switch (below(5)) {
       case 0:
@@ -91,12 +117,16 @@ function mutate(file: Uint8Array, below: (bound: number) => number): Uint8Array 
     }
     if (bytes.length === 0) return bytes;
   }
-  if (below(2) === 0) repair(bytes, records);
+  if (below(2) === 0) repair(bytes, records, companion);
   return bytes;
 }
 
-function repair(bytes: Uint8Array, records: readonly number[]): void {
+function repair(bytes: Uint8Array, records: readonly number[], companion: number | undefined): void {
   const view = new DataView(bytes.buffer);
+  if (companion !== undefined && companion + COMPANION_HEAD_BYTES <= bytes.length) {
+    const head = bytes.subarray(companion, companion + COMPANION_HEAD_BYTES);
+    view.setUint32(companion + head.length - 4, crc32(head.subarray(0, -4)), true);
+  }
   if (bytes.length >= 4096) view.setUint32(4092, crc32(bytes.subarray(0, 4092)), true);
   let checksums: number[] = [];
   for (const at of records) {
@@ -120,7 +150,10 @@ it(`gives a matrix or a FileError for each of ${FILES} damaged files (seed ${SEE
   for (let i = 0; i < FILES; i++) {
     const bytes = mutate(files[below(files.length)], below);
     const system = new MemoryFileSystem({ [PATH]: bytes });
-    const options = { writable: below(4) === 0, verify: below(2) === 0 };
+    const writable = below(4) === 0;
+    // With native code the companion is read, which has changes of its own.
+    const native = writable ? undefined : mappingNative();
+    const options = { writable, verify: below(2) === 0, mode: 'copy', native } as const;
     try {
       const description = await describeFile(PATH, {}, system);
       await using matrix = await openMatrix(PATH, options, system);
@@ -130,6 +163,13 @@ it(`gives a matrix or a FileError for each of ${FILES} damaged files (seed ${SEE
       }
       if (matrix.rows > 0) matrix.row(matrix.rows - 1);
       if (matrix.liveRows < 0 || matrix.liveRows > matrix.rows) throw new Error(`${matrix.liveRows} live rows`);
+      const { companion } = matrix.stored;
+      if (companion !== undefined) {
+        const room = companion.memory.byteLength - companion.rows * 4;
+        if (companion.offsets.some((offset) => offset > room)) throw new Error(`parts at ${companion.offsets.join()}`);
+        if (companion.rows > matrix.rows) throw new Error(`a companion of ${companion.rows} rows`);
+        count('opened with a companion');
+      }
       if (options.writable) await matrix.append(new Float32Array(matrix.dimensions));
       count('opened');
     } catch (error) {
@@ -138,6 +178,13 @@ it(`gives a matrix or a FileError for each of ${FILES} damaged files (seed ${SEE
     }
   }
   tellCount('R12', FILES);
-  expect([...kinds.keys()].sort()).toEqual(['damaged', 'foreign', 'opened', 'truncated', 'unsupported']);
+  expect([...kinds.keys()].sort()).toEqual([
+    'damaged',
+    'foreign',
+    'opened',
+    'opened with a companion',
+    'truncated',
+    'unsupported',
+  ]);
   for (const [kind, files] of kinds) expect(files, kind).toBeGreaterThan(FILES / 1000);
 }, 3_600_000);

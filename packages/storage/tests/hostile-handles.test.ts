@@ -26,6 +26,14 @@ function header(fields: readonly number[]): Int32Array {
   new Float64Array(shared.buffer).set(fields, 8);
   return shared;
 }
+const companion = {
+  description: new Uint8Array(4),
+  version: 1,
+  rows: 4,
+  offsets: [0],
+  capacity: 4,
+  memory: new SharedArrayBuffer(8192),
+};
 const CONTROL = 'expected an Int32Array over a SharedArrayBuffer of 4096 bytes';
 
 function thrownBy(call: () => unknown): unknown {
@@ -100,6 +108,8 @@ describe('the handle of a graph', () => {
 describe('the handle of a matrix', () => {
   it('is accepted as it was posted', () => {
     expect([...StoredMatrix.attach(matrixHandle, {}).row(3)]).toEqual([1, 1]);
+    const coded = { ...matrixHandle, stored: { ...matrixHandle.stored, companion } };
+    expect(StoredMatrix.attach(coded, {}).stored.companion).toEqual(companion);
   });
 
   it.each([
@@ -133,6 +143,14 @@ describe('the handle of a matrix', () => {
     [{ control: header([1, NaN, 0]) }, RangeError, 'matrix.stored.control: expected that of a stored matrix'],
     [{ control: header([1, 4, -1]) }, RangeError, 'matrix.stored.control: expected that of a stored matrix'],
     [{ control: header([1, 5, 0]) }, RangeError, 'matrix.stored.rows: expected the bytes of 5 rows, got 32'],
+    [{ companion: 5 }, TypeError, 'matrix.stored.companion: expected an object, got 5'],
+    [{ companion: {} }, TypeError, 'matrix.stored.companion.description: expected a Uint8Array'],
+    [{ companion: { ...companion, offsets: 0 } }, TypeError, 'companion.offsets: expected an array of numbers, got 0'],
+    [{ companion: { ...companion, offsets: [0, -1] } }, RangeError, 'companion.offsets[1]: expected an integer'],
+    [{ companion: { ...companion, rows: 1.5 } }, RangeError, 'companion.rows: expected an integer'],
+    [{ companion: { ...companion, capacity: -1 } }, RangeError, 'companion.capacity: expected an integer'],
+    [{ companion: { ...companion, version: 0 } }, RangeError, 'companion.version: expected an integer of at least 1'],
+    [{ companion: { ...companion, memory: new ArrayBuffer(8) } }, TypeError, 'companion.memory: expected a Shared'],
   ])('is refused with the memory %o', (change, type, message) => {
     const handle = { ...matrixHandle, stored: { ...matrixHandle.stored, ...change } };
     expectRefusal(() => StoredMatrix.attach(handle as never, {}), type, message);

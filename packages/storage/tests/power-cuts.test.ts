@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib';
+import type { CompanionSource } from '@gearshift/contracts';
 import { effort, seedOr, tellCount } from '@gearshift/vitest-config/effort';
 import { expect, it } from 'vitest';
 import { openMatrix } from '../src/file/open-matrix.js';
 import { saveMatrix } from '../src/file/save-matrix.js';
 import { StoredMatrix } from '../src/index.js';
+import { mappingNative } from './fixtures/mapping-native.js';
 import { afterPowerCut, MemoryFileSystem, type Call, type Files } from './fixtures/memory-file-system.js';
 import { randomBelow } from './fixtures/random.js';
 
@@ -119,6 +121,24 @@ async function writeOn(history: History, system: MemoryFileSystem): Promise<void
   if (stateOf(again) !== state) throw new Error('the change after the cut is not in the file');
 }
 
+/** A part of 64 bytes for each row, of which row `r` has the byte `r % 251`. */
+const COMPANION: CompanionSource = {
+  description: Uint8Array.of(1, 2, 3),
+  bytesPerRow: [64],
+  read(_, start, target) {
+    for (let i = 0; i < target.length; i++) target[i] = (start + Math.floor(i / 64)) % 251;
+    return true;
+  },
+};
+
+/** Whether a matrix that was opened has all of it. */
+function hasCompanion({ stored, rows }: StoredMatrix): boolean {
+  const { companion } = stored;
+  if (companion === undefined) return false;
+  const bytes = new Uint8Array(companion.memory, companion.offsets[0], rows * 64);
+  return bytes.every((byte, i) => byte === Math.floor(i / 64) % 251);
+}
+
 it('leaves the old file or the new one after a cut at every call of save', async () => {
   const below = randomBelow(SEED);
   const old = StoredMatrix.create(2, { dimensions: 3 }, (values) => values.set([1, 2, 3, 4, 5, 6]));
@@ -129,7 +149,7 @@ it('leaves the old file or the new one after a cut at every call of save', async
   const newer = StoredMatrix.create(9000, { dimensions: 40 }, (memory) => memory.set(values));
   await newer.update(1, new Float32Array(40));
   await newer.remove(3);
-  await saveMatrix(newer.pin(), PATH, undefined, system);
+  await saveMatrix(newer.pin(), PATH, undefined, system, async () => COMPANION);
   const { calls } = system;
   let cuts = 0;
   const found = { old: 0, new: 0 };
@@ -137,8 +157,9 @@ it('leaves the old file or the new one after a cut at every call of save', async
     for (let loss = 0; loss < LOSSES; loss++) {
       const keeps = loss === 0 ? () => true : loss === 1 ? () => false : () => below(3) < 2;
       const after = afterPowerCut(before, calls.slice(0, cut), keeps);
-      const opened = await openMatrix(PATH, { verify: true }, after);
+      const opened = await openMatrix(PATH, { verify: true, mode: 'copy', native: mappingNative() }, after);
       const isNew = opened.rows === 9000;
+      expect(hasCompanion(opened)).toBe(isNew);
       expect(stateOf(opened) === stateOf(isNew ? newer : old)).toBe(true);
       if (cut === calls.length) expect(isNew).toBe(true);
       found[isNew ? 'new' : 'old'] += 1;

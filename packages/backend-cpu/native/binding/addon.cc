@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 12},  // ADDON_ABI in src/addon.ts
+    {"abi", 13},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 
@@ -32,6 +32,9 @@ constexpr kit::NamedEntry kEntries[] = {
     {"residentBytes", kit::guarded<Call, resident_bytes>},
     {"readCodes", kit::guarded<Call, read_codes>},
     {"codeBytesFor", kit::guarded<Call, code_bytes_for>},
+    {"missingBesideCodes", kit::guarded<Call, missing_beside_codes>},
+    {"describeCodes", kit::guarded<Call, describe_codes>},
+    {"copyCodes", kit::guarded<Call, copy_codes>},
     {"rankingForm", kit::guarded<Call, ranking_form>},
     {"fillMatrix", kit::guarded<Call, fill_matrix>},
     {"fillGraph", kit::guarded<Call, fill_graph>},

@@ -13,7 +13,8 @@ class MissingRows {
   struct Range {
     size_t start;
     size_t end;
-    size_t position;  // of its first row
+    size_t position;   // of its first row
+    bool keeps_codes;  // the rows lack their norms alone
   };
 
   bool set_all(size_t rows) noexcept {
@@ -27,15 +28,15 @@ class MissingRows {
   }
 
   /** False when there is no memory. */
-  bool add(size_t start, size_t end) noexcept {
-    if (!ranges_.push({start, end, count_})) return false;
+  bool add(size_t start, size_t end, bool keeps_codes = false) noexcept {
+    if (!ranges_.push({start, end, count_, keeps_codes})) return false;
     count_ += end - start;
     return true;
   }
 
   size_t count() const noexcept { return count_; }
 
-  /** Calls visit(start, end) for the rows at the positions [from, stop). */
+  /** Calls visit(start, end, keeps_codes) for the rows at the positions [from, stop). */
   template <typename Visit>
   void visit(size_t from, size_t stop, const Visit& visit) const noexcept {
     const Range* range = std::upper_bound(ranges_.begin(), ranges_.end(), from,
@@ -43,7 +44,7 @@ class MissingRows {
     for (--range; range != ranges_.end() && range->position < stop; ++range) {
       const size_t first = std::max(from, range->position) - range->position;
       const size_t last = std::min(stop - range->position, range->end - range->start);
-      if (first < last) visit(range->start + first, range->start + last);
+      if (first < last) visit(range->start + first, range->start + last, range->keeps_codes);
     }
   }
 

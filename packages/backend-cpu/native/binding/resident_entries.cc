@@ -10,6 +10,7 @@
 #include "binding/element_arguments.h"
 #include "binding/entries.h"
 #include "binding/resident_fill.h"
+#include "binding/saved_codes.h"
 #include "binding/scan_calls.h"
 #include "core/row_codes.h"
 #include "kit/binding/external_memory.h"
@@ -41,15 +42,27 @@ int64_t add_handle(Call& call, kit::Ref<SharedOperand> operand, const RowPlace& 
   return number;
 }
 
+constexpr PlaceArguments kOpenPlace = place_arguments(6, 7, 12);
+constexpr SavedArguments kOpenCodes{11, 12, 13, 14, 15};
+constexpr PlaceArguments kUpdatePlace = place_arguments(4, 5);
+
 napi_value open(Call& call, const OperandKey& key, const RowPlace& place, const PlaceArguments& arguments) noexcept {
+  const GivenCodes codes = place.has_codes ? read_saved_codes(call, kOpenCodes, key.shape[1]) : GivenCodes{};
+  if (call.failed()) return nullptr;
   kit::Status status = kit::kDone;
-  auto operand = OperandRegistry::open<SharedOperand>(key, &status, [&key] { return SharedOperand::create(key); });
+  auto operand = OperandRegistry::open<SharedOperand>(key, &status, [&] {
+    auto created = SharedOperand::create(key);
+    if (created != nullptr && codes.are_given) {
+      take_saved_codes(codes, const_cast<kit::AtomicInt*>(place.version.control), *created);
+    }
+    return created;
+  });
   if (operand == nullptr) return call.give_integer(status == kit::kDone ? kit::kOutOfMemory : status);
   return call.give_integer(add_handle(call, std::move(operand), place, arguments));
 }
 
-constexpr PlaceArguments kOpenPlace = place_arguments(6, 7);
-constexpr PlaceArguments kUpdatePlace = place_arguments(4, 5);
+/** Of copyCodes; there are no values. */
+constexpr PlaceArguments kCopiedPlace = place_arguments(kNoArgument, 6);
 
 /** Reads ascending ranges of the rows below `row_count`, and adds those from there to `end`. */
 bool read_missing(Call& call, size_t index, size_t row_count, size_t end, MissingRows& missing) noexcept {
@@ -184,14 +197,77 @@ napi_value read_codes(Call& call) {
   const ArrayView<double> numbers = call.doubles(1);
   if (call.failed()) return nullptr;
   const SharedOperand& operand = handle->operand();
-  if (numbers.length < 2) {
-    call.fail(ErrorType::range, "numbers: expected two elements");
+  if (numbers.length < 3) {
+    call.fail(ErrorType::range, "numbers: expected three elements");
     return nullptr;
   }
   const bool is_ready = operand.matrix != nullptr && operand.is_ready();
   numbers.data[0] = is_ready ? static_cast<double>(operand.matrix->coded_rows()) : 0;
   numbers.data[1] = is_ready ? static_cast<double>(operand.matrix->code_bytes()) : 0;
+  numbers.data[2] = is_ready ? static_cast<double>(operand.matrix->saved_code_bytes()) : 0;
   return nullptr;
+}
+
+napi_value missing_beside_codes(Call& call) {
+  const OperandHandle* handle = find_to_fill(call, 0, OperandKind::matrix);
+  if (call.failed()) return nullptr;
+  const SharedOperand& operand = handle->operand();
+  return call.give_integer(operand.matrix->saved_code_bytes() > 0 ? static_cast<int64_t>(operand.missing.count()) : -1);
+}
+
+napi_value describe_codes(Call& call) {
+  const CallContext context = read_context(call, 0);
+  OperandHandle* handle = find(call, 1);
+  const ArrayView<uint8_t> target = call.bytes(2);
+  if (call.failed()) return nullptr;
+  SharedOperand& operand = handle->operand();
+  if (operand.matrix == nullptr) return call.give_integer(0);
+  std::lock_guard<std::mutex> lock(operand.between_steps);
+  const ResidentMatrix& matrix = *operand.matrix;
+  if (!operand.is_ready() || !matrix.has_codes()) return call.give_integer(0);
+  if (target.length != matrix.description_bytes()) {
+    call.fail(ErrorType::range, "target: expected as many bytes as a description has");
+    return nullptr;
+  }
+  matrix.describe_codes(*context.kernels, target.data);
+  return call.give_integer(matrix.code_build());
+}
+
+napi_value copy_codes(Call& call) {
+  const CallContext context = read_context(call, 0);
+  // Released meanwhile, perhaps.
+  OperandHandle* handle = call.state().handles().find(call.integer(1));
+  const int64_t build = call.integer(2);
+  const size_t part = call.count(3);
+  const size_t start = call.count(4);
+  const ArrayView<uint8_t> target = call.bytes(5);
+  if (call.failed()) return nullptr;
+  if (part >= SavedCodes::kParts) {
+    call.fail(ErrorType::range, "part: expected one of those that codes have");
+    return nullptr;
+  }
+  if (handle == nullptr || handle->operand().matrix == nullptr) return call.give_integer(kit::kInputGone);
+  SharedOperand& operand = handle->operand();
+  const OperandKey& key = operand.key();
+  const size_t bytes = SavedCodes::bytes_of_part(part, key.shape[1]);
+  const size_t count = target.length / bytes;
+  RowPlace place;
+  if (is_given(call, kCopiedPlace.control)) {
+    int status = kit::kDone;
+    const auto sequence = static_cast<int32_t>(call.integer(kCopiedPlace.sequence));
+    read_stored_version(call, kCopiedPlace, key.format, start + count, key.shape[1], sequence, place, &status);
+    if (call.failed()) return nullptr;
+    if (status < 0) return call.give_integer(status);
+  }
+  // Rows are added, and codes are given up, under this lock.
+  std::lock_guard<std::mutex> lock(operand.between_steps);
+  const ResidentMatrix& matrix = *operand.matrix;
+  if (build == 0 || matrix.code_build() != build) return call.give_integer(kit::kInputGone);
+  if (start > matrix.row_count() || count > matrix.row_count() - start) return call.give_integer(kit::kInputGone);
+  MatrixView view = matrix.view();
+  view.version = place.stored_version();
+  matrix.copy_codes(*context.kernels, view, part, start, count, target.data);
+  return call.give_integer(kit::kDone);
 }
 
 napi_value code_bytes_for(Call& call) {

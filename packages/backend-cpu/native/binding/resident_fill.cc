@@ -30,7 +30,9 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
   const MissingRows& missing = operand.missing;
   auto body = [&](size_t begin, size_t stop, unsigned) noexcept {
     const FlushSubnormals flush;
-    missing.visit(begin, stop, [&](size_t start, size_t end) { matrix.fill(*context.kernels, values, start, end, version); });
+    missing.visit(begin, stop, [&](size_t start, size_t end, bool keeps_codes) {
+      matrix.fill(*context.kernels, values, start, end, version, keeps_codes);
+    });
   };
   // Copies go into pages that the system has yet to hand out, and norms are few: not what the speed of scans is learned from.
   static Throughput copies;

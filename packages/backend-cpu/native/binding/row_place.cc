@@ -34,6 +34,7 @@ RowPlace read_place(Call& call, const PlaceArguments& arguments, ElementFormat f
   if (!is_given(call, arguments.control)) return place;
   const auto sequence = static_cast<int32_t>(call.integer(arguments.sequence));
   read_stored_version(call, arguments, format, row_count, dimensions, sequence, place, status);
+  place.has_codes = is_given(call, arguments.codes);
   return place;
 }
 
@@ -71,8 +72,8 @@ void read_stored_version(Call& call, const PlaceArguments& arguments, ElementFor
 }
 
 bool PlaceReferences::take(Call& call, const PlaceArguments& arguments, const RowPlace& place) noexcept {
-  const size_t indices[] = {arguments.values, arguments.control, arguments.heads, arguments.log};
-  const size_t count = place.is_stored ? RowPlace::kArrays : 1;
+  const size_t indices[] = {arguments.values, arguments.control, arguments.heads, arguments.log, arguments.codes};
+  const size_t count = !place.is_stored ? 1 : place.has_codes ? RowPlace::kArrays : RowPlace::kArrays - 1;
   for (size_t i = 0; i < count; ++i) {
     // The buffer: a reference to the array would keep it alive, with which the caller tells how long the operand is in use.
     const napi_value buffer = buffer_of(call, indices[i]);

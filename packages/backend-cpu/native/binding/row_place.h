@@ -18,11 +18,12 @@ class Call;
  * and writers apart.
  */
 struct RowPlace {
-  /** JavaScript values that keep the memory alive: of the rows, and of a stored matrix the control array, heads and log. */
-  static constexpr size_t kArrays = 4;
+  /** JavaScript values that keep the memory alive: of the rows, and of a stored matrix the control array, heads, log, and codes. */
+  static constexpr size_t kArrays = 5;
 
   const void* rows = nullptr;  // null: nowhere
   bool is_stored = false;
+  bool has_codes = false;  // of a file
   kit::StoredVersion version{};
 
   bool is_same_memory(const RowPlace& other) const noexcept {
@@ -32,18 +33,21 @@ struct RowPlace {
   const kit::StoredVersion* stored_version() const noexcept { return is_stored ? &version : nullptr; }
 };
 
-/** Where the arguments of an entry are that describe a place. The last four may be left out, or undefined. */
+/** Where the arguments of an entry are that describe a place. All but the first may be left out, or undefined. */
 struct PlaceArguments {
   size_t values;
   size_t sequence;
   size_t control;
   size_t heads;
   size_t log;
+  size_t codes;
 };
 
+constexpr size_t kNoArgument = SIZE_MAX;
+
 /** The usual order: sequence, control, heads, log. */
-constexpr PlaceArguments place_arguments(size_t values, size_t first) noexcept {
-  return {values, first, first + 1, first + 2, first + 3};
+constexpr PlaceArguments place_arguments(size_t values, size_t first, size_t codes = kNoArgument) noexcept {
+  return {values, first, first + 1, first + 2, first + 3, codes};
 }
 
 /** Neither left out nor undefined. */

@@ -1,5 +1,6 @@
 // Scans as jobs on the pool's threads. The query is copied when the job starts and the outputs when it has ended.
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <new>
 
@@ -36,7 +37,7 @@ class ScanJob : public Job {
     } else {
       const PlaceArguments place = place_arguments(kSourceArgument, stored_argument);
       const size_t arrays[] = {place.values, place.control, place.heads, place.log};
-      for (size_t i = 0; i < (read.place.is_stored ? RowPlace::kArrays : 1); ++i) {
+      for (size_t i = 0; i < (read.place.is_stored ? std::size(arrays) : 1); ++i) {
         if (!keep(call.env(), call.raw(arrays[i]), kSourcePlace + i)) return kit::kOutOfMemory;
       }
     }

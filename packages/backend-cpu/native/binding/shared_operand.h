@@ -13,6 +13,7 @@
 #include "core/graph.h"
 #include "core/matrix.h"
 #include "kit/operand_registry.h"
+#include "kit/store/layout.h"
 
 namespace gearshift::binding {
 
@@ -44,6 +45,23 @@ class SharedOperand final : public kit::Operand {
     return key().shape[0] * sizeof(uint32_t) + key().shape[1] * (sizeof(uint32_t) + sizeof(float)) + transposed.bytes();
   }
 
+  ~SharedOperand() override {
+    if (codes_claim_ != nullptr && matrix->has_saved_codes_unchanged()) codes_claim_->store(0, std::memory_order_release);
+  }
+
+  /**
+   * The right to use the codes of a file, which changes of rows make those of a later version. No other operand gets it until this
+   * one ends, and none ever if rows were changed.
+   *
+   * @param word of the memory of the matrix, which lives longer than the operand
+   */
+  bool claim_codes(kit::AtomicInt* word) noexcept {
+    int32_t free = 0;
+    if (!word->compare_exchange_strong(free, 1, std::memory_order_acq_rel)) return false;
+    codes_claim_ = word;
+    return true;
+  }
+
   size_t bytes() const noexcept { return matrix ? matrix->bytes() : graph ? graph->bytes() + transposed.bytes() : 0; }
 
   std::unique_ptr<ResidentMatrix> matrix;
@@ -58,6 +76,8 @@ class SharedOperand final : public kit::Operand {
 
  private:
   explicit SharedOperand(const OperandKey& key) noexcept : kit::Operand(key) {}
+
+  kit::AtomicInt* codes_claim_ = nullptr;
 };
 
 }  // namespace gearshift::binding

@@ -172,8 +172,14 @@ struct CertifiedScan::Work {
   size_t begin_with_best(size_t start, const float* estimates, uint32_t* rows, size_t count) noexcept {
     constexpr size_t kMore = 6;  // than k: estimates are not scores
     const size_t wanted = std::min(count, self.k_ - self.best_count_ + kMore);
+    // Codes of a file may give estimates that are not numbers, which have no order.
+    float promises[kBlock];
+    for (size_t i = 0; i < count; ++i) {
+      const float estimate = estimates[rows[i]];
+      promises[rows[i]] = estimate == estimate ? estimate : kInfinity;
+    }
     std::nth_element(rows, rows + (wanted - 1), rows + count,
-                     [&](uint32_t a, uint32_t b) noexcept { return estimates[a] > estimates[b]; });
+                     [&](uint32_t a, uint32_t b) noexcept { return promises[a] > promises[b]; });
     uint32_t numbers[kBlock];
     for (size_t i = 0; i < wanted; ++i) numbers[i] = static_cast<uint32_t>(start + rows[i]);
     rescore_scattered(numbers, wanted);

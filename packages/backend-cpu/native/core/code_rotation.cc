@@ -73,6 +73,14 @@ bool CodeRotation::prepare(size_t dimensions) noexcept {
   return true;
 }
 
+uint32_t CodeRotation::checksum() const noexcept {
+  // FNV-1a.
+  uint32_t hash = 2166136261u;
+  const auto* const words = memory_.as<uint32_t>();
+  for (size_t i = 0; i < 3 * dimensions_; ++i) hash = (hash ^ words[i]) * 16777619u;
+  return hash;
+}
+
 void CodeRotation::apply_pass(size_t pass, const double* v, double* out) const noexcept {
   for (size_t i = 0; i < dimensions_; ++i)
     out[i] = v[order(pass)[i / kCodeGroup] * kCodeGroup + i % kCodeGroup] * static_cast<double>(signs(pass)[i]);

@@ -23,6 +23,9 @@ class CodeRotation {
   /** The same in float32. Both lie on cache lines. */
   void apply(const KernelTable& kernels, float* v, float* scratch) const noexcept;
 
+  /** Differs, almost certainly, for another rotation. */
+  uint32_t checksum() const noexcept;
+
   /** Roundings of an element in a rotation, one after the other. */
   size_t steps() const noexcept { return 2 * (levels_ + 2); }
 

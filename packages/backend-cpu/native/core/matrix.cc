@@ -77,7 +77,7 @@ void ResidentMatrix::copy_rows(const void* values, size_t start, size_t end) noe
 }
 
 void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t start, size_t end,
-                          const kit::StoredVersion* version) noexcept {
+                          const kit::StoredVersion* version, bool keeps_codes) noexcept {
   const MatrixView source = is_in_place_ ? view_of_rows(values, version) : view();
   for (size_t first = start; first < end; first += kFillRows) {
     const size_t count = std::min(kFillRows, end - first);
@@ -85,7 +85,7 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
     const void* const rows = source.row(first);
     if (version == nullptr) {
       inverse_norms_of(kernels, rows, format_, source.stride, count, dimensions_, norms() + first);
-      encode_again(kernels, source, first, first + count);
+      if (!keeps_codes) encode_again(kernels, source, first, first + count);
       continue;
     }
     {
@@ -98,7 +98,7 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
         if (replaced != nullptr) inverse_norms_of(kernels, replaced, format_, dimensions_, 1, dimensions_, norms() + row);
       }
     }
-    encode_again(kernels, source, first, first + count);
+    if (!keeps_codes) encode_again(kernels, source, first, first + count);
   }
 }
 
@@ -143,7 +143,69 @@ void ResidentMatrix::publish_codes(size_t rows) noexcept {
   if (rows == row_count_) has_codes_.store(true, std::memory_order_release);
 }
 
-size_t ResidentMatrix::code_bytes() const noexcept { return has_codes() ? codes_->bytes() : 0; }
+size_t ResidentMatrix::code_bytes() const noexcept { return has_codes() && !codes_->is_saved() ? codes_->bytes() : 0; }
+
+size_t ResidentMatrix::saved_code_bytes() const noexcept { return has_codes() && codes_->is_saved() ? codes_->bytes() : 0; }
+
+namespace {
+
+/** How a level works out norms: those of another level may differ by a rounding. */
+uint32_t norms_of(const KernelTable& kernels) noexcept {
+  // FNV-1a.
+  uint32_t hash = 2166136261u;
+  for (const char* c = kernels.name; *c != '\0'; ++c) hash = (hash ^ static_cast<unsigned char>(*c)) * 16777619u;
+  return hash;
+}
+
+}  // namespace
+
+bool ResidentMatrix::take_saved(const KernelTable& kernels, const SavedCodes& saved, bool* has_norms) noexcept {
+  if (!is_in_place_ || saved.row_count > row_count_) return false;
+  auto codes = RowCodes::over(saved, dimensions_);
+  // The rows behind those of the file get codes when they are filled.
+  if (codes == nullptr || !codes->resize(row_count_)) return false;
+  codes_ = std::move(codes);
+  coded_rows_.store(row_count_, std::memory_order_relaxed);
+  has_codes_.store(true, std::memory_order_release);
+  *has_norms = RowCodes::norms_of(saved) == norms_of(kernels);
+  if (*has_norms && saved.row_count > 0) {
+    std::memcpy(norms(), saved.parts[SavedCodes::kNormsPart], saved.row_count * sizeof(float));
+  }
+  return true;
+}
+
+bool ResidentMatrix::has_saved_codes_unchanged() const noexcept {
+  return codes_ != nullptr && codes_->is_saved() && !codes_->has_changed();
+}
+
+size_t ResidentMatrix::description_bytes() const noexcept { return RowCodes::description_bytes(dimensions_); }
+
+void ResidentMatrix::describe_codes(const KernelTable& kernels, uint8_t* out) const noexcept {
+  codes_->describe(norms_of(kernels), out);
+}
+
+int64_t ResidentMatrix::code_build() const noexcept { return has_codes() ? codes_->build() : 0; }
+
+void ResidentMatrix::copy_codes(const KernelTable& kernels, const MatrixView& matrix, size_t part, size_t start, size_t count,
+                                uint8_t* out) const noexcept {
+  const bool is_norms = part == SavedCodes::kNormsPart;
+  const size_t bytes = SavedCodes::bytes_of_part(part, dimensions_);
+  if (is_norms) {
+    const kit::RacingAccess racing;
+    std::memcpy(out, inverse_norms_.as<float>() + start, count * bytes);
+  } else {
+    codes_->copy_part(part, start, count, out);
+  }
+  if (matrix.version == nullptr || matrix.version->is_intact()) return;
+  for (size_t i = 0; i < count; ++i) {
+    const void* const replaced = matrix.version->replaced_row(start + i);
+    if (replaced == nullptr) continue;
+    float inverse_norm;
+    inverse_norms_of(kernels, replaced, format_, dimensions_, 1, dimensions_, &inverse_norm);
+    if (is_norms) std::memcpy(out + i * bytes, &inverse_norm, bytes);
+    else codes_->encode_part(kernels, part, matrix, replaced, inverse_norm, out + i * bytes);
+  }
+}
 
 void ResidentMatrix::drop_codes() noexcept {
   has_codes_.store(false, std::memory_order_relaxed);

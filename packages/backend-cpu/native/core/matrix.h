@@ -13,6 +13,7 @@
 namespace gearshift {
 
 class RowCodes;
+struct SavedCodes;
 
 /** Rows to score, borrowed: row r begins at the element r * stride. */
 struct MatrixView {
@@ -51,9 +52,13 @@ class ResidentMatrix {
   static std::unique_ptr<ResidentMatrix> allocate(size_t rows, size_t dimensions, Rows place = Rows::copied,
                                                   ElementFormat format = {}) noexcept;
 
-  /** Takes over the rows [start, end) of `values`, which are packed. Threads may fill disjoint ranges at a time. */
+  /**
+   * Takes over the rows [start, end) of `values`, which are packed. Threads may fill disjoint ranges at a time.
+   *
+   * @param keeps_codes the codes that the rows have are right
+   */
   void fill(const KernelTable& kernels, const void* values, size_t start, size_t end,
-            const kit::StoredVersion* version = nullptr) noexcept;
+            const kit::StoredVersion* version = nullptr, bool keeps_codes = false) noexcept;
 
   /** Of rows in place: changes their number and keeps the norms of those that it had. False: out of memory. */
   bool resize(size_t rows) noexcept;
@@ -74,8 +79,25 @@ class ResidentMatrix {
   bool has_codes() const noexcept { return has_codes_.load(std::memory_order_acquire); }
   /** Whether they were chosen, so that rows may be encoded. For the thread that chooses. */
   bool is_coding() const noexcept { return codes_ != nullptr; }
-  /** Of the codes that searches use. */
+  /** Of the codes that searches use: host memory, and memory of a file. */
   size_t code_bytes() const noexcept;
+  size_t saved_code_bytes() const noexcept;
+
+  /**
+   * Of rows in place, before they are filled: takes over the codes that a file has of the first rows, and the norms if this level
+   * works them out in the same way. False: they were made in another way, or there is no memory.
+   */
+  bool take_saved(const KernelTable& kernels, const SavedCodes& saved, bool* has_norms) noexcept;
+  /** Whether the codes are those of a file, as they were there. */
+  bool has_saved_codes_unchanged() const noexcept;
+  /** What has_codes() means, for a file: RowCodes::describe(). */
+  size_t description_bytes() const noexcept;
+  void describe_codes(const KernelTable& kernels, uint8_t* out) const noexcept;
+  /** Names the codes; 0: there are none. */
+  int64_t code_build() const noexcept;
+  /** Copies a part of codes and norms (SavedCodes), of rows that may be replaced meanwhile: as they are in the matrix's version. */
+  void copy_codes(const KernelTable& kernels, const MatrixView& matrix, size_t part, size_t start, size_t count,
+                  uint8_t* out) const noexcept;
 
   bool is_in_place() const noexcept { return is_in_place_; }
   size_t row_count() const noexcept { return row_count_; }

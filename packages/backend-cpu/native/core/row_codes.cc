@@ -1,6 +1,7 @@
 #include "core/row_codes.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -61,19 +62,87 @@ bool is_covered(float inverse_norm) noexcept { return inverse_norm > 0 && std::i
 
 }  // namespace
 
+size_t SavedCodes::bytes_of_part(size_t part, size_t dimensions) noexcept {
+  switch (part) {
+    case 0:
+    case 1:
+      return RowCodes::padded_dimensions(dimensions) / 2;
+    case 5:
+      return sizeof(CodeFit);
+    default:
+      return sizeof(float);
+  }
+}
+
+bool RowCodes::prepare(size_t dimensions) noexcept {
+  static_assert(kPaddedTo == 2 * kGroup, "a whole number of groups");
+  static std::atomic<int64_t> builds{0};
+  build_ = builds.fetch_add(1, std::memory_order_relaxed) + 1;
+  dimensions_ = dimensions;
+  padded_ = padded_dimensions(dimensions);
+  if (!mean_.allocate(padded_ * sizeof(float)) || !rotation_.prepare(padded_)) return false;
+  std::memset(mean_.as<float>(), 0, padded_ * sizeof(float));
+  return true;
+}
+
 std::unique_ptr<RowCodes> RowCodes::allocate(size_t rows, size_t dimensions) noexcept {
   if (dimensions > kMostCodedDimensions) return nullptr;
   std::unique_ptr<RowCodes> codes(new (std::nothrow) RowCodes);
-  if (codes == nullptr) return nullptr;
-  codes->dimensions_ = dimensions;
-  static_assert(kPaddedTo == 2 * kGroup, "a whole number of groups");
-  codes->padded_ = padded_dimensions(dimensions);
+  if (codes == nullptr || !codes->prepare(dimensions)) return nullptr;
   // With room to grow, which takes no memory until rows are there.
   const size_t roomy = rows <= SIZE_MAX / 2 ? 2 * rows : rows;
   if (!codes->reserve(roomy) && !codes->reserve(rows)) return nullptr;
-  if (!codes->mean_.allocate(codes->padded_ * sizeof(float)) || !codes->rotation_.prepare(codes->padded_)) return nullptr;
-  std::memset(codes->mean_.as<float>(), 0, codes->padded_ * sizeof(float));
   codes->row_count_ = rows;
+  return codes;
+}
+
+namespace {
+
+/** The beginning of a description; the mean follows. */
+struct Description {
+  uint32_t layout;
+  uint32_t dimensions;
+  uint32_t rotation;  // CodeRotation::checksum()
+  uint32_t norms;
+};
+
+/** Of what codes are and how norms are worked out, at each level. A change of either needs another number. */
+constexpr uint32_t kLayout = 1;
+
+Description read_description(const uint8_t* bytes) noexcept {
+  Description description;
+  std::memcpy(&description, bytes, sizeof description);
+  return description;
+}
+
+}  // namespace
+
+size_t RowCodes::description_bytes(size_t dimensions) noexcept { return sizeof(Description) + dimensions * sizeof(float); }
+
+void RowCodes::describe(uint32_t norms, uint8_t* out) const noexcept {
+  const Description description{kLayout, static_cast<uint32_t>(dimensions_), rotation_.checksum(), norms};
+  std::memcpy(out, &description, sizeof description);
+  std::memcpy(out + sizeof description, mean_.as<float>(), dimensions_ * sizeof(float));
+}
+
+uint32_t RowCodes::norms_of(const SavedCodes& saved) noexcept { return read_description(saved.description).norms; }
+
+std::unique_ptr<RowCodes> RowCodes::over(const SavedCodes& saved, size_t dimensions) noexcept {
+  if (dimensions > kMostCodedDimensions || saved.description_bytes != description_bytes(dimensions)) return nullptr;
+  const Description description = read_description(saved.description);
+  if (description.layout != kLayout || description.dimensions != dimensions) return nullptr;
+  std::unique_ptr<RowCodes> codes(new (std::nothrow) RowCodes);
+  if (codes == nullptr || !codes->prepare(dimensions) || codes->rotation_.checksum() != description.rotation) return nullptr;
+  std::memcpy(codes->mean_.as<float>(), saved.description + sizeof description, dimensions * sizeof(float));
+  codes->high_ = saved.parts[0];
+  codes->low_ = saved.parts[1];
+  codes->scales_ = reinterpret_cast<float*>(saved.parts[2]);
+  codes->residuals_ = reinterpret_cast<float*>(saved.parts[3]);
+  codes->inverse_squares_ = reinterpret_cast<float*>(saved.parts[4]);
+  codes->fine_fits_ = reinterpret_cast<CodeFit*>(saved.parts[5]);
+  codes->row_count_ = saved.row_count;
+  codes->capacity_ = saved.capacity;
+  codes->is_saved_ = true;
   return codes;
 }
 
@@ -95,19 +164,47 @@ bool RowCodes::reserve(size_t rows) noexcept {
       !fine_fits.allocate(rows * sizeof(CodeFit))) {
     return false;
   }
+  auto* const scales = fits.as<float>();
+  auto* const residuals = scales + rows;
+  auto* const inverse_squares = residuals + rows;
   if (row_count_ > 0) {
-    std::memcpy(high.as<uint8_t>(), high_.as<uint8_t>(), row_count_ * row_bytes());
-    std::memcpy(low.as<uint8_t>(), low_.as<uint8_t>(), row_count_ * row_bytes());
-    for (size_t part = 0; part < 3; ++part)
-      std::memcpy(fits.as<float>() + part * rows, fits_.as<float>() + part * capacity_, row_count_ * sizeof(float));
-    std::memcpy(fine_fits.as<CodeFit>(), fine_fits_.as<CodeFit>(), row_count_ * sizeof(CodeFit));
+    std::memcpy(high.as<uint8_t>(), high_, row_count_ * row_bytes());
+    std::memcpy(low.as<uint8_t>(), low_, row_count_ * row_bytes());
+    std::memcpy(scales, scales_, row_count_ * sizeof(float));
+    std::memcpy(residuals, residuals_, row_count_ * sizeof(float));
+    std::memcpy(inverse_squares, inverse_squares_, row_count_ * sizeof(float));
+    std::memcpy(fine_fits.as<CodeFit>(), fine_fits_, row_count_ * sizeof(CodeFit));
   }
-  high_ = std::move(high);
-  low_ = std::move(low);
-  fits_ = std::move(fits);
-  fine_fits_ = std::move(fine_fits);
+  high_ = high.as<uint8_t>();
+  low_ = low.as<uint8_t>();
+  scales_ = scales;
+  residuals_ = residuals;
+  inverse_squares_ = inverse_squares;
+  fine_fits_ = fine_fits.as<CodeFit>();
+  AlignedMemory* const all[] = {&high, &low, &fits, &fine_fits};
+  for (size_t i = 0; i < 4; ++i) memory_[i] = std::move(*all[i]);
   capacity_ = rows;
+  is_saved_ = false;
   return true;
+}
+
+void RowCodes::copy_part(size_t part, size_t start, size_t count, uint8_t* out) const noexcept {
+  const void* const parts[] = {high_, low_, scales_, residuals_, inverse_squares_, fine_fits_};
+  const size_t bytes = SavedCodes::bytes_of_part(part, dimensions_);
+  // A row that is encoded meanwhile is one that the caller encodes anew.
+  const kit::RacingAccess racing;
+  std::memcpy(out, static_cast<const uint8_t*>(parts[part]) + start * bytes, count * bytes);
+}
+
+void RowCodes::encode_part(const KernelTable& kernels, size_t part, const MatrixView& matrix, const void* elements,
+                           float inverse_norm, uint8_t* out) const noexcept {
+  uint8_t high[kMostCodedDimensions / 2];
+  uint8_t low[kMostCodedDimensions / 2];
+  CodeFit fit;
+  CodeFit fine_fit;
+  encode_row(kernels, matrix, elements, inverse_norm, {high, low, &fit.scale, &fit.residual, &fit.inverse_square, &fine_fit});
+  const void* const parts[] = {high, low, &fit.scale, &fit.residual, &fit.inverse_square, &fine_fit};
+  std::memcpy(out, parts[part], SavedCodes::bytes_of_part(part, dimensions_));
 }
 
 bool RowCodes::choose_mean(const MatrixView& matrix) noexcept {
@@ -141,24 +238,26 @@ bool RowCodes::choose_mean(const MatrixView& matrix) noexcept {
 }
 
 void RowCodes::encode(const KernelTable& kernels, const MatrixView& matrix, size_t start, size_t end) noexcept {
-  for (size_t row = start; row < end; ++row) {
-    encode_row(kernels, matrix, row, matrix.row(row));
+  has_changed_.store(true, std::memory_order_relaxed);
+  for (size_t number = start; number < end; ++number) {
+    const float inverse_norm = matrix.inverse_norms[number];
+    encode_row(kernels, matrix, matrix.row(number), inverse_norm, row(number));
     if (matrix.version == nullptr || matrix.version->is_intact()) continue;
-    const void* const replaced = matrix.version->replaced_row(row);
-    if (replaced != nullptr) encode_row(kernels, matrix, row, replaced);
+    const void* const replaced = matrix.version->replaced_row(number);
+    if (replaced != nullptr) encode_row(kernels, matrix, replaced, inverse_norm, row(number));
   }
 }
 
-void RowCodes::encode_row(const KernelTable& kernels, const MatrixView& matrix, size_t row, const void* elements) noexcept {
-  auto* const high = high_.as<uint8_t>() + row * row_bytes();
-  auto* const low = low_.as<uint8_t>() + row * row_bytes();
-  const float inverse_norm = matrix.inverse_norms[row];
+void RowCodes::encode_row(const KernelTable& kernels, const MatrixView& matrix, const void* elements, float inverse_norm,
+                          const Row& row) const noexcept {
+  uint8_t* const high = row.high;
+  uint8_t* const low = row.low;
   if (!is_covered(inverse_norm)) {
     std::memset(high, 0, row_bytes());
     std::memset(low, 0, row_bytes());
-    scales()[row] = inverse_squares()[row] = 0;
-    residuals()[row] = std::numeric_limits<float>::infinity();
-    fine_fits_.as<CodeFit>()[row] = {0, std::numeric_limits<float>::infinity(), 0};
+    *row.scale = *row.inverse_square = 0;
+    *row.residual = std::numeric_limits<float>::infinity();
+    *row.fine_fit = {0, std::numeric_limits<float>::infinity(), 0};
     return;
   }
   alignas(kAlignment) float values[kMostCodedDimensions];
@@ -172,13 +271,13 @@ void RowCodes::encode_row(const KernelTable& kernels, const MatrixView& matrix, 
   std::fill(values + dimensions_, values + padded_, 0.0f);
   rotation_.apply(kernels, values, scratch);
   uint8_t code[kMostCodedDimensions];
-  CodeFitSums coarse, fine;
-  kernels.encoding.code(values, padded_, kMostDeviations, code, &coarse, &fine);
-  const CodeFit fit = fit_of(coarse, padded_);
-  scales()[row] = fit.scale;
-  residuals()[row] = fit.residual;
-  inverse_squares()[row] = fit.inverse_square;
-  fine_fits_.as<CodeFit>()[row] = fit_of(fine, padded_);
+  CodeFitSums coarse_sums, fine_sums;
+  kernels.encoding.code(values, padded_, kMostDeviations, code, &coarse_sums, &fine_sums);
+  const CodeFit coarse = fit_of(coarse_sums, padded_);
+  *row.scale = coarse.scale;
+  *row.residual = coarse.residual;
+  *row.inverse_square = coarse.inverse_square;
+  *row.fine_fit = fit_of(fine_sums, padded_);
   for (size_t group = 0; group < row_bytes(); group += kGroup) {
     for (size_t i = group; i < group + kGroup; ++i) {
       const unsigned first = code[group + i];
@@ -243,24 +342,24 @@ bool RowCodes::prepare(const PreparedQuery& query, CodeQuery* code) const noexce
 
 void RowCodes::bound(const KernelTable& kernels, const CodeQuery& query, size_t start, size_t count, int32_t* sums,
                      float* estimates, float* bounds) const noexcept {
-  const auto* const plane = high_.as<uint8_t>() + start * row_bytes();
+  const uint8_t* const plane = high_ + start * row_bytes();
   kernels.codes.sums(query.high, query.low, plane, count, row_bytes(), sums);
-  kernels.codes.bounds(query.terms, sums, scales() + start, residuals() + start, inverse_squares() + start, count,
-                       estimates, bounds);
+  kernels.codes.bounds(query.terms, sums, scales_ + start, residuals_ + start, inverse_squares_ + start, count, estimates,
+                       bounds);
 }
 
 void RowCodes::sum_low(const KernelTable& kernels, const CodeQuery& query, const uint32_t* rows, size_t count,
                        int32_t* sums) const noexcept {
-  kernels.codes.sums_chosen(query.high, query.low, low_.as<uint8_t>(), rows, count, row_bytes(), sums);
+  kernels.codes.sums_chosen(query.high, query.low, low_, rows, count, row_bytes(), sums);
 }
 
 void RowCodes::sum_low(const KernelTable& kernels, const CodeQuery& query, size_t start, size_t count,
                        int32_t* sums) const noexcept {
-  kernels.codes.sums(query.high, query.low, low_.as<uint8_t>() + start * row_bytes(), count, row_bytes(), sums);
+  kernels.codes.sums(query.high, query.low, low_ + start * row_bytes(), count, row_bytes(), sums);
 }
 
 RowCodes::Bound RowCodes::bound_of(const CodeQuery& query, size_t row, int32_t high_sum, int32_t low_sum) const noexcept {
-  const CodeFit fit = fine_fits_.as<CodeFit>()[row];
+  const CodeFit fit = fine_fits_[row];
   const double product = (16.0 * high_sum + low_sum - 127.5 * query.sum) * query.unit;
   const double along = query.terms.base + fit.scale * product;
   const double rest = query.terms.squared_query - product * product * fit.inverse_square;
@@ -269,7 +368,7 @@ RowCodes::Bound RowCodes::bound_of(const CodeQuery& query, size_t row, int32_t h
 }
 
 void RowCodes::read_whole_fits(size_t start, size_t count, WholeFits* fits) const noexcept {
-  const CodeFit* const from = fine_fits_.as<CodeFit>() + start;
+  const CodeFit* const from = fine_fits_ + start;
   for (size_t i = 0; i < count; ++i) {
     fits->scales[i] = from[i].scale;
     fits->residuals[i] = from[i].residual;
@@ -282,7 +381,7 @@ void RowCodes::read_whole_fits(size_t start, size_t count, WholeFits* fits) cons
 void RowCodes::sum_whole(const KernelTable& kernels, const QueryCodes& queries, size_t start, size_t count,
                          int32_t* sums) const noexcept {
   const size_t at = start * row_bytes();
-  kernels.codes.whole_sums(queries.parts(), queries.sums(), queries.count(), high_.as<uint8_t>() + at, low_.as<uint8_t>() + at,
+  kernels.codes.whole_sums(queries.parts(), queries.sums(), queries.count(), high_ + at, low_ + at,
                            count, row_bytes(), sums, kBlock);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,24 @@ struct CodeFit {
   float scale;
   float residual;        // infinite: the code says nothing of the row
   float inverse_square;  // 1 / |code|^2
+};
+
+/**
+ * Codes in memory that a file was mapped to. Its contents are only believed as far as no number of theirs leads to an address: wrong
+ * codes make answers wrong.
+ */
+struct SavedCodes {
+  /** In this order: both halves, three numbers of the upper halves, the CodeFit of whole codes, and the inverse norms. */
+  static constexpr size_t kParts = 7;
+  static constexpr size_t kNormsPart = kParts - 1;
+
+  static size_t bytes_of_part(size_t part, size_t dimensions) noexcept;
+
+  uint8_t* parts[kParts];  // with room for `capacity` rows and RowCodes::kPadding bytes behind each
+  size_t row_count;
+  size_t capacity;
+  const uint8_t* description;
+  size_t description_bytes;
 };
 
 /** A query as the codes of rows want it, at one with the bound of its cosines. */
@@ -41,9 +60,16 @@ class RowCodes {
  public:
   static constexpr size_t kPadding = 4096;  // bytes behind a plane that kernels may read
   static constexpr size_t kBlock = 256;
+  static constexpr size_t kPaddedTo = 128;
+  static size_t padded_dimensions(size_t dimensions) noexcept {
+    return (dimensions + kPaddedTo - 1) / kPaddedTo * kPaddedTo;
+  }
 
   /** Null when there is no memory, or with more than kMostCodedDimensions. */
   static std::unique_ptr<RowCodes> allocate(size_t rows, size_t dimensions) noexcept;
+
+  /** Codes in place. Null when there is no memory, or when their description says that they were made in another way. */
+  static std::unique_ptr<RowCodes> over(const SavedCodes& saved, size_t dimensions) noexcept;
 
   /** From a sample of the rows. Before the first encode(). The matrix has stored norms, as in all of these. False: out of memory. */
   bool choose_mean(const MatrixView& matrix) noexcept;
@@ -51,6 +77,22 @@ class RowCodes {
   void encode(const KernelTable& kernels, const MatrixView& matrix, size_t start, size_t end) noexcept;
   /** Makes room for rows that are still to be encoded, or forgets the last ones. False: out of memory, and nothing changed. */
   bool resize(size_t rows) noexcept;
+
+  /** What a file has to say of the codes: how they are made, and the mean. `norms` names how the norms are worked out. */
+  static size_t description_bytes(size_t dimensions) noexcept;
+  void describe(uint32_t norms, uint8_t* out) const noexcept;
+  /** The `norms` of a description, which is whole. */
+  static uint32_t norms_of(const SavedCodes& saved) noexcept;
+  /** Of the parts but that of norms: codes as they are, or that of a row that is elsewhere. */
+  void copy_part(size_t part, size_t start, size_t count, uint8_t* out) const noexcept;
+  void encode_part(const KernelTable& kernels, size_t part, const MatrixView& matrix, const void* elements,
+                   float inverse_norm, uint8_t* out) const noexcept;
+
+  /** Whether they lie in memory of a file, and whether rows there were encoded anew. */
+  bool is_saved() const noexcept { return is_saved_; }
+  bool has_changed() const noexcept { return has_changed_.load(std::memory_order_relaxed); }
+  /** Tells codes of one build from those of another. */
+  int64_t build() const noexcept { return build_; }
 
   /** False for a query that the bound does not cover. */
   bool prepare(const PreparedQuery& query, CodeQuery* code) const noexcept;
@@ -96,28 +138,39 @@ class RowCodes {
 
  private:
   RowCodes() noexcept = default;
-  static constexpr size_t kPaddedTo = 128;
-  static size_t padded_dimensions(size_t dimensions) noexcept {
-    return (dimensions + kPaddedTo - 1) / kPaddedTo * kPaddedTo;
-  }
+  /** Where the code of one row goes. */
+  struct Row {
+    uint8_t* high;
+    uint8_t* low;
+    float* scale;
+    float* residual;
+    float* inverse_square;
+    CodeFit* fine_fit;
+  };
+  bool prepare(size_t dimensions) noexcept;
   bool reserve(size_t rows) noexcept;
-  void encode_row(const KernelTable& kernels, const MatrixView& matrix, size_t row, const void* elements) noexcept;
+  Row row(size_t number) noexcept {
+    return {high_ + number * row_bytes(), low_ + number * row_bytes(), scales_ + number, residuals_ + number,
+            inverse_squares_ + number, fine_fits_ + number};
+  }
+  void encode_row(const KernelTable& kernels, const MatrixView& matrix, const void* elements, float inverse_norm,
+                  const Row& row) const noexcept;
   double slack(double query_error) const noexcept;
 
-  float* scales() noexcept { return fits_.as<float>(); }
-  float* residuals() noexcept { return scales() + capacity_; }
-  float* inverse_squares() noexcept { return residuals() + capacity_; }
-  const float* scales() const noexcept { return fits_.as<float>(); }
-  const float* residuals() const noexcept { return scales() + capacity_; }
-  const float* inverse_squares() const noexcept { return residuals() + capacity_; }
   size_t row_bytes() const noexcept { return padded_ / 2; }
 
-  AlignedMemory high_;       // upper halves of the codes
-  AlignedMemory low_;        // lower halves
-  AlignedMemory fits_;       // of the upper halves: all scales, all residuals, all inverse squares
-  AlignedMemory fine_fits_;  // CodeFit of whole codes
-  AlignedMemory mean_;       // float, of the rows at length 1
+  uint8_t* high_ = nullptr;  // upper halves of the codes
+  uint8_t* low_ = nullptr;   // lower halves
+  float* scales_ = nullptr;  // of the upper halves, as the next two
+  float* residuals_ = nullptr;
+  float* inverse_squares_ = nullptr;
+  CodeFit* fine_fits_ = nullptr;  // of whole codes
+  AlignedMemory memory_[4];       // of all these, unless they lie in memory of a file
+  AlignedMemory mean_;            // float, of the rows at length 1
   CodeRotation rotation_;
+  int64_t build_ = 0;
+  bool is_saved_ = false;
+  std::atomic<bool> has_changed_{false};
   size_t row_count_ = 0;
   size_t capacity_ = 0;    // rows that there is memory for
   size_t dimensions_ = 0;

@@ -21,6 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
 
   Corpus corpus{"rows", dimensions, input.rows(count, dimensions), {}, nullptr};
   corpus.prepare(kernels);
+  if (count % 2 == 1) save_and_open(corpus, count);
   const FlushSubnormals flush;
   PreparedQuery query;
   query.prepare(kernels, query_values.data(), dimensions);

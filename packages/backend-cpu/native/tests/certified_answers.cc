@@ -48,9 +48,10 @@ void encode(const KernelTable& kernels, Corpus& corpus, size_t start, size_t end
   corpus.codes->encode(kernels, corpus.view(), start, end);
 }
 
-/** Changes, appends or removes rows, some of which become what others are. */
+/** Changes, appends or removes rows, some of which become what others are. Codes may lie in the memory of a file from then on. */
 void change(const KernelTable& kernels, Corpus& corpus, Random& random) {
   const FlushSubnormals flush;
+  if (random.below(4) == 0) save_and_open(corpus, corpus.count() + random.below(2) * random.below(100));
   const size_t dimensions = corpus.dimensions;
   const size_t count = corpus.count();
   const auto row_like = [&](float* row) {

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -28,6 +31,7 @@ struct Corpus {
   std::vector<float> rows;
   std::vector<float> inverse_norms;
   std::unique_ptr<RowCodes> codes;
+  AlignedMemory file{};  // that the codes lie in once they were saved
 
   size_t count() const { return rows.size() / dimensions; }
   MatrixView view() const { return {rows.data(), {}, dimensions, count(), dimensions, inverse_norms.data()}; }
@@ -41,6 +45,47 @@ struct Corpus {
     codes->encode(kernels, view(), 0, count());
   }
 };
+
+/** What a file has of the codes of a corpus, in memory with room for `capacity` rows. */
+struct SavedCorpus {
+  AlignedMemory memory;
+  std::vector<uint8_t> description;
+  SavedCodes codes;
+};
+
+inline SavedCorpus save(const Corpus& corpus, size_t capacity) {
+  SavedCorpus saved;
+  size_t offsets[SavedCodes::kParts];
+  size_t bytes = 0;
+  for (size_t part = 0; part < SavedCodes::kParts; ++part) {
+    offsets[part] = bytes;
+    const size_t part_bytes = capacity * SavedCodes::bytes_of_part(part, corpus.dimensions) + RowCodes::kPadding;
+    bytes += (part_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  if (!saved.memory.allocate(bytes)) std::abort();
+  std::memset(saved.memory.as<uint8_t>(), 0, bytes);
+  for (size_t part = 0; part < SavedCodes::kParts; ++part) {
+    uint8_t* const to = saved.codes.parts[part] = saved.memory.as<uint8_t>() + offsets[part];
+    if (part != SavedCodes::kNormsPart) corpus.codes->copy_part(part, 0, corpus.count(), to);
+    else std::memcpy(to, corpus.inverse_norms.data(), corpus.count() * sizeof(float));
+  }
+  saved.description.resize(RowCodes::description_bytes(corpus.dimensions));
+  corpus.codes->describe(1, saved.description.data());
+  saved.codes.row_count = corpus.count();
+  saved.codes.capacity = capacity;
+  saved.codes.description = saved.description.data();
+  saved.codes.description_bytes = saved.description.size();
+  return saved;
+}
+
+/** Has the codes of a corpus go to the memory of a file. */
+inline void save_and_open(Corpus& corpus, size_t capacity) {
+  SavedCorpus saved = save(corpus, capacity);
+  auto opened = RowCodes::over(saved.codes, corpus.dimensions);
+  if (opened == nullptr) std::abort();
+  corpus.codes = std::move(opened);
+  corpus.file = std::move(saved.memory);
+}
 
 inline float gaussian(Random& random) {
   float sum = 0;

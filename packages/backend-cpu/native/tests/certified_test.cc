@@ -131,6 +131,62 @@ void residuals_have_the_room_of_the_proof(Check& check, const KernelTable& kerne
   }
 }
 
+void codes_come_back_from_a_file(Check& check, const KernelTable& kernels) {
+  Random random(25);
+  for (size_t kind = 0; kind < kKinds; ++kind) {
+    const size_t dimensions = kind % 2 == 0 ? 100 : 257;
+    Corpus corpus = make_corpus(kind, 900, dimensions, random);
+    corpus.prepare(kernels);
+    const FlushSubnormals flush;
+    const auto values = make_query(corpus, 3, random);
+    PreparedQuery query;
+    query.prepare(kernels, values.data(), dimensions);
+    CodeQuery code;
+
+    SavedCorpus saved = save(corpus, corpus.count());
+    const auto opens = [&] { return RowCodes::over(saved.codes, dimensions) != nullptr; };
+    check.that(opens() && RowCodes::norms_of(saved.codes) == 1, "%s: saved codes do not open", corpus.name);
+    // The layout, the dimensions and the rotation.
+    for (size_t i = 0; i < 3 * sizeof(uint32_t); ++i) {
+      saved.description[i] ^= 1;
+      check.that(!opens(), "%s: codes open with another byte %zu of the description", corpus.name, i);
+      saved.description[i] ^= 1;
+    }
+    --saved.codes.description_bytes;
+    check.that(!opens(), "%s: codes open with half a mean", corpus.name);
+
+    save_and_open(corpus, corpus.count() + 50);
+    check.that(corpus.codes->is_saved() && !corpus.codes->has_changed(), "%s: the codes are not those of the file", corpus.name);
+    for (const size_t rows : {corpus.count(), corpus.count() + 50, corpus.count() + 51}) {
+      check.that(corpus.codes->resize(rows), "there is no memory");
+      check.that(corpus.codes->is_saved() == (rows <= 950), "%s: codes of %zu rows lie elsewhere", corpus.name, rows);
+      if (!check.that(corpus.codes->prepare(query, &code), "the query has no code")) return;
+      for (const Metric metric : {Metric::cosine, Metric::dot, Metric::euclidean}) {
+        const Ranking expected = scan_all(kernels, metric, corpus, query, nullptr, 0, 900, 10);
+        const Ranking found = search(kernels, metric, corpus, query, code, nullptr, 0, 900, 10, 1);
+        check.that(found.indices == expected.indices, "%s: %zu rows with other best ones", corpus.name, rows);
+      }
+    }
+
+    // Whatever a file has in place of codes, a search ends with k rows.
+    for (const int byte : {0xff, 0x00, 0x7f}) {
+      SavedCorpus forged = save(corpus, corpus.count());
+      for (size_t part = 0; part < SavedCodes::kNormsPart; ++part) {
+        std::memset(forged.codes.parts[part], byte, 900 * SavedCodes::bytes_of_part(part, dimensions));
+      }
+      corpus.codes = RowCodes::over(forged.codes, dimensions);
+      if (!check.that(corpus.codes->prepare(query, &code), "the query has no code")) return;
+      for (const size_t k : {1, 40, 300}) {
+        const Ranking found = search(kernels, Metric::dot, corpus, query, code, nullptr, 0, 900, k, 2);
+        bool are_rows = found.indices.size() == k;
+        for (const uint32_t row : found.indices) are_rows = are_rows && row < 900;
+        check.that(are_rows, "%s: forged codes of bytes %d gave %zu rows of %zu", corpus.name, byte, found.indices.size(), k);
+      }
+      corpus.prepare(kernels);
+    }
+  }
+}
+
 void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels) {
   Random random(20);
   const FlushSubnormals flush;

@@ -39,6 +39,7 @@ constexpr Group kGroups[] = {
     {"codes exclude most rows", codes_exclude_most_rows, true},
     {"whole code sums are exact", whole_code_sums_are_exact, true},
     {"batches rank like single queries", batches_rank_like_single_queries, true},
+    {"codes come back from a file", codes_come_back_from_a_file, true},
     {"certified rankings equal the scan", certified_rankings_equal_the_scan, true},
     {"spreading agrees with f64", spreading_agrees_with_f64},
     {"spreading drops what is below the threshold", spreading_drops_what_is_below_the_threshold},

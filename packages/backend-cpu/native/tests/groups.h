@@ -32,6 +32,7 @@ void residuals_have_the_room_of_the_proof(Check& check, const KernelTable& kerne
 void codes_exclude_most_rows(Check& check, const KernelTable& kernels);
 void whole_code_sums_are_exact(Check& check, const KernelTable& kernels);
 void batches_rank_like_single_queries(Check& check, const KernelTable& kernels);
+void codes_come_back_from_a_file(Check& check, const KernelTable& kernels);
 void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels);
 
 void spreading_agrees_with_f64(Check& check, const KernelTable& kernels);

@@ -8,7 +8,7 @@ import { jsonLine, oneLine } from '../output/one-line.js';
 import { createProgress } from '../output/progress.js';
 import type { Terminal } from '../terminal.js';
 import { UserError } from '../user-error.js';
-import type { FileFormat, OpenVectors, WrittenFile } from '../vectors/file-format.js';
+import type { FileFormat, OpenVectors, WriteFileOptions, WrittenFile } from '../vectors/file-format.js';
 import { BY_CONTENTS, FILE_FORMATS } from '../vectors/file-formats.js';
 import { findScale } from '../vectors/find-scale.js';
 
@@ -19,6 +19,7 @@ interface ConvertOptions {
   readonly scale?: number | undefined;
   readonly tensor?: string | undefined;
   readonly column?: string | undefined;
+  readonly codes?: boolean | undefined;
   readonly force?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
@@ -50,6 +51,7 @@ export function addConvertCommand(program: Command, terminal: Terminal): void {
     .option('--scale <number>', 'scale of int8; default: the one that makes the largest value 127', parseScale)
     .option('--tensor <name>', 'tensor of a safetensors file; default: the only one with two dimensions')
     .option('--column <name>', 'column of an Arrow or Parquet file; default: the only list of numbers')
+    .option('--codes', 'of a .gearshift file: with codes, so that its first search makes none')
     .option('--force', 'replace the output if it exists')
     .option('--json', 'print one JSON object on standard output and nothing else')
     .addHelpText(
@@ -69,17 +71,24 @@ Exit codes: 0 success, 1 internal failure, 2 bad input.`,
         terminal.writeOut(jsonLine(report));
         return;
       }
-      const { rows, dimensions, dtype, scale, sizeBytes } = report;
+      const { rows, dimensions, dtype, scale, sizeBytes, codeBytes } = report;
       const scaled = dtype === 'int8' ? `, scale ${scale}` : '';
       const size = `${rows.toLocaleString('en-US')} x ${dimensions} ${dtype}${scaled}`;
-      terminal.writeOut(`wrote ${oneLine(output)}: ${size}, ${sizeBytes.toLocaleString('en-US')} bytes\n`);
+      const codes = codeBytes === undefined ? '' : `, ${describeCodes(codeBytes)}`;
+      terminal.writeOut(`wrote ${oneLine(output)}: ${size}, ${sizeBytes.toLocaleString('en-US')} bytes${codes}\n`);
     });
+}
+
+function describeCodes(bytes: number): string {
+  return bytes > 0
+    ? `${bytes.toLocaleString('en-US')} of them codes`
+    : 'without codes, because they would save no time or cannot be made here';
 }
 
 async function convert(
   input: string,
   output: string,
-  { from, to, dtype, scale, tensor, column, force = false, json }: ConvertOptions,
+  { from, to, dtype, scale, tensor, column, codes, force = false, json }: ConvertOptions,
   terminal: Terminal,
 ): Promise<ConvertReport> {
   const stream = json === true ? undefined : terminal.progressStream;
@@ -88,13 +97,17 @@ async function convert(
     const known = namesOf(FILE_FORMATS.filter(({ write }) => write !== undefined));
     throw new UserError(`${output}: the format cannot be written; name one with --to: ${known}`);
   }
+  if (codes === true && target.hasCodes !== true) {
+    throw new UserError(`--codes: only a .gearshift file has codes, and ${output} becomes a file of ${target.name}`);
+  }
   try {
     const reader = from ?? FILE_FORMATS.find(({ matches }) => matches(input)) ?? BY_CONTENTS;
     await using source = await reader.open(input, { tensor, column });
     requireWritable(output, force);
     const wantsScale = dtype === 'int8' && source.dtype !== 'int8' && scale === undefined;
     const chosen = wantsScale ? await findScale(source, stream) : scale;
-    const written = await writeTo(output, target.write, source, { dtype, scale: chosen, overwrite: force }, stream);
+    const options = { dtype, scale: chosen, overwrite: force, ...(codes === true && { codes }) };
+    const written = await writeTo(output, target.write, source, options, stream);
     if (written.overflowCount > 0) {
       const problem = `${written.overflowCount} values too large for ${written.dtype} became infinite`;
       terminal.writeError(`gearshift: ${oneLine(output)}: ${problem}\n`);
@@ -111,7 +124,7 @@ async function writeTo(
   output: string,
   write: NonNullable<FileFormat['write']>,
   source: OpenVectors,
-  options: { readonly dtype: ElementType | undefined; readonly scale: number | undefined; readonly overwrite: boolean },
+  options: Pick<WriteFileOptions, 'dtype' | 'scale' | 'codes' | 'overwrite'>,
   stream: NodeJS.WritableStream | undefined,
 ): Promise<WrittenFile> {
   const temporaryPath = asidePathOf(output);

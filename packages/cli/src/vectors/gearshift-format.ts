@@ -9,7 +9,7 @@ import {
   type FormatErrorKind,
   type RawValues,
 } from '@gearshift/formats';
-import { describeFile, saveRows } from '@gearshift/storage';
+import { describeFile, saveRows, type FileDescription } from '@gearshift/storage';
 import { createExecutor, FileError, type Dtype, type Elements, type FileErrorKind, type OwnedMatrix } from 'gearshift';
 import type { FileFormat, OpenVectors } from './file-format.js';
 
@@ -33,6 +33,7 @@ const KINDS: Readonly<Record<FileErrorKind, FormatErrorKind>> = {
 /** The files of `matrix.save()`. Removed rows are left out. */
 export const GEARSHIFT_FORMAT: FileFormat = {
   name: NAME,
+  hasCodes: true,
   matches: (path) => extname(path).toLowerCase() === '.gearshift',
   open: (path) => asFormatError(path, () => openFile(path)),
   list: (path) =>
@@ -42,27 +43,45 @@ export const GEARSHIFT_FORMAT: FileFormat = {
     }),
   write: (path, source, options) =>
     asFormatError(path, async () => {
-      const { scale: given, overwrite = false, temporaryPath, signal, onProgress } = options;
+      const { scale: given, overwrite = false, codes = false, temporaryPath, signal, onProgress } = options;
       const { dimensions } = source;
       const dtype = options.dtype ?? (DTYPES.includes(source.dtype) ? source.dtype : 'float32');
       if (!isDtype(dtype)) throw new RangeError(`dtype: expected ${DTYPES.join(', ')} for ${NAME}, got '${dtype}'`);
       if (!overwrite && existsSync(path)) throw new FormatError('exists', 'the file exists already', { path });
       const scale = dtype === 'int8' ? Math.fround(given ?? source.scale ?? 1) : undefined;
-      let written = 0;
+      let done = 0;
       let overflowCount = 0;
       const pieces = async function* () {
         for await (const batch of convertBatches(source, { dtype, scale }, signal)) {
           yield batch.elements as Elements;
           overflowCount += batch.overflowCount;
-          written += batch.elements.length / dimensions;
-          onProgress?.(written);
+          done += batch.elements.length / dimensions;
+          onProgress?.(done);
         }
       };
       const rows = await saveRows(path, { dimensions, dtype, scale, pieces: pieces() }, { temporaryPath, signal });
+      if (codes) await addCodes(path, signal);
       const { size } = await stat(path);
-      return { format: NAME, rows, dimensions, dtype, scale: scale ?? 1, sizeBytes: size, overflowCount };
+      const written = { format: NAME, rows, dimensions, dtype, scale: scale ?? 1, sizeBytes: size, overflowCount };
+      return codes ? { ...written, codeBytes: companionBytesOf(await describeFile(path)) } : written;
     }),
 };
+
+/** Writes a file anew, with codes if they save time. */
+async function addCodes(path: string, signal: AbortSignal | undefined): Promise<void> {
+  const executor = await createExecutor({ backends: ['cpu'] });
+  try {
+    const matrix = await executor.open(path);
+    await matrix.save(path, { companion: 'codes', signal });
+    await matrix[Symbol.asyncDispose]();
+  } finally {
+    await executor.close();
+  }
+}
+
+function companionBytesOf({ sections }: FileDescription): number {
+  return sections.find(({ name }) => name === 'companion')?.byteLength ?? 0;
+}
 
 /** Whether the first bytes of a file say that it has this format. */
 export async function isGearshiftFile(path: string): Promise<boolean> {
@@ -77,7 +96,9 @@ export async function isGearshiftFile(path: string): Promise<boolean> {
 }
 
 async function openFile(path: string): Promise<OpenVectors> {
-  const { formatVersion, version, byteLength, changes, incompleteBytes, writer } = await describeFile(path);
+  const description = await describeFile(path);
+  const { formatVersion, version, byteLength, changes, incompleteBytes, writer } = description;
+  const companionBytes = companionBytesOf(description);
   const executor = await createExecutor({ backends: ['cpu'] });
   try {
     const matrix = await executor.open(path, { verify: true });
@@ -93,6 +114,7 @@ async function openFile(path: string): Promise<OpenVectors> {
         matrixVersion: version,
         removedRows: matrix.rows - liveRows,
         changes: changes.commits,
+        ...(companionBytes > 0 && { companionBytes }),
         ...(incompleteBytes > 0 && { incompleteBytes }),
         ...(writer !== undefined && { writer }),
       },

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { VectorMatrix } from '@gearshift/contracts';
+import type { CompanionSource, VectorMatrix } from '@gearshift/contracts';
 import { describeThrown } from '@gearshift/contracts/internal';
 import type { Version } from '../version.js';
 import { checksumOfGroup, encodeRecord, endOfRecord, RECORD, RECORD_BYTES } from './change-record.js';
@@ -22,9 +22,13 @@ export interface RowChange {
   readonly payload: Uint8Array;
 }
 
+/** A version with which the file is to be written anew. */
+interface Rewriting extends Version<VectorMatrix> {
+  readonly companionOf: () => Promise<CompanionSource | undefined>;
+}
+
 interface Entry {
-  /** Or a version with which the file is to be written anew. */
-  readonly change: RowChange | Version<VectorMatrix>;
+  readonly change: RowChange | Rewriting;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -98,9 +102,9 @@ export class ChangeLog implements MatrixFile {
   }
 
   /** Writes the file anew with a pinned version, releases the version, and resolves when it is durable. */
-  async rewrite(version: Version<VectorMatrix>): Promise<void> {
+  async rewrite(version: Version<VectorMatrix>, companionOf: Rewriting['companionOf']): Promise<void> {
     try {
-      await this.#enter(version);
+      await this.#enter({ ...version, companionOf });
     } finally {
       version.release();
     }
@@ -131,7 +135,7 @@ export class ChangeLog implements MatrixFile {
       try {
         this.requireWorking();
         const [{ change }] = group;
-        if (isVersion(change)) await this.#replace(change);
+        if (isRewriting(change)) await this.#replace(change);
         else await this.#write(group.map((entry) => entry.change as RowChange));
         for (const entry of group) entry.resolve();
       } catch (error) {
@@ -144,7 +148,7 @@ export class ChangeLog implements MatrixFile {
 
   /** All changes up to the next rewriting, or that one. */
   #takeGroup(): Entry[] {
-    const next = this.#waiting.findIndex(({ change }) => isVersion(change));
+    const next = this.#waiting.findIndex(({ change }) => isRewriting(change));
     return this.#waiting.splice(0, next < 0 ? this.#waiting.length : Math.max(1, next));
   }
 
@@ -174,10 +178,12 @@ export class ChangeLog implements MatrixFile {
     this.#version = version;
   }
 
-  async #replace({ operand: matrix }: Version<VectorMatrix>): Promise<void> {
+  async #replace({ operand: matrix, companionOf }: Rewriting): Promise<void> {
     const old = this.#file;
+    // The file is complete without one.
+    const companion = await companionOf().catch(() => undefined);
     const { file, header } = await replaceFile(
-      contentsOf(matrix),
+      contentsOf({ matrix, companion }),
       this.#target,
       this.#lock.asidePath,
       undefined,
@@ -205,7 +211,7 @@ export class ChangeLog implements MatrixFile {
   }
 }
 
-function isVersion(change: Entry['change']): change is Version<VectorMatrix> {
+function isRewriting(change: Entry['change']): change is Rewriting {
   return 'operand' in change;
 }
 

@@ -40,11 +40,11 @@ export const SECTION = {
   blocks: 3,
   /** Reserved. */
   norms: 4,
-  /** Reserved. */
+  /** What a backend keeps of the rows beside them. */
   companion: 5,
 } as const;
 /** Sections that are understood; any other is skipped, or refused if it is required. */
-const KNOWN: ReadonlySet<number> = new Set([SECTION.rows, SECTION.removed, SECTION.blocks]);
+const KNOWN: ReadonlySet<number> = new Set([SECTION.rows, SECTION.removed, SECTION.blocks, SECTION.companion]);
 
 const FLAG_REQUIRED = 1;
 const FLAG_CHECKSUM = 2;

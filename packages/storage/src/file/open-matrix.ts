@@ -8,10 +8,11 @@ import {
   requireOneOf,
   requireSignal,
 } from '@gearshift/contracts/internal';
-import { FLAGS, initControl } from '../control.js';
+import { FLAGS, initControl, sequenceOf } from '../control.js';
 import { createMemory, growTo } from '../shared-memory.js';
 import { StoredMatrix, type StoredMatrixOptions } from '../stored-matrix.js';
 import { ChangeLog } from './change-log.js';
+import { loadCompanion } from './companion-section.js';
 import { RECORD } from './change-record.js';
 import { asFileError, FileError } from './file-error.js';
 import { bytesPerRowOf, findSection, readHeader, SECTION, type FileHeader, type FileSection } from './file-header.js';
@@ -20,7 +21,8 @@ import type { MatrixFile } from './matrix-file.js';
 import { nodeFileSystem } from './node-file-system.js';
 import { requirePath } from './require-path.js';
 import { damagedPayload, readChanges, type FileChange, type FileChanges } from './read-changes.js';
-import { LARGE_PAGE_BYTES, throwIfAborted } from './save-matrix.js';
+import { LARGE_PAGE_BYTES } from './page-bytes.js';
+import { throwIfAborted } from './save-matrix.js';
 import { checkSection, verifyContents } from './verify-contents.js';
 
 const PIECE_BYTES = 8 * 2 ** 20;
@@ -43,6 +45,7 @@ const OPTIONS = optionNames<OpenMatrixOptions>({
   expectedUses: true,
   companion: true,
   native: true,
+  companionOf: true,
   onDispose: true,
 });
 const MODES = ['map', 'copy'] as const;
@@ -116,11 +119,24 @@ async function load(
   header: FileHeader,
   changes: FileChanges,
   path: string,
-  { native, mode: wanted = 'map', signal, writable = false }: OpenMatrixOptions,
+  { native, mode: wanted = 'map', signal, writable = false, companion: kind = 'auto' }: OpenMatrixOptions,
 ): Promise<{ readonly memory: StoredRows; readonly mode: MatrixFile['mode'] }> {
   const { rowSection } = header;
-  const memory = allocate(bytesPerRowOf(header), changes.rows, wanted === 'copy' ? native : undefined, path);
-  const mapped = wanted === 'map' && native !== undefined ? map(memory, file, rowSection, native) : 0;
+  const rowMemory = allocate(bytesPerRowOf(header), changes.rows, wanted === 'copy' ? native : undefined, path);
+  const mapped = wanted === 'map' && native !== undefined ? map(rowMemory, file, rowSection, native) : 0;
+  // Of no use without native code. Changed rows get theirs anew, for which there is to be room.
+  const companion =
+    native !== undefined && (kind === 'auto' || kind === 'codes')
+      ? await loadCompanion(
+          file,
+          header,
+          writable ? 2 * changes.rows : changes.rows,
+          native,
+          mapped > 0 ? 'map' : 'copy',
+          () => throwIfAborted(signal),
+        )
+      : undefined;
+  const memory = companion === undefined ? rowMemory : { ...rowMemory, companion };
   await readInto(memory.rows, mapped, rowSection.byteLength - mapped, file, rowSection.offset + mapped, path, signal);
   const removed = new RemovedRows(memory, changes.rows);
   const removedSection = findSection(header, SECTION.removed);
@@ -129,12 +145,14 @@ async function load(
     throwIfAborted(signal);
     if (change.type === RECORD.remove) removed.addRows(await readRemovedRows(file, change, path), change, path);
     else await readRows(memory, file, change, path, signal);
+    if (companion !== undefined && change.type !== RECORD.remove) stamp(memory, change);
   }
   const flags =
     (native === undefined ? 0 : FLAGS.native) |
     (writable ? FLAGS.owned : FLAGS.readOnly) |
     (mapped > 0 ? FLAGS.mapped : 0);
-  initControl(memory.control, { version: changes.version, rows: changes.rows, removedRows: removed.count }, flags);
+  const newest = { version: changes.version, rows: changes.rows, removedRows: removed.count };
+  initControl(memory.control, newest, flags, companion?.version);
   return { memory, mode: mapped > 0 ? 'map' : 'copy' };
 }
 
@@ -145,6 +163,12 @@ function allocate(bytesPerRow: number, rows: number, native: NativeRows | undefi
     const problem = `there is no memory for ${rows} rows of ${bytesPerRow} bytes`;
     throw new FileError('system', path, problem, { code: 'ENOMEM', cause });
   }
+}
+
+/** Notes that a change of the file made these rows others than those that its companion is of. */
+function stamp({ stamps }: StoredRows, { start, count, version }: FileChange): void {
+  growTo(stamps, (start + count) * 4);
+  new Int32Array(stamps, start * 4, count).fill(sequenceOf(version));
 }
 
 /**

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { VectorMatrix } from '@gearshift/contracts';
-import { elementsView, optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
+import type { CompanionSource, VectorMatrix } from '@gearshift/contracts';
+import { elementsView, optionNames, readOptions, requireOneOf, requireSignal } from '@gearshift/contracts/internal';
 import { BlockChecksums } from './block-checksums.js';
+import { writeCompanion } from './companion-section.js';
 import { asFileError } from './file-error.js';
 import {
   alignUp,
@@ -17,19 +18,33 @@ import {
 } from './file-header.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { LARGE_PAGE_BYTES } from './page-bytes.js';
 import { requirePath } from './require-path.js';
 
 /** Rows are read and written in pieces of about so many bytes. */
 const PIECE_BYTES = 2 ** 20;
-/** The largest page of memory in use. The files of small matrices have no gap of this size: their rows begin on a small page. */
-export const LARGE_PAGE_BYTES = 2 ** 16;
+/** The files of smaller matrices have no gap of a large page: their rows begin on a small one. */
 const LARGE_ROWS_BYTES = 2 ** 20;
 
 export interface SaveOptions {
+  /**
+   * Whether the file gets codes, with which later searches need not make them: `'codes'` makes them first if there are none, unless
+   * they would save no time; `'none'` writes none. Default: `'codes'` for a matrix with that companion; for others the codes that there
+   * are at the moment.
+   */
+  readonly companion?: 'codes' | 'none' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-const SAVE_OPTIONS = optionNames<SaveOptions>({ signal: true });
+const SAVE_OPTIONS = optionNames<SaveOptions>({ companion: true, signal: true });
+const SAVED_COMPANIONS = ['codes', 'none'] as const;
+
+/** Gives the companion of a matrix that stays as it is until the file is written; see `Backend.companionSource`. */
+export type CompanionProvider = (
+  matrix: VectorMatrix,
+  make: boolean,
+  signal: AbortSignal | undefined,
+) => Promise<CompanionSource | undefined>;
 
 /** A matrix of which the rows stay as they are while they are read: a pinned version, or one that the caller does not change. */
 export type SavedMatrix = Pick<
@@ -37,18 +52,26 @@ export type SavedMatrix = Pick<
   'rows' | 'dimensions' | 'dtype' | 'scale' | 'version' | 'values' | 'removed' | 'snapshot'
 >;
 
+/** A version of a matrix with what its file gets beside the rows. */
+export interface SavedVersion {
+  readonly matrix: SavedMatrix;
+  readonly companion: CompanionSource | undefined;
+}
+
 /** What {@link replaceFile} writes. */
 export interface FileContents extends Pick<VectorMatrix, 'dimensions' | 'dtype' | 'scale' | 'version' | 'removed'> {
   /** Undefined if it is not known before the end. */
   readonly rows: number | undefined;
   /** All rows in order. A piece is written before the next one is asked for. */
   readonly pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  readonly companion: CompanionSource | undefined;
 }
 
 /**
  * Writes a matrix beside the file, makes it durable, and lets it replace the file: a cut at any time leaves the old file or the
  * new one.
  *
+ * @param companionOf without it, the file gets no companion
  * @throws FileError; the signal's reason after an abort. In both cases nothing is left behind.
  */
 export async function saveMatrix(
@@ -56,11 +79,15 @@ export async function saveMatrix(
   path: string | URL,
   options?: SaveOptions,
   system: FileSystem = nodeFileSystem,
+  companionOf?: (make: boolean, signal: AbortSignal | undefined) => Promise<CompanionSource | undefined>,
 ): Promise<void> {
-  const given = requirePath('path', path);
-  const { signal } = readOptions('options', options, SAVE_OPTIONS);
-  requireSignal('signal', signal);
-  await saveContents(contentsOf(matrix), given, undefined, signal, system);
+  const target = requirePath('path', path);
+  const given = readOptions('options', options, SAVE_OPTIONS);
+  const signal = requireSignal('signal', given.signal);
+  const wanted = requireOneOf('companion', SAVED_COMPANIONS, given.companion);
+  throwIfAborted(signal);
+  const companion = wanted === 'none' ? undefined : await companionOf?.(wanted === 'codes', signal);
+  await saveContents(contentsOf({ matrix, companion }), target, undefined, signal, system);
 }
 
 /** Writes contents to a file that is locked meanwhile. */
@@ -87,9 +114,9 @@ export async function saveContents(
   }
 }
 
-export function contentsOf(matrix: SavedMatrix): FileContents {
+export function contentsOf({ matrix, companion }: SavedVersion): FileContents {
   const { rows, dimensions, dtype, scale, version, removed } = matrix;
-  return { rows, dimensions, dtype, scale, version, removed, pieces: piecesOf(matrix) };
+  return { rows, dimensions, dtype, scale, version, removed, pieces: piecesOf(matrix), companion };
 }
 
 /** Replaces a file that the caller has locked, and returns the new one, open. */
@@ -148,7 +175,16 @@ async function writeContents(
     end = alignUp(end + bytes.length, RECORD_ALIGNMENT);
   };
   if (removed !== undefined) await add(SECTION.removed, true, encodeRemoved(rows, removed.words));
-  await add(SECTION.blocks, false, blocks.encode());
+  const checksums = blocks.encode();
+  await add(SECTION.blocks, false, checksums);
+  if (contents.companion !== undefined) {
+    const checkAbort = () => throwIfAborted(signal);
+    const section = await writeCompanion(file, contents.companion, rows, end, crc32(checksums), checkAbort);
+    if (section !== undefined) {
+      sections.push(section);
+      end = section.offset + section.byteLength;
+    }
+  }
   const tag = randomInt(1, 2 ** 32);
   const header = { dtype, scale, dimensions, rows, version, changesOffset: end, tag, sections, rowSection };
   await file.truncate(end);

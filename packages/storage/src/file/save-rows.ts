@@ -52,7 +52,16 @@ export async function saveRows(path: string | URL, stream: RowStream, options?: 
       yield new Uint8Array(buffer, byteOffset, byteLength);
     }
   };
-  const contents = { rows: undefined, dimensions, dtype, scale, version: 1, removed: undefined, pieces: bytes() };
+  const contents = {
+    rows: undefined,
+    dimensions,
+    dtype,
+    scale,
+    version: 1,
+    removed: undefined,
+    pieces: bytes(),
+    companion: undefined,
+  };
   const { rows } = await saveContents(contents, target, temporaryPath, signal, nodeFileSystem);
   return rows;
 }

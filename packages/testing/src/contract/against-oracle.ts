@@ -50,17 +50,21 @@ export async function spreadLikeOracle(
  * Runs a ranking and checks its properties, because rows with scores closer than the tolerance may come in either order:
  * every entry is an allowed row, none is repeated, each score is correct, the entries are in the order of their scores, and no
  * row is missing that is clearly better than the last one.
+ *
+ * @param rows of a large matrix: those among which the oracle looks, because all others are clearly worse
  */
 export async function ranksLikeOracle(
   subject: Subject,
   options: RankOptions,
   context: string,
   offset?: number,
+  rows?: Uint32Array,
 ): Promise<void> {
   const ranking = await askRanking(subject, options, offset);
   const request = prepareTopK({ operation: 'top-k', ...options });
   // Rounding decides whether a row near minScore reaches it, so that the oracle ranks all rows.
-  const everyRow = prepareTopK({ operation: 'top-k', ...options, minScore: undefined });
+  const candidates = rows ?? options.candidates;
+  const everyRow = prepareTopK({ operation: 'top-k', ...options, candidates, minScore: undefined });
   const { minScore } = request;
   for (let query = 0; query < request.queries; query++) {
     const expected = oracleRanking(everyRow, query);

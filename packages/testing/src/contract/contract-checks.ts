@@ -1,3 +1,4 @@
+import { companionChecks } from './companion-checks.js';
 import type { ContractCheck } from './contract-check.js';
 import { elementChecks } from './element-checks.js';
 import { lifecycleChecks } from './lifecycle-checks.js';
@@ -22,4 +23,5 @@ export const contractChecks: readonly ContractCheck[] = [
   ...validationChecks,
   ...lifecycleChecks,
   ...residencyChecks,
+  ...companionChecks,
 ];

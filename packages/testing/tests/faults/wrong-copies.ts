@@ -3,6 +3,9 @@ import { createFakeGpuBackend } from '../../src/index.js';
 import { type BrokenBackend } from './broken-backend.js';
 import { withFault } from './with-fault.js';
 
+const CODES =
+  'companions: a large matrix with codes is ranked by every metric, with a row set, removed rows and changed ones';
+
 /** Faults of copies. */
 export const wrongCopies: readonly BrokenBackend[] = [
   {
@@ -44,6 +47,36 @@ export const wrongCopies: readonly BrokenBackend[] = [
       });
     },
     noticedBy: ['residency: operands of the same shape are not confused'],
+  },
+  {
+    fault: 'rankings with codes use those of rows before they changed',
+    create: () => {
+      const values = new Map<number, Elements>();
+      return withFault({
+        topKRequest(request) {
+          const { matrix } = request;
+          if (matrix.companion !== 'codes') return request;
+          const copy = values.get(matrix.id) ?? matrix.values.slice();
+          values.set(matrix.id, copy);
+          return { ...request, matrix: { ...matrix, values: copy } };
+        },
+      });
+    },
+    noticedBy: [CODES],
+  },
+  {
+    fault: 'rankings with codes miss a good row',
+    create: () =>
+      withFault({
+        topKOutput({ indices, scores, count }, { matrix }) {
+          if (matrix.companion !== 'codes' || count < 2) return;
+          // The last one twice, but as another row.
+          indices.copyWithin(1, 2, count);
+          scores.copyWithin(1, 2, count);
+          indices[count - 1] = matrix.rows - 1;
+        },
+      }),
+    noticedBy: [CODES],
   },
   {
     fault: 'residency is always reported',

@@ -17,7 +17,7 @@ class EnvState;
 class Job {
  public:
   /** At most this many JavaScript objects are kept alive by a job. */
-  static constexpr size_t kMostKept = 6;
+  static constexpr size_t kMostKept = 7;
   /** At most this many arguments has its callback. */
   static constexpr size_t kMostReported = 8;
 

@@ -23,6 +23,7 @@ enum ControlWord : size_t {
   kFree = 4,      // 1 + the first free slot, 0: none
   kSlots = 5,     // slots in use since the log was empty
   kRemovals = 6,  // entries of `removals`
+  kCodes = 7,     // 1: the codes of a file are in use, or were changed; of native code alone
   kHeaders = 8,   // two copies of a Header
   kBase = 24,     // version with which this memory began, as a double
   kSwept = 32,    // 1 + the oldest sequence that was read when the log was swept last; of native code alone
