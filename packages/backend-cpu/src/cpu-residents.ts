@@ -46,6 +46,15 @@ export interface CopyInSlices extends SlicedWork {
   giveUp(): void;
 }
 
+interface CodesRead {
+  /** Rows with codes. */
+  readonly coded: number;
+  /** Of the codes that searches use. */
+  readonly bytes: number;
+  /** Whether nothing is left to do. */
+  readonly isComplete: boolean;
+}
+
 /**
  * What is kept of operands in host memory: norms of all matrices, copies of the rows that lie in ordinary arrays, which another
  * thread must not read, and graphs, built and checked.
@@ -53,7 +62,7 @@ export interface CopyInSlices extends SlicedWork {
 export class CpuResidents extends ResidentOperands {
   readonly #addon: CpuAddon;
   readonly #contexts: SliceContexts;
-  readonly #codes = new Float64Array(2);
+  readonly #codes = new Float64Array(3);
   /** A request asks several times which rows changed; after many changes a stored matrix reads the stamps of all rows for the answer. */
   #lastChange: { snapshot: MatrixSnapshot; version: number; changed: readonly RowSpan[] | undefined } | undefined;
 
@@ -114,16 +123,16 @@ export class CpuResidents extends ResidentOperands {
     return this.#readCodes(handle).coded > 0 ? CODED_ROWS_COST * bytes : bytes;
   }
 
-  #readCodes(handle: number): { readonly coded: number; readonly bytes: number } {
+  #readCodes(handle: number): CodesRead {
     this.#addon.readCodes(handle, this.#codes);
-    const [coded, bytes] = this.#codes;
-    return { coded, bytes };
+    const [coded, bytes, isComplete] = this.#codes;
+    return { coded, bytes, isComplete: isComplete === 1 };
   }
 
-  /** How many rows of a copy have codes, and the bytes of those that searches use; undefined without a copy, of whatever version. */
+  /** Undefined without a copy, of whatever version. */
   codesOf(
     matrix: Pick<VectorMatrix, 'id'>,
-  ): { readonly handle: number; readonly rows: number; readonly coded: number; readonly bytes: number } | undefined {
+  ): (CodesRead & { readonly handle: number; readonly rows: number }) | undefined {
     const copy = this.copyOf(matrix);
     if (copy === undefined) return undefined;
     const { handle, shape } = copy;
@@ -399,9 +408,9 @@ function transposedBytes({ nodes, columns }: CsrGraph): number {
   return nodes * 14 + columns.length * 9;
 }
 
-/** At most so many, for codes of 4 + 4 bits and what belongs to them. */
+/** About so many, for codes of 4 + 4 bits, and what belongs to them and to the centres of the rows. */
 function codeBytes({ rows, dimensions }: VectorMatrix): number {
-  return rows * (Math.ceil(dimensions / 128) * 128 + 24);
+  return rows * (Math.ceil(dimensions / 128) * 128 + 34);
 }
 
 /**

@@ -135,6 +135,10 @@ bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& 
 
 /** Fewer queries take less time one after the other, by the upper halves of the codes alone. */
 constexpr size_t kLeastQueriesTogether = 4;
+/** With more rows left, looking at the centres takes longer than it saves. */
+constexpr double kMostShareOfCentres = 0.5;
+/** Of the rows: if the centres leave a query fewer, each of several queries on its own takes less time. */
+constexpr double kMostShareOfEach = 1.0 / 16;
 
 /** The queries of a group that search the codes, and what each thread has of them. */
 class CertifiedGroup {
@@ -142,16 +146,19 @@ class CertifiedGroup {
   CertifiedGroup(const Scan& scan, const QueryGroup& queries, const uint32_t* mask, TopKWorkspace& workspace) noexcept
       : scan_(scan), queries_(queries), mask_(mask), workspace_(workspace), reached_(scan.metric) {}
 
-  /** False: out of memory. */
-  bool prepare() noexcept {
-    is_together_ = queries_.count() >= kLeastQueriesTogether;
+  /** For searches of the rows [from, end). False: out of memory. */
+  bool prepare(size_t k, size_t from, size_t end) noexcept {
+    const double share = scan_.matrix.codes->centres() == nullptr ? 1 : prepare_centres(k, from, end);
+    read_share_ = queries_.count() < kLeastQueriesTogether || share <= kMostShareOfEach ? share : 1;
+    is_together_ = queries_.count() >= kLeastQueriesTogether && share > kMostShareOfEach;
     return !is_together_ || workspace_.batch.prepare(*scan_.matrix.codes, workspace_.code_queries(), queries_.count());
   }
 
   ItemCost cost() const noexcept {
     const RowCodes& codes = *scan_.matrix.codes;
-    return {is_together_ ? codes.whole_bytes_of_row() : codes.scanned_bytes_of_row(), static_cast<double>(queries_.count()),
-            RowCodes::kBlock, false};
+    const double of_row = is_together_ ? codes.whole_bytes_of_row() : codes.scanned_bytes_of_row();
+    const double of_centres = read_share_ < 1 ? static_cast<double>(RowCentres::kBytesOfRow) : 0;
+    return {of_centres + read_share_ * of_row, static_cast<double>(queries_.count()), RowCodes::kBlock, false};
   }
 
   bool reset(size_t seat, size_t k) noexcept {
@@ -202,6 +209,28 @@ class CertifiedGroup {
             queries_[query], workspace_.code_queries()[query], mask_};
   }
 
+  /**
+   * Finds the limits to begin with. Queries that the centres exclude few rows for do without.
+   *
+   * @return the share of the rows that are left of a query, about, on average. 1: out of memory, too
+   */
+  double prepare_centres(size_t k, size_t from, size_t end) noexcept {
+    const FlushSubnormals flush;
+    const RowCentres& centres = *scan_.matrix.codes->centres();
+    double shares = 0;
+    for (size_t q = 0; q < queries_.count(); ++q) {
+      CertifiedScan& scan = scan_of(0, q);
+      if (!scan.reset(k)) return 1;
+      CodeQuery& code = workspace_.code_queries()[q];
+      centres.prepare(*scan_.kernels, &code);
+      workspace_.searched.counts.rescored += scan.reach(request_of(q), from, end, reached_[q]);
+      const double share = CertifiedScan::share_left(request_of(q), from, end, reached_[q]);
+      code.has_centres = share <= kMostShareOfCentres;
+      shares += code.has_centres ? share : 1;
+    }
+    return shares / static_cast<double>(queries_.count());
+  }
+
   void scan_block(size_t seat, size_t start, size_t count) noexcept {
     if (mask_ != nullptr && count_rows(mask_, start, start + count) == 0) return;
     int32_t sums[kQueryGroup * RowCodes::kBlock];
@@ -227,6 +256,7 @@ class CertifiedGroup {
   const uint32_t* const mask_;
   TopKWorkspace& workspace_;
   ReachedScores reached_;
+  double read_share_ = 1;  // of the codes
   bool is_together_ = false;
 };
 
@@ -254,7 +284,7 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
   if (!workspace.prepare(seats, count)) return kit::kOutOfMemory;
   const bool is_certified = can_certify(scan, queries, rows, k, seats, workspace);
   CertifiedGroup certified(scan, queries, rows.mask, workspace);
-  if (is_certified && !certified.prepare()) return kit::kOutOfMemory;
+  if (is_certified && !certified.prepare(k, rows.from, rows.end)) return kit::kOutOfMemory;
   // Those of a thread get their memory when it takes part.
   TopKSelector* const selectors = workspace.selectors.get();
   bool* const used = workspace.used.get();

@@ -28,6 +28,8 @@ constexpr double kMostLeftByHalf = 0.4;
 constexpr double kMostLeftByWhole = 0.5;
 /** In float32, before the codes are tried again. */
 constexpr size_t kMostPlainWindows = 63;
+/** Rows around the nearest centres of which the best are scored first. */
+constexpr size_t kMostFirst = 1024;
 
 }  // namespace
 
@@ -205,24 +207,17 @@ struct CertifiedScan::Work {
     const size_t considered = count_considered(start, count);
     if (considered == 0) return;
     self.counts_.scanned += considered;
-    self.recent_rows_ += considered;
+    if (request.code.has_centres && reached.is_known() && scan_by_centres(start, count)) return;
     uint32_t places[kBlock + kMoreSurvivors];
     if (self.way_ == Way::plain) {
-      self.counts_.plain += considered;
-      list_all(places, count);
-      score_all(start, places, keep_considered(start, places, count));
+      score_plain(start, count, considered, places);
     } else {
       int32_t sums[kBlock];
       float estimates[kBlock];
       float bounds[kBlock];
       request.codes.bound(request.kernels, request.code, start, count, sums, estimates, bounds);
-      size_t left;
-      if (!reached.is_known()) {
-        list_all(places, count);
-        left = begin_with_best(start, estimates, places, keep_considered(start, places, count));
-      } else {
-        left = list_possible(start, count, bounds, places);
-      }
+      const bool begins = !reached.is_known();
+      size_t left = begins ? begin(start, count, estimates, places) : list_possible(start, count, bounds, places);
       self.recent_left_by_half_ += left;
       // Of a few rows, the other halves are read one by one.
       const bool is_whole = self.way_ == Way::whole && reached.is_known() && left > count / 4;
@@ -235,7 +230,7 @@ struct CertifiedScan::Work {
       }
       score_or_wait(start, {sums, estimates, bounds}, places, left, is_whole);
     }
-    if (self.recent_rows_ >= kWindow) choose_way();
+    end_block(considered);
   }
 
   void scan_whole_block(const Block& block, const WholeCodeTerms& terms, const int32_t* sums) noexcept {
@@ -244,12 +239,9 @@ struct CertifiedScan::Work {
     const size_t considered = count_considered(start, count);
     if (considered == 0) return;
     self.counts_.scanned += considered;
-    self.recent_rows_ += considered;
     uint32_t places[kBlock + kMoreSurvivors];
     if (self.way_ == Way::plain) {
-      self.counts_.plain += considered;
-      list_all(places, count);
-      score_all(start, places, keep_considered(start, places, count));
+      score_plain(start, count, considered, places);
     } else {
       self.way_ = Way::whole;
       self.counts_.examined += considered;
@@ -257,17 +249,57 @@ struct CertifiedScan::Work {
       float bounds[kBlock];
       request.kernels.codes.whole_bounds(terms, sums, block.fits.scales, block.fits.residuals, block.fits.lengths, count,
                                          estimates, bounds);
-      size_t left;
-      if (!reached.is_known()) {
-        list_all(places, count);
-        left = begin_with_best(start, estimates, places, keep_considered(start, places, count));
-      } else {
-        left = list_possible(start, count, bounds, places);
+      const bool begins = !reached.is_known();
+      const size_t left = begins ? begin(start, count, estimates, places) : list_possible(start, count, bounds, places);
+      if (!begins) {
         self.recent_left_by_half_ += left;
         self.recent_left_by_whole_ += left;
       }
       score_or_wait(start, {sums, estimates, bounds}, places, left, true);
     }
+    end_block(considered);
+  }
+
+  /** Of a block that the centres leave few rows of, reads the codes of these alone. False: they leave too many. */
+  bool scan_by_centres(size_t start, size_t count) noexcept {
+    constexpr size_t kLeastExcluded = 4;  // of so many rows, all but one
+    float bounds[kBlock];
+    uint32_t rows[kBlock + kMoreSurvivors];
+    request.codes.centres()->bound(request.code, start, count, bounds);
+    const size_t left = list_possible(start, count, bounds, rows);
+    if (left > count / kLeastExcluded) return false;
+    if (left == 0) return true;
+    for (size_t i = 0; i < left; ++i) rows[i] += static_cast<uint32_t>(start);
+    int32_t sums[kBlock];
+    float estimates[kBlock];
+    request.codes.bound_chosen(request.kernels, request.code, rows, left, sums, estimates, bounds);
+    const float score = reached.score();
+    uint32_t now[kBlock];
+    size_t now_count = 0;
+    for (size_t i = 0; i < left; ++i) {
+      if (!may_be_best(rows[i], bounds[i], true, score)) continue;
+      if (estimates[i] >= limit_of(rows[i], score)) now[now_count++] = rows[i];
+      else wait_for_low({rows[i], sums[i], bounds[i]});
+    }
+    if (now_count > 0) rescore_scattered(now, now_count);
+    return true;
+  }
+
+  /** Scores all rows of a block without a bound. */
+  void score_plain(size_t start, size_t count, size_t considered, uint32_t* places) noexcept {
+    self.counts_.plain += considered;
+    list_all(places, count);
+    score_all(start, places, keep_considered(start, places, count));
+  }
+
+  /** Scores the best of a block, before there is a limit; lists the others and returns how many. */
+  size_t begin(size_t start, size_t count, const float* estimates, uint32_t* places) noexcept {
+    list_all(places, count);
+    return begin_with_best(start, estimates, places, keep_considered(start, places, count));
+  }
+
+  void end_block(size_t considered) noexcept {
+    self.recent_rows_ += considered;
     if (self.recent_rows_ >= kWindow) choose_way();
   }
 
@@ -349,6 +381,58 @@ struct CertifiedScan::Work {
     self.recent_rows_ = self.recent_left_by_half_ = self.recent_left_by_whole_ = 0;
   }
 };
+
+size_t CertifiedScan::reach(const Request& request, size_t start, size_t end, ReachedScore& reached) noexcept {
+  constexpr size_t kMore = 6;  // than k: estimates are not scores
+  if (k_ > kBlock - kMore) return 0;
+  uint32_t rows[kMostFirst];
+  float estimates[kMostFirst];
+  float bounds[kBlock];
+  int32_t sums[kBlock];
+  const size_t listed = request.codes.centres()->list_nearest(request.code, kMostFirst, rows);
+  size_t count = 0;
+  for (size_t i = 0; i < listed; ++i) {
+    const uint32_t row = rows[i];
+    rows[count] = row;
+    count += row >= start && row < end && (request.mask == nullptr || (request.mask[row / kMaskBits] >> row % kMaskBits & 1) != 0);
+  }
+  if (count < k_) return 0;
+  for (size_t first = 0; first < count; first += kBlock) {
+    const size_t together = std::min(kBlock, count - first);
+    request.codes.bound_chosen(request.kernels, request.code, rows + first, together, sums, estimates + first, bounds);
+  }
+  uint32_t order[kMostFirst];
+  for (size_t i = 0; i < count; ++i) order[i] = static_cast<uint32_t>(i);
+  const size_t wanted = std::min(count, k_ + kMore);
+  std::nth_element(order, order + (wanted - 1), order + count,
+                   [&](uint32_t a, uint32_t b) noexcept { return estimates[a] > estimates[b]; });
+  uint32_t best_rows[kBlock];
+  for (size_t i = 0; i < wanted; ++i) best_rows[i] = rows[order[i]];
+  read_ahead(request.matrix, best_rows, wanted);
+  float scores[kBlock];
+  score_candidates(request.kernels, request.metric, request.matrix, request.query, best_rows, wanted, scores);
+  const bool is_distance = request.metric == Metric::euclidean;
+  float* const scored_end = std::remove_if(scores, scores + wanted, [](float score) noexcept { return score != score; });
+  if (static_cast<size_t>(scored_end - scores) < k_) return wanted;
+  std::nth_element(scores, scores + (k_ - 1), scored_end,
+                   [&](float a, float b) noexcept { return is_distance ? a < b : a > b; });
+  reached.raise(scores[k_ - 1]);
+  return wanted;
+}
+
+double CertifiedScan::share_left(const Request& request, size_t start, size_t end, const ReachedScore& reached) noexcept {
+  constexpr size_t kSampled = 256;
+  if (!reached.is_known() || start >= end) return 1;
+  const CodeLimit limit{request.metric, request.code, request.matrix.dimensions};
+  const float score = reached.score();
+  size_t left = 0;
+  for (size_t i = 0; i < kSampled; ++i) {
+    const size_t row = start + i * (end - start) / kSampled;
+    const float inverse_norm = limit.is_same_for_all() ? 1 : request.matrix.inverse_norms[row];
+    left += !(request.codes.centres()->bound_of(request.code, row) < limit.of(score, inverse_norm));
+  }
+  return static_cast<double>(left) / kSampled;
+}
 
 void CertifiedScan::scan(const Request& request, size_t start, size_t end, ReachedScore& reached,
                          TopKSelector& best) noexcept {
