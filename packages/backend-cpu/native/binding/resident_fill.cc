@@ -47,14 +47,6 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
 
 namespace {
 
-/** For work with the same result on every level. */
-const KernelTable& fastest_kernels() noexcept {
-  const LevelList list = all_levels();
-  size_t best = 0;
-  while (list.levels[best].missing[0] != '\0') ++best;
-  return *list.levels[best].kernels;
-}
-
 MatrixView rows_of(const ResidentMatrix& matrix, const RowPlace& place) noexcept {
   return matrix.is_in_place() ? matrix.view_of_rows(place.rows, place.stored_version()) : matrix.view();
 }
@@ -98,7 +90,7 @@ int encode_some_rows(const std::atomic<bool>* cancelled, SharedOperand& operand,
     ResidentMatrix& matrix = *operand.matrix;
     if (!operand.is_ready() || operand.key().version != version || matrix.is_coded()) break;
     if (matrix.has_codes()) {
-      matrix.find_centres(fastest_kernels());
+      matrix.find_centres();
       continue;
     }
     const MatrixView rows = rows_of(matrix, place);

@@ -148,9 +148,8 @@ class CertifiedGroup {
 
   /** For searches of the rows [from, end). False: out of memory. */
   bool prepare(size_t k, size_t from, size_t end) noexcept {
-    const double share = scan_.matrix.codes->centres() == nullptr ? 1 : prepare_centres(k, from, end);
-    read_share_ = queries_.count() < kLeastQueriesTogether || share <= kMostShareOfEach ? share : 1;
-    is_together_ = queries_.count() >= kLeastQueriesTogether && share > kMostShareOfEach;
+    if (scan_.matrix.codes->centres() != nullptr) read_share_ = prepare_centres(k, from, end);
+    is_together_ = is_several() && read_share_ == 1;
     return !is_together_ || workspace_.batch.prepare(*scan_.matrix.codes, workspace_.code_queries(), queries_.count());
   }
 
@@ -202,6 +201,7 @@ class CertifiedGroup {
   }
 
  private:
+  bool is_several() const noexcept { return queries_.count() >= kLeastQueriesTogether; }
   CertifiedScan& scan_of(size_t seat, size_t query) noexcept { return workspace_.scans[seat * queries_.count() + query]; }
   TopKSelector& best_of(size_t seat, size_t query) noexcept { return workspace_.selectors[seat * queries_.count() + query]; }
   CertifiedScan::Request request_of(size_t query) noexcept {
@@ -210,9 +210,9 @@ class CertifiedGroup {
   }
 
   /**
-   * Finds the limits to begin with. Queries that the centres exclude few rows for do without.
+   * Finds the limits to begin with. A query that the centres exclude few rows for does without them.
    *
-   * @return the share of the rows that are left of a query, about, on average. 1: out of memory, too
+   * @return the share of the rows that are left to a query, about, on average; 1 if it is too much for queries one by one
    */
   double prepare_centres(size_t k, size_t from, size_t end) noexcept {
     const FlushSubnormals flush;
@@ -227,6 +227,8 @@ class CertifiedGroup {
       const double share = CertifiedScan::share_left(request_of(q), from, end, reached_[q]);
       code.has_centres = share <= kMostShareOfCentres;
       shares += code.has_centres ? share : 1;
+      // Ends early, so that queries without use for centres lose little time.
+      if (is_several() && shares > kMostShareOfEach * static_cast<double>(queries_.count())) return 1;
     }
     return shares / static_cast<double>(queries_.count());
   }

@@ -109,7 +109,11 @@ CentreChoice::Progress CentreChoice::advance(const KernelTable& kernels, const R
       return Progress::more;
 
     default:
-      return share_left(kernels, centres) <= kMostLeft ? Progress::chosen : Progress::refused;
+      if (place_ == 0) multiply_with_centres(kernels, centres);
+      left_ += count_left(centres, place_, end);
+      if (!go_on(kRowsOfPiece, sampled_)) return Progress::more;
+      return static_cast<double>(left_) <= kMostLeft * static_cast<double>(kQueries * sampled_) ? Progress::chosen
+                                                                                              : Progress::refused;
   }
 }
 
@@ -191,7 +195,7 @@ void CentreChoice::find_best(const KernelTable& kernels, size_t start, size_t en
   }
 }
 
-double CentreChoice::share_left(const KernelTable& kernels, const RowCentres& centres) noexcept {
+void CentreChoice::multiply_with_centres(const KernelTable& kernels, const RowCentres& centres) noexcept {
   auto* const products = products_.as<float>();
   int32_t sums[kQueries * kCentresOfPiece + 3];
   for (size_t first = 0; first < centre_count_; first += kCentresOfPiece) {
@@ -207,9 +211,13 @@ double CentreChoice::share_left(const KernelTable& kernels, const RowCentres& ce
       }
     }
   }
+}
+
+size_t CentreChoice::count_left(const RowCentres& centres, size_t start, size_t end) const noexcept {
+  const auto* const products = products_.as<float>();
   size_t left = 0;
   uint8_t code[kMostCodedDimensions];
-  for (size_t place = 0; place < sampled_; ++place) {
+  for (size_t place = start; place < end; ++place) {
     const size_t at = place * plane_bytes();
     RowCodes::join(high_.as<uint8_t>() + at, low_.as<uint8_t>() + at, plane_bytes(), code);
     const size_t centre = nearest_.as<uint16_t>()[place];
@@ -217,7 +225,7 @@ double CentreChoice::share_left(const KernelTable& kernels, const RowCentres& ce
         centres.distance_from(centre, code, scales_.as<float>()[place], residuals_.as<float>()[place]);
     for (size_t q = 0; q < kQueries; ++q) left += !(products[q * centre_count_ + centre] + distance < best_.as<float>()[q]);
   }
-  return static_cast<double>(left) / static_cast<double>(kQueries * sampled_);
+  return left;
 }
 
 }  // namespace gearshift

@@ -31,8 +31,9 @@ class CentreChoice {
   void take_sample(const RowCodes& codes, size_t start, size_t end) noexcept;
   void add_to_centres(size_t start, size_t count, const uint16_t* nearest) noexcept;
   void find_best(const KernelTable& kernels, size_t start, size_t end) noexcept;
-  /** Of the rows of the sample, how many the centres leave to a query on average. */
-  double share_left(const KernelTable& kernels, const RowCentres& centres) noexcept;
+  void multiply_with_centres(const KernelTable& kernels, const RowCentres& centres) noexcept;
+  /** How many of these rows the centres leave to the queries. */
+  size_t count_left(const RowCentres& centres, size_t start, size_t end) const noexcept;
   bool prepare_queries() noexcept;
 
   RowCentres::Coded coded(size_t start, size_t count) const noexcept;
@@ -58,6 +59,7 @@ class CentreChoice {
   Stage stage_ = Stage::sample;
   size_t place_ = 0;        // where the stage is
   size_t rounds_ = 0;
+  size_t left_ = 0;         // rows that the centres leave, of all queries
 };
 
 }  // namespace gearshift

@@ -85,7 +85,7 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
     const void* const rows = source.row(first);
     if (version == nullptr) {
       inverse_norms_of(kernels, rows, format_, source.stride, count, dimensions_, norms() + first);
-      encode_again(kernels, source, first, first + count);
+      encode_again(source, first, first + count);
       continue;
     }
     {
@@ -98,15 +98,15 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
         if (replaced != nullptr) inverse_norms_of(kernels, replaced, format_, dimensions_, 1, dimensions_, norms() + row);
       }
     }
-    encode_again(kernels, source, first, first + count);
+    encode_again(source, first, first + count);
   }
 }
 
-void ResidentMatrix::encode_again(const KernelTable& kernels, const MatrixView& source, size_t start, size_t end) noexcept {
+void ResidentMatrix::encode_again(const MatrixView& source, size_t start, size_t end) noexcept {
   const size_t coded = std::min(end, coded_rows());
   if (start >= coded) return;
   codes_->encode(source, start, coded);
-  codes_->assign_centres(kernels, start, coded);
+  if (const KernelTable* const kernels = vector_kernels()) codes_->assign_centres(*kernels, start, coded);
 }
 
 bool ResidentMatrix::resize(size_t rows) noexcept {
@@ -147,8 +147,9 @@ void ResidentMatrix::publish_codes(size_t rows) noexcept {
   if (row_count_ < RowCentres::kLeastRows) is_coded_.store(true, std::memory_order_release);
 }
 
-bool ResidentMatrix::find_centres(const KernelTable& kernels) noexcept {
-  if (codes_->find_centres(kernels)) return true;
+bool ResidentMatrix::find_centres() noexcept {
+  const KernelTable* const kernels = vector_kernels();
+  if (kernels != nullptr && codes_->find_centres(*kernels)) return true;
   is_coded_.store(true, std::memory_order_release);
   return false;
 }

@@ -75,7 +75,7 @@ class ResidentMatrix {
   /** Whether they were chosen, so that rows may be encoded. For the thread that chooses. */
   bool is_coding() const noexcept { return codes_ != nullptr; }
   /** Once it has codes: does a piece of the search for centres of the rows. True: there is more to do. */
-  bool find_centres(const KernelTable& kernels) noexcept;
+  bool find_centres() noexcept;
   /** It has codes, and no piece of the search for centres is left. Any thread may ask. */
   bool is_coded() const noexcept { return is_coded_.load(std::memory_order_acquire); }
   /** Of the codes that searches use. */
@@ -99,7 +99,7 @@ class ResidentMatrix {
   float* norms() noexcept { return inverse_norms_.as<float>(); }
   void drop_codes() noexcept;
   /** Rows that are filled anew, as far as they have codes. */
-  void encode_again(const KernelTable& kernels, const MatrixView& source, size_t start, size_t end) noexcept;
+  void encode_again(const MatrixView& source, size_t start, size_t end) noexcept;
   void copy_rows(const void* values, size_t start, size_t end) noexcept;
 
   AlignedMemory rows_;  // empty for rows in place

@@ -230,7 +230,7 @@ bool RowCentres::list_some_rows() noexcept {
 }
 
 void RowCentres::prepare(const KernelTable& kernels, CodeQuery* query) const noexcept {
-  // Roundings to float32: of a sum with a distance, of which none is above 8, and of the number here.
+  // Roundings to float32: of a sum with a distance, which is below 16, and of the number here, which is below 4.
   constexpr double kRoundUp = 0x1p-20;
   int32_t high[RowCodes::kBlock], low[RowCodes::kBlock];
   for (size_t first = 0; first < count_; first += RowCodes::kBlock) {

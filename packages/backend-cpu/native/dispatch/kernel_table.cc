@@ -65,4 +65,11 @@ LevelList all_levels() noexcept {
   return {detected.levels, kRowCount};
 }
 
+const KernelTable* vector_kernels() noexcept {
+  const LevelList list = all_levels();
+  for (size_t i = 0; i + 1 < list.count; ++i)
+    if (list.levels[i].missing[0] == '\0') return list.levels[i].kernels;
+  return nullptr;
+}
+
 }  // namespace gearshift

@@ -184,4 +184,7 @@ struct LevelList {
 };
 LevelList all_levels() noexcept;
 
+/** Of the best level of this CPU, for what every level does with the same result. Null if that is `portable`. */
+const KernelTable* vector_kernels() noexcept;
+
 }  // namespace gearshift
