@@ -219,16 +219,16 @@ const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'the first limit is that of a row which is better than the k-th',
-    file: 'certified_top_k.cc',
-    from: 'reached.raise(scores[k_ - 1]);',
-    to: 'reached.raise(scores[k_ > 1 ? k_ - 2 : 0]);',
+    file: 'first_limit.cc',
+    from: 'reached.raise(scores[k - 1]);',
+    to: 'reached.raise(scores[k > 1 ? k - 2 : 0]);',
     foundBy: [CENTRE_SEARCH],
   },
   {
     name: 'the first limit is that of rows that are not considered',
-    file: 'certified_top_k.cc',
-    from: 'count += row >= start && row < end &&',
-    to: 'count += row < request.matrix.row_count || row >= start && row < end &&',
+    file: 'first_limit.cc',
+    from: 'count += is_considered(request, row, start, end);',
+    to: 'count += row < request.matrix.row_count;',
     foundBy: [RANKINGS],
   },
 ];

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "core/first_limit.h"
 #include "core/floating_point_mode.h"
 #include "core/row_mask.h"
 #include "core/scan.h"
@@ -219,12 +220,10 @@ class CertifiedGroup {
     const RowCentres& centres = *scan_.matrix.codes->centres();
     double shares = 0;
     for (size_t q = 0; q < queries_.count(); ++q) {
-      CertifiedScan& scan = scan_of(0, q);
-      if (!scan.reset(k)) return 1;
       CodeQuery& code = workspace_.code_queries()[q];
       centres.prepare(*scan_.kernels, &code);
-      workspace_.searched.counts.rescored += scan.reach(request_of(q), from, end, reached_[q]);
-      const double share = CertifiedScan::share_left(request_of(q), from, end, reached_[q]);
+      workspace_.searched.counts.rescored += find_first_limit(request_of(q), k, from, end, reached_[q]);
+      const double share = share_left(request_of(q), from, end, reached_[q]);
       code.has_centres = share <= kMostShareOfCentres;
       shares += code.has_centres ? share : 1;
       // Ends early, so that queries without use for centres lose little time.

@@ -125,8 +125,10 @@ void CentreChoice::take_sample(const RowCodes& codes, size_t start, size_t end) 
     const size_t row = std::min(pick(place, sampled_, rows), rows - 1);
     std::memcpy(high_.as<uint8_t>() + place * bytes, codes.high_of(row), bytes);
     std::memcpy(low_.as<uint8_t>() + place * bytes, codes.low_of(row), bytes);
-    scales_.as<float>()[place] = codes.whole_fit(row).scale;
-    residuals_.as<float>()[place] = codes.whole_fit(row).residual;
+    // Of a row that changes while it is encoded, the fit may be anything.
+    const CodeFit fit = codes.whole_fit(row);
+    scales_.as<float>()[place] = fit.scale > 0 && fit.scale < 1 ? fit.scale : 0;
+    residuals_.as<float>()[place] = fit.residual;
   }
 }
 

@@ -28,8 +28,8 @@ constexpr double kMostLeftByHalf = 0.4;
 constexpr double kMostLeftByWhole = 0.5;
 /** In float32, before the codes are tried again. */
 constexpr size_t kMostPlainWindows = 63;
-/** Rows around the nearest centres of which the best are scored first. */
-constexpr size_t kMostFirst = 1024;
+/** Rows of a block for each that the centres leave: with fewer, reading the codes of all of them takes no longer. */
+constexpr size_t kRowsOfEachLeft = 4;
 
 }  // namespace
 
@@ -262,12 +262,11 @@ struct CertifiedScan::Work {
 
   /** Of a block that the centres leave few rows of, reads the codes of these alone. False: they leave too many. */
   bool scan_by_centres(size_t start, size_t count) noexcept {
-    constexpr size_t kLeastExcluded = 4;  // of so many rows, all but one
     float bounds[kBlock];
     uint32_t rows[kBlock + kMoreSurvivors];
     request.codes.centres()->bound(request.code, start, count, bounds);
     const size_t left = list_possible(start, count, bounds, rows);
-    if (left > count / kLeastExcluded) return false;
+    if (left > count / kRowsOfEachLeft) return false;
     if (left == 0) return true;
     for (size_t i = 0; i < left; ++i) rows[i] += static_cast<uint32_t>(start);
     int32_t sums[kBlock];
@@ -381,58 +380,6 @@ struct CertifiedScan::Work {
     self.recent_rows_ = self.recent_left_by_half_ = self.recent_left_by_whole_ = 0;
   }
 };
-
-size_t CertifiedScan::reach(const Request& request, size_t start, size_t end, ReachedScore& reached) noexcept {
-  constexpr size_t kMore = 6;  // than k: estimates are not scores
-  if (k_ > kBlock - kMore) return 0;
-  uint32_t rows[kMostFirst];
-  float estimates[kMostFirst];
-  float bounds[kBlock];
-  int32_t sums[kBlock];
-  const size_t listed = request.codes.centres()->list_nearest(request.code, kMostFirst, rows);
-  size_t count = 0;
-  for (size_t i = 0; i < listed; ++i) {
-    const uint32_t row = rows[i];
-    rows[count] = row;
-    count += row >= start && row < end && (request.mask == nullptr || (request.mask[row / kMaskBits] >> row % kMaskBits & 1) != 0);
-  }
-  if (count < k_) return 0;
-  for (size_t first = 0; first < count; first += kBlock) {
-    const size_t together = std::min(kBlock, count - first);
-    request.codes.bound_chosen(request.kernels, request.code, rows + first, together, sums, estimates + first, bounds);
-  }
-  uint32_t order[kMostFirst];
-  for (size_t i = 0; i < count; ++i) order[i] = static_cast<uint32_t>(i);
-  const size_t wanted = std::min(count, k_ + kMore);
-  std::nth_element(order, order + (wanted - 1), order + count,
-                   [&](uint32_t a, uint32_t b) noexcept { return estimates[a] > estimates[b]; });
-  uint32_t best_rows[kBlock];
-  for (size_t i = 0; i < wanted; ++i) best_rows[i] = rows[order[i]];
-  read_ahead(request.matrix, best_rows, wanted);
-  float scores[kBlock];
-  score_candidates(request.kernels, request.metric, request.matrix, request.query, best_rows, wanted, scores);
-  const bool is_distance = request.metric == Metric::euclidean;
-  float* const scored_end = std::remove_if(scores, scores + wanted, [](float score) noexcept { return score != score; });
-  if (static_cast<size_t>(scored_end - scores) < k_) return wanted;
-  std::nth_element(scores, scores + (k_ - 1), scored_end,
-                   [&](float a, float b) noexcept { return is_distance ? a < b : a > b; });
-  reached.raise(scores[k_ - 1]);
-  return wanted;
-}
-
-double CertifiedScan::share_left(const Request& request, size_t start, size_t end, const ReachedScore& reached) noexcept {
-  constexpr size_t kSampled = 256;
-  if (!reached.is_known() || start >= end) return 1;
-  const CodeLimit limit{request.metric, request.code, request.matrix.dimensions};
-  const float score = reached.score();
-  size_t left = 0;
-  for (size_t i = 0; i < kSampled; ++i) {
-    const size_t row = start + i * (end - start) / kSampled;
-    const float inverse_norm = limit.is_same_for_all() ? 1 : request.matrix.inverse_norms[row];
-    left += !(request.codes.centres()->bound_of(request.code, row) < limit.of(score, inverse_norm));
-  }
-  return static_cast<double>(left) / kSampled;
-}
 
 void CertifiedScan::scan(const Request& request, size_t start, size_t end, ReachedScore& reached,
                          TopKSelector& best) noexcept {

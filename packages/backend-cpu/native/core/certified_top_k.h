@@ -80,15 +80,6 @@ class CertifiedScan {
     size_t count;  // at most RowCodes::kBlock
     RowCodes::WholeFits fits;
   };
-  /**
-   * Before the first rows of a query with centres: scores some of [start, end) around the nearest ones, so that the limit is high from
-   * the beginning. They are considered again by scan().
-   *
-   * @return how many were scored
-   */
-  size_t reach(const Request& request, size_t start, size_t end, ReachedScore& reached) noexcept;
-  /** Of the rows [start, end), which share the centres do not exclude, about. 1 if no limit is known. */
-  static double share_left(const Request& request, size_t start, size_t end, const ReachedScore& reached) noexcept;
   /** Considers the rows [start, end), of which some may wait for settle(). */
   void scan(const Request& request, size_t start, size_t end, ReachedScore& reached, TopKSelector& best) noexcept;
   /** The same for a block, with the query's sums of its rows. */

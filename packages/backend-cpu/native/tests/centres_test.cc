@@ -176,8 +176,8 @@ void centres_exclude_most_rows(Check& check, const KernelTable& kernels) {
     TopKSelector best;
     scan.reset(10);
     best.reset(10, metric);
-    check.that(CertifiedScan::share_left(request, 0, kCount, reached) == 1, "rows are excluded without a limit");
-    const size_t scored = scan.reach(request, 0, kCount, reached);
+    check.that(share_left(request, 0, kCount, reached) == 1, "rows are excluded without a limit");
+    const size_t scored = find_first_limit(request, 10, 0, kCount, reached);
     check.that(scored >= 10 && scored <= 16, "%zu rows were scored first", scored);
     if (!check.that(reached.is_known(), "no limit is known")) return;
     // The first rows are good ones, but no better than the best.
@@ -185,7 +185,7 @@ void centres_exclude_most_rows(Check& check, const KernelTable& kernels) {
     const float worst = expected.scores[9];
     check.that(metric == Metric::euclidean ? reached.score() >= worst : reached.score() <= worst,
                "the limit belongs to %g, but the tenth row has %g", reached.score(), worst);
-    const double share = CertifiedScan::share_left(request, 0, kCount, reached);
+    const double share = share_left(request, 0, kCount, reached);
     if (metric == Metric::cosine) check.that(share < 0.25, "a share of %g of the rows is left", share);
     scan.reset(10);
     scan.scan(request, 0, kCount, reached, best);

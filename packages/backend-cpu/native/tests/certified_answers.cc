@@ -23,10 +23,7 @@ Ranking search_with_threads(const CertifiedScan::Request& request, size_t start,
   reached.start(request.metric);
   std::vector<CertifiedScan> parts(threads);
   std::vector<TopKSelector> bests(threads);
-  if (request.code.has_centres) {
-    parts[0].reset(k);
-    parts[0].reach(request, start, end, reached);
-  }
+  if (request.code.has_centres) find_first_limit(request, k, start, end, reached);
   std::atomic<size_t> next{start};
   const size_t chunk = std::max<size_t>(256, (end - start) / 16);
   const auto work = [&](size_t thread) {

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "core/certified_top_k.h"
+#include "core/first_limit.h"
 #include "core/floating_point_mode.h"
 #include "core/inverse_norm.h"
 #include "core/query_codes.h"
@@ -161,8 +162,7 @@ inline Ranking search(const KernelTable& kernels, Metric metric, const Corpus& c
   }
   if (corpus.codes->centres() != nullptr) {
     corpus.codes->centres()->prepare(kernels, &code);
-    parts[0].reach(request, start, end, reached);
-    parts[0].reset(k);
+    find_first_limit(request, k, start, end, reached);
   }
   const size_t chunk = scans == 1 ? end - start : 300;
   size_t turn = 0;
