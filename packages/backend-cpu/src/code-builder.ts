@@ -228,7 +228,7 @@ export class CodeBuilder {
       this.#copySome(account);
     } else if (copy.isComplete) {
       this.#end(account); // by another thread
-    } else if (copy.coded < account.coded) {
+    } else if (copy.coded < copy.rows && copy.coded < account.coded) {
       // A change has made another copy, while others use the one before. It has to earn its codes anew.
       this.#end(account);
     } else {
