@@ -65,6 +65,11 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   /** Bytes of the codes of such a matrix; 0 if a scan takes less time than a search with codes, or there can be none. */
   codeBytesFor(dtype: number, scale: number, rows: number, dimensions: number): number;
   /**
+   * What a ranking of so many rows of such a matrix, of which `considered` are not filtered out, would read first: an index into
+   * {@link RANKING_FORMS}.
+   */
+  rankingForm(handle: number, range: number, considered: number, k: number, queries: number): number;
+  /**
    * Takes over the rows that the copy lacks, from the one at position `from` of these on, until the slice is over; returns the
    * next position. The copy is ready after the last one.
    *
@@ -282,8 +287,11 @@ export interface AddonLevel {
 
 export const TRANSPOSE_MORE = 1;
 
+/** The rows, the upper halves of codes, or whole codes for many queries at once. */
+export const RANKING_FORMS = [undefined, 'codes', 'codes-together'] as const;
+
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 11;
+export const ADDON_ABI = 12;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

@@ -30,7 +30,7 @@ import {
 } from '@gearshift/contracts';
 import { DTYPE_BYTES, requireMatrix, setSearch } from '@gearshift/contracts/internal';
 import { DTYPE_CODES, formatOf, OpenState, runJob } from '@gearshift/native-kit';
-import { encodeContext, type CpuAddon, type JobDone } from './addon.js';
+import { encodeContext, RANKING_FORMS, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
 import { CodeBuilder } from './code-builder.js';
 import type { CodePrices } from './code-prices.js';
@@ -50,6 +50,8 @@ import { runToEnd, runYielding, SYNC_SLICE_MS, YIELDING_SLICE_MS, type SlicedWor
 const INLINE_NS = 1e6;
 /** Smaller operands are copied without an estimate of the time. */
 const INLINE_UPLOAD_BYTES = 2 * 2 ** 20;
+/** The addon makes no codes of fewer. */
+const LEAST_CODED_BYTES = 8 * 2 ** 20;
 /** Row numbers of a top-k are 32 bits wide. */
 const MAX_ROWS = 2 ** 32;
 
@@ -138,6 +140,16 @@ export class NativeCpuBackend implements SyncBackend {
       default:
         return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
     }
+  }
+
+  formOf(request: OperationRequest): string | undefined {
+    if (request.operation !== 'top-k' || request.candidates !== undefined) return undefined;
+    // Codes of less would save no time. This is asked for each request.
+    if (request.matrix.values.byteLength < LEAST_CODED_BYTES) return undefined;
+    const { matrix, start, end, rowsConsidered, count, queries } = prepareTopK(request);
+    const handle = this.#residents.handleOf(matrix);
+    if (handle === undefined) return undefined;
+    return RANKING_FORMS[this.#addon.rankingForm(handle, end - start, rowsConsidered, count, queries)];
   }
 
   residency(operand: Operand): Residency {

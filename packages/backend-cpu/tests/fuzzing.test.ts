@@ -12,6 +12,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const CORPUS = join(PACKAGE_FOLDER, 'native/fuzz/corpus');
 const BUILD = join(PACKAGE_FOLDER, 'build/fuzz');
+const TARGETS = ['certified', 'graphs', 'scores', 'selection'];
 const MINUTE_MS = 60_000;
 const BUILD_TIMEOUT_MS = 10 * MINUTE_MS;
 
@@ -67,10 +68,10 @@ if (tier() !== 'test' && tier() !== 'mutation') {
   describe.skipIf(lacks !== null)(`the native core with fuzzed input${suffix}`, () => {
     beforeAll(build, BUILD_TIMEOUT_MS);
 
-    const executions = effort({ test: 0, ci: 340_000, nightly: 34_000_000 });
+    const executions = effort({ test: 0, ci: 250_000, nightly: 25_000_000 });
     const timeout = (tier() === 'nightly' ? 24 * 60 : 30) * MINUTE_MS;
 
-    test.for(['certified', 'scores', 'selection'])('the target %s finds no violation', { timeout }, async (target) => {
+    test.for(TARGETS)('the target %s finds no violation', { timeout }, async (target) => {
       const { status, text } = await fuzz(target, `-runs=${executions}`, `-seed=${seedOr(12)}`);
       expect(text).not.toContain('violated');
       expect(status, text.slice(-2000)).toBe(0);
@@ -81,7 +82,7 @@ if (tier() !== 'test' && tier() !== 'mutation') {
   });
 }
 
-test.for(['certified', 'scores', 'selection'])('the target %s has committed inputs', (target) => {
+test.for(TARGETS)('the target %s has committed inputs', (target) => {
   expect(existsSync(join(PACKAGE_FOLDER, 'native/fuzz', `${target}_fuzz.cc`))).toBe(true);
   expect(readdirSync(join(CORPUS, target)).length).toBeGreaterThan(10);
 });

@@ -117,6 +117,13 @@ export class CudaDeviceBackend implements Backend {
     }
   }
 
+  /** The companion that bounds of the rows come from; without one, or for candidates, the rows themselves are read. */
+  formOf(request: OperationRequest): string | undefined {
+    if (request.operation !== 'top-k' || request.candidates !== undefined) return undefined;
+    const { companion } = request.matrix;
+    return companion === 'float16' || companion === 'int8' ? companion : undefined;
+  }
+
   residency(operand: Operand): Residency {
     const residentBytes = this.#residents.residentBytes(operand);
     if (residentBytes > 0) return { residentBytes, bytesToUpload: 0 };

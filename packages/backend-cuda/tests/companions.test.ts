@@ -65,6 +65,18 @@ describe.skipIf(simulator === null)(`companions of resident matrices${lacksSimul
     }
   });
 
+  test('a ranking is answered from the companion, and everything else from the rows', () => {
+    const query = randomValues(DIMENSIONS, 5);
+    for (const companion of [undefined, 'none', 'codes', ...OF_GPUS] as const) {
+      const matrix = matrixOf(1, companion);
+      const expected = OF_GPUS.find((each) => each === companion);
+      expect(backend.formOf?.({ operation: 'top-k', query, matrix, k: 1 })).toBe(expected);
+      const candidates = Uint32Array.of(3);
+      expect(backend.formOf?.({ operation: 'top-k', query, matrix, k: 1, candidates })).toBeUndefined();
+      expect(backend.formOf?.({ operation: 'cosine-similarity', query, matrix })).toBeUndefined();
+    }
+  });
+
   test('a companion is created on the device without another upload and takes memory there', async () => {
     const before = machine.get('uploaded_bytes');
     const heldBytes = await resident(matrixOf(2));

@@ -65,6 +65,13 @@ describe('calibrate', () => {
     const { calibration } = executor.describe();
     expect(calibration).toMatchObject({ ok: true });
     expect(executor.snapshot('top-k').forecast?.shapes.length).toBeGreaterThan(0);
+    const { learned } = executor.exportCalibration().state;
+    const [{ costs }] = learned['devices'] as { costs: { shape: string; form?: string }[] }[];
+    const lines = costs.map(({ shape, form }) => [shape, form]);
+    expect(lines).toEqual(expect.arrayContaining([['scan', undefined]]));
+    // The portable backend has no codes.
+    const isNative = executor.backends().some(({ source }) => source !== 'portable');
+    if (isNative) expect(lines).toEqual(expect.arrayContaining([['scan', 'codes'], ['many-queries', 'codes-together']]));
   });
 
   test('fails before the measurement if the file cannot be written', () => {
@@ -77,7 +84,9 @@ describe('calibrate', () => {
 describe('bench', () => {
   test('times every size on every device', { timeout: 120_000 }, () => {
     const { timings } = runJson('bench', '--backends', 'cpu');
-    expect(timings).toHaveLength(4);
+    const sizes = (timings as { rows: number; companion: string }[]).map(({ rows, companion }) => [rows, companion]);
+    expect(sizes).toHaveLength(6);
+    expect(sizes).toEqual(expect.arrayContaining([[50_000, 'none'], [50_000, 'codes']]));
     for (const timing of timings as { device: string; runs: number; medianMs: number; fastestMs: number }[]) {
       expect(timing.device).toBe('cpu');
       expect(timing.runs).toBeGreaterThan(0);

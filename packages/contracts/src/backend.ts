@@ -32,6 +32,12 @@ export interface Backend {
   residency?(operand: Operand): Residency;
   /** Drops the device's copy; requests under way keep it until they end. Reads only the operand's id. */
   release?(operand: Operand): void;
+  /**
+   * The form of the operand that it would answer this request from, where it has several of different cost, such as `'codes'`;
+   * undefined for the operand itself. Policies learn the cost of each form. One of a few fixed names; called for each request, so it has
+   * to be fast.
+   */
+  formOf?(request: OperationRequest): string | undefined;
   /** What it keeps of matrices beside their rows, in host memory. */
   companions?(): CompanionCounts;
   /** Whether rankings of a matrix use its companion, or why not. */

@@ -18,7 +18,7 @@ import { chunkCount } from '@gearshift/splitter/engine';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import { decisionChannel } from './channels.js';
 import { type DecisionCounter } from './decision-counts.js';
-import { acceptsRequest, missingBytes, type Device, type DeviceGuard } from './devices/device.js';
+import { acceptsRequest, formOf, missingBytes, type Device, type DeviceGuard } from './devices/device.js';
 import type { AttemptTracker } from './dispatcher.js';
 
 /** The policy name in the decision of a synchronous call, which leaves no choice. */
@@ -77,7 +77,10 @@ export class DeviceChooser {
     let absence: DecisionReason | undefined;
     if (this.#devices.length > 1 || this.#devices[0].guard !== undefined) {
       absence = this.#look(request, work, nowMs);
-    } else this.#views[0].queueMs = this.#devices[0].queue.waitMs(nowMs);
+    } else {
+      this.#views[0].queueMs = this.#devices[0].queue.waitMs(nowMs);
+      this.#views[0].form = formOf(this.#devices[0].backend, request);
+    }
     for (;;) {
       const slot = this.#decide(work);
       if (slot.device === NO_DEVICE) {
@@ -114,6 +117,7 @@ export class DeviceChooser {
       const device = this.#devices[i];
       const view = this.#views[i];
       view.queueMs = device.queue.waitMs(nowMs);
+      view.form = formOf(device.backend, request);
       if (device.guard === undefined) continue;
       const { state } = device.guard.breaker;
       if (state === 'dead') absence = 'device-dead';
@@ -203,6 +207,7 @@ export class DeviceChooser {
 
 interface MutableDeviceView extends DeviceView {
   readonly kind: DeviceKind;
+  form: string | undefined;
   supported: boolean;
   holdsOperand: boolean;
   bytesToUpload: number;
@@ -212,11 +217,12 @@ interface MutableDeviceView extends DeviceView {
   blocked: boolean;
 }
 
-/** The initial values. Those of a CPU never change, because it shares the caller's memory. */
+/** The initial values. Of a CPU only the wait and the form change, because it shares the caller's memory. */
 function viewOf({ backend: { id, kind } }: Device): MutableDeviceView {
   return {
     id,
     kind,
+    form: undefined,
     supported: true,
     holdsOperand: true,
     bytesToUpload: 0,

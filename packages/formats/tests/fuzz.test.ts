@@ -12,7 +12,7 @@ import { temporaryFolder } from './temporary-folder.js';
 
 // Mutations of valid files of every format: each is read, or is a FormatError; never another error, a hang, or memory beyond a bound.
 
-const MUTATIONS = effort({ test: 20_000, ci: 1_000_000, nightly: 10_000_000 });
+const MUTATIONS = effort({ test: 8000, ci: 1_000_000, nightly: 10_000_000 });
 const SEED = seedOr(12);
 /** Every so often the bytes are a file on disk, and not only in memory. */
 const CASES_PER_FILE = 100;

@@ -30,7 +30,7 @@ function known(times: Record<string, number>, { startMs = 0, tieShare = 0.05 } =
   const choice = new DeviceChoice(knowledge, tokens, tieShare);
   const lineOf = (id: string): CostLine => {
     const kind: DeviceKind = id.startsWith('cpu') ? 'cpu' : 'gpu';
-    return knowledge.device(id, kind).line(knowledge.task(WORK), WORK);
+    return knowledge.device(id, kind).line(knowledge.task(WORK), WORK, undefined);
   };
   const setRun = (id: string, ms: number): void => {
     Object.assign(lineOf(id), { fixedMs: ms, msPerUnit: 0, isKnown: true });

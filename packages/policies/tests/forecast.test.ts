@@ -14,7 +14,7 @@ function known(work: Work = WORK) {
   const tokens = new TokenBucket(0, 3, 20);
   const knowledge = new Knowledge(tokens);
   const add = (id: string, kind: DeviceKind, fixedMs: number, msPerUnit: number, samples = 3): CostLine => {
-    const line = knowledge.device(id, kind).line(knowledge.task(work), work);
+    const line = knowledge.device(id, kind).line(knowledge.task(work), work, undefined);
     line.sums.add(LINE.samples, samples);
     return Object.assign(line, { fixedMs, msPerUnit, noise: 0.04 });
   };

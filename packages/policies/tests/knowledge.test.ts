@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 
 function lineOf(id: string, work: Work = WORK): CostLine {
-  return knowledge.device(id, 'cpu').line(knowledge.task(work), work);
+  return knowledge.device(id, 'cpu').line(knowledge.task(work), work, undefined);
 }
 
 function expectedMs(work: Work = WORK, more: Partial<typeof CPU> = {}): DecisionSlot {

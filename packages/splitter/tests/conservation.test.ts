@@ -16,7 +16,7 @@ import { FakeDevice } from './fake-device.js';
 import { ACTIONS, answerFor, ScriptedFunction, type BackendLikeError } from './scripted-function.js';
 import { VirtualTime } from './virtual-time.js';
 
-const SCRIPTS = effort({ test: 100_000, ci: 100_000, nightly: 10_000_000 });
+const SCRIPTS = effort({ test: 20_000, ci: 100_000, nightly: 10_000_000, mutation: 2000 });
 const SEED = seedOr(20_261_123);
 const BYTES_PER_ITEM = 100;
 

@@ -8,7 +8,7 @@ import { FileError, StoredMatrix } from '../src/index.js';
 import { MemoryFileSystem } from './fixtures/memory-file-system.js';
 import { randomBelow } from './fixtures/random.js';
 
-const FILES = effort({ test: 20_000, ci: 100_000, nightly: 1_000_000 });
+const FILES = effort({ test: 6000, ci: 100_000, nightly: 1_000_000 });
 const SEED = seedOr(20_261_129);
 const PATH = '/vectors.gearshift';
 /** Numbers at which an unchecked length or offset goes wrong. */

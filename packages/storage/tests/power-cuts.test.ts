@@ -8,8 +8,8 @@ import { afterPowerCut, MemoryFileSystem, type Call, type Files } from './fixtur
 import { randomBelow } from './fixtures/random.js';
 
 /** Ways in which a cut at the same call loses what was not synced. */
-const LOSSES = effort({ test: 8, ci: 20, nightly: 400 });
-const HISTORIES = effort({ test: 6, ci: 12, nightly: 30 });
+const LOSSES = effort({ test: 5, ci: 20, nightly: 400 });
+const HISTORIES = effort({ test: 4, ci: 12, nightly: 30 });
 const SEED = seedOr(20_261_128);
 const PATH = '/vectors.gearshift';
 

@@ -11,8 +11,8 @@ import { add, sumsOf } from './trackers-of-one-memory.js';
 const PATIENCE = { timeout: 3_600_000 };
 const ROUNDS = effort({ test: 4e3, ci: 2e5 });
 const TOTALS = effort({ test: 5e4, ci: 2e6 });
-const KILLS = effort({ test: 30, ci: 600 });
-const MEETINGS = effort({ test: 600, ci: 4000 });
+const KILLS = effort({ test: 15, ci: 600 });
+const MEETINGS = effort({ test: 250, ci: 4000 });
 const SEED = 20261123;
 
 const NAMES = ['one', 'other'];

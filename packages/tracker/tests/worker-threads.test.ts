@@ -10,7 +10,7 @@ const RECORDS = effort({ test: 4e6, ci: 1e8 });
 const READS = effort({ test: 1e6, ci: 1e8, nightly: 1e10 });
 /** Of the reads, those that find something new. */
 const NEW_READS = effort({ test: 2e4, ci: 2e5 });
-const KILLS = effort({ test: 90, ci: 2000, nightly: 50_000 });
+const KILLS = effort({ test: 40, ci: 2000, nightly: 50_000 });
 const SEED = seedOr(20261123);
 
 /**

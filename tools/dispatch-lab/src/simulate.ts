@@ -46,6 +46,7 @@ export async function simulate(trace: Trace, contender: Contender): Promise<Simu
     id: 'cpu',
     kind: 'cpu',
     scheduler,
+    formOf: (request) => requestOf(request.operation === 'top-k' ? request.matrix.id : NaN).cpuForm,
     kernelMs({ operandId, rows }) {
       const { shape, cpuFactor, cpuNoise } = requestOf(operandId);
       return trace.world.cpuMs(shape, rows) * cpuFactor * cpuNoise;

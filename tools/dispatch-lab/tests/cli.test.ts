@@ -77,7 +77,7 @@ export default () => ({ ...pinnedPolicy('cpu'), name: 'mine' });`;
 
 it.each([
   [['--world', 'flat'], '--world: expected one of linear, hard'],
-  [['--trace', 'T9'], '--trace: expected one of T1'],
+  [['--trace', 'T10'], '--trace: expected one of T1'],
   [['--seeds', '0'], '--seeds: expected a whole number'],
   [['--requests', '1e3'], '--requests: expected a whole number'],
   [['--speed', '9'], '--speed'],
@@ -88,7 +88,7 @@ it.each([
 it('runs every policy and trace by default', () => {
   const { worlds, traces, seeds, policies } = parseLabArguments([]);
   expect(worlds.map(({ name }) => name)).toEqual(['linear', 'hard']);
-  expect(traces.map(({ name }) => name)).toEqual(['T1', 'T2', 'T3', 'T4', 'T5', 'T5b', 'T6', 'T7', 'T8']);
+  expect(traces.map(({ name }) => name)).toEqual(['T1', 'T2', 'T3', 'T4', 'T5', 'T5b', 'T6', 'T7', 'T8', 'T9']);
   expect(seeds).toBe(11);
   expect(policies).toEqual([]);
 });

@@ -151,6 +151,14 @@ describe('traces', () => {
     expect(Math.abs(calm / burst - 1.33 / 0.63)).toBeLessThan(0.2);
     expect(Math.abs(shareOf(requests, ({ allowedMs }) => allowedMs < Infinity) - 0.5)).toBeLessThan(0.05);
   });
+
+  it('T9 has matrices with and without codes, with which the CPU takes a sixth of the time for one query', () => {
+    const { requests } = traceOf('T9');
+    expect(Math.abs(shareOf(requests, ({ cpuForm }) => cpuForm === 'codes') - 0.5)).toBeLessThan(0.05);
+    for (const { cpuForm, cpuFactor, shape } of requests) {
+      expect(cpuFactor).toBe(cpuForm === undefined ? 1 : shape === 'scan' ? 1 / 6 : 1 / 8);
+    }
+  });
 });
 
 it('createTrace() allocates no memory for matrices of gigabytes', () => {

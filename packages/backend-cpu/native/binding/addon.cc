@@ -16,7 +16,7 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 11},  // ADDON_ABI in src/addon.ts
+    {"abi", 12},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
 };
 
@@ -32,6 +32,7 @@ constexpr kit::NamedEntry kEntries[] = {
     {"residentBytes", kit::guarded<Call, resident_bytes>},
     {"readCodes", kit::guarded<Call, read_codes>},
     {"codeBytesFor", kit::guarded<Call, code_bytes_for>},
+    {"rankingForm", kit::guarded<Call, ranking_form>},
     {"fillMatrix", kit::guarded<Call, fill_matrix>},
     {"fillGraph", kit::guarded<Call, fill_graph>},
     {"buildGraph", kit::guarded<Call, build_graph>},

@@ -18,6 +18,7 @@ napi_value resident_state(Call& call);
 napi_value resident_bytes(Call& call);
 napi_value read_codes(Call& call);
 napi_value code_bytes_for(Call& call);
+napi_value ranking_form(Call& call);
 napi_value fill_matrix(Call& call);
 napi_value fill_graph(Call& call);
 napi_value build_graph(Call& call);

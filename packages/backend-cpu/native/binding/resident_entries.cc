@@ -204,6 +204,18 @@ napi_value code_bytes_for(Call& call) {
   return call.give_integer(pays ? static_cast<int64_t>(RowCodes::bytes_of(rows, dimensions)) : 0);
 }
 
+napi_value ranking_form(Call& call) {
+  OperandHandle* handle = find(call, 0);
+  const size_t range = call.count(1);
+  const size_t considered = call.count(2);
+  const size_t k = call.count(3);
+  const size_t queries = call.count(4);
+  if (call.failed()) return nullptr;
+  const SharedOperand& operand = handle->operand();
+  if (operand.matrix == nullptr || !operand.is_ready()) return call.give_integer(0);
+  return call.give_integer(static_cast<int64_t>(ranking_form(handle->view(), range, considered, k, queries)));
+}
+
 napi_value transpose_due(Call& call) {
   OperandHandle* handle = find(call, 0);
   if (call.failed()) return nullptr;

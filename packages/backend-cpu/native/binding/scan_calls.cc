@@ -101,6 +101,13 @@ constexpr size_t kLeastBytesOfRows = 8u << 20;
 constexpr double kMostShareOfCodes = 0.4;
 /** It reads the codes of all rows: of fewer in a mask, reading these alone takes less time. */
 constexpr size_t kMostRowsOfMasked = 4;
+/** Fewer queries take less time one after the other, by the upper halves of the codes alone. */
+constexpr size_t kLeastQueriesTogether = 4;
+
+bool is_worth_codes(const MatrixView& matrix, size_t range, size_t considered, size_t k) noexcept {
+  return pays_to_code(range, matrix.stride_bytes(), matrix.dimensions) && k <= considered / kLeastRowsOfBest &&
+         considered >= range / kMostRowsOfMasked;
+}
 
 }  // namespace
 
@@ -109,14 +116,19 @@ bool pays_to_code(size_t rows, size_t row_bytes, size_t dimensions) noexcept {
          RowCodes::scanned_bytes_of_row(dimensions) <= kMostShareOfCodes * static_cast<double>(row_bytes);
 }
 
+RankingForm ranking_form(const MatrixView& matrix, size_t range, size_t considered, size_t k,
+                         size_t query_count) noexcept {
+  if (matrix.codes == nullptr || !is_worth_codes(matrix, range, considered, k)) return RankingForm::rows;
+  return query_count < kLeastQueriesTogether ? RankingForm::codes : RankingForm::codes_together;
+}
+
 namespace {
 
 /** Whether the rows are searched in less time with codes. */
 bool is_worth_codes(const MatrixView& matrix, const RowsToRank& rows, size_t k) noexcept {
   const size_t range = rows.end - rows.from;
   if (rows.candidates != nullptr || !pays_to_code(range, matrix.stride_bytes(), matrix.dimensions)) return false;
-  const size_t considered = rows.mask == nullptr ? range : count_rows(rows.mask, rows.from, rows.end);
-  return k <= considered / kLeastRowsOfBest && considered >= range / kMostRowsOfMasked;
+  return is_worth_codes(matrix, range, rows.mask == nullptr ? range : count_rows(rows.mask, rows.from, rows.end), k);
 }
 
 /** Prepares the search with codes. False: the rows are scanned in float32. */
@@ -134,8 +146,6 @@ bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& 
   return true;
 }
 
-/** Fewer queries take less time one after the other, by the upper halves of the codes alone. */
-constexpr size_t kLeastQueriesTogether = 4;
 /** With more rows left, looking at the centres takes longer than it saves. */
 constexpr double kMostShareOfCentres = 0.5;
 /** Of the rows: if the centres leave a query fewer, each of several queries on its own takes less time. */

@@ -40,6 +40,17 @@ size_t score_rows_of_queries(const Execution& execution, const Scan& scan, const
 /** Whether so many rows are searched in less time with codes than in a scan. */
 bool pays_to_code(size_t rows, size_t row_bytes, size_t dimensions) noexcept;
 
+/** What a ranking reads first. */
+enum class RankingForm {
+  rows,
+  codes,           // the upper halves of the codes, for one query after the other
+  codes_together,  // whole codes, for many queries at once
+};
+
+/** @param range the rows to rank, of which `considered` are in the mask */
+RankingForm ranking_form(const MatrixView& matrix, size_t range, size_t considered, size_t k,
+                         size_t query_count) noexcept;
+
 /** Where a top-k reads its rows: a range, or some rows by number. */
 struct RowsToRank {
   size_t from;

@@ -4,6 +4,7 @@
 #include "binding/entries.h"
 #include "binding/scan_arguments.h"
 #include "kit/status.h"
+#include "kit/store/pages.h"
 
 namespace gearshift::binding {
 
@@ -66,6 +67,7 @@ napi_value score(Call& call) {
   if (!queries.prepare(*read.scan.kernels, read.query.data + first_query * dimensions, count, dimensions)) {
     return call.give_integer(kit::kOutOfMemory);
   }
+  if (first_query == 0 && from == start) kit::prepare_to_write(output.data, read.query_count * rows * sizeof(float));
   float* const target = output.data + first_query * rows + (from - start);
   return call.give_integer(static_cast<int64_t>(score_rows_of_queries(read.context.execution(call.state()), read.scan,
                                                                       queries, mask.words.data, from, end, target,

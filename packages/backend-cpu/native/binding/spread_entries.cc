@@ -3,6 +3,7 @@
 #include "binding/spread_arguments.h"
 #include "binding/spread_calls.h"
 #include "kit/status.h"
+#include "kit/store/pages.h"
 
 namespace gearshift::binding {
 
@@ -57,6 +58,7 @@ bool read_spread_call(Call& call, SpreadCall* read, int* status) noexcept {
   read->output = output.data;
   if (activations.length < nodes) *status = kit::kInputGone;
   else if (output.length < read->end - read->start) *status = kit::kOutputGone;
+  else if (read->from == read->start) kit::prepare_to_write(output.data, (read->end - read->start) * sizeof(float));
   return *status == kit::kDone;
 }
 

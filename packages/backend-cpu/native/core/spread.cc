@@ -126,7 +126,9 @@ void spread_rows(const KernelTable& kernels, const ResidentGraph& graph, const f
       continue;
     }
     alignas(kAlignment) double sums[kLanes] = {};
-    add_slice_sums(columns + slice.first_entry, weights + slice.first_entry, slice.lengths, x, sums);
+    // Nodes without edges have no place in the arrays.
+    if (slice.lengths[0] > 0)
+      add_slice_sums(columns + slice.first_entry, weights + slice.first_entry, slice.lengths, x, sums);
     for (size_t lane = 0; lane < slice.lane_count; ++lane) receive(slice.nodes[lane], sums[lane]);
   }
 }

@@ -20,6 +20,7 @@
 #include "guarded_floats.h"
 #include "oracle.h"
 #include "random_values.h"
+#include "specified_spread.h"
 
 namespace gearshift::tests {
 namespace {
@@ -174,25 +175,12 @@ void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable
 
 namespace {
 
-/** The specification, src/portable/spread-hops.ts, in C++. */
-float specified(const Graph& graph, const std::vector<float>& x, float decay, float retention, size_t node) {
-  std::vector<size_t> edges(graph.length(node));
-  std::iota(edges.begin(), edges.end(), size_t{graph.row_pointers[node]});
-  std::stable_sort(edges.begin(), edges.end(), [&](size_t a, size_t b) { return graph.columns[a] < graph.columns[b]; });
-  volatile double sum = 0;  // no compiler may fuse or reorder
-  for (const size_t edge : edges) {
-    const volatile double product = static_cast<double>(graph.weights[edge]) * x[graph.columns[edge]];
-    sum = sum + product;
-  }
-  const volatile double kept = static_cast<double>(retention) * x[node];
-  const volatile double received = static_cast<double>(decay) * sum;
-  return static_cast<float>(kept + received);
-}
-
 void compare_with_the_specification(Check& check, const KernelTable& kernels, const Graph& graph,
                                     const std::vector<float>& x, float decay, float retention, const char* what) {
   std::vector<float> expected(graph.nodes());
-  for (size_t node = 0; node < graph.nodes(); ++node) expected[node] = specified(graph, x, decay, retention, node);
+  Graph copy = graph;
+  for (size_t node = 0; node < graph.nodes(); ++node)
+    expected[node] = specified_spread(copy.arrays(), x.data(), decay, retention, node);
   for (const size_t tile_nodes : {size_t{0}, size_t{7}, graph.nodes() / 2 + 1}) {
     const std::unique_ptr<ResidentGraph> resident = build(check, graph, tile_nodes);
     if (resident == nullptr) return;

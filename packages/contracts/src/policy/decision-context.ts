@@ -6,6 +6,8 @@ import type { MetricsSnapshot } from './metrics-snapshot.js';
 export interface DeviceView {
   readonly id: string;
   readonly kind: DeviceKind;
+  /** See `Backend.formOf`: requests that are answered from another form of the operand have other costs. */
+  readonly form?: string | undefined;
   /** Whether the backend accepts this request. */
   readonly supported: boolean;
   /** The device holds its own copy of the operand, or needs none because it shares the caller's memory. */

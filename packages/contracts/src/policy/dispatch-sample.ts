@@ -6,6 +6,8 @@ export interface DispatchSample {
   /** The work of the rows that this attempt covered. */
   readonly work: Work;
   readonly attempt: AttemptReport;
+  /** The form of the operand that the device said it would answer from: see `Backend.formOf`. */
+  readonly form?: string | undefined;
   /** Bytes uploaded during the attempt. */
   readonly uploadedBytes: number;
   /** Other attempts were under way on the device when this one began, so its latency includes the wait for them. */

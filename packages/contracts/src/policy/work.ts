@@ -6,7 +6,7 @@ import type { OperationName } from '../operations/operation.js';
  */
 export interface Work {
   readonly operation: OperationName;
-  /** Requests of one shape differ only in size: time over size is one curve per operation, shape and device. */
+  /** Requests of one shape differ only in size: time over size is one curve per operation, shape, device and form. */
   readonly shape: WorkShape;
   /** Number of items: rows, candidates, or receiving nodes. */
   readonly batchSize: number;

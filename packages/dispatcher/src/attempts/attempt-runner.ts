@@ -10,7 +10,7 @@ import { searchOf, type OperationOutput } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import { raceAgainst, type CallEnd } from '@gearshift/splitter/engine';
 import { attemptChannel } from '../channels.js';
-import { missingBytes, type Device, type DeviceGuard } from '../devices/device.js';
+import { formOf, missingBytes, type Device, type DeviceGuard } from '../devices/device.js';
 import type { AttemptTracker } from '../dispatcher.js';
 import type { BackendAnswer } from '../operations/dispatch-operation.js';
 import { describeMismatch } from '../verification/describe-mismatch.js';
@@ -74,6 +74,7 @@ export class AttemptRunner {
   async #runPlain(device: Device, job: Job, plan: AttemptPlan): Promise<AttemptReport> {
     const { backend } = device;
     const queued = device.attemptsUnderWay > 0;
+    const form = formOf(backend, job.request);
     device.attemptsUnderWay += 1;
     job.operation.clearOutput(job.output);
     const startedAtMs = this.#clock();
@@ -90,7 +91,18 @@ export class AttemptRunner {
     if (!answer.ok && job.ownsOutput && isSpoiltBy(answer.error)) {
       job.output = job.operation.createOutput(job.request);
     }
-    return this.#record(device, job.work, answer, job.output, startedAtMs, this.#clock(), plan.fallback, 0, queued);
+    return this.#record(
+      device,
+      job.work,
+      answer,
+      job.output,
+      form,
+      startedAtMs,
+      this.#clock(),
+      plan.fallback,
+      0,
+      queued,
+    );
   }
 
   /**
@@ -105,6 +117,7 @@ export class AttemptRunner {
     const { operation, request, work } = job;
     const uploadedBytes = work.requestBytes + Math.min(missingBytes(backend, request, work), work.rangeBytes);
     const queued = device.attemptsUnderWay > 0;
+    const form = formOf(backend, request);
     device.attemptsUnderWay += 1;
     try {
       const limitMs = hangLimitMs(plan.predictedMs, hangLimits);
@@ -133,13 +146,25 @@ export class AttemptRunner {
       }
       breaker.record(answer.ok ? 'success' : answer.error.kind, endedAtMs - startedAtMs, plan.probe, ticket);
       if (answer.ok && output !== job.output) operation.copyOutput(request, output, job.output);
-      return this.#record(device, work, answer, output, startedAtMs, endedAtMs, plan.fallback, uploadedBytes, queued);
+      return this.#record(
+        device,
+        work,
+        answer,
+        output,
+        form,
+        startedAtMs,
+        endedAtMs,
+        plan.fallback,
+        uploadedBytes,
+        queued,
+      );
     } finally {
       device.attemptsUnderWay -= 1;
     }
   }
 
   #runSync(device: Device, backend: SyncBackend, job: Job): AttemptReport {
+    const form = formOf(backend, job.request);
     job.operation.clearOutput(job.output);
     const startedAtMs = this.#clock();
     let answer: BackendAnswer;
@@ -151,7 +176,7 @@ export class AttemptRunner {
       answer = thrownAnswer(backend.id, thrown);
     }
     const queued = device.attemptsUnderWay > 0;
-    return this.#record(device, job.work, answer, job.output, startedAtMs, this.#clock(), false, 0, queued);
+    return this.#record(device, job.work, answer, job.output, form, startedAtMs, this.#clock(), false, 0, queued);
   }
 
   #record(
@@ -159,6 +184,7 @@ export class AttemptRunner {
     work: Work,
     answer: BackendAnswer,
     output: OperationOutput,
+    form: string | undefined,
     startedAtMs: number,
     nowMs: number,
     fallback: boolean,
@@ -179,7 +205,7 @@ export class AttemptRunner {
       error: answer.ok ? undefined : answer.error,
     };
     this.#options.tracker.record(attempt);
-    this.#options.policy.observe({ work, attempt, uploadedBytes, queued, nowMs });
+    this.#options.policy.observe({ work, attempt, form, uploadedBytes, queued, nowMs });
     return attempt;
   }
 }

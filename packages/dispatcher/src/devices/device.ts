@@ -63,6 +63,17 @@ export function acceptsRequest({ backend, guard }: Device, request: OperationReq
   }
 }
 
+/** See `Backend.formOf`: undefined if the backend does not say, or fails to. */
+export function formOf(backend: Backend, request: PreparedRequest): string | undefined {
+  if (backend.formOf === undefined) return undefined;
+  try {
+    const form: unknown = backend.formOf(request);
+    return typeof form === 'string' && form !== '' ? form : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Bytes of the operand that the backend does not hold: all of them when it keeps no operands, or its residency() fails or
  * returns no number of bytes.

@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "kit/store/pages.h"
+
 namespace gearshift::kit {
 
 /**
@@ -79,6 +81,7 @@ class OwnedArray {
     if (capacity > SIZE_MAX / sizeof(T) - 1) return false;
     auto* data = static_cast<T*>(::operator new((capacity + 1) * sizeof(T), std::nothrow));
     if (data == nullptr) return false;
+    prepare_to_write(data, capacity * sizeof(T));
     if (length_ > 0) std::memcpy(data, data_, length_ * sizeof(T));
     ::operator delete(data_);
     data_ = data;

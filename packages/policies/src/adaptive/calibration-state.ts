@@ -31,6 +31,8 @@ interface DeviceState {
 interface CostState {
   readonly operation: string;
   readonly shape: WorkShape;
+  /** Of the operand; absent for the operand itself. */
+  readonly form?: string;
   /** A new line is computed from these, and then corrected by `line`. */
   readonly flops: number;
   readonly bytes: number;
@@ -43,8 +45,10 @@ export function exportKnowledge(policy: string, knowledge: Knowledge): PolicySta
   for (const { id, kind, transfer, lines } of knowledge.devices.values()) {
     const costs: CostState[] = [];
     for (const { number, operation, shape, flops, bytes } of knowledge.tasks) {
-      const line = stateOf(lines[number], knowledge);
-      if (line !== null) costs.push({ operation, shape, flops, bytes, line });
+      for (const [form, ofForm] of lines[number] ?? []) {
+        const line = stateOf(ofForm, knowledge);
+        if (line !== null) costs.push({ operation, shape, ...(form !== undefined && { form }), flops, bytes, line });
+      }
     }
     const transferState = stateOf(transfer, knowledge);
     if (costs.length > 0 || transferState !== null) devices.push({ id, kind, transfer: transferState, costs });
@@ -78,9 +82,9 @@ export function importKnowledge(
   for (const { id, kind, transfer, costs } of devices as DeviceState[]) {
     const device = knowledge.device(id, kind);
     if (transfer !== null) takeOver(device.transfer, transfer);
-    for (const { operation, shape, flops, bytes, line } of costs) {
+    for (const { operation, shape, form, flops, bytes, line } of costs) {
       const task = knowledge.task({ operation, shape, batchSize: 1, flops, bytes, rangeBytes: bytes });
-      takeOver(device.line(task, { flops, bytes }), line);
+      takeOver(device.line(task, { flops, bytes }, form), line);
     }
   }
   return checked;
@@ -114,6 +118,8 @@ function flawOfCost(path: string, cost: unknown, kind: DeviceKind, tasks: Set<st
   const [operation, shape, flops, bytes] = ['operation', 'shape', 'flops', 'bytes'].map((key) => ownValue(cost, key));
   if (!isName(operation)) return `${path}.operation is not a name of 1 to ${LONGEST_NAME} characters`;
   if (!WORK_SHAPES.includes(shape as WorkShape)) return `${path}.shape is not one of ${WORK_SHAPES.join(', ')}`;
+  const form = ownValue(cost, 'form');
+  if (form !== undefined && !isName(form)) return `${path}.form is not a name of 1 to ${LONGEST_NAME} characters`;
   for (const [name, amount] of Object.entries({ flops, bytes })) {
     const flaw = amount === 0 ? undefined : flawOfNumber(`${path}.${name}`, amount, WORK_RANGE);
     if (flaw !== undefined) return flaw;
@@ -121,9 +127,11 @@ function flawOfCost(path: string, cost: unknown, kind: DeviceKind, tasks: Set<st
   const work = { flops: flops as number, bytes: bytes as number };
   const flaw = flawOfLine(`${path}.line`, ownValue(cost, 'line'), genericCost(kind, work), unitsOf(work));
   if (flaw !== undefined) return flaw;
-  const task = `${operation} ${shape as WorkShape}`;
-  if (tasks.has(task))
-    return `${path}: the line of '${operation}' for the shape '${shape as WorkShape}' is listed twice`;
+  const task = JSON.stringify([operation, shape, form]);
+  if (tasks.has(task)) {
+    const ofForm = form === undefined ? '' : ` and the form '${form}'`;
+    return `${path}: the line of '${operation}' for the shape '${shape as WorkShape}'${ofForm} is listed twice`;
+  }
   tasks.add(task);
   return undefined;
 }

@@ -181,7 +181,7 @@ export class DeviceChoice {
         continue;
       }
       const device = this.#knowledge.device(view.id, view.kind);
-      const line = device.line(task, work);
+      const line = device.line(task, work, view.form);
       line.refresh(nowMs, decisions);
       device.speed.refresh(nowMs, decisions);
       if (view.kind !== 'cpu') device.transfer.refresh(nowMs, decisions);

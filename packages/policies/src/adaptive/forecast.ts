@@ -44,14 +44,17 @@ interface KnownDevice {
 }
 
 function shapeForecast({ devices, decisions }: Knowledge, task: Task): ShapeForecast {
-  const lines: KnownDevice[] = [];
+  const lines: CostLine[] = [];
+  // Of the forms of an operand, that of the last request counts.
+  const known: KnownDevice[] = [];
   for (const device of devices.values()) {
-    const line = device.lines[task.number];
-    line?.refresh(NOW, decisions);
-    if (line !== undefined) lines.push({ device, line });
+    for (const line of device.lines[task.number]?.values() ?? []) {
+      line.refresh(NOW, decisions);
+      lines.push(line);
+      if (line === device.recentLines[task.number] && line.sums.total[LINE.samples] > 0) known.push({ device, line });
+    }
   }
-  const known = lines.filter(({ line }) => line.sums.total[LINE.samples] > 0);
-  const sumOf = (at: number): number => lines.reduce((sum, { line }) => sum + line.sums.total[at], 0);
+  const sumOf = (at: number): number => lines.reduce((sum, { sums }) => sum + sums.total[at], 0);
   const errorWeight = sumOf(LINE.errorWeight);
   return Object.freeze({
     shape: task.shape,

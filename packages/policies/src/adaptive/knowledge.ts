@@ -37,8 +37,10 @@ export class DeviceKnowledge {
   readonly speed: DeviceSpeed;
   /** The time to send rows there, learned from the uploads that backends report. It has residuals because of pinned buffers. */
   readonly transfer: CostLine;
-  /** The time of runs, by the number of the task; undefined where the device never ran it. */
-  readonly lines: (CostLine | undefined)[] = [];
+  /** The time of runs, by the number of the task and the form of the operand, for what the device ran. */
+  readonly lines: (Map<string | undefined, CostLine> | undefined)[] = [];
+  /** Of these, the one that was asked for last, by the number of the task. */
+  readonly recentLines: (CostLine | undefined)[] = [];
   readonly #transferRule = new SpikeRule();
   #learning: SharedLearning | undefined;
 
@@ -55,16 +57,19 @@ export class DeviceKnowledge {
     this.speed.sums.share(learning);
     // A CPU reads the caller's memory: its line never learns anything, and the number of names is limited.
     if (this.kind !== 'cpu') this.transfer.sums.share(learning);
-    for (const line of this.lines) line?.sums.share(learning);
+    for (const byForm of this.lines) for (const line of byForm?.values() ?? []) line.sums.share(learning);
   }
 
-  line(task: Task, work: Pick<Work, 'flops' | 'bytes'>): CostLine {
-    let line = this.lines[task.number];
+  line(task: Task, work: Pick<Work, 'flops' | 'bytes'>, form: string | undefined): CostLine {
+    const byForm = (this.lines[task.number] ??= new Map<string | undefined, CostLine>());
+    let line = byForm.get(form);
     if (line === undefined) {
-      const name = `adaptive/cost/${task.operation}/${task.shape}/${this.id}`;
-      line = this.lines[task.number] = new CostLine(name, genericCost(this.kind, work));
+      const name = `adaptive/cost/${task.operation}/${task.shape}/${form === undefined ? '' : `${form}/`}${this.id}`;
+      line = new CostLine(name, genericCost(this.kind, work));
+      byForm.set(form, line);
       if (this.#learning !== undefined) line.sums.share(this.#learning);
     }
+    this.recentLines[task.number] = line;
     return line;
   }
 
@@ -100,11 +105,20 @@ export class Knowledge {
   #learning: SharedLearning | undefined;
   /** Of the last request: most programs repeat it. */
   #lastTask: Task | undefined;
-  /** The last task, if it is known well and there is no choice. */
+  /** The last task and the form of its operand, if they are known well and there is no choice. */
   #routine: Task | undefined;
+  #routineForm: string | undefined;
   #unlearnedRuns = 0;
   /** The last prediction for the only device, and the number of lessons before it. */
-  #lone = { operation: '', shape: 'scan' as WorkShape, flops: NaN, bytes: NaN, runMs: NaN, lessons: -1 };
+  #lone = {
+    operation: '',
+    shape: 'scan' as WorkShape,
+    form: undefined as string | undefined,
+    flops: NaN,
+    bytes: NaN,
+    runMs: NaN,
+    lessons: -1,
+  };
 
   constructor(tokens: TokenBucket) {
     this.#tokens = tokens;
@@ -147,13 +161,15 @@ export class Knowledge {
       return;
     }
     const { operation, shape, flops, bytes } = work;
+    const { form } = view;
     const { lessons } = this;
     const last = this.#lone;
-    const isAsBefore = last.lessons === lessons && last.flops === flops && last.bytes === bytes;
+    const isAsBefore = last.lessons === lessons && last.flops === flops && last.bytes === bytes && last.form === form;
     if (!isAsBefore || last.operation !== operation || last.shape !== shape) {
-      const line = this.device(view.id, view.kind).line(this.task(work), work);
+      const line = this.device(view.id, view.kind).line(this.task(work), work, form);
       line.refresh(nowMs, this.decisions);
-      this.#lone = { operation, shape, flops, bytes, runMs: line.isKnown ? line.predict(unitsOf(work)) : NaN, lessons };
+      const runMs = line.isKnown ? line.predict(unitsOf(work)) : NaN;
+      this.#lone = { operation, shape, form, flops, bytes, runMs, lessons };
     }
     out.device = 0;
     out.reason = 'no-device';
@@ -161,9 +177,9 @@ export class Knowledge {
   }
 
   observe(sample: DispatchSample): void {
-    const { work, attempt } = sample;
+    const { work, attempt, form } = sample;
     const routine = this.#routine;
-    if (routine?.operation === work.operation && routine.shape === work.shape) {
+    if (routine?.operation === work.operation && routine.shape === work.shape && this.#routineForm === form) {
       // Learning costs about as much as a small request.
       if (!this.isForChoosing && attempt.outcome === 'success') {
         this.#unlearnedRuns = (this.#unlearnedRuns + 1) % RUNS_PER_LESSON;
@@ -174,14 +190,15 @@ export class Knowledge {
   }
 
   #learn(sample: DispatchSample): void {
-    const { work, attempt } = sample;
+    const { work, attempt, form } = sample;
     this.lessons += 1;
     this.#tokens.earn(attempt.latencyMs);
     if (attempt.outcome !== 'success') return;
     const device = this.device(attempt.backend, attempt.device);
     const task = this.task(work);
-    const line = device.line(task, work);
+    const line = device.line(task, work, form);
     this.#routine = this.isForChoosing || line.sums.total[LINE.samples] < ENOUGH_SAMPLES ? undefined : task;
+    this.#routineForm = form;
     if (line.exploredUpToMs !== 0) {
       // The unexpected part of the cost is paid before anything else is explored.
       this.#tokens.spend(attempt.latencyMs - line.exploredUpToMs);

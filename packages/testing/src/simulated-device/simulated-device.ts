@@ -39,6 +39,8 @@ export interface SimulatedDeviceOptions {
   readonly outOfMemoryMs?: number | undefined;
   /** Default: no faults. */
   readonly fault?: FaultSource | undefined;
+  /** See `Backend.formOf`. Default: every request is answered from the operand itself. */
+  readonly formOf?: Backend['formOf'];
   /** Writes the correct answer; default: the oracle's, from the data. */
   readonly answer?: ((request: PreparedRequest, output: Float32Array | TopKOutput) => void) | undefined;
 }
@@ -231,6 +233,7 @@ export function createSimulatedDevice(options: SimulatedDeviceOptions): Simulate
     describe: () => ({ id, kind, device: 'simulated', version: '0.0.0', source: 'local', limitations: [] }),
     memory: () => (kind === 'cpu' ? { ...memory.reading(), freeBytes: null } : memory.reading()),
     supports: () => !isClosed || { reason: 'the backend is closed' },
+    ...(options.formOf !== undefined && { formOf: options.formOf }),
     residency(operand) {
       const resident = holds(operand) ? (residents.get(operand.id)?.bytes ?? 0) : 0;
       const isThere = uploadMs === undefined || resident > 0;

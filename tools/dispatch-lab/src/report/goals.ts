@@ -23,6 +23,7 @@ const GOALS: Readonly<Partial<Record<TraceName, Goal>>> = {
   T5b: { regretPercent: 15 },
   T6: { regretPercent: 6, failedAttempts: 500 },
   T7: { regretPercent: 2, outOfMemory: 30 },
+  T9: { regretPercent: 5 },
 };
 
 export interface Verdict {

@@ -2,6 +2,7 @@ import { createNoise, type NoiseStream } from '@gearshift/testing/simulated-devi
 import { createLabRandom } from '../lab-random.js';
 import { DIMENSIONS, ROW_BYTES, type World } from '../world.js';
 import { breakEven } from './break-even.js';
+import { companions } from './companions.js';
 import { drift } from './drift.js';
 import { failures } from './failures.js';
 import { queueing } from './queueing.js';
@@ -24,6 +25,7 @@ export const TRACES: readonly TraceDefinition[] = [
   failures,
   shrinkingMemory,
   queueing,
+  companions,
 ];
 
 export const REQUEST_COUNT = 4000;
@@ -52,6 +54,7 @@ export function createTrace(
     const { shape, rows, preloaded = false, dataSet = setCount + index, gapMs = 0, ...rest } = draft;
     arrivalMs += gapMs;
     return {
+      cpuForm: undefined,
       cpuFactor: 1,
       gpuFactor: 1,
       fault: undefined,

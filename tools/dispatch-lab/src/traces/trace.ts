@@ -20,7 +20,7 @@ export interface TraceDefinition {
   draw(draw: TraceDraw): RequestDraft[];
 }
 
-export type TraceName = 'T1' | 'T2' | 'T3' | 'T4' | 'T5' | 'T5b' | 'T6' | 'T7' | 'T8';
+export type TraceName = 'T1' | 'T2' | 'T3' | 'T4' | 'T5' | 'T5b' | 'T6' | 'T7' | 'T8' | 'T9';
 
 export interface TraceDraw {
   readonly world: World;
@@ -36,6 +36,8 @@ export interface RequestDraft {
   readonly preloaded?: boolean;
   /** Number of the repeated data set; when omitted, the request has its own data. */
   readonly dataSet?: number;
+  /** What the CPU answers from: see `Backend.formOf`. Default: the rows themselves. */
+  readonly cpuForm?: string;
   /** How much slower than usual each device is; default 1. */
   readonly cpuFactor?: number;
   readonly gpuFactor?: number;
@@ -61,6 +63,7 @@ export interface LabRequest {
   readonly bytes: number;
   readonly preloaded: boolean;
   readonly matrix: VectorMatrix;
+  readonly cpuForm: string | undefined;
   readonly cpuFactor: number;
   readonly gpuFactor: number;
   readonly fault: SimulatedFault | undefined;

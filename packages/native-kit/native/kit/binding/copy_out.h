@@ -6,6 +6,7 @@
 
 #include "kit/owned_array.h"
 #include "kit/status.h"
+#include "kit/store/pages.h"
 
 namespace gearshift::kit {
 
@@ -19,6 +20,7 @@ Status copy_out(napi_env env, napi_value array, napi_typedarray_type wanted, con
       length < values.length() || (data == nullptr && !values.is_empty())) {
     return kOutputGone;
   }
+  prepare_to_write(data, values.length() * sizeof(T));
   if (!values.is_empty()) std::memcpy(data, values.data(), values.length() * sizeof(T));
   return kDone;
 }

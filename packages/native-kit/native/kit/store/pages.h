@@ -5,10 +5,19 @@
 
 namespace gearshift::kit {
 
-// What the system offers for the pages of memory that V8 has reserved. Elsewhere than on Linux nothing is gained by it.
+// What the system offers for the pages of memory. Elsewhere than on Linux nothing is gained by it.
 
 /** Asks for huge pages before the memory is touched first: advice, which may be refused. */
 void advise_huge_pages(void* data, size_t bytes) noexcept;
+
+/**
+ * The same for an array that is about to be written, if it is large: memory that the system has just given is made page by page, which can
+ * take longer than what is written there. Memory that has its pages keeps them.
+ */
+inline void prepare_to_write(void* data, size_t bytes) noexcept {
+  constexpr size_t kHugePageBytes = 2 << 20;
+  if (bytes >= kHugePageBytes) advise_huge_pages(data, bytes);
+}
 
 /** Has the system begin to read the pages of a mapped file that these bytes are in: advice, which may be refused. */
 void read_ahead(const void* data, size_t bytes) noexcept;
