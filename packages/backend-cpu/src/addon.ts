@@ -57,10 +57,10 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     ...stored: StoredArguments
   ): number;
   /**
-   * Writes how many rows of a matrix have codes, and how many bytes the codes take that searches use, of host memory and of memory of a
-   * file: 0 until all rows have one.
+   * Writes how many rows of a matrix have codes; how many bytes the codes take that searches use, of host memory and of memory of a
+   * file: 0 until all rows have one; and 1 if {@link startEncodeStep} has nothing left to do, else 0.
    *
-   * @param numbers three elements
+   * @param numbers four elements
    */
   readCodes(handle: number, numbers: Float64Array): void;
   /** Bytes of the codes of such a matrix; 0 if a scan takes less time than a search with codes, or there can be none. */
@@ -234,7 +234,8 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
   startEncode(context: number, handle: number, done: JobDone): number;
   /**
    * Does a part of that on one thread, for about so many milliseconds, after the parts that were done before; {@link readCodes} says
-   * how far it came. The matrix may be changed meanwhile: then the job ends, and changed rows get new codes when they are filled.
+   * how far it came. Once all rows of a large matrix have codes it looks for centres of the rows, which make later rankings faster
+   * still. The matrix may be changed meanwhile: then the job ends, and changed rows get new codes when they are filled.
    */
   startEncodeStep(context: number, handle: number, durationMs: number, done: JobDone): number;
   /** Runs {@link buildGraph} to its end on a thread of the addon. */

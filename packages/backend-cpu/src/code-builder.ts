@@ -1,6 +1,6 @@
 import type { CompanionCounts, CompanionState, Operand, VectorMatrix } from '@gearshift/contracts';
 import { own } from '@gearshift/contracts/internal';
-import { ADDON_STATUS } from '@gearshift/native-kit';
+import { ADDON_STATUS, isMatrix } from '@gearshift/native-kit';
 import type { CpuAddon } from './addon.js';
 import { BACKEND_ID } from './backend-errors.js';
 import { CODE_PRICES, type CodePrices } from './code-prices.js';
@@ -99,6 +99,20 @@ export class CodeBuilder {
     account.coded = 0;
     account.refusal = this.#refusalOf(matrix, isWanted);
     if (account.refusal !== undefined) return;
+    this.#builds.push(account);
+    this.#continueLater();
+  }
+
+  /** An operand is resident. If it is a matrix with codes, what makes them faster still is made in the background. */
+  ensured(operand: Operand): void {
+    if (!isMatrix(operand)) return;
+    const matrix = operand;
+    const copy = this.#residents.codesOf(matrix);
+    if (this.#isClosed || copy === undefined || copy.coded < copy.rows || copy.isComplete) return;
+    const account = this.#accountOf(matrix);
+    if (this.#builds.includes(account)) return;
+    account.matrix = matrix;
+    account.coded = copy.coded;
     this.#builds.push(account);
     this.#continueLater();
   }
@@ -223,9 +237,9 @@ export class CodeBuilder {
     const copy = this.#residents.codesOf(account.matrix);
     if (copy === undefined) {
       this.#copySome(account);
-    } else if (copy.coded === copy.rows) {
+    } else if (copy.isComplete) {
       this.#end(account); // by another thread
-    } else if (copy.coded < account.coded) {
+    } else if (copy.coded < copy.rows && copy.coded < account.coded) {
       // A change has made another copy, while others use the one before. It has to earn its codes anew.
       this.#end(account);
     } else {
@@ -283,13 +297,14 @@ export class CodeBuilder {
       return;
     }
     const copy = this.#residents.codesOf(account.matrix);
-    if (copy !== undefined && copy.coded === copy.rows) {
+    if (copy?.isComplete === true) {
       this.#built += 1;
       this.#end(account);
       return;
     }
     account.coded = Math.max(account.coded, copy?.coded ?? 0);
-    this.#continueLater(account.coded > before ? PAUSE_MS : RETRY_MS);
+    const isWaiting = account.coded === before && account.coded < (copy?.rows ?? 0);
+    this.#continueLater(isWaiting ? RETRY_MS : PAUSE_MS);
   }
 
   #fail(account: Account): void {

@@ -53,6 +53,8 @@ export interface CodesOfCopy {
   readonly coded: number;
   readonly bytes: number;
   readonly fileBytes: number;
+  /** Whether nothing is left to do. */
+  readonly isComplete: boolean;
 }
 
 /** A copy that is made one slice at a time. */
@@ -69,7 +71,7 @@ export interface CopyInSlices extends SlicedWork {
 export class CpuResidents extends ResidentOperands {
   readonly #addon: CpuAddon;
   readonly #contexts: SliceContexts;
-  readonly #codes = new Float64Array(3);
+  readonly #codes = new Float64Array(4);
   /** With codes of a file that cannot be used. */
   readonly #unusable = new WeakSet<StoredCompanion>();
   /** A request asks several times which rows changed; after many changes a stored matrix reads the stamps of all rows for the answer. */
@@ -191,11 +193,11 @@ export class CpuResidents extends ResidentOperands {
 
   #readCodes(handle: number): CodesOfCopy {
     this.#addon.readCodes(handle, this.#codes);
-    const [coded, bytes, fileBytes] = this.#codes;
-    return { coded, bytes, fileBytes };
+    const [coded, bytes, fileBytes, isComplete] = this.#codes;
+    return { coded, bytes, fileBytes, isComplete: isComplete === 1 };
   }
 
-  /** How many rows of a copy have codes, and the bytes of those that searches use; undefined without a copy, of whatever version. */
+  /** Undefined without a copy, of whatever version. */
   codesOf(
     matrix: Pick<VectorMatrix, 'id'>,
   ): (CodesOfCopy & { readonly handle: number; readonly rows: number }) | undefined {

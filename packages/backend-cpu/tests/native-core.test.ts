@@ -13,8 +13,8 @@ const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 // Generous, because both are CPU-bound and the emulators slow: on a machine busy with other things they take minutes.
 const BUILD_TIMEOUT_MS = 300_000;
 const RUN_TIMEOUT_MS = 300_000;
-const GROUPS = 40; // of core_tests.cc for one level
-const GROUPS_OF_CODES = 9; // of them that run again for AVX-512 with VNNI, and with AMX
+const GROUPS = 45; // of core_tests.cc for one level
+const GROUPS_OF_CODES = 14; // of them that run again for AVX-512 with VNNI, and with AMX
 
 // Nx puts the folder of the node program first on the PATH, which may contain tools that are not on the user's PATH.
 const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };

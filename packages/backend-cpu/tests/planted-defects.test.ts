@@ -72,6 +72,10 @@ const SAVED = 'codes come back from a file';
 const RANKINGS = 'certified rankings equal the scan';
 const WHOLE_SUMS = 'whole code sums are exact';
 const BATCHES = 'batches rank like single queries';
+const CENTRE_ROOM = 'centres have the room of the proof';
+const CENTRE_BOUNDS = 'centres bound every row';
+const CENTRE_CHANGES = 'centres follow changes';
+const CENTRE_SEARCH = 'centres exclude most rows';
 
 const DEFECTS: readonly Defect[] = [
   {
@@ -195,6 +199,90 @@ const DEFECTS: readonly Defect[] = [
     from: 'std::memcpy(residuals, residuals_, row_count_ * sizeof(float));',
     to: 'std::memset(residuals, 0, row_count_ * sizeof(float));',
     foundBy: [SAVED],
+  },
+  {
+    name: 'the distance of a row from its centre lacks what the code of the row lacks',
+    file: 'core/row_centres.cc',
+    from: 'distance + static_cast<double>(residual)',
+    to: 'distance + 0 * static_cast<double>(residual)',
+    foundBy: [CENTRE_ROOM],
+  },
+  {
+    name: 'the roundings of a distance have no room',
+    file: 'core/row_centres.cc',
+    from: 'std::sqrt(std::max(square, 0.0)) + 0x1p-22',
+    to: 'std::sqrt(std::max(square, 0.0))',
+    foundBy: [CENTRE_ROOM],
+  },
+  {
+    name: 'the slack is left out of the bounds by centres',
+    file: 'core/row_centres.cc',
+    from: 'product + query->terms.slack + kRoundUp',
+    to: 'product + kRoundUp',
+    foundBy: [CENTRE_ROOM],
+  },
+  {
+    name: 'the roundings of the bounds by centres have no room',
+    file: 'core/row_centres.cc',
+    from: 'constexpr double kRoundUp = 0x1p-20;',
+    to: 'constexpr double kRoundUp = 0;',
+    foundBy: [CENTRE_ROOM],
+  },
+  {
+    name: 'the mean of the rows is left out of the bounds by centres',
+    file: 'core/row_centres.cc',
+    from: 'query->terms.base + product',
+    to: 'product',
+    foundBy: [CENTRE_ROOM, CENTRE_BOUNDS],
+  },
+  {
+    name: 'the upper halves of the centres are read in place of the lower ones',
+    file: 'core/row_centres.cc',
+    from: 'low_.as<uint8_t>() + at, count, plane_bytes(), low);',
+    to: 'high_.as<uint8_t>() + at, count, plane_bytes(), low);',
+    foundBy: [CENTRE_ROOM],
+  },
+  {
+    name: 'the distance of a row is that from another centre',
+    file: 'core/row_centres.cc',
+    from: '= distance_from(nearest[i], code',
+    to: '= distance_from(nearest[i / 2], code',
+    foundBy: [CENTRE_ROOM],
+  },
+  {
+    name: 'a row that changes keeps the number of its centre',
+    file: 'core/row_centres.cc',
+    from: 'numbers_.as<uint16_t>()[first + i] = nearest[i];',
+    to: 'if (!is_ready_ || end - start > 1) numbers_.as<uint16_t>()[first + i] = nearest[i];',
+    foundBy: [CENTRE_CHANGES],
+  },
+  {
+    name: 'a row that changes keeps its distance from its centre',
+    file: 'core/row_codes.cc',
+    from: 'if (centres_ != nullptr) centres_->assign_again(',
+    to: 'if (centres_ != nullptr && (!centres_->are_ready() || end - start > 1)) centres_->assign_again(',
+    foundBy: [CENTRE_CHANGES],
+  },
+  {
+    name: 'rows that change while centres are looked for are not looked at again',
+    file: 'core/row_codes.cc',
+    from: 'if (centres_ != nullptr) centres_->assign_again(',
+    to: 'if (centres_ != nullptr && centres_->are_ready()) centres_->assign_again(',
+    foundBy: [CENTRE_CHANGES],
+  },
+  {
+    name: 'the first limit is that of a row which is better than the k-th',
+    file: 'core/first_limit.cc',
+    from: 'reached.raise(scores[k - 1]);',
+    to: 'reached.raise(scores[k > 1 ? k - 2 : 0]);',
+    foundBy: [CENTRE_SEARCH],
+  },
+  {
+    name: 'the first limit is that of rows that are not considered',
+    file: 'core/first_limit.cc',
+    from: 'count += is_considered(request, row, start, end);',
+    to: 'count += row < request.matrix.row_count;',
+    foundBy: [RANKINGS],
   },
 ];
 

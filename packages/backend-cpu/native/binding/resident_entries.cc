@@ -197,14 +197,15 @@ napi_value read_codes(Call& call) {
   const ArrayView<double> numbers = call.doubles(1);
   if (call.failed()) return nullptr;
   const SharedOperand& operand = handle->operand();
-  if (numbers.length < 3) {
-    call.fail(ErrorType::range, "numbers: expected three elements");
+  if (numbers.length < 4) {
+    call.fail(ErrorType::range, "numbers: expected four elements");
     return nullptr;
   }
   const bool is_ready = operand.matrix != nullptr && operand.is_ready();
   numbers.data[0] = is_ready ? static_cast<double>(operand.matrix->coded_rows()) : 0;
   numbers.data[1] = is_ready ? static_cast<double>(operand.matrix->code_bytes()) : 0;
   numbers.data[2] = is_ready ? static_cast<double>(operand.matrix->saved_code_bytes()) : 0;
+  numbers.data[3] = is_ready && operand.matrix->is_coded() ? 1 : 0;
   return nullptr;
 }
 

@@ -90,7 +90,11 @@ int encode_some_rows(const CallContext& context, const std::atomic<bool>* cancel
     }
     std::lock_guard<std::mutex> lock(operand.between_steps);
     ResidentMatrix& matrix = *operand.matrix;
-    if (!operand.is_ready() || operand.key().version != version || matrix.has_codes()) break;
+    if (!operand.is_ready() || operand.key().version != version || matrix.is_coded()) break;
+    if (matrix.has_codes()) {
+      matrix.find_centres();
+      continue;
+    }
     const MatrixView rows = rows_of(matrix, place);
     if (!matrix.is_coding() && !matrix.choose_codes(rows)) {
       status = kit::kOutOfMemory;

@@ -31,8 +31,8 @@ int64_t fill_rows(const Execution& execution, const CallContext& context, Shared
 int encode_rows(const CallContext& context, const Execution& execution, SharedOperand& operand, const RowPlace& place) noexcept;
 
 /**
- * A part of the same work: goes on where the last part ended, for so long, unless the matrix is of another version by now. Rows may
- * be changed between any two steps (SharedOperand::between_steps).
+ * A part of the same work, and of the search for centres that follows: goes on where the last part ended, for so long, unless the
+ * matrix is of another version by now. Rows may be changed between any two steps (SharedOperand::between_steps).
  *
  * @param version that the place is of
  * @return kDone, also if there is more to do; kCancelled; kOutOfMemory: without memory, or for rows that have no codes

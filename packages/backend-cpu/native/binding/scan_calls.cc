@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "core/first_limit.h"
 #include "core/floating_point_mode.h"
 #include "core/row_mask.h"
 #include "core/scan.h"
@@ -145,22 +146,29 @@ bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& 
   return true;
 }
 
+/** With more rows left, looking at the centres takes longer than it saves. */
+constexpr double kMostShareOfCentres = 0.5;
+/** Of the rows: if the centres leave a query fewer, each of several queries on its own takes less time. */
+constexpr double kMostShareOfEach = 1.0 / 16;
+
 /** The queries of a group that search the codes, and what each thread has of them. */
 class CertifiedGroup {
  public:
   CertifiedGroup(const Scan& scan, const QueryGroup& queries, const uint32_t* mask, TopKWorkspace& workspace) noexcept
       : scan_(scan), queries_(queries), mask_(mask), workspace_(workspace), reached_(scan.metric) {}
 
-  /** False: out of memory. */
-  bool prepare() noexcept {
-    is_together_ = queries_.count() >= kLeastQueriesTogether;
+  /** For searches of the rows [from, end). False: out of memory. */
+  bool prepare(size_t k, size_t from, size_t end) noexcept {
+    if (scan_.matrix.codes->centres() != nullptr) read_share_ = prepare_centres(k, from, end);
+    is_together_ = is_several() && read_share_ == 1;
     return !is_together_ || workspace_.batch.prepare(*scan_.kernels, *scan_.matrix.codes, workspace_.code_queries(), queries_.count());
   }
 
   ItemCost cost() const noexcept {
     const RowCodes& codes = *scan_.matrix.codes;
-    return {is_together_ ? codes.whole_bytes_of_row() : codes.scanned_bytes_of_row(), static_cast<double>(queries_.count()),
-            RowCodes::kBlock, false};
+    const double of_row = is_together_ ? codes.whole_bytes_of_row() : codes.scanned_bytes_of_row();
+    const double of_centres = read_share_ < 1 ? static_cast<double>(RowCentres::kBytesOfRow) : 0;
+    return {of_centres + read_share_ * of_row, static_cast<double>(queries_.count()), RowCodes::kBlock, false};
   }
 
   bool reset(size_t seat, size_t k) noexcept {
@@ -204,11 +212,34 @@ class CertifiedGroup {
   }
 
  private:
+  bool is_several() const noexcept { return queries_.count() >= kLeastQueriesTogether; }
   CertifiedScan& scan_of(size_t seat, size_t query) noexcept { return workspace_.scans[seat * queries_.count() + query]; }
   TopKSelector& best_of(size_t seat, size_t query) noexcept { return workspace_.selectors[seat * queries_.count() + query]; }
   CertifiedScan::Request request_of(size_t query) noexcept {
     return {*scan_.kernels,  scan_.metric, scan_.matrix, *scan_.matrix.codes,
             queries_[query], workspace_.code_queries()[query], mask_};
+  }
+
+  /**
+   * Finds the limits to begin with. A query that the centres exclude few rows for does without them.
+   *
+   * @return the share of the rows that are left to a query, about, on average; 1 if it is too much for queries one by one
+   */
+  double prepare_centres(size_t k, size_t from, size_t end) noexcept {
+    const FlushSubnormals flush;
+    const RowCentres& centres = *scan_.matrix.codes->centres();
+    double shares = 0;
+    for (size_t q = 0; q < queries_.count(); ++q) {
+      CodeQuery& code = workspace_.code_queries()[q];
+      centres.prepare(*scan_.kernels, &code);
+      workspace_.searched.counts.rescored += find_first_limit(request_of(q), k, from, end, reached_[q]);
+      const double share = share_left(request_of(q), from, end, reached_[q]);
+      code.has_centres = share <= kMostShareOfCentres;
+      shares += code.has_centres ? share : 1;
+      // Ends early, so that queries without use for centres lose little time.
+      if (is_several() && shares > kMostShareOfEach * static_cast<double>(queries_.count())) return 1;
+    }
+    return shares / static_cast<double>(queries_.count());
   }
 
   void scan_block(size_t seat, size_t start, size_t count) noexcept {
@@ -236,6 +267,7 @@ class CertifiedGroup {
   const uint32_t* const mask_;
   TopKWorkspace& workspace_;
   ReachedScores reached_;
+  double read_share_ = 1;  // of the codes
   bool is_together_ = false;
 };
 
@@ -263,7 +295,7 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
   if (!workspace.prepare(seats, count)) return kit::kOutOfMemory;
   const bool is_certified = can_certify(scan, queries, rows, k, seats, workspace);
   CertifiedGroup certified(scan, queries, rows.mask, workspace);
-  if (is_certified && !certified.prepare()) return kit::kOutOfMemory;
+  if (is_certified && !certified.prepare(k, rows.from, rows.end)) return kit::kOutOfMemory;
   // Those of a thread get their memory when it takes part.
   TopKSelector* const selectors = workspace.selectors.get();
   bool* const used = workspace.used.get();

@@ -28,6 +28,8 @@ constexpr double kMostLeftByHalf = 0.4;
 constexpr double kMostLeftByWhole = 0.5;
 /** In float32, before the codes are tried again. */
 constexpr size_t kMostPlainWindows = 63;
+/** Rows of a block for each that the centres leave: with fewer, reading the codes of all of them takes no longer. */
+constexpr size_t kRowsOfEachLeft = 4;
 
 }  // namespace
 
@@ -211,24 +213,17 @@ struct CertifiedScan::Work {
     const size_t considered = count_considered(start, count);
     if (considered == 0) return;
     self.counts_.scanned += considered;
-    self.recent_rows_ += considered;
+    if (request.code.has_centres && reached.is_known() && scan_by_centres(start, count)) return;
     uint32_t places[kBlock + kMoreSurvivors];
     if (self.way_ == Way::plain) {
-      self.counts_.plain += considered;
-      list_all(places, count);
-      score_all(start, places, keep_considered(start, places, count));
+      score_plain(start, count, considered, places);
     } else {
       int32_t sums[kBlock];
       float estimates[kBlock];
       float bounds[kBlock];
       request.codes.bound(request.kernels, request.code, start, count, sums, estimates, bounds);
-      size_t left;
-      if (!reached.is_known()) {
-        list_all(places, count);
-        left = begin_with_best(start, estimates, places, keep_considered(start, places, count));
-      } else {
-        left = list_possible(start, count, bounds, places);
-      }
+      const bool begins = !reached.is_known();
+      size_t left = begins ? begin(start, count, estimates, places) : list_possible(start, count, bounds, places);
       self.recent_left_by_half_ += left;
       // Of a few rows, the other halves are read one by one.
       const bool is_whole = self.way_ == Way::whole && reached.is_known() && left > count / 4;
@@ -241,7 +236,7 @@ struct CertifiedScan::Work {
       }
       score_or_wait(start, {sums, estimates, bounds}, places, left, is_whole);
     }
-    if (self.recent_rows_ >= kWindow) choose_way();
+    end_block(considered);
   }
 
   void scan_whole_block(const Block& block, const WholeCodeTerms& terms, const int32_t* sums) noexcept {
@@ -250,12 +245,9 @@ struct CertifiedScan::Work {
     const size_t considered = count_considered(start, count);
     if (considered == 0) return;
     self.counts_.scanned += considered;
-    self.recent_rows_ += considered;
     uint32_t places[kBlock + kMoreSurvivors];
     if (self.way_ == Way::plain) {
-      self.counts_.plain += considered;
-      list_all(places, count);
-      score_all(start, places, keep_considered(start, places, count));
+      score_plain(start, count, considered, places);
     } else {
       self.way_ = Way::whole;
       self.counts_.examined += considered;
@@ -263,17 +255,56 @@ struct CertifiedScan::Work {
       float bounds[kBlock];
       request.kernels.codes.whole_bounds(terms, sums, block.fits.scales, block.fits.residuals, block.fits.lengths, count,
                                          estimates, bounds);
-      size_t left;
-      if (!reached.is_known()) {
-        list_all(places, count);
-        left = begin_with_best(start, estimates, places, keep_considered(start, places, count));
-      } else {
-        left = list_possible(start, count, bounds, places);
+      const bool begins = !reached.is_known();
+      const size_t left = begins ? begin(start, count, estimates, places) : list_possible(start, count, bounds, places);
+      if (!begins) {
         self.recent_left_by_half_ += left;
         self.recent_left_by_whole_ += left;
       }
       score_or_wait(start, {sums, estimates, bounds}, places, left, true);
     }
+    end_block(considered);
+  }
+
+  /** Of a block that the centres leave few rows of, reads the codes of these alone. False: they leave too many. */
+  bool scan_by_centres(size_t start, size_t count) noexcept {
+    float bounds[kBlock];
+    uint32_t rows[kBlock + kMoreSurvivors];
+    request.codes.centres()->bound(request.code, start, count, bounds);
+    const size_t left = list_possible(start, count, bounds, rows);
+    if (left > count / kRowsOfEachLeft) return false;
+    if (left == 0) return true;
+    for (size_t i = 0; i < left; ++i) rows[i] += static_cast<uint32_t>(start);
+    int32_t sums[kBlock];
+    float estimates[kBlock];
+    request.codes.bound_chosen(request.kernels, request.code, rows, left, sums, estimates, bounds);
+    const float score = reached.score();
+    uint32_t now[kBlock];
+    size_t now_count = 0;
+    for (size_t i = 0; i < left; ++i) {
+      if (!may_be_best(rows[i], bounds[i], true, score)) continue;
+      if (estimates[i] >= limit_of(rows[i], score)) now[now_count++] = rows[i];
+      else wait_for_low({rows[i], sums[i], bounds[i]});
+    }
+    if (now_count > 0) rescore_scattered(now, now_count);
+    return true;
+  }
+
+  /** Scores all rows of a block without a bound. */
+  void score_plain(size_t start, size_t count, size_t considered, uint32_t* places) noexcept {
+    self.counts_.plain += considered;
+    list_all(places, count);
+    score_all(start, places, keep_considered(start, places, count));
+  }
+
+  /** Scores the best of a block, before there is a limit; lists the others and returns how many. */
+  size_t begin(size_t start, size_t count, const float* estimates, uint32_t* places) noexcept {
+    list_all(places, count);
+    return begin_with_best(start, estimates, places, keep_considered(start, places, count));
+  }
+
+  void end_block(size_t considered) noexcept {
+    self.recent_rows_ += considered;
     if (self.recent_rows_ >= kWindow) choose_way();
   }
 

@@ -58,8 +58,8 @@ void transform_table(double* v, size_t count, double factor) noexcept {
 
 bool CodeRotation::prepare(size_t dimensions) noexcept {
   static_assert(sizeof(float) == sizeof(uint32_t), "they lie in one memory");
-  if (!memory_.allocate(3 * dimensions * sizeof(float))) return false;
   dimensions_ = dimensions;
+  if (!memory_.allocate(words() * sizeof(float))) return false;
   block_ = 1;
   levels_ = 0;
   for (; dimensions % (2 * block_) == 0; block_ *= 2) ++levels_;
@@ -76,8 +76,8 @@ bool CodeRotation::prepare(size_t dimensions) noexcept {
 uint32_t CodeRotation::checksum() const noexcept {
   // FNV-1a.
   uint32_t hash = 2166136261u;
-  const auto* const words = memory_.as<uint32_t>();
-  for (size_t i = 0; i < 3 * dimensions_; ++i) hash = (hash ^ words[i]) * 16777619u;
+  const auto* const at = memory_.as<uint32_t>();
+  for (size_t i = 0; i < words(); ++i) hash = (hash ^ at[i]) * 16777619u;
   return hash;
 }
 

@@ -33,6 +33,8 @@ class CodeRotation {
   void apply_pass(size_t pass, const double* v, double* out) const noexcept;
 
   size_t groups() const noexcept { return dimensions_ / kCodeGroup; }
+  /** Of the memory: numbers of 32 bits. */
+  size_t words() const noexcept { return 2 * dimensions_ + 2 * groups(); }
   const float* signs(size_t pass) const noexcept { return memory_.as<float>() + pass * dimensions_; }
   const uint32_t* order(size_t pass) const noexcept { return reinterpret_cast<const uint32_t*>(signs(2)) + pass * groups(); }
 

@@ -104,7 +104,9 @@ void ResidentMatrix::fill(const KernelTable& kernels, const void* values, size_t
 
 void ResidentMatrix::encode_again(const KernelTable& kernels, const MatrixView& source, size_t start, size_t end) noexcept {
   const size_t coded = std::min(end, coded_rows());
-  if (start < coded) codes_->encode(kernels, source, start, coded);
+  if (start >= coded) return;
+  codes_->encode(kernels, source, start, coded);
+  if (const KernelTable* const vectors = vector_kernels()) codes_->assign_centres(*vectors, start, coded);
 }
 
 bool ResidentMatrix::resize(size_t rows) noexcept {
@@ -140,7 +142,16 @@ void ResidentMatrix::encode(const KernelTable& kernels, const MatrixView& matrix
 
 void ResidentMatrix::publish_codes(size_t rows) noexcept {
   coded_rows_.store(rows, std::memory_order_release);
-  if (rows == row_count_) has_codes_.store(true, std::memory_order_release);
+  if (rows < row_count_) return;
+  has_codes_.store(true, std::memory_order_release);
+  if (row_count_ < RowCentres::kLeastRows) is_coded_.store(true, std::memory_order_release);
+}
+
+bool ResidentMatrix::find_centres() noexcept {
+  const KernelTable* const kernels = vector_kernels();
+  if (kernels != nullptr && codes_->find_centres(*kernels)) return true;
+  is_coded_.store(true, std::memory_order_release);
+  return false;
 }
 
 size_t ResidentMatrix::code_bytes() const noexcept { return has_codes() && !codes_->is_saved() ? codes_->bytes() : 0; }
@@ -167,6 +178,8 @@ bool ResidentMatrix::take_saved(const KernelTable& kernels, const SavedCodes& sa
   codes_ = std::move(codes);
   coded_rows_.store(row_count_, std::memory_order_relaxed);
   has_codes_.store(true, std::memory_order_release);
+  // A file has no centres, and to look for them would be to read all of it.
+  is_coded_.store(true, std::memory_order_release);
   *has_norms = RowCodes::norms_of(saved) == norms_of(kernels);
   if (*has_norms && saved.row_count > 0) {
     std::memcpy(norms(), saved.parts[SavedCodes::kNormsPart], saved.row_count * sizeof(float));
@@ -208,6 +221,7 @@ void ResidentMatrix::copy_codes(const KernelTable& kernels, const MatrixView& ma
 }
 
 void ResidentMatrix::drop_codes() noexcept {
+  is_coded_.store(false, std::memory_order_relaxed);
   has_codes_.store(false, std::memory_order_relaxed);
   coded_rows_.store(0, std::memory_order_relaxed);
   codes_ = nullptr;

@@ -79,6 +79,10 @@ class ResidentMatrix {
   bool has_codes() const noexcept { return has_codes_.load(std::memory_order_acquire); }
   /** Whether they were chosen, so that rows may be encoded. For the thread that chooses. */
   bool is_coding() const noexcept { return codes_ != nullptr; }
+  /** Once it has codes: does a piece of the search for centres of the rows. True: there is more to do. */
+  bool find_centres() noexcept;
+  /** It has codes, and no piece of the search for centres is left. Any thread may ask. */
+  bool is_coded() const noexcept { return is_coded_.load(std::memory_order_acquire); }
   /** Of the codes that searches use: host memory, and memory of a file. */
   size_t code_bytes() const noexcept;
   size_t saved_code_bytes() const noexcept;
@@ -130,6 +134,7 @@ class ResidentMatrix {
   std::unique_ptr<RowCodes> codes_;
   std::atomic<size_t> coded_rows_{0};
   std::atomic<bool> has_codes_{false};  // searches may use them: all rows have one
+  std::atomic<bool> is_coded_{false};
 };
 
 }  // namespace gearshift

@@ -15,8 +15,9 @@ class QueryCodes {
   bool prepare(const KernelTable& kernels, const RowCodes& codes, const CodeQuery* queries, size_t count) noexcept;
 
   size_t count() const noexcept { return count_; }
-  /** As the kernels want them. */
-  const int8_t* parts() const noexcept { return is_laid_out_ ? laid_out_.as<int8_t>() : memory_.as<int8_t>(); }
+  const int8_t* parts() const noexcept { return memory_.as<int8_t>(); }
+  /** As the kernels that it was prepared with want them; null: as they are. */
+  const int8_t* laid_out() const noexcept { return is_laid_out_ ? laid_out_.as<int8_t>() : nullptr; }
   /** 128 times the sum of a query's parts. */
   const int32_t* sums() const noexcept { return sums_.as<int32_t>(); }
   const WholeCodeTerms& terms(size_t query) const noexcept { return terms_.as<WholeCodeTerms>()[query]; }

@@ -147,6 +147,10 @@ std::unique_ptr<RowCodes> RowCodes::over(const SavedCodes& saved, size_t dimensi
 }
 
 bool RowCodes::resize(size_t rows) noexcept {
+  if (centres_ != nullptr && !centres_->resize(rows)) {
+    has_centres_.store(false, std::memory_order_relaxed);
+    centres_ = nullptr;
+  }
   if (rows > capacity_) {
     // A matrix that grows row by row copies each code a few times.
     const size_t roomy = rows <= SIZE_MAX / 2 ? 2 * rows : rows;
@@ -278,7 +282,11 @@ void RowCodes::encode_row(const KernelTable& kernels, const MatrixView& matrix, 
   *row.residual = coarse.residual;
   *row.inverse_square = coarse.inverse_square;
   *row.fine_fit = fit_of(fine_sums, padded_);
-  for (size_t group = 0; group < row_bytes(); group += kGroup) {
+  split(code, row_bytes(), high, low);
+}
+
+void RowCodes::split(const uint8_t* code, size_t bytes, uint8_t* high, uint8_t* low) noexcept {
+  for (size_t group = 0; group < bytes; group += kGroup) {
     for (size_t i = group; i < group + kGroup; ++i) {
       const unsigned first = code[group + i];
       const unsigned second = code[group + i + kGroup];
@@ -286,6 +294,32 @@ void RowCodes::encode_row(const KernelTable& kernels, const MatrixView& matrix, 
       low[i] = static_cast<uint8_t>((first & 15u) | (second & 15u) << 4);
     }
   }
+}
+
+void RowCodes::join(const uint8_t* high, const uint8_t* low, size_t bytes, uint8_t* code) noexcept {
+  for (size_t group = 0; group < bytes; group += kGroup) {
+    for (size_t i = group; i < group + kGroup; ++i) {
+      code[group + i] = static_cast<uint8_t>((high[i] & 15u) << 4 | (low[i] & 15u));
+      code[group + i + kGroup] = static_cast<uint8_t>((high[i] & 0xf0u) | low[i] >> 4);
+    }
+  }
+}
+
+bool RowCodes::find_centres(const KernelTable& kernels, CentreUse use) noexcept {
+  if (row_count_ == 0 || has_centres_.load(std::memory_order_relaxed)) return false;
+  if (centres_ == nullptr) {
+    if (row_count_ < RowCentres::kLeastRows && use == CentreUse::where_they_pay) return false;
+    centres_ = RowCentres::allocate(row_count_, padded_, use);
+    return centres_ != nullptr;
+  }
+  if (centres_->advance(kernels, *this)) return true;
+  if (centres_->are_ready()) has_centres_.store(true, std::memory_order_release);
+  else centres_ = nullptr;
+  return false;
+}
+
+void RowCodes::assign_centres(const KernelTable& kernels, size_t start, size_t end) noexcept {
+  if (centres_ != nullptr) centres_->assign_again(kernels, *this, start, end);
 }
 
 double RowCodes::slack(double query_error) const noexcept {
@@ -331,6 +365,7 @@ bool RowCodes::prepare(const PreparedQuery& query, CodeQuery* code) const noexce
     error_square += (values[i] - coded) * (values[i] - coded);
     sum += kLowPartsOfCode * static_cast<int64_t>(high) + static_cast<int64_t>(low);
   }
+  code->has_centres = false;
   code->sum = static_cast<double>(sum);
   const double of_double = 1e-12;  // for every rounding in double precision
   code->unit = unit / kLowPartsOfCode;
@@ -346,6 +381,18 @@ void RowCodes::bound(const KernelTable& kernels, const CodeQuery& query, size_t 
   kernels.codes.sums(query.high, query.low, plane, count, row_bytes(), sums);
   kernels.codes.bounds(query.terms, sums, scales_ + start, residuals_ + start, inverse_squares_ + start, count, estimates,
                        bounds);
+}
+
+void RowCodes::bound_chosen(const KernelTable& kernels, const CodeQuery& query, const uint32_t* rows, size_t count,
+                            int32_t* sums, float* estimates, float* bounds) const noexcept {
+  float of_scale[kBlock], of_residual[kBlock], of_square[kBlock];
+  for (size_t i = 0; i < count; ++i) {
+    of_scale[i] = scales_[rows[i]];
+    of_residual[i] = residuals_[rows[i]];
+    of_square[i] = inverse_squares_[rows[i]];
+  }
+  kernels.codes.sums_chosen(query.high, query.low, high_, rows, count, row_bytes(), sums);
+  kernels.codes.bounds(query.terms, sums, of_scale, of_residual, of_square, count, estimates, bounds);
 }
 
 void RowCodes::sum_low(const KernelTable& kernels, const CodeQuery& query, const uint32_t* rows, size_t count,
@@ -381,12 +428,17 @@ void RowCodes::read_whole_fits(size_t start, size_t count, WholeFits* fits) cons
 void RowCodes::sum_whole(const KernelTable& kernels, const QueryCodes& queries, size_t start, size_t count,
                          int32_t* sums) const noexcept {
   const size_t at = start * row_bytes();
-  kernels.codes.whole_sums(queries.parts(), queries.sums(), queries.count(), high_ + at, low_ + at,
-                           count, row_bytes(), sums, kBlock);
+  if (queries.laid_out() != nullptr) {
+    kernels.codes.laid_out_sums(queries.laid_out(), queries.count(), high_ + at, low_ + at, count, row_bytes(), sums, kBlock);
+    return;
+  }
+  kernels.codes.whole_sums(queries.parts(), queries.sums(), queries.count(), high_ + at, low_ + at, count, row_bytes(), sums,
+                           kBlock);
 }
 
 size_t RowCodes::bytes() const noexcept {
-  return row_count_ * (2 * row_bytes() + 2 * sizeof(CodeFit)) + mean_.bytes();
+  const size_t of_centres = centres() == nullptr ? 0 : centres_->bytes();
+  return row_count_ * (2 * row_bytes() + 2 * sizeof(CodeFit)) + mean_.bytes() + of_centres;
 }
 
 CodeLimit::CodeLimit(Metric metric, const CodeQuery& query, size_t dimensions) noexcept

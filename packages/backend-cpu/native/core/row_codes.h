@@ -10,6 +10,7 @@
 #include "core/matrix.h"
 #include "core/metric.h"
 #include "core/query.h"
+#include "core/row_centres.h"
 
 namespace gearshift {
 
@@ -48,6 +49,8 @@ struct CodeQuery {
   double norm;           // of the query
   double sum;            // of its code, in low parts
   double unit;           // of which this is one
+  bool has_centres;      // the next ones were set, by RowCentres::prepare()
+  float centres[RowCentres::kMostCentres];  // at least the cosines of the centres
 };
 
 /**
@@ -100,6 +103,9 @@ class RowCodes {
   /** Of at most kBlock rows. */
   void bound(const KernelTable& kernels, const CodeQuery& query, size_t start, size_t count, int32_t* sums,
              float* estimates, float* bounds) const noexcept;
+  /** Of rows by number. */
+  void bound_chosen(const KernelTable& kernels, const CodeQuery& query, const uint32_t* rows, size_t count, int32_t* sums,
+             float* estimates, float* bounds) const noexcept;
   /** The lower halves of rows by number. */
   void sum_low(const KernelTable& kernels, const CodeQuery& query, const uint32_t* rows, size_t count,
                int32_t* sums) const noexcept;
@@ -122,6 +128,25 @@ class RowCodes {
   /** Sums of at most kBlock rows by their whole codes: kBlock of them for each query. */
   void sum_whole(const KernelTable& kernels, const QueryCodes& queries, size_t start, size_t count, int32_t* sums) const noexcept;
 
+  /**
+   * Once all rows have codes: does a piece of the search for centres that the rows lie around. True: there is more to do. Searches
+   * may use the codes meanwhile, and the centres when all is done.
+   */
+  bool find_centres(const KernelTable& kernels, CentreUse use = CentreUse::where_they_pay) noexcept;
+  /** Rows that were encoded anew get their centres anew. Threads may do this for disjoint ranges. */
+  void assign_centres(const KernelTable& kernels, size_t start, size_t end) noexcept;
+  /** Null: there are none, or not yet. */
+  const RowCentres* centres() const noexcept { return has_centres_.load(std::memory_order_acquire) ? centres_.get() : nullptr; }
+
+  /** Both halves of a row's code, as they lie in the planes. */
+  const uint8_t* high_of(size_t row) const noexcept { return high_ + row * row_bytes(); }
+  const uint8_t* low_of(size_t row) const noexcept { return low_ + row * row_bytes(); }
+  const CodeFit& whole_fit(size_t row) const noexcept { return fine_fits_[row]; }
+  /** The halves of a code, and back. `bytes` is a half of the dimensions. */
+  static void split(const uint8_t* code, size_t bytes, uint8_t* high, uint8_t* low) noexcept;
+  static void join(const uint8_t* high, const uint8_t* low, size_t bytes, uint8_t* code) noexcept;
+
+  size_t row_count() const noexcept { return row_count_; }
   size_t coded_dimensions() const noexcept { return padded_; }
   /** What a search reads of most rows. */
   double scanned_bytes_of_row() const noexcept { return scanned_bytes_of_row(dimensions_); }
@@ -130,7 +155,8 @@ class RowCodes {
   }
   /** What the codes of so many rows take. */
   static double bytes_of(size_t rows, size_t dimensions) noexcept {
-    return static_cast<double>(rows) * static_cast<double>(padded_dimensions(dimensions) + 2 * sizeof(CodeFit));
+    const size_t padded = padded_dimensions(dimensions);
+    return static_cast<double>(rows) * static_cast<double>(padded + 2 * sizeof(CodeFit)) + RowCentres::bytes_of(rows, padded);
   }
   /** With several queries at once. */
   double whole_bytes_of_row() const noexcept { return static_cast<double>(2 * row_bytes() + sizeof(CodeFit)); }
@@ -171,6 +197,8 @@ class RowCodes {
   int64_t build_ = 0;
   bool is_saved_ = false;
   std::atomic<bool> has_changed_{false};
+  std::unique_ptr<RowCentres> centres_;
+  std::atomic<bool> has_centres_{false};
   size_t row_count_ = 0;
   size_t capacity_ = 0;    // rows that there is memory for
   size_t dimensions_ = 0;

@@ -19,7 +19,7 @@ void put_in_vnni(CodeKernels& codes) noexcept { codes = kAvx512VnniCodes; }
 #if defined(GEARSHIFT_HAS_AMX)
 void put_in_amx(CodeKernels& codes) noexcept {
   codes.lay_out_queries = lay_out_queries_amx;
-  codes.whole_sums = code_whole_sums_amx;
+  codes.laid_out_sums = code_laid_out_sums_amx;
 }
 #endif
 
@@ -86,6 +86,13 @@ struct Detected {
 LevelList all_levels() noexcept {
   static const Detected detected;
   return {detected.levels, kRowCount};
+}
+
+const KernelTable* vector_kernels() noexcept {
+  const LevelList list = all_levels();
+  for (size_t i = 0; i + 1 < list.count; ++i)
+    if (list.levels[i].missing[0] == '\0') return list.levels[i].kernels;
+  return nullptr;
 }
 
 }  // namespace gearshift

@@ -113,13 +113,8 @@ struct CodeKernels {
   void (*limits)(const CodeLimitTerms& terms, const float* inverse_norms, size_t count, float* out) noexcept;
 
   /**
-   * Null, or how whole_sums() wants the parts of queries: from one query behind the other to `laid_out`, with room for a number of
-   * queries that is a multiple of kQueriesLaidOut.
-   */
-  void (*lay_out_queries)(const int8_t* parts, size_t query_count, size_t dimensions, int8_t* laid_out) noexcept;
-  /**
    * out[q * out_stride + r] = sum over the dimensions of code[r] * query[q], of whole codes, for some queries at once: 2 * bytes
-   * parts of at most kMostWholePart each, one query behind the other or laid out, on a cache line. query_sums[q] is 128 times the
+   * parts of at most kMostWholePart each, one query behind the other, on a cache line. query_sums[q] is 128 times the
    * sum of the parts. Up to 3 sums behind the last row may be overwritten.
    */
   void (*whole_sums)(const int8_t* queries, const int32_t* query_sums, size_t query_count, const uint8_t* high,
@@ -127,6 +122,15 @@ struct CodeKernels {
   /** The same as bounds() for whole codes. */
   void (*whole_bounds)(const WholeCodeTerms& terms, const int32_t* sums, const float* scales, const float* residuals,
                        const float* lengths, size_t count, float* estimates, float* bounds) noexcept;
+
+  /**
+   * Null, or writes the parts of queries, one behind the other, as laid_out_sums() wants them. That has room for a number of queries
+   * that is a multiple of kQueriesLaidOut.
+   */
+  void (*lay_out_queries)(const int8_t* parts, size_t query_count, size_t dimensions, int8_t* laid_out) noexcept;
+  /** The same as whole_sums(), for queries that were laid out. Takes less time for queries that many rows are compared with. */
+  void (*laid_out_sums)(const int8_t* laid_out, size_t query_count, const uint8_t* high, const uint8_t* low, size_t row_count,
+                        size_t bytes, int32_t* out, size_t out_stride) noexcept;
 };
 
 /** Elements that the rotation of codes moves together, and sums side by side. */
@@ -224,5 +228,8 @@ struct LevelList {
   size_t count;
 };
 LevelList all_levels() noexcept;
+
+/** Of the best level of this CPU, for what every level does with the same result. Null if that is `portable`. */
+const KernelTable* vector_kernels() noexcept;
 
 }  // namespace gearshift

@@ -16,8 +16,8 @@ extern const CodeKernels kAvx512VnniCodes;
 #endif
 #if defined(GEARSHIFT_HAS_AMX)
 void lay_out_queries_amx(const int8_t* parts, size_t query_count, size_t dimensions, int8_t* laid_out) noexcept;
-void code_whole_sums_amx(const int8_t* queries, const int32_t* query_sums, size_t query_count, const uint8_t* high,
-                         const uint8_t* low, size_t row_count, size_t bytes, int32_t* out, size_t out_stride) noexcept;
+void code_laid_out_sums_amx(const int8_t* laid_out, size_t query_count, const uint8_t* high, const uint8_t* low,
+                            size_t row_count, size_t bytes, int32_t* out, size_t out_stride) noexcept;
 #endif
 #if defined(GEARSHIFT_HAS_NEON)
 extern const KernelTable kNeonKernels;

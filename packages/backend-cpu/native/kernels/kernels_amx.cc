@@ -174,15 +174,15 @@ void lay_out_queries_amx(const int8_t* parts, size_t query_count, size_t dimensi
   }
 }
 
-void code_whole_sums_amx(const int8_t* queries, const int32_t*, size_t query_count, const uint8_t* high, const uint8_t* low,
-                         size_t row_count, size_t bytes, int32_t* out, size_t out_stride) noexcept {
+void code_laid_out_sums_amx(const int8_t* laid_out, size_t query_count, const uint8_t* high, const uint8_t* low,
+                            size_t row_count, size_t bytes, int32_t* out, size_t out_stride) noexcept {
   const TileConfiguration configuration;
   for (size_t q = 0; q < query_count; q += kQueriesTogether) {
     const size_t queries_left = query_count - q < kQueriesTogether ? query_count - q : kQueriesTogether;
     for (size_t row = 0; row < row_count; row += kRowsTogether) {
       const size_t rows_left = row_count - row < kRowsTogether ? row_count - row : kRowsTogether;
       const auto sums = queries_left > kTileRows ? sums_of<true> : sums_of<false>;
-      sums(queries + q * 2 * bytes, queries_left, high + row * bytes, low + row * bytes, rows_left, bytes,
+      sums(laid_out + q * 2 * bytes, queries_left, high + row * bytes, low + row * bytes, rows_left, bytes,
            out + q * out_stride + row, out_stride);
     }
   }

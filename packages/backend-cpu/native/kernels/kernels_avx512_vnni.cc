@@ -37,7 +37,7 @@ struct CodeLanes : CodeBytes {
 
 }  // namespace
 
-const CodeKernels kAvx512VnniCodes = {code_sums,   code_sums_chosen, code_bounds,      code_limits,
-                                      nullptr, code_whole_sums,  code_whole_bounds};
+const CodeKernels kAvx512VnniCodes = {code_sums,       code_sums_chosen,  code_bounds, code_limits,
+                                      code_whole_sums, code_whole_bounds, nullptr,     nullptr};
 
 }  // namespace gearshift

@@ -155,7 +155,7 @@ const KernelTable kNeonKernels = {"neon",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
-                                  {code_sums, code_sums_chosen, code_bounds, code_limits, nullptr, code_whole_sums, code_whole_bounds},
+                                  {code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
                                   {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_f32};

@@ -1,6 +1,6 @@
 // certified_answers SEED SMALL LARGE [LEVEL...]: so many rankings from codes against those of the scan in float32, of sets of up to 2,000
 // rows and of 100,000, at every level or those named: all metrics, kinds of sets, k, filters and ranges, by one to three threads, after rows
-// were changed, appended and removed. Prints the seed of each set with a wrong answer, and the numbers of answers; exits with 1 when one was
+// were changed, appended and removed; half of the sets have centres. Prints the seed of each set with a wrong answer, and the numbers of answers; exits with 1 when one was
 // wrong, with 2 for wrong arguments.
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +23,7 @@ Ranking search_with_threads(const CertifiedScan::Request& request, size_t start,
   reached.start(request.metric);
   std::vector<CertifiedScan> parts(threads);
   std::vector<TopKSelector> bests(threads);
+  if (request.code.has_centres) find_first_limit(request, k, start, end, reached);
   std::atomic<size_t> next{start};
   const size_t chunk = std::max<size_t>(256, (end - start) / 16);
   const auto work = [&](size_t thread) {
@@ -46,6 +47,7 @@ void encode(const KernelTable& kernels, Corpus& corpus, size_t start, size_t end
   inverse_norms_of(kernels, corpus.rows.data() + at, {}, corpus.dimensions, end - start, corpus.dimensions,
                    corpus.inverse_norms.data() + start);
   corpus.codes->encode(kernels, corpus.view(), start, end);
+  corpus.codes->assign_centres(kernels, start, end);
 }
 
 /** Changes, appends or removes rows, some of which become what others are. Codes may lie in the memory of a file from then on. */
@@ -97,6 +99,7 @@ void answer(const KernelTable& kernels, uint64_t seed, size_t rows, size_t answe
   Corpus corpus = make_corpus(kind, rows, dimensions, random);
   corpus.prepare(kernels);
   const FlushSubnormals flush;
+  if (random.below(2) == 0) corpus.find_centres(kernels);
   const size_t failures_before = totals.check.failures();
   for (size_t round = 0; round < answers; ++round) {
     if (!is_large && random.below(4) == 0) change(kernels, corpus, random);
@@ -118,6 +121,7 @@ void answer(const KernelTable& kernels, uint64_t seed, size_t rows, size_t answe
     const size_t start = random.below(2) == 0 ? 0 : random.below(count);
     const size_t threads = random.below(is_large ? 2 : 16) == 0 ? 2 + random.below(2) : 1;
     const uint32_t* const considered = is_masked ? mask.data() : nullptr;
+    if (corpus.codes->centres() != nullptr) corpus.codes->centres()->prepare(kernels, &code);
     const MatrixView view = corpus.view();
     const CertifiedScan::Request request{kernels, metric, view, *corpus.codes, query, code, considered};
     const Ranking expected = scan_all(kernels, metric, corpus, query, considered, start, count, k);

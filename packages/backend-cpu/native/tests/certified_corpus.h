@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "core/certified_top_k.h"
+#include "core/first_limit.h"
 #include "core/floating_point_mode.h"
 #include "core/inverse_norm.h"
 #include "core/query_codes.h"
@@ -43,6 +44,12 @@ struct Corpus {
     codes = RowCodes::allocate(count(), dimensions);
     codes->choose_mean(view());
     codes->encode(kernels, view(), 0, count());
+  }
+
+  /** Gives it centres, which a matrix of so few rows has for tests alone. */
+  void find_centres(const KernelTable& kernels) {
+    while (codes->find_centres(kernels, CentreUse::always)) {
+    }
   }
 };
 
@@ -185,9 +192,9 @@ inline Ranking scan_all(const KernelTable& kernels, Metric metric, const Corpus&
   return finish(best, k);
 }
 
-/** By as many scans as given, which share what they reached and take turns, as threads do. */
+/** By as many scans as given, which share what they reached and take turns, as threads do. By centres if there are any. */
 inline Ranking search(const KernelTable& kernels, Metric metric, const Corpus& corpus, const PreparedQuery& query,
-               const CodeQuery& code, const uint32_t* mask, size_t start, size_t end, size_t k, size_t scans) {
+               CodeQuery& code, const uint32_t* mask, size_t start, size_t end, size_t k, size_t scans) {
   const MatrixView view = corpus.view();
   const CertifiedScan::Request request{kernels, metric, view, *corpus.codes, query, code, mask};
   ReachedScore reached;
@@ -197,6 +204,10 @@ inline Ranking search(const KernelTable& kernels, Metric metric, const Corpus& c
   for (size_t i = 0; i < scans; ++i) {
     parts[i].reset(k);
     bests[i].reset(k, metric);
+  }
+  if (corpus.codes->centres() != nullptr) {
+    corpus.codes->centres()->prepare(kernels, &code);
+    find_first_limit(request, k, start, end, reached);
   }
   const size_t chunk = scans == 1 ? end - start : 300;
   size_t turn = 0;

@@ -34,6 +34,11 @@ void whole_code_sums_are_exact(Check& check, const KernelTable& kernels);
 void batches_rank_like_single_queries(Check& check, const KernelTable& kernels);
 void codes_come_back_from_a_file(Check& check, const KernelTable& kernels);
 void certified_rankings_equal_the_scan(Check& check, const KernelTable& kernels);
+void centres_bound_every_row(Check& check, const KernelTable& kernels);
+void centres_have_the_room_of_the_proof(Check& check, const KernelTable& kernels);
+void centres_exclude_most_rows(Check& check, const KernelTable& kernels);
+void centres_are_kept_where_they_pay(Check& check, const KernelTable& kernels);
+void centres_follow_changes(Check& check, const KernelTable& kernels);
 
 void spreading_agrees_with_f64(Check& check, const KernelTable& kernels);
 void spreading_drops_what_is_below_the_threshold(Check& check, const KernelTable& kernels);
