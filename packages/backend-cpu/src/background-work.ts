@@ -28,6 +28,11 @@ export class BackgroundWork {
     this.#codes.pause();
   }
 
+  /** There is a resident copy of an operand. */
+  ensured(operand: Operand): void {
+    this.#codes.ensured(operand);
+  }
+
   /** A ranking has ended that took so long. */
   ranked(matrix: VectorMatrix, searched: Searched, kernelMs: number): void {
     if (searched.lacksCodes) this.#codes.scanned(matrix, kernelMs);

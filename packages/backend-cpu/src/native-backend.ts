@@ -167,7 +167,7 @@ export class NativeCpuBackend implements SyncBackend {
     this.#background.pause();
     const failure = await this.#state.track(this.#residents.ensure(checked, signal));
     if (failure !== undefined) return failure;
-    this.#builder.ensured(checked);
+    this.#background.ensured(checked);
     const uploadMs = performance.now() - startedAtMs;
     return measuredSince(startedAtMs, { uploadMs });
   }
@@ -452,7 +452,7 @@ export class NativeCpuBackend implements SyncBackend {
     while (handle === undefined) {
       const failure = await this.#residents.ensure(operand, signal);
       if (failure !== undefined) return failure;
-      this.#builder.ensured(operand);
+      this.#background.ensured(operand);
       if (signal?.aborted) return failures.aborted();
       handle = this.#residents.handleOf(operand);
       uploadMs = performance.now() - startedAtMs;

@@ -235,7 +235,7 @@ void centres_follow_changes(Check& check, const KernelTable& kernels) {
   const auto encode = [&](Corpus& corpus, size_t start, size_t end) {
     inverse_norms_of(kernels, corpus.rows.data() + start * kDimensions, {}, kDimensions, end - start, kDimensions,
                      corpus.inverse_norms.data() + start);
-    corpus.codes->encode(corpus.view(), start, end);
+    corpus.codes->encode(kernels, corpus.view(), start, end);
     corpus.codes->assign_centres(kernels, start, end);
   };
   size_t changed = 0;  // a row
