@@ -123,7 +123,7 @@ const DEFECTS: readonly Defect[] = [
   {
     name: 'the rounding errors of the sum of what is left have no room',
     file: 'core/row_codes.cc',
-    from: 'length * (1 + static_cast<double>(Sums::steps(count)) * kUnit)',
+    from: 'length * (1 + static_cast<double>(steps_of_sum(count)) * kUnit)',
     to: 'length',
     foundBy: [RESIDUALS],
   },

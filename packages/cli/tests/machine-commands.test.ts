@@ -71,7 +71,13 @@ describe('calibrate', () => {
     expect(lines).toEqual(expect.arrayContaining([['scan', undefined]]));
     // The portable backend has no codes.
     const isNative = executor.backends().some(({ source }) => source !== 'portable');
-    if (isNative) expect(lines).toEqual(expect.arrayContaining([['scan', 'codes'], ['many-queries', 'codes-together']]));
+    if (isNative)
+      expect(lines).toEqual(
+        expect.arrayContaining([
+          ['scan', 'codes'],
+          ['many-queries', 'codes-together'],
+        ]),
+      );
   });
 
   test('fails before the measurement if the file cannot be written', () => {
@@ -86,7 +92,12 @@ describe('bench', () => {
     const { timings } = runJson('bench', '--backends', 'cpu');
     const sizes = (timings as { rows: number; companion: string }[]).map(({ rows, companion }) => [rows, companion]);
     expect(sizes).toHaveLength(6);
-    expect(sizes).toEqual(expect.arrayContaining([[50_000, 'none'], [50_000, 'codes']]));
+    expect(sizes).toEqual(
+      expect.arrayContaining([
+        [50_000, 'none'],
+        [50_000, 'codes'],
+      ]),
+    );
     for (const timing of timings as { device: string; runs: number; medianMs: number; fastestMs: number }[]) {
       expect(timing.device).toBe('cpu');
       expect(timing.runs).toBeGreaterThan(0);

@@ -90,10 +90,12 @@ async function timeAll(
 
 function formatTimings(timings: readonly Timing[]): string {
   const rows = timings.map(({ device, rows, queries, companion, runs, medianMs, fastestMs }) =>
-    [device, String(rows), String(queries), companion, medianMs.toFixed(3), fastestMs.toFixed(3), String(runs)].map((cell) =>
-      cell.padStart(11),
+    [device, String(rows), String(queries), companion, medianMs.toFixed(3), fastestMs.toFixed(3), String(runs)].map(
+      (cell) => cell.padStart(11),
     ),
   );
-  const heading = ['device', 'rows', 'queries', 'companion', 'median ms', 'fastest ms', 'runs'].map((cell) => cell.padStart(11));
+  const heading = ['device', 'rows', 'queries', 'companion', 'median ms', 'fastest ms', 'runs'].map((cell) =>
+    cell.padStart(11),
+  );
   return `${[heading, ...rows].map((row) => row.join(' ')).join('\n')}\n`;
 }
