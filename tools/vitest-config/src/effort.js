@@ -27,7 +27,7 @@ export function seedOr(/** @type {number} */ own) {
   return asked;
 }
 
-/** Tells how much was done for a reliability goal, where somebody wants to know (`npm run reliability`). */
+/** Tells how much was done for a reliability goal, where it is asked for (`npm run reliability`). */
 export function tellCount(/** @type {string} */ goal, /** @type {number} */ count) {
   const file = process.env['GEARSHIFT_COUNTS'];
   if (file !== undefined) appendFileSync(file, `${JSON.stringify({ goal, count })}\n`);

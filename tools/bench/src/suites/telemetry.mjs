@@ -10,7 +10,7 @@ const DIMENSIONS = 64;
 
 export default {
   name: 'telemetry',
-  description: 'what it costs a small request that somebody could listen, and that somebody does',
+  description: 'what a small request pays for the possibility of a listener, and for a listener',
 
   async run({ quick, log }) {
     const rounds = quick ? 3 : 61;
@@ -25,7 +25,7 @@ export default {
 
     log('Listeners ...');
     const listeners = {
-      nobody: () => () => undefined,
+      none: () => () => undefined,
       'Prometheus, between scrapes': () => {
         const instrumentation = instrumentPrometheus(executor, { registry: new Registry() });
         return () => instrumentation.dispose();
@@ -43,14 +43,14 @@ export default {
     const rows = [];
     for (const [name, call] of Object.entries(calls)) {
       const times = await takeTurns(call, listeners, { rounds, perTurn: quick ? 100 : 3000 });
-      const nobody = times.get('nobody');
+      const none = times.get('none');
       for (const [listener, roundsNs] of times) {
-        const more = median(roundsNs.map((ns, round) => (100 * ns) / nobody[round] - 100));
+        const more = median(roundsNs.map((ns, round) => (100 * ns) / none[round] - 100));
         rows.push([name, listener, median(roundsNs), more]);
       }
     }
 
-    log('The looks whether somebody listens ...');
+    log('The checks for a listener ...');
     // Checks per request without a failure: around the run, around the attempt, after the decision.
     const run = tracingChannel('gearshift:run');
     const attempt = tracingChannel('gearshift:attempt');
@@ -81,20 +81,20 @@ export default {
       tables: [
         {
           title: 'A small request, by who listens',
-          columns: ['request', 'listener', 'ns', '% more than nobody'],
+          columns: ['request', 'listener', 'ns', '% more than none'],
           rows,
         },
         {
           title: 'What it is made of',
           columns: ['what', 'ns'],
           rows: [
-            ['the three looks whether somebody listens', looksNs],
+            ['the three checks for a listener', looksNs],
             ['a scrape', scrape.medianNs],
           ],
         },
       ],
       goals: [
-        { id: 'telemetry', target: 'nobody listens: < 1 % of a small request', measured: share, pass: share < 1 },
+        { id: 'telemetry', target: 'without a listener: < 1 % of a small request', measured: share, pass: share < 1 },
       ],
     };
   },

@@ -6,7 +6,7 @@ import { openTrackerBesideWriters } from './tracker-beside-writers.mjs';
 
 const LAST = LATENCY_COUNT - 1;
 const TASKS = [
-  { task: 'snapshot', label: 'snapshot, nobody else' },
+  { task: 'snapshot', label: 'snapshot, no other writer' },
   { task: 'snapshot-beside-writer', label: 'snapshot, beside a writer that records flat out' },
   { task: 'record-and-snapshot', label: 'a record and a snapshot, in turns' },
   { task: 'record', label: 'record' },
