@@ -41,13 +41,16 @@ function machine(formOf: Backend['formOf'], kind: Backend['kind'] = 'cpu') {
 const formOf = (request: OperationRequest) =>
   'matrix' in request && request.matrix.id === coded.id ? 'codes' : undefined;
 
-it.each(['cpu', 'gpu'] as const)('the policy is told which form of the operand a %s answers from', async (kind) => {
-  const { seen, dispatcher } = machine(formOf, kind);
-  for (const matrix of [plain, coded]) unwrap(await dispatcher.run(requestOf(matrix)));
-  expect(seen).toEqual({ decided: [undefined, 'codes'], observed: [undefined, 'codes'] });
-});
+it.each(['cpu', 'gpu'] as const)(
+  'the policy learns which form of the operand a %s uses for a request',
+  async (kind) => {
+    const { seen, dispatcher } = machine(formOf, kind);
+    for (const matrix of [plain, coded]) unwrap(await dispatcher.run(requestOf(matrix)));
+    expect(seen).toEqual({ decided: [undefined, 'codes'], observed: [undefined, 'codes'] });
+  },
+);
 
-it('the policy is told the form of a synchronous request, too', () => {
+it('the policy learns which form a synchronous request uses, too', () => {
   const { seen, dispatcher } = machine(formOf);
   for (const matrix of [plain, coded]) {
     unwrap(dispatcher.runSync(requestOf(matrix), createTopKOutput(prepareTopK(requestOf(matrix)))));

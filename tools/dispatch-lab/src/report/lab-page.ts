@@ -13,7 +13,7 @@ how much time each lost against an oracle. This page is written from the results
 
 What is measured is the dispatcher as it is shipped: policy, circuit breaker, residency and splitting. Only the two
 devices under it are simulated, in virtual time: a speed curve for each shape of request, an upload line, memory that
-somebody else uses too, a queue, and faults. A trace of 4,000 requests takes a fraction of a second, comes out the same
+others use too, a queue, and faults. A trace of 4,000 requests takes a fraction of a second, comes out the same
 to the last bit on every machine, and says nothing about how fast this machine is. The simulated devices are of a
 server: one core scans 768 dimensions in 0.1 microseconds a row, the GPU reads 2.5 TB/s behind a bus of 12 GB/s.
 

@@ -9,7 +9,8 @@ const REPORT_AGE = 40;
 export const shrinkingMemory: TraceDefinition = {
   name: 'T7',
   title: 'shrinking memory',
-  conditions: 'half resident; what is free falls from 8 GB to 0.15 GB every 500 requests, and is told 40 requests late',
+  conditions:
+    'half resident; what is free falls from 8 GB to 0.15 GB every 500 requests, and the report of it is 40 requests old',
   disposes: true,
   gpuBytes: MOST_FREE_BYTES,
   draw: ({ random, requestCount }) =>
