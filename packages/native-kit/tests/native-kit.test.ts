@@ -9,7 +9,8 @@ import { describe, expect, test } from 'vitest';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const TIMEOUT_MS = 300_000;
-const TESTS = 12; // of kit_tests.cc
+/** How many tests each program has. */
+const PROGRAMS = { kit_tests: 12, ...(process.platform === 'win32' ? {} : { runtime_tests: 4 }) };
 
 // Nx puts the folder of the node program first on the PATH, where tools may lie that the user does not have on theirs.
 const env = { ...process.env, PATH: process.env['GEARSHIFT_TOOL_PATH'] ?? process.env['PATH'] };
@@ -42,10 +43,12 @@ describe.each(variants)('native tests of the kit, $name build', ({ name, sanitiz
       ];
       await run('cmake', ['-S', PACKAGE_FOLDER, '-B', build, ...generator, ...options]);
       await run('cmake', ['--build', build, '--config', 'Release', '--parallel', '2']);
-      const { stdout } = await run(join(build, 'native/tests/kit_tests'), []);
-      const lines = stdout.trimEnd().split('\n');
-      expect(lines.filter((line) => !line.startsWith('ok '))).toEqual([]);
-      expect(lines).toHaveLength(TESTS);
+      for (const [program, tests] of Object.entries(PROGRAMS)) {
+        const { stdout } = await run(join(build, 'native/tests', program), []);
+        const lines = stdout.trimEnd().split('\n');
+        expect(lines.filter((line) => !line.startsWith('ok '))).toEqual([]);
+        expect(lines, program).toHaveLength(tests);
+      }
     },
   );
 });

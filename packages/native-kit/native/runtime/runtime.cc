@@ -9,8 +9,9 @@ namespace {
 
 size_t at_least_one(size_t bytes) noexcept { return bytes == 0 ? 1 : bytes; }
 
-/** One for all guards, because the initializers of an addon do not wait for each other. */
+/** Of the guards of all variables. It is never held while one is initialized: that may initialize another. */
 pthread_mutex_t guard_mutex = PTHREAD_MUTEX_INITIALIZER;
+pthread_cond_t guard_changed = PTHREAD_COND_INITIALIZER;
 
 }  // namespace
 
@@ -44,17 +45,22 @@ extern "C" {
 
 void __cxa_pure_virtual() { abort(); }
 
-// The first byte of a guard says that the variable is initialized (Itanium C++ ABI, section 3.3.3).
+// The first byte of a guard says that the variable is initialized, and the others are ours (Itanium C++ ABI, section 3.3.3): the second says
+// that a thread is at it.
 int __cxa_guard_acquire(char* guard) {
   if (__atomic_load_n(guard, __ATOMIC_ACQUIRE) != 0) return 0;
   pthread_mutex_lock(&guard_mutex);
-  if (*guard == 0) return 1;  // the caller initializes the variable and then calls release
+  while (guard[0] == 0 && guard[1] != 0) pthread_cond_wait(&guard_changed, &guard_mutex);
+  const bool is_ours = guard[0] == 0;  // the caller initializes the variable and then calls release
+  if (is_ours) guard[1] = 1;
   pthread_mutex_unlock(&guard_mutex);
-  return 0;
+  return is_ours ? 1 : 0;
 }
 
 void __cxa_guard_release(char* guard) {
+  pthread_mutex_lock(&guard_mutex);
   __atomic_store_n(guard, char{1}, __ATOMIC_RELEASE);
+  pthread_cond_broadcast(&guard_changed);
   pthread_mutex_unlock(&guard_mutex);
 }
 
