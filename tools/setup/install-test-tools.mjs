@@ -2,15 +2,18 @@ import { existsSync } from 'node:fs';
 import { log } from './log.mjs';
 import { runCommand } from './run-command.mjs';
 
+const LIBRARIES = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+
 /**
- * Tools for instruction sets that this machine does not have (AVX-512 in plain C, ARM in an emulator), and for reading
- * metrics.
+ * Tools for instruction sets that this machine does not have (AVX-512 in plain C, ARM in an emulator), for reading metrics, and
+ * a GPU in software.
  */
 const TEST_TOOLS = [
   { package: 'libsimde-dev', proof: '/usr/include/simde/simde-common.h' },
   { package: 'qemu-user-static', proof: '/usr/bin/qemu-aarch64-static' },
   { package: 'g++-aarch64-linux-gnu', proof: '/usr/bin/aarch64-linux-gnu-g++' },
   { package: 'prometheus', proof: '/usr/bin/prometheus' },
+  { package: 'mesa-vulkan-drivers', proof: `${LIBRARIES}/libvulkan_lvp.so` },
 ];
 
 /**
@@ -27,7 +30,9 @@ export async function installTestTools({ asked, only }) {
   const command = `apt-get install ${lacking.join(' ')}`;
   const inContinuousIntegration = process.env['CI'] === 'true' && process.getuid?.() === 0;
   if (!asked && !inContinuousIntegration) {
-    log(`Some tests (of other instruction sets, of metrics) are skipped; to run them: sudo ${command}`);
+    log(
+      `Some tests (of other instruction sets, of metrics, of a second GPU in software) are skipped; to run them: sudo ${command}`,
+    );
     return;
   }
   log(`Installing tools for tests: ${lacking.join(' ')} ...`);

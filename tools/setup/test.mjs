@@ -2,6 +2,7 @@
 import { installTestTools } from './install-test-tools.mjs';
 import { log } from './log.mjs';
 import { refuseUnknownArguments } from './refuse-unknown-arguments.mjs';
+import { runCommand } from './run-command.mjs';
 import { runNx } from './run-nx.mjs';
 import { setUp } from './set-up.mjs';
 import { clearResults, readTotals } from './test-totals.mjs';
@@ -10,6 +11,8 @@ import { listProjects } from './workspace.mjs';
 refuseUnknownArguments(process.argv.slice(2), ['--install-tools']);
 await setUp();
 await installTestTools({ asked: process.argv.includes('--install-tools') });
+// The other GPU in software, which needs a download only.
+await runCommand(process.execPath, ['tools/vulkan-drivers/fetch/fetch-swiftshader.mjs']);
 
 const isTestTarget = (target) => target === 'test' || target.startsWith('test-');
 const projects = listProjects()

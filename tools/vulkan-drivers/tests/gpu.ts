@@ -1,0 +1,78 @@
+import { create, globals } from 'webgpu';
+
+Object.assign(globalThis, globals);
+
+/** Work on a WebGPU device that shows whether the driver works. */
+
+export const VALUE_COUNT = 1000;
+const DOUBLE = `
+  @group(0) @binding(0) var<storage, read_write> values: array<f32>;
+  @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+    if (id.x < arrayLength(&values)) { values[id.x] *= 2; }
+  }`;
+
+/** Kept for the life of the process: Dawn crashes when this object is collected while devices exist. */
+let gpu: GPU | null = null;
+
+/** Starts Dawn, which loads the Vulkan driver of the process. */
+export async function requestAdapter(): Promise<GPUAdapter> {
+  gpu ??= create(['backend=vulkan']);
+  const adapter = await gpu.requestAdapter();
+  if (adapter === null) throw new Error('Dawn finds no adapter');
+  return adapter;
+}
+
+export async function requestDevice(): Promise<GPUDevice> {
+  return (await requestAdapter()).requestDevice();
+}
+
+export function createPipeline(device: GPUDevice): Promise<GPUComputePipeline> {
+  const module = device.createShaderModule({ code: DOUBLE });
+  return device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+}
+
+export function createBuffer(device: GPUDevice, size: number): GPUBuffer {
+  return device.createBuffer({
+    size,
+    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+  });
+}
+
+/** Doubles 0, 1, 2 ... on the device. */
+export async function double(device: GPUDevice): Promise<Float32Array> {
+  const pipeline = await createPipeline(device);
+  const values = Float32Array.from({ length: VALUE_COUNT }, (_, index) => index);
+  const buffer = createBuffer(device, values.byteLength);
+  const readable = device.createBuffer({
+    size: values.byteLength,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
+  device.queue.writeBuffer(buffer, 0, values);
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  const entries = [{ binding: 0, resource: { buffer } }];
+  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(Math.ceil(VALUE_COUNT / 64));
+  pass.end();
+  encoder.copyBufferToBuffer(buffer, 0, readable, 0, values.byteLength);
+  device.queue.submit([encoder.finish()]);
+  await readable.mapAsync(GPUMapMode.READ);
+  const doubled = new Float32Array(readable.getMappedRange()).slice();
+  buffer.destroy();
+  readable.destroy();
+  return doubled;
+}
+
+/** Submits nothing, and resolves when it is done. */
+export function submit(device: GPUDevice): Promise<undefined> {
+  device.queue.submit([device.createCommandEncoder().finish()]);
+  return device.queue.onSubmittedWorkDone();
+}
+
+/** The error of a kind that `work` causes, or null. */
+export async function errorOf(device: GPUDevice, kind: GPUErrorFilter, work: () => unknown): Promise<GPUError | null> {
+  device.pushErrorScope(kind);
+  work();
+  return device.popErrorScope();
+}

@@ -1,0 +1,3 @@
+import { testDriver } from './driver-suite.js';
+
+testDriver('lavapipe', /llvmpipe/i);

@@ -1,0 +1,3 @@
+import { testDriver } from './driver-suite.js';
+
+testDriver('swiftshader', /swiftshader/i);
