@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { softwareDriver, type DriverName, type VulkanFaults } from '../src/index.js';
+import { softwareDriver, type DriverName, type SoftwareDriver, type VulkanFaults } from '../src/index.js';
 import {
   createBuffer,
   createPipeline,
@@ -20,12 +20,12 @@ const CHILD = fileURLToPath(new URL('./fixtures/describe-adapter.mjs', import.me
 
 /** The tests of one driver with the fault layer, in a process of their own. */
 export function testDriver(name: DriverName, adapterName: RegExp): void {
-  const driver = softwareDriver(name, { faults: true });
-  const title = driver.lacks === null ? name : `${name} (skipped: needs ${driver.lacks})`;
+  const found = softwareDriver(name, { faults: true });
+  const title = found.lacks === null ? name : `${name} (skipped: needs ${found.lacks})`;
 
-  describe.skipIf(driver.lacks !== null)(title, () => {
-    if (driver.lacks !== null) return;
-    const faults: VulkanFaults = driver.faults;
+  describe.skipIf(found.lacks !== null)(title, () => {
+    const driver = found as SoftwareDriver<VulkanFaults>;
+    const { faults } = driver;
     const devices: GPUDevice[] = [];
 
     async function openDevice(): Promise<GPUDevice> {
@@ -48,9 +48,8 @@ export function testDriver(name: DriverName, adapterName: RegExp): void {
     });
 
     it('runs in a child process that gets only its variables', async () => {
-      const plain = softwareDriver(name);
-      if (plain.lacks !== null) throw new Error(plain.lacks);
-      const { stdout } = await promisify(execFile)(process.execPath, [CHILD], { env: plain.env });
+      const { env } = softwareDriver(name) as SoftwareDriver;
+      const { stdout } = await promisify(execFile)(process.execPath, [CHILD], { env });
       expect(stdout).toMatch(adapterName);
     });
 
