@@ -1,6 +1,7 @@
 // A Vulkan driver in front of another one: it returns the functions of the other driver, except for those that it replaces.
 #include <cstring>
 
+#include "control_block.h"
 #include "devices.h"
 #include "driver.h"
 #include "features.h"
@@ -69,5 +70,7 @@ FAULT_LAYER_EXPORT vulkan::Function vk_icdGetPhysicalDeviceProcAddr(vulkan::Inst
 }
 
 FAULT_LAYER_EXPORT vulkan::Result vk_icdNegotiateLoaderICDInterfaceVersion(uint32_t* version) {
+  // The first call of the loader: problems with the control file show at once.
+  fault_layer::control();
   return driver() == nullptr ? vulkan::kIncompatibleDriver : driver()->vk_icdNegotiateLoaderICDInterfaceVersion(version);
 }
