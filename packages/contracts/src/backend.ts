@@ -22,6 +22,11 @@ export interface Backend {
    * breaker and verification. Default: true for every kind except `'cpu'`.
    */
   readonly isGuarded?: boolean | undefined;
+  /**
+   * How many lost devices it has replaced by new ones: a dispatcher then tries it again. Absent for a backend that never does, which stays
+   * unused after `'device-lost'`.
+   */
+  readonly epoch?: number | undefined;
   /** The types of elements of which it reads the `values` of a matrix, or its rows with `readRow`. Default: float32 only. */
   readonly dtypes?: readonly Dtype[] | undefined;
   describe(): BackendDescription;

@@ -18,7 +18,14 @@ import { chunkCount } from '@gearshift/splitter/engine';
 import type { MetricsSnapshot } from '@gearshift/tracker';
 import { decisionChannel } from './channels.js';
 import { type DecisionCounter } from './decision-counts.js';
-import { acceptsRequest, formOf, missingBytes, type Device, type DeviceGuard } from './devices/device.js';
+import {
+  acceptsRequest,
+  formOf,
+  missingBytes,
+  renewIfReplaced,
+  type Device,
+  type DeviceGuard,
+} from './devices/device.js';
 import type { AttemptTracker } from './dispatcher.js';
 
 /** The policy name in the decision of a synchronous call, which leaves no choice. */
@@ -119,6 +126,7 @@ export class DeviceChooser {
       view.queueMs = device.queue.waitMs(nowMs);
       view.form = formOf(device.backend, request);
       if (device.guard === undefined) continue;
+      if (device.guard.breaker.state === 'dead') renewIfReplaced(device.backend, device.guard);
       const { state } = device.guard.breaker;
       if (state === 'dead') absence = 'device-dead';
       else if (state === 'isolated') absence ??= 'breaker-open';

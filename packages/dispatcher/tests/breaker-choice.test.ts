@@ -19,6 +19,17 @@ function gpu(id = 'fake:0') {
   return { backend, is: (now: FakeOutcome) => void (outcome = now), calls: () => backend.calls.length };
 }
 
+/** The same backend, which says how many lost devices it has replaced. */
+function withEpoch(backend: Backend, epoch: () => number): Backend {
+  return new Proxy(backend, {
+    get(target, name) {
+      if (name === 'epoch') return epoch();
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
 function setUp(
   gpus: readonly Backend[],
   {
@@ -160,6 +171,44 @@ describe('dispatcher with a dead GPU', () => {
     for (let i = 0; i < 1000 && !seen.includes('probe'); i++) seen = await run();
     expect(seen).toBe('fake:0 probe: fake:0 success');
     expect(await run()).toBe('fake:0 predicted-faster: fake:0 success');
+  });
+});
+
+describe('dispatcher with a backend that replaces a lost device', () => {
+  it('uses the new device after a successful probe', async () => {
+    const device = gpu();
+    let epoch = 0;
+    device.is('device-lost');
+    const { run } = setUp([withEpoch(device.backend, () => epoch)]);
+    await run();
+    expect(await run()).not.toContain('fake:0');
+    device.is('success');
+    epoch = 1;
+    let seen = '';
+    for (let i = 0; i < 1000 && !seen.includes('probe'); i++) seen = await run();
+    expect(seen).toBe('fake:0 probe: fake:0 success');
+  });
+
+  it('does not use it again for the epoch of a device that was lost as well', async () => {
+    const device = gpu();
+    device.is('device-lost');
+    const { run } = setUp([withEpoch(device.backend, () => 1)]);
+    // The first loss may be that of the device before: one attempt more finds that the new one is lost, too.
+    let tried = 0;
+    for (let i = 0; i < 2000; i++) tried += Number((await run()).includes('fake:0 device-lost'));
+    expect(tried).toBeLessThanOrEqual(2);
+    expect(await run()).not.toContain('fake:0');
+  });
+
+  it('does not use it again when the backend fails to say', async () => {
+    const device = gpu();
+    device.is('device-lost');
+    const fail = () => {
+      throw new Error('no epoch');
+    };
+    const { run } = setUp([withEpoch(device.backend, fail)]);
+    await run();
+    for (let i = 0; i < 100; i++) expect(await run()).not.toContain('fake:0');
   });
 });
 

@@ -21,6 +21,8 @@ export interface Device {
 /** Protects the caller from a device that has its own memory and may fail on its own. */
 export interface DeviceGuard {
   readonly breaker: CircuitBreaker;
+  /** The epoch of the backend when the breaker was renewed for it. */
+  renewedEpoch: number;
   readonly memory: GpuMemory;
   readonly residents: ResidentSet;
 }
@@ -43,6 +45,7 @@ function createGuard(backend: Backend, limits: MemoryLimits, clock: () => number
   const memory = new GpuMemory(backend, limits, clock);
   return {
     breaker: createCircuitBreaker({ device: backend.id, clock }),
+    renewedEpoch: 0,
     memory,
     residents: new ResidentSet(backend, memory.budget, clock, timers),
   };
@@ -60,6 +63,24 @@ export function acceptsRequest({ backend, guard }: Device, request: OperationReq
     return backend.supports(request) === true;
   } catch {
     return false;
+  }
+}
+
+/** Uses a device again that its backend has replaced after a loss. Asked only while the breaker is dead. */
+export function renewIfReplaced(backend: Backend, guard: DeviceGuard): void {
+  const epoch = epochOf(backend);
+  if (epoch <= guard.renewedEpoch) return;
+  guard.renewedEpoch = epoch;
+  guard.breaker.renew();
+}
+
+/** See `Backend.epoch`: 0 if the backend has none, or fails to say. */
+function epochOf(backend: Backend): number {
+  try {
+    const epoch: unknown = backend.epoch;
+    return typeof epoch === 'number' && epoch > 0 ? epoch : 0;
+  } catch {
+    return 0;
   }
 }
 
