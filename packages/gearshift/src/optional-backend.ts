@@ -4,8 +4,8 @@ import { isError, resolveFrom, searchPlaces } from '@gearshift/contracts/interna
 
 /** Packages that users may install, and the function in each that creates the backend. */
 export const OPTIONAL_PACKAGES = {
-  cuda: { packageName: '@gearshift/backend-cuda', factory: 'createCudaBackend', isPlanned: false },
-  webgpu: { packageName: '@gearshift/backend-webgpu', factory: 'createWebGpuBackend', isPlanned: true },
+  cuda: { packageName: '@gearshift/backend-cuda', factory: 'createCudaBackend' },
+  webgpu: { packageName: '@gearshift/backend-webgpu', factory: 'createWebGpuBackend' },
 } as const;
 
 type BackendFactory = () => Promise<Result<Backend, BackendError>>;
@@ -25,11 +25,10 @@ export async function openOptionalBackend(
   name: keyof typeof OPTIONAL_PACKAGES,
   from: string | undefined,
 ): Promise<OpenedBackend> {
-  const { packageName, factory, isPlanned } = OPTIONAL_PACKAGES[name];
+  const { packageName, factory } = OPTIONAL_PACKAGES[name];
   const path = resolveFrom(searchPlaces(from), packageName);
   if (path === undefined) {
-    const remedy = isPlanned ? 'it is planned, and not published yet' : `npm install ${packageName}`;
-    const reason = `the package ${packageName} is not installed (${remedy})`;
+    const reason = `the package ${packageName} is not installed (npm install ${packageName})`;
     return { backend: null, status: 'not-installed', reason };
   }
   try {

@@ -108,7 +108,7 @@ describe('backends by name', () => {
       },
       {
         name: 'webgpu',
-        reason: 'the package @gearshift/backend-webgpu is not installed (it is planned, and not published yet)',
+        reason: 'the package @gearshift/backend-webgpu is not installed (npm install @gearshift/backend-webgpu)',
         ...missing,
       },
     ]);

@@ -1,0 +1,83 @@
+import { isMainThread } from 'node:worker_threads';
+import { ok, type BackendError, type Result } from '@gearshift/contracts';
+import { describeThrown } from '@gearshift/contracts/internal';
+import type { BackendFailures } from '@gearshift/native-kit';
+import { lacksVulkanLoader, openDawn } from './dawn.js';
+import { GpuDevice } from './gpu-device.js';
+
+export interface DeviceWishes {
+  readonly powerPreference: GPUPowerPreference;
+  /** A part of the name of the adapter. */
+  readonly adapter: string | undefined;
+  readonly memoryBytes: number;
+  readonly hangMs: number;
+  readonly allowWorkerThread: boolean;
+  readonly allowSoftwareDriver: boolean;
+  /** Smaller buffers than the device allows, for tests of what is larger than one. */
+  readonly mostBufferBytes?: number | undefined;
+}
+
+export interface OpenedDevice {
+  readonly gpu: GpuDevice;
+  readonly info: GPUAdapterInfo;
+  readonly isSoftware: boolean;
+}
+
+/**
+ * The kernels write the memory of a workgroup before they read it. Drivers in software take a second a kernel to compile that Dawn sets it to
+ * zero before.
+ */
+const FLAGS = ['enable-dawn-features=disable_workgroup_init'];
+
+/** Limits of the adapter that the device should have; the others stay at their defaults. */
+const WANTED_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
+
+/**
+ * A new device of a new adapter: an adapter gives only one.
+ *
+ * @returns kind `'unsupported'` with the reason when there is none
+ */
+export async function openDevice(
+  wishes: DeviceWishes,
+  failures: BackendFailures,
+): Promise<Result<OpenedDevice, BackendError>> {
+  if (!isMainThread && !wishes.allowWorkerThread) {
+    return failures.of(
+      'unsupported',
+      'WebGPU runs on the main thread only: the end of a worker thread with work under way would abort the process',
+    );
+  }
+  const lacks = lacksVulkanLoader();
+  if (lacks !== undefined) return failures.of('unsupported', lacks);
+  try {
+    const dawn = await openDawn(wishes.adapter === undefined ? FLAGS : [...FLAGS, `adapter=${wishes.adapter}`]);
+    const adapter = await dawn.requestAdapter({ powerPreference: wishes.powerPreference });
+    if (adapter === null) return failures.of('unsupported', noAdapter(wishes));
+    const isSoftware = isSoftwareDriver(adapter.info);
+    if (isSoftware && !wishes.allowSoftwareDriver) {
+      return failures.of(
+        'unsupported',
+        `only a driver in software (${adapter.info.description}), slower than the CPU backend; allowSoftwareDriver: true uses it`,
+      );
+    }
+    const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
+    const device = await adapter.requestDevice({ requiredLimits });
+    const { memoryBytes, hangMs, mostBufferBytes } = wishes;
+    const gpu = new GpuDevice({ device, failures, memoryBytes, hangMs, mostBufferBytes });
+    return ok({ gpu, info: adapter.info, isSoftware });
+  } catch (thrown) {
+    return failures.of('unsupported', `WebGPU did not start: ${describeThrown(thrown)}`);
+  }
+}
+
+function noAdapter({ adapter }: DeviceWishes): string {
+  return adapter === undefined
+    ? 'no GPU that WebGPU can use'
+    : `no GPU with '${adapter}' in its name that WebGPU can use`;
+}
+
+function isSoftwareDriver({ isFallbackAdapter, description, device, architecture }: GPUAdapterInfo): boolean {
+  return (
+    isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${description} ${device} ${architecture}`)
+  );
+}

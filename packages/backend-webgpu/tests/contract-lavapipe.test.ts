@@ -1,0 +1,3 @@
+import { testContract } from './contract-suite.js';
+
+testContract('lavapipe', /llvmpipe/i);

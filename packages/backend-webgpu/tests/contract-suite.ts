@@ -1,0 +1,34 @@
+import { unwrap } from '@gearshift/contracts';
+import { describeBackendContract } from '@gearshift/testing/vitest';
+import type { DriverName } from '@gearshift/vulkan-drivers';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createWebGpuBackend } from '../src/index.js';
+import { softwareGpu } from './software-gpu.js';
+
+/** The contract on one driver, in a process of its own. */
+export function testContract(name: DriverName, device: RegExp): void {
+  const { title, isLacking, faults } = softwareGpu(name);
+
+  describe.skipIf(isLacking)(`the WebGPU backend on ${title}`, () => {
+    describeBackendContract('the WebGPU backend', async () =>
+      unwrap(await createWebGpuBackend({ allowSoftwareDriver: true })),
+    );
+
+    afterAll(() => {
+      const { liveDevices, liveAllocations, allocations } = faults.read();
+      expect(allocations).toBeGreaterThan(100);
+      expect({ liveDevices, liveAllocations }).toEqual({ liveDevices: 0, liveAllocations: 0 });
+      faults.close();
+    });
+
+    test('the description names the driver, and says that it is one in software', async () => {
+      const backend = unwrap(await createWebGpuBackend({ allowSoftwareDriver: true }));
+      const description = backend.describe();
+      expect(description).toMatchObject({ id: 'webgpu:0', kind: 'gpu', source: 'prebuilt' });
+      expect(`${description.device} ${description.driver}`).toMatch(device);
+      expect(description.driver).toMatch(/webgpu \d+\.\d+\.\d+/);
+      expect(description.limitations).toEqual(['a software driver: the CPU runs the kernels of the GPU']);
+      await backend.close();
+    });
+  });
+}

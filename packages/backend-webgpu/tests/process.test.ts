@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { softwareDriver } from '@gearshift/vulkan-drivers';
+import { describe, expect, test } from 'vitest';
+import { createWebGpuBackend } from '../src/index.js';
+
+const driver = softwareDriver('swiftshader');
+const title = driver.lacks === null ? 'swiftshader' : `swiftshader (skipped: needs ${driver.lacks})`;
+
+/** Runs a fixture with the built package. */
+async function run(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  ...flags: string[]
+): Promise<{ stdout: string; stderr: string }> {
+  const fixture = fileURLToPath(new URL(`fixtures/${name}.mjs`, import.meta.url));
+  return promisify(execFile)(process.execPath, [...flags, fixture], { env: { ...process.env, ...env } });
+}
+
+const WITHOUT_VULKAN = { LD_LIBRARY_PATH: '', VK_DRIVER_FILES: '/nowhere.json', VK_ICD_FILENAMES: '/nowhere.json' };
+
+describe('a process with the WebGPU backend', () => {
+  test('without a driver it says why in the result, and prints nothing', async () => {
+    const { stdout, stderr } = await run('open', WITHOUT_VULKAN);
+    expect(stdout).toMatch(/^unsupported: (no Vulkan: libvulkan|no GPU that WebGPU can use)/);
+    expect(stderr).toBe('');
+  });
+
+  test('wrong options are refused with a message that names them', async () => {
+    await expect(createWebGpuBackend({ powerPreference: 'fast' as 'low-power' })).rejects.toThrow(
+      /^powerPreference: expected one of high-performance, low-power, got 'fast'$/,
+    );
+    await expect(createWebGpuBackend({ memoryBytes: 0 })).rejects.toThrow(
+      /^memoryBytes: expected an integer of at least 1, got 0$/,
+    );
+    await expect(createWebGpuBackend({ hangMs: 0 })).rejects.toThrow(/^hangMs: expected a number above 0, got 0$/);
+    await expect(createWebGpuBackend({ memory: 5 } as object)).rejects.toThrow(/^options: 'memory' is not an option/);
+    await expect(createWebGpuBackend({ adapter: 5 } as object)).rejects.toThrow(/^adapter: expected a string, got 5$/);
+  });
+});
+
+describe.skipIf(driver.lacks !== null)(`a process with the WebGPU backend on ${title}`, () => {
+  const env = driver.lacks === null ? driver.env : {};
+
+  test('does not use a driver in software unless it is asked to', async () => {
+    const { stdout, stderr } = await run('open-default', env);
+    expect(stdout).toMatch(
+      /^unsupported: only a driver in software \(SwiftShader.*\), slower than the CPU backend; allowSoft/,
+    );
+    expect(stderr).toBe('');
+  });
+
+  test('ends by itself after close(), and also without it', async () => {
+    expect((await run('open', env)).stdout).toMatch(/^webgpu:0 .*swiftshader/i);
+    expect((await run('leave-open', env)).stdout).toBe('answered\n');
+  });
+
+  test('keeps Dawn alive while a backend lives, whatever the garbage collector does', async () => {
+    expect((await run('collect-garbage', env, '--expose-gc')).stdout).toBe('answered 50 times\n');
+  });
+
+  test('refuses to start in a worker thread, and starts there when it is asked to', async () => {
+    const { stdout } = await run('worker', env);
+    const [refused, allowed] = stdout.split('\n');
+    expect(refused).toMatch(/^unsupported: WebGPU runs on the main thread only/);
+    expect(allowed).toMatch(/^webgpu:0/);
+  });
+
+  test('takes operands, queries and row sets in shared memory', async () => {
+    expect((await run('shared-memory', env)).stdout).toBe('0 1\n');
+  });
+});

@@ -1,0 +1,104 @@
+import { unwrap, type TopKOutput } from '@gearshift/contracts';
+import { pinnedPolicy } from '@gearshift/policies';
+import { clusteredValues, randomValues } from '@gearshift/testing';
+import { createExecutor, type Executor } from 'gearshift';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import type { WebGpuDeviceBackend } from '../src/webgpu-device-backend.js';
+import { openBackend, softwareGpu } from './software-gpu.js';
+
+const { title, isLacking, faults } = softwareGpu('swiftshader');
+const ROWS = 20_000;
+const DIMENSIONS = 48;
+
+describe.skipIf(isLacking)(`an executor with a GPU through WebGPU, on ${title}`, () => {
+  const values = clusteredValues({ rows: ROWS, dimensions: DIMENSIONS, clusters: 50, seed: 1 });
+  const query = (seed: number) => randomValues(DIMENSIONS, seed);
+  const closing: (() => Promise<void>)[] = [];
+
+  afterEach(async () => {
+    faults.clear();
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+  afterAll(() => faults.close());
+
+  async function open(
+    options: object = {},
+  ): Promise<{ backend: WebGpuDeviceBackend; executor: Executor; cpu: Executor }> {
+    const backend = await openBackend();
+    const executor = await createExecutor({ backends: [backend, 'cpu'], ...options });
+    const cpu = await createExecutor({ backends: ['cpu'] });
+    closing.push(
+      () => backend.close(),
+      () => executor.close(),
+      () => cpu.close(),
+    );
+    return { backend, executor, cpu };
+  }
+
+  test('stays on the CPU, because a GPU in software is slower, and the snapshot has the predicted times', async () => {
+    const { executor } = await open();
+    const matrix = await executor.matrix(values, { dimensions: DIMENSIONS, expectedUses: 1000 });
+    const onGpu: boolean[] = [];
+    for (let i = 0; i < 400; i++) {
+      const { decision } = unwrapRun(await executor.run({ operation: 'top-k', query: query(i), matrix, k: 10 }));
+      onGpu.push(decision?.device === 'gpu');
+    }
+    expect(onGpu.slice(0, 200)).toContain(true);
+    expect(onGpu.slice(200).filter(Boolean).length).toBeLessThan(20);
+    const { devices } = executor.snapshot('top-k');
+    expect(devices.map(({ id }) => id)).toEqual(['webgpu:0', 'cpu']);
+    expect(JSON.stringify(executor.describe())).toContain('a software driver: the CPU runs the kernels of the GPU');
+  });
+
+  test('follows appended, changed and removed rows of a stored matrix with changed rows only', async () => {
+    const { backend, executor, cpu } = await open({ policy: pinnedPolicy('webgpu:0') });
+    const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
+    const same = await cpu.matrix(values, { dimensions: DIMENSIONS });
+    const compare = async (seed: number) => {
+      const mine = await executor.topK(query(seed), matrix, { k: 20 });
+      const expected = await cpu.topK(query(seed), same, { k: 20 });
+      expect([...mine.indices], `query ${seed}`).toEqual([...expected.indices]);
+    };
+    unwrap(await backend.makeResident(matrix));
+    const whole = backend.residency(matrix).residentBytes;
+    await compare(1);
+    for (const each of [matrix, same]) {
+      await each.append(query(100));
+      await each.update(5, query(101));
+      await each.remove([17, 18]);
+    }
+    const { bytesToUpload } = backend.residency(matrix);
+    expect(bytesToUpload).toBeGreaterThan(0);
+    expect(bytesToUpload).toBeLessThan(whole / 1000);
+    for (const seed of [100, 101, 2, 3]) await compare(seed);
+    unwrap(await backend.makeResident(matrix));
+    expect(backend.residency(matrix).bytesToUpload).toBe(0);
+    for (const seed of [100, 101, 2, 3]) await compare(seed);
+  });
+
+  test('finishes a request on the CPU when the device is lost, and uses the new device afterwards', async () => {
+    const { backend, executor } = await open({ policy: pinnedPolicy('webgpu:0') });
+    const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
+    const before = await executor.topK(query(7), matrix, { k: 5 });
+    faults.fail('submit', 1);
+    const run = unwrapRun(await executor.run({ operation: 'top-k', query: query(7), matrix, k: 5 }));
+    expect(run.attempts.map(({ backend: id, outcome }) => `${id} ${outcome}`)).toEqual([
+      'webgpu:0 device-lost',
+      'cpu success',
+    ]);
+    expect((run.output as TopKOutput).indices).toEqual(before.indices);
+    let last = '';
+    for (let i = 0; i < 5000 && last !== 'webgpu:0 success'; i++) {
+      const { attempts } = unwrapRun(await executor.run({ operation: 'top-k', query: query(i), matrix, k: 5 }));
+      last = attempts.map(({ backend: id, outcome }) => `${id} ${outcome}`).join();
+    }
+    expect(last).toBe('webgpu:0 success');
+    expect(backend.epoch).toBe(1);
+    expect(executor.snapshot('top-k').devices[0].breaker).toMatchObject({ epoch: 1, state: 'closed' });
+  });
+});
+
+function unwrapRun(result: Awaited<ReturnType<Executor['run']>>) {
+  if (!result.ok) throw new Error(`${result.error.kind}: ${result.error.message}`);
+  return result.value;
+}
