@@ -10,6 +10,7 @@ import {
   requireOneOf,
 } from '@gearshift/contracts/internal';
 import { BackendFailures } from '@gearshift/native-kit';
+import { BACKEND_ID } from './device/describe-device.js';
 import { openDevice } from './device/open-device.js';
 import { WebGpuDeviceBackend } from './webgpu-device-backend.js';
 
@@ -38,7 +39,6 @@ export interface WebGpuBackendOptions {
 
 export const DEFAULT_HANG_MS = 30_000;
 export const MOST_DEFAULT_BYTES = 8 * 2 ** 30;
-export const BACKEND_ID = 'webgpu:0';
 
 const OPTIONS = optionNames<WebGpuBackendOptions>({
   powerPreference: true,

@@ -1,4 +1,3 @@
-import { clearTimeout, setTimeout } from 'node:timers';
 import {
   DTYPES,
   finishTopK,
@@ -28,49 +27,25 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { listRows, requireMatrix } from '@gearshift/contracts/internal';
+import { requireMatrix } from '@gearshift/contracts/internal';
 import { isMatrix, OpenState, type BackendFailures, type Failure } from '@gearshift/native-kit';
-import { dawnVersion } from './device/dawn.js';
-import type { GpuDevice } from './device/gpu-device.js';
+import { BACKEND_ID } from './device/describe-device.js';
 import type { OpenedDevice } from './device/open-device.js';
 import { deviceQueries } from './operations/device-queries.js';
-import { DeviceScan } from './operations/device-scan.js';
 import { rank } from './operations/rank.js';
 import { score } from './operations/score.js';
-import { itemsOf, selectionKind, type RowSelection } from './operations/selection.js';
+import { openSource, scanOf } from './operations/scan-source.js';
 import { spread } from './operations/spread.js';
-import { PACKAGE_VERSION } from './package-version.js';
+import { DeviceSlot } from './residency/device-slot.js';
 import { GraphCopy } from './residency/graph-copy.js';
 import { MatrixCopy } from './residency/matrix-copy.js';
-import { WebGpuResidents } from './residency/webgpu-residents.js';
 
 /** Row numbers have 32 bits, and one value means none. */
 const MAX_ROWS = 2 ** 32 - 1;
-/** Time to the next attempt to replace a lost device, after one that failed or a device that was soon lost again; it doubles each time. */
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 60_000;
-
 type Answer = Result<PhaseTimes, BackendError>;
 
 /** For requests with nothing to compute. */
 const NO_TIME: Answer = ok({ queueMs: 0, uploadMs: 0, kernelMs: 0, downloadMs: 0, totalMs: 0, fused: false });
-
-/** A device and the copies on it, until it is lost. */
-interface Place {
-  readonly gpu: GpuDevice;
-  readonly residents: WebGpuResidents;
-}
-
-/** What a request reads on the device: a resident copy, or one of the selected rows for this request alone. */
-interface Source {
-  readonly place: Place;
-  readonly copy: MatrixCopy;
-  readonly selection: RowSelection;
-  /** The row of the matrix for a row of the copy. */
-  readonly rowOf: (row: number) => number;
-  readonly firstRow: number;
-  done(): void;
-}
 
 export interface DeviceBackendParts {
   readonly opened: OpenedDevice;
@@ -83,50 +58,34 @@ export interface DeviceBackendParts {
 
 /** The operations on one WebGPU device, and on the next one after a loss. */
 export class WebGpuDeviceBackend implements Backend {
-  readonly id: string;
+  readonly id = BACKEND_ID;
   readonly kind = 'gpu';
   readonly dtypes = DTYPES;
-  readonly #open: DeviceBackendParts['open'];
+  readonly #slot: DeviceSlot;
   readonly #failures: BackendFailures;
   readonly #cpu: SyncBackend;
   readonly #state: OpenState;
-  #description: BackendDescription;
-  #place: Place;
-  #epoch = 0;
-  #reopening: Promise<void> | undefined;
-  #openedAtMs = 0;
-  #waitMs = 0;
-  #timer: NodeJS.Timeout | undefined;
-
   constructor({ opened, open, failures, cpu }: DeviceBackendParts) {
-    this.#open = open;
+    this.#slot = new DeviceSlot(opened, open, failures);
     this.#failures = failures;
     this.#cpu = cpu;
-    this.#place = this.#enter(opened);
-    this.#description = describe(opened);
-    this.id = this.#description.id;
     this.#state = new OpenState(failures, async () => {
-      clearTimeout(this.#timer);
-      await this.#reopening;
-      await this.#place.residents.close();
-      this.#place.gpu.destroy();
+      await this.#slot.close();
       await cpu.close();
     });
   }
 
   /** How many devices of this backend were lost and replaced. */
   get epoch(): number {
-    return this.#epoch;
+    return this.#slot.epoch;
   }
 
   describe(): BackendDescription {
-    const { lost } = this.#place.gpu;
-    if (lost === undefined || this.#state.isClosed) return this.#description;
-    return { ...this.#description, limitations: [...this.#description.limitations, lost] };
+    return this.#slot.describe();
   }
 
   memory(): MemoryReading {
-    const { budget, lost } = this.#place.gpu;
+    const { budget, lost } = this.#slot.place.gpu;
     const isThere = lost === undefined && !this.#state.isClosed;
     return {
       freeBytes: isThere ? budget.freeBytes : null,
@@ -137,7 +96,7 @@ export class WebGpuDeviceBackend implements Backend {
 
   supports(request: OperationRequest): true | UnsupportedReason {
     if (this.#state.isClosed) return { reason: 'the backend is closed' };
-    const { gpu } = this.#place;
+    const { gpu } = this.#slot.place;
     if (gpu.lost !== undefined) return { reason: gpu.lost };
     switch (request.operation) {
       case 'spread-activation': {
@@ -156,7 +115,7 @@ export class WebGpuDeviceBackend implements Backend {
   }
 
   residency(given: Operand): Residency {
-    const { residents } = this.#place;
+    const { residents } = this.#slot.place;
     const operand = isMatrix(given) ? requireMatrix(given) : given;
     const residentBytes = residents.residentBytes(operand);
     if (residentBytes > 0) return { residentBytes, bytesToUpload: 0 };
@@ -168,16 +127,16 @@ export class WebGpuDeviceBackend implements Backend {
   async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
     const startedAtMs = performance.now();
     const checked = prepareOperand(operand);
-    const refusal = this.#state.refuse(signal) ?? (await this.#refuseWithoutDevice());
+    const refusal = this.#state.refuse(signal) ?? (await this.#slot.ready());
     if (refusal !== undefined) return refusal;
-    const failure = await this.#state.track(this.#place.residents.ensure(checked, signal));
+    const failure = await this.#state.track(this.#slot.place.residents.ensure(checked, signal));
     if (failure !== undefined) return failure;
     const totalMs = performance.now() - startedAtMs;
     return ok({ queueMs: 0, uploadMs: totalMs, kernelMs: 0, downloadMs: 0, totalMs, fused: false });
   }
 
   release(operand: Operand): void {
-    this.#place.residents.release(operand);
+    this.#slot.place.residents.release(operand);
   }
 
   async cosineSimilarity(
@@ -227,9 +186,9 @@ export class WebGpuDeviceBackend implements Backend {
     const options = { activations, start, end, hops, decay, retention, threshold };
     return this.#state.track(
       this.#timed(async (uploaded) => {
-        const refused = await this.#refuseWithoutDevice();
+        const refused = await this.#slot.ready();
         if (refused !== undefined) return refused;
-        const { gpu, residents } = this.#place;
+        const { gpu, residents } = this.#slot.place;
         const failure = await residents.ensure(graph, signal);
         if (failure !== undefined) return failure;
         const source = residents.borrow(graph);
@@ -250,51 +209,10 @@ export class WebGpuDeviceBackend implements Backend {
     return this.#state.close();
   }
 
-  #enter({ gpu }: OpenedDevice): Place {
-    this.#openedAtMs = performance.now();
-    void gpu.gone.then(() => this.#reopenLater());
-    return { gpu, residents: new WebGpuResidents(gpu, this.#failures) };
-  }
-
-  /** Replaces a lost device, at once unless the last one did not live long. */
-  #reopenLater(): void {
-    if (this.#state.isClosed) return;
-    const livedMs = performance.now() - this.#openedAtMs;
-    if (livedMs > LONGEST_WAIT_MS) this.#waitMs = 0;
-    clearTimeout(this.#timer);
-    if (this.#waitMs === 0) this.#reopen();
-    else this.#timer = setTimeout(() => this.#reopen(), this.#waitMs).unref();
-    this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, 2 * this.#waitMs));
-  }
-
-  #reopen(): void {
-    if (this.#state.isClosed || this.#reopening !== undefined || this.#place.gpu.lost === undefined) return;
-    this.#reopening = this.#open().then(async (opened) => {
-      this.#reopening = undefined;
-      if (!opened.ok) {
-        this.#reopenLater();
-        return;
-      }
-      const before = this.#place;
-      this.#place = this.#enter(opened.value);
-      this.#description = describe(opened.value);
-      this.#epoch += 1;
-      await before.residents.close();
-      before.gpu.destroy();
-    });
-  }
-
-  /** A request that comes while a new device is being opened waits for it. */
-  async #refuseWithoutDevice(): Promise<Failure | undefined> {
-    await this.#reopening;
-    const { lost } = this.#place.gpu;
-    return lost === undefined ? undefined : this.#failures.of('device-lost', lost);
-  }
-
   #refuseUnsupported(request: OperationRequest): Failure | undefined {
     const supported = this.supports(request);
     if (supported === true) return undefined;
-    return this.#failures.of(this.#place.gpu.lost === undefined ? 'unsupported' : 'device-lost', supported.reason);
+    return this.#failures.of(this.#slot.place.gpu.lost === undefined ? 'unsupported' : 'device-lost', supported.reason);
   }
 
   /** Runs a request. Phases other than the upload of its operand are not measured apart. */
@@ -308,17 +226,21 @@ export class WebGpuDeviceBackend implements Backend {
   }
 
   #score(prepared: PreparedCosineSimilarity, output: Float32Array, signal: AbortSignal | undefined): Promise<Answer> {
-    const { matrix, start, end } = prepared;
+    const { matrix, start, end, where } = prepared;
     const query = prepared.query.slice();
     const queries = deviceQueries('cosine', query, matrix.dimensions);
     return this.#timed(async (uploaded) => {
       if (queries.numbers.length > 0) {
-        const source = await this.#source(prepared, { ...prepared, where: undefined, candidates: undefined }, signal);
+        const refusal = await this.#slot.ready();
+        if (refusal !== undefined) return refusal;
+        const { place } = this.#slot;
+        const all = { start, end, where: undefined, candidates: undefined };
+        const source = await openSource(place, this.#failures, matrix, all, signal);
         if ('error' in source) return source;
         uploaded();
         try {
-          const { copy, firstRow, place } = source;
-          const scan = this.#scanOf(source, 'cosine', signal);
+          const { copy, firstRow } = source;
+          const scan = scanOf(place, this.#failures, source, 'cosine', signal);
           const scoring = { prepared, query, queries, copy, firstRow, scan, cpu: this.#cpu };
           const failure = await place.residents.makingRoom(() => score(scoring, output));
           if (failure !== undefined) return failure;
@@ -327,8 +249,7 @@ export class WebGpuDeviceBackend implements Backend {
         }
       }
       for (const q of queries.left) {
-        const { where, dimensions } = { ...prepared, ...matrix };
-        const one = query.subarray(q * dimensions, (q + 1) * dimensions);
+        const one = query.subarray(q * matrix.dimensions, (q + 1) * matrix.dimensions);
         const target = output.subarray(q * (end - start), (q + 1) * (end - start));
         const request = { operation: 'cosine-similarity', matrix, query: one, start, end, where } as const;
         const answer = await this.#cpu.cosineSimilarity(request, target, signal);
@@ -345,12 +266,15 @@ export class WebGpuDeviceBackend implements Backend {
     const queries = deviceQueries(metric, query, matrix.dimensions);
     return this.#timed(async (uploaded) => {
       if (queries.numbers.length > 0) {
-        const source = await this.#source(prepared, { start, end, where, candidates }, signal);
+        const refusal = await this.#slot.ready();
+        if (refusal !== undefined) return refusal;
+        const { place } = this.#slot;
+        const source = await openSource(place, this.#failures, matrix, { start, end, where, candidates }, signal);
         if ('error' in source) return source;
         uploaded();
         try {
-          const { copy, selection, rowOf, place } = source;
-          const scan = this.#scanOf(source, metric, signal);
+          const { copy, selection, rowOf } = source;
+          const scan = scanOf(place, this.#failures, source, metric, signal);
           const ranking = { prepared, query, selection, queries, copy, scan, cpu: this.#cpu, rowOf, signal };
           const failure = await place.residents.makingRoom(() => rank(ranking, output));
           if (failure !== undefined) return this.#failures.of(failure.error.kind, failure.error.message, failure.error);
@@ -382,74 +306,9 @@ export class WebGpuDeviceBackend implements Backend {
       return undefined;
     });
   }
-
-  #scanOf(
-    { place, copy, selection }: Source,
-    metric: PreparedTopK['metric'],
-    signal: AbortSignal | undefined,
-  ): DeviceScan {
-    const items = itemsOf(copy, selection);
-    return new DeviceScan(place.gpu, this.#failures, copy, metric, selectionKind(selection), items, signal);
-  }
-
-  /** The resident copy, or a copy of the considered rows for this request. */
-  async #source(
-    { matrix }: { readonly matrix: VectorMatrix },
-    selection: RowSelection,
-    signal: AbortSignal | undefined,
-  ): Promise<Source | Failure> {
-    const refusal = await this.#refuseWithoutDevice();
-    if (refusal !== undefined) return refusal;
-    const place = this.#place;
-    const { gpu, residents } = place;
-    const resident = residents.borrow(matrix);
-    if (resident?.copy instanceof MatrixCopy) {
-      const { start, end, where, candidates } = selection;
-      const selected = { start, end, where, candidates };
-      return { place, copy: resident.copy, selection: selected, rowOf: (row) => row, firstRow: 0, done: resident.done };
-    }
-    const copy = new MatrixCopy(gpu, this.#failures, matrix.dimensions);
-    const rows = rowsOf(selection);
-    const count = rows?.length ?? selection.end - selection.start;
-    const failure =
-      (await residents.makingRoom(() => copy.reserve(count))) ??
-      (await residents.makingRoom(() => copy.uploadRows(matrix, rows ?? selection.start, count, signal)));
-    if (failure !== undefined) {
-      copy.destroy();
-      return failure;
-    }
-    copy.rows = count;
-    return {
-      place,
-      copy,
-      selection: { start: 0, end: count, where: undefined, candidates: undefined },
-      rowOf: rows === undefined ? (row) => row + selection.start : (row) => rows[row],
-      firstRow: selection.start,
-      done: () => copy.destroy(),
-    };
-  }
-}
-
-/** The rows that a request considers, ascending, if they are fewer than its range. */
-function rowsOf({ start, end, where, candidates }: RowSelection): Uint32Array | undefined {
-  if (candidates !== undefined) return candidates.toSorted();
-  return where === undefined ? undefined : listRows(where.words, start, end);
 }
 
 function copyBytes(operand: Operand): number {
   if (isMatrix(operand)) return operand.rows * MatrixCopy.bytesPerRow(operand.dimensions);
   return (operand.nodes + 1) * 4 + operand.columns.length * 8;
-}
-
-function describe({ info, isSoftware }: OpenedDevice): BackendDescription {
-  const names = [info.description, info.device, info.architecture, info.vendor].filter((name) => name !== '');
-  return {
-    id: 'webgpu:0',
-    kind: 'gpu',
-    device: info.device === '' ? (names[0] ?? 'a GPU') : info.device,
-    version: PACKAGE_VERSION,
-    source: 'prebuilt',
-    driver: [info.description, `webgpu ${dawnVersion()}`].filter((name) => name !== '').join(', '),
-    limitations: isSoftware ? ['a software driver: the CPU runs the kernels of the GPU'] : [],
-  };
 }

@@ -53,7 +53,8 @@ describe.skipIf(isLacking)(`faults of the driver, on ${title}`, () => {
   const newMatrix = () => createMatrix(values.slice(), { dimensions: DIMENSIONS });
 
   async function askAll(backend: WebGpuDeviceBackend, matrix: VectorMatrix, onGraph: CsrGraph): Promise<Answers> {
-    await backend.makeResident(matrix);
+    const kept = await backend.makeResident(matrix);
+    if (!kept.ok) expect(TYPED).toContain(kept.error.kind);
     const scores = new Float32Array(2 * ROWS);
     const scored = await backend.cosineSimilarity(
       { operation: 'cosine-similarity', query, queries: 2, matrix },
