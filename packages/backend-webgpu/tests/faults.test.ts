@@ -106,6 +106,7 @@ describe.skipIf(isLacking)(`faults of the driver, on ${title}`, () => {
 
   test.each(FAULTS)(
     'no answer is wrong whichever %s fails, once or for good, and a later request succeeds',
+    { timeout: effort({ test: 120_000, ci: 1_200_000 }) },
     async (call) => {
       const [right, total] = await withBackend(async (backend) => {
         const before = faults.read();
@@ -194,9 +195,9 @@ function callsOf(call: FaultyCall, counters: ReturnType<typeof faults.read>): nu
   }[call];
 }
 
-/** Every position for the reliability goal, else some of them. Fences are polled, so that their number differs from run to run. */
+/** Every position for the reliability goal, but for fences: they are polled, thousands of times and differently in each run. */
 function positions(total: number): number[] {
-  const most = effort({ test: 4, ci: 12, nightly: total });
+  const most = effort({ test: 2, ci: 40, nightly: 400 });
   if (total <= most) return Array.from({ length: total }, (_, i) => i + 1);
   return [...new Set(Array.from({ length: most }, (_, i) => 1 + Math.round((i * (total - 1)) / (most - 1))))];
 }

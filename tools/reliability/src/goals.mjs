@@ -44,6 +44,12 @@ export const GOALS = {
     needs: NATIVE_TOOLS,
     sources: [{ folder: 'tools/cuda-simulator', file: 'tests/fault-sweep.test.ts', name: 'every code' }],
   },
+  R7: {
+    title: 'no answer is wrong whichever allocation, submit, pipeline or fence of WebGPU fails, once or for good',
+    ...{ tier: 'software GPU', unit: 'runs', least: { ci: 60, nightly: 60 } },
+    needs: NATIVE_TOOLS,
+    sources: [{ folder: 'packages/backend-webgpu', file: 'tests/faults.test.ts', name: 'no answer is wrong' }],
+  },
   R8: {
     title: 'every item is done once or remains, whatever fails',
     ...{ tier: 'pure', unit: 'scripts', least: { ci: 100_000, nightly: 10_000_000 } },

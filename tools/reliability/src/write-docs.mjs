@@ -47,7 +47,7 @@ const LAST_RUN = `## The last run
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-R7 is for WebGPU, which has no backend yet; R18 is part of [\`npm run release:dry\`](releasing.md).
+R18 is part of [\`npm run release:dry\`](releasing.md).
 
 ## Problems found
 
