@@ -6,6 +6,12 @@ const DOUBLE = `
   @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
     if (id.x < arrayLength(&values)) { values[id.x] *= 2; }
   }`;
+/** Writes all over a buffer for about a tenth of a second. */
+const LONG = `
+  @group(0) @binding(0) var<storage, read_write> values: array<u32>;
+  @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+    for (var i = 0u; i < 300u; i++) { values[(id.x * 64u + i * 977u) % arrayLength(&values)] += i; }
+  }`;
 
 /** Kept for the life of the process: Dawn crashes when this object is collected while devices exist. */
 let gpu: GPU | null = null;
@@ -28,8 +34,8 @@ export async function requestDevice(): Promise<GPUDevice> {
   return (await requestAdapter()).requestDevice();
 }
 
-export function createPipeline(device: GPUDevice): Promise<GPUComputePipeline> {
-  const module = device.createShaderModule({ code: DOUBLE });
+export function createPipeline(device: GPUDevice, code = DOUBLE): Promise<GPUComputePipeline> {
+  const module = device.createShaderModule({ code });
   return device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } });
 }
 
@@ -50,13 +56,7 @@ export async function double(device: GPUDevice): Promise<Float32Array> {
     usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
   });
   device.queue.writeBuffer(buffer, 0, values);
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  const entries = [{ binding: 0, resource: { buffer } }];
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-  pass.dispatchWorkgroups(Math.ceil(VALUE_COUNT / 64));
-  pass.end();
+  const encoder = encode(device, pipeline, buffer, Math.ceil(VALUE_COUNT / 64));
   encoder.copyBufferToBuffer(buffer, 0, readable, 0, values.byteLength);
   device.queue.submit([encoder.finish()]);
   await readable.mapAsync(GPUMapMode.READ);
@@ -64,6 +64,25 @@ export async function double(device: GPUDevice): Promise<Float32Array> {
   buffer.destroy();
   readable.destroy();
   return doubled;
+}
+
+/** Submits work that is still under way when this resolves. */
+export async function submitLongWork(device: GPUDevice): Promise<GPUBuffer> {
+  const pipeline = await createPipeline(device, LONG);
+  const buffer = createBuffer(device, 2 ** 26);
+  device.queue.submit([encode(device, pipeline, buffer, 64).finish()]);
+  return buffer;
+}
+
+function encode(device: GPUDevice, pipeline: GPUComputePipeline, buffer: GPUBuffer, groups: number): GPUCommandEncoder {
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  const entries = [{ binding: 0, resource: { buffer } }];
+  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(groups);
+  pass.end();
+  return encoder;
 }
 
 /** Submits nothing, and resolves when it is done. */
