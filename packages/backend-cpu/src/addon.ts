@@ -10,8 +10,10 @@ import { METRIC_CODES, type AddonModule, type JobEntries, type ResidentEntries }
  * argument of the wrong type and a RangeError for counts that do not match: a mistake of this package, never of its user.
  */
 export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
-  /** The number of queries per call; callers process more in steps of this number. */
+  /** The number of queries per call of {@link score}; callers process more in steps of this number. */
   readonly queryGroup: number;
+  /** The most queries per call of {@link topK}, which returns how many it has ranked. */
+  readonly rankingGroup: number;
 
   /** Every instruction-set level of this build, best first. */
   levels(): AddonLevel[];
@@ -144,12 +146,13 @@ export interface CpuAddon extends AddonModule, ResidentEntries, JobEntries {
     ...stored: StoredArrayArguments
   ): number;
   /**
-   * The best `k` of rows `[from, end)`, or of `candidates[from..end)`, for the same queries. Query `q` writes at
-   * `(q - outputQuery) * k`, `min(k, processed rows)` entries: to the block, unless arrays are given. Returns the next row or
-   * candidate.
+   * The best `k` of rows `[from, end)`, or of `candidates[from..end)`, for the first of the queries from `firstQuery` on, at most
+   * {@link rankingGroup}. Query `q` writes at `(q - outputQuery) * k`, `min(k, processed rows)` entries: to the block, unless arrays
+   * are given. Returns the next row or candidate.
    *
-   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; dimensions, dtype and scale if handle is 0, and sequence
-   * for the rows of a stored matrix. Writes those of the search, at least scanned: see {@link TopKDone}.
+   * Scalars: context, handle, end, from, firstQuery, k, outputQuery; queries: 0, or for a later slice of the rows the number that the
+   * first one has written there; dimensions, dtype and scale if handle is 0, and sequence for the rows of a stored matrix. Writes
+   * queries, and those of the search, at least scanned: see {@link TopKDone}.
    *
    * @param mask only these rows are ranked, as in {@link score}; not with candidates
    */
@@ -315,6 +318,8 @@ export interface AddonLevel {
   readonly name: string;
   /** Required CPU features that this CPU lacks, separated by spaces; empty when the level can run. */
   readonly missing: string;
+  /** CPU features beyond the required ones that make the level faster on this CPU, separated by spaces. */
+  readonly features: string;
 }
 
 export const TRANSPOSE_MORE = 1;
@@ -323,7 +328,7 @@ export const TRANSPOSE_MORE = 1;
 export const RANKING_FORMS = [undefined, 'codes', 'codes-together'] as const;
 
 /** Incremented with every change of an entry of {@link CpuAddon}. */
-export const ADDON_ABI = 13;
+export const ADDON_ABI = 14;
 
 /** Bits of the context, which says how to run a call. */
 const LEVEL_SHIFT = 2;

@@ -40,6 +40,7 @@ export const SCALAR = {
   rescored: 18,
   whole: 19,
   plain: 20,
+  queries: 21,
 } as const;
 
 /** The addon as one thread uses it. */

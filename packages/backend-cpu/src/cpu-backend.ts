@@ -73,7 +73,7 @@ function createNativeBackend(
 ): Result<SyncBackend, BackendError> {
   const chosen = chooseLevel(addon.levels(), wanted, cap);
   if (!chosen.ok) return failures.of('unsupported', chosen.error);
-  const { index, name, limitations } = chosen.value;
+  const { index, name, features, limitations } = chosen.value;
   const threads = Math.min(maxThreads, addon.threadLimit());
   return ok(
     new NativeCpuBackend({
@@ -89,6 +89,7 @@ function createNativeBackend(
         version: PACKAGE_VERSION,
         source,
         level: name,
+        features,
         threads,
         limitations: [...limitations, ...describeBrokenPlaces(loadFailures)],
       },

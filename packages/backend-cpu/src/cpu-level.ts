@@ -10,6 +10,8 @@ export interface ChosenLevel {
   /** Index into the list of levels. */
   readonly index: number;
   readonly name: string;
+  /** CPU features that are used beyond those that the level requires. */
+  readonly features: readonly string[];
   /** Why each better level is not used. */
   readonly limitations: readonly string[];
 }
@@ -37,14 +39,14 @@ export function chooseLevel(
     const built = levels.map(({ name }) => name).join(', ');
     return err(`the level ${wanted ?? 'of this CPU'} is not part of this build, which has ${built}`);
   }
-  const { name, missing } = levels[index];
+  const { name, missing, features } = levels[index];
   if (missing !== '') return err(`the level ${name} needs CPU features that this CPU lacks: ${missing}`);
   const limitations = levels.slice(0, index).map((better, position) => {
     if (better.missing !== '') return `${better.name} is not used: the CPU lacks ${better.missing}`;
     if (wanted !== undefined) return `${better.name} is not used: the level ${wanted} was asked for`;
     return position < capIndex ? `${better.name} is not used: GEARSHIFT_CPU_LEVEL is ${String(cap)}` : better.name;
   });
-  return ok({ index, name, limitations });
+  return ok({ index, name, features: features.split(' ').filter((feature) => feature !== ''), limitations });
 }
 
 /** A level from an option or the environment; empty counts as not given. */

@@ -20,6 +20,8 @@ export class SlicedTopK implements SlicedWork {
   /** The next row, or the next candidate if the request has candidates. */
   #position: number;
   #query = 0;
+  /** Those of the current group; 0 before its first slice, which says how many. */
+  #inGroup = 0;
   #searched: Searched | undefined;
 
   constructor(
@@ -49,26 +51,28 @@ export class SlicedTopK implements SlicedWork {
 
   step(): number {
     const { count, queries } = this.#request;
-    const inGroup = Math.min(this.#addon.queryGroup, queries - this.#query);
     const isFirstSlice = this.#position === this.#first;
+    const most = isFirstSlice ? Math.min(this.#addon.rankingGroup, queries - this.#query) : this.#inGroup;
     let next: number;
-    if (inGroup * count <= BLOCK_RESULTS) {
+    if (most * count <= BLOCK_RESULTS) {
       next = this.#select(this.#query);
-      if (next > this.#position && isFirstSlice) this.#copyFromBlock(inGroup * count);
-      else if (next > this.#position) this.#merge(this.#block, inGroup, next);
+      if (next > this.#position && isFirstSlice) this.#copyFromBlock(this.#block.scalars[SCALAR.queries] * count);
+      else if (next > this.#position) this.#merge(this.#block, next);
     } else if (isFirstSlice) {
       next = this.#select(0, this.#output);
     } else {
-      const slice = { indices: new Uint32Array(inGroup * count), scores: new Float32Array(inGroup * count) };
+      const slice = { indices: new Uint32Array(most * count), scores: new Float32Array(most * count) };
       next = this.#select(this.#query, slice);
-      if (next > this.#position) this.#merge(slice, inGroup, next);
+      if (next > this.#position) this.#merge(slice, next);
     }
     if (next < 0) return next;
     if (this.#block.scalars[SCALAR.scanned] !== 0) this.#addSearch();
+    this.#inGroup = this.#block.scalars[SCALAR.queries];
     this.#position = next;
     if (next < this.#last) return STEP_MORE;
     this.#position = this.#first;
-    this.#query += this.#addon.queryGroup;
+    this.#query += this.#inGroup;
+    this.#inGroup = 0;
     return this.#query < queries ? STEP_MORE : STEP_DONE;
   }
 
@@ -88,6 +92,7 @@ export class SlicedTopK implements SlicedWork {
     scalars[SCALAR.from] = this.#position;
     scalars[SCALAR.end] = this.#last;
     scalars[SCALAR.firstQuery] = this.#query;
+    scalars[SCALAR.queries] = this.#inGroup;
     if (values !== undefined && matrix.snapshot !== undefined) {
       const { sequence, memory } = matrix.snapshot;
       const stored = storedArrays(memory);
@@ -123,11 +128,11 @@ export class SlicedTopK implements SlicedWork {
     }
   }
 
-  #merge(slice: RankedList, inGroup: number, next: number): void {
+  #merge(slice: RankedList, next: number): void {
     const { count, metric } = this.#request;
     const known = Math.min(count, this.#considered(this.#first, this.#position));
     const found = Math.min(count, this.#considered(this.#position, next));
-    for (let q = 0; q < inGroup; q++) {
+    for (let q = 0; q < this.#inGroup; q++) {
       const target = part(this.#output, (this.#query + q) * count, count);
       const before = { indices: target.indices.slice(0, known), scores: target.scores.slice(0, known) };
       mergeRanked(metric, [before, part(slice, q * count, found)], target);

@@ -88,7 +88,7 @@ describeAddon('a matrix with codes', () => {
     });
   }
 
-  test.for([4, 7, 33, 70])('ranks %d queries at once exactly as one by one, by every metric', async (count) => {
+  test.for([4, 7, 33, 70, 150])('ranks %d queries at once exactly as one by one, by every metric', async (count) => {
     const backend = await createNativeBackend();
     const matrix = createMatrix(shared(values), { dimensions: DIMENSIONS, companion: 'codes' });
     unwrap(await backend.makeResident(matrix));

@@ -64,6 +64,9 @@ describeAddon('with the addon', () => {
     expect(description).toMatchObject({ id: 'cpu', kind: 'cpu', source: expect.stringMatching(/^(local|prebuilt)$/) });
     expect(description.device).not.toBe('');
     expect(['avx512', 'avx2', 'neon', 'portable']).toContain(description.level);
+    const { features = [] } = description;
+    expect(features).toEqual(['avx512vnni', 'amxint8'].slice(0, features.length));
+    if (description.level !== 'avx512') expect(features).toEqual([]);
     expect(description.threads).toBeGreaterThanOrEqual(1);
     expect(unwrap(await createCpuBackend({ threads: 1 })).describe().threads).toBe(1);
   });

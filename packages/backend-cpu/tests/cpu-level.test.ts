@@ -2,15 +2,20 @@ import { expect, test } from 'vitest';
 import { chooseLevel, readLevel } from '../src/cpu-level.js';
 
 const levels = [
-  { name: 'avx512', missing: 'avx512f avx512bw' },
-  { name: 'avx2', missing: '' },
-  { name: 'portable', missing: '' },
+  { name: 'avx512', missing: 'avx512f avx512bw', features: '' },
+  { name: 'avx2', missing: '', features: 'avxvnni amxint8' },
+  { name: 'portable', missing: '', features: '' },
 ];
 
 test('chooseLevel takes the best level of the CPU and explains why better ones are not used', () => {
   expect(chooseLevel(levels, undefined, undefined)).toEqual({
     ok: true,
-    value: { index: 1, name: 'avx2', limitations: ['avx512 is not used: the CPU lacks avx512f avx512bw'] },
+    value: {
+      index: 1,
+      name: 'avx2',
+      features: ['avxvnni', 'amxint8'],
+      limitations: ['avx512 is not used: the CPU lacks avx512f avx512bw'],
+    },
   });
 });
 
@@ -32,6 +37,7 @@ test('chooseLevel uses a requested level or refuses it, and never replaces it', 
     ok: true,
     value: {
       index: 2,
+      features: [],
       limitations: [expect.any(String), 'avx2 is not used: the level portable was asked for'],
     },
   });

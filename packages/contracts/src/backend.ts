@@ -93,6 +93,8 @@ export interface BackendDescription {
   readonly source: 'prebuilt' | 'local' | 'portable';
   /** Instruction-set level of a CPU, such as `'avx2'`. */
   readonly level?: string | undefined;
+  /** Features of a CPU that are used beyond those of the level, such as `'avx512vnni'` and `'amxint8'`; empty when there are none. */
+  readonly features?: readonly string[] | undefined;
   /** Driver of a GPU, with its version. */
   readonly driver?: string | undefined;
   /** Threads a CPU backend may use for one request. */

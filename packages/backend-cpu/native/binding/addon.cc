@@ -16,8 +16,9 @@ namespace gearshift::binding {
 namespace {
 
 constexpr kit::NamedNumber kNumbers[] = {
-    {"abi", 13},  // ADDON_ABI in src/addon.ts
+    {"abi", 14},  // ADDON_ABI in src/addon.ts
     {"queryGroup", static_cast<int32_t>(kQueryGroup)},
+    {"rankingGroup", static_cast<int32_t>(kCodedQueryGroup)},
 };
 
 constexpr kit::NamedEntry kEntries[] = {

@@ -44,6 +44,8 @@ enum Scalar : size_t {
   kRescoredScalar,
   kWholeScalar,
   kPlainScalar,
+  // Of a top-k: the queries of the slices before, 0 for the first; then those that it ranked.
+  kQueriesScalar,
 };
 
 }  // namespace gearshift::binding

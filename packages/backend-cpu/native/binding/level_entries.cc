@@ -15,10 +15,13 @@ napi_value levels(Call& call) {
     napi_value level = nullptr;
     napi_value name = nullptr;
     napi_value missing = nullptr;
+    napi_value features = nullptr;
     const bool made = napi_create_object(env, &level) == napi_ok &&
                       napi_create_string_utf8(env, all.levels[i].kernels->name, NAPI_AUTO_LENGTH, &name) == napi_ok &&
                       napi_create_string_utf8(env, all.levels[i].missing, NAPI_AUTO_LENGTH, &missing) == napi_ok &&
+                      napi_create_string_utf8(env, all.levels[i].features, NAPI_AUTO_LENGTH, &features) == napi_ok &&
                       napi_set_named_property(env, level, "name", name) == napi_ok &&
+                      napi_set_named_property(env, level, "features", features) == napi_ok &&
                       napi_set_named_property(env, level, "missing", missing) == napi_ok &&
                       napi_set_element(env, list, static_cast<uint32_t>(i), level) == napi_ok;
     if (!made) {

@@ -7,6 +7,7 @@
 
 #include "core/floating_point_mode.h"
 #include "core/query.h"
+#include "core/query_codes.h"
 #include "core/scan.h"
 #include "dispatch/kernel_table.h"
 
@@ -17,6 +18,8 @@ namespace gearshift::binding {
  * 768 dimensions fit into a second-level cache besides the block.
  */
 constexpr size_t kQueryGroup = kMostQueriesTogether;
+/** The same for a ranking from codes. */
+constexpr size_t kCodedQueryGroup = kMostCodedQueriesTogether;
 
 /** Prepared copies of several queries. Keeps its memory, so that the next request of a like size allocates nothing. */
 class QueryGroup {
@@ -35,6 +38,9 @@ class QueryGroup {
     }
     return true;
   }
+
+  /** Of those that are prepared. */
+  void keep_first(size_t count) noexcept { count_ = count; }
 
   size_t count() const noexcept { return count_; }
   const PreparedQuery* all() const noexcept { return queries_.get(); }

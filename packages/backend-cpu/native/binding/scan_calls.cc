@@ -24,7 +24,7 @@ class ReachedScores {
   ReachedScore& operator[](size_t query) noexcept { return scores_[query]; }
 
  private:
-  ReachedScore scores_[kQueryGroup];
+  ReachedScore scores_[kCodedQueryGroup];
 };
 
 }  // namespace
@@ -78,8 +78,9 @@ bool TopKWorkspace::prepare_codes(size_t seats, size_t queries) noexcept {
     scan_count_ = scans == nullptr ? 0 : seats * queries;
   }
   static_assert(sizeof(CodeQuery) % kAlignment == 0, "each begins on a cache line");
-  const size_t bytes = queries * sizeof(CodeQuery);
-  return scans != nullptr && (bytes <= code_queries_.bytes() || code_queries_.allocate(bytes));
+  const auto has_room = [](AlignedMemory& memory, size_t bytes) noexcept { return bytes <= memory.bytes() || memory.allocate(bytes); };
+  return scans != nullptr && has_room(code_queries_, queries * sizeof(CodeQuery)) &&
+         has_room(sums_, seats * queries * RowCodes::kBlock * sizeof(int32_t));
 }
 
 void TopKWorkspace::trim(size_t k) noexcept {
@@ -131,19 +132,39 @@ bool is_worth_codes(const MatrixView& matrix, const RowsToRank& rows, size_t k) 
   return is_worth_codes(matrix, range, rows.mask == nullptr ? range : count_rows(rows.mask, rows.from, rows.end), k);
 }
 
-/** Prepares the search with codes. False: the rows are scanned in float32. */
-bool can_certify(const Scan& scan, const QueryGroup& queries, const RowsToRank& rows, size_t k, size_t seats,
-                 TopKWorkspace& workspace) noexcept {
-  if (!is_worth_codes(scan.matrix, rows, k)) return false;
+/** Of so many queries of a group one may be without a code: more of them would leave too little to go together. */
+constexpr size_t kQueriesOfUncoded = 32;
+
+/** The first queries of a group, and how they are ranked. */
+struct FirstQueries {
+  size_t count;
+  bool is_certified;
+};
+
+/** Prepares the search with codes. Queries that have no code, such as one of zeros, do not keep the others from theirs. */
+FirstQueries prepare_codes(const Scan& scan, const QueryGroup& queries, QueriesToRank which, const RowsToRank& rows, size_t k,
+                           size_t seats, TopKWorkspace& workspace) noexcept {
+  const size_t count = queries.count();
+  const FirstQueries scanned{which == QueriesToRank::all ? count : std::min(count, kQueryGroup), false};
+  if (!is_worth_codes(scan.matrix, rows, k)) return scanned;
   const RowCodes* const codes = scan.matrix.codes;
   if (codes == nullptr) {
     workspace.searched.lacks_codes = true;
-    return false;
+    return scanned;
   }
-  if (!workspace.prepare_codes(seats, queries.count())) return false;
-  for (size_t q = 0; q < queries.count(); ++q)
-    if (!codes->prepare(queries[q], &workspace.code_queries()[q])) return false;
-  return true;
+  if (!workspace.prepare_codes(seats, count)) return scanned;
+  size_t uncoded = 0;
+  size_t alike = 0;  // of the first ones
+  bool is_first_coded = true;
+  for (size_t q = 0; q < count; ++q) {
+    const bool is_coded = codes->prepare(queries[q], &workspace.code_queries()[q]);
+    if (q == 0) is_first_coded = is_coded;
+    alike += alike == q && is_coded == is_first_coded;
+    uncoded += !is_coded;
+  }
+  if (uncoded == 0) return {count, true};
+  if (which == QueriesToRank::all || uncoded > std::max<size_t>(1, count / kQueriesOfUncoded)) return scanned;
+  return {is_first_coded ? alike : std::min(alike, kQueryGroup), is_first_coded};
 }
 
 /** With more rows left, looking at the centres takes longer than it saves. */
@@ -244,7 +265,7 @@ class CertifiedGroup {
 
   void scan_block(size_t seat, size_t start, size_t count) noexcept {
     if (mask_ != nullptr && count_rows(mask_, start, start + count) == 0) return;
-    int32_t sums[kQueryGroup * RowCodes::kBlock];
+    int32_t* const sums = workspace_.sums(seat, queries_.count());
     CertifiedScan::Block block;
     block.start = start;
     block.count = count;
@@ -287,13 +308,19 @@ void deliver(TopKWorkspace& workspace, size_t seats, size_t count, const RankedO
 
 }  // namespace
 
-int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
+size_t most_ranked_together(const MatrixView& matrix, const RowsToRank& rows, size_t k) noexcept {
+  return matrix.codes != nullptr && is_worth_codes(matrix, rows, k) ? kCodedQueryGroup : kQueryGroup;
+}
+
+int64_t top_k_of_queries(const Execution& execution, const Scan& scan, QueryGroup& queries, QueriesToRank which,
                          const RowsToRank& rows, size_t k, const RankedOutput& output,
                          TopKWorkspace& workspace) noexcept {
-  const size_t count = queries.count();
   const size_t seats = execution.seats();
+  const FirstQueries first = prepare_codes(scan, queries, which, rows, k, seats, workspace);
+  const size_t count = first.count;
+  const bool is_certified = first.is_certified;
+  queries.keep_first(count);
   if (!workspace.prepare(seats, count)) return kit::kOutOfMemory;
-  const bool is_certified = can_certify(scan, queries, rows, k, seats, workspace);
   CertifiedGroup certified(scan, queries, rows.mask, workspace);
   if (is_certified && !certified.prepare(k, rows.from, rows.end)) return kit::kOutOfMemory;
   // Those of a thread get their memory when it takes part.
@@ -316,7 +343,10 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const Que
       return;
     }
     if (rows.candidates == nullptr && rows.mask == nullptr) {
-      top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries.all(), count, begin, stop, own);
+      for (size_t q = 0; q < count; q += kQueryGroup) {
+        top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries.all() + q, std::min(kQueryGroup, count - q), begin, stop,
+                   own + q);
+      }
       return;
     }
     for (size_t q = 0; q < count; ++q) {

@@ -79,6 +79,8 @@ class TopKWorkspace {
   std::unique_ptr<CertifiedScan[]> scans;
   CodeQuery* code_queries() noexcept { return code_queries_.as<CodeQuery>(); }
   QueryCodes batch;  // of all queries together
+  /** Of a thread: the sums of a block for all queries, which are too many for the stack of some. */
+  int32_t* sums(size_t seat, size_t queries) noexcept { return sums_.as<int32_t>() + seat * queries * RowCodes::kBlock; }
 
   /** The same for rows with codes, besides. */
   bool prepare_codes(size_t seats, size_t queries) noexcept;
@@ -93,16 +95,24 @@ class TopKWorkspace {
  private:
   size_t selector_count_ = 0;
   size_t scan_count_ = 0;
+  AlignedMemory sums_;
   AlignedMemory code_queries_;  // operator new for their alignment is not in old systems
   size_t seat_count_ = 0;
 };
 
+/** How many queries are ranked together, at most: more of them from codes than in a scan. */
+size_t most_ranked_together(const MatrixView& matrix, const RowsToRank& rows, size_t k) noexcept;
+
+/** Whether a call is for all queries that it is given, or may keep the first ones that are ranked in one way. */
+enum class QueriesToRank { all, first };
+
 /**
  * The best `k` of the rows for each query, best first.
  *
+ * @param queries at most most_ranked_together(); those that were ranked are left
  * @return the first position that was not reached, or -1: out of memory
  */
-int64_t top_k_of_queries(const Execution& execution, const Scan& scan, const QueryGroup& queries,
+int64_t top_k_of_queries(const Execution& execution, const Scan& scan, QueryGroup& queries, QueriesToRank which,
                          const RowsToRank& rows, size_t k, const RankedOutput& output,
                          TopKWorkspace& workspace) noexcept;
 

@@ -100,12 +100,22 @@ napi_value top_k(Call& call) {
   }
   const size_t positions = has_candidates ? candidates.length : read.scan.matrix.row_count;
   if (end > positions || first_query >= read.query_count) return call.give_integer(kit::kInputGone);
-  const size_t count = std::min(kQueryGroup, read.query_count - first_query);
+  const size_t ranked_before = call.count_scalar(kQueriesScalar);
+  if (call.failed()) return nullptr;
+  if (ranked_before > kCodedQueryGroup) {
+    call.fail(ErrorType::range, "queries: expected as many as a call ranks together, or 0");
+    return nullptr;
+  }
+  const QueriesToRank which = ranked_before > 0 ? QueriesToRank::all : QueriesToRank::first;
+  const RowsToRank range{from, end, has_candidates ? candidates.data : nullptr, mask.words.data};
+  const size_t most = ranked_before > 0 ? ranked_before : most_ranked_together(read.scan.matrix, range, k);
+  const size_t count = std::min(most, read.query_count - first_query);
   const size_t skipped = first_query - output_query;
   if (!has_room(indices.length, skipped + count, k) || !has_room(scores.length, skipped + count, k)) {
     return call.give_integer(kit::kOutputGone);
   }
   block.scalars[kScannedScalar] = 0;
+  block.scalars[kQueriesScalar] = static_cast<double>(count);
   if (from == end) return call.give_integer(static_cast<int64_t>(end));
   // The caller checked them too, but they may live in memory that another thread writes to.
   uint32_t* copied = nullptr;
@@ -119,13 +129,13 @@ napi_value top_k(Call& call) {
   if (!queries.prepare(*read.scan.kernels, read.query.data + first_query * dimensions, count, dimensions)) {
     return call.give_integer(kit::kOutOfMemory);
   }
-  const RowsToRank rows = has_candidates ? RowsToRank{0, end - from, copied, nullptr}
-                                         : RowsToRank{from, end, nullptr, mask.words.data};
+  const RowsToRank rows = has_candidates ? RowsToRank{0, end - from, copied, nullptr} : range;
   const RankedOutput output{indices.data + skipped * k, scores.data + skipped * k, k};
   TopKWorkspace& workspace = call.state().selectors();
   const int64_t reached =
-      top_k_of_queries(read.context.execution(call.state()), read.scan, queries, rows, k, output, workspace);
+      top_k_of_queries(read.context.execution(call.state()), read.scan, queries, which, rows, k, output, workspace);
   write_searched(workspace, block);
+  block.scalars[kQueriesScalar] = static_cast<double>(queries.count());
   return call.give_integer(reached < 0 ? reached : has_candidates ? reached + static_cast<int64_t>(from) : reached);
 }
 

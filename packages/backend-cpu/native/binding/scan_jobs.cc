@@ -55,12 +55,13 @@ class ScanJob : public Job {
   static constexpr size_t kSourcePlace = 0;
   static constexpr size_t kOutputPlace = kSourcePlace + RowPlace::kArrays;
 
+  /** At most `most` queries at a time, of which the body may leave some for the next time. */
   template <typename Body>
-  int for_each_group(const Body& body) noexcept {
+  int for_each_group(size_t most, const Body& body) noexcept {
     QueryGroup queries;
     const size_t dimensions = scan_.matrix.dimensions;
-    for (size_t first = 0; first < query_count_; first += kQueryGroup) {
-      const size_t count = std::min(kQueryGroup, query_count_ - first);
+    for (size_t first = 0; first < query_count_; first += queries.count()) {
+      const size_t count = std::min(most, query_count_ - first);
       if (!queries.prepare(*scan_.kernels, query_.data() + first * dimensions, count, dimensions)) return kit::kOutOfMemory;
       const int status = body(queries, first);
       if (status < 0) return status;
@@ -94,7 +95,7 @@ class ScoreJob final : public ScanJob {
  private:
   int execute(const Execution& execution) noexcept override {
     const size_t rows = end_ - start_;
-    return for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
+    return for_each_group(kQueryGroup, [&](const QueryGroup& queries, size_t first) noexcept {
       score_rows_of_queries(execution, scan_, queries, mask(), start_, end_, output_.data() + first * rows, rows);
       return kit::kDone;
     });
@@ -136,9 +137,11 @@ class TopKJob final : public ScanJob {
   int execute(const Execution& execution) noexcept override {
     const RowsToRank rows{start_, end_, has_candidates_ ? rows_ : nullptr, mask()};
     TopKWorkspace workspace;
-    const int status = for_each_group([&](const QueryGroup& queries, size_t first) noexcept {
+    const size_t most = most_ranked_together(scan_.matrix, rows, k_);
+    const int status = for_each_group(most, [&](QueryGroup& queries, size_t first) noexcept {
       const RankedOutput output{indices_.data() + first * k_, scores_.data() + first * k_, k_};
-      const int64_t reached = top_k_of_queries(execution, scan_, queries, rows, k_, output, workspace);
+      const int64_t reached =
+          top_k_of_queries(execution, scan_, queries, QueriesToRank::first, rows, k_, output, workspace);
       return reached < 0 ? static_cast<int>(reached) : static_cast<int>(kit::kDone);
     });
     searched_ = workspace.searched;

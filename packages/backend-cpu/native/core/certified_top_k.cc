@@ -39,9 +39,10 @@ bool CertifiedScan::reset(size_t k) noexcept {
   constexpr size_t kFixed = (kMostWaiting + kMostLast + kBlock) * sizeof(Waiting);
   if (!multiply(k, sizeof(float), &bytes) || bytes > SIZE_MAX - kFixed) return false;
   if (memory_.bytes() < bytes + kFixed && !memory_.allocate(bytes + kFixed)) return false;
-  waiting_ = memory_.as<Waiting>();
-  last_ = waiting_ + kMostWaiting;
+  // Last those that the queries of a batch do not use.
+  last_ = memory_.as<Waiting>();
   best_ = reinterpret_cast<float*>(last_ + kMostLast + kBlock);
+  waiting_ = reinterpret_cast<Waiting*>(best_ + k);
   k_ = k;
   best_count_ = waiting_count_ = last_count_ = 0;
   recent_rows_ = recent_left_by_half_ = recent_left_by_whole_ = plain_windows_ = plain_left_ = 0;

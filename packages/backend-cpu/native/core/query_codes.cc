@@ -18,8 +18,9 @@ bool QueryCodes::prepare(const KernelTable& kernels, const RowCodes& codes, cons
       !has_room(terms_, count * sizeof(WholeCodeTerms))) {
     return false;
   }
-  // A part is worth as much as two high parts and a little more.
-  constexpr double kHighOfPart = 127.0 / kMostWholePart;
+  // A part is worth as much as a high part, or as two and a little more.
+  const int32_t most_part = kernels.codes.most_part;
+  const double high_of_part = 127.0 / most_part;
   constexpr double kRoundUp = 1 + 0x1p-22;
   for (size_t q = 0; q < count; ++q) {
     const CodeQuery& query = queries[q];
@@ -29,14 +30,14 @@ bool QueryCodes::prepare(const KernelTable& kernels, const RowCodes& codes, cons
     double error_square = 0;
     for (size_t i = 0; i < dimensions; ++i) {
       const double high = query.high[i] + query.low[i] / static_cast<double>(kLowPartsOfCode);
-      const double steps = high / kHighOfPart;
-      const int part = std::min(kMostWholePart, std::max(-kMostWholePart, static_cast<int>(steps + (steps < 0 ? -0.5 : 0.5))));
+      const double steps = high / high_of_part;
+      const int part = std::min(most_part, std::max(-most_part, static_cast<int>(steps + (steps < 0 ? -0.5 : 0.5))));
       parts[i] = static_cast<int8_t>(part);
       sum += part;
       square += part * part;
-      error_square += (high - kHighOfPart * part) * (high - kHighOfPart * part);
+      error_square += (high - high_of_part * part) * (high - high_of_part * part);
     }
-    const double unit = query.unit * kLowPartsOfCode * kHighOfPart;
+    const double unit = query.unit * kLowPartsOfCode * high_of_part;
     const double error = query.unit * kLowPartsOfCode * std::sqrt(error_square);
     const double length = unit * std::sqrt(static_cast<double>(square));
     sums_.as<int32_t>()[q] = 128 * sum;

@@ -8,6 +8,12 @@
 
 namespace gearshift {
 
+/**
+ * Queries that go over the codes of rows together, at most: what they take fits into a second-level cache, where it is read for each
+ * 32 rows, and of the codes, which come from memory, all queries have the same ones.
+ */
+inline constexpr size_t kMostCodedQueriesTogether = 128;
+
 /** Several queries as whole codes of rows want them: see docs/certified-search.md. Keeps its memory for the next ones. */
 class QueryCodes {
  public:

@@ -54,20 +54,26 @@ constexpr size_t kRowCount = sizeof kRows / sizeof kRows[0];
 struct Detected {
   Level levels[kRowCount];
   LevelVariant variants[kRowCount][Level::kMostVariants];
-  char texts[kRowCount][64];
+  /** Names of features, separated by spaces. */
+  struct Names {
+    char text[64];
+    size_t length;
+
+    void add(CpuFeature feature) noexcept {
+      if (length > 0) text[length++] = ' ';
+      for (const char* c = feature_name(feature); *c != '\0'; ++c) text[length++] = *c;
+      text[length] = '\0';
+    }
+  };
+  Names missing[kRowCount] = {};
+  Names used[kRowCount] = {};
 
   Detected() noexcept {
     for (size_t i = 0; i < kRowCount; ++i) {
-      char* end = texts[i];
-      *end = '\0';
-      for (const CpuFeature* feature = kRows[i].needs; *feature != CpuFeature::none; ++feature) {
-        if (has_feature(*feature)) continue;
-        if (end != texts[i]) *end++ = ' ';
-        for (const char* c = feature_name(*feature); *c != '\0'; ++c) *end++ = *c;
-        *end = '\0';
-      }
+      for (const CpuFeature* feature = kRows[i].needs; *feature != CpuFeature::none; ++feature)
+        if (!has_feature(*feature)) missing[i].add(*feature);
       const KernelTable* const plain = kRows[i].kernels;
-      levels[i] = {plain, texts[i], plain, variants[i], 0};
+      levels[i] = {plain, missing[i].text, plain, variants[i], 0, used[i].text};
       KernelTable kernels = *plain;
       bool can_run = true;
       for (const FasterCodes* faster = kRows[i].faster; faster->name != nullptr; ++faster) {
@@ -75,7 +81,9 @@ struct Detected {
         can_run = can_run && has_feature(faster->needs);
         faster->put_in(kernels.codes);
         variant = {faster->name, kernels, can_run};
-        if (can_run) levels[i].kernels = &variant.kernels;
+        if (!can_run) continue;
+        levels[i].kernels = &variant.kernels;
+        used[i].add(faster->needs);
       }
     }
   }

@@ -81,8 +81,10 @@ struct CodeLimitTerms {
   }
 };
 
-/** The parts of a query for whole codes are at most this: two products with bytes fit in 16 bits. */
+/** The parts of a query for whole codes are at most this at every level: two products with bytes fit in 16 bits. */
 constexpr int32_t kMostWholePart = 63;
+/** And this where a level adds up products in another way: see CodeKernels::most_part. */
+constexpr int32_t kMostWidePart = 127;
 constexpr size_t kQueriesLaidOut = 16;
 
 /** What the bound of a row by its whole code has from the query: see core/query_codes.h. */
@@ -100,6 +102,9 @@ struct WholeCodeTerms {
  * followed by readable memory of kCodePadding bytes.
  */
 struct CodeKernels {
+  /** The parts of a query for whole_sums() and laid_out_sums() are at most this: kMostWholePart or kMostWidePart. */
+  int32_t most_part;
+
   /** out[r] = sum over the dimensions of code[r] * (254 * high + low), for rows one behind the other. */
   void (*sums)(const int8_t* high, const int8_t* low, const uint8_t* plane, size_t row_count, size_t bytes,
                int32_t* out) noexcept;
@@ -114,7 +119,7 @@ struct CodeKernels {
 
   /**
    * out[q * out_stride + r] = sum over the dimensions of code[r] * query[q], of whole codes, for some queries at once: 2 * bytes
-   * parts of at most kMostWholePart each, one query behind the other, on a cache line. query_sums[q] is 128 times the
+   * parts of at most `most_part` each, one query behind the other, on a cache line. query_sums[q] is 128 times the
    * sum of the parts. Up to 3 sums behind the last row may be overwritten.
    */
   void (*whole_sums)(const int8_t* queries, const int32_t* query_sums, size_t query_count, const uint8_t* high,
@@ -220,6 +225,8 @@ struct Level {
   /** Each has what the one before has. */
   const LevelVariant* variants;
   size_t variant_count;
+  /** The CPU features of the best variant that can run, beyond what the level needs, separated by spaces. */
+  const char* features;
 };
 
 /** Every level of this build, best first; the last is `portable`, which always runs. */

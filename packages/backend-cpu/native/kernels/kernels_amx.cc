@@ -20,8 +20,8 @@ constexpr size_t kTileBytes = kTileRows * kTileDimensions;
 /** Two tiles of rows and two of queries: each that is loaded is used twice. */
 constexpr size_t kRowsTogether = 2 * kTileRows;
 constexpr size_t kQueriesTogether = 2 * kTileRows;
-/** Of so many dimensions the codes of kRowsTogether rows stay in the first-level cache. */
-constexpr size_t kDimensionsTogether = 1024;
+/** Of so many dimensions the codes of kRowsTogether rows are joined once for all queries, in half of a small first-level cache. */
+constexpr size_t kDimensionsTogether = 1536;
 static_assert(kQueriesLaidOut == kTileRows, "a tile has room for its queries");
 
 /** GCC does not know what a tile is loaded from. */
@@ -57,28 +57,53 @@ class TileConfiguration {
   static_assert(sizeof(Layout) == 64, "as the instruction reads it");
 };
 
-/** The whole codes of some rows in tiles: first those of all rows for 64 dimensions, then those for the next 64. */
-inline void join_halves(const uint8_t* high, const uint8_t* low, size_t row_count, size_t bytes, size_t from, size_t stop,
-                        uint8_t* tiles) {
-  constexpr size_t kLine = 64;
-  const __m512i mask = _mm512_set1_epi8(15);
-  for (size_t r = 0; r < kRowsTogether; ++r) {
-    // In place of rows that there are not, the last one: nothing reads their sums.
-    const size_t at = (r < row_count ? r : row_count - 1) * bytes;
-    uint8_t* to = tiles + r * kTileDimensions;
-    for (size_t j = from; j < stop; j += kLine) {
-      _mm_prefetch(reinterpret_cast<const char*>(high + at + kRowsTogether * bytes + j), _MM_HINT_T0);
-      _mm_prefetch(reinterpret_cast<const char*>(low + at + kRowsTogether * bytes + j), _MM_HINT_T0);
-      const __m512i upper = _mm512_loadu_si512(high + at + j);
-      const __m512i lower = _mm512_loadu_si512(low + at + j);
-      const __m512i first = _mm512_or_si512(_mm512_slli_epi16(_mm512_and_si512(upper, mask), 4), _mm512_and_si512(lower, mask));
-      const __m512i second = _mm512_or_si512(_mm512_andnot_si512(mask, upper), _mm512_and_si512(_mm512_srli_epi16(lower, 4), mask));
-      _mm512_storeu_si512(to, first);
-      _mm512_storeu_si512(to + 2 * kTileBytes, second);
-      to += 4 * kTileBytes;
-    }
+/** Some rows, up to kRowsTogether, with their whole codes in tiles: those of all rows for 64 dimensions, then those for the next 64. */
+class JoinedRows {
+ public:
+  JoinedRows(const uint8_t* high, const uint8_t* low, size_t row_count, size_t bytes)
+      : high_(high), low_(low), row_count_(row_count), bytes_(bytes) {}
+
+  /** The codes of the bytes [from, stop), which stay until others are asked for: joining takes as long as multiplying by 32 queries. */
+  const uint8_t* tiles(size_t from, size_t stop) {
+    if (from != joined_from_) join(from, stop);
+    joined_from_ = from;
+    return tiles_;
   }
-}
+
+  size_t row_count() const { return row_count_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  void join(size_t from, size_t stop) {
+    constexpr size_t kLine = 64;
+    const __m512i mask = _mm512_set1_epi8(15);
+    for (size_t r = 0; r < kRowsTogether; ++r) {
+      // In place of rows that there are not, the last one: nothing reads their sums.
+      const size_t at = (r < row_count_ ? r : row_count_ - 1) * bytes_;
+      uint8_t* to = tiles_ + r * kTileDimensions;
+      for (size_t j = from; j < stop; j += kLine) {
+        _mm_prefetch(reinterpret_cast<const char*>(high_ + at + kRowsTogether * bytes_ + j), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(low_ + at + kRowsTogether * bytes_ + j), _MM_HINT_T0);
+        const __m512i upper = _mm512_loadu_si512(high_ + at + j);
+        const __m512i lower = _mm512_loadu_si512(low_ + at + j);
+        const __m512i first = _mm512_or_si512(_mm512_slli_epi16(_mm512_and_si512(upper, mask), 4), _mm512_and_si512(lower, mask));
+        const __m512i second =
+            _mm512_or_si512(_mm512_andnot_si512(mask, upper), _mm512_and_si512(_mm512_srli_epi16(lower, 4), mask));
+        _mm512_storeu_si512(to, first);
+        _mm512_storeu_si512(to + 2 * kTileBytes, second);
+        to += 4 * kTileBytes;
+      }
+    }
+    finish_stores();
+  }
+
+  const uint8_t* const high_;
+  const uint8_t* const low_;
+  const size_t row_count_;
+  const size_t bytes_;
+  size_t joined_from_ = SIZE_MAX;
+  alignas(64) uint8_t tiles_[kRowsTogether * kDimensionsTogether];
+};
 
 /** Writes the sums of a tile, which has a row for each row, to where a query has a row. */
 inline void store_turned(const int32_t* tile, size_t row_count, size_t query_count, int32_t* out, size_t out_stride) {
@@ -113,13 +138,12 @@ inline void store_turned(const int32_t* tile, size_t row_count, size_t query_cou
     if (q < query_count) _mm512_mask_storeu_epi32(out + q * out_stride, rows, a[q]);
 }
 
-/** The sums of up to kRowsTogether rows for up to 16 queries, or, with kIsWide, up to 32. */
+/** The sums of rows for up to 16 queries, or, with kIsWide, up to 32. */
 template <bool kIsWide>
-inline void sums_of(const int8_t* queries, size_t query_count, const uint8_t* high, const uint8_t* low, size_t row_count,
-                    size_t bytes, int32_t* out, size_t out_stride) {
-  const size_t dimensions = 2 * bytes;
-  const int8_t* const more_queries = queries + kTileRows * dimensions;
-  alignas(64) uint8_t codes[kRowsTogether * kDimensionsTogether];
+inline void sums_of(const int8_t* queries, size_t query_count, JoinedRows& joined, int32_t* out, size_t out_stride) {
+  const size_t row_count = joined.row_count();
+  const size_t bytes = joined.bytes();
+  const int8_t* const more_queries = queries + kTileRows * 2 * bytes;
   _tile_zero(0);
   _tile_zero(1);
   if constexpr (kIsWide) {
@@ -128,9 +152,7 @@ inline void sums_of(const int8_t* queries, size_t query_count, const uint8_t* hi
   }
   for (size_t from = 0; from < bytes; from += kDimensionsTogether / 2) {
     const size_t stop = from + kDimensionsTogether / 2 < bytes ? from + kDimensionsTogether / 2 : bytes;
-    join_halves(high, low, row_count, bytes, from, stop, codes);
-    finish_stores();
-    const uint8_t* rows = codes;
+    const uint8_t* rows = joined.tiles(from, stop);
     for (size_t i = 2 * from; i < 2 * stop; i += kTileDimensions, rows += 2 * kTileBytes) {
       _tile_loadd(4, rows, kTileDimensions);
       _tile_loadd(5, rows + kTileBytes, kTileDimensions);
@@ -177,13 +199,13 @@ void lay_out_queries_amx(const int8_t* parts, size_t query_count, size_t dimensi
 void code_laid_out_sums_amx(const int8_t* laid_out, size_t query_count, const uint8_t* high, const uint8_t* low,
                             size_t row_count, size_t bytes, int32_t* out, size_t out_stride) noexcept {
   const TileConfiguration configuration;
-  for (size_t q = 0; q < query_count; q += kQueriesTogether) {
-    const size_t queries_left = query_count - q < kQueriesTogether ? query_count - q : kQueriesTogether;
-    for (size_t row = 0; row < row_count; row += kRowsTogether) {
-      const size_t rows_left = row_count - row < kRowsTogether ? row_count - row : kRowsTogether;
+  for (size_t row = 0; row < row_count; row += kRowsTogether) {
+    const size_t rows_left = row_count - row < kRowsTogether ? row_count - row : kRowsTogether;
+    JoinedRows joined(high + row * bytes, low + row * bytes, rows_left, bytes);
+    for (size_t q = 0; q < query_count; q += kQueriesTogether) {
+      const size_t queries_left = query_count - q < kQueriesTogether ? query_count - q : kQueriesTogether;
       const auto sums = queries_left > kTileRows ? sums_of<true> : sums_of<false>;
-      sums(laid_out + q * 2 * bytes, queries_left, high + row * bytes, low + row * bytes, rows_left, bytes,
-           out + q * out_stride + row, out_stride);
+      sums(laid_out + q * 2 * bytes, queries_left, joined, out + q * out_stride + row, out_stride);
     }
   }
 }

@@ -119,6 +119,7 @@ struct CodeLanes {
   static constexpr int kQueries = 4;
   static constexpr bool kSumsAreWide = false;
   static constexpr int32_t kMiddleOfWhole = 0;
+  static constexpr int32_t kMostPart = kMostWholePart;
   static inline Bytes load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static inline void store(void* to, Bytes v) { _mm256_storeu_si256(static_cast<__m256i*>(to), v); }
   static inline Bytes whole_of_low_halves(Bytes high, Bytes low) {
@@ -209,7 +210,7 @@ const KernelTable kAvx2Kernels = {"avx2",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
-                                  {code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
+                                  {CodeLanes::kMostPart, code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
                                   {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_by_loads_f32};

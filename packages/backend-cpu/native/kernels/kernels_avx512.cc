@@ -89,6 +89,7 @@ inline unsigned lowest_bit(unsigned mask) { return static_cast<unsigned>(__built
 struct CodeLanes : CodeBytes {
   using Sums16 = __m512i;
   static constexpr bool kSumsAreWide = false;
+  static constexpr int32_t kMostPart = kMostWholePart;
   static inline Sums16 zero16() { return _mm512_setzero_si512(); }
   static inline Sums16 products(Bytes codes, Bytes query) { return _mm512_maddubs_epi16(codes, query); }
   static inline Sums16 add16(Sums16 a, Sums16 b) { return _mm512_add_epi16(a, b); }
@@ -158,7 +159,7 @@ const KernelTable kAvx512Kernels = {"avx512",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
-                                  {code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
+                                  {CodeLanes::kMostPart, code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
                                   {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_by_loads_f32};

@@ -19,6 +19,7 @@ namespace {
 
 struct CodeLanes : CodeBytes {
   static constexpr bool kSumsAreWide = true;
+  static constexpr int32_t kMostPart = kMostWidePart;
   static inline Sums32 dot(Sums32 sums, Bytes codes, Bytes query) {
 #if defined(__GNUC__) && !defined(__clang__) && !defined(GEARSHIFT_EMULATE_AVX512)
     // GCC 12 copies the sums before and after each of its own intrinsics, which takes twice the time.
@@ -37,7 +38,7 @@ struct CodeLanes : CodeBytes {
 
 }  // namespace
 
-const CodeKernels kAvx512VnniCodes = {code_sums,       code_sums_chosen,  code_bounds, code_limits,
-                                      code_whole_sums, code_whole_bounds, nullptr,     nullptr};
+const CodeKernels kAvx512VnniCodes = {CodeLanes::kMostPart, code_sums,         code_sums_chosen, code_bounds, code_limits,
+                                      code_whole_sums,      code_whole_bounds, nullptr,          nullptr};
 
 }  // namespace gearshift

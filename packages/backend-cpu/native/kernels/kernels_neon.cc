@@ -98,6 +98,7 @@ struct CodeLanes {
   static constexpr int kQueries = 4;
   static constexpr bool kSumsAreWide = false;
   static constexpr int32_t kMiddleOfWhole = 128;  // there are only products of signed bytes
+  static constexpr int32_t kMostPart = kMostWidePart;
   static inline Bytes load(const void* from) { return vld1q_u8(static_cast<const uint8_t*>(from)); }
   static inline void store(void* to, Bytes v) { vst1q_u8(static_cast<uint8_t*>(to), v); }
   static inline Bytes whole_of_low_halves(Bytes high, Bytes low) {
@@ -155,7 +156,7 @@ const KernelTable kNeonKernels = {"neon",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
-                                  {code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
+                                  {CodeLanes::kMostPart, code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
                                   {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_f32};

@@ -130,6 +130,7 @@ struct CodeLanes {
   static constexpr int kQueries = 4;
   static constexpr bool kSumsAreWide = false;
   static constexpr int32_t kMiddleOfWhole = 0;
+  static constexpr int32_t kMostPart = kMostWholePart;
   struct Bytes {
     uint8_t byte[kBytes];
   };
@@ -215,7 +216,7 @@ const KernelTable kPortableKernels = {"portable",
                                   any_not_finite_f32,
                                   above_f32,
                                   below_f32,
-                                  {code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
+                                  {CodeLanes::kMostPart, code_sums, code_sums_chosen, code_bounds, code_limits, code_whole_sums, code_whole_bounds, nullptr, nullptr},
                                   {transform_row, code_row},
                                   add_slice_sums_f32,
                                   add_slice_sums_f32};

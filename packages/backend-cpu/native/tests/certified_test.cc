@@ -459,16 +459,17 @@ void whole_code_sums_are_exact(Check& check, const KernelTable& kernels) {
       const size_t room = (kMostQueries + kQueriesLaidOut - 1) / kQueriesLaidOut * kQueriesLaidOut;
       if (!check.that(memory.allocate(kMostQueries * dimensions) && laid_out.allocate(room * dimensions), "no memory")) return;
       auto* const queries = memory.as<int8_t>();
-      for (size_t round = 0; round < 3; ++round) {
-        // The largest sums of both signs too.
-        const int most = round == 0 ? kMostWholePart : -kMostWholePart;
+      for (size_t round = 0; round < 4; ++round) {
+        // The largest sums of both signs too, and products with the least codes, which are large where the middle is taken off.
+        const int most_part = kernels.codes.most_part;
+        const int most = round == 0 ? most_part : -most_part;
         for (size_t i = 0; i < rows * bytes; ++i) {
-          high[i] = static_cast<uint8_t>(round < 2 ? 255 : random.next());
-          low[i] = static_cast<uint8_t>(round < 2 ? 255 : random.next());
+          high[i] = static_cast<uint8_t>(round < 2 ? 255 : round == 2 ? 0 : random.next());
+          low[i] = static_cast<uint8_t>(round < 2 ? 255 : round == 2 ? 0 : random.next());
         }
         int32_t middles[kMostQueries] = {};
         for (size_t i = 0; i < kMostQueries * dimensions; ++i) {
-          const int part = round < 2 ? most : static_cast<int>(random.below(2 * kMostWholePart + 1)) - kMostWholePart;
+          const int part = round < 3 ? most : static_cast<int>(random.below(2 * most_part + 1)) - most_part;
           queries[i] = static_cast<int8_t>(part);
           middles[i / dimensions] += 128 * part;
         }

@@ -1,6 +1,7 @@
 import type { BackendStatus } from 'gearshift';
 import type { DoctorReport } from '../commands/doctor.js';
 import { REASONS } from './format-report.js';
+import { nameLevel } from './name-level.js';
 
 const GIB = 2 ** 30;
 
@@ -31,8 +32,13 @@ export function formatDoctorReport({ version, host, backends, choices, advice }:
 function describeBackend({ name, status, reason, description }: BackendStatus): string[] {
   if (description === null)
     return [`  ${name.padEnd(8)} ${status === 'failed' ? 'cannot be used' : 'not installed'}: ${indent(reason ?? '')}`];
-  const { device, level, threads, driver, source, version } = description;
-  const details = [level, threads === undefined ? undefined : `${threads} threads`, driver, `${source} ${version}`];
+  const { device, threads, driver, source, version } = description;
+  const details = [
+    nameLevel(description),
+    threads === undefined ? undefined : `${threads} threads`,
+    driver,
+    `${source} ${version}`,
+  ];
   return [`  ${name.padEnd(8)} ready: ${device} (${details.filter((detail) => detail !== undefined).join(', ')})`];
 }
 

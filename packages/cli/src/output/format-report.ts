@@ -1,4 +1,5 @@
 import type { BackendDescription, DecisionReason } from 'gearshift';
+import { nameLevel } from './name-level.js';
 import { oneLine } from './one-line.js';
 import type { RunFacts, TextSearchReport, VectorSearchReport } from './search-report.js';
 
@@ -44,10 +45,10 @@ export function formatVectorReport(report: VectorSearchReport, searched: string,
 
 /** The device, the time and the reason in one sentence, and the limitations of the device. `--json` has all figures. */
 function formatFacts({ backend, decision, latencyMs }: RunFacts, device: BackendDescription): string {
-  const { level, threads, source, limitations } = device;
+  const { threads, source, limitations } = device;
   const details = [
     device.device,
-    level,
+    nameLevel(device),
     threads === undefined ? undefined : `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     `${source} build`,
   ].filter((detail) => detail !== undefined);
