@@ -14,7 +14,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { createGzip } from 'node:zlib';
@@ -29,6 +30,7 @@ const PACKAGES = [
   'packages/dispatcher',
   'packages/backend-cpu',
   'packages/backend-cuda',
+  'packages/backend-webgpu',
   'packages/gearshift',
   'packages/testing',
 ];
@@ -47,6 +49,17 @@ for (const path of PACKAGES) {
     if (existsSync(join(from, part))) cpSync(join(from, part), join(to, part), { recursive: true });
   }
 }
+// Dawn for this platform, and the loader of Vulkan, which a machine without a desktop lacks.
+const dawn = dirname(createRequire(join(ROOT, 'packages/backend-webgpu/package.json')).resolve('webgpu'));
+const binaries = join('dist', `${process.platform}-${process.arch}`);
+for (const part of ['package.json', 'index.js', binaries]) {
+  cpSync(join(dawn, part), join(modules, 'webgpu', part), { recursive: true, dereference: true });
+}
+cpSync(join(ROOT, 'tools/vulkan-drivers/build/swiftshader/libvulkan.so.1'), join(folder, 'vulkan/libvulkan.so.1'));
+writeFileSync(
+  join(folder, 'vulkan/nvidia.json'),
+  JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: 'libGLX_nvidia.so.0', api_version: '1.3.0' } }),
+);
 cpSync(join(ROOT, 'tools/gpu-check/src'), join(folder, 'src'), { recursive: true });
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ type: 'module' })}\n`);
 
@@ -68,15 +81,18 @@ await pipeline(
   createWriteStream(join(folder, 'node.gz')),
 );
 const script = `#!/bin/sh
-# run.sh [--json FILE] [--quick]: checks the GPU of this machine.
+# run.sh [--backend cuda|webgpu] [--json FILE] [--quick]: checks the GPU of this machine.
 set -e
 cd "$(dirname "$0")"
 [ -x ./node ] || { gunzip -c node.gz > node; chmod +x node; }
+export LD_LIBRARY_PATH="$PWD/vulkan:$LD_LIBRARY_PATH" VK_ADD_DRIVER_FILES="$PWD/vulkan/nvidia.json" XDG_RUNTIME_DIR="\${XDG_RUNTIME_DIR:-/tmp}"
 exec ./node src/main.mjs --bandwidth ./gearshift-cuda-bandwidth "$@"
 `;
 writeFileSync(join(folder, 'run.sh'), script);
 chmodSync(join(folder, 'run.sh'), 0o755);
-console.log(`Ready in ${folder}. On the machine with the GPU: ./run.sh --json report.json`);
+console.log(
+  `Ready in ${folder}. On the machine with the GPU: ./run.sh --json cuda.json; ./run.sh --backend webgpu --json webgpu.json`,
+);
 
 function run(program, args) {
   const { status, error } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });

@@ -1,5 +1,4 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
-import { createCudaBackend } from '@gearshift/backend-cuda';
 import { createMatrix, createTopKOutput, METRICS, prepareTopK, RowSet, unwrap } from '@gearshift/contracts';
 import { clusteredValues, randomValues } from '@gearshift/testing';
 
@@ -36,10 +35,12 @@ const ROUNDING = 1e-6;
  * Compares the ids of the best rows on the GPU with those on the CPU (goal G4). If they differ, either rows with equal scores up to
  * rounding are swapped (`isRounding`: the scores agree at every rank), or the ranking is wrong. The first different rank is
  * reported with both rows and scores.
+ *
+ * @param {() => ReturnType<typeof import('@gearshift/backend-cuda').createCudaBackend>} create makes the backend of the GPU
  */
-export async function compareRankings({ quick }) {
+export async function compareRankings(create, { quick }) {
   const cpu = unwrap(await createCpuBackend());
-  const gpu = unwrap(await createCudaBackend());
+  const gpu = unwrap(await create());
   const different = [];
   let compared = 0;
   for (const [index, { rows, dimensions }] of SHAPES.slice(0, quick ? 1 : undefined).entries()) {

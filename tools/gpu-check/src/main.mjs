@@ -1,19 +1,22 @@
-// node main.mjs [--json FILE] [--quick] [--bandwidth PROGRAM] [--sanitizer PROGRAM]
+// node main.mjs [--backend cuda|webgpu] [--json FILE] [--quick] [--bandwidth PROGRAM] [--sanitizer PROGRAM]
 //
-// Checks the CUDA backend on the GPU of this machine: the contract suite, rankings against the CPU, compute-sanitizer if it is
+// Checks the CUDA or the WebGPU backend on the GPU of this machine: the contract suite, rankings against the CPU, compute-sanitizer if it is
 // installed, and measurements. Needs only an NVIDIA driver and no network. Prints a summary and writes one report. On a
-// simulated driver everything runs except the measurements, which are refused.
+// simulated driver, or one in software, everything runs except the measurements, which are refused.
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createCudaBackend } from '@gearshift/backend-cuda';
+import { createWebGpuBackend } from '@gearshift/backend-webgpu';
 import { checkContract } from './check-contract.mjs';
 import { compareRankings } from './compare-rankings.mjs';
 import { measure } from './measure.mjs';
+import { measureWebGpu } from './measure-webgpu.mjs';
 import { runSanitizers } from './run-sanitizers.mjs';
 
 const { values: options } = parseArgs({
   options: {
+    backend: { type: 'string', default: 'cuda' },
     json: { type: 'string' },
     quick: { type: 'boolean', default: false },
     bandwidth: { type: 'string' },
@@ -22,23 +25,27 @@ const { values: options } = parseArgs({
   },
 });
 
-const made = await createCudaBackend();
+const CREATORS = { cuda: createCudaBackend, webgpu: () => createWebGpuBackend({ allowSoftwareDriver: true }) };
+const create = CREATORS[options.backend];
+if (create === undefined) throw new RangeError(`--backend: expected cuda or webgpu, got ${options.backend}`);
+
+const made = await create();
 if (!made.ok) {
   console.error(`There is no GPU to check: ${made.error.message}`);
   process.exit(2);
 }
 const device = made.value.describe();
 await made.value.close();
-const isSimulated = device.device.includes('simulator');
+const isSimulated = device.device.includes('simulator') || device.limitations.some((line) => line.includes('software'));
 console.log(`${device.device}, ${device.level}, driver ${device.driver}${isSimulated ? ' (nothing is measured)' : ''}`);
 
-const contract = await checkContract();
+const contract = options.only === 'rankings' ? { passed: 0, failures: [], skips: [] } : await checkContract(create);
 console.log(
   `contract: ${contract.passed} passed, ${contract.failures.length} failed, ${contract.skips.length} skipped`,
 );
 for (const { check, reason } of contract.failures) console.log(`  ${check}: ${reason}`);
 
-const rankings = await compareRankings({ quick: options.quick });
+const rankings = await compareRankings(create, { quick: options.quick });
 const wrongRankings = rankings.different.filter(({ isRounding }) => !isRounding);
 const swapped = rankings.different.length - wrongRankings.length;
 console.log(
@@ -47,13 +54,16 @@ console.log(
 );
 
 // Under a sanitizer this program runs only the contract.
-const sanitizers = options.only === 'contract' ? [] : runSanitizers(options.sanitizer, import.meta.filename);
+const hasSanitizers = options.backend === 'cuda' && options.only === undefined;
+const sanitizers = !hasSanitizers ? [] : runSanitizers(options.sanitizer, import.meta.filename);
 for (const { tool, result } of sanitizers) console.log(`${tool}: ${result}`);
 
 const measured =
-  isSimulated || options.only === 'contract'
+  isSimulated || options.only !== undefined
     ? null
-    : await measure({ quick: options.quick, bandwidth: options.bandwidth });
+    : options.backend === 'cuda'
+      ? await measure({ quick: options.quick, bandwidth: options.bandwidth })
+      : await measureWebGpu({ quick: options.quick });
 for (const { goal, figure, limit, held } of measured?.goals ?? []) {
   console.log(`${goal}: ${figure} (${limit}) ${held === null ? 'not measured' : held ? 'held' : 'missed'}`);
 }

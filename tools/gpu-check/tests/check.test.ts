@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { softwareDriver } from '@gearshift/vulkan-drivers';
 import { lacksSimulator, simulator } from './simulated-driver.js';
 
 const MAIN = fileURLToPath(new URL('../src/main.mjs', import.meta.url));
@@ -38,3 +39,31 @@ describe.skipIf(simulator === null)(`gpu-check on the simulated driver${lacksSim
     }
   });
 });
+
+const driver = softwareDriver('swiftshader');
+
+describe.skipIf(driver.lacks !== null)(
+  `gpu-check --backend webgpu (${driver.lacks === null ? 'SwiftShader' : `skipped: needs ${driver.lacks}`})`,
+  () => {
+    test(
+      'compares rankings with those of the CPU, and measures nothing on a driver in software',
+      { timeout: 180_000 },
+      () => {
+        const folder = mkdtempSync(join(tmpdir(), 'gearshift-gpu-check-'));
+        try {
+          const json = join(folder, 'report.json');
+          // The contract suite of the backend runs in its own tests.
+          const args = [MAIN, '--backend', 'webgpu', '--quick', '--only', 'rankings', '--json', json];
+          const env = { ...process.env, ...(driver.lacks === null ? driver.env : {}) };
+          const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+          expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+          const { isSimulated, measured, rankings } = JSON.parse(readFileSync(json, 'utf8')) as Report;
+          expect({ isSimulated, measured }).toEqual({ isSimulated: true, measured: null });
+          expect(rankings.compared).toBe(39);
+        } finally {
+          rmSync(folder, { recursive: true });
+        }
+      },
+    );
+  },
+);
