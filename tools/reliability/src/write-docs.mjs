@@ -21,7 +21,7 @@ npm run reliability -- R3 R5 --seed 7      # some goals, with a given seed
 npm run reliability -- R8 --nightly        # with the trials of nightly runs
 \`\`\`
 
-A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R10, R11, R12b, R17 and R22; clang for R12b; Prometheus for R16) is not run without it. The
+A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R7, R10, R11, R12b, R17 and R22; clang for R12b; Prometheus for R16) is not run without it. The
 command says so before it starts, with the packages to install; with \`--install-tools\` on Debian or Ubuntu it installs Prometheus itself.
 
 | exit code | meaning |
@@ -32,7 +32,7 @@ command says so before it starts, with the packages to install; with \`--install
 | 3 | no violation, but a goal was not run |
 
 Each goal prints a line \`{ goal, count, verdict, violations, seed, seconds, tier }\`; \`verdict\` is \`met\`, \`violated\` or \`not run\`. \`tier\` is the code under test. A simulated GPU runs the same kernels
-and host code as a real one, on the CPU, but no real driver.
+and host code as a real one, on the CPU, but no real driver. A software GPU is a driver that runs on the CPU (SwiftShader).
 `;
 
 const reports = JSON.parse(readFileSync(RESULTS, 'utf8'));
