@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 const TIMEOUT_MS = 180_000;
 const PATIENCE = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=30', '-o', 'Acquire::https::Timeout=30'];
+// Otherwise an update without a network succeeds, with warnings.
+const STRICT = ['-o', 'APT::Update::Error-Mode=any'];
 // Root's downloads run as a user who may not write to the folder of a clone.
 const AS_THIS_USER = ['-o', 'APT::Sandbox::User=root'];
 
@@ -14,7 +16,7 @@ const AS_THIS_USER = ['-o', 'APT::Sandbox::User=root'];
  * @returns {string | null} why it failed
  */
 export function downloadPackage(name, folder) {
-  const settings = [...PATIENCE, ...AS_THIS_USER];
+  const settings = [...PATIENCE, ...STRICT, ...AS_THIS_USER];
   const download = (...more) => run('apt-get', ['-qq', ...settings, ...more, 'download', name], folder);
   const first = download();
   if (first === null || first.startsWith('there is no')) return first;
@@ -47,9 +49,12 @@ function run(program, args, cwd) {
   if (error?.code === 'ENOENT') return `there is no ${program}`;
   if (error !== undefined) return `${program}: ${error.message}`;
   if (status === 0) return null;
-  const reason = stderr
-    .split('\n')
-    .findLast((line) => line.trim() !== '')
-    ?.replace(/^E: /, '');
-  return `${program} failed: ${reason ?? `exit code ${status}`}`;
+  // The first line names the cause, the last one often only a consequence.
+  const reason = stderr.split('\n').find((line) => /^[EW]: |^\S+: /.test(line));
+  return `${program} failed: ${
+    reason
+      ?.replace(/^[EW]: /, '')
+      .trim()
+      .replace(/\.$/, '') ?? `exit code ${status}`
+  }`;
 }
