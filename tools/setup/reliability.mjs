@@ -9,8 +9,9 @@ const given = process.argv.slice(2);
 const asked = given.includes('--install-tools');
 
 await setUp();
-// R16 needs Prometheus. Without it the command says so, and continues with the other goals.
+// R7 needs a GPU in software, R16 Prometheus. Without them the command says so, and continues with the other goals.
 if (asked || process.env['CI'] === 'true') await installTestTools({ asked, only: ['prometheus'] });
+await runCommand(process.execPath, ['tools/vulkan-drivers/fetch/fetch-swiftshader.mjs']);
 log('Building (what did not change comes from the cache) ...');
 if ((await runNx(['run', '@gearshift/reliability:prepare'])) !== 0) {
   log('The build failed; the reason is above.');
