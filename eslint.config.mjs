@@ -100,14 +100,11 @@ export default defineConfig(
   },
   {
     // What takes an executor is tested with the real one.
-    files: ['packages/backend-webgpu/tests/**', 'packages/collection/tests/**', 'packages/langchain/tests/**'],
+    files: ['packages/collection/tests/**', 'packages/langchain/tests/**'],
     rules: {
-      '@nx/enforce-module-boundaries': boundaries(
-        ['layer:tool', 'layer:testing', 'layer:facade', 'layer:policies', 'layer:formats'],
-        {
-          allowCircularSelfDependency: true,
-        },
-      ),
+      '@nx/enforce-module-boundaries': boundaries(['layer:tool', 'layer:testing', 'layer:facade', 'layer:formats'], {
+        allowCircularSelfDependency: true,
+      }),
     },
   },
   {

@@ -4,8 +4,7 @@
 import { createPortableBackend } from '@gearshift/backend-cpu';
 import { createWebGpuBackend } from '@gearshift/backend-webgpu';
 import { unwrap } from '@gearshift/contracts';
-import { pinnedPolicy } from '@gearshift/policies';
-import { createExecutor } from 'gearshift';
+import { createExecutor, pinnedPolicy } from 'gearshift';
 
 const DIMENSIONS = 64;
 const rows = Float32Array.from({ length: 2000 * DIMENSIONS }, (_, i) => Math.sin(i * i));

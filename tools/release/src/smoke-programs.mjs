@@ -81,6 +81,15 @@ export const SMOKE_PROGRAMS = [
     answer: 'cuda:0',
   },
   {
+    // With or without a GPU it names the device.
+    name: '@gearshift/backend-webgpu',
+    names: 'createWebGpuBackend',
+    body: `const made = await createWebGpuBackend();
+      print(made.ok ? made.value.id : made.error.backend);
+      if (made.ok) await made.value.close();`,
+    answer: 'webgpu:0',
+  },
+  {
     // Neither of its peer dependencies is installed.
     name: '@gearshift/telemetry',
     names: 'instrumentOpenTelemetry, instrumentPrometheus, METRICS, prometheusName',

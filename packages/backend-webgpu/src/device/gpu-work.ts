@@ -95,7 +95,7 @@ export class GpuWork {
 }
 
 /** Dawn crashes when it is given shared memory (seen with webgpu 0.6.2). */
-export function unshared<T extends Uint32Array | Int32Array | Float32Array>(data: T): T & { buffer: ArrayBuffer } {
+function unshared<T extends Uint32Array | Int32Array | Float32Array>(data: T): T & { buffer: ArrayBuffer } {
   const isShared = Object.prototype.toString.call(data.buffer) === '[object SharedArrayBuffer]';
   return (isShared ? data.slice() : data) as T & { buffer: ArrayBuffer };
 }

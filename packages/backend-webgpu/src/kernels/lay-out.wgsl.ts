@@ -3,7 +3,7 @@ export const ROWS_TOGETHER = 64;
 export const LAY_OUT_LANES = 64;
 
 /** Parameters of {@link LAY_OUT}. */
-export function layOutParameters(row: number, quads: number, count: number): Uint32Array<ArrayBuffer> {
+export function layOutParameters(row: number, quads: number, count: number): Uint32Array {
   return Uint32Array.of(row, quads, count, 0);
 }
 

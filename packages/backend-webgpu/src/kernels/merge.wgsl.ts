@@ -1,7 +1,7 @@
 import { ORDERED_KEYS, SORTED_ENTRIES, WORKGROUP_LANES } from './ordered-keys.wgsl.js';
 
 /** Parameters of {@link MERGE}: entries of each query, and how many of each workgroup are kept. */
-export function mergeParameters(entries: number, kept: number, lists: number): Uint32Array<ArrayBuffer> {
+export function mergeParameters(entries: number, kept: number, lists: number): Uint32Array {
   return Uint32Array.of(entries, kept, lists, 0);
 }
 

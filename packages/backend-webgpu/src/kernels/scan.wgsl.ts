@@ -41,7 +41,7 @@ export interface ScanParameters {
 
 const SELECTIONS: readonly ScanSelection[] = ['range', 'words', 'list'];
 
-export function scanParameters(p: ScanParameters): Int32Array<ArrayBuffer> {
+export function scanParameters(p: ScanParameters): Int32Array {
   const { quads, first, start, stop, rowBase, queries, kept, firstList, lists, selection, wordBase, metric } = p;
   const isCosine = metric === 'cosine' ? 1 : 0;
   const words = [quads, first, start, stop, rowBase, queries, kept, firstList, lists];

@@ -17,7 +17,7 @@ export interface SpreadParameters {
   readonly threshold: number;
 }
 
-export function spreadParameters(p: SpreadParameters): Uint32Array<ArrayBuffer> {
+export function spreadParameters(p: SpreadParameters): Uint32Array {
   const words = Uint32Array.of(p.first, p.count, p.edgeBase, p.outputBase, 0, 0, 0, 0);
   new Float32Array(words.buffer).set([p.decay, p.retention, p.threshold], 4);
   return words;

@@ -1,16 +1,21 @@
-import { unwrap, type TopKOutput } from '@gearshift/contracts';
-import { pinnedPolicy } from '@gearshift/policies';
+import { createWebGpuBackend } from '@gearshift/backend-webgpu';
+import { unwrap, type Backend, type TopKOutput } from '@gearshift/contracts';
 import { clusteredValues, randomValues } from '@gearshift/testing';
-import { createExecutor, type Executor } from 'gearshift';
+import { softwareDriver } from '@gearshift/vulkan-drivers';
+import { createExecutor, pinnedPolicy, type Executor } from 'gearshift';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import type { WebGpuDeviceBackend } from '../src/webgpu-device-backend.js';
-import { openBackend, softwareGpu } from './software-gpu.js';
 
-const { title, isLacking, faults } = softwareGpu('swiftshader');
+type Resident = Backend & Required<Pick<Backend, 'makeResident' | 'residency' | 'release'>>;
+
+const driver = softwareDriver('swiftshader', { faults: true });
+const title = driver.lacks === null ? 'SwiftShader' : `SwiftShader (skipped: needs ${driver.lacks})`;
 const ROWS = 20_000;
 const DIMENSIONS = 48;
 
-describe.skipIf(isLacking)(`an executor with a GPU through WebGPU, on ${title}`, () => {
+describe.skipIf(driver.lacks !== null)(`an executor with a GPU through WebGPU, on ${title}`, () => {
+  if (driver.lacks !== null) return;
+  const { faults } = driver;
+  driver.load();
   const values = clusteredValues({ rows: ROWS, dimensions: DIMENSIONS, clusters: 50, seed: 1 });
   const query = (seed: number) => randomValues(DIMENSIONS, seed);
   const closing: (() => Promise<void>)[] = [];
@@ -21,10 +26,8 @@ describe.skipIf(isLacking)(`an executor with a GPU through WebGPU, on ${title}`,
   });
   afterAll(() => faults.close());
 
-  async function open(
-    options: object = {},
-  ): Promise<{ backend: WebGpuDeviceBackend; executor: Executor; cpu: Executor }> {
-    const backend = await openBackend();
+  async function open(options: object = {}): Promise<{ backend: Resident; executor: Executor; cpu: Executor }> {
+    const backend = unwrap(await createWebGpuBackend({ allowSoftwareDriver: true })) as Resident;
     const executor = await createExecutor({ backends: [backend, 'cpu'], ...options });
     const cpu = await createExecutor({ backends: ['cpu'] });
     closing.push(
