@@ -4,6 +4,7 @@ import { describeThrown } from '@gearshift/contracts/internal';
 import type { BackendFailures } from '@gearshift/native-kit';
 import { lacksVulkanLoader, openDawn } from './dawn.js';
 import { GpuDevice } from './gpu-device.js';
+import { lacksGpu } from './linux-gpus.js';
 
 export interface DeviceWishes {
   readonly powerPreference: GPUPowerPreference;
@@ -47,7 +48,7 @@ export async function openDevice(
       'WebGPU runs on the main thread only: the end of a worker thread with work under way would abort the process',
     );
   }
-  const lacks = lacksVulkanLoader();
+  const lacks = (wishes.allowSoftwareDriver ? undefined : lacksGpu()) ?? lacksVulkanLoader();
   if (lacks !== undefined) return failures.of('unsupported', lacks);
   try {
     const dawn = await openDawn(wishes.adapter === undefined ? FLAGS : [...FLAGS, `adapter=${wishes.adapter}`]);

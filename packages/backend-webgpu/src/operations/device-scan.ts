@@ -2,8 +2,8 @@ import { ok, type BackendError, type Metric, type Result } from '@gearshift/cont
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import type { GpuWork, Kernel } from '../device/gpu-work.js';
-import { MERGE, mergeParameters } from '../kernels/merge.wgsl.js';
-import { SORTED_ENTRIES } from '../kernels/ordered-keys.wgsl.js';
+import { MERGE, mergeParameters } from '../kernels/merge.js';
+import { SORTED_ENTRIES } from '../kernels/ordered-keys.js';
 import {
   ROWS_OF_WORKGROUP,
   scanParameters,
@@ -11,8 +11,8 @@ import {
   type ScanOutput,
   type ScanSelection,
   type ScanVariant,
-} from '../kernels/scan.wgsl.js';
-import { ROWS_TOGETHER } from '../kernels/lay-out.wgsl.js';
+} from '../kernels/scan.js';
+import { ROWS_TOGETHER } from '../kernels/lay-out.js';
 import type { MatrixCopy } from '../residency/matrix-copy.js';
 import type { DeviceQueries } from './device-queries.js';
 import type { TileItems } from './selection.js';

@@ -12,8 +12,8 @@ import {
 } from '@gearshift/contracts';
 import { isTurnDue, nextTurn } from '@gearshift/contracts/internal';
 import type { Failure } from '@gearshift/native-kit';
-import { scoreOfKey } from '../kernels/ordered-keys.wgsl.js';
-import { isCounted } from '../kernels/scan.wgsl.js';
+import { scoreOfKey } from '../kernels/ordered-keys.js';
+import { isCounted } from '../kernels/scan.js';
 import type { MatrixCopy } from '../residency/matrix-copy.js';
 import { queryAt, type DeviceQueries } from './device-queries.js';
 import { MOST_KEPT, type BestEntries, type DeviceScan } from './device-scan.js';

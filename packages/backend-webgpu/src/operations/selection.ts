@@ -1,5 +1,5 @@
 import type { RowSetLike } from '@gearshift/contracts';
-import type { ScanSelection } from '../kernels/scan.wgsl.js';
+import type { ScanSelection } from '../kernels/scan.js';
 import type { MatrixCopy, Tile } from '../residency/matrix-copy.js';
 
 /** The rows that a request considers. */

@@ -2,7 +2,7 @@ import { ok, type BackendError, type PreparedSpreadActivation, type Result } fro
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import type { GpuWork, Kernel } from '../device/gpu-work.js';
-import { SPREAD_LANES, SPREAD_LONG, SPREAD_SHORT, spreadParameters } from '../kernels/spread.wgsl.js';
+import { SPREAD_LANES, SPREAD_LONG, SPREAD_SHORT, spreadParameters } from '../kernels/spread.js';
 import type { GraphCopy, GraphPart } from '../residency/graph-copy.js';
 
 const MOST_WORKGROUPS = 65_535;

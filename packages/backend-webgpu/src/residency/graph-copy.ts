@@ -1,7 +1,7 @@
 import type { CsrGraph } from '@gearshift/contracts';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
-import { MOST_EDGES_OF_LANE } from '../kernels/spread.wgsl.js';
+import { MOST_EDGES_OF_LANE } from '../kernels/spread.js';
 
 const PIECE_ELEMENTS = 2 ** 20;
 

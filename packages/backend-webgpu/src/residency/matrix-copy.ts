@@ -1,7 +1,7 @@
 import { readRow, type Elements, type RowSpan, type VectorMatrix } from '@gearshift/contracts';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
-import { LAY_OUT, LAY_OUT_LANES, layOutParameters, ROWS_TOGETHER } from '../kernels/lay-out.wgsl.js';
+import { LAY_OUT, LAY_OUT_LANES, layOutParameters, ROWS_TOGETHER } from '../kernels/lay-out.js';
 
 /** How much is uploaded at a time. */
 const PIECE_BYTES = 4 * 2 ** 20;

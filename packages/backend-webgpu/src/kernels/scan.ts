@@ -1,6 +1,6 @@
 import type { Metric } from '@gearshift/contracts';
-import { ROWS_TOGETHER } from './lay-out.wgsl.js';
-import { ORDERED_KEYS, SORTED_ENTRIES, WORKGROUP_LANES } from './ordered-keys.wgsl.js';
+import { ROWS_TOGETHER } from './lay-out.js';
+import { ORDERED_KEYS, SORTED_ENTRIES, WORKGROUP_LANES } from './ordered-keys.js';
 
 /** What a scan writes: the scores of all rows, or the rows with the best scores of each {@link SORTED_ENTRIES}. */
 export type ScanOutput = 'scores' | 'best';

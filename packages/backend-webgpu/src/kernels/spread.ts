@@ -1,4 +1,4 @@
-import { WIDE_SUMS } from './wide-sums.wgsl.js';
+import { WIDE_SUMS } from './wide-sums.js';
 
 export const SPREAD_LANES = 64;
 /** A node with more edges has a workgroup to itself. */

@@ -1,4 +1,4 @@
-import { ORDERED_KEYS, SORTED_ENTRIES, WORKGROUP_LANES } from './ordered-keys.wgsl.js';
+import { ORDERED_KEYS, SORTED_ENTRIES, WORKGROUP_LANES } from './ordered-keys.js';
 
 /** Parameters of {@link MERGE}: entries of each query, and how many of each workgroup are kept. */
 export function mergeParameters(entries: number, kept: number, lists: number): Uint32Array {
