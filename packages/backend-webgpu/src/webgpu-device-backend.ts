@@ -30,6 +30,7 @@ import {
 import { requireMatrix } from '@gearshift/contracts/internal';
 import { isMatrix, OpenState, type BackendFailures, type Failure } from '@gearshift/native-kit';
 import { BACKEND_ID } from './device/describe-device.js';
+import type { KernelTimes } from './device/kernel-clock.js';
 import type { OpenedDevice } from './device/open-device.js';
 import { deviceQueries } from './operations/device-queries.js';
 import { rank } from './operations/rank.js';
@@ -185,7 +186,7 @@ export class WebGpuDeviceBackend implements Backend {
     const { start, end, decay, retention, threshold } = prepared;
     const options = { activations, start, end, hops, decay, retention, threshold };
     return this.#state.track(
-      this.#timed(async (uploaded) => {
+      this.#timed(async (uploaded, times) => {
         const refused = await this.#slot.ready();
         if (refused !== undefined) return refused;
         const { gpu, residents } = this.#slot.place;
@@ -197,7 +198,7 @@ export class WebGpuDeviceBackend implements Backend {
         try {
           if (!(source.copy instanceof GraphCopy)) return this.#failures.of('fault', 'the copy is not one of a graph');
           const { copy } = source;
-          return await residents.makingRoom(() => spread(gpu, this.#failures, copy, options, output, signal));
+          return await residents.makingRoom(() => spread(gpu, this.#failures, copy, options, output, signal, times));
         } finally {
           source.done();
         }
@@ -215,21 +216,25 @@ export class WebGpuDeviceBackend implements Backend {
     return this.#failures.of(this.#slot.place.gpu.lost === undefined ? 'unsupported' : 'device-lost', supported.reason);
   }
 
-  /** Runs a request. Phases other than the upload of its operand are not measured apart. */
-  async #timed(run: (uploaded: () => void) => Promise<Failure | undefined>): Promise<Answer> {
+  /** Runs a request. Without timestamps of the device, phases other than the upload of its operand are not measured apart. */
+  async #timed(run: (uploaded: () => void, times: KernelTimes) => Promise<Failure | undefined>): Promise<Answer> {
     const startedAtMs = performance.now();
+    const times = { kernelMs: 0 };
     let uploadMs = 0;
-    const failure = await run(() => (uploadMs = performance.now() - startedAtMs));
+    const failure = await run(() => (uploadMs = performance.now() - startedAtMs), times);
     if (failure !== undefined) return failure;
     const totalMs = performance.now() - startedAtMs;
-    return ok({ queueMs: 0, uploadMs, kernelMs: totalMs - uploadMs, downloadMs: 0, totalMs, fused: true });
+    const restMs = totalMs - uploadMs;
+    const fused = !this.#slot.place.gpu.hasClock;
+    const kernelMs = fused ? restMs : Math.min(times.kernelMs, restMs);
+    return ok({ queueMs: 0, uploadMs, kernelMs, downloadMs: restMs - kernelMs, totalMs, fused });
   }
 
   #score(prepared: PreparedCosineSimilarity, output: Float32Array, signal: AbortSignal | undefined): Promise<Answer> {
     const { matrix, start, end, where } = prepared;
     const query = prepared.query.slice();
     const queries = deviceQueries('cosine', query, matrix.dimensions);
-    return this.#timed(async (uploaded) => {
+    return this.#timed(async (uploaded, times) => {
       if (queries.numbers.length > 0) {
         const refusal = await this.#slot.ready();
         if (refusal !== undefined) return refusal;
@@ -240,7 +245,7 @@ export class WebGpuDeviceBackend implements Backend {
         uploaded();
         try {
           const { copy, firstRow } = source;
-          const scan = scanOf(place, this.#failures, source, 'cosine', signal);
+          const scan = scanOf(place, this.#failures, source, 'cosine', signal, times);
           const scoring = { prepared, query, queries, copy, firstRow, scan, cpu: this.#cpu };
           const failure = await place.residents.makingRoom(() => score(scoring, output));
           if (failure !== undefined) return failure;
@@ -264,7 +269,7 @@ export class WebGpuDeviceBackend implements Backend {
     const query = prepared.query.slice();
     const candidates = prepared.candidates?.slice();
     const queries = deviceQueries(metric, query, matrix.dimensions);
-    return this.#timed(async (uploaded) => {
+    return this.#timed(async (uploaded, times) => {
       if (queries.numbers.length > 0) {
         const refusal = await this.#slot.ready();
         if (refusal !== undefined) return refusal;
@@ -274,7 +279,7 @@ export class WebGpuDeviceBackend implements Backend {
         uploaded();
         try {
           const { copy, selection, rowOf } = source;
-          const scan = scanOf(place, this.#failures, source, metric, signal);
+          const scan = scanOf(place, this.#failures, source, metric, signal, times);
           const ranking = { prepared, query, selection, queries, copy, scan, cpu: this.#cpu, rowOf, signal };
           const failure = await place.residents.makingRoom(() => rank(ranking, output));
           if (failure !== undefined) return this.#failures.of(failure.error.kind, failure.error.message, failure.error);

@@ -1,4 +1,5 @@
-import { unwrap } from '@gearshift/contracts';
+import { createMatrix, createTopKOutput, prepareTopK, unwrap } from '@gearshift/contracts';
+import { randomValues } from '@gearshift/testing';
 import { describeBackendContract } from '@gearshift/testing/vitest';
 import type { DriverName } from '@gearshift/vulkan-drivers';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -19,6 +20,17 @@ export function testContract(name: DriverName, device: RegExp): void {
       expect(allocations).toBeGreaterThan(100);
       expect({ liveDevices, liveAllocations }).toEqual({ liveDevices: 0, liveAllocations: 0 });
       faults.close();
+    });
+
+    test('the phases of a request are measured with timestamps of the device', async () => {
+      const backend = unwrap(await createWebGpuBackend({ allowSoftwareDriver: true }));
+      const matrix = createMatrix(randomValues(4096 * 64, 1), { dimensions: 64 });
+      const request = prepareTopK({ operation: 'top-k', matrix, query: randomValues(64, 2), k: 5 });
+      const phases = unwrap(await backend.topK(request, createTopKOutput(request)));
+      expect(phases.fused).toBe(false);
+      expect(Math.min(phases.uploadMs, phases.kernelMs, phases.downloadMs)).toBeGreaterThan(0);
+      expect(phases.uploadMs + phases.kernelMs + phases.downloadMs).toBeCloseTo(phases.totalMs, 6);
+      await backend.close();
     });
 
     test('the description names the driver, and says that it is one in software', async () => {

@@ -4,6 +4,7 @@ import { describeThrown } from '@gearshift/contracts/internal';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import { BufferPool } from './buffer-pool.js';
 import { GpuWork, type Kernel } from './gpu-work.js';
+import type { KernelClock, KernelTimes } from './kernel-clock.js';
 import { MemoryBudget, OverBudget } from './memory-budget.js';
 import { Pace } from './pace.js';
 
@@ -19,6 +20,7 @@ export interface GpuDeviceParts {
   readonly memoryBytes: number;
   readonly hangMs: number;
   readonly mostBufferBytes?: number | undefined;
+  readonly clock?: KernelClock | undefined;
 }
 
 /**
@@ -34,15 +36,17 @@ export class GpuDevice {
   readonly #device: GPUDevice;
   readonly #failures: BackendFailures;
   readonly #hangMs: number;
+  readonly #clock: KernelClock | undefined;
   readonly #kernels = new Map<string, Promise<Result<Kernel, BackendError>>>();
   readonly #gone: Promise<typeof LOST>;
   #lost: string | undefined;
   #isHung = false;
 
-  constructor({ device, failures, memoryBytes, hangMs, mostBufferBytes = Infinity }: GpuDeviceParts) {
+  constructor({ device, failures, memoryBytes, hangMs, mostBufferBytes = Infinity, clock }: GpuDeviceParts) {
     this.#device = device;
     this.#failures = failures;
     this.#hangMs = hangMs;
+    this.#clock = clock;
     this.budget = new MemoryBudget(memoryBytes);
     this.pool = new BufferPool(device, this.budget);
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
@@ -59,6 +63,11 @@ export class GpuDevice {
   /** Resolves when the device is lost, by an error or by {@link destroy}. */
   get gone(): Promise<unknown> {
     return this.#gone;
+  }
+
+  /** Whether the times of kernels are measured. */
+  get hasClock(): boolean {
+    return this.#clock !== undefined;
   }
 
   /** Why the device is lost, if it is. */
@@ -84,12 +93,17 @@ export class GpuDevice {
    *
    * @param record synchronous
    * @param work multiplications in it, for the pace; 0 for uploads
+   * @param times receives how long the kernels ran
    * @returns what {@link GpuWork.read} has read, in order
    */
-  async run(record: (work: GpuWork) => void, work = 0): Promise<Result<ArrayBuffer[], BackendError>> {
+  async run(
+    record: (work: GpuWork) => void,
+    work = 0,
+    times?: KernelTimes,
+  ): Promise<Result<ArrayBuffer[], BackendError>> {
     if (this.#lost !== undefined) return this.#failures.of('device-lost', this.#lost);
     const startedAtMs = performance.now();
-    const commands = new GpuWork(this.#device, this.pool);
+    const commands = new GpuWork(this.#device, this.pool, this.#clock);
     let settled: Promise<unknown>[] = [];
     let thrown: unknown;
     const scopes = this.#inScopes(() => {
@@ -107,6 +121,8 @@ export class GpuDevice {
     const refusal = thrown instanceof OverBudget ? this.#overBudget(thrown) : failure;
     if (refusal === undefined && thrown === undefined && results.every(({ status }) => status === 'fulfilled')) {
       const values = commands.results();
+      const kernelMs = commands.kernelMs();
+      if (times !== undefined) times.kernelMs += kernelMs;
       commands.recycle();
       this.pace.record(work, performance.now() - startedAtMs);
       return ok(values);

@@ -1,4 +1,5 @@
 import type { BufferPool } from './buffer-pool.js';
+import { KernelClock, STAMPS_BYTES } from './kernel-clock.js';
 import { MAP_READ } from './usage.js';
 
 export interface Kernel {
@@ -12,9 +13,13 @@ export class GpuWork {
   readonly #pool: BufferPool;
   readonly #encoder: GPUCommandEncoder;
   readonly #buffers: GPUBuffer[] = [];
+  readonly #clock: KernelClock | undefined;
+  #passes = 0;
+  #stamps: GPUBuffer | undefined;
   readonly #reads: { readonly buffer: GPUBuffer; readonly bytes: number }[] = [];
 
-  constructor(device: GPUDevice, pool: BufferPool) {
+  constructor(device: GPUDevice, pool: BufferPool, clock: KernelClock | undefined) {
+    this.#clock = clock;
     this.#device = device;
     this.#pool = pool;
     this.#encoder = device.createCommandEncoder();
@@ -42,7 +47,9 @@ export class GpuWork {
   /** @param buffers in the order of their bindings, from 0 */
   dispatch({ pipeline, layout }: Kernel, buffers: readonly GPUBuffer[], x: number, y = 1): void {
     const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-    const pass = this.#encoder.beginComputePass();
+    const timestampWrites = this.#clock?.writesOf(this.#passes === 0);
+    const pass = this.#encoder.beginComputePass(timestampWrites && { timestampWrites });
+    this.#passes += 1;
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, this.#device.createBindGroup({ layout, entries }));
     pass.dispatchWorkgroups(x, y);
@@ -58,9 +65,15 @@ export class GpuWork {
 
   /** The commands begin. Each promise is one that the device has to settle. */
   submit(): Promise<unknown>[] {
+    const stamps = this.#passes === 0 ? undefined : this.#clock?.resolve(this.#encoder);
+    if (stamps !== undefined) {
+      this.#stamps = this.#take('readback', stamps.bytes);
+      this.#encoder.copyBufferToBuffer(stamps.buffer, 0, this.#stamps, 0, stamps.bytes);
+    }
     this.#device.queue.submit([this.#encoder.finish()]);
-    if (this.#reads.length === 0) return [this.#device.queue.onSubmittedWorkDone()];
-    return this.#reads.map(({ buffer, bytes }) => buffer.mapAsync(MAP_READ, 0, bytes));
+    const mapped = this.#reads.map(({ buffer, bytes }) => buffer.mapAsync(MAP_READ, 0, bytes));
+    if (this.#stamps !== undefined) mapped.push(this.#stamps.mapAsync(MAP_READ));
+    return mapped.length === 0 ? [this.#device.queue.onSubmittedWorkDone()] : mapped;
   }
 
   /** After everything has succeeded: copies of what was read. */
@@ -70,6 +83,15 @@ export class GpuWork {
       buffer.unmap();
       return copy;
     });
+  }
+
+  /** After everything has succeeded: how long the kernels ran; 0 without a clock. */
+  kernelMs(): number {
+    const stamps = this.#stamps;
+    if (stamps === undefined) return 0;
+    const durationMs = KernelClock.durationMs(stamps.getMappedRange(0, STAMPS_BYTES).slice(0));
+    stamps.unmap();
+    return durationMs;
   }
 
   recycle(): void {

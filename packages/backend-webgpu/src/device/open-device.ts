@@ -4,6 +4,7 @@ import { describeThrown } from '@gearshift/contracts/internal';
 import type { BackendFailures } from '@gearshift/native-kit';
 import { lacksVulkanLoader, openDawn } from './dawn.js';
 import { GpuDevice } from './gpu-device.js';
+import { KernelClock } from './kernel-clock.js';
 import { lacksGpu } from './linux-gpus.js';
 
 export interface DeviceWishes {
@@ -26,12 +27,14 @@ export interface OpenedDevice {
 
 /**
  * The kernels write the memory of a workgroup before they read it. Drivers in software take a second a kernel to compile that Dawn sets it to
- * zero before.
+ * zero before. Times of kernels are to be exact; browsers round them, because pages might measure each other.
  */
-const FLAGS = ['enable-dawn-features=disable_workgroup_init'];
+const FLAGS = ['enable-dawn-features=disable_workgroup_init', 'disable-dawn-features=timestamp_quantization'];
 
 /** Limits of the adapter that the device should have; the others stay at their defaults. */
 const WANTED_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
+
+const OPTIONAL_FEATURES = ['timestamp-query'] as const;
 
 /**
  * A new device of a new adapter: an adapter gives only one.
@@ -62,9 +65,11 @@ export async function openDevice(
       );
     }
     const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
-    const device = await adapter.requestDevice({ requiredLimits });
+    const requiredFeatures = OPTIONAL_FEATURES.filter((name) => adapter.features.has(name));
+    const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
     const { memoryBytes, hangMs, mostBufferBytes } = wishes;
-    const gpu = new GpuDevice({ device, failures, memoryBytes, hangMs, mostBufferBytes });
+    const clock = await KernelClock.open(device);
+    const gpu = new GpuDevice({ device, failures, memoryBytes, hangMs, mostBufferBytes, clock });
     return ok({ gpu, info: adapter.info, isSoftware });
   } catch (thrown) {
     return failures.of('unsupported', `WebGPU did not start: ${describeThrown(thrown)}`);

@@ -5,5 +5,6 @@ export const BUFFER_USAGE = {
   copyTarget: 0x08,
   uniform: 0x40,
   storage: 0x80,
+  resolveQueries: 0x200,
 } as const;
 export const MAP_READ = 1;

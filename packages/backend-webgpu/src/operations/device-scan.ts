@@ -2,6 +2,7 @@ import { ok, type BackendError, type Metric, type Result } from '@gearshift/cont
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import type { GpuWork, Kernel } from '../device/gpu-work.js';
+import type { KernelTimes } from '../device/kernel-clock.js';
 import { MERGE, mergeParameters } from '../kernels/merge.js';
 import { SORTED_ENTRIES } from '../kernels/ordered-keys.js';
 import {
@@ -44,6 +45,7 @@ export class DeviceScan {
   readonly #selection: ScanSelection;
   readonly #items: readonly TileItems[];
   readonly #signal: AbortSignal | undefined;
+  readonly #times: KernelTimes;
 
   constructor(
     device: GpuDevice,
@@ -53,6 +55,7 @@ export class DeviceScan {
     selection: ScanSelection,
     items: readonly TileItems[],
     signal: AbortSignal | undefined,
+    times: KernelTimes,
   ) {
     this.#device = device;
     this.#failures = failures;
@@ -61,6 +64,7 @@ export class DeviceScan {
     this.#selection = selection;
     this.#items = items;
     this.#signal = signal;
+    this.#times = times;
   }
 
   /** The rows with the best bounds for each query: `kept` of them, or all if there are fewer. */
@@ -151,7 +155,7 @@ export class DeviceScan {
   ): Promise<Result<ArrayBuffer[], BackendError>> {
     if (this.#signal?.aborted === true) return this.#failures.aborted();
     const rows = pieces.reduce((sum, { start, stop }) => sum + stop - start, 0);
-    return this.#device.run(record, rows * this.#copy.quads * 4 * queries);
+    return this.#device.run(record, rows * this.#copy.quads * 4 * queries, this.#times);
   }
 
   /** The items in submits of at most so many workgroups, and of the work that the pace of the device allows. */

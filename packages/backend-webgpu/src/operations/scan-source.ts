@@ -1,6 +1,7 @@
 import type { Metric, VectorMatrix } from '@gearshift/contracts';
 import { listRows } from '@gearshift/contracts/internal';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
+import type { KernelTimes } from '../device/kernel-clock.js';
 import type { DevicePlace } from '../residency/device-slot.js';
 import { MatrixCopy } from '../residency/matrix-copy.js';
 import { DeviceScan } from './device-scan.js';
@@ -56,8 +57,9 @@ export function scanOf(
   { copy, selection }: ScanSource,
   metric: Metric,
   signal: AbortSignal | undefined,
+  times: KernelTimes,
 ): DeviceScan {
-  return new DeviceScan(gpu, failures, copy, metric, selectionKind(selection), itemsOf(copy, selection), signal);
+  return new DeviceScan(gpu, failures, copy, metric, selectionKind(selection), itemsOf(copy, selection), signal, times);
 }
 
 /** The rows that a request considers, ascending, if they are fewer than its range. */

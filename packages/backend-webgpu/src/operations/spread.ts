@@ -2,6 +2,7 @@ import { ok, type BackendError, type PreparedSpreadActivation, type Result } fro
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import type { GpuWork, Kernel } from '../device/gpu-work.js';
+import type { KernelTimes } from '../device/kernel-clock.js';
 import { SPREAD_LANES, SPREAD_LONG, SPREAD_SHORT, spreadParameters } from '../kernels/spread.js';
 import type { GraphCopy, GraphPart } from '../residency/graph-copy.js';
 
@@ -29,6 +30,7 @@ export async function spread(
   >,
   output: Float32Array,
   signal: AbortSignal | undefined,
+  times: KernelTimes,
 ): Promise<Failure | undefined> {
   const { start, end, hops } = request;
   const buffers: GPUBuffer[] = [];
@@ -46,11 +48,15 @@ export async function spread(
       for (const [i, stretches] of submits.entries()) {
         if (signal?.aborted === true) return failures.aborted();
         const isLast = hop === hops - 1 && i === submits.length - 1;
-        const results: Result<ArrayBuffer[], BackendError> = await device.run((work) => {
-          if (hop === 0 && i === 0) work.write(from, 0, request.activations);
-          for (const stretch of stretches) dispatch(work, kernels.value, copy, stretch, request, from, to);
-          if (isLast) work.read(to, (end - start) * 4);
-        }, workOf(stretches));
+        const results: Result<ArrayBuffer[], BackendError> = await device.run(
+          (work) => {
+            if (hop === 0 && i === 0) work.write(from, 0, request.activations);
+            for (const stretch of stretches) dispatch(work, kernels.value, copy, stretch, request, from, to);
+            if (isLast) work.read(to, (end - start) * 4);
+          },
+          workOf(stretches),
+          times,
+        );
         if (!results.ok) return results;
         if (isLast) output.set(new Float32Array(results.value[0]));
       }
