@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { npyBytes } from './npy-bytes.js';
 import { BIN, runBin } from './run-bin.js';
+import { runHere } from './run-here.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const BREAD = '# Bread\n\nSourdough needs flour, water, salt and patience.\n';
@@ -70,30 +71,30 @@ describe('search over text', () => {
   test('leaves out excluded files and folders', async () => {
     const folder = await temporaryFolder(FILES);
     const args = ['search', '-d', folder, '-q', 'salt', '--exclude', 'notes', '--exclude', 'stars.txt', '--json'];
-    const { results } = JSON.parse(runBin(args).stdout);
+    const { results } = JSON.parse((await runHere(args)).stdout);
     expect(results.map(({ file }: { file: string }) => file)).toEqual([join(folder, 'bread.md')]);
   });
 
   test('gives the same results in every run', async () => {
     const folder = await temporaryFolder(FILES);
-    const results = [1, 2].map(
-      () => JSON.parse(runBin(['search', '-d', folder, '-q', 'salt', '-k', '3', '--json']).stdout).results,
-    );
-    expect(results[1]).toEqual(results[0]);
+    const args = ['search', '-d', folder, '-q', 'salt', '-k', '3', '--json'];
+    const { results } = JSON.parse((await runHere(args)).stdout);
+    expect(JSON.parse(runBin(args).stdout).results).toEqual(results);
+    expect(JSON.parse((await runHere(args)).stdout).results).toEqual(results);
   });
 
   test('ranks a passage by the heading above it too', async () => {
     const filler = 'Dough rests on the table. '.repeat(30).trim();
     const section = (heading: string): string => `## ${heading}\n\n${filler}\n\nThen ${filler}\n`;
     const folder = await temporaryFolder({ 'a.md': `${section('Proving')}\n${section('Kneading')}` });
-    const { results } = JSON.parse(runBin(['search', '-d', folder, '-q', 'kneading', '--json']).stdout);
+    const { results } = JSON.parse((await runHere(['search', '-d', folder, '-q', 'kneading', '--json'])).stdout);
     // The second passage of that section does not contain the word, but still ranks before the other section.
     expect(results.map(({ line }: { line: number }) => line).slice(0, 2)).toEqual([7, 11]);
   });
 
   test('names skipped files on standard error and still prints results', async () => {
     const folder = await temporaryFolder({ ...FILES, 'huge.log': 'x'.repeat(5 * 2 ** 20) });
-    const { status, stdout, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
+    const { status, stdout, stderr } = await runHere(['search', '-d', folder, '-q', 'salt', '--json']);
     expect(stderr).toBe(`gearshift: skipped ${join(folder, 'huge.log')}: 5.0 MiB, the limit is 4.0 MiB\n`);
     expect(status).toBe(0);
     expect(JSON.parse(stdout).results).toHaveLength(3);
@@ -104,7 +105,7 @@ describe('search over text', () => {
     async () => {
       const folder = await temporaryFolder(FILES);
       await writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from('br\u00f6d.txt', 'latin1')]), 'salt');
-      const { status, stdout, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
+      const { status, stdout, stderr } = await runHere(['search', '-d', folder, '-q', 'salt', '--json']);
       expect(stderr).toBe(`gearshift: skipped ${join(folder, 'br\ufffdd.txt')}: the name is not UTF-8; rename it\n`);
       expect(status).toBe(0);
       expect(JSON.parse(stdout).results).toHaveLength(3);
@@ -113,7 +114,7 @@ describe('search over text', () => {
 
   test('removes escape sequences of files from the output', async () => {
     const folder = await temporaryFolder({ 'a.txt': 'evil \u001b]0;title\u0007 salt' });
-    const { stdout } = runBin(['search', '-d', folder, '-q', 'salt']);
+    const { stdout } = await runHere(['search', '-d', folder, '-q', 'salt']);
     expect(stdout).toContain('evil');
     expect(stdout).not.toContain('\u001b');
   });
@@ -139,7 +140,7 @@ describe('search over vectors', () => {
     ]);
     expect(facts).toMatchObject({ query: 'q.npy', backend: 'cpu', decision: { reason: 'no-device' } });
 
-    const forPeople = runBin(args, folder);
+    const forPeople = await runHere(args, folder);
     expect(forPeople.stdout).toMatch(
       /^q\.npy in 3 vectors in c\.npy\n\nquery 0 {2}row 1 {2}1\.0000\nquery 0 {2}row 2 {2}0\.7071\n/,
     );
@@ -148,7 +149,7 @@ describe('search over vectors', () => {
   test('accepts a one-dimensional query file, and a k larger than the number of rows', async () => {
     const query = npyBytes({ shape: '(2,)', data: new Float32Array([0, 1]) });
     const folder = await temporaryFolder({ 'c.npy': corpus, 'q.npy': query });
-    const { stdout } = runBin(
+    const { stdout } = await runHere(
       ['search', '--vectors', 'c.npy', '--query-vectors', 'q.npy', '--k', '99', '--json'],
       folder,
     );
@@ -158,7 +159,10 @@ describe('search over vectors', () => {
   test('reports values that overflow float32, and writes a NaN score as null', async () => {
     const query = npyBytes({ descr: "'<f8'", shape: '(2,)', data: new Float64Array([1e300, 1]) });
     const folder = await temporaryFolder({ 'c.npy': corpus, 'q.npy': query });
-    const { stdout, stderr } = runBin(['search', '--vectors', 'c.npy', '--query-vectors', 'q.npy', '--json'], folder);
+    const { stdout, stderr } = await runHere(
+      ['search', '--vectors', 'c.npy', '--query-vectors', 'q.npy', '--json'],
+      folder,
+    );
     expect(stderr).toBe('gearshift: q.npy: 1 values too large for float32 became infinite\n');
     expect(JSON.parse(stdout).results[0].score).toBeNull();
   });
@@ -247,12 +251,24 @@ describe('bad input', () => {
   ])('prints one line on standard error and exits with code 2: %s', async (_name, args, message) => {
     const folder = await temporaryFolder(files);
     for (const all of [args, [...args, '--json']]) {
-      const { status, stdout, stderr } = runBin(all, folder);
+      const { status, stdout, stderr } = await runHere(all, folder);
       expect(stderr).toMatch(/^gearshift: [^\n]+\n$/);
       if (all === args) expect(stderr).toContain(message);
       expect(stdout).toBe('');
       expect(status).toBe(2);
     }
+  });
+
+  test.each<[string, string[], string]>([
+    ['no command', [], 'gearshift: no command given; see gearshift --help\n'],
+    [
+      'a missing folder',
+      ['search', '-d', 'gone', '-q', 'x'],
+      'gearshift: --dir gone: cannot read the folder (ENOENT)\n',
+    ],
+  ])('ends the process with one line on standard error and exit code 2: %s', async (_name, args, message) => {
+    const folder = await temporaryFolder(files);
+    expect(runBin(args, folder)).toMatchObject({ status: 2, stdout: '', stderr: message });
   });
 });
 
@@ -287,10 +303,18 @@ describe.skipIf(process.platform === 'win32')('special files', () => {
     await symlink('pipe', join(folder, 'link'));
     const server = createServer().listen(join(folder, 'socket'));
     await once(server, 'listening');
-    const { status, stdout, stderr } = runBin(['search', ...args], folder);
+    const { status, stdout, stderr } = await runHere(['search', ...args], folder);
     await new Promise((resolve) => server.close(resolve));
     expect(stderr).toMatch(/^gearshift: [^\n]+\n$/);
     expect(stderr).toContain(message);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+
+  test('end the process at once', async () => {
+    const folder = await temporaryFolder({ 'v.npy': npyBytes({ shape: '(1, 2)', data: new Float32Array(2).fill(1) }) });
+    expect(spawnSync('mkfifo', [join(folder, 'pipe')]).status).toBe(0);
+    const { status, stdout, stderr } = runBin(['search', '--vectors', 'v.npy', '--query-vectors', 'pipe'], folder);
+    expect(stderr).toBe('gearshift: pipe: expected a regular file, got a named pipe; save its data to a file first\n');
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   });
 
@@ -299,13 +323,13 @@ describe.skipIf(process.platform === 'win32')('special files', () => {
     expect(spawnSync('mkfifo', [join(folder, 'pipe')]).status).toBe(0);
     await symlink('pipe', join(folder, 'link'));
     await symlink('/dev/zero', join(folder, 'zero'));
-    const { status, stdout, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
+    const { status, stdout, stderr } = await runHere(['search', '-d', folder, '-q', 'salt', '--json']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(JSON.parse(stdout).results).toHaveLength(3);
   });
 
-  test('are not replaced by the file of calibrate', () => {
-    const { status, stderr } = runBin(['calibrate', '--backends', 'cpu', '--output', '/dev/null']);
+  test('are not replaced by the file of calibrate', async () => {
+    const { status, stderr } = await runHere(['calibrate', '--backends', 'cpu', '--output', '/dev/null']);
     expect(stderr).toBe('gearshift: --output: /dev/null: expected a regular file, got a device\n');
     expect(status).toBe(2);
   });
@@ -330,7 +354,8 @@ describe('characters that control the terminal', () => {
     ['a number', ['search', '--k', name], 2],
   ])('do not reach it: %s', async (_case, args, code) => {
     const folder = await temporaryFolder({ [`a${name}.txt`]: `salt ${name} and pepper` });
-    const { status, stdout, stderr } = runBin(args, folder);
+    const { status, stdout, stderr } = await runHere(args, folder);
+    expect(stdout + stderr).not.toBe('');
     expect(status).toBe(code);
     expect(stdout).not.toMatch(HOSTILE);
     expect(stderr).not.toMatch(HOSTILE);
@@ -347,9 +372,13 @@ describe('the gearshift command', () => {
     expect(runBin(['--version'])).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
   });
 
-  test('lists commands and options with --help', () => {
-    expect(runBin(['--help'])).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('search') });
-    const { status, stdout, stderr } = runBin(['search', '--help']);
+  test('lists commands and options with --help', async () => {
+    expect(await runHere(['--help'])).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: expect.stringContaining('search'),
+    });
+    const { status, stdout, stderr } = await runHere(['search', '--help']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     for (const option of ['--dir', '--query', '--vectors', '--query-vectors', '--k', '--json']) {
       expect(stdout).toContain(option);
@@ -397,7 +426,7 @@ describe('the gearshift command', () => {
     async () => {
       const folder = await temporaryFolder({ ...FILES, 'secret.txt': 'x' });
       await chmod(join(folder, 'secret.txt'), 0);
-      const { status, stderr } = runBin(['search', '-d', folder, '-q', 'salt', '--json']);
+      const { status, stderr } = await runHere(['search', '-d', folder, '-q', 'salt', '--json']);
       expect(stderr).toBe(`gearshift: skipped ${join(folder, 'secret.txt')}: EACCES\n`);
       expect(status).toBe(0);
     },

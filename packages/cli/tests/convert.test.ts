@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { npyBytes } from './npy-bytes.js';
 import { runBin } from './run-bin.js';
+import { runHere } from './run-here.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const VALUES = new Float32Array([1, -2, 0.5, 0, 64, -128]);
@@ -28,7 +29,7 @@ describe('convert', () => {
 
   test('reports as JSON what was written', async () => {
     const folder = await temporaryFolder({ 'a.npy': NPY });
-    const { stdout } = runBin(['convert', 'a.npy', 'b.npy', '--dtype', 'float16', '--json'], folder);
+    const { stdout } = await runHere(['convert', 'a.npy', 'b.npy', '--dtype', 'float16', '--json'], folder);
     expect(JSON.parse(stdout)).toEqual({
       ...{ input: 'a.npy', output: 'b.npy', format: 'npy', rows: 3, dimensions: 2, dtype: 'float16', scale: 1 },
       ...{ sizeBytes: 128 + 12, overflowCount: 0 },
@@ -37,19 +38,19 @@ describe('convert', () => {
 
   test('finds the scale of int8, or takes a given one', async () => {
     const folder = await temporaryFolder({ 'a.npy': NPY });
-    const scaled = runBin(['convert', 'a.npy', 'b.safetensors', '--dtype', 'int8', '--json'], folder);
+    const scaled = await runHere(['convert', 'a.npy', 'b.safetensors', '--dtype', 'int8', '--json'], folder);
     expect(JSON.parse(scaled.stdout)).toMatchObject({ dtype: 'int8', scale: 128 / 127 });
-    const given = runBin(['convert', 'a.npy', 'c.npy', '--dtype', 'int8', '--scale', '2'], folder);
+    const given = await runHere(['convert', 'a.npy', 'c.npy', '--dtype', 'int8', '--scale', '2'], folder);
     expect(given.stdout).toBe('wrote c.npy: 3 x 2 int8, scale 2, 134 bytes\n');
     expect([...new Int8Array(await readFile(join(folder, 'c.npy'))).subarray(128)]).toEqual([0, -1, 0, 0, 32, -64]);
   });
 
   test('takes formats that the names do not tell from --from and --to', async () => {
     const folder = await temporaryFolder({ a: NPY });
-    expect(runBin(['convert', 'a', 'b', '--from', 'npy', '--to', 'fvecs'], folder).status).toBe(0);
-    expect(runBin(['convert', 'b', 'c.npy', '--from', 'fvecs'], folder).status).toBe(0);
+    expect((await runHere(['convert', 'a', 'b', '--from', 'npy', '--to', 'fvecs'], folder)).status).toBe(0);
+    expect((await runHere(['convert', 'b', 'c.npy', '--from', 'fvecs'], folder)).status).toBe(0);
     // The first bytes tell that it is an .npy file.
-    expect(runBin(['convert', 'a', 'd.npy'], folder).status).toBe(0);
+    expect((await runHere(['convert', 'a', 'd.npy'], folder)).status).toBe(0);
     expect(await readFile(join(folder, 'd.npy'))).toEqual(await readFile(join(folder, 'c.npy')));
   });
 
@@ -58,7 +59,7 @@ describe('convert', () => {
     for (const name of ['file.arrow', 'stream.arrows', 'zstd.parquet']) {
       const path = fileURLToPath(new URL(`../../formats/tests/fixtures/${name}`, import.meta.url));
       await copyFile(path, join(folder, 'in'));
-      const { status, stdout } = runBin(['convert', 'in', `${name}.npy`, '--column', 'vector'], folder);
+      const { status, stdout } = await runHere(['convert', 'in', `${name}.npy`, '--column', 'vector'], folder);
       expect({ status, stdout }).toEqual({ status: 0, stdout: `wrote ${name}.npy: 6 x 4 float32, 224 bytes\n` });
       const values = new Float32Array((await readFile(join(folder, `${name}.npy`))).buffer.slice(128));
       expect(values).toEqual(Float32Array.from({ length: 24 }, (_, index) => (index - 10) / 8));
@@ -68,17 +69,17 @@ describe('convert', () => {
   test('replaces a file only with --force, also that of the input, and keeps a link', async () => {
     const folder = await temporaryFolder({ 'a.npy': NPY });
     await symlink('a.npy', join(folder, 'link.npy'));
-    const refused = runBin(['convert', 'a.npy', 'link.npy', '--dtype', 'float16'], folder);
+    const refused = await runHere(['convert', 'a.npy', 'link.npy', '--dtype', 'float16'], folder);
     expect(refused).toMatchObject({ status: 2, stdout: '' });
     expect(refused.stderr).toBe('gearshift: link.npy: the file exists already; pass --force to replace it\n');
-    expect(runBin(['convert', 'a.npy', 'link.npy', '--dtype', 'float16', '--force'], folder).status).toBe(0);
+    expect((await runHere(['convert', 'a.npy', 'link.npy', '--dtype', 'float16', '--force'], folder)).status).toBe(0);
     expect((await readFile(join(folder, 'a.npy'))).length).toBe(128 + 12);
     expect((await readdir(folder)).sort()).toEqual(['a.npy', 'link.npy']);
   });
 
   test('warns about values that became infinite', async () => {
     const folder = await temporaryFolder({ 'a.npy': SIX("'<f8'", new Float64Array([1e300, 70_000, 1, 2, 3, 4])) });
-    const { status, stderr } = runBin(['convert', 'a.npy', 'b.npy', '--dtype', 'float16'], folder);
+    const { status, stderr } = await runHere(['convert', 'a.npy', 'b.npy', '--dtype', 'float16'], folder);
     expect({ status, stderr }).toEqual({
       status: 0,
       stderr: 'gearshift: b.npy: 2 values too large for float16 became infinite\n',
@@ -120,7 +121,7 @@ describe('convert', () => {
       ]),
     });
     const before = await readdir(folder);
-    const { status, stdout, stderr } = runBin(['convert', ...args], folder);
+    const { status, stdout, stderr } = await runHere(['convert', ...args], folder);
     expect(stderr).toMatch(/^gearshift: [^\n]+\n$/);
     expect(stderr).toContain(message);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
@@ -129,15 +130,16 @@ describe('convert', () => {
 });
 
 describe('inspect', () => {
-  const json = (args: string[], folder: string) => JSON.parse(runBin(['inspect', ...args, '--json'], folder).stdout);
+  const json = async (args: string[], folder: string) =>
+    JSON.parse((await runHere(['inspect', ...args, '--json'], folder)).stdout);
 
   test('reports format, shape, element type and sizes', async () => {
     const folder = await temporaryFolder({ 'a.npy': NPY });
-    expect(json(['a.npy'], folder)).toMatchObject({
+    expect(await json(['a.npy'], folder)).toMatchObject({
       ...{ file: 'a.npy', format: 'npy', sizeBytes: NPY.length, rows: 3, dimensions: 2, dtype: 'float32', scale: null },
       ...{ rowsNotFinite: 0, entries: [{ type: '<f4', shape: [3, 2] }], problem: null },
     });
-    const { status, stdout, stderr } = runBin(['inspect', 'a.npy'], folder);
+    const { status, stdout, stderr } = await runHere(['inspect', 'a.npy'], folder);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain('vectors         3 rows x 2 dimensions, float32\n  bytes of a row  8\n');
     expect(stdout).toContain('\nNo problems found.\n');
@@ -145,18 +147,18 @@ describe('inspect', () => {
 
   test('counts rows that are not finite', async () => {
     const folder = await temporaryFolder({ 'a.npy': SIX("'<f4'", new Float32Array([1, NaN, 2, 3, -Infinity, NaN])) });
-    expect(json(['a.npy'], folder)).toMatchObject({ rows: 3, rowsNotFinite: 2, problem: null });
-    expect(runBin(['inspect', 'a.npy'], folder).stdout).toContain('2 rows have a NaN or an infinite value');
+    expect(await json(['a.npy'], folder)).toMatchObject({ rows: 3, rowsNotFinite: 2, problem: null });
+    expect((await runHere(['inspect', 'a.npy'], folder)).stdout).toContain('2 rows have a NaN or an infinite value');
   });
 
   test('reports the first problem with its offset, and exits with code 2', async () => {
     const rows = [2, 0, 0, 0, 1, 1, 2, 0, 0, 0, 1, 1, 3, 0, 0, 0, 1, 1];
     const folder = await temporaryFolder({ 'cut.npy': NPY.subarray(0, -1), 'a.bvecs': new Uint8Array(rows) });
-    expect(json(['cut.npy'], folder)).toMatchObject({
+    expect(await json(['cut.npy'], folder)).toMatchObject({
       ...{ format: 'npy', rows: null, dimensions: null, sizeBytes: NPY.length - 1 },
       problem: { kind: 'truncated', offset: NPY.length - 1 },
     });
-    expect(json(['a.bvecs'], folder)).toMatchObject({
+    expect(await json(['a.bvecs'], folder)).toMatchObject({
       ...{ format: 'bvecs', rows: 0, dimensions: 2, dtype: 'uint8' },
       problem: { kind: 'damaged', message: expect.stringContaining('row 2 has 3 dimensions'), offset: 12 },
     });
@@ -176,15 +178,15 @@ describe('inspect', () => {
     const folder = await temporaryFolder({
       's.safetensors': Buffer.concat([length, Buffer.from(header), Buffer.alloc(8)]),
     });
-    const { status, stdout } = runBin(['inspect', 's.safetensors'], folder);
+    const { status, stdout } = await runHere(['inspect', 's.safetensors'], folder);
     expect(status).toBe(0);
     expect(stdout).not.toContain('\u001b');
     expect(stdout).toMatch(/a\ufffd\[2J {2}F16 \[1, 2\]\n {2}b {2}I8 \[2, 2\]\n\nSeveral of them hold vectors/);
-    expect(json(['s.safetensors', '--tensor', 'b'], folder)).toMatchObject({ rows: 2, dtype: 'int8', scale: 1 });
+    expect(await json(['s.safetensors', '--tensor', 'b'], folder)).toMatchObject({ rows: 2, dtype: 'int8', scale: 1 });
   });
 
   test('a file that cannot be read has no report', async () => {
-    const { status, stdout, stderr } = runBin(['inspect', 'gone.npy', '--json']);
+    const { status, stdout, stderr } = await runHere(['inspect', 'gone.npy', '--json']);
     expect({ status, stdout, stderr }).toEqual({
       status: 2,
       stdout: '',
@@ -194,6 +196,10 @@ describe('inspect', () => {
 
   test('a file of an unknown format is a problem', async () => {
     const folder = await temporaryFolder({ 'a.bin': 'words and more words' });
-    expect(json(['a.bin'], folder)).toMatchObject({ format: null, sizeBytes: 20, problem: { kind: 'unknown-format' } });
+    expect(await json(['a.bin'], folder)).toMatchObject({
+      format: null,
+      sizeBytes: 20,
+      problem: { kind: 'unknown-format' },
+    });
   });
 });

@@ -1,9 +1,9 @@
 import { copyFile } from 'node:fs/promises';
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
-import { BIN } from './run-bin.js';
+import { afterEach, expect, test, vi } from 'vitest';
+import { runBin } from './run-bin.js';
+import { runHere } from './run-here.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/embedder-energetic-ai.mjs', import.meta.url));
@@ -23,14 +23,16 @@ const QUESTIONS = [
   ['taking care of a dog', 'pets.txt'],
 ] as const;
 
+afterEach(() => vi.unstubAllEnvs());
+
 test.each(QUESTIONS)(
   'the documented embedder finds the meaning of "%s", which shares no word with its answer',
   async (query, file) => {
     const folder = await temporaryFolder(TEXTS);
     await copyFile(EXAMPLE, join(folder, 'embedder.mjs'));
-    const args = [BIN, 'search', '--dir', 'texts', '--query', query, '--embedder', 'embedder.mjs', '--json'];
-    const env = { ...process.env, EMBEDDING_CACHE: CACHE };
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, env, encoding: 'utf8' });
+    vi.stubEnv('EMBEDDING_CACHE', CACHE);
+    const args = ['search', '--dir', 'texts', '--query', query, '--embedder', 'embedder.mjs', '--json'];
+    const { status, stdout, stderr } = await runHere(args, folder);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(JSON.parse(stdout).results[0].file).toBe(join('texts', file));
   },
@@ -39,8 +41,7 @@ test.each(QUESTIONS)(
 test('the documented embedder says which packages are missing', async () => {
   const folder = await temporaryFolder(TEXTS);
   await copyFile(EXAMPLE, join(folder, 'embedder.mjs'));
-  const args = [BIN, 'search', '--dir', 'texts', '--query', 'x', '--embedder', 'embedder.mjs'];
-  const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+  const { status, stderr } = runBin(['search', '-d', 'texts', '-q', 'x', '--embedder', 'embedder.mjs'], folder);
   expect(stderr).toContain("--embedder embedder.mjs: embed() failed: Cannot find package '@energetic-ai/embeddings'");
   expect(status).toBe(2);
 });

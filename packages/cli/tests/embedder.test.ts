@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadTextEmbedder } from '../src/embedding/module-text-embedder.js';
 import { runBin } from './run-bin.js';
+import { runHere } from './run-here.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** Two dimensions: what a text says about bread, and about stars. */
@@ -31,7 +32,6 @@ describe('search with --embedder', () => {
   });
 
   test.each<[string, string, string]>([
-    ['a syntax error', 'export const dimensions = ;', 'importing the module failed: Unexpected token'],
     ['an import that throws', 'throw new Error("no model");', 'importing the module failed: no model'],
     ['an import that throws no error', 'throw null;', 'importing the module failed: null'],
     ['a missing dependency', 'import "no-such-package-at-all";', "Cannot find package 'no-such-package-at-all'"],
@@ -99,20 +99,43 @@ describe('search with --embedder', () => {
       embedding('return texts.map((t) => (t.includes("Flour") ? [1] : [1, 2]))'),
       'vector 0 has 1 values',
     ],
+  ])('prints one line and no result: %s', async (_name, code, message) => {
+    const folder = await temporaryFolder({ ...FILES, 'embedder.mjs': code });
+    const args = ['search', '--dir', 'texts', '--query', 'rye', '--embedder', 'embedder.mjs', '--json'];
+    const { status, stdout, stderr } = await runHere(args, folder);
+    expect(stderr).toMatch(/^gearshift: [^\n]+\n$/);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^gearshift: --embedder embedder\.mjs: /);
+    expect(stdout).toBe('');
+    expect(status).toBe(2);
+  });
+
+  test.each<[string, string, number, string]>([
+    [
+      'a syntax error',
+      'export const dimensions = ;',
+      2,
+      '--embedder embedder.mjs: importing the module failed: Unexpected token',
+    ],
+    [
+      'embed that throws',
+      embedding('throw new Error("out of tokens")'),
+      2,
+      '--embedder embedder.mjs: embed() failed: out of tokens',
+    ],
     [
       'an error in a timer',
       embedding('setTimeout(() => { throw new Error("late") }, 1); await new Promise(() => {})'),
+      1,
       'late',
     ],
-  ])('prints one line and no result: %s', async (_name, code, message) => {
+  ])('ends its process with one line and no result: %s', async (_name, code, exitCode, message) => {
     const folder = await temporaryFolder({ ...FILES, 'embedder.mjs': code });
     const args = ['search', '--dir', 'texts', '--query', 'rye', '--embedder', 'embedder.mjs', '--json'];
     const { status, stdout, stderr } = runBin(args, folder);
     expect(stderr).toMatch(/^gearshift: [^\n]+\n$/);
-    expect(stderr).toContain(message);
-    if (message !== 'late') expect(stderr).toMatch(/^gearshift: --embedder embedder\.mjs: /);
-    expect(stdout).toBe('');
-    expect(status).toBe(message === 'late' ? 1 : 2);
+    expect(stderr.startsWith(`gearshift: ${message}`)).toBe(true);
+    expect({ status, stdout }).toEqual({ status: exitCode, stdout: '' });
   });
 
   test.each([
@@ -120,13 +143,13 @@ describe('search with --embedder', () => {
     ['a folder', 'texts', 'expected a regular file, got a folder'],
   ])('refuses %s', async (_name, path, message) => {
     const folder = await temporaryFolder(FILES);
-    const { status, stderr } = runBin(['search', '-d', 'texts', '-q', 'rye', '--embedder', path], folder);
+    const { status, stderr } = await runHere(['search', '-d', 'texts', '-q', 'rye', '--embedder', path], folder);
     expect(stderr).toBe(`gearshift: --embedder ${path}: ${message}\n`);
     expect(status).toBe(2);
   });
 
-  test('cannot be combined with --vectors', () => {
-    const { status, stderr } = runBin(['search', '--vectors', 'a', '--query-vectors', 'b', '--embedder', 'c']);
+  test('cannot be combined with --vectors', async () => {
+    const { status, stderr } = await runHere(['search', '--vectors', 'a', '--query-vectors', 'b', '--embedder', 'c']);
     expect(stderr).toContain('--embedder cannot be combined with --vectors');
     expect(status).toBe(2);
   });

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { createExecutor } from 'gearshift';
 import { describe, expect, test } from 'vitest';
 import { npyBytes } from './npy-bytes.js';
-import { runBin } from './run-bin.js';
+import { runHere } from './run-here.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const VALUES = new Float32Array([1, -2, 0.5, 0, 64, -128]);
 const NPY = npyBytes({ shape: '(3, 2)', data: VALUES });
-const json = (args: string[], folder: string) => JSON.parse(runBin([...args, '--json'], folder).stdout) as object;
+const json = async (args: string[], folder: string) =>
+  JSON.parse((await runHere([...args, '--json'], folder)).stdout) as object;
 
 /** A file with 4 rows of which one is removed, and a change behind them. */
 async function changedFile(): Promise<string> {
@@ -27,7 +28,7 @@ describe('a .gearshift file', () => {
     'is written from another format as %s and read back',
     async (dtype) => {
       const folder = await temporaryFolder({ 'a.npy': NPY });
-      const written = json(['convert', 'a.npy', 'b.gearshift', '--dtype', dtype], folder);
+      const written = await json(['convert', 'a.npy', 'b.gearshift', '--dtype', dtype], folder);
       const scale = dtype === 'int8' ? Math.fround(128 / 127) : 1;
       expect(written).toMatchObject({ format: 'gearshift', rows: 3, dimensions: 2, dtype, scale, overflowCount: 0 });
       await using executor = await createExecutor({ backends: ['cpu'] });
@@ -36,9 +37,9 @@ describe('a .gearshift file', () => {
       const rows = [0, 1, 2].flatMap((row) => [...opened.row(row)]);
       const most = dtype === 'int8' ? scale / 2 : 0;
       for (const [i, value] of rows.entries()) expect(Math.abs(value - VALUES[i])).toBeLessThanOrEqual(most);
-      const { status } = runBin(['convert', 'b.gearshift', 'c.safetensors'], folder);
+      const { status } = await runHere(['convert', 'b.gearshift', 'c.safetensors'], folder);
       expect(status).toBe(0);
-      expect(json(['inspect', 'c.safetensors'], folder)).toMatchObject({ rows: 3, dtype, problem: null });
+      expect(await json(['inspect', 'c.safetensors'], folder)).toMatchObject({ rows: 3, dtype, problem: null });
       expect((await readdir(folder)).sort()).toEqual(['a.npy', 'b.gearshift', 'c.safetensors']);
     },
   );
@@ -47,13 +48,13 @@ describe('a .gearshift file', () => {
     const folder = await temporaryFolder({
       'a.npy': npyBytes({ descr: "'<f8'", shape: '(1, 2)', data: new Float64Array([0.1, 1e300]) }),
     });
-    const { status, stdout, stderr } = runBin(['convert', 'a.npy', 'b.gearshift'], folder);
+    const { status, stdout, stderr } = await runHere(['convert', 'a.npy', 'b.gearshift'], folder);
     expect({ status, stderr }).toEqual({
       status: 0,
       stderr: 'gearshift: b.gearshift: 1 values too large for float32 became infinite\n',
     });
     expect(stdout).toMatch(/^wrote b\.gearshift: 1 x 2 float32, /);
-    const refused = runBin(['convert', 'a.npy', 'c.gearshift', '--dtype', 'float64'], folder);
+    const refused = await runHere(['convert', 'a.npy', 'c.gearshift', '--dtype', 'float64'], folder);
     expect(refused).toMatchObject({ status: 2, stdout: '' });
     expect(refused.stderr).toBe(
       "gearshift: dtype: expected float32, float16, bfloat16, int8 for gearshift, got 'float64'\n",
@@ -64,7 +65,7 @@ describe('a .gearshift file', () => {
     const folder = await changedFile();
     await writeFile(join(folder, 'b'), await readFile(join(folder, 'a.gearshift')));
     for (const name of ['a.gearshift', 'b']) {
-      expect(runBin(['convert', name, 'out.npy', '--force'], folder).status).toBe(0);
+      expect((await runHere(['convert', name, 'out.npy', '--force'], folder)).status).toBe(0);
       const values = new Float32Array((await readFile(join(folder, 'out.npy'))).buffer.slice(128));
       expect([...values]).toEqual([1, 2, 5, 6, 7, 8]);
     }
@@ -72,7 +73,7 @@ describe('a .gearshift file', () => {
 
   test('is inspected with its version, changes and removed rows', async () => {
     const folder = await changedFile();
-    expect(json(['inspect', 'a.gearshift'], folder)).toMatchObject({
+    expect(await json(['inspect', 'a.gearshift'], folder)).toMatchObject({
       ...{
         format: 'gearshift',
         rows: 3,
@@ -85,22 +86,22 @@ describe('a .gearshift file', () => {
       entries: [{ type: 'float32', shape: [4, 2] }],
       details: { formatVersion: 1, matrixVersion: 3, removedRows: 1, changes: 2 },
     });
-    expect(runBin(['inspect', 'a.gearshift'], folder).stdout).toContain('\nNo problems found.\n');
+    expect((await runHere(['inspect', 'a.gearshift'], folder)).stdout).toContain('\nNo problems found.\n');
   });
 
   test('has codes if that is asked for, which inspect shows, and the first search uses them', async () => {
     const values = Float32Array.from({ length: 9000 * 256 }, (_, i) => Math.sin(i * i));
     const folder = await temporaryFolder({ 'a.npy': npyBytes({ shape: '(9000, 256)', data: values }) });
-    const plain = json(['convert', 'a.npy', 'plain.gearshift'], folder);
+    const plain = await json(['convert', 'a.npy', 'plain.gearshift'], folder);
     expect(plain).not.toHaveProperty('codeBytes');
-    expect(json(['inspect', 'plain.gearshift'], folder)).not.toHaveProperty('details.companionBytes');
-    const { stdout, stderr } = runBin(['convert', 'a.npy', 'coded.gearshift', '--codes'], folder);
+    expect(await json(['inspect', 'plain.gearshift'], folder)).not.toHaveProperty('details.companionBytes');
+    const { stdout, stderr } = await runHere(['convert', 'a.npy', 'coded.gearshift', '--codes'], folder);
     expect(stdout + stderr).toMatch(
       /^wrote coded\.gearshift: 9,000 x 256 float32, [\d,]+ bytes, 2,[\d,]+ of them codes\n$/,
     );
-    const { details } = json(['inspect', 'coded.gearshift'], folder) as { details: { companionBytes: number } };
+    const { details } = (await json(['inspect', 'coded.gearshift'], folder)) as { details: { companionBytes: number } };
     expect(details.companionBytes).toBeGreaterThan(9000 * 256);
-    expect(runBin(['inspect', 'coded.gearshift'], folder).stdout).toContain(
+    expect((await runHere(['inspect', 'coded.gearshift'], folder)).stdout).toContain(
       `companionBytes  ${details.companionBytes}`,
     );
     await using executor = await createExecutor({ backends: ['cpu'] });
@@ -109,9 +110,11 @@ describe('a .gearshift file', () => {
     expect(search).toMatchObject({ scanned: 9000 });
 
     const small = await temporaryFolder({ 'a.npy': NPY });
-    expect(json(['convert', 'a.npy', 'b.gearshift', '--codes'], small)).toMatchObject({ rows: 3, codeBytes: 0 });
-    expect(runBin(['convert', 'a.npy', 'c.gearshift', '--codes'], small).stdout).toContain('without codes, because');
-    const refused = runBin(['convert', 'a.npy', 'b.safetensors', '--codes'], small);
+    expect(await json(['convert', 'a.npy', 'b.gearshift', '--codes'], small)).toMatchObject({ rows: 3, codeBytes: 0 });
+    expect((await runHere(['convert', 'a.npy', 'c.gearshift', '--codes'], small)).stdout).toContain(
+      'without codes, because',
+    );
+    const refused = await runHere(['convert', 'a.npy', 'b.safetensors', '--codes'], small);
     expect(refused).toMatchObject({ status: 2, stdout: '' });
     expect(refused.stderr).toBe(
       'gearshift: --codes: only a .gearshift file has codes, and b.safetensors becomes a file of safetensors\n',
@@ -123,18 +126,18 @@ describe('a .gearshift file', () => {
     const bytes = await readFile(join(folder, 'a.gearshift'));
     bytes[4096] ^= 1; // in the first row
     await writeFile(join(folder, 'rows.gearshift'), bytes);
-    const report = json(['inspect', 'rows.gearshift'], folder);
+    const report = await json(['inspect', 'rows.gearshift'], folder);
     expect(report).toMatchObject({ format: 'gearshift', problem: { kind: 'damaged', offset: 4096 } });
     await writeFile(join(folder, 'cut.gearshift'), bytes.subarray(0, 100));
-    expect(json(['inspect', 'cut.gearshift'], folder)).toMatchObject({ problem: { kind: 'truncated' } });
-    const convert = runBin(['convert', 'rows.gearshift', 'out.npy'], folder);
+    expect(await json(['inspect', 'cut.gearshift'], folder)).toMatchObject({ problem: { kind: 'truncated' } });
+    const convert = await runHere(['convert', 'rows.gearshift', 'out.npy'], folder);
     expect(convert).toMatchObject({ status: 2, stdout: '' });
     expect(convert.stderr).toMatch(/^gearshift: rows\.gearshift: .* \(at byte 4096\)\n$/);
     expect(await readdir(folder)).not.toContain('out.npy');
   });
 
-  test('that does not exist has no report', () => {
-    const { status, stdout, stderr } = runBin(['inspect', 'gone.gearshift', '--json']);
+  test('that does not exist has no report', async () => {
+    const { status, stdout, stderr } = await runHere(['inspect', 'gone.gearshift', '--json']);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(/^gearshift: gone\.gearshift: there is no such file/);
   });

@@ -3,19 +3,20 @@ import { join } from 'node:path';
 import { createExecutor } from 'gearshift';
 import { describe, expect, test } from 'vitest';
 import { runBin } from './run-bin.js';
+import { runHere } from './run-here.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** Runs a command; its output must be one JSON object and nothing else. */
-function runJson(...args: string[]): Record<string, unknown> {
-  const { status, stdout, stderr } = runBin([...args, '--json']);
+async function runJson(...args: string[]): Promise<Record<string, unknown>> {
+  const { status, stdout, stderr } = await runHere([...args, '--json']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout.trimEnd().split('\n')).toHaveLength(1);
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
 describe('doctor', () => {
-  test('reports the machine, every backend with its reason, the decisions and the advice', () => {
-    const { host, backends, choices, advice } = runJson('doctor');
+  test('reports the machine, every backend with its reason, the decisions and the advice', async () => {
+    const { host, backends, choices, advice } = await runJson('doctor');
     expect(host).toMatchObject({ node: process.version, platform: process.platform, cpus: expect.any(Number) });
     expect(backends).toEqual(
       expect.arrayContaining([expect.objectContaining({ name: 'cpu', status: 'ready', reason: null })]),
@@ -37,7 +38,7 @@ describe('doctor', () => {
     expect(advice).toBeInstanceOf(Array);
   });
 
-  test('prints a report in plain text without --json', () => {
+  test('prints a report in plain text without --json', async () => {
     const { status, stdout, stderr } = runBin(['doctor']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^gearshift \S+, Node v/);
@@ -45,8 +46,8 @@ describe('doctor', () => {
     expect(stdout).toContain('10000 rows, 64 queries');
   });
 
-  test('looks for no other backend with --backends cpu', () => {
-    const { backends, choices } = runJson('doctor', '--backends', 'cpu');
+  test('looks for no other backend with --backends cpu', async () => {
+    const { backends, choices } = await runJson('doctor', '--backends', 'cpu');
     expect((backends as { name: string }[]).map(({ name }) => name)).toEqual(['cpu']);
     for (const { decision } of choices as { decision: { backend: string } }[]) expect(decision.backend).toBe('cpu');
   });
@@ -55,7 +56,7 @@ describe('doctor', () => {
 describe('calibrate', () => {
   test('writes a file that createExecutor accepts as calibration', { timeout: 120_000 }, async () => {
     const file = join(await temporaryFolder(), 'calibration.json');
-    const { devices, runs } = runJson('calibrate', '--backends', 'cpu', '--output', file);
+    const { devices, runs } = await runJson('calibrate', '--backends', 'cpu', '--output', file);
     expect(devices).toEqual(['cpu']);
     expect(runs).toBeGreaterThan(20);
     await using executor = await createExecutor({
@@ -80,16 +81,16 @@ describe('calibrate', () => {
       );
   });
 
-  test('fails before the measurement if the file cannot be written', () => {
-    const { status, stderr } = runBin(['calibrate', '--backends', 'cpu', '--output', '/nowhere/at/all.json']);
+  test('fails before the measurement if the file cannot be written', async () => {
+    const { status, stderr } = await runHere(['calibrate', '--backends', 'cpu', '--output', '/nowhere/at/all.json']);
     expect(status).toBe(2);
     expect(stderr).toMatch(/^gearshift: --output: .*\/nowhere\/at\/all\.json/);
   });
 });
 
 describe('bench', () => {
-  test('times every size on every device', { timeout: 120_000 }, () => {
-    const { timings } = runJson('bench', '--backends', 'cpu');
+  test('times every size on every device', { timeout: 120_000 }, async () => {
+    const { timings } = await runJson('bench', '--backends', 'cpu');
     const sizes = (timings as { rows: number; companion: string }[]).map(({ rows, companion }) => [rows, companion]);
     expect(sizes).toHaveLength(6);
     expect(sizes).toEqual(
@@ -106,13 +107,13 @@ describe('bench', () => {
   });
 });
 
-test.for(['doctor', 'calibrate', 'bench'])('%s has a help text and rejects an unknown backend', (command) => {
-  expect(runBin([command, '--help'])).toMatchObject({
+test.for(['doctor', 'calibrate', 'bench'])('%s has a help text and rejects an unknown backend', async (command) => {
+  expect(await runHere([command, '--help'])).toMatchObject({
     status: 0,
     stderr: '',
     stdout: expect.stringContaining('--json'),
   });
-  const { status, stderr } = runBin([command, '--backends', 'cpu,tpu']);
+  const { status, stderr } = await runHere([command, '--backends', 'cpu,tpu']);
   expect(status).toBe(2);
   expect(stderr).toContain("expected some of cpu, cuda, webgpu, got 'tpu'");
 });

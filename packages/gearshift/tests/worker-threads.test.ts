@@ -37,8 +37,8 @@ test('workers that share a matrix, a tracker and a calibration each get the answ
       const workerData = { matrix: shared, queries, k: K, tracker: executor.tracker.share(), calibration };
       const worker = new Worker(WORKER, { workerData });
       executor.tracker.releaseOnExit(worker);
-      const [report] = (await once(worker, 'message')) as [Report];
-      await once(worker, 'exit');
+      // A busy thread gets both events in one turn, so it listens for both from the start.
+      const [[report]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [[Report], unknown];
       return { queries, report };
     }),
   );
