@@ -60,13 +60,13 @@ async function examine(backends: readonly BackendName[] | undefined): Promise<Do
   const { backends: statuses } = executor.describe();
   const choices: Choice[] = [];
   for (const size of TYPICAL) choices.push(await choose(executor, size));
-  const mayProbe = backends === undefined || backends.includes('cuda');
+  const mayUse = (name: BackendName) => backends === undefined || backends.includes(name);
   return {
     version: packageVersion(),
     host: readHostFacts(),
     backends: statuses,
     choices,
-    advice: adviceFor(statuses, mayProbe),
+    advice: adviceFor(statuses, mayUse),
   };
 }
 
@@ -80,18 +80,22 @@ async function choose(executor: Executor, { rows, queries }: (typeof TYPICAL)[nu
   return { rows, dimensions: DIMENSIONS, queries, decision, latencyMs };
 }
 
-function adviceFor(statuses: readonly BackendStatus[], mayProbe: boolean): string[] {
+function adviceFor(statuses: readonly BackendStatus[], mayUse: (name: BackendName) => boolean): string[] {
   const advice: string[] = [];
   for (const { name, status, description } of statuses) {
     if (status === 'ready')
       advice.push(...(description?.limitations ?? []).map((limitation) => `${name}: ${limitation}`));
   }
-  const hasCuda = statuses.some(({ name, status }) => name === 'cuda' && status !== 'not-installed');
-  // A file of the driver. Checking that it exists does not start the driver.
-  if (mayProbe && !hasCuda && existsSync('/proc/driver/nvidia/version')) {
+  const isInstalled = (wanted: BackendName) =>
+    statuses.some(({ name, status }) => name === wanted && status !== 'not-installed');
+  // Files of the drivers. Checking that they exist does not start a driver.
+  const hasNvidia = existsSync('/proc/driver/nvidia/version');
+  if (mayUse('cuda') && !isInstalled('cuda') && hasNvidia) {
     advice.push(
       'This machine has an NVIDIA driver, but no backend for it. To fix it: npm install @gearshift/backend-cuda',
     );
+  } else if (mayUse('webgpu') && !isInstalled('webgpu') && !hasNvidia && existsSync('/dev/dri/renderD128')) {
+    advice.push('This machine has a GPU, but no backend for it. To try one: npm install @gearshift/backend-webgpu');
   }
   return advice;
 }
