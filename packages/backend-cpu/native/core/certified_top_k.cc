@@ -35,16 +35,17 @@ constexpr size_t kRowsOfEachLeft = 4;
 
 bool CertifiedScan::reset(size_t k) noexcept {
   static_assert(alignof(Waiting) == alignof(float), "they lie in one memory");
-  size_t bytes = 0;
+  size_t bytes = 0;  // of scores and floors
   constexpr size_t kFixed = (kMostWaiting + kMostLast + kBlock) * sizeof(Waiting);
-  if (!multiply(k, sizeof(float), &bytes) || bytes > SIZE_MAX - kFixed) return false;
+  if (!multiply(k, 2 * sizeof(float), &bytes) || bytes > SIZE_MAX - kFixed) return false;
   if (memory_.bytes() < bytes + kFixed && !memory_.allocate(bytes + kFixed)) return false;
   // Last those that the queries of a batch do not use.
   last_ = memory_.as<Waiting>();
-  best_ = reinterpret_cast<float*>(last_ + kMostLast + kBlock);
-  waiting_ = reinterpret_cast<Waiting*>(best_ + k);
+  scores_ = {reinterpret_cast<float*>(last_ + kMostLast + kBlock), 0};
+  floors_ = {scores_.merits + k, 0};
+  waiting_ = reinterpret_cast<Waiting*>(floors_.merits + k);
   k_ = k;
-  best_count_ = waiting_count_ = last_count_ = 0;
+  waiting_count_ = last_count_ = 0;
   recent_rows_ = recent_left_by_half_ = recent_left_by_whole_ = plain_windows_ = plain_left_ = 0;
   way_ = Way::halves;
   counts_ = {};
@@ -81,21 +82,30 @@ struct CertifiedScan::Work {
     score_candidates(request.kernels, request.metric, request.matrix, request.query, rows, count, scores);
     best.offer_indexed(scores, rows, count);
     self.counts_.rescored += count;
+    for (size_t i = 0; i < count; ++i) keep_best(self.scores_, scores[i]);
+    if (self.scores_.count == self.k_) reached.raise(merit_of(self.scores_.merits[0]));
+  }
+
+  void keep_best(Best& kept, float score) const noexcept {
+    const float merit = merit_of(score);
+    if (merit != merit || (kept.count == self.k_ && merit <= kept.merits[0])) return;
     const std::greater<float> worst_first;
-    float* const heap = self.best_;
-    for (size_t i = 0; i < count; ++i) {
-      const float merit = merit_of(scores[i]);
-      if (merit != merit) continue;
-      if (self.best_count_ < self.k_) {
-        heap[self.best_count_++] = merit;
-        std::push_heap(heap, heap + self.best_count_, worst_first);
-      } else if (merit > heap[0]) {
-        std::pop_heap(heap, heap + self.k_, worst_first);
-        heap[self.k_ - 1] = merit;
-        std::push_heap(heap, heap + self.k_, worst_first);
-      }
-    }
-    if (self.best_count_ == self.k_) reached.raise(merit_of(heap[0]));
+    float* const merits = kept.merits;
+    if (kept.count == self.k_) std::pop_heap(merits, merits + kept.count--, worst_first);
+    merits[kept.count++] = merit;
+    std::push_heap(merits, merits + kept.count, worst_first);
+  }
+
+  /**
+   * What a row scores at least, by its whole code, raises the limit before the row is read, so that fewer rows are. The estimate lies
+   * in the middle between what the cosine does not exceed and what it does not fall short of.
+   */
+  void raise_by_floor(size_t row, float estimate, float bound) noexcept {
+    const double least = 2.0 * estimate - bound;
+    // Else the code says nothing.
+    if (!(least >= -1)) return;
+    keep_best(self.floors_, limit.floor(least, request.matrix.inverse_norms + row));
+    if (self.floors_.count == self.k_) reached.raise(merit_of(self.floors_.merits[0]));
   }
 
   void wait_for_float32(Waiting row) noexcept {
@@ -106,7 +116,7 @@ struct CertifiedScan::Work {
   /** Scores the rows that wait for float32, the most promising first. */
   void rescore_last() noexcept {
     Waiting* const rows = self.last_;
-    const size_t count = self.last_count_;
+    const size_t count = keep_possible(rows, self.last_count_);
     self.last_count_ = 0;
     const auto promise_of = [&](const Waiting& row) noexcept {
       return reached.is_known() ? row.bound - limit_of(row.row, reached.score()) : row.bound;
@@ -123,13 +133,32 @@ struct CertifiedScan::Work {
     read_most_promising_ahead(rows, count);
     uint32_t together[kTogether];
     for (size_t i = 0; i < count;) {
-      const bool is_known = reached.is_known();
+      const bool is_known = may_exclude();
       const float score = is_known ? reached.score() : 0;
       size_t taken = 0;
       for (; taken < kTogether && i < count; ++i)
         if (may_be_best(rows[i].row, rows[i].bound, is_known, score)) together[taken++] = rows[i].row;
       if (taken > 0) rescore_scattered(together, taken);
     }
+  }
+
+  /** Whatever a file has in place of codes, k rows are scored: until then their floors exclude none of those that wait. */
+  bool may_exclude() const noexcept {
+    const bool lacks_scores = self.floors_.count == self.k_ && self.scores_.count < self.k_;
+    return reached.is_known() && !(lacks_scores && request.codes.is_from_file());
+  }
+
+  /** Of the rows that wait, those that have not been excluded since; returns how many. */
+  size_t keep_possible(Waiting* rows, size_t count) const noexcept {
+    if (!may_exclude()) return count;
+    const float score = reached.score();
+    size_t kept = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const Waiting row = rows[i];
+      rows[kept] = row;
+      kept += may_be_best(row.row, row.bound, true, score);
+    }
+    return kept;
   }
 
   /** Most of these will be scored, so that rows of a file are read at the same time. */
@@ -171,10 +200,10 @@ struct CertifiedScan::Work {
     }
   }
 
-  /** Scores the rows of a block that promise most, until k rows have a score. Takes them out of `rows`; returns how many are left. */
-  size_t begin_with_best(size_t start, const float* estimates, uint32_t* rows, size_t count) noexcept {
-    constexpr size_t kMore = 6;  // than k: estimates are not scores
-    const size_t wanted = std::min(count, self.k_ - self.best_count_ + kMore);
+  /** Puts as many rows of a block first as `kept` lacks, and a few more, because estimates are not scores: those that promise most. */
+  size_t put_best_first(const Best& kept, const float* estimates, uint32_t* rows, size_t count) const noexcept {
+    constexpr size_t kMore = 6;
+    const size_t wanted = std::min(count, self.k_ - kept.count + kMore);
     // Codes of a file may give estimates that are not numbers, which have no order.
     float promises[kBlock];
     for (size_t i = 0; i < count; ++i) {
@@ -183,6 +212,12 @@ struct CertifiedScan::Work {
     }
     std::nth_element(rows, rows + (wanted - 1), rows + count,
                      [&](uint32_t a, uint32_t b) noexcept { return promises[a] > promises[b]; });
+    return wanted;
+  }
+
+  /** Scores the rows of a block that promise most, until k rows have a score. Takes them out of `rows`; returns how many are left. */
+  size_t begin_with_best(size_t start, const float* estimates, uint32_t* rows, size_t count) noexcept {
+    const size_t wanted = put_best_first(self.scores_, estimates, rows, count);
     uint32_t numbers[kBlock];
     for (size_t i = 0; i < wanted; ++i) numbers[i] = static_cast<uint32_t>(start + rows[i]);
     rescore_scattered(numbers, wanted);
@@ -256,13 +291,11 @@ struct CertifiedScan::Work {
       float bounds[kBlock];
       request.kernels.codes.whole_bounds(terms, sums, block.fits.scales, block.fits.residuals, block.fits.lengths, count,
                                          estimates, bounds);
-      const bool begins = !reached.is_known();
-      const size_t left = begins ? begin(start, count, estimates, places) : list_possible(start, count, bounds, places);
-      if (!begins) {
-        self.recent_left_by_half_ += left;
-        self.recent_left_by_whole_ += left;
-      }
-      score_or_wait(start, {sums, estimates, bounds}, places, left, true);
+      const size_t left = reached.is_known() ? list_possible(start, count, bounds, places)
+                                             : begin_with_floors(start, count, estimates, places);
+      self.recent_left_by_half_ += left;
+      self.recent_left_by_whole_ += left;
+      bound_closely_or_wait(start, {nullptr, estimates, bounds}, places, left);
     }
     end_block(considered);
   }
@@ -354,6 +387,47 @@ struct CertifiedScan::Work {
       else wait_for_low({row, block.sums[place], block.bounds[place]});
     }
     if (now_count > 0) rescore_scattered(now, now_count);
+  }
+
+  /** Finds a limit by the rows of a block that promise most; lists the others, and returns how many. */
+  size_t begin_with_floors(size_t start, size_t count, const float* estimates, uint32_t* places) noexcept {
+    list_all(places, count);
+    const size_t listed = keep_considered(start, places, count);
+    const size_t first = put_best_first(self.floors_, estimates, places, listed);
+    bound_closely(start, places, first);
+    std::copy(places + first, places + listed, places);
+    return listed - first;
+  }
+
+  /** Rows with an estimate that would do are bounded closely at once, which raises the limit for the others. */
+  void bound_closely_or_wait(size_t start, const Bounds& block, const uint32_t* places, size_t count) noexcept {
+    const bool is_known = reached.is_known();
+    const float score = is_known ? reached.score() : 0;
+    uint32_t now[kBlock];
+    size_t now_count = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const size_t place = places[i];
+      const auto row = static_cast<uint32_t>(start + place);
+      const float least = is_known ? limit_of(row, score) : 0;
+      if (is_known && block.estimates[place] >= least) now[now_count++] = places[i];
+      else wait_for_float32({row, 0, block.bounds[place]});
+    }
+    bound_closely(start, now, now_count);
+  }
+
+  /** By the query's own code, which has more bits than in a batch, while the codes of the rows are near. */
+  void bound_closely(size_t start, const uint32_t* places, size_t count) noexcept {
+    uint32_t rows[kBlock];
+    float estimates[kBlock];
+    float bounds[kBlock];
+    if (count == 0) return;
+    for (size_t i = 0; i < count; ++i) rows[i] = static_cast<uint32_t>(start + places[i]);
+    request.codes.bound_whole(request.kernels, request.code, rows, count, estimates, bounds);
+    for (size_t i = 0; i < count; ++i) {
+      if (reached.is_known() && !may_be_best(rows[i], bounds[i], true, reached.score())) continue;
+      raise_by_floor(rows[i], estimates[i], bounds[i]);
+      wait_for_float32({rows[i], 0, bounds[i]});
+    }
   }
 
   void bound_by_whole(size_t start, size_t count, const int32_t* high_sums, float* estimates, float* bounds) noexcept {

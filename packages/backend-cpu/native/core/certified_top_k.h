@@ -13,7 +13,7 @@
 
 namespace gearshift {
 
-/** A score that at least k rows have, as far as all threads of a request know: a row that cannot reach it is not among the best. */
+/** A score that at least k rows reach, as far as all threads of a request know: a row that cannot reach it is not among the best. */
 class ReachedScore {
  public:
   /** Before threads share it. */
@@ -102,8 +102,13 @@ class CertifiedScan {
   };
 
   AlignedMemory memory_;
-  float* best_ = nullptr;  // the k best scores so far, as a heap of merits
-  size_t best_count_ = 0;
+  /** The k best numbers so far, with the worst of them first. */
+  struct Best {
+    float* merits = nullptr;
+    size_t count = 0;
+  };
+  Best scores_;
+  Best floors_;  // scores that rows have at least
   Waiting* waiting_ = nullptr;  // for the lower halves
   size_t waiting_count_ = 0;
   Waiting* last_ = nullptr;  // for float32

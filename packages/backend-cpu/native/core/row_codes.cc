@@ -142,7 +142,7 @@ std::unique_ptr<RowCodes> RowCodes::over(const SavedCodes& saved, size_t dimensi
   codes->fine_fits_ = reinterpret_cast<CodeFit*>(saved.parts[5]);
   codes->row_count_ = saved.row_count;
   codes->capacity_ = saved.capacity;
-  codes->is_saved_ = true;
+  codes->is_saved_ = codes->is_from_file_ = true;
   return codes;
 }
 
@@ -414,6 +414,19 @@ RowCodes::Bound RowCodes::bound_of(const CodeQuery& query, size_t row, int32_t h
   return {static_cast<float>(along), static_cast<float>(bound)};
 }
 
+void RowCodes::bound_whole(const KernelTable& kernels, const CodeQuery& query, const uint32_t* rows, size_t count,
+                           float* estimates, float* bounds) const noexcept {
+  int32_t high_sums[kBlock];
+  int32_t low_sums[kBlock];
+  kernels.codes.sums_chosen(query.high, query.low, high_, rows, count, row_bytes(), high_sums);
+  kernels.codes.sums_chosen(query.high, query.low, low_, rows, count, row_bytes(), low_sums);
+  for (size_t i = 0; i < count; ++i) {
+    const Bound bounded = bound_of(query, rows[i], high_sums[i], low_sums[i]);
+    estimates[i] = bounded.estimate;
+    bounds[i] = bounded.bound;
+  }
+}
+
 void RowCodes::read_whole_fits(size_t start, size_t count, WholeFits* fits) const noexcept {
   const CodeFit* const from = fine_fits_ + start;
   for (size_t i = 0; i < count; ++i) {
@@ -448,6 +461,17 @@ CodeLimitTerms CodeLimit::terms(float score) const noexcept {
   if (metric_ == Metric::dot) return {score / norm_, 0, share_};
   const double reached = static_cast<double>(score) * score * (1 + share_);
   return {(norm_ * norm_ * (1 - share_) - reached) / (2 * norm_), (1 - share_) / (2 * norm_), share_};
+}
+
+float CodeLimit::floor(double cosine, const float* inverse_norm) const noexcept {
+  // With room for the roundings of an estimate and of its bound, and of the result.
+  constexpr double kRoundings = 0x1p-20;
+  const double least = cosine - (share_ + kRoundings) * (1 + std::fabs(cosine));
+  if (metric_ == Metric::cosine) return static_cast<float>(least);
+  const double norm = 1 / static_cast<double>(*inverse_norm);
+  if (metric_ == Metric::dot) return static_cast<float>(norm_ * norm * least);
+  const double square = (norm_ * norm_ + norm * norm) * (1 + share_) - 2 * norm_ * norm * least;
+  return static_cast<float>(std::sqrt(std::max(square, 0.0) * (1 + share_)));
 }
 
 }  // namespace gearshift

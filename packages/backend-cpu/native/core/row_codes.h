@@ -93,6 +93,8 @@ class RowCodes {
 
   /** Whether they lie in memory of a file, and whether rows there were encoded anew. */
   bool is_saved() const noexcept { return is_saved_; }
+  /** Whether a file said what they are, so that they may be of no rows. They may have been moved to other memory since. */
+  bool is_from_file() const noexcept { return is_from_file_; }
   bool has_changed() const noexcept { return has_changed_.load(std::memory_order_relaxed); }
   /** Tells codes of one build from those of another. */
   int64_t build() const noexcept { return build_; }
@@ -117,6 +119,10 @@ class RowCodes {
   };
   /** With all bits of the row's code. */
   Bound bound_of(const CodeQuery& query, size_t row, int32_t high_sum, int32_t low_sum) const noexcept;
+
+  /** Of at most kBlock rows by number, with all bits of their codes. */
+  void bound_whole(const KernelTable& kernels, const CodeQuery& query, const uint32_t* rows, size_t count, float* estimates,
+                   float* bounds) const noexcept;
 
   /** What a search of several queries at once needs of the rows of a block. */
   struct WholeFits {
@@ -196,6 +202,7 @@ class RowCodes {
   CodeRotation rotation_;
   int64_t build_ = 0;
   bool is_saved_ = false;
+  bool is_from_file_ = false;
   std::atomic<bool> has_changed_{false};
   std::unique_ptr<RowCentres> centres_;
   std::atomic<bool> has_centres_{false};
@@ -220,6 +227,8 @@ class CodeLimit {
   }
   /** Of rows that have no limit in common. */
   CodeLimitTerms terms(float score) const noexcept;
+  /** What the score of a row is at least (its distance at most) if the cosine is at least `cosine`. */
+  float floor(double cosine, const float* inverse_norm) const noexcept;
 
  private:
   /** Downwards, so that the rounding to float32 does not raise it. */

@@ -57,11 +57,44 @@ class TileConfiguration {
   static_assert(sizeof(Layout) == 64, "as the instruction reads it");
 };
 
+/**
+ * Asks for the codes behind those of some rows while these are multiplied: memory and tiles are busy at the same time. A step is a
+ * multiplication of 64 dimensions.
+ */
+class CodesAhead {
+ public:
+  CodesAhead(const uint8_t* high, const uint8_t* low, size_t bytes, size_t steps)
+      : high_(high), low_(low), end_(bytes), of_step_((bytes / kLine + steps - 1) / steps * kLine) {}
+
+  void step() {
+    const size_t stop = at_ + of_step_ < end_ ? at_ + of_step_ : end_;
+    for (; at_ < stop; at_ += kLine) {
+      _mm_prefetch(reinterpret_cast<const char*>(high_ + at_), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(low_ + at_), _MM_HINT_T0);
+    }
+  }
+
+ private:
+  static constexpr size_t kLine = 64;
+  const uint8_t* const high_;
+  const uint8_t* const low_;
+  const size_t end_;
+  const size_t of_step_;
+  size_t at_ = 0;
+};
+
 /** Some rows, up to kRowsTogether, with their whole codes in tiles: those of all rows for 64 dimensions, then those for the next 64. */
 class JoinedRows {
  public:
-  JoinedRows(const uint8_t* high, const uint8_t* low, size_t row_count, size_t bytes)
-      : high_(high), low_(low), row_count_(row_count), bytes_(bytes) {}
+  JoinedRows(const uint8_t* high, const uint8_t* low, size_t row_count, size_t bytes, size_t query_groups)
+      : ahead(high + kRowsTogether * bytes, low + kRowsTogether * bytes, kRowsTogether * bytes,
+              query_groups * (2 * bytes / kTileDimensions)),
+        high_(high),
+        low_(low),
+        row_count_(row_count),
+        bytes_(bytes) {}
+
+  CodesAhead ahead;
 
   /** The codes of the bytes [from, stop), which stay until others are asked for: joining takes as long as multiplying by 32 queries. */
   const uint8_t* tiles(size_t from, size_t stop) {
@@ -82,8 +115,6 @@ class JoinedRows {
       const size_t at = (r < row_count_ ? r : row_count_ - 1) * bytes_;
       uint8_t* to = tiles_ + r * kTileDimensions;
       for (size_t j = from; j < stop; j += kLine) {
-        _mm_prefetch(reinterpret_cast<const char*>(high_ + at + kRowsTogether * bytes_ + j), _MM_HINT_T0);
-        _mm_prefetch(reinterpret_cast<const char*>(low_ + at + kRowsTogether * bytes_ + j), _MM_HINT_T0);
         const __m512i upper = _mm512_loadu_si512(high_ + at + j);
         const __m512i lower = _mm512_loadu_si512(low_ + at + j);
         const __m512i first = _mm512_or_si512(_mm512_slli_epi16(_mm512_and_si512(upper, mask), 4), _mm512_and_si512(lower, mask));
@@ -154,6 +185,7 @@ inline void sums_of(const int8_t* queries, size_t query_count, JoinedRows& joine
     const size_t stop = from + kDimensionsTogether / 2 < bytes ? from + kDimensionsTogether / 2 : bytes;
     const uint8_t* rows = joined.tiles(from, stop);
     for (size_t i = 2 * from; i < 2 * stop; i += kTileDimensions, rows += 2 * kTileBytes) {
+      joined.ahead.step();
       _tile_loadd(4, rows, kTileDimensions);
       _tile_loadd(5, rows + kTileBytes, kTileDimensions);
       _tile_loadd(6, queries + i * kTileRows, kTileDimensions);
@@ -201,7 +233,8 @@ void code_laid_out_sums_amx(const int8_t* laid_out, size_t query_count, const ui
   const TileConfiguration configuration;
   for (size_t row = 0; row < row_count; row += kRowsTogether) {
     const size_t rows_left = row_count - row < kRowsTogether ? row_count - row : kRowsTogether;
-    JoinedRows joined(high + row * bytes, low + row * bytes, rows_left, bytes);
+    JoinedRows joined(high + row * bytes, low + row * bytes, rows_left, bytes,
+                      (query_count + kQueriesTogether - 1) / kQueriesTogether);
     for (size_t q = 0; q < query_count; q += kQueriesTogether) {
       const size_t queries_left = query_count - q < kQueriesTogether ? query_count - q : kQueriesTogether;
       const auto sums = queries_left > kTileRows ? sums_of<true> : sums_of<false>;

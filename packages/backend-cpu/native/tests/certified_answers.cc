@@ -1,6 +1,6 @@
 // certified_answers SEED SMALL LARGE [LEVEL...]: so many rankings from codes against those of the scan in float32, of sets of up to 2,000
-// rows and of 100,000, at every level or those named: all metrics, kinds of sets, k, filters and ranges, by one to three threads, after rows
-// were changed, appended and removed; half of the sets have centres. Prints the seed of each set with a wrong answer, and the numbers of answers; exits with 1 when one was
+// rows and of 100,000, at every level or those named: all metrics, kinds of sets, k, filters and ranges, by one to three threads or with other
+// queries, after rows were changed, appended and removed; half of the sets have centres. Prints the seed of each set with a wrong answer, and the numbers of answers; exits with 1 when one was
 // wrong, with 2 for wrong arguments.
 #include <cstdio>
 #include <cstdlib>
@@ -83,6 +83,34 @@ void change(const KernelTable& kernels, Corpus& corpus, Random& random) {
   }
 }
 
+/** A few queries, those with a code. */
+class Batch {
+ public:
+  static constexpr size_t kMost = 40;
+
+  Batch() : queries_(kMost) {
+    if (!memory_.allocate(kMost * sizeof(CodeQuery))) std::abort();
+  }
+
+  void make(const KernelTable& kernels, const Corpus& corpus, Random& random) {
+    count_ = 0;
+    for (size_t wanted = 2 + random.below(random.below(4) == 0 ? kMost - 1 : 4); wanted > 0; --wanted) {
+      const auto values = make_query(corpus, random.below(5), random);
+      queries_[count_].prepare(kernels, values.data(), corpus.dimensions);
+      count_ += corpus.codes->prepare(queries_[count_], &memory_.as<CodeQuery>()[count_]);
+    }
+  }
+
+  size_t count() const { return count_; }
+  const PreparedQuery* queries() const { return queries_.data(); }
+  const CodeQuery* codes() const { return memory_.as<CodeQuery>(); }
+
+ private:
+  std::vector<PreparedQuery> queries_;
+  AlignedMemory memory_;  // no operator new for its alignment
+  size_t count_ = 0;
+};
+
 struct Totals {
   size_t answers = 0;
   size_t scans = 0;  // queries without a code
@@ -101,12 +129,29 @@ void answer(const KernelTable& kernels, uint64_t seed, size_t rows, size_t answe
   const FlushSubnormals flush;
   if (random.below(2) == 0) corpus.find_centres(kernels);
   const size_t failures_before = totals.check.failures();
+  Batch batch;
   for (size_t round = 0; round < answers; ++round) {
     if (!is_large && random.below(4) == 0) change(kernels, corpus, random);
     const size_t count = corpus.count();
     std::vector<uint32_t> mask(mask_words(count));
     const bool is_masked = random.below(3) == 0;
     if (is_masked) for (uint32_t& word : mask) word = static_cast<uint32_t>(random.next() & random.next());
+    constexpr size_t kWanted[] = {1, 2, 10, 50, 100, 400};
+    const size_t k = kWanted[random.below(6)];
+    const auto metric = static_cast<Metric>(random.below(3));
+    const size_t start = random.below(2) == 0 ? 0 : random.below(count);
+    const uint32_t* const considered = is_masked ? mask.data() : nullptr;
+    if (random.below(is_large ? 16 : 4) == 0) {
+      batch.make(kernels, corpus, random);
+      const auto found = search_together(kernels, metric, corpus, batch.queries(), batch.codes(), batch.count(), considered, start,
+                                         count, k, 1 + random.below(3));
+      for (size_t q = 0; q < batch.count(); ++q) {
+        compare(totals.check, found[q], scan_all(kernels, metric, corpus, batch.queries()[q], considered, start, count, k),
+                corpus.name, k);
+      }
+      totals.answers += batch.count();
+      continue;
+    }
     const auto values = make_query(corpus, random.below(5), random);
     PreparedQuery query;
     query.prepare(kernels, values.data(), dimensions);
@@ -115,12 +160,7 @@ void answer(const KernelTable& kernels, uint64_t seed, size_t rows, size_t answe
       ++totals.scans;
       continue;
     }
-    constexpr size_t kWanted[] = {1, 2, 10, 50, 100, 400};
-    const size_t k = kWanted[random.below(6)];
-    const auto metric = static_cast<Metric>(random.below(3));
-    const size_t start = random.below(2) == 0 ? 0 : random.below(count);
     const size_t threads = random.below(is_large ? 2 : 16) == 0 ? 2 + random.below(2) : 1;
-    const uint32_t* const considered = is_masked ? mask.data() : nullptr;
     if (corpus.codes->centres() != nullptr) corpus.codes->centres()->prepare(kernels, &code);
     const MatrixView view = corpus.view();
     const CertifiedScan::Request request{kernels, metric, view, *corpus.codes, query, code, considered};

@@ -65,6 +65,12 @@ void bounds_have_the_room_of_the_proof(Check& check, const KernelTable& kernels)
         check.that(of_cosine.of(score, inverse_norm) <= score - share, "cosine: no room below %g", score);
         check.that(of_dot.of(score, inverse_norm) <= as_cosine - share * (1 + std::fabs(as_cosine)),
                    "dot: no room below %g", score);
+        const double floor = score - share * (1 + std::fabs(score));
+        check.that(of_cosine.floor(score, &inverse_norm) <= floor, "cosine: no room for a score of less than %g", score);
+        check.that(of_dot.floor(score, &inverse_norm) <= norm * row_norm * floor, "dot: no room for less than %g", score);
+        const double most_square = (norm * norm + row_norm * row_norm) * (1 + share) - 2 * norm * row_norm * floor;
+        check.that(CodeLimit(Metric::euclidean, code, dimensions).floor(score, &inverse_norm) >= std::sqrt(most_square * (1 + share)),
+                   "euclidean: no room for more than at %g", score);
       }
       for (const double times : {0.5, 1.0, 1.5}) {
         const auto score = static_cast<float>(times * (norm + row_norm));
@@ -168,11 +174,16 @@ void codes_come_back_from_a_file(Check& check, const KernelTable& kernels) {
       }
     }
 
-    // Whatever a file has in place of codes, a search ends with k rows.
-    for (const int byte : {0xff, 0x00, 0x7f}) {
+    // Whatever a file has in place of codes, a search ends with k rows: also if rows have more than their bounds.
+    constexpr int kLessThanNothing = 0x40;
+    for (const int byte : {0xff, 0x00, 0x7f, kLessThanNothing}) {
       SavedCorpus forged = save(corpus, corpus.count());
       for (size_t part = 0; part < SavedCodes::kNormsPart; ++part) {
         std::memset(forged.codes.parts[part], byte, 900 * SavedCodes::bytes_of_part(part, dimensions));
+      }
+      if (byte == kLessThanNothing) {
+        auto* const fits = reinterpret_cast<CodeFit*>(forged.codes.parts[5]);
+        std::fill(fits, fits + 900, CodeFit{0, -1, 1e-30f});
       }
       corpus.codes = RowCodes::over(forged.codes, dimensions);
       if (!check.that(corpus.codes->prepare(query, &code), "the query has no code")) return;
@@ -181,6 +192,13 @@ void codes_come_back_from_a_file(Check& check, const KernelTable& kernels) {
         bool are_rows = found.indices.size() == k;
         for (const uint32_t row : found.indices) are_rows = are_rows && row < 900;
         check.that(are_rows, "%s: forged codes of bytes %d gave %zu rows of %zu", corpus.name, byte, found.indices.size(), k);
+        for (const size_t rows : {900, 901}) {
+          // In memory of their own, too.
+          check.that(corpus.codes->resize(rows) && corpus.codes->resize(900), "there is no memory");
+          const auto together = search_together(kernels, Metric::cosine, corpus, &query, &code, 1, nullptr, 0, 900, k, 2);
+          check.that(together[0].indices.size() == k, "%s: forged codes of bytes %d gave a batch %zu rows of %zu", corpus.name, byte,
+                     together[0].indices.size(), k);
+        }
       }
       corpus.prepare(kernels);
     }
