@@ -61,6 +61,9 @@ R18 is part of [\`npm run release:dry\`](releasing.md).
   replaced.
 - **The dry release**: a bundled program did not start, because the loaders read their version from a file that a bundle does not have.
   Programs did not compile with the newest type definitions of Node.js, which the types of two packages referred to.
+- **The first CPU with AMX**: opening the CPU backend hung for ever, because one initializer of the addon ran another and the guards of its runtime
+  waited for themselves. The native tests link the C++ library and did not show it; the runtime has tests of its own now.
+- **R7**: a lost WebGPU device kept its memory until it was destroyed, and Dawn crashed when it was given shared memory.
 - **The benchmark of telemetry**: after \`dispose()\`, the instrumentation for spans still slowed down every promise of the process.
 `;
 
