@@ -176,11 +176,13 @@ describe.skipIf(isLacking)(`faults of the driver, on ${title}`, () => {
     expect(backend.residency(matrices[0]).residentBytes).toBe(0);
     expect(backend.residency(matrices[7]).residentBytes).toBeGreaterThan(4 * 2 ** 20);
     expect(backend.memory().freeBytes).toBeLessThanOrEqual(24 * 2 ** 20);
+    const held = backend.residency(matrices[7]).residentBytes;
     const large = createMatrix(new Float32Array((32 * 2 ** 20) / 4), { dimensions: DIMENSIONS });
     expect(await backend.makeResident(large)).toMatchObject({
       ok: false,
       error: { kind: 'out-of-memory', requestedBytes: expect.any(Number), freeBytes: expect.any(Number) },
     });
+    expect(backend.residency(matrices[7]).residentBytes, 'a copy that could not make room').toBe(held);
     unwrap(await backend.makeResident(matrices[0]));
     await backend.close();
   });

@@ -60,7 +60,8 @@ export class GraphCopy {
 
   /** Uploads the graph, with turns of the event loop in between. */
   async upload(graph: CsrGraph, signal: AbortSignal | undefined): Promise<Failure | undefined> {
-    const failure = await this.#allocate();
+    // An earlier attempt may have got as far as that.
+    const failure = this.#rowPointersBuffer === undefined ? await this.#allocate() : undefined;
     if (failure !== undefined) return failure;
     const pointers = this.#rowPointersBuffer;
     if (pointers === undefined) return this.#failures.of('fault', 'the graph has no buffer');

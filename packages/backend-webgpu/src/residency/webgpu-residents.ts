@@ -104,11 +104,13 @@ export class WebGpuResidents extends ResidentOperands {
     return staleRows(copy, operand)?.reduce((sum, { start, end }) => sum + end - start, 0);
   }
 
-  /** Calls `use` again with less in the memory of the device while there is too little of it. */
+  /** Repeats an attempt that lacks memory after releasing a copy, as long as releasing all of them could be enough. */
   async makingRoom<T extends Failure | undefined>(attempt: () => Promise<T>): Promise<T> {
     for (;;) {
       const outcome = await attempt();
-      if (outcome?.error.kind !== 'out-of-memory' || !this.dropOldest()) return outcome;
+      if (outcome?.error.kind !== 'out-of-memory') return outcome;
+      const { requestedBytes = 0 } = outcome.error;
+      if (requestedBytes > this.#device.budget.freeBytes + this.heldBytes() || !this.dropOldest()) return outcome;
     }
   }
 
