@@ -220,6 +220,7 @@ inline void sums_of(const int8_t* queries, size_t query_count, JoinedRows& joine
 
 void lay_out_queries_amx(const int8_t* parts, size_t query_count, size_t dimensions, int8_t* laid_out) noexcept {
   constexpr size_t kQuad = 4;  // dimensions of a query that lie together
+  if (query_count == 0) return;  // without memory for any
   const size_t room = (query_count + kTileRows - 1) / kTileRows * kTileRows;
   std::memset(laid_out, 0, room * dimensions);
   for (size_t q = 0; q < query_count; ++q) {
