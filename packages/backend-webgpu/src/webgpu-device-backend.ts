@@ -66,6 +66,7 @@ export class WebGpuDeviceBackend implements Backend {
   readonly #failures: BackendFailures;
   readonly #cpu: SyncBackend;
   readonly #state: OpenState;
+
   constructor({ opened, open, failures, cpu }: DeviceBackendParts) {
     this.#slot = new DeviceSlot(opened, open, failures);
     this.#failures = failures;

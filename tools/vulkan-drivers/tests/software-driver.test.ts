@@ -36,7 +36,7 @@ describe.skipIf(found.lacks !== null)(title, () => {
     expect(stderr).toContain('fault layer: GEARSHIFT_VULKAN_DRIVER: /no/driver.so: cannot open shared object file');
   });
 
-  it('ends a process whose control file is missing', () => {
+  it('ends a process when its control file is missing', () => {
     const { signal, stderr } = describeAdapter({ GEARSHIFT_VULKAN_FAULTS: '/no/control' });
     expect(signal).toBe('SIGABRT');
     expect(stderr).toContain('fault layer: GEARSHIFT_VULKAN_FAULTS: /no/control: No such file or directory');

@@ -12,9 +12,10 @@ export class Pace {
     return this.#workPerSubmit;
   }
 
-  /** A submit with so much work took so long. Small ones say little about large ones. */
+  /** A submit with so much work took so long. Small ones say little about large ones, and uploads nothing. */
   record(work: number, durationMs: number): void {
-    if (work < this.#workPerSubmit / 4 && durationMs < TARGET_MS) return;
+    const isUpload = work === 0;
+    if (isUpload || (work < this.#workPerSubmit / 4 && durationMs < TARGET_MS)) return;
     const factor = Math.min(2, Math.max(0.25, TARGET_MS / Math.max(durationMs, 0.1)));
     const wanted = Math.max(work, LEAST_WORK) * factor;
     this.#workPerSubmit = Math.min(MOST_WORK, Math.max(LEAST_WORK, wanted));

@@ -54,20 +54,23 @@ fn product_of(a: vec2<i32>, b: vec2<i32>) -> Magnitude {
   return Magnitude(second << 16u, (high << 16u) | (second >> 16u), a.y + b.y - 16);
 }
 
-fn shift_right(sum: Sum, by: i32) -> Sum {
+/** Keeps the sign. */
+fn shift_right(sum: Sum, by: i32) -> Sum { return shift_in(sum, min(by, 95), u32(i32(sum.high) >> 31u)); }
+
+/** To the right, with words of fill from the left. */
+fn shift_in(sum: Sum, by: i32, fill: u32) -> Sum {
   var s = sum;
-  var left = u32(min(by, 95));
-  let sign = u32(i32(s.high) >> 31u);
+  var left = u32(by);
   while (left >= 32u) {
     s.low = s.mid;
     s.mid = s.high;
-    s.high = sign;
+    s.high = fill;
     left -= 32u;
   }
   if (left > 0u) {
     s.low = (s.low >> left) | (s.mid << (32u - left));
     s.mid = (s.mid >> left) | (s.high << (32u - left));
-    s.high = u32(i32(s.high) >> left);
+    s.high = (s.high >> left) | (fill << (32u - left));
   }
   return s;
 }
@@ -233,7 +236,7 @@ fn bits_of(sum: Sum) -> u32 {
     mantissa = shift_left(magnitude, -dropped).low;
   } else if (dropped <= top + 1) {
     // A place below the last one decides, together with whether anything is set below that.
-    let with_half = shift_right_unsigned(magnitude, dropped - 1);
+    let with_half = shift_in(magnitude, dropped - 1, 0u);
     let back = shift_left(with_half, dropped - 1);
     let is_inexact = back.low != magnitude.low || back.mid != magnitude.mid || back.high != magnitude.high;
     mantissa = with_half.low >> 1u;
@@ -241,22 +244,5 @@ fn bits_of(sum: Sum) -> u32 {
   }
   if (unit == -149) { return sign | mantissa; }
   return sign | (((u32(unit + 150) << 23u) + mantissa) - 0x800000u);
-}
-
-fn shift_right_unsigned(sum: Sum, by: i32) -> Sum {
-  var s = sum;
-  var left = u32(by);
-  while (left >= 32u) {
-    s.low = s.mid;
-    s.mid = s.high;
-    s.high = 0u;
-    left -= 32u;
-  }
-  if (left > 0u) {
-    s.low = (s.low >> left) | (s.mid << (32u - left));
-    s.mid = (s.mid >> left) | (s.high << (32u - left));
-    s.high = s.high >> left;
-  }
-  return s;
 }
 `;

@@ -1,8 +1,6 @@
 import type { Metric } from '@gearshift/contracts';
+import { isNormOfDevice } from '../residency/norm-range.js';
 
-/** Queries with other norms are left to the host, as rows are: see `MatrixCopy`. */
-const LEAST_SQUARED_NORM = 2 ** -60;
-const MOST_SQUARED_NORM = 2 ** 80;
 /** A vector with a smaller squared norm counts as a zero vector. */
 const ZERO_SQUARED_NORM = 2 ** -126;
 
@@ -48,5 +46,5 @@ function isOfDevice(metric: Metric, squaredNorm: number): boolean {
   // The length of a query does not matter for cosine, unless it is that of a zero vector.
   if (metric === 'cosine') return squaredNorm >= ZERO_SQUARED_NORM && squaredNorm < Infinity;
   if (metric === 'euclidean' && squaredNorm === 0) return true;
-  return squaredNorm >= LEAST_SQUARED_NORM && squaredNorm <= MOST_SQUARED_NORM;
+  return isNormOfDevice(squaredNorm);
 }

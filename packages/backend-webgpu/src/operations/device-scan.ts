@@ -67,7 +67,7 @@ export class DeviceScan {
     this.#times = times;
   }
 
-  /** The rows with the best bounds for each query: `kept` of them, or all if there are fewer. */
+  /** The rows with the best scores for each query: `kept` of them, or all if there are fewer. */
   async best(queries: DeviceQueries, kept: number): Promise<Result<BestEntries[], BackendError>> {
     const found: BestEntries[] = queries.numbers.map(() => ({ keys: new Uint32Array(0), rows: new Uint32Array(0) }));
     const together = Math.min(MOST_QUERIES, queries.numbers.length);

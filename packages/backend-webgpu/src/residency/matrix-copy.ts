@@ -2,6 +2,7 @@ import { readRow, type Elements, type RowSpan, type VectorMatrix } from '@gearsh
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import { LAY_OUT, LAY_OUT_LANES, layOutParameters, ROWS_TOGETHER } from '../kernels/lay-out.js';
+import { isNormOfDevice } from './norm-range.js';
 
 /** How much is uploaded at a time. */
 const PIECE_BYTES = 4 * 2 ** 20;
@@ -9,12 +10,6 @@ const MOST_WORKGROUPS = 65_535;
 /** A copy has room for so many more rows, in shares of those it has. */
 const SPARE_SHARE = 1 / 8;
 const SAMPLES = 64;
-/**
- * Rows with a squared norm outside of this range, other than zero rows, are scored by the host: on the device their squares could overflow or
- * be flushed to zero.
- */
-const LEAST_SQUARED_NORM = 2 ** -60;
-const MOST_SQUARED_NORM = 2 ** 80;
 
 /** Rows `[first, first + capacity)` of a matrix, in buffers of their own: no binding may be larger than the device allows. */
 export interface Tile {
@@ -194,7 +189,7 @@ export class MatrixCopy {
     readRow(matrix, row, values.subarray(at, at + this.dimensions));
     let squaredNorm = 0;
     for (let i = at; i < at + this.dimensions; i++) squaredNorm += values[i] * values[i];
-    const isOfDevice = (squaredNorm >= LEAST_SQUARED_NORM && squaredNorm <= MOST_SQUARED_NORM) || squaredNorm === 0;
+    const isOfDevice = isNormOfDevice(squaredNorm) || squaredNorm === 0;
     const norm = Math.sqrt(squaredNorm);
     norms[normsAt] = isOfDevice && norm > 0 ? 1 / norm : 0;
     norms[normsAt + 1] = isOfDevice ? norm : -1;
