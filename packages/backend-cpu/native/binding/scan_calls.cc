@@ -5,7 +5,7 @@
 #include <memory>
 #include <new>
 
-#include "core/first_limit.h"
+#include "binding/certified_group.h"
 #include "core/floating_point_mode.h"
 #include "core/row_mask.h"
 #include "core/scan.h"
@@ -13,21 +13,6 @@
 #include "kit/status.h"
 
 namespace gearshift::binding {
-namespace {
-
-/** Of the queries of a group. */
-class ReachedScores {
- public:
-  explicit ReachedScores(Metric metric) noexcept {
-    for (ReachedScore& score : scores_) score.start(metric);
-  }
-  ReachedScore& operator[](size_t query) noexcept { return scores_[query]; }
-
- private:
-  ReachedScore scores_[kCodedQueryGroup];
-};
-
-}  // namespace
 
 ItemCost scan_cost(const MatrixView& matrix, size_t query_count, const uint32_t* mask, size_t from,
                    size_t end) noexcept {
@@ -102,8 +87,6 @@ constexpr size_t kLeastBytesOfRows = 8u << 20;
 constexpr double kMostShareOfCodes = 0.4;
 /** It reads the codes of all rows: of fewer in a mask, reading these alone takes less time. */
 constexpr size_t kMostRowsOfMasked = 4;
-/** Fewer queries take less time one after the other, by the upper halves of the codes alone. */
-constexpr size_t kLeastQueriesTogether = 4;
 
 bool is_worth_codes(const MatrixView& matrix, size_t range, size_t considered, size_t k) noexcept {
   return pays_to_code(range, matrix.stride_bytes(), matrix.dimensions) && k <= considered / kLeastRowsOfBest &&
@@ -167,131 +150,6 @@ FirstQueries prepare_codes(const Scan& scan, const QueryGroup& queries, QueriesT
   return {is_first_coded ? alike : std::min(alike, kQueryGroup), is_first_coded};
 }
 
-/** With more rows left, looking at the centres takes longer than it saves. */
-constexpr double kMostShareOfCentres = 0.5;
-/** Of the rows: if the centres leave a query fewer, each of several queries on its own takes less time. */
-constexpr double kMostShareOfEach = 1.0 / 16;
-
-/** The queries of a group that search the codes, and what each thread has of them. */
-class CertifiedGroup {
- public:
-  CertifiedGroup(const Scan& scan, const QueryGroup& queries, const uint32_t* mask, TopKWorkspace& workspace) noexcept
-      : scan_(scan), queries_(queries), mask_(mask), workspace_(workspace), reached_(scan.metric) {}
-
-  /** For searches of the rows [from, end). False: out of memory. */
-  bool prepare(size_t k, size_t from, size_t end) noexcept {
-    if (scan_.matrix.codes->centres() != nullptr) read_share_ = prepare_centres(k, from, end);
-    is_together_ = is_several() && read_share_ == 1;
-    return !is_together_ || workspace_.batch.prepare(*scan_.kernels, *scan_.matrix.codes, workspace_.code_queries(), queries_.count());
-  }
-
-  ItemCost cost() const noexcept {
-    const RowCodes& codes = *scan_.matrix.codes;
-    const double of_row = is_together_ ? codes.whole_bytes_of_row() : codes.scanned_bytes_of_row();
-    const double of_centres = read_share_ < 1 ? static_cast<double>(RowCentres::kBytesOfRow) : 0;
-    return {of_centres + read_share_ * of_row, static_cast<double>(queries_.count()), RowCodes::kBlock, false};
-  }
-
-  bool reset(size_t seat, size_t k) noexcept {
-    bool done = true;
-    for (size_t q = 0; q < queries_.count(); ++q) done = scan_of(seat, q).reset(k) && done;
-    return done;
-  }
-
-  void scan(size_t seat, size_t begin, size_t end) noexcept {
-    if (is_together_) {
-      for (size_t row = begin; row < end; row += RowCodes::kBlock) scan_block(seat, row, std::min(RowCodes::kBlock, end - row));
-      return;
-    }
-    for (size_t q = 0; q < queries_.count(); ++q) scan_of(seat, q).scan(request_of(q), begin, end, reached_[q], best_of(seat, q));
-  }
-
-  /** Adds what was read, at the end. */
-  void count(size_t seats) noexcept {
-    for (size_t seat = 0; seat < seats; ++seat)
-      for (size_t q = 0; q < queries_.count(); ++q)
-        if (workspace_.used[seat]) workspace_.searched.counts.add(scan_of(seat, q).counts());
-  }
-
-  /** Scores what waits, on several threads if there is enough. Neither the end of a slice nor a cancelled call leaves any of it. */
-  void settle(const Execution& execution, size_t seats) noexcept {
-    constexpr double kNsOfWaitingRow = 40;
-    size_t waiting = 0;
-    for (size_t seat = 0; seat < seats; ++seat)
-      for (size_t q = 0; q < queries_.count(); ++q) waiting += workspace_.used[seat] ? scan_of(seat, q).waiting() : 0;
-    struct Context {
-      CertifiedGroup* group;
-      size_t seats;
-    } context{this, seats};
-    const ChunkedWork work{[](void* opaque, size_t query, unsigned) noexcept {
-                             const auto* c = static_cast<Context*>(opaque);
-                             c->group->settle_query(query, c->seats);
-                           },
-                           &context, queries_.count()};
-    const double estimated_ns = kNsOfWaitingRow * static_cast<double>(waiting);
-    execution.pool->run(work, {execution.seats(), estimated_ns, 0, nullptr});
-  }
-
- private:
-  bool is_several() const noexcept { return queries_.count() >= kLeastQueriesTogether; }
-  CertifiedScan& scan_of(size_t seat, size_t query) noexcept { return workspace_.scans[seat * queries_.count() + query]; }
-  TopKSelector& best_of(size_t seat, size_t query) noexcept { return workspace_.selectors[seat * queries_.count() + query]; }
-  CertifiedScan::Request request_of(size_t query) noexcept {
-    return {*scan_.kernels,  scan_.metric, scan_.matrix, *scan_.matrix.codes,
-            queries_[query], workspace_.code_queries()[query], mask_};
-  }
-
-  /**
-   * Finds the limits to begin with. A query that the centres exclude few rows for does without them.
-   *
-   * @return the share of the rows that are left to a query, about, on average; 1 if it is too much for queries one by one
-   */
-  double prepare_centres(size_t k, size_t from, size_t end) noexcept {
-    const FlushSubnormals flush;
-    const RowCentres& centres = *scan_.matrix.codes->centres();
-    double shares = 0;
-    for (size_t q = 0; q < queries_.count(); ++q) {
-      CodeQuery& code = workspace_.code_queries()[q];
-      centres.prepare(*scan_.kernels, &code);
-      workspace_.searched.counts.rescored += find_first_limit(request_of(q), k, from, end, reached_[q]);
-      const double share = share_left(request_of(q), from, end, reached_[q]);
-      code.has_centres = share <= kMostShareOfCentres;
-      shares += code.has_centres ? share : 1;
-      // Ends early, so that queries without use for centres lose little time.
-      if (is_several() && shares > kMostShareOfEach * static_cast<double>(queries_.count())) return 1;
-    }
-    return shares / static_cast<double>(queries_.count());
-  }
-
-  void scan_block(size_t seat, size_t start, size_t count) noexcept {
-    if (mask_ != nullptr && count_rows(mask_, start, start + count) == 0) return;
-    int32_t* const sums = workspace_.sums(seat, queries_.count());
-    CertifiedScan::Block block;
-    block.start = start;
-    block.count = count;
-    scan_.matrix.codes->read_whole_fits(start, count, &block.fits);
-    scan_.matrix.codes->sum_whole(*scan_.kernels, workspace_.batch, start, count, sums);
-    for (size_t q = 0; q < queries_.count(); ++q) {
-      scan_of(seat, q).scan_block(request_of(q), block, workspace_.batch.terms(q), sums + q * RowCodes::kBlock, reached_[q],
-                                  best_of(seat, q));
-    }
-  }
-
-  void settle_query(size_t query, size_t seats) noexcept {
-    const FlushSubnormals flush;
-    for (size_t seat = 0; seat < seats; ++seat)
-      if (workspace_.used[seat]) scan_of(seat, query).settle(request_of(query), reached_[query], best_of(seat, query));
-  }
-
-  const Scan& scan_;
-  const QueryGroup& queries_;
-  const uint32_t* const mask_;
-  TopKWorkspace& workspace_;
-  ReachedScores reached_;
-  double read_share_ = 1;  // of the codes
-  bool is_together_ = false;
-};
-
 /** Adds up what each thread has found, and writes the best. */
 void deliver(TopKWorkspace& workspace, size_t seats, size_t count, const RankedOutput& output) noexcept {
   for (size_t q = 0; q < count; ++q) {
@@ -312,36 +170,42 @@ size_t most_ranked_together(const MatrixView& matrix, const RowsToRank& rows, si
   return matrix.codes != nullptr && is_worth_codes(matrix, rows, k) ? kCodedQueryGroup : kQueryGroup;
 }
 
-int64_t top_k_of_queries(const Execution& execution, const Scan& scan, QueryGroup& queries, QueriesToRank which,
-                         const RowsToRank& rows, size_t k, const RankedOutput& output,
-                         TopKWorkspace& workspace) noexcept {
-  const size_t seats = execution.seats();
-  const FirstQueries first = prepare_codes(scan, queries, which, rows, k, seats, workspace);
-  const size_t count = first.count;
-  const bool is_certified = first.is_certified;
-  queries.keep_first(count);
-  if (!workspace.prepare(seats, count)) return kit::kOutOfMemory;
-  CertifiedGroup certified(scan, queries, rows.mask, workspace);
-  if (is_certified && !certified.prepare(k, rows.from, rows.end)) return kit::kOutOfMemory;
-  // Those of a thread get their memory when it takes part.
-  TopKSelector* const selectors = workspace.selectors.get();
-  bool* const used = workspace.used.get();
-  std::atomic<bool> lacks_memory{false};
+namespace {
 
+/**
+ * Ranks the parts of the rows on several threads, each in selectors of its own.
+ *
+ * @param prepare makes ready what the thread of a seat needs besides. False: out of memory
+ * @param rank ranks the rows [begin, stop)
+ */
+template <typename Prepare, typename Rank>
+int64_t rank_in_parts(const Execution& execution, const Scan& scan, const RowsToRank& rows, size_t count, size_t k,
+                      const ItemCost& cost, TopKWorkspace& workspace, const Prepare& prepare, const Rank& rank) noexcept {
+  // Those of a thread get their memory when it takes part.
+  std::atomic<bool> lacks_memory{false};
   auto body = [&](size_t begin, size_t stop, unsigned seat) noexcept {
-    TopKSelector* const own = &selectors[seat * count];
-    if (!used[seat]) {
-      bool done = !is_certified || certified.reset(seat, k);
+    TopKSelector* const own = &workspace.selectors[seat * count];
+    if (!workspace.used[seat]) {
+      bool done = prepare(seat);
       for (size_t q = 0; q < count; ++q) done = own[q].reset(k, scan.metric) && done;
       if (!done) lacks_memory.store(true, std::memory_order_relaxed);
-      used[seat] = true;
+      workspace.used[seat] = true;
     }
     if (lacks_memory.load(std::memory_order_relaxed)) return;
     const FlushSubnormals flush;
-    if (is_certified) {
-      certified.scan(seat, begin, stop);
-      return;
-    }
+    rank(begin, stop, seat, own);
+  };
+  const size_t position = run_in_chunks(execution, *scan.throughput, cost, rows.from, rows.end, body);
+  if (!lacks_memory.load(std::memory_order_relaxed)) return static_cast<int64_t>(position);
+  workspace.trim(SIZE_MAX);
+  return kit::kOutOfMemory;
+}
+
+/** Ranks by the scores of all rows. */
+int64_t rank_rows(const Execution& execution, const Scan& scan, const QueryGroup& queries, const RowsToRank& rows, size_t k,
+                  TopKWorkspace& workspace) noexcept {
+  const size_t count = queries.count();
+  const auto rank = [&](size_t begin, size_t stop, unsigned, TopKSelector* own) noexcept {
     if (rows.candidates == nullptr && rows.mask == nullptr) {
       for (size_t q = 0; q < count; q += kQueryGroup) {
         top_k_rows(*scan.kernels, scan.metric, scan.matrix, queries.all() + q, std::min(kQueryGroup, count - q), begin, stop,
@@ -358,20 +222,40 @@ int64_t top_k_of_queries(const Execution& execution, const Scan& scan, QueryGrou
       }
     }
   };
-  const ItemCost cost =
-      is_certified ? certified.cost() : scan_cost(scan.matrix, count, rows.mask, rows.from, rows.end);
-  const size_t position = run_in_chunks(execution, *scan.throughput, cost, rows.from, rows.end, body);
-  if (lacks_memory.load(std::memory_order_relaxed)) {
-    workspace.trim(SIZE_MAX);
-    return kit::kOutOfMemory;
-  }
-  if (is_certified) {
-    certified.settle(execution, seats);
-    certified.count(seats);
-  }
-  deliver(workspace, seats, count, output);
+  const ItemCost cost = scan_cost(scan.matrix, count, rows.mask, rows.from, rows.end);
+  return rank_in_parts(execution, scan, rows, count, k, cost, workspace, [](unsigned) noexcept { return true; }, rank);
+}
+
+/** Ranks by the scores of the rows that their codes cannot exclude. */
+int64_t rank_by_codes(const Execution& execution, const Scan& scan, const QueryGroup& queries, const RowsToRank& rows,
+                      size_t k, TopKWorkspace& workspace) noexcept {
+  CertifiedGroup group(scan, queries, rows.mask, workspace);
+  if (!group.prepare(k, rows.from, rows.end)) return kit::kOutOfMemory;
+  const int64_t reached = rank_in_parts(
+      execution, scan, rows, queries.count(), k, group.cost(), workspace,
+      [&](unsigned seat) noexcept { return group.reset(seat, k); },
+      [&](size_t begin, size_t stop, unsigned seat, TopKSelector*) noexcept { group.scan(seat, begin, stop); });
+  if (reached < 0) return reached;
+  group.settle(execution, execution.seats());
+  group.count(execution.seats());
+  return reached;
+}
+
+}  // namespace
+
+int64_t top_k_of_queries(const Execution& execution, const Scan& scan, QueryGroup& queries, QueriesToRank which,
+                         const RowsToRank& rows, size_t k, const RankedOutput& output,
+                         TopKWorkspace& workspace) noexcept {
+  const size_t seats = execution.seats();
+  const FirstQueries first = prepare_codes(scan, queries, which, rows, k, seats, workspace);
+  queries.keep_first(first.count);
+  if (!workspace.prepare(seats, first.count)) return kit::kOutOfMemory;
+  const int64_t reached = first.is_certified ? rank_by_codes(execution, scan, queries, rows, k, workspace)
+                                             : rank_rows(execution, scan, queries, rows, k, workspace);
+  if (reached < 0) return reached;
+  deliver(workspace, seats, first.count, output);
   workspace.trim(k);
-  return static_cast<int64_t>(position);
+  return reached;
 }
 
 }  // namespace gearshift::binding
