@@ -69,9 +69,9 @@ function holds({ rowCount, words }: RowSetLike, row: number): boolean {
 export function oracleScores(request: PreparedCosineSimilarity): OracleScore[] {
   const scores: OracleScore[] = [];
   for (let query = 0; query < request.queries; query++) {
+    const vector = queryVector(request, query);
     for (let row = request.start; row < request.end; row++) {
-      const isOutside = !isConsidered(request, row);
-      scores.push(isOutside ? OUTSIDE : oracleScore('cosine', queryVector(request, query), rowVector(request, row)));
+      scores.push(isConsidered(request, row) ? oracleScore('cosine', vector, rowVector(request, row)) : OUTSIDE);
     }
   }
   return scores;
