@@ -7,6 +7,7 @@ import { barChart } from './chart.mjs';
 import { CHARTS } from './charts.mjs';
 import { kindOfCpu } from './machine.mjs';
 import { formatCell } from './table.mjs';
+import { summarizeWindows } from './windows.mjs';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
 const PAGE = `${DOCS}benchmarks.md`;
@@ -19,7 +20,8 @@ Every figure here was measured by a command of this repository, and this page is
 
 A figure is a ratio of two things measured in turns in one run, or a time next to the machine it was taken on. Machines
 in the cloud share caches and memory with strangers: a time by itself is not stable on them, a ratio is. A goal that is
-missed says MISS; the goals are those of the project, chosen before the code was written.
+missed says MISS; the goals are those of the project, chosen before the code was written. Where a suite was measured in several
+windows of time (\`--window\`), goals show the median and the best of them, and tables are those of the last.
 `;
 
 const METHOD = `## Method, and where others are better
@@ -89,7 +91,7 @@ function read(file) {
 }
 
 function sectionOf(result) {
-  const { suite, command, date, machine, provenance, goals, tables } = result;
+  const { suite, command, date, machine, provenance, goals, windows, tables } = result;
   const caches = machine.caches
     .filter(({ type }) => type !== 'Instruction')
     .map(({ level, size }) => `L${level} ${size}`)
@@ -100,13 +102,31 @@ function sectionOf(result) {
     `\`${command}\` on ${date.slice(0, 10)}: ${machine.cpuModel} (${machine.usableCpus} CPUs usable${features}; ${caches}), ` +
       `${machine.platform} ${machine.arch}, Node ${provenance.node}, commit \`${String(provenance.commit).slice(0, 10)}\`.\n`,
     ...chartsOf(result).map(({ file, title }) => `![${title}](benchmarks/${file})\n`),
-    ...(goals.length > 0 ? [markdownTable(goalTable(goals))] : []),
+    ...(goals.length > 0 ? [markdownTable(windows === undefined ? goalTable(goals) : windowTable(windows))] : []),
     ...tables.map((table) => `### ${table.title}\n\n${markdownTable(table)}`),
   ].join('\n');
 }
 
+function verdict({ pass }) {
+  return pass === null ? 'not measured' : pass ? 'held' : 'MISS';
+}
+
+function windowTable(windows) {
+  return {
+    columns: ['goal', 'target', 'median', 'best', 'windows', 'verdict', 'note'],
+    rows: summarizeWindows(windows).map((goal) => [
+      goal.id,
+      goal.target,
+      goal.measured,
+      goal.best,
+      goal.windows,
+      verdict(goal),
+      goal.note ?? '',
+    ]),
+  };
+}
+
 function goalTable(goals) {
-  const verdict = ({ pass }) => (pass === null ? 'not measured' : pass ? 'held' : 'MISS');
   return {
     columns: ['goal', 'target', 'measured', 'verdict', 'note'],
     rows: goals.map((goal) => [goal.id, goal.target, goal.measured, verdict(goal), goal.note ?? '']),

@@ -12,7 +12,10 @@ const DIMENSIONS = 16;
 /** Code of the type of elements. */
 const FLOAT32 = 1;
 
-/** P10: the cost of a call besides the work, on one row of 16 dimensions, which takes a few nanoseconds to score. */
+/**
+ * P10: the cost of a call besides the work, on one row of 16 dimensions, which takes a few nanoseconds to score. The limit is a
+ * bare call, with three numbers as arguments and one as its result.
+ */
 export async function measureCallOverhead({ rounds }) {
   const { addon } = loadAddon();
   const { scalars } = openCallBlock(addon);
@@ -70,6 +73,7 @@ export async function measureCallOverhead({ rounds }) {
   return {
     handleAndQueryNs: topK.medianNs,
     threeArraysNs: score.medianNs,
+    bareNs: bare.medianNs,
     table: {
       title: 'What a call costs: one row of 16 dimensions, its scoring included',
       columns: ['call', 'ns'],
