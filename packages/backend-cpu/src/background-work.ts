@@ -6,6 +6,9 @@ import { lackOfMemory, type CpuResidents } from './cpu-residents.js';
 import type { Searched } from './searched.js';
 import { LEAST_SPARSE_EDGES } from './sliced-spread.js';
 
+/** As in core/row_centres.h. A matrix may have grown to so many since its codes were made. */
+const LEAST_ROWS_OF_CENTRES = 200_000;
+
 /**
  * What requests have shown to pay, and is made after them: codes of matrices, and transposed forms of graphs. No request waits for any
  * of it, and all have the same results before, meanwhile and after.
@@ -36,6 +39,7 @@ export class BackgroundWork {
   /** A ranking has ended that took so long. */
   ranked(matrix: VectorMatrix, searched: Searched, kernelMs: number): void {
     if (searched.lacksCodes) this.#codes.scanned(matrix, kernelMs);
+    else if (matrix.rows >= LEAST_ROWS_OF_CENTRES) this.#codes.ensured(matrix);
   }
 
   /** A request has spread over a graph. */

@@ -11,10 +11,12 @@ import {
   type TopKRequest,
   type VectorMatrix,
 } from '@gearshift/contracts';
+import { nativeRows } from '@gearshift/backend-cpu';
 import { randomValues } from '@gearshift/testing';
 import { afterEach, expect, test } from 'vitest';
 import type { NativeCpuBackend } from '../src/native-backend.js';
 import { createBackendWithPrices, describeAddon } from './addon-at-hand.js';
+import { createStoredMemory, pinVersion, unpin } from './fixtures/stored-memory.mjs';
 
 // As few rows as have centres at all.
 const ROWS = 200_000;
@@ -138,6 +140,30 @@ describeAddon('centres of the rows of a large matrix', () => {
     expect(codeBytes(even)).toBeLessThan(CODE_BYTES + CENTRE_BYTES);
     await compare(clustered, { query: queryNear(values, 9) });
     await compare(even, { query: queryNear(values, 9) });
+  });
+
+  test('are found once a matrix has grown to so many rows', async () => {
+    backend = createBackendWithPrices(NO_WAIT);
+    const values = fill(shared(), 1);
+    const added = 500;
+    const memory = createStoredMemory(values.subarray(0, (ROWS - added) * DIMENSIONS), DIMENSIONS, { capacity: ROWS });
+    const id = 2 ** 50;
+    const smaller: VectorMatrix = { ...pinVersion(memory, id, DIMENSIONS), companion: 'codes' };
+    unwrap(await backend.makeResident(smaller));
+    await ended();
+    expect(codeBytes(smaller)).toBeLessThan(CODE_BYTES + CENTRE_BYTES);
+    const rows = values.slice((ROWS - added) * DIMENSIONS);
+    expect(nativeRows()?.append(memory, new Uint8Array(rows.buffer))).toBe(ROWS - added);
+    unpin(memory);
+
+    const grown: VectorMatrix = { ...pinVersion(memory, id, DIMENSIONS), companion: 'codes' };
+    expect(grown.rows).toBe(ROWS);
+    await compare(grown, { query: queryNear(values, ROWS - 7) });
+    expect(backend.companions().building).toBe(1);
+    await ended();
+    expect(codeBytes(grown)).toBeGreaterThan(CODE_BYTES + CENTRE_BYTES);
+    await compare(grown, { query: queryNear(values, ROWS - 7) });
+    unpin(memory);
   });
 
   test('are given up with the matrix, and when the backend closes', async () => {

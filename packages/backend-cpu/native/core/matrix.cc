@@ -123,7 +123,10 @@ bool ResidentMatrix::resize(size_t rows) noexcept {
   // Without memory for more codes the matrix is searched without.
   if (codes_ != nullptr && !codes_->resize(rows)) drop_codes();
   // The added rows get theirs when they are filled, before anything is searched again.
-  if (has_codes()) coded_rows_.store(rows, std::memory_order_relaxed);
+  if (has_codes()) {
+    coded_rows_.store(rows, std::memory_order_relaxed);
+    if (vector_kernels() != nullptr && codes_->may_get_centres()) is_coded_.store(false, std::memory_order_release);
+  }
   row_count_ = rows;
   return true;
 }

@@ -81,7 +81,7 @@ class ResidentMatrix {
   bool is_coding() const noexcept { return codes_ != nullptr; }
   /** Once it has codes: does a piece of the search for centres of the rows. True: there is more to do. */
   bool find_centres() noexcept;
-  /** It has codes, and no piece of the search for centres is left. Any thread may ask. */
+  /** It has codes, and no piece of the search for centres is left, until it has grown much. Any thread may ask. */
   bool is_coded() const noexcept { return is_coded_.load(std::memory_order_acquire); }
   /** Of the codes that searches use: host memory, and memory of a file. */
   size_t code_bytes() const noexcept;

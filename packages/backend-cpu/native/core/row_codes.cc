@@ -313,8 +313,12 @@ bool RowCodes::find_centres(const KernelTable& kernels, CentreUse use) noexcept 
     return centres_ != nullptr;
   }
   if (centres_->advance(kernels, *this)) return true;
-  if (centres_->are_ready()) has_centres_.store(true, std::memory_order_release);
-  else centres_ = nullptr;
+  if (centres_->are_ready()) {
+    has_centres_.store(true, std::memory_order_release);
+  } else {
+    centres_ = nullptr;
+    rows_without_centres_ = row_count_;
+  }
   return false;
 }
 

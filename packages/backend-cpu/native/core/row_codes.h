@@ -139,6 +139,10 @@ class RowCodes {
    * may use the codes meanwhile, and the centres when all is done.
    */
   bool find_centres(const KernelTable& kernels, CentreUse use = CentreUse::where_they_pay) noexcept;
+  /** Whether there are no centres, and twice as many rows as when none were found last. */
+  bool may_get_centres() const noexcept {
+    return centres_ == nullptr && !is_saved_ && row_count_ >= RowCentres::kLeastRows && row_count_ / 2 >= rows_without_centres_;
+  }
   /** Rows that were encoded anew get their centres anew. Threads may do this for disjoint ranges. */
   void assign_centres(const KernelTable& kernels, size_t start, size_t end) noexcept;
   /** Null: there are none, or not yet. */
@@ -205,6 +209,7 @@ class RowCodes {
   bool is_from_file_ = false;
   std::atomic<bool> has_changed_{false};
   std::unique_ptr<RowCentres> centres_;
+  size_t rows_without_centres_ = 0;  // that they were looked for in last
   std::atomic<bool> has_centres_{false};
   size_t row_count_ = 0;
   size_t capacity_ = 0;    // rows that there is memory for
