@@ -1,11 +1,14 @@
+import { constants, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { createMatrix, graphFromEdges, unwrap, type Operand } from '@gearshift/contracts';
+import { nativeRows } from '@gearshift/backend-cpu';
+import { createMatrix, graphFromEdges, unwrap, type Operand, type VectorMatrix } from '@gearshift/contracts';
 import { effort } from '@gearshift/vitest-config/effort';
 import { expect, test } from 'vitest';
 import { loadAddon } from '../src/native.js';
 import { createNativeBackend, describeAddon } from './addon-at-hand.js';
+import { createStoredMemory, pinVersion, unpin } from './fixtures/stored-memory.mjs';
 import { runFixture } from './run-fixture.js';
 
 /** Operands of 5 MB: 300 of them would take 1.5 GB, and again as much for their copies. */
@@ -79,5 +82,41 @@ describeAddon('host memory', () => {
       expect(Math.abs(reportedBytes() - before - values.byteLength)).toBeLessThan(1_000_000);
       await backend.close();
     }
+  });
+
+  test('rows that are added to a matrix with codes are no reason to collect garbage', async () => {
+    const backend = await createNativeBackend();
+    // The codes take more than the 64 MB of new memory from which V8 collects.
+    const [rows, dimensions, changes] = [100_000, 768, 30];
+    const memory = createStoredMemory(new Float32Array(rows * dimensions).fill(0.5), dimensions, {
+      capacity: 2 * rows,
+    });
+    const makeResident = async () => {
+      const matrix: VectorMatrix = { ...pinVersion(memory, 2 ** 49, dimensions), companion: 'codes' };
+      unwrap(await backend.makeResident(matrix));
+      unpin(memory);
+      return matrix;
+    };
+    expect(backend.describeCompanion?.(await makeResident()).bytes).toBeGreaterThan(64 * 2 ** 20);
+    // The first one makes room for many.
+    nativeRows()?.append(memory, new Uint8Array(4 * dimensions));
+    await makeResident();
+    await collectGarbage();
+
+    let collections = 0;
+    const observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & { detail: { kind: number } })[]) {
+        if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections += 1;
+      }
+    });
+    observer.observe({ entryTypes: ['gc'] });
+    for (let change = 0; change < changes; change++) {
+      nativeRows()?.append(memory, new Uint8Array(4 * dimensions));
+      await makeResident();
+      await setTimeout(5);
+    }
+    observer.disconnect();
+    expect(collections).toBeLessThan(changes / 3);
+    await backend.close();
   });
 });

@@ -2,20 +2,33 @@
 const LARGE_BYTES = 2 ** 16;
 const MOST_BYTES = 2 ** 31;
 
+/**
+ * What a buffer may grow by, as a share of it, before it is counted anew: a matrix that grows row by row would otherwise have its garbage
+ * collected with every row.
+ */
+const UNCOUNTED_SHARE = 1 / 8;
+
 /*
  * V8 collects garbage when the memory of ordinary buffers has grown, but does not count shared ones: those that nothing refers
- * to any more would stay resident. So an ordinary buffer of the same length lives as long as the shared one. Nothing touches
- * it, and as a resizable buffer it is made of pages that take no physical memory until then.
+ * to any more would stay resident. So ordinary buffers of the same length together live as long as the shared one. Nothing
+ * touches them, and as resizable buffers they are made of pages that take no physical memory until then.
  */
-const counted = new WeakMap<SharedArrayBuffer, ArrayBuffer>();
+interface Counted {
+  bytes: number;
+  readonly parts: ArrayBuffer[];
+}
+const counted = new WeakMap<SharedArrayBuffer, Counted>();
 
-/** Makes V8 count the memory of a buffer, as long as it is now. */
+/** Makes V8 count the memory of a buffer, about as long as it is now. */
 export function countMemory(buffer: SharedArrayBuffer): void {
-  if (buffer.byteLength < LARGE_BYTES) return;
-  const byteLength = Math.min(buffer.byteLength, MOST_BYTES);
-  if (counted.get(buffer)?.byteLength === byteLength) return;
+  const bytes = Math.min(buffer.byteLength, MOST_BYTES);
+  const known = counted.get(buffer) ?? { bytes: 0, parts: [] };
+  const more = bytes - known.bytes;
+  if (more < Math.max(LARGE_BYTES, UNCOUNTED_SHARE * known.bytes)) return;
   try {
-    counted.set(buffer, new ArrayBuffer(byteLength, { maxByteLength: byteLength }));
+    known.parts.push(new ArrayBuffer(more, { maxByteLength: more }));
+    known.bytes = bytes;
+    counted.set(buffer, known);
   } catch {
     // Without address space for it, the memory is only collected later.
   }

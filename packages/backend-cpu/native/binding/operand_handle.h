@@ -35,8 +35,7 @@ class OperandHandle {
   void report(napi_env env) noexcept {
     if (is_released_) return;
     const size_t bytes = operand_->reported_bytes();
-    kit::take_back_memory(env, reported_bytes_);
-    kit::report_memory(env, bytes);
+    kit::change_reported_memory(env, reported_bytes_, bytes);
     reported_bytes_ = bytes;
   }
   /** The same if it keeps more or fewer bytes than before. */

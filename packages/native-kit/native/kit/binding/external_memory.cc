@@ -23,6 +23,10 @@ void report_memory(napi_env env, size_t bytes) noexcept { (void)adjust(env, stat
 
 void take_back_memory(napi_env env, size_t bytes) noexcept { (void)adjust(env, -static_cast<int64_t>(bytes)); }
 
+void change_reported_memory(napi_env env, size_t before, size_t after) noexcept {
+  (void)adjust(env, static_cast<int64_t>(after) - static_cast<int64_t>(before));
+}
+
 int64_t report_memory_of(napi_env env, napi_value object, size_t bytes) noexcept {
   bool is_reported = false;
   if (napi_check_object_type_tag(env, object, &kReported, &is_reported) != napi_ok || is_reported) return adjust(env, 0);

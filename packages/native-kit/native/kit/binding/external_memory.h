@@ -15,6 +15,11 @@ namespace gearshift::kit {
 
 void report_memory(napi_env env, size_t bytes) noexcept;
 void take_back_memory(napi_env env, size_t bytes) noexcept;
+/**
+ * For what was reported with another size. Not by taking back all of it first: V8 would see new memory of the whole size, which
+ * is a reason to collect garbage.
+ */
+void change_reported_memory(napi_env env, size_t before, size_t after) noexcept;
 
 /**
  * Reports the bytes that an object keeps alive until it is collected, once however often it is called. Of all array buffers
