@@ -20,6 +20,7 @@ import {
   type PreparedTopK,
   type Residency,
   type Result,
+  type SearchCounts,
   type SpreadActivationRequest,
   type SyncBackend,
   type TopKOutput,
@@ -163,8 +164,9 @@ export class WebGpuDeviceBackend implements Backend {
       finishTopK(prepared, output);
       return NO_TIME;
     }
-    const answer = await this.#state.track(this.#rank(prepared, output, signal));
-    if (answer.ok) finishTopK(prepared, output);
+    const counts: { search?: SearchCounts | undefined } = {};
+    const answer = await this.#state.track(this.#rank(prepared, output, counts, signal));
+    if (answer.ok) finishTopK(prepared, output, counts.search);
     return answer;
   }
 
@@ -265,7 +267,12 @@ export class WebGpuDeviceBackend implements Backend {
     });
   }
 
-  #rank(prepared: PreparedTopK, output: TopKOutput, signal: AbortSignal | undefined): Promise<Answer> {
+  #rank(
+    prepared: PreparedTopK,
+    output: TopKOutput,
+    counts: { search?: SearchCounts | undefined },
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
     const { matrix, metric, start, end, where, count } = prepared;
     const query = prepared.query.slice();
     const candidates = prepared.candidates?.slice();
@@ -283,6 +290,7 @@ export class WebGpuDeviceBackend implements Backend {
           const scan = scanOf(place, this.#failures, source, metric, signal, times);
           const ranking = { prepared, query, selection, queries, copy, scan, cpu: this.#cpu, rowOf, signal };
           const failure = await place.residents.makingRoom(() => rank(ranking, output));
+          counts.search = scan.search;
           if (failure !== undefined) return this.#failures.of(failure.error.kind, failure.error.message, failure.error);
         } finally {
           source.done();

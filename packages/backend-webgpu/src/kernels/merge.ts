@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     keys[i] = found.x;
     rows_of_keys[i] = found.y;
   }
-  sort_entries(lane);
+  sort_entries(lane, min(p.entries - group.x * ${SORTED_ENTRIES}u, ${SORTED_ENTRIES}u));
   for (var i = lane; i < p.kept; i += ${WORKGROUP_LANES}u) {
     best[(group.y * p.lists + group.x) * p.kept + i] = vec2<u32>(keys[i], rows_of_keys[i]);
   }

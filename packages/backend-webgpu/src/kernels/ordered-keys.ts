@@ -3,9 +3,9 @@ export const SORTED_ENTRIES = 1024;
 export const WORKGROUP_LANES = 256;
 
 /**
- * Scores as keys of 32 bits that order like them, 0 for no entry, and a bitonic sort of {@link SORTED_ENTRIES} of them in the memory of
- * a workgroup: highest key first, lower row first among equal ones, so that the result does not depend on the order of the entries
- * (Batcher, "Sorting networks and their applications", 1968).
+ * Scores as keys of 32 bits that order like them, 0 for no entry, and a bitonic sort of up to {@link SORTED_ENTRIES} of them in the memory
+ * of a workgroup: highest key first, lower row first among equal ones, so that the result does not depend on the order of the entries
+ * (Batcher, "Sorting networks and their applications", 1968). Entries from `count` on must have the key 0; it must be the same for all lanes.
  */
 export const ORDERED_KEYS = /* wgsl */ `
 var<workgroup> keys: array<u32, ${SORTED_ENTRIES}>;
@@ -20,11 +20,13 @@ fn is_before(key: u32, row: u32, other_key: u32, other_row: u32) -> bool {
   return key > other_key || (key == other_key && row < other_row);
 }
 
-fn sort_entries(lane: u32) {
-  for (var size = 2u; size <= ${SORTED_ENTRIES}u; size <<= 1u) {
+fn sort_entries(lane: u32, count: u32) {
+  var entries = 2u;
+  while (entries < count) { entries <<= 1u; }
+  for (var size = 2u; size <= entries; size <<= 1u) {
     for (var stride = size >> 1u; stride > 0u; stride >>= 1u) {
       workgroupBarrier();
-      for (var pair = lane; pair < ${SORTED_ENTRIES / 2}u; pair += ${WORKGROUP_LANES}u) {
+      for (var pair = lane; pair < entries / 2u; pair += ${WORKGROUP_LANES}u) {
         let first = 2u * pair - (pair & (stride - 1u));
         let second = first + stride;
         let is_descending = (first & size) == 0u;

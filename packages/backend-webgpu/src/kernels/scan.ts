@@ -39,7 +39,10 @@ export interface ScanParameters {
   readonly metric: Metric;
 }
 
-const SELECTIONS: readonly ScanSelection[] = ['range', 'words', 'list'];
+export const SELECTIONS: readonly ScanSelection[] = ['range', 'words', 'list'];
+
+/** Where the parameters have `stop`, in bytes: a kernel may set it. */
+export const STOP_OFFSET = 12;
 
 export function scanParameters(p: ScanParameters): Int32Array {
   const { quads, first, start, stop, rowBase, queries, kept, firstList, lists, selection, wordBase, metric } = p;
@@ -84,15 +87,7 @@ fn row_of(item: u32) -> u32 {
   return item;
 }
 
-fn counts(item: u32) -> bool {
-  if (item < p.start || item >= p.stop) { return false; }
-  if (p.selection == ${SELECTIONS.indexOf('words')}u) {
-    let bit = u32(i32(item) - p.word_base);
-    if (((selected[bit >> 5u] >> (bit & 31u)) & 1u) == 0u) { return false; }
-  }
-  return norms[row_of(item)].y >= 0.0;
-}
-
+${countsFunction()}
 fn score_of(sums: vec4<f32>, inverse_norm: f32) -> f32 {
   let sum = (sums.x + sums.y) + (sums.z + sums.w);
   ${sums === 'squares' ? 'return -sum;' : 'if (p.is_cosine == 0u) { return sum; }\n  return clamp(sum * inverse_norm, -1.0, 1.0);'}
@@ -136,6 +131,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 `;
 }
 
+/** Whether an item counts, for kernels with these parameters, `selected`, `norms` and `row_of`. */
+export function countsFunction(): string {
+  return `fn counts(item: u32) -> bool {
+  if (item < p.start || item >= p.stop) { return false; }
+  if (p.selection == ${SELECTIONS.indexOf('words')}u) {
+    let bit = u32(i32(item) - p.word_base);
+    if (((selected[bit >> 5u] >> (bit & 31u)) & 1u) == 0u) { return false; }
+  }
+  return norms[row_of(item)].y >= 0.0;
+}
+`;
+}
+
 /** Below every score. */
 const NOT_COUNTED = '-3.0e38';
 /** Scores of a lane for each query. */
@@ -155,7 +163,8 @@ const WRITE_BEST = `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
       keys[place] = select(0u, key_of(score), is_there);
       rows_of_keys[place] = p.row_base + row_of(select(p.start, item, is_there));
     }
-    sort_entries(lane);
+    let begin = p.first + group.x * ${ROWS_OF_WORKGROUP}u;
+    sort_entries(lane, min(max(p.stop, begin) - begin, ${ROWS_OF_WORKGROUP}u));
     let list = (first_query + q) * p.lists + p.first_list + group.x;
     for (var i = lane; i < p.kept; i += ${WORKGROUP_LANES}u) {
       found[list * p.kept + i] = vec2<u32>(keys[i], rows_of_keys[i]);
