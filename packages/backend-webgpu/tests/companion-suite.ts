@@ -77,7 +77,12 @@ export function testCompanions(name: DriverName): void {
             const kinds = queries === 1 ? [{ k: 1 }, { k: 200 }, { where }] : [{ k: 10, start: 777, end: 2900 }];
             for (const options of kinds) {
               const asked = { query, queries, metric, ...options };
-              const search = await expectSame(plain, helped, asked, `${metric}, ${queries}, ${JSON.stringify(options)}`);
+              const search = await expectSame(
+                plain,
+                helped,
+                asked,
+                `${metric}, ${queries}, ${JSON.stringify(options)}`,
+              );
               if (search !== undefined) used += 1;
             }
           }

@@ -186,7 +186,17 @@ export class DeviceScan {
         const groups = Math.ceil(mostSurvivors(piece) / ROWS_OF_WORKGROUP);
         const listed = { ...piece, start: 0, stop: 0, wordBase: 0, groups };
         const selected = { rows: rows[i], counts, counter: i };
-        this.#dispatch(work, kernel.value, listed, input, count, isOfMany, output, { kept, firstList, lists }, selected);
+        this.#dispatch(
+          work,
+          kernel.value,
+          listed,
+          input,
+          count,
+          isOfMany,
+          output,
+          { kept, firstList, lists },
+          selected,
+        );
         firstList += groups;
       }
       const best = mergeLists(work, kernels.merge, output, { lists, kept, queries: count });

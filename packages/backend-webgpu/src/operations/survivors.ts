@@ -72,6 +72,44 @@ export function recordSurvivors(
   queries: SurvivorQueries,
 ): Survivors {
   const { count, kept, floors } = queries;
+  const { uppers, lowest } = recordBounds(work, kernels.bounds, copy, companion, pieces, queries);
+  const bounds = itemCount(pieces);
+  const lists = groupCount(pieces);
+  const best = mergeLists(work, kernels.merge, lowest, { lists, kept, queries: count });
+  const limits = work.input(floors);
+  const counts = work.input(new Uint32Array(pieces.length));
+  let firstBound = 0;
+  const rows = pieces.map((piece, counter) => {
+    const { start, stop } = piece;
+    const most = mostSurvivors(piece);
+    const list = work.scratch(most * 4);
+    const items = stop - start;
+    const parameters = work.parameters(
+      survivorsParameters({ start, items, firstBound, bounds, queries: count, kept, counter, most }),
+    );
+    const groups = Math.ceil(items / SURVIVORS_LANES);
+    const x = Math.min(groups, MOST_WORKGROUPS);
+    work.dispatch(kernels.survivors, [parameters, uppers, best, limits, list, counts], x, Math.ceil(groups / x));
+    firstBound += items;
+    return list;
+  });
+  return { rows, counts };
+}
+
+/**
+ * Records the bounds of the scores of all items.
+ *
+ * @returns for each query the keys of the upper bounds, piece after piece, and a list of some of the best lower bounds for each workgroup
+ */
+export function recordBounds(
+  work: GpuWork,
+  kernel: Kernel,
+  copy: MatrixCopy,
+  companion: MatrixCompanion,
+  pieces: readonly Piece[],
+  queries: SurvivorQueries,
+): { readonly uppers: GPUBuffer; readonly lowest: GPUBuffer } {
+  const { count, kept } = queries;
   const lists = groupCount(pieces);
   const bounds = itemCount(pieces);
   const uppers = work.scratch(count * bounds * 4);
@@ -102,7 +140,7 @@ export function recordSurvivors(
     const { codes, scales } = companion.tile(copy.tiles.indexOf(tile));
     const selection = work.input(selected ?? new Uint32Array(1));
     work.dispatch(
-      kernels.bounds,
+      kernel,
       [parameters, codes, scales, tile.norms, input, selection, lowest, uppers],
       groups,
       Math.ceil(count / (queries.isOfMany ? 8 : 1)),
@@ -110,30 +148,7 @@ export function recordSurvivors(
     firstList += groups;
     firstBound += stop - start;
   }
-  const best = mergeLists(work, kernels.merge, lowest, { lists, kept, queries: count });
-  const limits = work.input(floors);
-  const counts = work.input(new Uint32Array(pieces.length));
-  firstBound = 0;
-  const rows = pieces.map((piece, counter) => {
-    const { start, stop } = piece;
-    const most = mostSurvivors(piece);
-    const list = work.scratch(most * 4);
-    const items = stop - start;
-    const parameters = work.parameters(
-      survivorsParameters({ start, items, firstBound, bounds, queries: count, kept, counter, most }),
-    );
-    const groups = Math.ceil(items / SURVIVORS_LANES);
-    const x = Math.min(groups, MOST_WORKGROUPS);
-    work.dispatch(
-      kernels.survivors,
-      [parameters, uppers, best, limits, list, counts],
-      x,
-      Math.ceil(groups / x),
-    );
-    firstBound += items;
-    return list;
-  });
-  return { rows, counts };
+  return { uppers, lowest };
 }
 
 /** The queries as the bounds read them: padded to whole blocks, with their length, rounded up, and its square behind. */
