@@ -11,6 +11,8 @@ import {
   type Backend,
   type BackendDescription,
   type BackendError,
+  type CompanionState,
+  type CompanionStatus,
   type CosineSimilarityRequest,
   type MemoryReading,
   type Operand,
@@ -40,6 +42,7 @@ import { openSource, scanOf } from './operations/scan-source.js';
 import { spread } from './operations/spread.js';
 import { DeviceSlot } from './residency/device-slot.js';
 import { GraphCopy } from './residency/graph-copy.js';
+import { MatrixCompanion, wantedCompanion } from './residency/matrix-companion.js';
 import { MatrixCopy } from './residency/matrix-copy.js';
 
 /** Row numbers have 32 bits, and one value means none. */
@@ -127,12 +130,30 @@ export class WebGpuDeviceBackend implements Backend {
     return { residentBytes, bytesToUpload: Math.ceil(copyBytes(operand) * share) };
   }
 
+  /** The companion that the bounds of rows come from; a list of candidates is read without it. */
+  formOf(request: OperationRequest): string | undefined {
+    if (request.operation !== 'top-k' || request.candidates !== undefined) return undefined;
+    const companion = this.#slot.place.residents.companionOf(request.matrix);
+    return companion instanceof MatrixCompanion ? companion.kind : undefined;
+  }
+
+  describeCompanion(matrix: VectorMatrix): CompanionState {
+    const wanted = wantedCompanion(matrix);
+    const companion = this.#slot.place.residents.companionOf(matrix);
+    // Memory of the device is none of the host.
+    const state = (status: CompanionStatus, reason: string) => ({ backend: this.id, status, reason, bytes: 0 });
+    if (wanted === undefined) return state('none', "a GPU makes one for the companions 'float16' and 'int8' only");
+    if (companion === undefined)
+      return state('none', 'the device has no copy of this version of the rows, to make it of');
+    if (companion === 'lacking')
+      return state('refused', 'the device had no memory for it, or needed it for other rows');
+    return state('ready', `rankings read ${companion.bytes} bytes of ${companion.kind} on the device`);
+  }
+
   async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
     const startedAtMs = performance.now();
     const checked = prepareOperand(operand);
-    const refusal = this.#state.refuse(signal) ?? (await this.#slot.ready());
-    if (refusal !== undefined) return refusal;
-    const failure = await this.#state.track(this.#slot.place.residents.ensure(checked, signal));
+    const failure = this.#state.refuse(signal) ?? (await this.#state.track(this.#ensure(checked, signal)));
     if (failure !== undefined) return failure;
     const totalMs = performance.now() - startedAtMs;
     return ok({ queueMs: 0, uploadMs: totalMs, kernelMs: 0, downloadMs: 0, totalMs, fused: false });
@@ -213,24 +234,34 @@ export class WebGpuDeviceBackend implements Backend {
     return this.#state.close();
   }
 
+  /** Makes a copy for later requests, of which there are none when the backend is being closed. */
+  async #ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    const refusal = (await this.#slot.ready()) ?? this.#state.refuse(signal);
+    return refusal ?? this.#slot.place.residents.ensure(operand, signal);
+  }
+
   #refuseUnsupported(request: OperationRequest): Failure | undefined {
     const supported = this.supports(request);
     if (supported === true) return undefined;
     return this.#failures.of(this.#slot.place.gpu.lost === undefined ? 'unsupported' : 'device-lost', supported.reason);
   }
 
-  /** Runs a request. Without timestamps of the device, phases other than the upload of its operand are not measured apart. */
+  /**
+   * Runs a request. Without timestamps of the device, phases other than the upload of its operand and the wait for the compilation of kernels
+   * are not measured apart.
+   */
   async #timed(run: (uploaded: () => void, times: KernelTimes) => Promise<Failure | undefined>): Promise<Answer> {
     const startedAtMs = performance.now();
-    const times = { kernelMs: 0 };
+    const times = { kernelMs: 0, compileMs: 0 };
     let uploadMs = 0;
     const failure = await run(() => (uploadMs = performance.now() - startedAtMs), times);
     if (failure !== undefined) return failure;
     const totalMs = performance.now() - startedAtMs;
-    const restMs = totalMs - uploadMs;
+    const queueMs = times.compileMs;
+    const restMs = Math.max(0, totalMs - uploadMs - queueMs);
     const fused = !this.#slot.place.gpu.hasClock;
     const kernelMs = fused ? restMs : Math.min(times.kernelMs, restMs);
-    return ok({ queueMs: 0, uploadMs, kernelMs, downloadMs: restMs - kernelMs, totalMs, fused });
+    return ok({ queueMs, uploadMs, kernelMs, downloadMs: restMs - kernelMs, totalMs, fused });
   }
 
   #score(prepared: PreparedCosineSimilarity, output: Float32Array, signal: AbortSignal | undefined): Promise<Answer> {

@@ -19,6 +19,8 @@ const ROWS = 1024;
 const DIMENSIONS = 300;
 const failures = new BackendFailures('webgpu:0');
 
+const newTimes = () => ({ kernelMs: 0, compileMs: 0 });
+
 type Change = readonly [part: string, instead: string];
 
 /** Changes of the kernels by which a bound lacks one of its terms, and a set of rows that shows it. */
@@ -83,7 +85,7 @@ describe.skipIf(isLacking)(`bounds of scores, on ${title}`, () => {
     const items = itemsOf(copy, { start: 0, end: ROWS, where: undefined, candidates: undefined });
     const pieces = items.map((each) => ({ ...each, groups: 1 }));
     plant(isLower ? [...changes, LOWER] : changes);
-    const kernels = unwrap(await survivorKernels(gpu, made, count));
+    const kernels = unwrap(await survivorKernels(gpu, made, count, newTimes()));
     const options = { ...queries, count, isOfMany: true, floors: new Uint32Array(count), kept: 1, metric } as const;
     const [bounds] = unwrap(
       await gpu.run((work) => {
@@ -94,7 +96,7 @@ describe.skipIf(isLacking)(`bounds of scores, on ${title}`, () => {
     );
     gpu.kernel = plainKernel;
     const keys = new Uint32Array(bounds);
-    const scan = new DeviceScan(gpu, failures, copy, metric, 'range', items, undefined, { kernelMs: 0 });
+    const scan = new DeviceScan(gpu, failures, copy, metric, 'range', items, undefined, newTimes());
     let outside = 0;
     const failure = await scan.all(queries, (q, _, start, scores) => {
       for (const [i, score] of scores.entries()) {

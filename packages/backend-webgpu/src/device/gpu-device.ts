@@ -75,14 +75,20 @@ export class GpuDevice {
     return this.#lost;
   }
 
-  /** Compiles a kernel once for the life of the device. */
-  async kernel(name: string, code: () => string): Promise<Result<Kernel, BackendError>> {
+  /**
+   * Compiles a kernel once for the life of the device.
+   *
+   * @param times receives how long that took
+   */
+  async kernel(name: string, code: () => string, times?: KernelTimes): Promise<Result<Kernel, BackendError>> {
+    const startedAtMs = performance.now();
     let kernel = this.#kernels.get(name);
     if (kernel === undefined) {
       kernel = this.#compile(name, code());
       this.#kernels.set(name, kernel);
     }
     const compiled = await kernel;
+    if (times !== undefined) times.compileMs += performance.now() - startedAtMs;
     // A lack of memory may pass.
     if (!compiled.ok) this.#kernels.delete(name);
     return compiled;

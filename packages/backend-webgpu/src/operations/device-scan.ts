@@ -160,7 +160,7 @@ export class DeviceScan {
     const { companion } = this.#copy;
     const isUsable = this.#selection !== 'list' && companion?.isWorthATry(this.#metric) === true;
     if (!isUsable) return ok(undefined);
-    const kernels = await survivorKernels(this.#device, companion, queries);
+    const kernels = await survivorKernels(this.#device, companion, queries, this.#times);
     return kernels.ok ? ok({ companion, kernels: kernels.value }) : kernels;
   }
 
@@ -215,7 +215,7 @@ export class DeviceScan {
   async #bestOfAll(pieces: readonly Piece[], batch: Batch): Promise<Result<Uint32Array, BackendError>> {
     const { values, count, isOfMany, kept } = batch;
     const kernel = await this.#kernel('best', isOfMany);
-    const merge = await this.#device.kernel('merge', () => MERGE);
+    const merge = await this.#device.kernel('merge', () => MERGE, this.#times);
     if (!kernel.ok) return kernel;
     if (!merge.ok) return merge;
     const results = await this.#run(pieces, count, (work) => {
@@ -235,7 +235,7 @@ export class DeviceScan {
   #kernel(output: ScanOutput, isOfMany: boolean): Promise<Result<Kernel, BackendError>> {
     const sums = this.#metric === 'euclidean' ? 'squares' : 'products';
     const variant: ScanVariant = { sums, output, queriesTogether: isOfMany ? 8 : 1 };
-    return this.#device.kernel(`scan ${Object.values(variant).join(' ')}`, () => scanShader(variant));
+    return this.#device.kernel(`scan ${Object.values(variant).join(' ')}`, () => scanShader(variant), this.#times);
   }
 
   #valuesOf({ values }: DeviceQueries, first: number, count: number): Float32Array {

@@ -1,6 +1,7 @@
 import { ok, type BackendError, type Metric, type Result } from '@gearshift/contracts';
 import type { GpuDevice } from '../device/gpu-device.js';
 import type { GpuWork, Kernel } from '../device/gpu-work.js';
+import type { KernelTimes } from '../device/kernel-clock.js';
 import { boundsParameters, boundsQueryWidth, boundsShader } from '../kernels/bounds.js';
 import { roundedUp } from '../kernels/companion-code.js';
 import { MERGE } from '../kernels/merge.js';
@@ -45,12 +46,13 @@ export async function survivorKernels(
   device: GpuDevice,
   { kind }: MatrixCompanion,
   queries: number,
+  times: KernelTimes,
 ): Promise<Result<SurvivorKernels, BackendError>> {
   const queriesTogether = queries === 1 ? 1 : 8;
   const code = () => boundsShader({ companion: kind, queriesTogether });
-  const bounds = await device.kernel(`bounds ${kind} ${queriesTogether}`, code);
-  const merge = await device.kernel('merge', () => MERGE);
-  const survivors = await device.kernel('survivors', () => SURVIVORS);
+  const bounds = await device.kernel(`bounds ${kind} ${queriesTogether}`, code, times);
+  const merge = await device.kernel('merge', () => MERGE, times);
+  const survivors = await device.kernel('survivors', () => SURVIVORS, times);
   if (!bounds.ok) return bounds;
   if (!merge.ok) return merge;
   if (!survivors.ok) return survivors;

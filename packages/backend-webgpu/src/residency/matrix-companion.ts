@@ -1,9 +1,10 @@
-import type { Metric, RowSpan } from '@gearshift/contracts';
+import type { Metric, RowSpan, VectorMatrix } from '@gearshift/contracts';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import {
   blocksOfRow,
   boundFactors,
+  DEVICE_COMPANIONS,
   QUADS_OF_BLOCK,
   type BoundFactors,
   type DeviceCompanion,
@@ -24,6 +25,11 @@ export interface CompanionTile {
   readonly codes: GPUBuffer;
   /** (scale, allowance) of each row. */
   readonly scales: GPUBuffer;
+}
+
+/** The companion that a matrix asks of a device. `'auto'` is none: no GPU has shown yet that one pays. */
+export function wantedCompanion({ companion }: Pick<VectorMatrix, 'companion'>): DeviceCompanion | undefined {
+  return DEVICE_COMPANIONS.find((each) => each === companion);
 }
 
 interface Pause {

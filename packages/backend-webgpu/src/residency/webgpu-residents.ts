@@ -10,9 +10,8 @@ import {
   type Failure,
 } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
-import { DEVICE_COMPANIONS, type DeviceCompanion } from '../kernels/companion-code.js';
 import { GraphCopy } from './graph-copy.js';
-import type { MatrixCompanion } from './matrix-companion.js';
+import { wantedCompanion, type MatrixCompanion } from './matrix-companion.js';
 import { MatrixCopy } from './matrix-copy.js';
 
 /** A copy in the table of a device. */
@@ -141,7 +140,7 @@ export class WebGpuResidents extends ResidentOperands {
 
   protected override open(operand: Operand): number | Failure {
     if (isMatrix(operand)) {
-      const wanted = companionOf(operand);
+      const wanted = wantedCompanion(operand);
       return this.#table.add(new MatrixCopy(this.#device, this.#failures, operand.dimensions, wanted));
     }
     const refusal = GraphCopy.refusal(this.#device, operand);
@@ -187,11 +186,6 @@ export class WebGpuResidents extends ResidentOperands {
     entry.isReady = false;
     return handle;
   }
-}
-
-/** The companion that a matrix asks of a device. `'auto'` is none: no GPU has shown yet that one pays. */
-function companionOf({ companion }: VectorMatrix): DeviceCompanion | undefined {
-  return DEVICE_COMPANIONS.find((each) => each === companion);
 }
 
 /** The rows in which an operand differs from an earlier version, with those that were added. */
