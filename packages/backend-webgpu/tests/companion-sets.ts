@@ -9,6 +9,8 @@ export const SETS: Readonly<Record<string, (rows: number, dimensions: number, se
     const noise = randomValues(rows * dimensions, seed + 1);
     return noise.map((value, i) => base[i % dimensions] + 2e-6 * value);
   },
+  // All scores of cosine and dot are 0, and so are their bounds.
+  zero: (rows, dimensions) => new Float32Array(rows * dimensions),
   duplicates: (rows, dimensions, seed) => {
     const kinds = randomValues(17 * dimensions, seed);
     const values = new Float32Array(rows * dimensions);
