@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers';
 import { ok, type BackendError, type Result } from '@gearshift/contracts';
 import { describeThrown } from '@gearshift/contracts/internal';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
+import { NO_FEATURES } from '../kernels/device-features.js';
 import { BufferPool } from './buffer-pool.js';
 import { GpuWork, type Kernel } from './gpu-work.js';
 import type { KernelClock, KernelTimes } from './kernel-clock.js';
@@ -31,6 +32,8 @@ export class GpuDevice {
   readonly budget: MemoryBudget;
   readonly pool: BufferPool;
   readonly pace = new Pace();
+  /** Set before the first kernel that has another form with them. */
+  features = NO_FEATURES;
   /** Of one buffer. Dawn fails for one that is as large as the limit says. */
   readonly largestBufferBytes: number;
   readonly #device: GPUDevice;

@@ -1,7 +1,9 @@
 import type { Metric } from '@gearshift/contracts';
+import type { DeviceFeatures } from './device-features.js';
 import { decodeQuad, QUADS_OF_BLOCK, type DeviceCompanion } from './companion-code.js';
 import { ROWS_TOGETHER } from './lay-out.js';
-import { ORDERED_KEYS, WORKGROUP_LANES } from './ordered-keys.js';
+import { orderedKeys } from './ordered-keys.js';
+import { sortEnables, sortInputs, sortLane, WORKGROUP_LANES } from './sort.js';
 import { countsFunction, ROWS_OF_WORKGROUP, SELECTIONS, type ScanSelection } from './scan.js';
 
 /** Each variant is a kernel of its own. */
@@ -57,7 +59,7 @@ export function boundsQueryWidth(companion: DeviceCompanion, blocks: number): nu
  * Bindings after the parameters: codes, (scale, allowance) of each row, norms as for a scan, queries with (length rounded up, squared
  * length) behind each, the words of the selection, the lists of lower bounds, and the upper bounds.
  */
-export function boundsShader({ companion, queriesTogether }: BoundsVariant): string {
+export function boundsShader({ companion, queriesTogether }: BoundsVariant, features: DeviceFeatures): string {
   const rowsTogether = queriesTogether === 1 ? 4 : 1;
   const turns = ROWS_OF_WORKGROUP / (WORKGROUP_LANES * rowsTogether);
   const queries = Array.from({ length: queriesTogether }, (_, q) => q);
@@ -66,7 +68,7 @@ export function boundsShader({ companion, queriesTogether }: BoundsVariant): str
   const lines = (parts: readonly string[]) => parts.join('\n      ');
   const each = (write: (r: number, q: number) => string) => lines(rows.flatMap((r) => queries.map((q) => write(r, q))));
   return /* wgsl */ `
-struct Parameters {
+${sortEnables(features)}struct Parameters {
   blocks: u32, first: u32, start: u32, stop: u32, queries: u32, kept: u32, first_list: u32, lists: u32,
   selection: u32, word_base: i32, metric: u32, first_bound: u32, bounds: u32, distance_factor: f32,
 }
@@ -78,12 +80,12 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read> selected: array<u32>;
 @group(0) @binding(6) var<storage, read_write> lowest: array<vec2<u32>>;
 @group(0) @binding(7) var<storage, read_write> uppers: array<u32>;
-${ORDERED_KEYS}
+${orderedKeys(features)}
 fn row_of(item: u32) -> u32 { return item; }
 ${countsFunction()}
 ${BOUND_OF}
 @compute @workgroup_size(${WORKGROUP_LANES})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32${sortInputs(features)}) {
   let first_query = group.y * ${queriesTogether}u;
   let width = p.blocks * ${quads.length}u + 1u;
   var best: array<u32, ${queriesTogether}>;
@@ -126,7 +128,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var q = 0u; q < ${queriesTogether}u && first_query + q < p.queries; q++) {
     keys[lane] = best[q];
     rows_of_keys[lane] = lane;
-    sort_entries(lane, ${WORKGROUP_LANES}u);
+    sort_entries(${sortLane(features)}, ${WORKGROUP_LANES}u);
     let list = (first_query + q) * p.lists + p.first_list + group.x;
     for (var i = lane; i < p.kept; i += ${WORKGROUP_LANES}u) {
       lowest[list * p.kept + i] = vec2<u32>(keys[i], rows_of_keys[i]);

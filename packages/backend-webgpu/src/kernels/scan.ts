@@ -1,6 +1,8 @@
 import type { Metric } from '@gearshift/contracts';
 import { ROWS_TOGETHER } from './lay-out.js';
-import { ORDERED_KEYS, SORTED_ENTRIES, WORKGROUP_LANES } from './ordered-keys.js';
+import { NO_FEATURES, type DeviceFeatures } from './device-features.js';
+import { orderedKeys } from './ordered-keys.js';
+import { SORTED_ENTRIES, sortEnables, sortInputs, sortLane, WORKGROUP_LANES } from './sort.js';
 
 /** What a scan writes: the scores of all rows, or the rows with the best scores of each {@link SORTED_ENTRIES}. */
 export type ScanOutput = 'scores' | 'best';
@@ -60,7 +62,8 @@ export function scanParameters(p: ScanParameters): Int32Array {
  * words or the list of the selection, and the output. Scores of distances are negated squares, of which the host takes the roots: WGSL
  * does not say how exact a root is. An item that does not count has a score that no other has.
  */
-export function scanShader({ sums, output, queriesTogether }: ScanVariant): string {
+export function scanShader({ sums, output, queriesTogether }: ScanVariant, given: DeviceFeatures): string {
+  const features = output === 'best' ? given : NO_FEATURES;
   const rowsTogether = queriesTogether === 1 ? 4 : 1;
   const turns = ROWS_OF_WORKGROUP / (WORKGROUP_LANES * rowsTogether);
   const queries = Array.from({ length: queriesTogether }, (_, q) => q);
@@ -69,7 +72,7 @@ export function scanShader({ sums, output, queriesTogether }: ScanVariant): stri
   const each = (write: (r: number, q: number) => string) => lines(rows.flatMap((r) => queries.map((q) => write(r, q))));
   const outputType = output === 'best' ? 'vec2<u32>' : 'f32';
   return /* wgsl */ `
-struct Parameters {
+${sortEnables(features)}struct Parameters {
   quads: u32, first: u32, start: u32, stop: u32, row_base: u32, queries: u32, kept: u32, first_list: u32, lists: u32,
   selection: u32, word_base: i32, is_cosine: u32,
 }
@@ -79,7 +82,7 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> queries: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> selected: array<u32>;
 @group(0) @binding(5) var<storage, read_write> found: array<${outputType}>;
-${output === 'best' ? ORDERED_KEYS : ''}
+${output === 'best' ? orderedKeys(features) : ''}
 const NOT_COUNTED = ${NOT_COUNTED};
 
 fn row_of(item: u32) -> u32 {
@@ -94,7 +97,7 @@ fn score_of(sums: vec4<f32>, inverse_norm: f32) -> f32 {
 }
 
 @compute @workgroup_size(${WORKGROUP_LANES})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32${sortInputs(features)}) {
   let first_query = group.y * ${queriesTogether}u;
   var scores: array<f32, ${queriesTogether * turns * rowsTogether}>;
   ${lines(queries.map((q) => `let query${q} = min(first_query + ${q}u, p.queries - 1u) * p.quads;`))}
@@ -125,7 +128,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     )}
   }
   for (var q = 0u; q < ${queriesTogether}u && first_query + q < p.queries; q++) {
-    ${output === 'best' ? WRITE_BEST : WRITE_SCORES}
+    ${output === 'best' ? writeBest(features) : WRITE_SCORES}
   }
 }
 `;
@@ -155,7 +158,7 @@ const WRITE_SCORES = `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
       found[(first_query + q) * (p.stop - p.start) + item - p.start] = scores[q * ${ROWS_OF_LANE}u + r];
     }`;
 
-const WRITE_BEST = `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
+const writeBest = (features: DeviceFeatures) => `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
       let place = r * ${WORKGROUP_LANES}u + lane;
       let item = p.first + group.x * ${ROWS_OF_WORKGROUP}u + place;
       let score = scores[q * ${ROWS_OF_LANE}u + r];
@@ -164,7 +167,7 @@ const WRITE_BEST = `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
       rows_of_keys[place] = p.row_base + row_of(select(p.start, item, is_there));
     }
     let begin = p.first + group.x * ${ROWS_OF_WORKGROUP}u;
-    sort_entries(lane, min(max(p.stop, begin) - begin, ${ROWS_OF_WORKGROUP}u));
+    sort_entries(${sortLane(features)}, min(max(p.stop, begin) - begin, ${ROWS_OF_WORKGROUP}u));
     let list = (first_query + q) * p.lists + p.first_list + group.x;
     for (var i = lane; i < p.kept; i += ${WORKGROUP_LANES}u) {
       found[list * p.kept + i] = vec2<u32>(keys[i], rows_of_keys[i]);

@@ -1,6 +1,6 @@
 import type { GpuWork, Kernel } from '../device/gpu-work.js';
 import { mergeParameters } from '../kernels/merge.js';
-import { SORTED_ENTRIES } from '../kernels/ordered-keys.js';
+import { SORTED_ENTRIES } from '../kernels/sort.js';
 
 /** A key and a row for each entry, best first, without entries that are not there. */
 export interface BestEntries {

@@ -3,8 +3,8 @@ import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import type { GpuWork, Kernel } from '../device/gpu-work.js';
 import type { KernelTimes } from '../device/kernel-clock.js';
-import { MERGE } from '../kernels/merge.js';
-import { SORTED_ENTRIES } from '../kernels/ordered-keys.js';
+import { mergeShader } from '../kernels/merge.js';
+import { SORTED_ENTRIES } from '../kernels/sort.js';
 import {
   ROWS_OF_WORKGROUP,
   scanParameters,
@@ -215,7 +215,7 @@ export class DeviceScan {
   async #bestOfAll(pieces: readonly Piece[], batch: Batch): Promise<Result<Uint32Array, BackendError>> {
     const { values, count, isOfMany, kept } = batch;
     const kernel = await this.#kernel('best', isOfMany);
-    const merge = await this.#device.kernel('merge', () => MERGE, this.#times);
+    const merge = await this.#device.kernel('merge', () => mergeShader(this.#device.features), this.#times);
     if (!kernel.ok) return kernel;
     if (!merge.ok) return merge;
     const results = await this.#run(pieces, count, (work) => {
@@ -235,7 +235,11 @@ export class DeviceScan {
   #kernel(output: ScanOutput, isOfMany: boolean): Promise<Result<Kernel, BackendError>> {
     const sums = this.#metric === 'euclidean' ? 'squares' : 'products';
     const variant: ScanVariant = { sums, output, queriesTogether: isOfMany ? 8 : 1 };
-    return this.#device.kernel(`scan ${Object.values(variant).join(' ')}`, () => scanShader(variant), this.#times);
+    return this.#device.kernel(
+      `scan ${Object.values(variant).join(' ')}`,
+      () => scanShader(variant, this.#device.features),
+      this.#times,
+    );
   }
 
   #valuesOf({ values }: DeviceQueries, first: number, count: number): Float32Array {

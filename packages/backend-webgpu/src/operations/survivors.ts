@@ -4,8 +4,8 @@ import type { GpuWork, Kernel } from '../device/gpu-work.js';
 import type { KernelTimes } from '../device/kernel-clock.js';
 import { boundsParameters, boundsQueryWidth, boundsShader } from '../kernels/bounds.js';
 import { roundedUp } from '../kernels/companion-code.js';
-import { MERGE } from '../kernels/merge.js';
-import { SORTED_ENTRIES } from '../kernels/ordered-keys.js';
+import { mergeShader } from '../kernels/merge.js';
+import { SORTED_ENTRIES } from '../kernels/sort.js';
 import { SURVIVORS, SURVIVORS_LANES, survivorsParameters } from '../kernels/survivors.js';
 import type { MatrixCompanion } from '../residency/matrix-companion.js';
 import type { MatrixCopy } from '../residency/matrix-copy.js';
@@ -49,9 +49,9 @@ export async function survivorKernels(
   times: KernelTimes,
 ): Promise<Result<SurvivorKernels, BackendError>> {
   const queriesTogether = queries === 1 ? 1 : 8;
-  const code = () => boundsShader({ companion: kind, queriesTogether });
+  const code = () => boundsShader({ companion: kind, queriesTogether }, device.features);
   const bounds = await device.kernel(`bounds ${kind} ${queriesTogether}`, code, times);
-  const merge = await device.kernel('merge', () => MERGE, times);
+  const merge = await device.kernel('merge', () => mergeShader(device.features), times);
   const survivors = await device.kernel('survivors', () => SURVIVORS, times);
   if (!bounds.ok) return bounds;
   if (!merge.ok) return merge;
