@@ -10,11 +10,6 @@ export function blocksOfRow(companion: DeviceCompanion, dimensions: number): num
   return Math.ceil(dimensions / (4 * QUADS_OF_BLOCK[companion]));
 }
 
-/** Bytes of a row: its blocks, its scale and what its bound needs. */
-export function companionBytesPerRow(companion: DeviceCompanion, dimensions: number): number {
-  return blocksOfRow(companion, dimensions) * 16 + 8;
-}
-
 /** Elements 4 * quad to 4 * quad + 3 of a block, without the scale of the row. Needs no feature of the device. */
 export function decodeQuad(companion: DeviceCompanion, block: string, quad: number): string {
   const component = (i: number) => `${block}.${'xyzw'[i]}`;
