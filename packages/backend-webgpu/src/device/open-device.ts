@@ -4,6 +4,7 @@ import { describeThrown } from '@gearshift/contracts/internal';
 import type { BackendFailures } from '@gearshift/native-kit';
 import { lacksVulkanLoader, openDawn } from './dawn.js';
 import { GpuDevice } from './gpu-device.js';
+import { hidesSoftwareDrivers, withoutSoftwareDrivers } from './hide-software-drivers.js';
 import { KernelClock } from './kernel-clock.js';
 import { lacksGpu } from './linux-gpus.js';
 import { subgroupLanesOf } from './subgroups.js';
@@ -57,11 +58,15 @@ export async function openDevice(
   const lacks = (wishes.allowSoftwareDriver ? undefined : lacksGpu()) ?? lacksVulkanLoader();
   if (lacks !== undefined) return failures.of('unsupported', lacks);
   try {
-    const dawn = await openDawn(wishes.adapter === undefined ? FLAGS : [...FLAGS, `adapter=${wishes.adapter}`]);
-    const adapter = await dawn.requestAdapter({ powerPreference: wishes.powerPreference });
+    const { powerPreference, allowSoftwareDriver } = wishes;
+    const isHiding = hidesSoftwareDrivers(allowSoftwareDriver);
+    const flags = wishes.adapter === undefined ? FLAGS : [...FLAGS, `adapter=${wishes.adapter}`];
+    const dawn = await openDawn(flags, isHiding ? 'without drivers in software' : '');
+    const look = () => dawn.requestAdapter({ powerPreference });
+    const adapter = isHiding ? await withoutSoftwareDrivers(look) : await look();
     if (adapter === null) return failures.of('unsupported', noAdapter(wishes));
     const isSoftware = isSoftwareDriver(adapter.info);
-    if (isSoftware && !wishes.allowSoftwareDriver) {
+    if (isSoftware && !allowSoftwareDriver) {
       return failures.of(
         'unsupported',
         `only a driver in software (${adapter.info.description}), slower than the CPU backend; allowSoftwareDriver: true uses it`,
