@@ -102,6 +102,12 @@ export function testCompanions(name: DriverName): void {
         }
       });
 
+      test('more queries than one submit takes give the bits of a scan', async () => {
+        const { plain, helped } = await pairOf(randomValues(1100 * DIMENSIONS, 12), companion);
+        const query = randomValues(70 * DIMENSIONS, 13);
+        await expectSame(plain, helped, { query, queries: 70, k: 3 }, '70 queries');
+      });
+
       test('few rows are scored of clustered ones, and the counts say how many', async () => {
         const values = SETS.clustered(ROWS, DIMENSIONS, 3);
         const { helped } = await pairOf(values, companion);

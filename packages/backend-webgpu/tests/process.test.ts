@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { softwareDriver } from '@gearshift/vulkan-drivers';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWebGpuBackend } from '../src/index.js';
 
 const driver = softwareDriver('swiftshader');
@@ -83,7 +83,11 @@ const lacks = driver.lacks ?? beside.lacks;
 const besideTitle = lacks === null ? 'lavapipe' : `lavapipe (skipped: needs ${lacks})`;
 
 describe.skipIf(lacks !== null || process.platform !== 'linux')(`a GPU with ${besideTitle} beside it`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'gearshift-drivers-'));
+  let folder: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'gearshift-drivers-'));
+  });
   afterAll(() => rmSync(folder, { recursive: true }));
 
   /** The loader finds the manifest of SwiftShader in the folder, and that of lavapipe where the system has it. */
@@ -97,7 +101,7 @@ describe.skipIf(lacks !== null || process.platform !== 'linux')(`a GPU with ${be
     return { ...env, VK_DRIVER_FILES: undefined, VK_ICD_FILENAMES: undefined, XDG_DATA_HOME: folder };
   }
 
-  test('is found without a look at drivers in software, about which Dawn would print a warning', async () => {
+  test('a GPU is found without a look at drivers in software, about which Dawn would print a warning', async () => {
     const env = environment();
     const all = await run('look-for-gpus', env);
     expect(all.stdout).toMatch(/^false (SwiftShader|llvmpipe)/);
@@ -106,7 +110,7 @@ describe.skipIf(lacks !== null || process.platform !== 'linux')(`a GPU with ${be
     expect(stderr).toBe('');
   });
 
-  test('is looked for among the drivers that a user has chosen', async () => {
+  test('a GPU is looked for among the drivers that a user has chosen', async () => {
     const { stdout } = await run('look-for-gpus', { ...environment(), VK_LOADER_DRIVERS_SELECT: '*' }, 'hide');
     expect(stdout).toMatch(/^false SwiftShader/);
   });
