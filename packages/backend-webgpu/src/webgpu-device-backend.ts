@@ -11,15 +11,16 @@ import {
   type Backend,
   type BackendDescription,
   type BackendError,
+  type CompanionState,
+  type CompanionStatus,
   type CosineSimilarityRequest,
   type MemoryReading,
   type Operand,
   type OperationRequest,
   type PhaseTimes,
-  type PreparedCosineSimilarity,
-  type PreparedTopK,
   type Residency,
   type Result,
+  type SearchCounts,
   type SpreadActivationRequest,
   type SyncBackend,
   type TopKOutput,
@@ -30,15 +31,16 @@ import {
 import { requireMatrix } from '@gearshift/contracts/internal';
 import { isMatrix, OpenState, type BackendFailures, type Failure } from '@gearshift/native-kit';
 import { BACKEND_ID } from './device/describe-device.js';
-import type { KernelTimes } from './device/kernel-clock.js';
 import type { OpenedDevice } from './device/open-device.js';
-import { deviceQueries } from './operations/device-queries.js';
-import { rank } from './operations/rank.js';
-import { score } from './operations/score.js';
-import { openSource, scanOf } from './operations/scan-source.js';
-import { spread } from './operations/spread.js';
+import {
+  answerRanking,
+  answerScores,
+  answerSpreading,
+  type AnswerContext,
+  type RequestClock,
+} from './operations/answer.js';
 import { DeviceSlot } from './residency/device-slot.js';
-import { GraphCopy } from './residency/graph-copy.js';
+import { MatrixCompanion, wantedCompanion } from './residency/matrix-companion.js';
 import { MatrixCopy } from './residency/matrix-copy.js';
 
 /** Row numbers have 32 bits, and one value means none. */
@@ -64,13 +66,13 @@ export class WebGpuDeviceBackend implements Backend {
   readonly dtypes = DTYPES;
   readonly #slot: DeviceSlot;
   readonly #failures: BackendFailures;
-  readonly #cpu: SyncBackend;
+  readonly #context: AnswerContext;
   readonly #state: OpenState;
 
   constructor({ opened, open, failures, cpu }: DeviceBackendParts) {
     this.#slot = new DeviceSlot(opened, open, failures);
     this.#failures = failures;
-    this.#cpu = cpu;
+    this.#context = { slot: this.#slot, failures, cpu };
     this.#state = new OpenState(failures, async () => {
       await this.#slot.close();
       await cpu.close();
@@ -126,12 +128,30 @@ export class WebGpuDeviceBackend implements Backend {
     return { residentBytes, bytesToUpload: Math.ceil(copyBytes(operand) * share) };
   }
 
+  /** The companion that the bounds of rows come from; a list of candidates is read without it. */
+  formOf(request: OperationRequest): string | undefined {
+    if (request.operation !== 'top-k' || request.candidates !== undefined) return undefined;
+    const companion = this.#slot.place.residents.companionOf(request.matrix);
+    return companion instanceof MatrixCompanion ? companion.kind : undefined;
+  }
+
+  describeCompanion(matrix: VectorMatrix): CompanionState {
+    const wanted = wantedCompanion(matrix);
+    const companion = this.#slot.place.residents.companionOf(matrix);
+    // Memory of the device is none of the host.
+    const state = (status: CompanionStatus, reason: string) => ({ backend: this.id, status, reason, bytes: 0 });
+    if (wanted === undefined) return state('none', "a GPU makes one for the companions 'float16' and 'int8' only");
+    if (companion === undefined)
+      return state('none', 'the device has no copy of this version of the rows, to make it of');
+    if (companion === 'lacking')
+      return state('refused', 'the device had no memory for it, or needed it for other rows');
+    return state('ready', `rankings read ${companion.bytes} bytes of ${companion.kind} on the device`);
+  }
+
   async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
     const startedAtMs = performance.now();
     const checked = prepareOperand(operand);
-    const refusal = this.#state.refuse(signal) ?? (await this.#slot.ready());
-    if (refusal !== undefined) return refusal;
-    const failure = await this.#state.track(this.#slot.place.residents.ensure(checked, signal));
+    const failure = this.#state.refuse(signal) ?? (await this.#state.track(this.#ensure(checked, signal)));
     if (failure !== undefined) return failure;
     const totalMs = performance.now() - startedAtMs;
     return ok({ queueMs: 0, uploadMs: totalMs, kernelMs: 0, downloadMs: 0, totalMs, fused: false });
@@ -151,7 +171,7 @@ export class WebGpuDeviceBackend implements Backend {
     const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
-    return this.#state.track(this.#score(prepared, output, signal));
+    return this.#answer((clock) => answerScores(this.#context, prepared, output, signal, clock));
   }
 
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
@@ -163,8 +183,9 @@ export class WebGpuDeviceBackend implements Backend {
       finishTopK(prepared, output);
       return NO_TIME;
     }
-    const answer = await this.#state.track(this.#rank(prepared, output, signal));
-    if (answer.ok) finishTopK(prepared, output);
+    const counts: { search?: SearchCounts | undefined } = {};
+    const answer = await this.#answer((clock) => answerRanking(this.#context, prepared, output, counts, signal, clock));
+    if (answer.ok) finishTopK(prepared, output, counts.search);
     return answer;
   }
 
@@ -178,37 +199,22 @@ export class WebGpuDeviceBackend implements Backend {
     const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
-    const { graph, hops } = prepared;
     const activations = prepared.activations.slice();
-    if (hops === 0) {
+    if (prepared.hops === 0) {
       output.set(activations);
       return NO_TIME;
     }
-    const { start, end, decay, retention, threshold } = prepared;
-    const options = { activations, start, end, hops, decay, retention, threshold };
-    return this.#state.track(
-      this.#timed(async (uploaded, times) => {
-        const refused = await this.#slot.ready();
-        if (refused !== undefined) return refused;
-        const { gpu, residents } = this.#slot.place;
-        const failure = await residents.ensure(graph, signal);
-        if (failure !== undefined) return failure;
-        const source = residents.borrow(graph);
-        if (source === undefined) return this.#failures.of('fault', 'the copy of the graph was released meanwhile');
-        uploaded();
-        try {
-          if (!(source.copy instanceof GraphCopy)) return this.#failures.of('fault', 'the copy is not one of a graph');
-          const { copy } = source;
-          return await residents.makingRoom(() => spread(gpu, this.#failures, copy, options, output, signal, times));
-        } finally {
-          source.done();
-        }
-      }),
-    );
+    return this.#answer((clock) => answerSpreading(this.#context, prepared, activations, output, signal, clock));
   }
 
   close(): Promise<void> {
     return this.#state.close();
+  }
+
+  /** Makes a copy for later requests, of which there are none when the backend is being closed. */
+  async #ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    const refusal = (await this.#slot.ready()) ?? this.#state.refuse(signal);
+    return refusal ?? this.#slot.place.residents.ensure(operand, signal);
   }
 
   #refuseUnsupported(request: OperationRequest): Failure | undefined {
@@ -217,100 +223,27 @@ export class WebGpuDeviceBackend implements Backend {
     return this.#failures.of(this.#slot.place.gpu.lost === undefined ? 'unsupported' : 'device-lost', supported.reason);
   }
 
-  /** Runs a request. Without timestamps of the device, phases other than the upload of its operand are not measured apart. */
-  async #timed(run: (uploaded: () => void, times: KernelTimes) => Promise<Failure | undefined>): Promise<Answer> {
+  #answer(run: (clock: RequestClock) => Promise<Failure | undefined>): Promise<Answer> {
+    return this.#state.track(this.#timed(run));
+  }
+
+  /**
+   * Runs a request. Without timestamps of the device, phases other than the upload of its operand and the wait for the compilation of kernels
+   * are not measured apart.
+   */
+  async #timed(run: (clock: RequestClock) => Promise<Failure | undefined>): Promise<Answer> {
     const startedAtMs = performance.now();
-    const times = { kernelMs: 0 };
+    const times = { kernelMs: 0, compileMs: 0 };
     let uploadMs = 0;
-    const failure = await run(() => (uploadMs = performance.now() - startedAtMs), times);
+    const uploaded = () => void (uploadMs = performance.now() - startedAtMs);
+    const failure = await run({ uploaded, times });
     if (failure !== undefined) return failure;
     const totalMs = performance.now() - startedAtMs;
-    const restMs = totalMs - uploadMs;
+    const queueMs = times.compileMs;
+    const restMs = Math.max(0, totalMs - uploadMs - queueMs);
     const fused = !this.#slot.place.gpu.hasClock;
     const kernelMs = fused ? restMs : Math.min(times.kernelMs, restMs);
-    return ok({ queueMs: 0, uploadMs, kernelMs, downloadMs: restMs - kernelMs, totalMs, fused });
-  }
-
-  #score(prepared: PreparedCosineSimilarity, output: Float32Array, signal: AbortSignal | undefined): Promise<Answer> {
-    const { matrix, start, end, where } = prepared;
-    const query = prepared.query.slice();
-    const queries = deviceQueries('cosine', query, matrix.dimensions);
-    return this.#timed(async (uploaded, times) => {
-      if (queries.numbers.length > 0) {
-        const refusal = await this.#slot.ready();
-        if (refusal !== undefined) return refusal;
-        const { place } = this.#slot;
-        const all = { start, end, where: undefined, candidates: undefined };
-        const source = await openSource(place, this.#failures, matrix, all, signal);
-        if ('error' in source) return source;
-        uploaded();
-        try {
-          const { copy, firstRow } = source;
-          const scan = scanOf(place, this.#failures, source, 'cosine', signal, times);
-          const scoring = { prepared, query, queries, copy, firstRow, scan, cpu: this.#cpu };
-          const failure = await place.residents.makingRoom(() => score(scoring, output));
-          if (failure !== undefined) return failure;
-        } finally {
-          source.done();
-        }
-      }
-      for (const q of queries.left) {
-        const one = query.subarray(q * matrix.dimensions, (q + 1) * matrix.dimensions);
-        const target = output.subarray(q * (end - start), (q + 1) * (end - start));
-        const request = { operation: 'cosine-similarity', matrix, query: one, start, end, where } as const;
-        const answer = await this.#cpu.cosineSimilarity(request, target, signal);
-        if (!answer.ok) return this.#failures.of(answer.error.kind, answer.error.message);
-      }
-      return undefined;
-    });
-  }
-
-  #rank(prepared: PreparedTopK, output: TopKOutput, signal: AbortSignal | undefined): Promise<Answer> {
-    const { matrix, metric, start, end, where, count } = prepared;
-    const query = prepared.query.slice();
-    const candidates = prepared.candidates?.slice();
-    const queries = deviceQueries(metric, query, matrix.dimensions);
-    return this.#timed(async (uploaded, times) => {
-      if (queries.numbers.length > 0) {
-        const refusal = await this.#slot.ready();
-        if (refusal !== undefined) return refusal;
-        const { place } = this.#slot;
-        const source = await openSource(place, this.#failures, matrix, { start, end, where, candidates }, signal);
-        if ('error' in source) return source;
-        uploaded();
-        try {
-          const { copy, selection, rowOf } = source;
-          const scan = scanOf(place, this.#failures, source, metric, signal, times);
-          const ranking = { prepared, query, selection, queries, copy, scan, cpu: this.#cpu, rowOf, signal };
-          const failure = await place.residents.makingRoom(() => rank(ranking, output));
-          if (failure !== undefined) return this.#failures.of(failure.error.kind, failure.error.message, failure.error);
-        } finally {
-          source.done();
-        }
-      }
-      for (const q of queries.left) {
-        const one = query.subarray(q * matrix.dimensions, (q + 1) * matrix.dimensions);
-        const best = {
-          indices: output.indices.subarray(q * count, (q + 1) * count),
-          scores: output.scores.subarray(q * count, (q + 1) * count),
-          count,
-        };
-        const request = {
-          operation: 'top-k',
-          matrix,
-          query: one,
-          k: count,
-          metric,
-          start,
-          end,
-          where,
-          candidates,
-        } as const;
-        const answer = await this.#cpu.topK(request, best, signal);
-        if (!answer.ok) return this.#failures.of(answer.error.kind, answer.error.message);
-      }
-      return undefined;
-    });
+    return ok({ queueMs, uploadMs, kernelMs, downloadMs: restMs - kernelMs, totalMs, fused });
   }
 }
 

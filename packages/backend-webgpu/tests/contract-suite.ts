@@ -29,8 +29,32 @@ export function testContract(name: DriverName, device: RegExp): void {
       const phases = unwrap(await backend.topK(request, createTopKOutput(request)));
       expect(phases.fused).toBe(false);
       expect(Math.min(phases.uploadMs, phases.kernelMs, phases.downloadMs)).toBeGreaterThan(0);
-      expect(phases.uploadMs + phases.kernelMs + phases.downloadMs).toBeCloseTo(phases.totalMs, 6);
+      const { queueMs, uploadMs, kernelMs, downloadMs, totalMs } = phases;
+      expect(queueMs + uploadMs + kernelMs + downloadMs).toBeCloseTo(totalMs, 6);
       await backend.close();
+    });
+
+    test('the first request waits for its kernels in the queue, and a later one does not', async () => {
+      const backend = unwrap(await createWebGpuBackend({ allowSoftwareDriver: true }));
+      const matrix = createMatrix(randomValues(256 * 16, 1), { dimensions: 16 });
+      const request = prepareTopK({ operation: 'top-k', matrix, query: randomValues(16, 2), k: 5 });
+      const first = unwrap(await backend.topK(request, createTopKOutput(request)));
+      const second = unwrap(await backend.topK(request, createTopKOutput(request)));
+      expect(first.queueMs).toBeGreaterThan(5);
+      expect(second.queueMs).toBeLessThan(first.queueMs / 10);
+      await backend.close();
+    });
+
+    test('a copy that is asked for just before close() is refused', async () => {
+      const backend = unwrap(await createWebGpuBackend({ allowSoftwareDriver: true }));
+      const matrix = createMatrix(randomValues(4096 * 64, 1), { dimensions: 64 });
+      const making = backend.makeResident?.(matrix);
+      const closing = backend.close();
+      expect(await making).toMatchObject({
+        ok: false,
+        error: { kind: 'unsupported', message: expect.stringContaining('closed') },
+      });
+      await closing;
     });
 
     test('the description names the driver, and says that it is one in software', async () => {

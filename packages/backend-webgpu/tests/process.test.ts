@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { softwareDriver } from '@gearshift/vulkan-drivers';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWebGpuBackend } from '../src/index.js';
 
 const driver = softwareDriver('swiftshader');
@@ -12,10 +15,12 @@ const title = driver.lacks === null ? 'swiftshader' : `swiftshader (skipped: nee
 async function run(
   name: string,
   env: NodeJS.ProcessEnv,
-  ...flags: string[]
+  ...more: string[]
 ): Promise<{ stdout: string; stderr: string }> {
+  const flags = more.filter((each) => each.startsWith('-'));
+  const rest = more.filter((each) => !each.startsWith('-'));
   const fixture = fileURLToPath(new URL(`fixtures/${name}.mjs`, import.meta.url));
-  return promisify(execFile)(process.execPath, [...flags, fixture], { env: { ...process.env, ...env } });
+  return promisify(execFile)(process.execPath, [...flags, fixture, ...rest], { env: { ...process.env, ...env } });
 }
 
 describe('a process with the WebGPU backend', () => {
@@ -69,5 +74,44 @@ describe.skipIf(driver.lacks !== null)(`a process with the WebGPU backend on ${t
 
   test('takes operands, queries and row sets in shared memory', async () => {
     expect((await run('shared-memory', env)).stdout).toBe('0 1\n');
+  });
+});
+
+// Lavapipe stands for a driver that Dawn cannot use, if it is one, beside SwiftShader as the driver of a GPU.
+const beside = softwareDriver('lavapipe');
+const lacks = driver.lacks ?? beside.lacks;
+const besideTitle = lacks === null ? 'lavapipe' : `lavapipe (skipped: needs ${lacks})`;
+
+describe.skipIf(lacks !== null || process.platform !== 'linux')(`a GPU with ${besideTitle} beside it`, () => {
+  let folder: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'gearshift-drivers-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** The loader finds the manifest of SwiftShader in the folder, and that of lavapipe where the system has it. */
+  function environment(): NodeJS.ProcessEnv {
+    const env = driver.lacks === null ? driver.env : {};
+    const { VK_DRIVER_FILES = '' } = env;
+    const manifest = JSON.parse(readFileSync(VK_DRIVER_FILES, 'utf8')) as { ICD: { library_path: string } };
+    manifest.ICD.library_path = resolve(dirname(VK_DRIVER_FILES), manifest.ICD.library_path);
+    mkdirSync(join(folder, 'vulkan/icd.d'), { recursive: true });
+    writeFileSync(join(folder, 'vulkan/icd.d/gpu_icd.json'), JSON.stringify(manifest));
+    return { ...env, VK_DRIVER_FILES: undefined, VK_ICD_FILENAMES: undefined, XDG_DATA_HOME: folder };
+  }
+
+  test('a GPU is found without a look at drivers in software, about which Dawn would print a warning', async () => {
+    const env = environment();
+    const all = await run('look-for-gpus', env);
+    expect(all.stdout).toMatch(/^false (SwiftShader|llvmpipe)/);
+    const { stdout, stderr } = await run('look-for-gpus', env, 'hide');
+    expect(stdout).toMatch(/^true SwiftShader.* undefined\n$/);
+    expect(stderr).toBe('');
+  });
+
+  test('a GPU is looked for among the drivers that a user has chosen', async () => {
+    const { stdout } = await run('look-for-gpus', { ...environment(), VK_LOADER_DRIVERS_SELECT: '*' }, 'hide');
+    expect(stdout).toMatch(/^false SwiftShader/);
   });
 });

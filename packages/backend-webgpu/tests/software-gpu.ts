@@ -25,19 +25,20 @@ export function softwareGpu(name: DriverName): SoftwareGpu {
   return { title: name, isLacking: false, faults: driver.faults };
 }
 
+/** What the device of a test should be like. */
+export const DEVICE_WISHES: DeviceWishes = {
+  powerPreference: 'high-performance',
+  adapter: undefined,
+  memoryBytes: 256 * 2 ** 20,
+  hangMs: 20_000,
+  allowWorkerThread: false,
+  allowSoftwareDriver: true,
+};
+
 /** A backend like that of `createWebGpuBackend`, with wishes that users do not have. */
 export async function openBackend(wishes: Partial<DeviceWishes> = {}): Promise<WebGpuDeviceBackend> {
   const failures = new BackendFailures('webgpu:0');
-  const all: DeviceWishes = {
-    powerPreference: 'high-performance',
-    adapter: undefined,
-    memoryBytes: 256 * 2 ** 20,
-    hangMs: 20_000,
-    allowWorkerThread: false,
-    allowSoftwareDriver: true,
-    ...wishes,
-  };
-  const open = () => openDevice(all, failures);
+  const open = () => openDevice({ ...DEVICE_WISHES, ...wishes }, failures);
   const cpu = unwrap(await createCpuBackend({ companionBytes: 0 }));
   return new WebGpuDeviceBackend({ opened: unwrap(await open()), open, failures, cpu });
 }

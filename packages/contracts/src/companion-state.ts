@@ -13,7 +13,7 @@ export interface CompanionState {
   readonly status: CompanionStatus;
   /** Why, in a sentence. */
   readonly reason: string;
-  /** What it takes in host memory, or of a mapped file; 0 unless it is ready. */
+  /** What it takes in host memory, or of a mapped file; 0 unless it is ready, and for one in the memory of a GPU. */
   readonly bytes: number;
 }
 

@@ -416,7 +416,7 @@ export interface ExecutorDescription {
 export interface MatrixDescription {
   readonly id: number;
   readonly version: number;
-  /** One for each backend that can keep companions in host memory; that of a GPU is not listed. */
+  /** One for each backend that says whether its rankings use a companion: the CPU, and a GPU through WebGPU. */
   readonly companions: readonly CompanionState[];
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { createMatrix, createTopKOutput, prepareTopK, unwrap } from '@gearshift/contracts';
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createWebGpuBackend } from '@gearshift/backend-webgpu';
@@ -32,12 +33,42 @@ export async function measureWebGpu({ quick }) {
       figures.push({ rows, queries, uploadMs, gpuMs, cpuMs, gbPerSecond: (rows * DIMENSIONS * 4) / gpuMs / 1e6 });
       console.log(`${rows} x ${DIMENSIONS}, ${queries} queries: ${gpuMs.toFixed(3)} ms, CPU ${cpuMs.toFixed(3)} ms`);
     }
+    for (const companion of ['float16', 'int8']) {
+      figures.push(...(await measureCompanion(gpu, matrix, companion, { quick, rows })));
+    }
     gpu.release(matrix);
     cpu.release(matrix);
   }
   await gpu.close();
   await cpu.close();
   return { figures, goals: [] };
+}
+
+/** A top-10 with a companion beside the same one without. Throws if any bit of the answers differs. */
+async function measureCompanion(gpu, plain, companion, { quick, rows }) {
+  const figures = [];
+  const helped = createMatrix(plain.values, { dimensions: DIMENSIONS, companion });
+  const uploadMs = unwrap(await gpu.makeResident(helped)).totalMs;
+  for (const queries of [1, 32]) {
+    const query = randomValues(queries * DIMENSIONS, 7);
+    const sides = [helped, plain].map((matrix) => {
+      const request = prepareTopK({ operation: 'top-k', query, queries, matrix, k: 10 });
+      return { request, output: createTopKOutput(request), times: [] };
+    });
+    for (let round = 0; round < (quick ? 5 : 25); round++) {
+      for (const { request, output, times } of sides) times.push(unwrap(await gpu.topK(request, output)).totalMs);
+    }
+    const [{ output: mine }, { output: expected }] = sides;
+    if (!isDeepStrictEqual([mine.indices, mine.scores], [expected.indices, expected.scores])) {
+      throw new Error(`a ${companion} companion of ${rows} rows gives other answers than none`);
+    }
+    const [companionMs, plainMs] = sides.map(({ times }) => median(times));
+    const rescored = mine.search?.rescored ?? null;
+    figures.push({ rows, queries, companion, uploadMs, companionMs, plainMs, rescored });
+    console.log(`  ${companion}, ${queries} queries: ${companionMs.toFixed(3)} ms, without ${plainMs.toFixed(3)} ms`);
+  }
+  gpu.release(helped);
+  return figures;
 }
 
 function median(values) {

@@ -53,31 +53,39 @@ describe.skipIf(driver.lacks !== null)(`an executor with a GPU through WebGPU, o
     expect(JSON.stringify(executor.describe())).toContain('a software driver: the CPU runs the kernels of the GPU');
   });
 
-  test('follows appended, changed and removed rows of a stored matrix with changed rows only', async () => {
-    const { backend, executor, cpu } = await open({ policy: pinnedPolicy('webgpu:0') });
-    const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
-    const same = await cpu.matrix(values, { dimensions: DIMENSIONS });
-    const compare = async (seed: number) => {
-      const mine = await executor.topK(query(seed), matrix, { k: 20 });
-      const expected = await cpu.topK(query(seed), same, { k: 20 });
-      expect([...mine.indices], `query ${seed}`).toEqual([...expected.indices]);
-    };
-    unwrap(await backend.makeResident(matrix));
-    const whole = backend.residency(matrix).residentBytes;
-    await compare(1);
-    for (const each of [matrix, same]) {
-      await each.append(query(100));
-      await each.update(5, query(101));
-      await each.remove([17, 18]);
-    }
-    const { bytesToUpload } = backend.residency(matrix);
-    expect(bytesToUpload).toBeGreaterThan(0);
-    expect(bytesToUpload).toBeLessThan(whole / 1000);
-    for (const seed of [100, 101, 2, 3]) await compare(seed);
-    unwrap(await backend.makeResident(matrix));
-    expect(backend.residency(matrix).bytesToUpload).toBe(0);
-    for (const seed of [100, 101, 2, 3]) await compare(seed);
-  });
+  test.for(['none', 'float16', 'int8'] as const)(
+    'follows appended, changed and removed rows of a stored matrix with changed rows only (companion: %s)',
+    async (companion) => {
+      const { backend, executor, cpu } = await open({ policy: pinnedPolicy('webgpu:0') });
+      const matrix = await executor.matrix(values, { dimensions: DIMENSIONS, companion });
+      const same = await cpu.matrix(values, { dimensions: DIMENSIONS });
+      const compare = async (seed: number) => {
+        const mine = await executor.topK(query(seed), matrix, { k: 20 });
+        const expected = await cpu.topK(query(seed), same, { k: 20 });
+        expect([...mine.indices], `query ${seed}`).toEqual([...expected.indices]);
+      };
+      unwrap(await backend.makeResident(matrix));
+      const whole = backend.residency(matrix).residentBytes;
+      await compare(1);
+      for (const each of [matrix, same]) {
+        await each.append(query(100));
+        await each.update(5, query(101));
+        await each.remove([17, 18]);
+      }
+      const { bytesToUpload } = backend.residency(matrix);
+      expect(bytesToUpload).toBeGreaterThan(0);
+      expect(bytesToUpload).toBeLessThan(whole / 1000);
+      for (const seed of [100, 101, 2, 3]) await compare(seed);
+      unwrap(await backend.makeResident(matrix));
+      expect(backend.residency(matrix).bytesToUpload).toBe(0);
+      for (const seed of [100, 101, 2, 3]) await compare(seed);
+      const { search } = await executor.topK(query(100), matrix, { k: 20 });
+      const [ofGpu] = executor.describe(matrix).companions;
+      expect(ofGpu).toMatchObject({ backend: 'webgpu:0', status: companion === 'none' ? 'none' : 'ready' });
+      if (companion === 'none') expect(search).toBeUndefined();
+      else expect(search).toMatchObject({ scanned: ROWS - 1, way: 'whole-codes' });
+    },
+  );
 
   test('finishes a request on the CPU when the device is lost, and uses the new device afterwards', async () => {
     const { backend, executor } = await open({ policy: pinnedPolicy('webgpu:0') });

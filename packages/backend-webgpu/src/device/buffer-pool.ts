@@ -35,7 +35,6 @@ export class BufferPool {
       this.#idleBytes -= size;
       return idle;
     }
-    if (size > this.#budget.freeBytes) this.drop();
     const buffer = this.create(role, size);
     this.#roles.set(buffer, role);
     return buffer;
@@ -43,6 +42,7 @@ export class BufferPool {
 
   /** A buffer of its own, for {@link destroy}. */
   create(role: BufferRole, bytes: number): GPUBuffer {
+    if (bytes > this.#budget.freeBytes) this.drop();
     this.#budget.take(bytes);
     try {
       return this.#device.createBuffer({ size: bytes, usage: USAGES[role] });

@@ -7,12 +7,13 @@ import { createRequire } from 'node:module';
 const entries = new Map<string, GPU>();
 
 /**
- * Dawn, WebGPU outside of browsers.
+ * Dawn, WebGPU outside of browsers. An entry sees the drivers that there are when it is first asked for a GPU.
  *
+ * @param drivers which these are: entries that see others are other ones
  * @throws Error when the package `webgpu` is not installed, or has no binary for this system
  */
-export async function openDawn(flags: readonly string[]): Promise<GPU> {
-  const key = flags.join('\n');
+export async function openDawn(flags: readonly string[], drivers: string): Promise<GPU> {
+  const key = [...flags, drivers].join('\n');
   let entry = entries.get(key);
   if (entry === undefined) {
     const { create } = await import('webgpu');

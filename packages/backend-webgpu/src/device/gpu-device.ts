@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers';
 import { ok, type BackendError, type Result } from '@gearshift/contracts';
 import { describeThrown } from '@gearshift/contracts/internal';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
+import { NO_FEATURES } from '../kernels/device-features.js';
 import { BufferPool } from './buffer-pool.js';
 import { GpuWork, type Kernel } from './gpu-work.js';
 import type { KernelClock, KernelTimes } from './kernel-clock.js';
@@ -31,6 +32,8 @@ export class GpuDevice {
   readonly budget: MemoryBudget;
   readonly pool: BufferPool;
   readonly pace = new Pace();
+  /** Set before the first kernel that has another form with them. */
+  features = NO_FEATURES;
   /** Of one buffer. Dawn fails for one that is as large as the limit says. */
   readonly largestBufferBytes: number;
   readonly #device: GPUDevice;
@@ -75,14 +78,20 @@ export class GpuDevice {
     return this.#lost;
   }
 
-  /** Compiles a kernel once for the life of the device. */
-  async kernel(name: string, code: () => string): Promise<Result<Kernel, BackendError>> {
+  /**
+   * Compiles a kernel once for the life of the device.
+   *
+   * @param times receives how long that took
+   */
+  async kernel(name: string, code: () => string, times?: KernelTimes): Promise<Result<Kernel, BackendError>> {
+    const startedAtMs = performance.now();
     let kernel = this.#kernels.get(name);
     if (kernel === undefined) {
       kernel = this.#compile(name, code());
       this.#kernels.set(name, kernel);
     }
     const compiled = await kernel;
+    if (times !== undefined) times.compileMs += performance.now() - startedAtMs;
     // A lack of memory may pass.
     if (!compiled.ok) this.#kernels.delete(name);
     return compiled;

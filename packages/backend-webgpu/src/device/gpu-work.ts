@@ -56,6 +56,11 @@ export class GpuWork {
     pass.end();
   }
 
+  /** Copies bytes on the device, after the commands so far. */
+  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
+    this.#encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+  }
+
   /** Makes the first bytes of a buffer, as they are after the commands so far, one of the results. */
   read(buffer: GPUBuffer, bytes: number): void {
     const target = this.#take('readback', bytes);

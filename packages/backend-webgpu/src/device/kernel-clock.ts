@@ -4,9 +4,10 @@ import { BUFFER_USAGE } from './usage.js';
 const STAMPS = 2;
 export const STAMPS_BYTES = STAMPS * 8;
 
-/** Adds up how long the kernels of a request ran. */
+/** Adds up how long the kernels of a request ran, and how long it waited for their compilation. */
 export interface KernelTimes {
   kernelMs: number;
+  compileMs: number;
 }
 
 /**

@@ -4,8 +4,10 @@ import { describeThrown } from '@gearshift/contracts/internal';
 import type { BackendFailures } from '@gearshift/native-kit';
 import { lacksVulkanLoader, openDawn } from './dawn.js';
 import { GpuDevice } from './gpu-device.js';
+import { hidesSoftwareDrivers, withoutSoftwareDrivers } from './hide-software-drivers.js';
 import { KernelClock } from './kernel-clock.js';
 import { lacksGpu } from './linux-gpus.js';
+import { subgroupLanesOf } from './subgroups.js';
 
 export interface DeviceWishes {
   readonly powerPreference: GPUPowerPreference;
@@ -17,6 +19,8 @@ export interface DeviceWishes {
   readonly allowSoftwareDriver: boolean;
   /** Smaller buffers than the device allows, for tests of what is larger than one. */
   readonly mostBufferBytes?: number | undefined;
+  /** How many lanes of a subgroup kernels may use, 0 for none, instead of as many as the device has, for tests. */
+  readonly subgroupLanes?: number | undefined;
 }
 
 export interface OpenedDevice {
@@ -34,7 +38,7 @@ const FLAGS = ['enable-dawn-features=disable_workgroup_init', 'disable-dawn-feat
 /** Limits of the adapter that the device should have; the others stay at their defaults. */
 const WANTED_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
-const OPTIONAL_FEATURES = ['timestamp-query'] as const;
+const OPTIONAL_FEATURES = ['timestamp-query', 'subgroups'] as const;
 
 /**
  * A new device of a new adapter: an adapter gives only one.
@@ -54,11 +58,15 @@ export async function openDevice(
   const lacks = (wishes.allowSoftwareDriver ? undefined : lacksGpu()) ?? lacksVulkanLoader();
   if (lacks !== undefined) return failures.of('unsupported', lacks);
   try {
-    const dawn = await openDawn(wishes.adapter === undefined ? FLAGS : [...FLAGS, `adapter=${wishes.adapter}`]);
-    const adapter = await dawn.requestAdapter({ powerPreference: wishes.powerPreference });
+    const { powerPreference, allowSoftwareDriver } = wishes;
+    const isHiding = hidesSoftwareDrivers(allowSoftwareDriver);
+    const flags = wishes.adapter === undefined ? FLAGS : [...FLAGS, `adapter=${wishes.adapter}`];
+    const dawn = await openDawn(flags, isHiding ? 'without drivers in software' : '');
+    const look = () => dawn.requestAdapter({ powerPreference });
+    const adapter = isHiding ? await withoutSoftwareDrivers(look) : await look();
     if (adapter === null) return failures.of('unsupported', noAdapter(wishes));
     const isSoftware = isSoftwareDriver(adapter.info);
-    if (isSoftware && !wishes.allowSoftwareDriver) {
+    if (isSoftware && !allowSoftwareDriver) {
       return failures.of(
         'unsupported',
         `only a driver in software (${adapter.info.description}), slower than the CPU backend; allowSoftwareDriver: true uses it`,
@@ -70,6 +78,7 @@ export async function openDevice(
     const { memoryBytes, hangMs, mostBufferBytes } = wishes;
     const clock = await KernelClock.open(device);
     const gpu = new GpuDevice({ device, failures, memoryBytes, hangMs, mostBufferBytes, clock });
+    gpu.features = { subgroupLanes: await subgroupLanesOf(gpu, dawn, adapter, wishes.subgroupLanes) };
     return ok({ gpu, info: adapter.info, isSoftware });
   } catch (thrown) {
     return failures.of('unsupported', `WebGPU did not start: ${describeThrown(thrown)}`);

@@ -1,13 +1,9 @@
-/** Entries that one workgroup orders. */
-export const SORTED_ENTRIES = 1024;
-export const WORKGROUP_LANES = 256;
+import type { DeviceFeatures } from './device-features.js';
+import { SORTED_ENTRIES, sortFunction } from './sort.js';
 
-/**
- * Scores as keys of 32 bits that order like them, 0 for no entry, and a bitonic sort of {@link SORTED_ENTRIES} of them in the memory of
- * a workgroup: highest key first, lower row first among equal ones, so that the result does not depend on the order of the entries
- * (Batcher, "Sorting networks and their applications", 1968).
- */
-export const ORDERED_KEYS = /* wgsl */ `
+/** Scores as keys of 32 bits that order like them, 0 for no entry, memory of a workgroup for {@link SORTED_ENTRIES} of them, and their sort. */
+export function orderedKeys(features: DeviceFeatures): string {
+  return /* wgsl */ `
 var<workgroup> keys: array<u32, ${SORTED_ENTRIES}>;
 var<workgroup> rows_of_keys: array<u32, ${SORTED_ENTRIES}>;
 
@@ -19,30 +15,8 @@ fn key_of(score: f32) -> u32 {
 fn is_before(key: u32, row: u32, other_key: u32, other_row: u32) -> bool {
   return key > other_key || (key == other_key && row < other_row);
 }
-
-fn sort_entries(lane: u32) {
-  for (var size = 2u; size <= ${SORTED_ENTRIES}u; size <<= 1u) {
-    for (var stride = size >> 1u; stride > 0u; stride >>= 1u) {
-      workgroupBarrier();
-      for (var pair = lane; pair < ${SORTED_ENTRIES / 2}u; pair += ${WORKGROUP_LANES}u) {
-        let first = 2u * pair - (pair & (stride - 1u));
-        let second = first + stride;
-        let is_descending = (first & size) == 0u;
-        let swaps = is_before(keys[second], rows_of_keys[second], keys[first], rows_of_keys[first]) == is_descending;
-        if (swaps) {
-          let key = keys[first];
-          keys[first] = keys[second];
-          keys[second] = key;
-          let row = rows_of_keys[first];
-          rows_of_keys[first] = rows_of_keys[second];
-          rows_of_keys[second] = row;
-        }
-      }
-    }
-  }
-  workgroupBarrier();
+${sortFunction(features)}`;
 }
-`;
 
 /** The score of a key other than 0. */
 export function scoreOfKey(key: number): number {

@@ -1,6 +1,8 @@
 import type { Metric } from '@gearshift/contracts';
 import { ROWS_TOGETHER } from './lay-out.js';
-import { ORDERED_KEYS, SORTED_ENTRIES, WORKGROUP_LANES } from './ordered-keys.js';
+import { NO_FEATURES, type DeviceFeatures } from './device-features.js';
+import { orderedKeys } from './ordered-keys.js';
+import { SORTED_ENTRIES, sortEnables, sortInputs, sortLane, WORKGROUP_LANES } from './sort.js';
 
 /** What a scan writes: the scores of all rows, or the rows with the best scores of each {@link SORTED_ENTRIES}. */
 export type ScanOutput = 'scores' | 'best';
@@ -39,7 +41,10 @@ export interface ScanParameters {
   readonly metric: Metric;
 }
 
-const SELECTIONS: readonly ScanSelection[] = ['range', 'words', 'list'];
+export const SELECTIONS: readonly ScanSelection[] = ['range', 'words', 'list'];
+
+/** Where the parameters have `stop`, in bytes: a kernel may set it. */
+export const STOP_OFFSET = 12;
 
 export function scanParameters(p: ScanParameters): Int32Array {
   const { quads, first, start, stop, rowBase, queries, kept, firstList, lists, selection, wordBase, metric } = p;
@@ -57,7 +62,8 @@ export function scanParameters(p: ScanParameters): Int32Array {
  * words or the list of the selection, and the output. Scores of distances are negated squares, of which the host takes the roots: WGSL
  * does not say how exact a root is. An item that does not count has a score that no other has.
  */
-export function scanShader({ sums, output, queriesTogether }: ScanVariant): string {
+export function scanShader({ sums, output, queriesTogether }: ScanVariant, given: DeviceFeatures): string {
+  const features = output === 'best' ? given : NO_FEATURES;
   const rowsTogether = queriesTogether === 1 ? 4 : 1;
   const turns = ROWS_OF_WORKGROUP / (WORKGROUP_LANES * rowsTogether);
   const queries = Array.from({ length: queriesTogether }, (_, q) => q);
@@ -66,7 +72,7 @@ export function scanShader({ sums, output, queriesTogether }: ScanVariant): stri
   const each = (write: (r: number, q: number) => string) => lines(rows.flatMap((r) => queries.map((q) => write(r, q))));
   const outputType = output === 'best' ? 'vec2<u32>' : 'f32';
   return /* wgsl */ `
-struct Parameters {
+${sortEnables(features)}struct Parameters {
   quads: u32, first: u32, start: u32, stop: u32, row_base: u32, queries: u32, kept: u32, first_list: u32, lists: u32,
   selection: u32, word_base: i32, is_cosine: u32,
 }
@@ -76,7 +82,7 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> queries: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> selected: array<u32>;
 @group(0) @binding(5) var<storage, read_write> found: array<${outputType}>;
-${output === 'best' ? ORDERED_KEYS : ''}
+${output === 'best' ? orderedKeys(features) : ''}
 const NOT_COUNTED = ${NOT_COUNTED};
 
 fn row_of(item: u32) -> u32 {
@@ -84,22 +90,14 @@ fn row_of(item: u32) -> u32 {
   return item;
 }
 
-fn counts(item: u32) -> bool {
-  if (item < p.start || item >= p.stop) { return false; }
-  if (p.selection == ${SELECTIONS.indexOf('words')}u) {
-    let bit = u32(i32(item) - p.word_base);
-    if (((selected[bit >> 5u] >> (bit & 31u)) & 1u) == 0u) { return false; }
-  }
-  return norms[row_of(item)].y >= 0.0;
-}
-
+${countsFunction()}
 fn score_of(sums: vec4<f32>, inverse_norm: f32) -> f32 {
   let sum = (sums.x + sums.y) + (sums.z + sums.w);
   ${sums === 'squares' ? 'return -sum;' : 'if (p.is_cosine == 0u) { return sum; }\n  return clamp(sum * inverse_norm, -1.0, 1.0);'}
 }
 
 @compute @workgroup_size(${WORKGROUP_LANES})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32${sortInputs(features)}) {
   let first_query = group.y * ${queriesTogether}u;
   var scores: array<f32, ${queriesTogether * turns * rowsTogether}>;
   ${lines(queries.map((q) => `let query${q} = min(first_query + ${q}u, p.queries - 1u) * p.quads;`))}
@@ -130,8 +128,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     )}
   }
   for (var q = 0u; q < ${queriesTogether}u && first_query + q < p.queries; q++) {
-    ${output === 'best' ? WRITE_BEST : WRITE_SCORES}
+    ${output === 'best' ? writeBest(features) : WRITE_SCORES}
   }
+}
+`;
+}
+
+/** Whether an item counts, for kernels with these parameters, `selected`, `norms` and `row_of`. */
+export function countsFunction(): string {
+  return `fn counts(item: u32) -> bool {
+  if (item < p.start || item >= p.stop) { return false; }
+  if (p.selection == ${SELECTIONS.indexOf('words')}u) {
+    let bit = u32(i32(item) - p.word_base);
+    if (((selected[bit >> 5u] >> (bit & 31u)) & 1u) == 0u) { return false; }
+  }
+  return norms[row_of(item)].y >= 0.0;
 }
 `;
 }
@@ -147,7 +158,7 @@ const WRITE_SCORES = `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
       found[(first_query + q) * (p.stop - p.start) + item - p.start] = scores[q * ${ROWS_OF_LANE}u + r];
     }`;
 
-const WRITE_BEST = `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
+const writeBest = (features: DeviceFeatures) => `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
       let place = r * ${WORKGROUP_LANES}u + lane;
       let item = p.first + group.x * ${ROWS_OF_WORKGROUP}u + place;
       let score = scores[q * ${ROWS_OF_LANE}u + r];
@@ -155,7 +166,8 @@ const WRITE_BEST = `for (var r = 0u; r < ${ROWS_OF_LANE}u; r++) {
       keys[place] = select(0u, key_of(score), is_there);
       rows_of_keys[place] = p.row_base + row_of(select(p.start, item, is_there));
     }
-    sort_entries(lane);
+    let begin = p.first + group.x * ${ROWS_OF_WORKGROUP}u;
+    sort_entries(${sortLane(features)}, min(max(p.stop, begin) - begin, ${ROWS_OF_WORKGROUP}u));
     let list = (first_query + q) * p.lists + p.first_list + group.x;
     for (var i = lane; i < p.kept; i += ${WORKGROUP_LANES}u) {
       found[list * p.kept + i] = vec2<u32>(keys[i], rows_of_keys[i]);

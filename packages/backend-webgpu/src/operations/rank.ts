@@ -16,7 +16,8 @@ import { scoreOfKey } from '../kernels/ordered-keys.js';
 import { isCounted } from '../kernels/scan.js';
 import type { MatrixCopy } from '../residency/matrix-copy.js';
 import { queryAt, type DeviceQueries } from './device-queries.js';
-import { MOST_KEPT, type BestEntries, type DeviceScan } from './device-scan.js';
+import type { BestEntries } from './best-entries.js';
+import { MOST_KEPT, type DeviceScan } from './device-scan.js';
 import { hostRowsOf, rankHostRows } from './host-rows.js';
 import type { RowSelection } from './selection.js';
 

@@ -42,7 +42,7 @@ export async function spread(
   try {
     let [from, to] = buffers;
     const submits = [...submitsOf(copy, start, end, () => device.pace.workPerSubmit)];
-    const kernels = await kernelsFor(device, submits.flat());
+    const kernels = await kernelsFor(device, submits.flat(), times);
     if (!kernels.ok) return kernels;
     for (let hop = 0; hop < hops; hop++) {
       for (const [i, stretches] of submits.entries()) {
@@ -71,11 +71,15 @@ export async function spread(
 /** The kernels of some stretches, by whether they are long. */
 type Kernels = ReadonlyMap<boolean, Kernel>;
 
-async function kernelsFor(device: GpuDevice, stretches: readonly Stretch[]): Promise<Result<Kernels, BackendError>> {
+async function kernelsFor(
+  device: GpuDevice,
+  stretches: readonly Stretch[],
+  times: KernelTimes,
+): Promise<Result<Kernels, BackendError>> {
   const kernels = new Map<boolean, Kernel>();
   for (const isLong of new Set(stretches.map((stretch) => stretch.isLong))) {
     const code = isLong ? SPREAD_LONG : SPREAD_SHORT;
-    const kernel = await device.kernel(isLong ? 'spread long' : 'spread short', () => code);
+    const kernel = await device.kernel(isLong ? 'spread long' : 'spread short', () => code, times);
     if (!kernel.ok) return kernel;
     kernels.set(isLong, kernel.value);
   }

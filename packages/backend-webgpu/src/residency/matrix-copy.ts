@@ -2,6 +2,8 @@ import { readRow, type Elements, type RowSpan, type VectorMatrix } from '@gearsh
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import { LAY_OUT, LAY_OUT_LANES, layOutParameters, ROWS_TOGETHER } from '../kernels/lay-out.js';
+import type { DeviceCompanion } from '../kernels/companion-code.js';
+import { MatrixCompanion } from './matrix-companion.js';
 import { isNormOfDevice } from './norm-range.js';
 
 /** How much is uploaded at a time. */
@@ -27,19 +29,23 @@ export class MatrixCopy {
   /** Fours of elements of a row, the last one padded with zeros. */
   readonly quads: number;
   readonly tiles: Tile[] = [];
+  /** Which companion the matrix asks for. */
+  readonly wantedCompanion: DeviceCompanion | undefined;
   readonly #device: GpuDevice;
   readonly #failures: BackendFailures;
   readonly #hostRows = new Set<number>();
   #sortedHostRows: Uint32Array | undefined;
   #samples: Elements | undefined;
+  #companion: MatrixCompanion | undefined;
   rows = 0;
   /** In all, for tests: changes reach the device as changed rows only. */
   uploadedRows = 0;
 
-  constructor(device: GpuDevice, failures: BackendFailures, dimensions: number) {
+  constructor(device: GpuDevice, failures: BackendFailures, dimensions: number, companion?: DeviceCompanion) {
     this.#device = device;
     this.#failures = failures;
     this.dimensions = dimensions;
+    this.wantedCompanion = companion;
     this.quads = Math.ceil(dimensions / 4);
   }
 
@@ -53,8 +59,15 @@ export class MatrixCopy {
     return Math.floor(device.largestBufferBytes / (ROWS_TOGETHER * 16)) * 4;
   }
 
+  /** With the companion. */
   get bytes(): number {
-    return this.tiles.reduce((sum, { rows, norms }) => sum + rows.size + norms.size, 0);
+    const ownBytes = this.tiles.reduce((sum, { rows, norms }) => sum + rows.size + norms.size, 0);
+    return ownBytes + (this.#companion?.bytes ?? 0);
+  }
+
+  /** Undefined where the matrix asks for none, or the device had no memory for it. */
+  get companion(): MatrixCompanion | undefined {
+    return this.#companion;
   }
 
   /** The rows in `[start, end)` that the host has to score, ascending. */
@@ -156,6 +169,29 @@ export class MatrixCopy {
     return undefined;
   }
 
+  /**
+   * Makes the companion that the matrix asks for, or brings it up to date in the rows that were uploaded. Without enough memory for it there
+   * is none: it is no reason to release copies of other rows.
+   */
+  async bringCompanion(uploaded: readonly RowSpan[], signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    if (this.wantedCompanion === undefined) return undefined;
+    const isNew = this.#companion === undefined;
+    this.#companion ??= new MatrixCompanion(this.#device, this.#failures, this.wantedCompanion, this.dimensions);
+    const companion = this.#companion;
+    let failure = await companion.reserve(this.tiles);
+    for (const rows of isNew ? [{ start: 0, end: this.rows }] : uploaded) {
+      failure ??= await companion.encode(this.tiles, rows, signal);
+    }
+    if (failure === undefined) return undefined;
+    this.dropCompanion();
+    return failure.error.kind === 'out-of-memory' ? undefined : failure;
+  }
+
+  dropCompanion(): void {
+    this.#companion?.destroy();
+    this.#companion = undefined;
+  }
+
   /** Remembers what {@link matches} compares. */
   sample({ values }: VectorMatrix): void {
     const places = samplePlaces(values.length);
@@ -165,6 +201,7 @@ export class MatrixCopy {
   }
 
   destroy(): void {
+    this.dropCompanion();
     for (const { rows, norms } of this.tiles.splice(0)) {
       this.#device.pool.destroy(rows);
       this.#device.pool.destroy(norms);

@@ -11,6 +11,7 @@ import {
 } from '@gearshift/native-kit';
 import type { GpuDevice } from '../device/gpu-device.js';
 import { GraphCopy } from './graph-copy.js';
+import { wantedCompanion, type MatrixCompanion } from './matrix-companion.js';
 import { MatrixCopy } from './matrix-copy.js';
 
 /** A copy in the table of a device. */
@@ -104,18 +105,44 @@ export class WebGpuResidents extends ResidentOperands {
     return staleRows(copy, operand)?.reduce((sum, { start, end }) => sum + end - start, 0);
   }
 
-  /** Repeats an attempt that lacks memory after releasing a copy, as long as releasing all of them could be enough. */
+  /** The companion of the ready copy of a matrix; undefined without such a copy. */
+  companionOf(operand: VectorMatrix): MatrixCompanion | 'lacking' | undefined {
+    const handle = this.handleOf(operand);
+    if (handle === undefined) return undefined;
+    const { copy } = this.#table.entry(handle);
+    return copy instanceof MatrixCopy && copy.wantedCompanion !== undefined ? (copy.companion ?? 'lacking') : undefined;
+  }
+
+  /**
+   * Repeats an attempt that lacks memory after releasing a companion, and after all of them a copy, as long as releasing everything could be
+   * enough.
+   */
   async makingRoom<T extends Failure | undefined>(attempt: () => Promise<T>): Promise<T> {
     for (;;) {
       const outcome = await attempt();
       if (outcome?.error.kind !== 'out-of-memory') return outcome;
       const { requestedBytes = 0 } = outcome.error;
-      if (requestedBytes > this.#device.budget.freeBytes + this.heldBytes() || !this.dropOldest()) return outcome;
+      if (requestedBytes > this.#device.budget.freeBytes + this.heldBytes()) return outcome;
+      if (!this.#dropCompanion() && !this.dropOldest()) return outcome;
     }
   }
 
+  /** Releases the companion of the copy that was not used for longest, if no request reads it; false when there is none. */
+  #dropCompanion(): boolean {
+    for (const { handle } of this.copies.values()) {
+      const { copy, users } = this.#table.entry(handle);
+      if (users > 0 || !(copy instanceof MatrixCopy) || copy.companion === undefined) continue;
+      copy.dropCompanion();
+      return true;
+    }
+    return false;
+  }
+
   protected override open(operand: Operand): number | Failure {
-    if (isMatrix(operand)) return this.#table.add(new MatrixCopy(this.#device, this.#failures, operand.dimensions));
+    if (isMatrix(operand)) {
+      const wanted = wantedCompanion(operand);
+      return this.#table.add(new MatrixCopy(this.#device, this.#failures, operand.dimensions, wanted));
+    }
     const refusal = GraphCopy.refusal(this.#device, operand);
     if (refusal !== undefined) return this.#failures.of('unsupported', refusal);
     return this.#table.add(new GraphCopy(this.#device, this.#failures, operand));
@@ -129,10 +156,10 @@ export class WebGpuResidents extends ResidentOperands {
       failure = copy instanceof GraphCopy ? await this.makingRoom(() => copy.upload(operand, signal)) : undefined;
     } else if (copy instanceof MatrixCopy) {
       failure = await this.makingRoom(() => copy.reserve(operand.rows));
-      for (const rows of entry.stale ?? [{ start: 0, end: operand.rows }]) {
-        failure ??= await this.makingRoom(() => copy.upload(operand, rows, signal));
-      }
+      const missing = entry.stale ?? [{ start: 0, end: operand.rows }];
+      for (const rows of missing) failure ??= await this.makingRoom(() => copy.upload(operand, rows, signal));
       copy.rows = operand.rows;
+      failure ??= await copy.bringCompanion(missing, signal);
       if (failure === undefined) copy.sample(operand);
     }
     entry.stale = undefined;

@@ -1,7 +1,7 @@
 import { own } from '../options.js';
 
 /**
- * Numbers of rows of a search with codes (`companion`), by how closely it looked at them. For several queries, and for a request
+ * Numbers of rows of a search with codes or another companion, by how closely it looked at them. For several queries, and for a request
  * that was answered in pieces, they are sums: of those pieces that were searched with codes. A request that one pass answered together with
  * others has its share of the counts of the pass.
  */

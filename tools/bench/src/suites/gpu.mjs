@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createCudaBackend } from '@gearshift/backend-cuda';
 import { createWebGpuBackend } from '@gearshift/backend-webgpu';
 import { createMatrix, createTopKOutput, graphFromEdges, prepareTopK, unwrap } from '@gearshift/contracts';
-import { createRandom, randomValues } from '@gearshift/testing';
+import { clusteredValues, createRandom, randomValues } from '@gearshift/testing';
 import { softwareDriver } from '@gearshift/vulkan-drivers';
 import { createExecutor } from 'gearshift';
 import { interleave, medianRatio } from '../interleave.mjs';
@@ -27,6 +28,20 @@ export default {
         title: `${title}: resident operands, beside the CPU backend`,
         columns: ['request', 'ms', 'times as fast as the CPU'],
         rows: await compare(backend, cpu, { quick, isSoftware }),
+      });
+      tables.push({
+        title: `${title}: a top-10 with a companion beside that of the same device without one, clustered rows`,
+        columns: [
+          'companion',
+          'rows',
+          'queries',
+          'ms',
+          'times as fast',
+          'rows scored',
+          'upload ms',
+          'upload ms without',
+        ],
+        rows: await companions(backend, { quick, isSoftware }),
       });
       tables.push({
         title: `${title}: uploads`,
@@ -99,6 +114,52 @@ async function compare(backend, cpu, { quick, isSoftware }) {
     for (const side of [backend, cpu]) side.release(graph);
   }
   return rows;
+}
+
+/** The same answers, of which every bit is compared. */
+async function companions(backend, { quick, isSoftware }) {
+  const rows = [];
+  for (const rowCount of quick ? [2000] : isSoftware ? [4000] : [10_000, 100_000, 1_000_000]) {
+    const values = clusteredValues({ rows: rowCount, dimensions: DIMENSIONS, clusters: 100, deviation: 0.3, seed: 3 });
+    const plain = createMatrix(values, { dimensions: DIMENSIONS, companion: 'none' });
+    const plainUploadMs = await warmUploadMs(backend, plain);
+    for (const companion of ['float16', 'int8']) {
+      const helped = createMatrix(values, { dimensions: DIMENSIONS, companion });
+      const uploadMs = await warmUploadMs(backend, helped);
+      for (const queries of isSoftware ? [1, 8] : [1, 32]) {
+        const query = values.slice(0, queries * DIMENSIONS).map((value, i) => value + 0.1 * Math.sin(i));
+        const [requests, outputs] = [[], []];
+        for (const matrix of [helped, plain]) {
+          const request = prepareTopK({ operation: 'top-k', query, queries, matrix, k: 10 });
+          requests.push(request);
+          outputs.push(createTopKOutput(request));
+        }
+        const contestants = ['with', 'without'].map((name, i) => ({
+          name,
+          run: async () => unwrap(await backend.topK(requests[i], outputs[i])),
+        }));
+        const [withOne, without] = await interleave(contestants, {
+          rounds: quick ? 3 : isSoftware ? 5 : 15,
+          turnMs: quick ? 1 : 20,
+        });
+        const isSame = ['indices', 'scores'].every((part) => isDeepStrictEqual(outputs[0][part], outputs[1][part]));
+        if (!isSame) throw new Error(`${companion}: other answers than without it`);
+        const scored = outputs[0].search?.rescored ?? 'all';
+        const times = [withOne.medianNs / 1e6, medianRatio(without, withOne)];
+        rows.push([companion, rowCount, queries, ...times, scored, uploadMs, plainUploadMs]);
+      }
+      backend.release(helped);
+    }
+    backend.release(plain);
+  }
+  return rows;
+}
+
+/** Of the second upload: the first one of a kind compiles its kernels. */
+async function warmUploadMs(backend, matrix) {
+  unwrap(await backend.makeResident(matrix));
+  backend.release(matrix);
+  return unwrap(await backend.makeResident(matrix)).totalMs;
 }
 
 async function against(name, onGpu, onCpu, quick) {

@@ -1,0 +1,3 @@
+import { testCompanions } from './companion-suite.js';
+
+testCompanions('swiftshader');

@@ -1,0 +1,3 @@
+import { testSubgroups } from './subgroups-suite.js';
+
+testSubgroups('lavapipe', [2, 8], 8);

@@ -1,0 +1,3 @@
+import { testSubgroups } from './subgroups-suite.js';
+
+testSubgroups('swiftshader', [4], undefined);
