@@ -30,6 +30,7 @@ import { readOnlyError, type RowWriter } from './row-writer.js';
 import { buffersOf, createMemory } from './shared-memory.js';
 import { toRow, toRows, type RowValues } from './to-rows.js';
 import type { Version } from './version.js';
+import { WaitingUpdates } from './waiting-updates.js';
 
 /** What {@link StoredMatrix.compact} gives in place of the new number of a removed row. */
 export const REMOVED_ROW = 0xffff_ffff;
@@ -94,6 +95,7 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
   readonly #companionOf: CompanionProvider | undefined;
   readonly #file: MatrixFile | undefined;
   readonly #log: ChangeLog | undefined;
+  readonly #updates = new WaitingUpdates();
   #generation: Generation | undefined;
 
   private constructor(
@@ -213,14 +215,24 @@ export class StoredMatrix implements VectorMatrix, AsyncDisposable {
     return span;
   }
 
-  /** Replaces the values of a row, or of several from `start` on; removed rows stay removed. */
+  /**
+   * Replaces the values of a row, or of several from `start` on; removed rows stay removed.
+   *
+   * @throws RangeError when requests of earlier versions have needed all memory for what changes replace for ten seconds
+   */
   async update(row: number | RowUpdate, values?: RowElements): Promise<void> {
     const { start, rows } = typeof row === 'object' ? this.#readUpdate(row) : this.#readRow(row, values);
     const writer = this.#writer();
     if (rows.length === 0) return;
     const payload = this.#payload(bytesOf(rows));
-    writer.update(start, bytesOf(rows));
-    if (payload !== undefined) await this.#record(RECORD.update, start, rows.length / this.dimensions, payload);
+    let recorded: Promise<void> | undefined;
+    // Both in one turn, so that records are in the order of the changes.
+    const change = (bytes: Uint8Array) => {
+      writer.update(start, bytes);
+      if (payload !== undefined) recorded = this.#record(RECORD.update, start, rows.length / this.dimensions, payload);
+    };
+    await this.#updates.run(change, bytesOf(rows));
+    await recorded;
   }
 
   /** Removes rows: no ranking contains them, and they score NaN. Rows that are removed already stay so. */
