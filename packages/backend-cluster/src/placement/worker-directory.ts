@@ -1,0 +1,136 @@
+import type { Announcement } from '../messages/announcement.js';
+import { shardName, type ShardSpec } from '../messages/shard-spec.js';
+import type { Clock } from '../clock.js';
+
+/** Workers announce themselves each second; one that missed three announcements is not asked. */
+export const STALE_AFTER_MS = 3500;
+/** A worker that kept a query waiting is asked last for so long. */
+const SUSPECT_MS = 2000;
+
+/** A worker as the coordinator knows it. */
+export interface KnownWorker {
+  readonly worker: string;
+  readonly instance: number;
+  sequence: number;
+  profile: string;
+  freeBytes: number;
+  maxBytes: number;
+  isDraining: boolean;
+  underWay: number;
+  heardAtMs: number;
+  suspectUntilMs: number;
+  /** By name. */
+  readonly shards: Map<string, ShardSpec>;
+}
+
+type ShardKey = Pick<ShardSpec, 'key' | 'generation' | 'shard'>;
+const NO_HOLDERS: ReadonlySet<KnownWorker> = new Set();
+
+/** The workers of a cluster, from their announcements. */
+export class WorkerDirectory {
+  readonly #clock: Clock;
+  readonly #workers = new Map<string, KnownWorker>();
+  /** Workers by the name of a shard that they hold. */
+  readonly #holders = new Map<string, Set<KnownWorker>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Workers that announced themselves lately. */
+  get live(): KnownWorker[] {
+    return [...this.#workers.values()].filter((worker) => this.#isLive(worker));
+  }
+
+  hear(said: Announcement): void {
+    const { worker, instance, sequence } = said;
+    let known = this.#workers.get(worker);
+    if (known !== undefined && known.instance !== instance) {
+      this.forget(worker);
+      known = undefined;
+    }
+    const nowMs = this.#clock.nowMs();
+    if (known === undefined) {
+      const { profile, freeBytes, maxBytes, isDraining, underWay } = said;
+      const state = { profile, freeBytes, maxBytes, isDraining, underWay, heardAtMs: nowMs, suspectUntilMs: 0 };
+      known = { worker, instance, sequence, ...state, shards: new Map() };
+      this.#workers.set(worker, known);
+    }
+    known.heardAtMs = nowMs;
+    // An announcement from before a shard was loaded says nothing of it.
+    if (sequence < known.sequence) return;
+    known.sequence = sequence;
+    known.freeBytes = said.freeBytes;
+    known.isDraining = said.isDraining;
+    known.underWay = said.underWay;
+    const names = new Map(said.shards.map((spec) => [shardName(spec), spec]));
+    for (const name of known.shards.keys()) if (!names.has(name)) this.#remove(known, name);
+    for (const [name, spec] of names) this.#add(known, name, spec);
+  }
+
+  /** A worker has said that it holds a shard now. */
+  noteHeld({ worker, instance }: KnownWorker, spec: ShardSpec, sequence: number): void {
+    const known = this.#workers.get(worker);
+    if (known?.instance !== instance) return;
+    known.sequence = Math.max(known.sequence, sequence);
+    this.#add(known, shardName(spec), spec);
+  }
+
+  /** A worker has said that it does not hold a shard. */
+  noteMissing(worker: KnownWorker, shard: ShardKey): void {
+    this.#remove(worker, shardName(shard));
+  }
+
+  /** Live workers that hold a shard. */
+  holders(shard: ShardKey): KnownWorker[] {
+    const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
+    return [...holders].filter((worker) => this.#isLive(worker));
+  }
+
+  byInstance(instance: number): KnownWorker | undefined {
+    for (const worker of this.#workers.values()) if (worker.instance === instance) return worker;
+    return undefined;
+  }
+
+  isSuspect({ suspectUntilMs }: KnownWorker): boolean {
+    return suspectUntilMs > this.#clock.nowMs();
+  }
+
+  /** A worker kept a query waiting, or answered wrongly. */
+  suspect(worker: KnownWorker): void {
+    worker.suspectUntilMs = this.#clock.nowMs() + SUSPECT_MS;
+  }
+
+  /** A worker has answered. */
+  trust(worker: KnownWorker, underWay: number): void {
+    worker.suspectUntilMs = 0;
+    worker.underWay = underWay;
+  }
+
+  /** The messaging system says that there is no such worker. */
+  forget(name: string): void {
+    const known = this.#workers.get(name);
+    if (known === undefined) return;
+    for (const shard of known.shards.keys()) this.#remove(known, shard);
+    this.#workers.delete(name);
+  }
+
+  #isLive({ heardAtMs }: KnownWorker): boolean {
+    return this.#clock.nowMs() - heardAtMs < STALE_AFTER_MS;
+  }
+
+  #add(worker: KnownWorker, name: string, spec: ShardSpec): void {
+    if (worker.shards.has(name)) return;
+    worker.shards.set(name, spec);
+    const holders = this.#holders.get(name);
+    if (holders === undefined) this.#holders.set(name, new Set([worker]));
+    else holders.add(worker);
+  }
+
+  #remove(worker: KnownWorker, name: string): void {
+    worker.shards.delete(name);
+    const holders = this.#holders.get(name);
+    holders?.delete(worker);
+    if (holders?.size === 0) this.#holders.delete(name);
+  }
+}

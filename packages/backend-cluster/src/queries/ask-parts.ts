@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import type { Placement } from '../placement/placement.js';
+import { reasonOf } from '../transport/reason-of.js';
+import { decodeAnswerHeader, type ShardAnswer } from '../wire/answer.js';
+import { encodeQuery, type ShardQuery } from '../wire/query.js';
+import { EVERY_SHARD, TRACE_ID_BYTES } from '../wire/wire-limits.js';
+import { hedgeChannel, shardChannel } from '../channels.js';
+import { NO_FILTER, type QueryPart } from './query-part.js';
+import type { QueryContext } from './query-context.js';
+import { sendCancel, ShardTurn, type TurnEnd, type TurnFailure } from './shard-turn.js';
+
+/** What the queries to all parts have in common. */
+export type QueryHead = Pick<
+  ShardQuery,
+  'operation' | 'metric' | 'k' | 'queries' | 'dimensions' | 'numbers' | 'decay' | 'retention' | 'threshold'
+> & {
+  /** Of the request, for a broadcast. */
+  readonly start: number;
+  readonly end: number;
+};
+
+/** A part with the number of entries of each query in its answer. */
+export interface CountedPart {
+  readonly part: QueryPart;
+  readonly count: number;
+}
+
+export type PartsEnd =
+  | { readonly ok: true; readonly answers: readonly ShardAnswer[] }
+  | { readonly ok: false; readonly failure: TurnFailure };
+
+const NO_TRACE = new Uint8Array(TRACE_ID_BYTES);
+
+/**
+ * Asks for the same query vectors at each part: with one message to all shards where that is possible, and with one to a single holder
+ * of each otherwise.
+ */
+export async function askParts(
+  context: QueryContext,
+  placement: Placement,
+  head: QueryHead,
+  parts: readonly CountedPart[],
+  signal: AbortSignal | undefined,
+): Promise<PartsEnd> {
+  const { key, generation } = placement;
+  const isTraced = shardChannel.hasSubscribers || hedgeChannel.hasSubscribers;
+  const traceId = isTraced ? randomBytes(TRACE_ID_BYTES) : NO_TRACE;
+  const common = { ...head, key, generation, budgetMs: context.timeoutMs, id: context.nextId(), traceId };
+  const turns = parts.map(({ part, count }) => {
+    const { spec, start, end, filter, rows } = part;
+    const query = { ...common, shard: spec.shard, start, end, filter, rows };
+    return new ShardTurn(context, placement, part, query, count);
+  });
+  const abort = () => {
+    for (const turn of turns) turn.abort();
+  };
+  signal?.addEventListener('abort', abort);
+  try {
+    if (mayBroadcast(context, head, parts)) {
+      const query: ShardQuery = { ...common, shard: EVERY_SHARD, filter: 'all', rows: NO_FILTER };
+      void broadcast(context, query, turns, signal);
+    } else {
+      for (const turn of turns) turn.begin();
+    }
+    // The first failure ends the request.
+    const ends = await firstFailure(turns.map(({ end }) => end));
+    if (Array.isArray(ends)) return { ok: true, answers: ends };
+    abort();
+    return { ok: false, failure: ends };
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+async function firstFailure(ends: readonly Promise<TurnEnd>[]): Promise<ShardAnswer[] | TurnFailure> {
+  const thrown = Symbol('failed');
+  let failure: TurnFailure | undefined;
+  try {
+    return await Promise.all(
+      ends.map(async (settling) => {
+        const end = await settling;
+        if ('answer' in end) return end.answer;
+        failure ??= end.failure;
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- caught below
+        throw thrown;
+      }),
+    );
+  } catch (error) {
+    if (error !== thrown || failure === undefined) throw error;
+    return failure;
+  }
+}
+
+/**
+ * A message to one holder of each shard costs the same for any number of shards. But it names no rows, and nothing says which holder it
+ * reaches: one that is known to be slow is avoided by asking others by name.
+ */
+function mayBroadcast({ directory }: QueryContext, head: QueryHead, parts: readonly CountedPart[]): boolean {
+  if (parts.length < 2) return false;
+  return parts.every(({ part: { spec, start, end, filter } }, i) => {
+    const isWhole = start === Math.max(head.start, spec.start) && end === Math.min(head.end, spec.end);
+    if (!isWhole || filter !== 'all' || (i > 0 && parts[i - 1].part.spec === spec)) return false;
+    const holders = directory.holders(spec);
+    return holders.length > 0 && !holders.some((worker) => directory.isSuspect(worker));
+  });
+}
+
+async function broadcast(
+  context: QueryContext,
+  query: ShardQuery,
+  turns: readonly ShardTurn[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { transport, subjects, directory, timeoutMs } = context;
+  const byShard = new Map(turns.map((turn) => [turn.part.spec.shard, turn]));
+  const controller = new AbortController();
+  // Hedges may answer for the rest.
+  const isOver = () => turns.every((turn) => turn.isSettled);
+  const stop = () => controller.abort();
+  void Promise.all(turns.map(({ end }) => end)).then(stop);
+  for (const turn of turns) turn.beginWithBroadcast();
+  try {
+    const subject = subjects.query(query.key, query.generation);
+    const options = { timeoutMs, signal: controller.signal };
+    await transport.askAll(subject, encodeQuery(query), options, (bytes) => {
+      const header = decodeAnswerHeader(bytes);
+      // Bytes that are no answer name no shard: the hedge asks for it.
+      if (typeof header !== 'string' && header.id === query.id)
+        byShard.get(header.shard)?.offer(bytes, header, query.id);
+      return isOver();
+    });
+  } catch (error) {
+    const reason = reasonOf(error);
+    for (const turn of turns) turn.broadcastEnded(reason);
+  }
+  if (signal?.aborted !== true) return;
+  const holders = new Set(turns.flatMap(({ part }) => directory.holders(part.spec)));
+  for (const { worker } of holders) sendCancel(transport, subjects.worker(worker, 'cancel'), query.id);
+}

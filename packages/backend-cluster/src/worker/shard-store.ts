@@ -1,0 +1,62 @@
+import { shardName, type ShardSpec } from '../messages/shard-spec.js';
+import { MOST_HELD_SHARDS } from '../messages/announcement.js';
+import type { HeldShard } from './held-shard.js';
+
+/** A pushed shard that was not used for so long makes room for others: the process that pushed it may be gone. */
+export const IDLE_MS = 60_000;
+
+/** The shards of a worker, and the memory that they take. */
+export class ShardStore {
+  readonly maxBytes: number;
+  readonly #shards = new Map<string, HeldShard>();
+  #heldBytes = 0;
+  /** Of loads under way. */
+  #promisedBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  get freeBytes(): number {
+    return Math.max(0, this.maxBytes - this.#heldBytes - this.#promisedBytes);
+  }
+
+  get shards(): Iterable<HeldShard> {
+    return this.#shards.values();
+  }
+
+  find(shard: Pick<ShardSpec, 'key' | 'generation' | 'shard'>): HeldShard | undefined {
+    return this.#shards.get(shardName(shard));
+  }
+
+  /** Promises memory to a load; false when there is too little, also without the pushed shards that are idle. */
+  promise(bytes: number, nowMs: number): boolean {
+    if (this.#shards.size >= MOST_HELD_SHARDS) return false;
+    const idle = [...this.#shards.values()]
+      .filter(({ load, lastUsedMs }) => load !== undefined && nowMs - lastUsedMs > IDLE_MS)
+      .sort((a, b) => a.lastUsedMs - b.lastUsedMs);
+    while (bytes > this.freeBytes) {
+      const longest = idle.shift();
+      if (longest === undefined) return false;
+      this.drop(longest);
+    }
+    this.#promisedBytes += bytes;
+    return true;
+  }
+
+  /** Takes a promise back, or before the shard is held. */
+  unpromise(bytes: number): void {
+    this.#promisedBytes -= bytes;
+  }
+
+  hold(shard: HeldShard): void {
+    this.#shards.set(shardName(shard.spec), shard);
+    this.#heldBytes += shard.bytes;
+  }
+
+  drop(shard: HeldShard): void {
+    if (!this.#shards.delete(shardName(shard.spec))) return;
+    this.#heldBytes -= shard.bytes;
+    shard.end();
+  }
+}
