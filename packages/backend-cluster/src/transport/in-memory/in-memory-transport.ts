@@ -130,12 +130,13 @@ export class InMemoryTransport implements ClusterTransport {
   /** @returns the number of receivers */
   #publish(subject: string, data: Uint8Array, onAnswer: ((answer: Uint8Array) => void) | undefined): number {
     const me = this.#party();
-    const sent = data.slice();
+    // Not slice(), which gives a view for a Buffer.
+    const sent = new Uint8Array(data);
     const receivers = this.#network.receiversOf(subject);
     for (const { party, handler } of receivers) {
       const respond = (answer: Uint8Array) => {
         if (onAnswer === undefined || !party.transport.connected || answer.byteLength > this.maxPayloadBytes) return;
-        const copy = answer.slice();
+        const copy = new Uint8Array(answer);
         this.#network.pass(party, me, () => onAnswer(copy));
       };
       this.#network.pass(me, party, () => {
