@@ -68,7 +68,7 @@ export class ClusterBackend implements Backend {
     this.#context = context;
     const { transport, subjects, directory, failures, replicas } = context;
     this.#placer = new Placer({ transport, subjects, directory, failures, replicas, mostShards });
-    this.#operands = new PlacedOperands(this.#placer, directory);
+    this.#operands = new PlacedOperands(this.#placer, directory, context.clock);
     this.#state = new OpenState(failures, () => this.#release());
     this.#ends = [
       transport.watch(subjects.everyState, {}, ({ data }) => {
@@ -231,7 +231,8 @@ export class ClusterBackend implements Backend {
     signal: AbortSignal | undefined,
     run: (placement: Placement) => Promise<SlowestTimes | Failure>,
   ): Promise<Answer> {
-    const startedAtMs = performance.now();
+    const { clock } = this.#context;
+    const startedAtMs = clock.nowMs();
     const upload = { uploadMs: 0 };
     const placed = this.#operands.find(operand) ?? (await this.#operands.ensure(operand, signal, upload));
     if ('error' in placed) return placed;
@@ -240,7 +241,7 @@ export class ClusterBackend implements Backend {
     try {
       const times = await run(placed);
       if ('error' in times) return times;
-      return ok(times.phases(upload.uploadMs, performance.now() - startedAtMs));
+      return ok(times.phases(upload.uploadMs, clock.nowMs() - startedAtMs));
     } finally {
       endUse();
     }

@@ -19,6 +19,8 @@ export interface KnownWorker {
   underWay: number;
   heardAtMs: number;
   suspectUntilMs: number;
+  /** When it was last asked whether it is still there. */
+  probedAtMs: number;
   /** By name. */
   readonly shards: Map<string, ShardSpec>;
 }
@@ -52,7 +54,16 @@ export class WorkerDirectory {
     const nowMs = this.#clock.nowMs();
     if (known === undefined) {
       const { profile, freeBytes, maxBytes, isDraining, underWay } = said;
-      const state = { profile, freeBytes, maxBytes, isDraining, underWay, heardAtMs: nowMs, suspectUntilMs: 0 };
+      const state = {
+        profile,
+        freeBytes,
+        maxBytes,
+        isDraining,
+        underWay,
+        heardAtMs: nowMs,
+        suspectUntilMs: 0,
+        probedAtMs: -Infinity,
+      };
       known = { worker, instance, sequence, ...state, shards: new Map() };
       this.#workers.set(worker, known);
     }
@@ -85,6 +96,12 @@ export class WorkerDirectory {
   holders(shard: ShardKey): KnownWorker[] {
     const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
     return [...holders].filter((worker) => this.#isLive(worker));
+  }
+
+  /** Workers that held a shard when they were last heard of, which is long ago: they may still be in its queue group. */
+  silentHolders(shard: ShardKey): KnownWorker[] {
+    const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
+    return [...holders].filter((worker) => !this.#isLive(worker));
   }
 
   byInstance(instance: number): KnownWorker | undefined {

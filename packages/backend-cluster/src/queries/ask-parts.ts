@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Placement } from '../placement/placement.js';
+import { probeWorker } from '../placement/probe-worker.js';
 import { reasonOf } from '../transport/reason-of.js';
 import { decodeAnswerHeader, type ShardAnswer } from '../wire/answer.js';
 import { encodeQuery, type ShardQuery } from '../wire/query.js';
@@ -95,11 +96,15 @@ async function firstFailure(ends: readonly Promise<TurnEnd>[]): Promise<ShardAns
  * A message to one holder of each shard costs the same for any number of shards. But it names no rows, and nothing says which holder it
  * reaches: one that is known to be slow is avoided by asking others by name.
  */
-function mayBroadcast({ directory }: QueryContext, head: QueryHead, parts: readonly CountedPart[]): boolean {
+function mayBroadcast(context: QueryContext, head: QueryHead, parts: readonly CountedPart[]): boolean {
   if (parts.length < 2) return false;
+  const { directory } = context;
   return parts.every(({ part: { spec, start, end, filter } }, i) => {
     const isWhole = start === Math.max(head.start, spec.start) && end === Math.min(head.end, spec.end);
     if (!isWhole || filter !== 'all' || (i > 0 && parts[i - 1].part.spec === spec)) return false;
+    const silent = directory.silentHolders(spec);
+    for (const worker of silent) probeWorker(context, worker);
+    if (silent.length > 0) return false;
     const holders = directory.holders(spec);
     return holders.length > 0 && !holders.some((worker) => directory.isSuspect(worker));
   });

@@ -1,5 +1,4 @@
 import type { BackendErrorKind } from '@gearshift/contracts';
-import { hedgeChannel, shardChannel, type HedgeEvent, type ShardEvent } from '../channels.js';
 import type { Placement } from '../placement/placement.js';
 import type { KnownWorker } from '../placement/worker-directory.js';
 import { reasonOf } from '../transport/reason-of.js';
@@ -12,6 +11,7 @@ import {
   type ShardAnswer,
 } from '../wire/answer.js';
 import { encodeQuery, type ShardQuery } from '../wire/query.js';
+import { publishHedge, publishShard } from './publish-shard.js';
 import type { QueryContext } from './query-context.js';
 import type { QueryPart } from './query-part.js';
 
@@ -109,7 +109,10 @@ export class ShardTurn {
       this.#ask(worker);
       return;
     }
-    if (this.#asks.size > 0 || this.#broadcastIsUnderWay) return;
+    if (this.#asks.size > 0) return;
+    // Where there is no holder any more, there is none that a broadcast could have reached.
+    const { directory } = this.#context;
+    if (this.#broadcastIsUnderWay && directory.holders(this.part.spec).length > 0) return;
     this.#end({ failure: this.#lastFailure });
   }
 
@@ -142,7 +145,7 @@ export class ShardTurn {
         this.#asks.delete(worker);
         if (this.#isSettled) return;
         const header = decodeAnswerHeader(bytes);
-        if (typeof header === 'string') this.#wrong(worker, header);
+        if (typeof header === 'string') this.#wrong(worker, header, id);
         else this.#judge(bytes, header, id, worker);
       },
       (error: unknown) => {
@@ -166,26 +169,31 @@ export class ShardTurn {
       const query = this.#query.id === id ? this.#query : { ...this.#query, id };
       const answer = readAnswer(bytes, header, { query, shard: spec.shard, start, end, count: this.#count });
       if (typeof answer === 'string') {
-        this.#wrong(worker, answer);
+        this.#wrong(worker, answer, id);
         return;
       }
       if (worker !== undefined) directory.trust(worker, header.underWay);
       this.#end({ answer }, id === this.#query.id ? undefined : worker);
       return;
     }
-    // A broadcast is not waited for any more: its one holder of this shard has answered.
-    this.#broadcastIsUnderWay = false;
+    this.#answeredBroadcast(id);
+    if (worker !== undefined) worker.underWay = header.underWay;
     if (status === 'stale' && worker !== undefined) directory.noteMissing(worker, this.part.spec);
     const message = `${name} answered '${status}' for shard ${this.part.spec.shard}`;
     this.#failed({ kind: FAILURES[status], message }, status === 'stale' || status === 'overloaded');
   }
 
   /** An answer that cannot be right. */
-  #wrong(worker: KnownWorker | undefined, problem: string): void {
+  #wrong(worker: KnownWorker | undefined, problem: string, id: number): void {
     if (worker !== undefined) this.#context.directory.suspect(worker);
-    this.#broadcastIsUnderWay = false;
+    this.#answeredBroadcast(id);
     const name = worker?.worker ?? 'an unknown worker';
     this.#failed({ kind: 'invalid-result', message: `${name}, shard ${this.part.spec.shard}: ${problem}` });
+  }
+
+  /** The one holder that a broadcast reached has answered, so that there is nothing more to wait for. */
+  #answeredBroadcast(id: number): void {
+    if (id === this.#query.id) this.#broadcastIsUnderWay = false;
   }
 
   /** @param isHarmless the worker did not begin */
@@ -214,8 +222,8 @@ export class ShardTurn {
       this.#end({ failure: this.#lastFailure });
       return;
     }
-    if (reason === 'nobody') this.#visits -= 1;
     if (reason === 'nobody') {
+      this.#visits -= 1;
       this.#askNext();
       return;
     }
@@ -245,16 +253,7 @@ export class ShardTurn {
     const worker = this.#nextHolder();
     if (worker === undefined) return;
     for (const asked of this.#asks.keys()) directory.suspect(asked);
-    if (hedgeChannel.hasSubscribers) {
-      const event: HedgeEvent = {
-        backend,
-        operation: this.#query.operation,
-        shard: this.part.spec.shard,
-        afterMs: clock.nowMs() - this.#startedAtMs,
-        traceId: hex(this.#query.traceId),
-      };
-      hedgeChannel.publish(event);
-    }
+    publishHedge(backend, this.#query, clock.nowMs() - this.#startedAtMs);
     this.#ask(worker);
   }
 
@@ -275,29 +274,14 @@ export class ShardTurn {
       controller.abort();
       sendCancel(transport, subjects.worker(late.worker, 'cancel'), id);
     }
-    this.#tell(end, latencyMs);
+    const asked = this.#asked.size + (this.#broadcastIsUnderWay ? 1 : 0);
+    publishShard(this.#context.backend, this.#query, end, latencyMs, asked);
     this.#settle(end);
   }
 
   #latencies() {
     const { operation, filter, queries } = this.#query;
     return this.#placement.latenciesOf(this.part.spec.shard, `${operation} ${filter} ${31 - Math.clz32(queries)}`);
-  }
-
-  #tell(end: TurnEnd, latencyMs: number): void {
-    if (!shardChannel.hasSubscribers) return;
-    const event: ShardEvent = {
-      backend: this.#context.backend,
-      operation: this.#query.operation,
-      shard: this.part.spec.shard,
-      outcome: 'answer' in end ? 'success' : end.failure.kind,
-      latencyMs,
-      kernelMs: 'answer' in end ? end.answer.kernelMs : NaN,
-      queueMs: 'answer' in end ? end.answer.queueMs : NaN,
-      asked: this.#asked.size + (this.#broadcastIsUnderWay ? 1 : 0),
-      traceId: hex(this.#query.traceId),
-    };
-    shardChannel.publish(event);
   }
 
   #late(): string {
@@ -314,8 +298,4 @@ export function sendCancel(transport: QueryContext['transport'], subject: string
   } catch {
     // It ends by itself when its time is over.
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }

@@ -1,5 +1,6 @@
 import type { Operand, PhaseTimes } from '@gearshift/contracts';
 import { formatOf, isMatrix, type Failure } from '@gearshift/native-kit';
+import type { Clock } from '../clock.js';
 import { shardBytes } from '../messages/shard-spec.js';
 import type { Placement } from '../placement/placement.js';
 import type { WorkerDirectory } from '../placement/worker-directory.js';
@@ -11,14 +12,16 @@ type Placed = Placement | Failure;
 export class PlacedOperands {
   readonly #placer: Placer;
   readonly #directory: WorkerDirectory;
+  readonly #clock: Clock;
   readonly #placements = new Map<number, Placement>();
   /** Under way, by operand. Requests for the same version wait for the same work. */
   readonly #work = new Map<number, { readonly version: number; readonly end: Promise<Placed> }>();
   readonly #collected = new FinalizationRegistry<number>((id) => this.release({ id }));
 
-  constructor(placer: Placer, directory: WorkerDirectory) {
+  constructor(placer: Placer, directory: WorkerDirectory, clock: Clock) {
     this.#placer = placer;
     this.#directory = directory;
+    this.#clock = clock;
   }
 
   /** The placement of exactly this version, of which each shard has a live holder. */
@@ -37,7 +40,7 @@ export class PlacedOperands {
    * @param times `uploadMs` gets the time that it took
    */
   async ensure(operand: Operand, signal: AbortSignal | undefined, times: Upload): Promise<Placed> {
-    const startedAtMs = performance.now();
+    const startedAtMs = this.#clock.nowMs();
     for (let found = this.find(operand); ; found = this.find(operand)) {
       if (found !== undefined) return found;
       const other = this.#work.get(operand.id);
@@ -52,7 +55,7 @@ export class PlacedOperands {
       return await end;
     } finally {
       this.#work.delete(operand.id);
-      times.uploadMs = performance.now() - startedAtMs;
+      times.uploadMs = this.#clock.nowMs() - startedAtMs;
     }
   }
 

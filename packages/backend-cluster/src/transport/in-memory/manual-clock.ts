@@ -32,11 +32,12 @@ export class ManualClock implements Clock {
     await turns();
     for (let next = this.#earliest(endMs); next !== undefined; next = this.#earliest(endMs)) {
       this.#timers.delete(next);
-      this.#nowMs = next.dueAtMs;
+      this.#nowMs = Math.max(this.#nowMs, next.dueAtMs);
       next.callback();
       await turns();
     }
-    this.#nowMs = endMs;
+    // Another call may have advanced it further meanwhile.
+    this.#nowMs = Math.max(this.#nowMs, endMs);
   }
 
   /**
