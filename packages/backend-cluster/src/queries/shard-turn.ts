@@ -86,10 +86,13 @@ export class ShardTurn {
 
   /** An answer to the broadcast with this id came from the shard. */
   offer(bytes: Uint8Array, header: AnswerHeader, id: number): void {
-    if (this.#isSettled) return;
+    // One holder was asked, so that further answers are repetitions.
+    if (this.#isSettled || !this.#broadcastIsUnderWay) return;
     const worker = this.#context.directory.byInstance(header.instance);
     if (worker !== undefined) this.#asked.add(worker);
-    this.#judge(bytes, header, id, worker);
+    // Its bits would be others.
+    if (worker?.profile !== this.#placement.profile) this.#wrong(worker, 'a worker that does not hold the shard', id);
+    else this.#judge(bytes, header, id, worker);
   }
 
   /** There will be no more answers to the broadcast. */
@@ -146,6 +149,7 @@ export class ShardTurn {
         if (this.#isSettled) return;
         const header = decodeAnswerHeader(bytes);
         if (typeof header === 'string') this.#wrong(worker, header, id);
+        else if (header.instance !== worker.instance) this.#wrong(worker, 'another process has its name', id);
         else this.#judge(bytes, header, id, worker);
       },
       (error: unknown) => {
@@ -160,9 +164,8 @@ export class ShardTurn {
     this.#startHedge();
   }
 
-  #judge(bytes: Uint8Array, header: AnswerHeader, id: number, worker: KnownWorker | undefined): void {
+  #judge(bytes: Uint8Array, header: AnswerHeader, id: number, worker: KnownWorker): void {
     const { directory } = this.#context;
-    const name = worker?.worker ?? 'an unknown worker';
     const { status } = header;
     if (status === 'ok') {
       const { start, end, spec } = this.part;
@@ -172,14 +175,14 @@ export class ShardTurn {
         this.#wrong(worker, answer, id);
         return;
       }
-      if (worker !== undefined) directory.trust(worker, header.underWay);
+      directory.trust(worker, header.underWay);
       this.#end({ answer }, id === this.#query.id ? undefined : worker);
       return;
     }
     this.#answeredBroadcast(id);
-    if (worker !== undefined) worker.underWay = header.underWay;
-    if (status === 'stale' && worker !== undefined) directory.noteMissing(worker, this.part.spec);
-    const message = `${name} answered '${status}' for shard ${this.part.spec.shard}`;
+    worker.underWay = header.underWay;
+    if (status === 'stale') directory.noteMissing(worker, this.part.spec);
+    const message = `worker ${worker.worker} answered '${status}' for shard ${this.part.spec.shard}`;
     this.#failed({ kind: FAILURES[status], message }, status === 'stale' || status === 'overloaded');
   }
 
@@ -187,7 +190,7 @@ export class ShardTurn {
   #wrong(worker: KnownWorker | undefined, problem: string, id: number): void {
     if (worker !== undefined) this.#context.directory.suspect(worker);
     this.#answeredBroadcast(id);
-    const name = worker?.worker ?? 'an unknown worker';
+    const name = worker === undefined ? 'an unknown worker' : `worker ${worker.worker}`;
     this.#failed({ kind: 'invalid-result', message: `${name}, shard ${this.part.spec.shard}: ${problem}` });
   }
 

@@ -91,6 +91,7 @@ export function decodeAnswerHeader(bytes: Uint8Array): AnswerHeader | string {
   const status = ANSWER_STATUSES.at(view.getUint8(4));
   const operation = QUERY_OPERATIONS.at(view.getUint8(5));
   if (status === undefined || operation === undefined) return 'an unknown status or operation';
+  if (view.getUint16(6, true) !== 0 || view.getFloat64(64, true) !== 0) return 'numbers where there are none';
   return {
     status,
     operation,
