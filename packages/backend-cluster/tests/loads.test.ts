@@ -13,7 +13,8 @@ import { Subjects } from '../src/subjects.js';
 import { decodeAnswerHeader, readAnswer } from '../src/wire/answer.js';
 import { encodePiece } from '../src/wire/push-piece.js';
 import { encodeQuery } from '../src/wire/query.js';
-import { CLUSTER_NAME, startCluster, type TestCluster } from './start-cluster.js';
+import { withHook } from './held-backend.js';
+import { CLUSTER_NAME, sharedCpu, startCluster, type TestCluster } from './start-cluster.js';
 
 const DIMENSIONS = 4;
 const ROWS = 96;
@@ -241,6 +242,27 @@ describe('a shard that is pushed', () => {
       kind: 'invalid-input',
       message: 'columns[0]: expected a node below 3, got 5',
     });
+    expect(cluster.workers[0].describe().freeBytes).toBe(4096);
+  });
+});
+
+describe('a shard that is dropped', () => {
+  it('keeps its memory until the queries under way have read it', async () => {
+    await save(join(folder, 'root/rows'));
+    const gates: (() => void)[] = [];
+    const gated = withHook(await sharedCpu(), () => new Promise((resolve) => gates.push(resolve)));
+    await cluster.close();
+    const worker = { dataRoot: join(folder, 'root'), maxBytes: 4096, backend: gated };
+    cluster = await startCluster({ workers: 1, clock, worker });
+    transport = cluster.network.connect('loader');
+    const spec = specOf();
+    await order(spec, { kind: 'file', path: 'rows' });
+    const ranking = rank(spec);
+    await clock.advance(5);
+    await request('drop', encodeDropOrder({ key: 'named', generation: 7 }));
+    expect(cluster.workers[0].describe()).toMatchObject({ shards: [], freeBytes: 4096 - 512 });
+    gates[0]();
+    expect(await ranking).toEqual(bestRows(spec));
     expect(cluster.workers[0].describe().freeBytes).toBe(4096);
   });
 });

@@ -17,7 +17,11 @@ export interface HeldShard {
   readonly bytes: number;
   /** The load that brought it, to recognise repeated pieces; undefined for files. */
   readonly load: number | undefined;
-  /** Ends its use: of subjects and of memory. */
-  readonly end: () => void;
+  /** Ends the subscription to its queries. */
+  readonly close: () => void;
+  /** Frees its memory. */
+  readonly dispose: () => void;
   lastUsedMs: number;
+  /** Queries that read it. */
+  uses: number;
 }

@@ -116,13 +116,19 @@ export class LoadDesk {
 
   #hold(spec: ShardSpec, operand: HeldOperand, load: number | undefined, dispose: () => void): LoadAnswer {
     const { store, clock, open, release } = this.#parts;
-    const close = open(spec);
-    const end = () => {
-      close();
-      release(operand);
-      dispose();
+    const shard: HeldShard = {
+      spec,
+      operand,
+      bytes: shardBytes(spec),
+      load,
+      close: open(spec),
+      dispose() {
+        release(operand);
+        dispose();
+      },
+      lastUsedMs: clock.nowMs(),
+      uses: 0,
     };
-    const shard: HeldShard = { spec, operand, bytes: shardBytes(spec), load, end, lastUsedMs: clock.nowMs() };
     store.hold(shard);
     return this.#isHeld();
   }

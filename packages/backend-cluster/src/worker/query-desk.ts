@@ -106,16 +106,17 @@ export class QueryDesk {
   }
 
   async #answer(message: IncomingMessage, query: ShardQuery, shard: HeldShard): Promise<void> {
-    const { backend, clock, maxPayloadBytes } = this.#parts;
+    const { backend, store, clock, maxPayloadBytes } = this.#parts;
     const work: UnderWay = { id: query.id, controller: new AbortController(), isExpired: false };
     this.#underWay.add(work);
-    shard.lastUsedMs = clock.nowMs();
+    const endUse = store.use(shard, clock.nowMs());
     const stopTimer = clock.startTimer(query.budgetMs, () => {
       work.isExpired = true;
       work.controller.abort();
     });
     const computed = await computeAnswer(backend, shard, query, maxPayloadBytes, work.controller.signal);
     stopTimer();
+    endUse();
     this.#underWay.delete(work);
     const status = computed.status === 'aborted' && work.isExpired ? 'expired' : computed.status;
     const { start, end } = rangeOf(query, shard);

@@ -54,9 +54,25 @@ export class ShardStore {
     this.#heldBytes += shard.bytes;
   }
 
+  /** A shard that was dropped keeps its memory as long as queries read it. */
   drop(shard: HeldShard): void {
     if (!this.#shards.delete(shardName(shard.spec))) return;
+    shard.close();
+    if (shard.uses === 0) this.#free(shard);
+  }
+
+  /** Keeps the memory of a shard until the returned function is called. */
+  use(shard: HeldShard, nowMs: number): () => void {
+    shard.uses += 1;
+    shard.lastUsedMs = nowMs;
+    return () => {
+      shard.uses -= 1;
+      if (shard.uses === 0 && this.#shards.get(shardName(shard.spec)) !== shard) this.#free(shard);
+    };
+  }
+
+  #free(shard: HeldShard): void {
     this.#heldBytes -= shard.bytes;
-    shard.end();
+    shard.dispose();
   }
 }
