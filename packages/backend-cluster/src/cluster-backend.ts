@@ -37,7 +37,7 @@ import { refuseDimensions, runScan } from './queries/run-scan.js';
 import { refuseNodes, runSpread } from './queries/run-spread.js';
 import type { SlowestTimes } from './queries/slowest-times.js';
 import { PlacedOperands } from './residency/placed-operands.js';
-import { Placer } from './residency/place-operand.js';
+import { Placer } from './residency/placer.js';
 
 type Answer = Result<PhaseTimes, BackendError>;
 

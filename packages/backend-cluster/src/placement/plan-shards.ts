@@ -1,32 +1,36 @@
 import type { CsrGraph, Operand, RowSpan, VectorMatrix } from '@gearshift/contracts';
-import { formatOf, isMatrix } from '@gearshift/native-kit';
+import { isMatrix } from '@gearshift/native-kit';
 import type { ShardSpec } from '../messages/shard-spec.js';
 
 /** Shards begin at whole words of row sets. */
 const ROW_STEP = 32;
 
+/** What a matrix is, without its rows. */
+export type RowShape = Pick<VectorMatrix, 'rows' | 'dimensions' | 'dtype' | 'scale'>;
+
 /** Cuts an operand into contiguous shards: a matrix evenly, a graph by the edges of its receiving nodes. */
 export function planShards(operand: Operand, key: string, generation: number, mostShards: number): ShardSpec[] {
-  const spans = isMatrix(operand) ? matrixSpans(operand, mostShards) : graphSpans(operand, mostShards);
+  if (isMatrix(operand)) return planRows(operand, key, generation, mostShards);
+  const { nodes: rows, rowPointers } = operand;
+  const spans = graphSpans(operand, mostShards);
   return spans.map(({ start, end }, shard) => {
-    const common = { key, generation, shard, shards: spans.length, start, end };
-    if (isMatrix(operand)) {
-      const { rows, dimensions } = operand;
-      const { dtype } = formatOf(operand);
-      return { ...common, kind: 'matrix', rows, dimensions, dtype, scale: operand.scale, edges: 0 };
-    }
-    const edges = operand.rowPointers[end] - operand.rowPointers[start];
-    return { ...common, kind: 'graph', rows: operand.nodes, dimensions: 1, dtype: 'float32', scale: undefined, edges };
+    const edges = rowPointers[end] - rowPointers[start];
+    const place = { key, generation, shard, shards: spans.length, start, end, rows };
+    return { ...place, kind: 'graph', dimensions: 1, dtype: 'float32', scale: undefined, edges };
   });
 }
 
-function matrixSpans({ rows }: VectorMatrix, mostShards: number): RowSpan[] {
+/** The same for the rows of a matrix that may be anywhere. */
+export function planRows(shape: RowShape, key: string, generation: number, mostShards: number): ShardSpec[] {
+  const { rows, dimensions, dtype = 'float32', scale } = shape;
   const steps = Math.ceil(rows / ROW_STEP);
   const shards = Math.min(mostShards, steps);
-  return Array.from({ length: shards }, (_, shard) => ({
-    start: Math.floor((steps * shard) / shards) * ROW_STEP,
-    end: Math.min(rows, Math.floor((steps * (shard + 1)) / shards) * ROW_STEP),
-  }));
+  return Array.from({ length: shards }, (_, shard) => {
+    const start = Math.floor((steps * shard) / shards) * ROW_STEP;
+    const end = Math.min(rows, Math.floor((steps * (shard + 1)) / shards) * ROW_STEP);
+    const place = { key, generation, shard, shards, start, end, rows };
+    return { ...place, kind: 'matrix', dimensions, dtype, scale, edges: 0 };
+  });
 }
 
 function graphSpans({ nodes, rowPointers }: CsrGraph, mostShards: number): RowSpan[] {

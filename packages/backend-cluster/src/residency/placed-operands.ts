@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import { shardBytes } from '../messages/shard-spec.js';
 import type { Placement } from '../placement/placement.js';
 import type { WorkerDirectory } from '../placement/worker-directory.js';
-import type { Placer } from './place-operand.js';
+import type { Placer } from './placer.js';
 
 type Placed = Placement | Failure;
 

@@ -12,6 +12,10 @@ const WINDOW = 4;
 /** A piece that was lost is sent again so often. */
 const ATTEMPTS = 3;
 const PIECE_TIMEOUT_MS = 10_000;
+/** A worker may have to read the whole file. */
+const FILE_TIMEOUT_MS = 600_000;
+
+const PIECE_LIMITS = { timeoutMs: PIECE_TIMEOUT_MS, attempts: ATTEMPTS } as const;
 
 export interface PushTarget {
   readonly transport: ClusterTransport;
@@ -72,7 +76,8 @@ export function order(
   source: ShardSource,
   signal: AbortSignal | undefined,
 ): Promise<Extract<LoadAnswer, { ok: true }> | PushFailure> {
-  return askLoad(target, 'load', encodeLoadOrder({ spec, source }), signal);
+  const limits = source.kind === 'file' ? { timeoutMs: FILE_TIMEOUT_MS, attempts: 1 } : PIECE_LIMITS;
+  return askLoad(target, 'load', encodeLoadOrder({ spec, source }), signal, limits);
 }
 
 async function askLoad(
@@ -80,10 +85,11 @@ async function askLoad(
   topic: WorkerTopic,
   message: Uint8Array,
   signal: AbortSignal | undefined,
+  { timeoutMs, attempts }: { readonly timeoutMs: number; readonly attempts: number } = PIECE_LIMITS,
 ): Promise<Extract<LoadAnswer, { ok: true }> | PushFailure> {
-  const options = signal === undefined ? { timeoutMs: PIECE_TIMEOUT_MS } : { timeoutMs: PIECE_TIMEOUT_MS, signal };
+  const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
   let reason: TransportErrorReason = 'timeout';
-  for (let attempt = 0; attempt < ATTEMPTS && reason === 'timeout'; attempt++) {
+  for (let attempt = 0; attempt < attempts && reason === 'timeout'; attempt++) {
     try {
       const answer = decodeLoadAnswer(await transport.ask(subjects.worker(worker, topic), message, options));
       if (typeof answer !== 'string') return answer;

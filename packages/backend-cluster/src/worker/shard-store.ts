@@ -33,7 +33,7 @@ export class ShardStore {
   promise(bytes: number, nowMs: number): boolean {
     if (this.#shards.size >= MOST_HELD_SHARDS) return false;
     const idle = [...this.#shards.values()]
-      .filter(({ load, lastUsedMs }) => load !== undefined && nowMs - lastUsedMs > IDLE_MS)
+      .filter(({ load, uses, lastUsedMs }) => load !== undefined && uses === 0 && nowMs - lastUsedMs > IDLE_MS)
       .sort((a, b) => a.lastUsedMs - b.lastUsedMs);
     while (bytes > this.freeBytes) {
       const longest = idle.shift();
