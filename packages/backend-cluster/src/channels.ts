@@ -15,7 +15,7 @@ export interface ShardEvent {
   /** Of the answer; NaN without one. */
   readonly kernelMs: number;
   readonly queueMs: number;
-  /** Workers that were asked, the one that a broadcast reached included. */
+  /** Workers that were asked and did not refuse, the one that a broadcast reached included. */
   readonly asked: number;
   /** In the header of the query, in hexadecimal digits. */
   readonly traceId: string;

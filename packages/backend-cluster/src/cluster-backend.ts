@@ -30,6 +30,7 @@ import { isMatrix, OpenState, type Failure } from '@gearshift/native-kit';
 import { decodeAnnouncement } from './messages/announcement.js';
 import { contentBytes, MOST_ROWS } from './messages/shard-spec.js';
 import { PACKAGE_VERSION } from './package-version.js';
+import { PlacedMatrices } from './placed/placed-matrices.js';
 import { planShards } from './placement/plan-shards.js';
 import type { Placement } from './placement/placement.js';
 import type { QueryContext } from './queries/query-context.js';
@@ -57,6 +58,8 @@ export class ClusterBackend implements Backend {
   readonly id: string;
   readonly kind = 'remote';
   readonly dtypes = DTYPES;
+  /** Matrices that workers load by themselves. */
+  readonly placed: PlacedMatrices;
   readonly #context: QueryContext;
   readonly #placer: Placer;
   readonly #operands: PlacedOperands;
@@ -70,6 +73,7 @@ export class ClusterBackend implements Backend {
     this.#placer = new Placer({ transport, subjects, directory, failures, replicas, mostShards });
     this.#operands = new PlacedOperands(this.#placer, directory, context.clock);
     this.#state = new OpenState(failures, () => this.#release());
+    this.placed = new PlacedMatrices(context, this.#placer, this.#state);
     this.#ends = [
       transport.watch(subjects.everyState, {}, ({ data }) => {
         const said = decodeAnnouncement(data);

@@ -34,6 +34,8 @@ export class WorkerDirectory {
   readonly #workers = new Map<string, KnownWorker>();
   /** Workers by the name of a shard that they hold. */
   readonly #holders = new Map<string, Set<KnownWorker>>();
+  /** Shards that any worker holds, by key and generation. */
+  readonly #generations = new Map<string, Map<number, Map<number, ShardSpec>>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -104,6 +106,15 @@ export class WorkerDirectory {
     return [...holders].filter((worker) => !this.#isLive(worker));
   }
 
+  /** Generations of a key of which workers hold every shard, newest first. */
+  completeGenerations(key: string): { readonly generation: number; readonly shards: readonly ShardSpec[] }[] {
+    const generations = [...(this.#generations.get(key) ?? [])].sort(([a], [b]) => b - a);
+    return generations.flatMap(([generation, byShard]) => {
+      const shards = [...byShard.values()].sort((a, b) => a.shard - b.shard);
+      return isWhole(shards) ? [{ generation, shards }] : [];
+    });
+  }
+
   byInstance(instance: number): KnownWorker | undefined {
     for (const worker of this.#workers.values()) if (worker.instance === instance) return worker;
     return undefined;
@@ -140,14 +151,38 @@ export class WorkerDirectory {
     if (worker.shards.has(name)) return;
     worker.shards.set(name, spec);
     const holders = this.#holders.get(name);
-    if (holders === undefined) this.#holders.set(name, new Set([worker]));
-    else holders.add(worker);
+    if (holders !== undefined) {
+      holders.add(worker);
+      return;
+    }
+    this.#holders.set(name, new Set([worker]));
+    const { key, generation, shard } = spec;
+    const generations = this.#generations.get(key) ?? new Map<number, Map<number, ShardSpec>>();
+    const shards = generations.get(generation) ?? new Map<number, ShardSpec>();
+    this.#generations.set(key, generations.set(generation, shards.set(shard, spec)));
   }
 
   #remove(worker: KnownWorker, name: string): void {
+    const spec = worker.shards.get(name);
     worker.shards.delete(name);
     const holders = this.#holders.get(name);
-    holders?.delete(worker);
-    if (holders?.size === 0) this.#holders.delete(name);
+    if (spec === undefined || holders === undefined || !holders.delete(worker) || holders.size > 0) return;
+    this.#holders.delete(name);
+    const generations = this.#generations.get(spec.key);
+    const shards = generations?.get(spec.generation);
+    shards?.delete(spec.shard);
+    if (shards?.size === 0) generations?.delete(spec.generation);
+    if (generations?.size === 0) this.#generations.delete(spec.key);
   }
+}
+
+/** Whether shards, in order, are all of one matrix. */
+function isWhole(shards: readonly ShardSpec[]): boolean {
+  const [first] = shards;
+  if (shards.length !== first?.shards || shards[shards.length - 1].end !== first.rows) return false;
+  return shards.every((shard, i) => {
+    const isNext = shard.shard === i && shard.start === (i === 0 ? 0 : shards[i - 1].end);
+    const isAlike = shard.rows === first.rows && shard.shards === first.shards && shard.kind === first.kind;
+    return isNext && isAlike && shard.dimensions === first.dimensions && shard.dtype === first.dtype;
+  });
 }

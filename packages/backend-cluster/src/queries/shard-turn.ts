@@ -277,8 +277,7 @@ export class ShardTurn {
       controller.abort();
       sendCancel(transport, subjects.worker(late.worker, 'cancel'), id);
     }
-    const asked = this.#asked.size + (this.#broadcastIsUnderWay ? 1 : 0);
-    publishShard(this.#context.backend, this.#query, end, latencyMs, asked);
+    publishShard(this.#context.backend, this.#query, end, latencyMs, this.#visits);
     this.#settle(end);
   }
 

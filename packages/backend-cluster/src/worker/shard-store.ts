@@ -3,7 +3,7 @@ import { MOST_HELD_SHARDS } from '../messages/announcement.js';
 import type { HeldShard } from './held-shard.js';
 
 /** A pushed shard that was not used for so long makes room for others: the process that pushed it may be gone. */
-export const IDLE_MS = 60_000;
+const IDLE_MS = 60_000;
 
 /** The shards of a worker, and the memory that they take. */
 export class ShardStore {
