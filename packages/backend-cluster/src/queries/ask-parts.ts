@@ -8,7 +8,9 @@ import { EVERY_SHARD, TRACE_ID_BYTES } from '../wire/wire-limits.js';
 import { hedgeChannel, shardChannel } from '../channels.js';
 import { NO_FILTER, type QueryPart } from './query-part.js';
 import type { QueryContext } from './query-context.js';
-import { sendCancel, ShardTurn, type TurnEnd, type TurnFailure } from './shard-turn.js';
+import { sendCancel } from './send-cancel.js';
+import { ShardTurn } from './shard-turn.js';
+import type { TurnEnd, TurnFailure } from './turn-end.js';
 
 /** What the queries to all parts have in common. */
 export type QueryHead = Pick<

@@ -1,6 +1,6 @@
 import { hedgeChannel, shardChannel, type HedgeEvent, type ShardEvent } from '../channels.js';
 import type { ShardQuery } from '../wire/query.js';
-import type { TurnEnd } from './shard-turn.js';
+import type { TurnEnd } from './turn-end.js';
 
 /** A query at one shard has ended. */
 export function publishShard(backend: string, query: ShardQuery, end: TurnEnd, latencyMs: number, asked: number): void {

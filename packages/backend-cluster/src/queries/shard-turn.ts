@@ -1,37 +1,17 @@
-import type { BackendErrorKind } from '@gearshift/contracts';
 import type { Placement } from '../placement/placement.js';
 import type { KnownWorker } from '../placement/worker-directory.js';
 import { reasonOf } from '../transport/reason-of.js';
 import type { TransportErrorReason } from '../transport/transport.js';
-import {
-  decodeAnswerHeader,
-  readAnswer,
-  type AnswerHeader,
-  type AnswerStatus,
-  type ShardAnswer,
-} from '../wire/answer.js';
+import { decodeAnswerHeader, readAnswer, type AnswerHeader } from '../wire/answer.js';
 import { encodeQuery, type ShardQuery } from '../wire/query.js';
 import { publishHedge, publishShard } from './publish-shard.js';
 import type { QueryContext } from './query-context.js';
 import type { QueryPart } from './query-part.js';
-
-export interface TurnFailure {
-  readonly kind: Exclude<BackendErrorKind, 'out-of-memory' | 'device-lost' | 'unsupported'>;
-  readonly message: string;
-}
-export type TurnEnd = { readonly answer: ShardAnswer } | { readonly failure: TurnFailure };
+import { sendCancel } from './send-cancel.js';
+import { FAILURES, type TurnEnd, type TurnFailure } from './turn-end.js';
 
 /** A failure that a worker answered with is tried once more, elsewhere: a query that harms workers must not visit all of them. */
 const MOST_FAILURES = 2;
-
-const FAILURES: Readonly<Record<Exclude<AnswerStatus, 'ok'>, TurnFailure['kind']>> = {
-  stale: 'stale',
-  overloaded: 'fault',
-  'invalid-input': 'invalid-input',
-  fault: 'fault',
-  expired: 'timeout',
-  aborted: 'fault',
-};
 
 /** One part of a query, until one of the holders of its shard has answered it. */
 export class ShardTurn {
@@ -90,9 +70,9 @@ export class ShardTurn {
     if (this.#isSettled || !this.#broadcastIsUnderWay) return;
     const worker = this.#context.directory.byInstance(header.instance);
     if (worker !== undefined) this.#asked.add(worker);
-    // Its bits would be others.
-    if (worker?.profile !== this.#placement.profile) this.#wrong(worker, 'a worker that does not hold the shard', id);
-    else this.#judge(bytes, header, id, worker);
+    // Its bits might be others.
+    if (worker?.profile === this.#placement.profile) this.#judge(bytes, header, id, worker);
+    else this.#unknown(id);
   }
 
   /** There will be no more answers to the broadcast. */
@@ -149,8 +129,11 @@ export class ShardTurn {
         if (this.#isSettled) return;
         const header = decodeAnswerHeader(bytes);
         if (typeof header === 'string') this.#wrong(worker, header, id);
-        else if (header.instance !== worker.instance) this.#wrong(worker, 'another process has its name', id);
-        else this.#judge(bytes, header, id, worker);
+        else if (header.instance !== worker.instance) {
+          // It was started anew, and holds nothing of before.
+          this.#context.directory.forget(worker.worker);
+          this.#unknown(id);
+        } else this.#judge(bytes, header, id, worker);
       },
       (error: unknown) => {
         this.#asks.delete(worker);
@@ -192,6 +175,13 @@ export class ShardTurn {
     this.#answeredBroadcast(id);
     const name = worker === undefined ? 'an unknown worker' : `worker ${worker.worker}`;
     this.#failed({ kind: 'invalid-result', message: `${name}, shard ${this.part.spec.shard}: ${problem}` });
+  }
+
+  /** A process has answered that has not announced itself. */
+  #unknown(id: number): void {
+    this.#answeredBroadcast(id);
+    const message = `a process that has not announced itself answered for shard ${this.part.spec.shard}`;
+    this.#failed({ kind: 'stale', message }, true);
   }
 
   /** The one holder that a broadcast reached has answered, so that there is nothing more to wait for. */
@@ -288,16 +278,5 @@ export class ShardTurn {
 
   #late(): string {
     return `shard ${this.part.spec.shard} did not answer within ${this.#context.timeoutMs} ms`;
-  }
-}
-
-/** Ends a query at a worker, if it can be reached. */
-export function sendCancel(transport: QueryContext['transport'], subject: string, id: number): void {
-  const message = new Uint8Array(8);
-  new DataView(message.buffer).setFloat64(0, id, true);
-  try {
-    transport.send(subject, message);
-  } catch {
-    // It ends by itself when its time is over.
   }
 }
