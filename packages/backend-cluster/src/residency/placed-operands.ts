@@ -16,7 +16,12 @@ export class PlacedOperands {
   readonly #placements = new Map<number, Placement>();
   /** Under way, by operand. Requests for the same version wait for the same work. */
   readonly #work = new Map<number, { readonly version: number; readonly end: Promise<Placed> }>();
-  readonly #collected = new FinalizationRegistry<number>((id) => this.release({ id }));
+  /** Drops shards when the memory of their operand has been collected, because no code can use them any more. */
+  readonly #collected = new FinalizationRegistry<{ readonly id: number; readonly placement: Placement }>(
+    ({ id, placement }) => {
+      if (this.#placements.get(id) === placement) this.release({ id });
+    },
+  );
 
   constructor(placer: Placer, directory: WorkerDirectory, clock: Clock) {
     this.#placer = placer;
@@ -79,9 +84,11 @@ export class PlacedOperands {
     // Now that all shards are there, queries follow the new generation. Those under way keep the old one.
     const old = this.#placements.get(operand.id);
     this.#placements.set(operand.id, placed);
-    if (old === undefined)
-      this.#collected.register(isMatrix(operand) ? operand.values : operand.rowPointers, operand.id);
-    else this.#retire(old);
+    if (old !== undefined) this.#retire(old);
+    const { id } = operand;
+    // The buffer: the views of a stored matrix are made anew.
+    const { buffer } = isMatrix(operand) ? operand.values : operand.rowPointers;
+    this.#collected.register(buffer, { id, placement: placed }, placed);
     return placed;
   }
 
@@ -95,6 +102,7 @@ export class PlacedOperands {
   }
 
   #retire(placement: Placement): void {
+    this.#collected.unregister(placement);
     placement.retire(() => this.#placer.drop(placement.key, placement.generation));
   }
 }
