@@ -122,6 +122,7 @@ describe('answers of a cluster have the bits of those of one CPU', () => {
               expect(bitsOf(mine), `${dtype} ${rows} x ${dimensions}`).toEqual(bitsOf(expected));
               compared += 1;
             }
+            backend.release(plain);
           }
         }
         expect(compared).toBe(DTYPES.length * 4 * (METRICS.length * 3 * 7 + 4));

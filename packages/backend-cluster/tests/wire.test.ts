@@ -2,7 +2,12 @@ import { effort, seedOr } from '@gearshift/vitest-config/effort';
 import { METRICS } from '@gearshift/contracts';
 import { createRandom, type SeededRandom } from '@gearshift/testing';
 import { describe, expect, it } from 'vitest';
-import { decodeAnnouncement, encodeAnnouncement, type Announcement } from '../src/messages/announcement.js';
+import {
+  decodeAnnouncement,
+  encodeAnnouncement,
+  mostHeldShards,
+  type Announcement,
+} from '../src/messages/announcement.js';
 import { decodeDropOrder, decodeLoadAnswer, decodeLoadOrder, encodeLoadOrder } from '../src/messages/load-order.js';
 import { decodeAnswerHeader, encodeAnswer, readAnswer, type AnswerHeader } from '../src/wire/answer.js';
 import { decodePiece, encodePiece, PIECE_HEADER_BYTES } from '../src/wire/push-piece.js';
@@ -278,6 +283,33 @@ describe('messages in JSON', () => {
       { kind: 'push', load: 4, pieceBytes: 1000 },
     ] as const) {
       expect(decodeLoadOrder(encodeLoadOrder({ spec, source }))).toEqual({ spec, source });
+    }
+  });
+
+  it('have room for as many shards as a worker may hold', () => {
+    const most = { ...spec, key: 'k'.repeat(64), generation: Number.MAX_SAFE_INTEGER, shard: 65_534, shards: 65_535 };
+    const large = {
+      ...most,
+      start: 2 ** 32 - 3,
+      end: 2 ** 32 - 2,
+      rows: 2 ** 32 - 1,
+      dimensions: 2 ** 20,
+      scale: 1.401298464324817e-45,
+    };
+    for (const maxPayloadBytes of [1024, 4096, 2 ** 20]) {
+      const shards = Array.from({ length: mostHeldShards(maxPayloadBytes) }, () => large);
+      const worker = 'w'.repeat(64);
+      const profile = 'p'.repeat(100);
+      const fullest = {
+        ...announcement,
+        worker,
+        profile,
+        instance: 2 ** 48,
+        sequence: 2 ** 40,
+        freeBytes: 2 ** 52,
+        shards,
+      };
+      expect(encodeAnnouncement(fullest).byteLength).toBeLessThanOrEqual(maxPayloadBytes);
     }
   });
 

@@ -1,8 +1,16 @@
 import { decodeJson, encodeJson } from './json-fields.js';
 import { readShardSpec, type ShardSpec } from './shard-spec.js';
 
-/** The most shards of one worker, so that an announcement fits in a message. */
-export const MOST_HELD_SHARDS = 4096;
+/** The most shards of one worker, whatever the messaging system allows. */
+const MOST_HELD_SHARDS = 2048;
+/** A shard takes no more in an announcement, and neither does the rest of it. */
+const BYTES_PER_SHARD = 320;
+const OTHER_BYTES = 512;
+
+/** So many shards of a worker fit in an announcement. */
+export function mostHeldShards(maxPayloadBytes: number): number {
+  return Math.min(MOST_HELD_SHARDS, Math.max(1, Math.floor((maxPayloadBytes - OTHER_BYTES) / BYTES_PER_SHARD)));
+}
 
 /** What a worker says of itself, every second and after each change. */
 export interface Announcement {

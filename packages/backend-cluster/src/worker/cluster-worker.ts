@@ -1,6 +1,6 @@
 import type { Backend } from '@gearshift/contracts';
 import type { Clock } from '../clock.js';
-import { encodeAnnouncement, type Announcement } from '../messages/announcement.js';
+import { encodeAnnouncement, mostHeldShards, type Announcement } from '../messages/announcement.js';
 import { encodeLoadAnswer, type LoadAnswer } from '../messages/load-order.js';
 import type { ShardSpec } from '../messages/shard-spec.js';
 import { profileOf } from '../placement/profile.js';
@@ -41,7 +41,7 @@ export class ClusterWorker {
     this.#parts = parts;
     const { backend, clock, instance, maxUnderWay, transport } = parts;
     const { maxPayloadBytes } = transport;
-    this.#store = new ShardStore(parts.maxBytes);
+    this.#store = new ShardStore(parts.maxBytes, mostHeldShards(maxPayloadBytes));
     this.#queries = new QueryDesk({ backend, store: this.#store, clock, instance, maxPayloadBytes, maxUnderWay });
     this.#loads = new LoadDesk({
       store: this.#store,

@@ -139,7 +139,10 @@ export class LoadDesk {
 
   #lackOfMemory(requestedBytes: number): Refusal {
     const { freeBytes, maxBytes } = this.#parts.store;
-    const message = `${requestedBytes} bytes do not fit in the ${freeBytes} that are free, of ${maxBytes}`;
+    const message =
+      requestedBytes <= freeBytes
+        ? 'the worker holds as many shards as fit in an announcement'
+        : `${requestedBytes} bytes do not fit in the ${freeBytes} that are free, of ${maxBytes}`;
     return { ok: false, kind: 'out-of-memory', message, requestedBytes, freeBytes };
   }
 }

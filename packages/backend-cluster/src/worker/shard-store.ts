@@ -1,5 +1,4 @@
 import { shardName, type ShardSpec } from '../messages/shard-spec.js';
-import { MOST_HELD_SHARDS } from '../messages/announcement.js';
 import type { HeldShard } from './held-shard.js';
 
 /** A pushed shard that was not used for so long makes room for others: the process that pushed it may be gone. */
@@ -8,13 +7,15 @@ const IDLE_MS = 60_000;
 /** The shards of a worker, and the memory that they take. */
 export class ShardStore {
   readonly maxBytes: number;
+  readonly #mostShards: number;
   readonly #shards = new Map<string, HeldShard>();
   #heldBytes = 0;
   /** Of loads under way. */
   #promisedBytes = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, mostShards: number) {
     this.maxBytes = maxBytes;
+    this.#mostShards = mostShards;
   }
 
   get freeBytes(): number {
@@ -31,11 +32,10 @@ export class ShardStore {
 
   /** Promises memory to a load; false when there is too little, also without the pushed shards that are idle. */
   promise(bytes: number, nowMs: number): boolean {
-    if (this.#shards.size >= MOST_HELD_SHARDS) return false;
     const idle = [...this.#shards.values()]
       .filter(({ load, uses, lastUsedMs }) => load !== undefined && uses === 0 && nowMs - lastUsedMs > IDLE_MS)
       .sort((a, b) => a.lastUsedMs - b.lastUsedMs);
-    while (bytes > this.freeBytes) {
+    while (bytes > this.freeBytes || this.#shards.size >= this.#mostShards) {
       const longest = idle.shift();
       if (longest === undefined) return false;
       this.drop(longest);
