@@ -19,4 +19,4 @@ export interface QuerySlice {
   readonly queries: number;
 }
 
-export const NO_FILTER = new Uint32Array(0);
+export const NO_FILTER: Uint32Array = new Uint32Array(0);
