@@ -71,7 +71,7 @@ export class ClusterBackend implements Backend {
     this.#context = context;
     const { transport, subjects, directory, failures, replicas } = context;
     this.#placer = new Placer({ transport, subjects, directory, failures, replicas, mostShards });
-    this.#operands = new PlacedOperands(this.#placer, directory, context.clock);
+    this.#operands = new PlacedOperands(this.#placer, directory, context.clock, failures);
     this.#state = new OpenState(failures, () => this.#release());
     this.placed = new PlacedMatrices(context, this.#placer, this.#state);
     this.#ends = [

@@ -382,6 +382,35 @@ describe('a worker that drains', () => {
 });
 
 describe('an operand', () => {
+  it('is sent once for requests at the same time, and an abort ends only its own request', async () => {
+    const { clock, backend, network, workers } = await begin();
+    for (const { name } of workers) network.setLink(name, { delayMs: 20 });
+    const matrix = someMatrix(256, 12);
+    const [first, second] = [new AbortController(), new AbortController()];
+    const startedAtMs = clock.nowMs();
+    const asking = [first.signal, second.signal, undefined].map((signal) => {
+      const output = { indices: new Uint32Array(1), scores: new Float32Array(1), count: 0 };
+      const request = { operation: 'top-k', query: new Float32Array(DIMENSIONS).fill(1), matrix, k: 1 } as const;
+      const outcome = backend.topK(request, output, signal).then((answer) => (answer.ok ? 'ok' : answer.error.kind));
+      return outcome.then((kind) => `${kind} after ${clock.nowMs() - startedAtMs}`);
+    });
+    await clock.advance(5);
+    second.abort();
+    await clock.advance(0);
+    expect(await asking[1]).toBe('aborted after 5');
+    await clock.advance(5);
+    // Its upload is begun again for the last one.
+    first.abort();
+    await clock.advance(0);
+    expect(await asking[0]).toBe('aborted after 10');
+    expect(await clock.advanceUntil(asking[2])).toMatch(/^ok after/);
+    await clock.advance(100);
+    const generations = new Set(
+      workers.flatMap((worker) => worker.describe().shards.map(({ generation }) => generation)),
+    );
+    expect(generations.size).toBe(1);
+  });
+
   it('that was detached while it was sent is an error, and so is one of too many dimensions for a message', async () => {
     const { clock, backend } = await begin({ network: { maxPayloadBytes: 4096 } });
     const matrix = someMatrix(2048);

@@ -45,6 +45,7 @@ export async function askParts(
   parts: readonly CountedPart[],
   signal: AbortSignal | undefined,
 ): Promise<PartsEnd> {
+  if (signal?.aborted === true) return { ok: false, failure: { kind: 'aborted', message: 'the request was aborted' } };
   const { key, generation } = placement;
   const isTraced = shardChannel.hasSubscribers || hedgeChannel.hasSubscribers;
   const traceId = isTraced ? randomBytes(TRACE_ID_BYTES) : NO_TRACE;

@@ -1,5 +1,5 @@
 import type { Operand, PhaseTimes } from '@gearshift/contracts';
-import { formatOf, isMatrix, type Failure } from '@gearshift/native-kit';
+import { formatOf, isMatrix, type BackendFailures, type Failure } from '@gearshift/native-kit';
 import type { Clock } from '../clock.js';
 import { shardBytes } from '../messages/shard-spec.js';
 import type { Placement } from '../placement/placement.js';
@@ -13,6 +13,7 @@ export class PlacedOperands {
   readonly #placer: Placer;
   readonly #directory: WorkerDirectory;
   readonly #clock: Clock;
+  readonly #failures: BackendFailures;
   readonly #placements = new Map<number, Placement>();
   /** Under way, by operand. Requests for the same version wait for the same work. */
   readonly #work = new Map<number, { readonly version: number; readonly end: Promise<Placed> }>();
@@ -23,10 +24,11 @@ export class PlacedOperands {
     },
   );
 
-  constructor(placer: Placer, directory: WorkerDirectory, clock: Clock) {
+  constructor(placer: Placer, directory: WorkerDirectory, clock: Clock, failures: BackendFailures) {
     this.#placer = placer;
     this.#directory = directory;
     this.#clock = clock;
+    this.#failures = failures;
   }
 
   /** The placement of exactly this version, of which each shard has a live holder. */
@@ -42,25 +44,22 @@ export class PlacedOperands {
   /**
    * The placement of exactly this version, which is made if there is none.
    *
-   * @param times `uploadMs` gets the time that it took
+   * @param upload gets the time that it took
    */
-  async ensure(operand: Operand, signal: AbortSignal | undefined, times: Upload): Promise<Placed> {
+  async ensure(operand: Operand, signal: AbortSignal | undefined, upload: Upload): Promise<Placed> {
     const startedAtMs = this.#clock.nowMs();
-    for (let found = this.find(operand); ; found = this.find(operand)) {
-      if (found !== undefined) return found;
-      const other = this.#work.get(operand.id);
-      if (other === undefined) break;
-      const end = await other.end;
-      // One that another request had aborted is begun again.
-      if (other.version === operand.version && 'error' in end && end.error.kind !== 'aborted') return end;
-    }
-    const end = this.#begin(operand, signal);
-    this.#work.set(operand.id, { version: operand.version, end });
     try {
-      return await end;
+      for (let found = this.find(operand); ; found = this.find(operand)) {
+        if (found !== undefined) return found;
+        const other = this.#work.get(operand.id);
+        if (other === undefined) return await this.#startWork(operand, signal);
+        const end = await untilAborted(other.end, signal);
+        if (end === undefined) return this.#failures.aborted();
+        // One that another request had aborted is begun again.
+        if (other.version === operand.version && 'error' in end && end.error.kind !== 'aborted') return end;
+      }
     } finally {
-      this.#work.delete(operand.id);
-      times.uploadMs = this.#clock.nowMs() - startedAtMs;
+      upload.uploadMs = this.#clock.nowMs() - startedAtMs;
     }
   }
 
@@ -74,6 +73,16 @@ export class PlacedOperands {
   /** Drops everything, for the end of the process that can use it. */
   close(): void {
     for (const id of [...this.#placements.keys()]) this.release({ id });
+  }
+
+  async #startWork(operand: Operand, signal: AbortSignal | undefined): Promise<Placed> {
+    const end = this.#begin(operand, signal);
+    this.#work.set(operand.id, { version: operand.version, end });
+    try {
+      return await end;
+    } finally {
+      this.#work.delete(operand.id);
+    }
   }
 
   async #begin(operand: Operand, signal: AbortSignal | undefined): Promise<Placed> {
@@ -109,6 +118,22 @@ export class PlacedOperands {
 
 /** Where the time for an upload is noted. */
 export type Upload = { -readonly [K in keyof Pick<PhaseTimes, 'uploadMs'>]: number };
+
+/** The value of the promise; undefined when the signal is aborted before. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+  if (signal === undefined) return promise;
+  let onAbort = () => {};
+  const aborted = new Promise<undefined>((resolve) => {
+    onAbort = () => resolve(undefined);
+    signal.addEventListener('abort', onAbort);
+    if (signal.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
 
 /** An id is random, so that no other operand of any process has the key. */
 function keyOf(operand: Operand): string {
