@@ -125,7 +125,8 @@ export class ClusterBackend implements Backend {
     if (this.#state.isClosed) return { reason: 'the backend is closed' };
     const { maxPayloadBytes } = this.#context.transport;
     const mix = this.#placer.refuseMix();
-    if (mix !== undefined) return { reason: mix };
+    // What is placed already is on workers of one profile.
+    if (mix !== undefined && !this.#isPlaced(request)) return { reason: mix };
     switch (request.operation) {
       case 'spread-activation': {
         const reason = refuseNodes(request.graph.nodes, maxPayloadBytes);
@@ -259,6 +260,11 @@ export class ClusterBackend implements Backend {
     if (supported !== true) return failures.of('unsupported', supported.reason);
     // Never buffered: the request would run too late.
     return transport.connected ? undefined : failures.of('unreachable', 'there is no connection to the cluster');
+  }
+
+  #isPlaced(request: OperationRequest): boolean {
+    const operand = 'matrix' in request ? requireMatrix(request.matrix) : request.graph;
+    return this.#operands.find(operand) !== undefined;
   }
 
   async #release(): Promise<void> {

@@ -354,6 +354,37 @@ describe('workers that fail', () => {
   });
 });
 
+describe('an upgrade of one worker after the other', () => {
+  it('answers from the old workers as long as they have all shards, then from the new ones, and never from both', async () => {
+    const { network, clock, ask, warmUp, workers, matrix, backend } = await begin();
+    await warmUp();
+    const cpu = await sharedCpu();
+    const upgraded = {
+      ...withHook(cpu, () => Promise.resolve()),
+      describe: () => ({ ...cpu.describe(), version: '99.0.0' }),
+    };
+    const outcomes: string[] = [];
+    const later = [];
+    for (const { name } of workers) {
+      await clock.advanceUntil(workers.find((worker) => worker.name === name)?.drain() ?? Promise.resolve());
+      const common = { name: CLUSTER_NAME, worker: name, backend: upgraded, clock, maxBytes: 2 ** 20 };
+      later.push(await createClusterWorker({ transport: network.connect(name), ...common }));
+      await clock.advance(10);
+      for (let i = 0; i < 5; i++) outcomes.push((await ask()).outcome);
+      // Shards of another operand cannot be placed on a mix.
+      const isMixed = later.length < workers.length;
+      expect((await ask(someMatrix(128, 40))).outcome).toBe(isMixed ? 'unsupported' : 'right');
+    }
+    expect(outcomes.slice(0, 5)).toEqual(Array.from({ length: 5 }, () => 'right'));
+    expect(outcomes.slice(-4)).toEqual(Array.from({ length: 4 }, () => 'right'));
+    expect(outcomes.filter((outcome) => !['right', 'unsupported', 'unreachable', 'stale'].includes(outcome))).toEqual(
+      [],
+    );
+    expect(backend.residency(matrix).bytesToUpload).toBe(0);
+    for (const worker of later) await clock.advanceUntil(worker.close());
+  });
+});
+
 describe('a worker that drains', () => {
   it('answers what it has, takes nothing new, and its shards are answered by others', async () => {
     const gates: (() => void)[] = [];

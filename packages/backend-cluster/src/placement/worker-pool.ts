@@ -38,6 +38,6 @@ export function refuseSize(
   return failures.of('out-of-memory', message, { requestedBytes, freeBytes });
 }
 
-export function mixed(profile: string, other: string, holder: string, otherHolder: string): string {
+function mixed(profile: string, other: string, holder: string, otherHolder: string): string {
   return `${holder} computes with ${profile} and ${otherHolder} with ${other}: their scores differ in the last bits`;
 }

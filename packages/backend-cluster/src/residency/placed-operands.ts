@@ -87,7 +87,10 @@ export class PlacedOperands {
 
   async #begin(operand: Operand, signal: AbortSignal | undefined): Promise<Placed> {
     const before = this.#placementOf(operand);
-    if (before !== undefined) return (await this.#placer.repair(operand, before, signal)) ?? before;
+    // After an upgrade of all workers, those that are left must not be mixed with new ones.
+    if (before !== undefined && this.#placer.mayRepair(before)) {
+      return (await this.#placer.repair(operand, before, signal)) ?? before;
+    }
     const placed = await this.#placer.place(operand, keyOf(operand), signal);
     if ('error' in placed) return placed;
     // Now that all shards are there, queries follow the new generation. Those under way keep the old one.

@@ -7,7 +7,7 @@ import { planRows, planShards, type RowShape } from '../placement/plan-shards.js
 import { Placement } from '../placement/placement.js';
 import { chooseHolders, rankWorkers } from '../placement/rendezvous.js';
 import type { KnownWorker, WorkerDirectory } from '../placement/worker-directory.js';
-import { mixed, poolOf, refuseSize, type WorkerPool } from '../placement/worker-pool.js';
+import { poolOf, refuseSize, type WorkerPool } from '../placement/worker-pool.js';
 import type { Subjects } from '../subjects.js';
 import type { ClusterTransport } from '../transport/transport.js';
 import { order, pushShard, type PushEnd, type PushFailure, type PushTarget } from './push-shard.js';
@@ -63,15 +63,18 @@ export class Placer {
     });
   }
 
+  /** Whether workers that take shards now compute as those of a placement do. */
+  mayRepair(placement: Placement): boolean {
+    const pool = this.#pool();
+    return pool.ok && pool.profile === placement.profile;
+  }
+
   /** Brings shards that no live worker holds any more to others. */
   async repair(operand: Operand, placement: Placement, signal: AbortSignal | undefined): Promise<Failure | undefined> {
     const missing = placement.shards.filter((shard) => this.#parts.directory.holders(shard).length === 0);
     if (missing.length === 0) return undefined;
     const pool = this.#pool();
     if (!pool.ok) return pool;
-    if (pool.profile !== placement.profile) {
-      return this.#parts.failures.of('unsupported', mixed(placement.profile, pool.profile, 'the copy', 'the workers'));
-    }
     const chosen = (shard: number) => rankWorkers(placement.key, shard, pool.names).slice(0, this.#parts.replicas);
     return this.#bringAll(missing, pool, chosen, pushing(operand, signal));
   }
