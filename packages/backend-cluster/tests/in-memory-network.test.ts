@@ -124,7 +124,7 @@ describe('an in-memory network', () => {
     expect(received.length).toBeGreaterThan(new Set(received).size);
   });
 
-  it('separates parties without a word, until it is healed', async () => {
+  it('separates parties, which do not notice, until it is healed', async () => {
     const { clock, network, a, b } = start();
     echo(b, 'b');
     network.separate(['a'], ['b', 'c']);

@@ -232,6 +232,22 @@ describe('a shard that is pushed', () => {
     expect(await rank(specOf({ shard: 0, start: 0, end: 32 }))).toBe('stale');
   });
 
+  it('is refused when the worker holds or loads as many shards as fit in an announcement', async () => {
+    await cluster.close();
+    cluster = await startCluster({ workers: 1, clock, network: { maxPayloadBytes: 2048 } });
+    transport = cluster.network.connect('loader');
+    const most = Math.floor((2048 - 512) / 320);
+    for (let load = 0; load < most; load++) {
+      const spec = specOf({ key: `k${load}` });
+      const answer = load % 2 === 0 ? await push(spec) : await order(spec, { kind: 'push', load, pieceBytes: 256 });
+      expect(answer.ok).toBe(true);
+    }
+    const answer = await order(specOf({ key: 'last' }), { kind: 'push', load: 99, pieceBytes: 256 });
+    expect(answer).toMatchObject({ ok: false, kind: 'out-of-memory' });
+    await clock.advance(30_001);
+    expect((await order(specOf({ key: 'last' }), { kind: 'push', load: 99, pieceBytes: 256 })).ok).toBe(true);
+  });
+
   it('is refused when its graph is none', async () => {
     const spec = specOf({ kind: 'graph', dimensions: 1, start: 0, end: 3, rows: 3, edges: 2 });
     const contents = Uint32Array.of(0, 1, 2, 2, 5, 1, 0, 0);

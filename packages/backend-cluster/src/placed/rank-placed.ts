@@ -31,7 +31,7 @@ import type { Placement } from '../placement/placement.js';
 import type { QueryContext } from '../queries/query-context.js';
 import { runScan } from '../queries/run-scan.js';
 
-/** As a request for a matrix, whose rows are in this process. */
+/** As a request for a matrix that this process has. */
 export interface PlacedRanking extends RowRange {
   /** `queries x dimensions`, row-major. */
   readonly query: Float32Array;

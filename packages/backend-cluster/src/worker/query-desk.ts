@@ -77,7 +77,7 @@ export class QueryDesk {
       return;
     }
     const { start, end } = rangeOf(query, shard);
-    // Of other shards' rows alone: nobody waits for this one.
+    // Without rows of this shard, for which no answer is expected.
     if (start < end) this.#begin(message, named, shard);
   }
 

@@ -12,6 +12,7 @@ export class ShardStore {
   #heldBytes = 0;
   /** Of loads under way. */
   #promisedBytes = 0;
+  #promisedShards = 0;
 
   constructor(maxBytes: number, mostShards: number) {
     this.maxBytes = maxBytes;
@@ -35,18 +36,20 @@ export class ShardStore {
     const idle = [...this.#shards.values()]
       .filter(({ load, uses, lastUsedMs }) => load !== undefined && uses === 0 && nowMs - lastUsedMs > IDLE_MS)
       .sort((a, b) => a.lastUsedMs - b.lastUsedMs);
-    while (bytes > this.freeBytes || this.#shards.size >= this.#mostShards) {
+    while (bytes > this.freeBytes || this.#shards.size + this.#promisedShards >= this.#mostShards) {
       const longest = idle.shift();
       if (longest === undefined) return false;
       this.drop(longest);
     }
     this.#promisedBytes += bytes;
+    this.#promisedShards += 1;
     return true;
   }
 
   /** Takes a promise back, or before the shard is held. */
   unpromise(bytes: number): void {
     this.#promisedBytes -= bytes;
+    this.#promisedShards -= 1;
   }
 
   hold(shard: HeldShard): void {

@@ -102,7 +102,7 @@ export class InMemoryTransport implements ClusterTransport {
     this.abandon();
   }
 
-  /** Closes without a word. */
+  /** Closes at once. */
   abandon(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
