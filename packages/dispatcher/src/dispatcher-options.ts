@@ -1,4 +1,4 @@
-import type { Backend, DispatchPolicy } from '@gearshift/contracts';
+import { DEVICE_KINDS, type Backend, type DispatchPolicy } from '@gearshift/contracts';
 import { expected, optionNames, readOptions, requireInteger, requireObject } from '@gearshift/contracts/internal';
 import type { AttemptTracker, ChangeableOptions, DispatcherOptions, FallbackMode } from './dispatcher.js';
 import { checkHangLimits } from './attempts/hang-limit.js';
@@ -97,8 +97,8 @@ function checkBackends(backends: readonly Backend[]): void {
     const name = `backends[${index}]`;
     requireMethods(name, backend, ['supports', 'cosineSimilarity', 'topK', 'spreadActivation']);
     if (typeof backend.id !== 'string') throw new TypeError(expected(`${name}.id`, 'a string', backend.id));
-    if (backend.kind !== 'cpu' && backend.kind !== 'gpu') {
-      throw new RangeError(expected(`${name}.kind`, "'cpu' or 'gpu'", backend.kind));
+    if (!DEVICE_KINDS.includes(backend.kind)) {
+      throw new RangeError(expected(`${name}.kind`, `one of ${DEVICE_KINDS.join(', ')}`, backend.kind));
     }
     if (backend.isGuarded !== undefined && typeof backend.isGuarded !== 'boolean') {
       throw new TypeError(expected(`${name}.isGuarded`, 'a boolean', backend.isGuarded));

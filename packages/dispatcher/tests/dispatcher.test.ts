@@ -248,8 +248,11 @@ describe('createDispatcher()', () => {
     [{ backends: [] }, 'backends: expected at least one, got none'],
     [{ backends: 'cpu' }, "backends: expected an array of backends, got 'cpu'"],
     [{ backends: [cpu(), cpu()] }, "backends[1].id: 'cpu' is listed twice"],
-    [{ backends: [{ ...cpu(), kind: 'tpu' }] }, "backends[0].kind: expected 'cpu' or 'gpu', got 'tpu'"],
-    [{ backends: [{ ...cpu(), kind: 'remote' }] }, "backends[0].kind: expected 'cpu' or 'gpu', got 'remote'"],
+    [{ backends: [{ ...cpu(), kind: 'tpu' }] }, "backends[0].kind: expected one of cpu, gpu, remote, got 'tpu'"],
+    [
+      { backends: [{ ...cpu(), kind: undefined }] },
+      'backends[0].kind: expected one of cpu, gpu, remote, got undefined',
+    ],
     [{ backends: [{ ...cpu(), isGuarded: 1 }] }, 'backends[0].isGuarded: expected a boolean, got 1'],
     [{ backends: [{ ...cpu(), topK: 1 }] }, 'backends[0].topK: expected a function, got 1'],
     [{ policy: 'threshold' }, "policy: expected an object, got 'threshold'"],

@@ -90,6 +90,21 @@ export const SMOKE_PROGRAMS = [
     answer: 'webgpu:0',
   },
   {
+    // A worker and a coordinator in one process.
+    name: '@gearshift/backend-cluster',
+    names: 'createClusterBackend, createClusterWorker, InMemoryNetwork',
+    body: `const network = new InMemoryNetwork();
+      const worker = await createClusterWorker({ transport: network.connect('w'), name: 'smoke', worker: 'w' });
+      const { value } = await createClusterBackend({ transport: network.connect('c'), name: 'smoke' });
+      const matrix = { id: 1, version: 1, rows: 2, dimensions: 1, values: new Float32Array([1, 2]) };
+      const output = { indices: new Uint32Array(1), scores: new Float32Array(1), count: 0 };
+      await value.topK({ operation: 'top-k', query: new Float32Array([3]), matrix, k: 1, metric: 'dot' }, output);
+      print([...output.indices, ...output.scores]);
+      await value.close();
+      await worker.close();`,
+    answer: [1, 6],
+  },
+  {
     // Neither of its peer dependencies is installed.
     name: '@gearshift/telemetry',
     names: 'instrumentOpenTelemetry, instrumentPrometheus, METRICS, prometheusName',

@@ -1,0 +1,37 @@
+import { channel } from 'node:diagnostics_channel';
+import type { QueryOperation } from './wire/wire-limits.js';
+
+/** The end of a query at one shard: the statuses of an answer, and what the coordinator makes of others. */
+export type ShardOutcome =
+  'success' | 'stale' | 'unreachable' | 'timeout' | 'invalid-result' | 'invalid-input' | 'fault' | 'aborted';
+
+/** The message of the channel `gearshift:shard`: a query at one shard has ended. */
+export interface ShardEvent {
+  readonly backend: string;
+  readonly operation: QueryOperation;
+  readonly shard: number;
+  readonly outcome: ShardOutcome;
+  readonly latencyMs: number;
+  /** Of the answer; NaN without one. */
+  readonly kernelMs: number;
+  readonly queueMs: number;
+  /** Workers that were asked and did not refuse, the one that a broadcast reached included. */
+  readonly asked: number;
+  /** In the header of the query, in hexadecimal digits. */
+  readonly traceId: string;
+}
+
+/** The message of the channel `gearshift:hedge`: a shard was asked a second time, because it had not answered in time. */
+export interface HedgeEvent {
+  readonly backend: string;
+  readonly operation: QueryOperation;
+  readonly shard: number;
+  readonly afterMs: number;
+  readonly traceId: string;
+}
+
+/** Names of the `node:diagnostics_channel` channels of a cluster. */
+export const CLUSTER_CHANNELS = { shard: 'gearshift:shard', hedge: 'gearshift:hedge' } as const;
+
+export const shardChannel = channel(CLUSTER_CHANNELS.shard);
+export const hedgeChannel = channel(CLUSTER_CHANNELS.hedge);

@@ -1,0 +1,275 @@
+import {
+  DTYPES,
+  finishTopK,
+  ok,
+  prepareCosineSimilarity,
+  prepareOperand,
+  prepareSpreadActivation,
+  prepareTopK,
+  requireOutput,
+  requireTopKOutput,
+  type Backend,
+  type BackendDescription,
+  type BackendError,
+  type CosineSimilarityRequest,
+  type MemoryReading,
+  type Operand,
+  type OperationRequest,
+  type PhaseTimes,
+  type PreparedCosineSimilarity,
+  type PreparedTopK,
+  type Residency,
+  type Result,
+  type SpreadActivationRequest,
+  type TopKOutput,
+  type TopKRequest,
+  type UnsupportedReason,
+} from '@gearshift/contracts';
+import { requireMatrix } from '@gearshift/contracts/internal';
+import { isMatrix, OpenState, type Failure } from '@gearshift/native-kit';
+import { decodeAnnouncement } from './messages/announcement.js';
+import { contentBytes, MOST_ROWS } from './messages/shard-spec.js';
+import { PACKAGE_VERSION } from './package-version.js';
+import { PlacedMatrices } from './placed/placed-matrices.js';
+import { planShards } from './placement/plan-shards.js';
+import type { Placement } from './placement/placement.js';
+import type { QueryContext } from './queries/query-context.js';
+import { refuseDimensions, runScan } from './queries/run-scan.js';
+import { refuseNodes, runSpread } from './queries/run-spread.js';
+import type { SlowestTimes } from './queries/slowest-times.js';
+import { PlacedOperands } from './residency/placed-operands.js';
+import { Placer } from './residency/placer.js';
+
+type Answer = Result<PhaseTimes, BackendError>;
+
+/** For requests with nothing to compute. */
+const NO_TIME: Answer = ok({
+  queueMs: 0,
+  uploadMs: 0,
+  kernelMs: 0,
+  downloadMs: 0,
+  networkMs: 0,
+  totalMs: 0,
+  fused: false,
+});
+
+/** The operations on the workers of a cluster, each with some of the rows. */
+export class ClusterBackend implements Backend {
+  readonly id: string;
+  readonly kind = 'remote';
+  readonly dtypes = DTYPES;
+  /** Matrices that workers load by themselves. */
+  readonly placed: PlacedMatrices;
+  readonly #context: QueryContext;
+  readonly #placer: Placer;
+  readonly #operands: PlacedOperands;
+  readonly #state: OpenState;
+  readonly #ends: (() => void)[];
+
+  constructor(context: QueryContext, mostShards: number | undefined) {
+    this.id = context.backend;
+    this.#context = context;
+    const { transport, subjects, directory, failures, replicas } = context;
+    this.#placer = new Placer({ transport, subjects, directory, failures, replicas, mostShards });
+    this.#operands = new PlacedOperands(this.#placer, directory, context.clock, failures);
+    this.#state = new OpenState(failures, () => this.#release());
+    this.placed = new PlacedMatrices(context, this.#placer, this.#state);
+    this.#ends = [
+      transport.watch(subjects.everyState, {}, ({ data }) => {
+        const said = decodeAnnouncement(data);
+        if (typeof said !== 'string') directory.hear(said);
+      }),
+      transport.onConnection((isConnected) => {
+        if (isConnected) this.askWho();
+      }),
+    ];
+  }
+
+  /** Asks all workers to announce themselves. */
+  askWho(): void {
+    try {
+      this.#context.transport.send(this.#context.subjects.who, new Uint8Array());
+    } catch {
+      // Without a connection, and again when there is one.
+    }
+  }
+
+  describe(): BackendDescription {
+    const { live } = this.#context.directory;
+    const mix = this.#placer.refuseMix();
+    const noWorker = live.length === 0 ? ['no worker is there'] : [];
+    return {
+      id: this.id,
+      kind: this.kind,
+      device: `${live.length} ${live.length === 1 ? 'worker' : 'workers'}`,
+      version: PACKAGE_VERSION,
+      source: 'portable',
+      limitations: mix === undefined ? noWorker : [...noWorker, mix],
+    };
+  }
+
+  /** Each worker gets an equal share, so the one with the least memory decides; replicas divide it. */
+  memory(): MemoryReading {
+    const { directory, replicas } = this.#context;
+    const workers = directory.live.filter(({ isDraining }) => !isDraining);
+    const readAtMs = performance.now();
+    if (workers.length === 0 || this.#state.isClosed) return { freeBytes: null, totalBytes: null, readAtMs };
+    const copies = Math.min(replicas, workers.length);
+    const least = (bytes: readonly number[]) => Math.floor((Math.min(...bytes) * workers.length) / copies);
+    const totalBytes = least(workers.map(({ maxBytes }) => maxBytes));
+    const freeBytes = Math.min(totalBytes, least(workers.map((worker) => worker.freeBytes)));
+    return { freeBytes, totalBytes: totalBytes > 0 ? totalBytes : null, readAtMs };
+  }
+
+  supports(request: OperationRequest): true | UnsupportedReason {
+    if (this.#state.isClosed) return { reason: 'the backend is closed' };
+    const { maxPayloadBytes } = this.#context.transport;
+    const mix = this.#placer.refuseMix();
+    // What is placed already is on workers of one profile.
+    if (mix !== undefined && !this.#isPlaced(request)) return { reason: mix };
+    switch (request.operation) {
+      case 'spread-activation': {
+        const reason = refuseNodes(request.graph.nodes, maxPayloadBytes);
+        return reason === undefined || { reason };
+      }
+      case 'cosine-similarity':
+      case 'top-k': {
+        if (request.matrix.rows > MOST_ROWS) return { reason: `a matrix of more than ${MOST_ROWS} rows` };
+        const reason = refuseDimensions(request.matrix.dimensions, maxPayloadBytes);
+        return reason === undefined || { reason };
+      }
+      default:
+        return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
+    }
+  }
+
+  residency(given: Operand): Residency {
+    const operand = isMatrix(given) ? requireMatrix(given) : given;
+    const residentBytes = this.#operands.residentBytes(operand);
+    if (residentBytes > 0) return { residentBytes, bytesToUpload: 0 };
+    const replicas = Math.max(1, Math.min(this.#context.replicas, this.#context.directory.live.length));
+    const [whole] = planShards(operand, 'whole', 0, 1);
+    return { residentBytes: 0, bytesToUpload: whole === undefined ? 0 : contentBytes(whole) * replicas };
+  }
+
+  async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
+    const startedAtMs = performance.now();
+    const checked = prepareOperand(operand);
+    const refusal = this.#refuse(signal);
+    if (refusal !== undefined) return refusal;
+    const placed = await this.#state.track(this.#operands.ensure(checked, signal, { uploadMs: 0 }));
+    if ('error' in placed) return placed;
+    const totalMs = performance.now() - startedAtMs;
+    return ok({ queueMs: 0, uploadMs: totalMs, kernelMs: 0, downloadMs: 0, networkMs: 0, totalMs, fused: false });
+  }
+
+  release(operand: Operand): void {
+    this.#operands.release(operand);
+  }
+
+  async cosineSimilarity(
+    request: CosineSimilarityRequest,
+    output: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const prepared = prepareCosineSimilarity(request);
+    requireOutput(prepared, output);
+    return this.#scan(prepared, output, signal);
+  }
+
+  async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
+    const prepared = prepareTopK(request);
+    requireTopKOutput(prepared, output);
+    if (prepared.outputLength === 0 && this.#state.refuse(signal) === undefined) finishTopK(prepared, output);
+    return this.#scan(prepared, output, signal);
+  }
+
+  async spreadActivation(
+    request: SpreadActivationRequest,
+    output: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const prepared = prepareSpreadActivation(request);
+    requireOutput(prepared, output);
+    const refusal = this.#refuse(signal, prepared);
+    if (refusal !== undefined) return refusal;
+    if (prepared.outputLength === 0) return NO_TIME;
+    const activations = prepared.activations.slice();
+    if (prepared.hops === 0) {
+      output.set(activations);
+      return NO_TIME;
+    }
+    return this.#run(prepared.graph, signal, (placement) =>
+      runSpread(this.#context, placement, prepared, activations, output, signal),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#state.close();
+  }
+
+  async #scan(
+    prepared: PreparedTopK | PreparedCosineSimilarity,
+    output: TopKOutput | Float32Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const refusal = this.#refuse(signal, prepared);
+    if (refusal !== undefined) return refusal;
+    if (prepared.outputLength === 0) return NO_TIME;
+    const query = prepared.query.slice();
+    return this.#run(prepared.matrix, signal, (placement) =>
+      runScan(this.#context, placement, prepared, query, output, signal),
+    );
+  }
+
+  /** Runs a request on the placement of its operand. */
+  #run(
+    operand: Operand,
+    signal: AbortSignal | undefined,
+    run: (placement: Placement) => Promise<SlowestTimes | Failure>,
+  ): Promise<Answer> {
+    return this.#state.track(this.#runOnPlacement(operand, signal, run));
+  }
+
+  async #runOnPlacement(
+    operand: Operand,
+    signal: AbortSignal | undefined,
+    run: (placement: Placement) => Promise<SlowestTimes | Failure>,
+  ): Promise<Answer> {
+    const { clock } = this.#context;
+    const startedAtMs = clock.nowMs();
+    const upload = { uploadMs: 0 };
+    const placed = this.#operands.find(operand) ?? (await this.#operands.ensure(operand, signal, upload));
+    if ('error' in placed) return placed;
+    if (signal?.aborted === true) return this.#context.failures.aborted();
+    const endUse = placed.use();
+    try {
+      const times = await run(placed);
+      if ('error' in times) return times;
+      return ok(times.phases(upload.uploadMs, clock.nowMs() - startedAtMs));
+    } finally {
+      endUse();
+    }
+  }
+
+  #refuse(signal: AbortSignal | undefined, request?: OperationRequest): Failure | undefined {
+    const refusal = this.#state.refuse(signal);
+    if (refusal !== undefined) return refusal;
+    const { failures, transport } = this.#context;
+    const supported = request === undefined ? true : this.supports(request);
+    if (supported !== true) return failures.of('unsupported', supported.reason);
+    // Never buffered: the request would run too late.
+    return transport.connected ? undefined : failures.of('unreachable', 'there is no connection to the cluster');
+  }
+
+  #isPlaced(request: OperationRequest): boolean {
+    const operand = 'matrix' in request ? requireMatrix(request.matrix) : request.graph;
+    return this.#operands.find(operand) !== undefined;
+  }
+
+  async #release(): Promise<void> {
+    for (const end of this.#ends) end();
+    this.#operands.close();
+    await this.#context.transport.drain();
+  }
+}

@@ -1,0 +1,104 @@
+import { decodeJson, encodeJson, type JsonFields } from './json-fields.js';
+import { readShardSpec, type ShardSpec } from './shard-spec.js';
+
+/** Where the contents of a shard come from. */
+export type ShardSource =
+  | {
+      readonly kind: 'push';
+      /** A random number that the pieces carry. */
+      readonly load: number;
+      /** Bytes of each piece but the last one. */
+      readonly pieceBytes: number;
+    }
+  | {
+      /** A file below the data root of the worker, in the format of `matrix.save()`, with all rows of the matrix. */
+      readonly kind: 'file';
+      readonly path: string;
+    };
+
+/** Asks a worker to hold a shard. */
+export interface LoadOrder {
+  readonly spec: ShardSpec;
+  readonly source: ShardSource;
+}
+
+/** Asks a worker to forget a generation of a key, or all of them. */
+export interface DropOrder {
+  readonly key: string;
+  readonly generation: number | undefined;
+}
+
+const LOAD_FAILURES = [
+  'invalid-input',
+  'out-of-memory',
+  'unsupported',
+  'fault',
+  /** The load is not known any more. */
+  'stale',
+] as const;
+export type LoadFailure = (typeof LOAD_FAILURES)[number];
+
+export type LoadAnswer =
+  | {
+      readonly ok: true;
+      /** The shard is held, and this or a later announcement says so. */
+      readonly isHeld: boolean;
+      readonly sequence: number;
+    }
+  | {
+      readonly ok: false;
+      readonly kind: LoadFailure;
+      readonly message: string;
+      readonly requestedBytes?: number | undefined;
+      readonly freeBytes?: number | undefined;
+    };
+
+const LONGEST_PATH = 1024;
+const LONGEST_MESSAGE = 1000;
+
+export function encodeLoadOrder(order: LoadOrder): Uint8Array {
+  return encodeJson(order);
+}
+
+export function decodeLoadOrder(bytes: Uint8Array): LoadOrder | string {
+  return decodeJson(bytes, (fields) => ({
+    spec: readShardSpec(fields.object('spec')),
+    source: readSource(fields.object('source')),
+  }));
+}
+
+export function encodeDropOrder(order: DropOrder): Uint8Array {
+  return encodeJson(order);
+}
+
+export function decodeDropOrder(bytes: Uint8Array): DropOrder | string {
+  return decodeJson(bytes, (fields) => ({
+    key: fields.token('key'),
+    generation: fields.has('generation') ? fields.integer('generation', 0) : undefined,
+  }));
+}
+
+export function encodeLoadAnswer(answer: LoadAnswer): Uint8Array {
+  return encodeJson(answer.ok ? answer : { ...answer, message: answer.message.slice(0, LONGEST_MESSAGE) });
+}
+
+export function decodeLoadAnswer(bytes: Uint8Array): LoadAnswer | string {
+  return decodeJson(bytes, (fields): LoadAnswer => {
+    if (fields.boolean('ok')) {
+      return { ok: true, isHeld: fields.boolean('isHeld'), sequence: fields.integer('sequence', 0) };
+    }
+    return {
+      ok: false,
+      kind: fields.word('kind', LOAD_FAILURES),
+      message: fields.text('message', LONGEST_MESSAGE),
+      requestedBytes: fields.has('requestedBytes') ? fields.integer('requestedBytes', 0) : undefined,
+      freeBytes: fields.has('freeBytes') ? fields.integer('freeBytes', 0) : undefined,
+    };
+  });
+}
+
+function readSource(fields: JsonFields): ShardSource {
+  const kind = fields.word('kind', ['push', 'file']);
+  if (kind === 'file') return { kind, path: fields.text('path', LONGEST_PATH) };
+  return { kind, load: fields.integer('load', 0), pieceBytes: fields.integer('pieceBytes', 1) };
+}

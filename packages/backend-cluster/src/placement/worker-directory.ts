@@ -1,0 +1,188 @@
+import type { Announcement } from '../messages/announcement.js';
+import { shardName, type ShardSpec } from '../messages/shard-spec.js';
+import type { Clock } from '../clock.js';
+
+/** Workers announce themselves each second; one that missed three announcements is not asked. */
+export const STALE_AFTER_MS = 3500;
+/** A worker that kept a query waiting is asked last for so long. */
+const SUSPECT_MS = 2000;
+
+/** A worker as the coordinator knows it. */
+export interface KnownWorker {
+  readonly worker: string;
+  readonly instance: number;
+  sequence: number;
+  profile: string;
+  freeBytes: number;
+  maxBytes: number;
+  isDraining: boolean;
+  underWay: number;
+  heardAtMs: number;
+  suspectUntilMs: number;
+  /** When it was last asked whether it is still there. */
+  probedAtMs: number;
+  /** By name. */
+  readonly shards: Map<string, ShardSpec>;
+}
+
+type ShardKey = Pick<ShardSpec, 'key' | 'generation' | 'shard'>;
+const NO_HOLDERS: ReadonlySet<KnownWorker> = new Set();
+
+/** The workers of a cluster, from their announcements. */
+export class WorkerDirectory {
+  readonly #clock: Clock;
+  readonly #workers = new Map<string, KnownWorker>();
+  /** Workers by the name of a shard that they hold. */
+  readonly #holders = new Map<string, Set<KnownWorker>>();
+  /** Shards that any worker holds, by key and generation. */
+  readonly #generations = new Map<string, Map<number, Map<number, ShardSpec>>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Workers that announced themselves lately. */
+  get live(): KnownWorker[] {
+    return [...this.#workers.values()].filter((worker) => this.#isLive(worker));
+  }
+
+  hear(said: Announcement): void {
+    const { worker, instance, sequence } = said;
+    let known = this.#workers.get(worker);
+    if (known !== undefined && known.instance !== instance) {
+      this.forget(worker);
+      known = undefined;
+    }
+    const nowMs = this.#clock.nowMs();
+    if (known === undefined) {
+      const { profile, freeBytes, maxBytes, isDraining, underWay } = said;
+      const state = {
+        profile,
+        freeBytes,
+        maxBytes,
+        isDraining,
+        underWay,
+        heardAtMs: nowMs,
+        suspectUntilMs: 0,
+        probedAtMs: -Infinity,
+      };
+      known = { worker, instance, sequence, ...state, shards: new Map() };
+      this.#workers.set(worker, known);
+    }
+    known.heardAtMs = nowMs;
+    // An announcement from before a shard was loaded says nothing of it.
+    if (sequence < known.sequence) return;
+    known.sequence = sequence;
+    known.freeBytes = said.freeBytes;
+    known.isDraining = said.isDraining;
+    known.underWay = said.underWay;
+    const names = new Map(said.shards.map((spec) => [shardName(spec), spec]));
+    for (const name of known.shards.keys()) if (!names.has(name)) this.#remove(known, name);
+    for (const [name, spec] of names) this.#add(known, name, spec);
+  }
+
+  /** A worker has said that it holds a shard now. */
+  noteHeld({ worker, instance }: KnownWorker, spec: ShardSpec, sequence: number): void {
+    const known = this.#workers.get(worker);
+    if (known?.instance !== instance) return;
+    known.sequence = Math.max(known.sequence, sequence);
+    this.#add(known, shardName(spec), spec);
+  }
+
+  /** A worker has said that it does not hold a shard. */
+  noteMissing(worker: KnownWorker, shard: ShardKey): void {
+    this.#remove(worker, shardName(shard));
+  }
+
+  /** Live workers that hold a shard. */
+  holders(shard: ShardKey): KnownWorker[] {
+    const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
+    return [...holders].filter((worker) => this.#isLive(worker));
+  }
+
+  /** Workers that held a shard when they were last heard of, which is long ago: they may still be in its queue group. */
+  silentHolders(shard: ShardKey): KnownWorker[] {
+    const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
+    return [...holders].filter((worker) => !this.#isLive(worker));
+  }
+
+  /** Generations of a key of which workers hold every shard, newest first. */
+  completeGenerations(key: string): { readonly generation: number; readonly shards: readonly ShardSpec[] }[] {
+    const generations = [...(this.#generations.get(key) ?? [])].sort(([a], [b]) => b - a);
+    return generations.flatMap(([generation, byShard]) => {
+      const shards = [...byShard.values()].sort((a, b) => a.shard - b.shard);
+      return isWhole(shards) ? [{ generation, shards }] : [];
+    });
+  }
+
+  byInstance(instance: number): KnownWorker | undefined {
+    for (const worker of this.#workers.values()) if (worker.instance === instance) return worker;
+    return undefined;
+  }
+
+  isSuspect({ suspectUntilMs }: KnownWorker): boolean {
+    return suspectUntilMs > this.#clock.nowMs();
+  }
+
+  /** A worker kept a query waiting, or answered wrongly. */
+  suspect(worker: KnownWorker): void {
+    worker.suspectUntilMs = this.#clock.nowMs() + SUSPECT_MS;
+  }
+
+  /** A worker has answered. */
+  trust(worker: KnownWorker, underWay: number): void {
+    worker.suspectUntilMs = 0;
+    worker.underWay = underWay;
+  }
+
+  /** The messaging system says that there is no such worker. */
+  forget(name: string): void {
+    const known = this.#workers.get(name);
+    if (known === undefined) return;
+    for (const shard of known.shards.keys()) this.#remove(known, shard);
+    this.#workers.delete(name);
+  }
+
+  #isLive({ heardAtMs }: KnownWorker): boolean {
+    return this.#clock.nowMs() - heardAtMs < STALE_AFTER_MS;
+  }
+
+  #add(worker: KnownWorker, name: string, spec: ShardSpec): void {
+    if (worker.shards.has(name)) return;
+    worker.shards.set(name, spec);
+    const holders = this.#holders.get(name);
+    if (holders !== undefined) {
+      holders.add(worker);
+      return;
+    }
+    this.#holders.set(name, new Set([worker]));
+    const { key, generation, shard } = spec;
+    const generations = this.#generations.get(key) ?? new Map<number, Map<number, ShardSpec>>();
+    const shards = generations.get(generation) ?? new Map<number, ShardSpec>();
+    this.#generations.set(key, generations.set(generation, shards.set(shard, spec)));
+  }
+
+  #remove(worker: KnownWorker, name: string): void {
+    const spec = worker.shards.get(name);
+    worker.shards.delete(name);
+    const holders = this.#holders.get(name);
+    if (spec === undefined || holders === undefined || !holders.delete(worker) || holders.size > 0) return;
+    this.#holders.delete(name);
+    const generations = this.#generations.get(spec.key);
+    const shards = generations?.get(spec.generation);
+    shards?.delete(spec.shard);
+    if (shards?.size === 0) generations?.delete(spec.generation);
+    if (generations?.size === 0) this.#generations.delete(spec.key);
+  }
+}
+
+/** Whether shards, in order, are all of one matrix. */
+function isWhole(shards: readonly ShardSpec[]): boolean {
+  const [first] = shards;
+  if (shards.length !== first?.shards || shards[shards.length - 1].end !== first.rows) return false;
+  return shards.every((shard, i) => {
+    const isNext = shard.shard === i && shard.start === (i === 0 ? 0 : shards[i - 1].end);
+    const isAlike = shard.rows === first.rows && shard.shards === first.shards && shard.kind === first.kind;
+    return isNext && isAlike && shard.dimensions === first.dimensions && shard.dtype === first.dtype;
+  });
+}

@@ -1,0 +1,282 @@
+import type { Placement } from '../placement/placement.js';
+import type { KnownWorker } from '../placement/worker-directory.js';
+import { reasonOf } from '../transport/reason-of.js';
+import type { TransportErrorReason } from '../transport/transport.js';
+import { decodeAnswerHeader, readAnswer, type AnswerHeader } from '../wire/answer.js';
+import { encodeQuery, type ShardQuery } from '../wire/query.js';
+import { publishHedge, publishShard } from './publish-shard.js';
+import type { QueryContext } from './query-context.js';
+import type { QueryPart } from './query-part.js';
+import { sendCancel } from './send-cancel.js';
+import { FAILURES, type TurnEnd, type TurnFailure } from './turn-end.js';
+
+/** A failure that a worker answered with is tried once more, elsewhere: a query that harms workers must not visit all of them. */
+const MOST_FAILURES = 2;
+
+/** One part of a query, until one of the holders of its shard has answered it. */
+export class ShardTurn {
+  readonly part: QueryPart;
+  readonly end: Promise<TurnEnd>;
+  readonly #context: QueryContext;
+  readonly #placement: Placement;
+  /** The query to this part alone; a broadcast has another range and no shard. */
+  readonly #query: ShardQuery;
+  readonly #count: number;
+  readonly #startedAtMs: number;
+  readonly #asked = new Set<KnownWorker>();
+  /** Queries to single workers under way. */
+  readonly #asks = new Map<KnownWorker, { readonly id: number; readonly controller: AbortController }>();
+  #settle: (end: TurnEnd) => void = () => {};
+  #isSettled = false;
+  #isBroadcast = false;
+  #broadcastIsUnderWay = false;
+  /** Queries that may have harmed a worker: those that it refused did not. */
+  #visits = 0;
+  #failures = 0;
+  #lastFailure: TurnFailure;
+  #stopHedge = () => {};
+
+  constructor(context: QueryContext, placement: Placement, part: QueryPart, query: ShardQuery, count: number) {
+    this.#context = context;
+    this.#placement = placement;
+    this.part = part;
+    this.#query = query;
+    this.#count = count;
+    this.#startedAtMs = context.clock.nowMs();
+    this.#lastFailure = { kind: 'unreachable', message: `no live worker holds shard ${part.spec.shard}` };
+    this.end = new Promise((resolve) => (this.#settle = resolve));
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Asks the best holder. */
+  begin(): void {
+    this.#askNext();
+  }
+
+  /** A broadcast is under way, which also asks a holder of this shard. */
+  beginWithBroadcast(): void {
+    this.#isBroadcast = true;
+    this.#broadcastIsUnderWay = true;
+    this.#visits = 1;
+    this.#startHedge();
+  }
+
+  /** An answer to the broadcast with this id came from the shard. */
+  offer(bytes: Uint8Array, header: AnswerHeader, id: number): void {
+    // One holder was asked, so that further answers are repetitions.
+    if (this.#isSettled || !this.#broadcastIsUnderWay) return;
+    const worker = this.#context.directory.byInstance(header.instance);
+    if (worker !== undefined) this.#asked.add(worker);
+    // Its bits might be others.
+    if (worker?.profile === this.#placement.profile) this.#judge(bytes, header, id, worker);
+    else this.#unknown(id);
+  }
+
+  /** There will be no more answers to the broadcast. */
+  broadcastEnded(reason: TransportErrorReason): void {
+    this.#broadcastIsUnderWay = false;
+    if (!this.#isSettled) this.#failedToReach(reason, 'a worker');
+  }
+
+  abort(): void {
+    this.#end({ failure: { kind: 'aborted', message: 'the request was aborted' } });
+  }
+
+  /** The next holder that was not asked; without one, and without an answer to wait for, the turn fails. */
+  #askNext(): void {
+    const worker = this.#visits < this.#mostVisits ? this.#nextHolder() : undefined;
+    if (worker !== undefined) {
+      this.#ask(worker);
+      return;
+    }
+    if (this.#asks.size > 0) return;
+    // Where there is no holder any more, there is none that a broadcast could have reached.
+    const { directory } = this.#context;
+    if (this.#broadcastIsUnderWay && directory.holders(this.part.spec).length > 0) return;
+    this.#end({ failure: this.#lastFailure });
+  }
+
+  #nextHolder(): KnownWorker | undefined {
+    const { directory } = this.#context;
+    const { profile } = this.#placement;
+    const isNext = (worker: KnownWorker) => worker.profile === profile && !this.#asked.has(worker);
+    const holders = directory.holders(this.part.spec).filter(isNext);
+    const burden = (worker: KnownWorker) => (directory.isSuspect(worker) ? 1e6 : 0) + worker.underWay;
+    return holders.length === 0 ? undefined : holders.reduce((best, one) => (burden(one) < burden(best) ? one : best));
+  }
+
+  #ask(worker: KnownWorker): void {
+    const { transport, subjects, clock, timeoutMs, nextId } = this.#context;
+    const budgetMs = timeoutMs - (clock.nowMs() - this.#startedAtMs);
+    if (budgetMs <= 0) {
+      this.#end({ failure: { kind: 'timeout', message: this.#late() } });
+      return;
+    }
+    const id = nextId();
+    const controller = new AbortController();
+    this.#asked.add(worker);
+    this.#asks.set(worker, { id, controller });
+    worker.underWay += 1;
+    this.#visits += 1;
+    const message = encodeQuery({ ...this.#query, id, budgetMs });
+    const options = { timeoutMs: budgetMs, signal: controller.signal };
+    transport.ask(subjects.worker(worker.worker, 'query'), message, options).then(
+      (bytes) => {
+        this.#asks.delete(worker);
+        if (this.#isSettled) return;
+        const header = decodeAnswerHeader(bytes);
+        if (typeof header === 'string') this.#wrong(worker, header, id);
+        else if (header.instance !== worker.instance) {
+          // It was started anew, and holds nothing of before.
+          this.#context.directory.forget(worker.worker);
+          this.#unknown(id);
+        } else this.#judge(bytes, header, id, worker);
+      },
+      (error: unknown) => {
+        this.#asks.delete(worker);
+        worker.underWay = Math.max(0, worker.underWay - 1);
+        if (this.#isSettled) return;
+        const reason = reasonOf(error);
+        if (reason === 'nobody') this.#context.directory.forget(worker.worker);
+        this.#failedToReach(reason, `worker ${worker.worker}`);
+      },
+    );
+    this.#startHedge();
+  }
+
+  #judge(bytes: Uint8Array, header: AnswerHeader, id: number, worker: KnownWorker): void {
+    const { directory } = this.#context;
+    const { status } = header;
+    if (status === 'ok') {
+      const { start, end, spec } = this.part;
+      const query = this.#query.id === id ? this.#query : { ...this.#query, id };
+      const answer = readAnswer(bytes, header, { query, shard: spec.shard, start, end, count: this.#count });
+      if (typeof answer === 'string') {
+        this.#wrong(worker, answer, id);
+        return;
+      }
+      directory.trust(worker, header.underWay);
+      this.#end({ answer }, id === this.#query.id ? undefined : worker);
+      return;
+    }
+    this.#answeredBroadcast(id);
+    worker.underWay = header.underWay;
+    if (status === 'stale') directory.noteMissing(worker, this.part.spec);
+    const message = `worker ${worker.worker} answered '${status}' for shard ${this.part.spec.shard}`;
+    this.#failed({ kind: FAILURES[status], message }, status === 'stale' || status === 'overloaded');
+  }
+
+  /** An answer that cannot be right. */
+  #wrong(worker: KnownWorker | undefined, problem: string, id: number): void {
+    if (worker !== undefined) this.#context.directory.suspect(worker);
+    this.#answeredBroadcast(id);
+    const name = worker === undefined ? 'an unknown worker' : `worker ${worker.worker}`;
+    this.#failed({ kind: 'invalid-result', message: `${name}, shard ${this.part.spec.shard}: ${problem}` });
+  }
+
+  /** A process has answered that has not announced itself. */
+  #unknown(id: number): void {
+    this.#answeredBroadcast(id);
+    const message = `a process that has not announced itself answered for shard ${this.part.spec.shard}`;
+    this.#failed({ kind: 'stale', message }, true);
+  }
+
+  /** The one holder that a broadcast reached has answered, so that there is nothing more to wait for. */
+  #answeredBroadcast(id: number): void {
+    if (id === this.#query.id) this.#broadcastIsUnderWay = false;
+  }
+
+  /** @param isHarmless the worker did not begin */
+  #failed(failure: TurnFailure, isHarmless = false): void {
+    this.#lastFailure = failure;
+    if (isHarmless) this.#visits -= 1;
+    else this.#failures += 1;
+    if (this.#failures >= MOST_FAILURES) {
+      this.#end({ failure });
+      return;
+    }
+    this.#askNext();
+  }
+
+  #failedToReach(reason: TransportErrorReason, receiver: string): void {
+    const { spec } = this.part;
+    if (reason === 'timeout') {
+      this.#lastFailure = { kind: 'timeout', message: this.#late() };
+    } else {
+      const message = `${receiver} with shard ${spec.shard} cannot be reached: ${reason}`;
+      this.#lastFailure = { kind: 'unreachable', message };
+    }
+    // Without a connection, the next holder cannot be reached either; after the time is up it need not be.
+    const isOver = reason === 'disconnected' || reason === 'closed' || reason === 'too-large' || reason === 'denied';
+    if (isOver) {
+      this.#end({ failure: this.#lastFailure });
+      return;
+    }
+    if (reason === 'nobody') {
+      this.#visits -= 1;
+      this.#askNext();
+      return;
+    }
+    if (this.#asks.size === 0 && !this.#broadcastIsUnderWay) this.#end({ failure: this.#lastFailure });
+  }
+
+  #startHedge(): void {
+    this.#stopHedge();
+    const { clock, hedgeFloorMs, hedgeStartMs } = this.#context;
+    if (this.#visits >= this.#mostVisits) return;
+    const p95 = this.#latencies().p95();
+    const delayMs = Math.max(hedgeFloorMs, Number.isNaN(p95) ? hedgeStartMs : p95);
+    this.#stopHedge = clock.startTimer(delayMs, () => this.#hedge());
+  }
+
+  /**
+   * With two copies both may be asked besides a broadcast, as nothing says which one it reached. With more copies, one stays unasked: a
+   * query that kills its workers must not kill the last copy.
+   */
+  get #mostVisits(): number {
+    const { replicas } = this.#context;
+    return replicas <= 2 ? replicas + (this.#isBroadcast ? 1 : 0) : Math.min(3, replicas - 1);
+  }
+
+  #hedge(): void {
+    const { backend, clock, directory } = this.#context;
+    const worker = this.#nextHolder();
+    if (worker === undefined) return;
+    for (const asked of this.#asks.keys()) directory.suspect(asked);
+    publishHedge(backend, this.#query, clock.nowMs() - this.#startedAtMs);
+    this.#ask(worker);
+  }
+
+  /** @param hedge the worker that answered although a broadcast was under way */
+  #end(end: TurnEnd, hedge?: KnownWorker): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#stopHedge();
+    const { clock, transport, subjects, directory } = this.#context;
+    const latencyMs = clock.nowMs() - this.#startedAtMs;
+    if ('answer' in end) this.#latencies().add(latencyMs);
+    if (hedge !== undefined && this.#broadcastIsUnderWay) {
+      // Of two holders, the broadcast has reached the other one.
+      const others = directory.holders(this.part.spec).filter((other) => other !== hedge);
+      if (others.length === 1) directory.suspect(others[0]);
+    }
+    for (const [late, { id, controller }] of this.#asks) {
+      controller.abort();
+      sendCancel(transport, subjects.worker(late.worker, 'cancel'), id);
+    }
+    publishShard(this.#context.backend, this.#query, end, latencyMs, this.#visits);
+    this.#settle(end);
+  }
+
+  #latencies() {
+    const { operation, filter, queries } = this.#query;
+    return this.#placement.latenciesOf(this.part.spec.shard, `${operation} ${filter} ${31 - Math.clz32(queries)}`);
+  }
+
+  #late(): string {
+    return `shard ${this.part.spec.shard} did not answer within ${this.#context.timeoutMs} ms`;
+  }
+}

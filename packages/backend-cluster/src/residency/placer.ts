@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import type { Operand } from '@gearshift/contracts';
+import type { BackendFailures, Failure } from '@gearshift/native-kit';
+import { encodeDropOrder } from '../messages/load-order.js';
+import type { ShardSpec } from '../messages/shard-spec.js';
+import { planRows, planShards, type RowShape } from '../placement/plan-shards.js';
+import { Placement } from '../placement/placement.js';
+import { chooseHolders, rankWorkers } from '../placement/rendezvous.js';
+import type { KnownWorker, WorkerDirectory } from '../placement/worker-directory.js';
+import { poolOf, refuseSize, type WorkerPool } from '../placement/worker-pool.js';
+import type { Subjects } from '../subjects.js';
+import type { ClusterTransport } from '../transport/transport.js';
+import { order, pushShard, type PushEnd, type PushFailure, type PushTarget } from './push-shard.js';
+import { contentsOf } from './shard-contents.js';
+
+export interface PlacerParts {
+  readonly transport: ClusterTransport;
+  readonly subjects: Subjects;
+  readonly directory: WorkerDirectory;
+  readonly failures: BackendFailures;
+  readonly replicas: number;
+  /** The most shards of an operand; undefined for one for each worker. */
+  readonly mostShards: number | undefined;
+}
+
+/** Makes a worker hold a shard. */
+type Bring = (spec: ShardSpec, target: PushTarget) => Promise<PushEnd>;
+
+/** Puts operands on workers. */
+export class Placer {
+  readonly #parts: PlacerParts;
+
+  constructor(parts: PlacerParts) {
+    this.#parts = parts;
+  }
+
+  /** Why workers cannot share an operand, if so. */
+  refuseMix(): string | undefined {
+    const pool = this.#pool();
+    return pool.ok || pool.error.kind !== 'unsupported' ? undefined : pool.error.message;
+  }
+
+  /** Makes a new generation from the memory of this process. */
+  place(operand: Operand, key: string, signal: AbortSignal | undefined): Promise<Placement | Failure> {
+    // Random, because coordinators do not know of each other.
+    const generation = Number(randomBytes(8).readBigUInt64LE() >> 11n);
+    const plan = (most: number) => planShards(operand, key, generation, most);
+    return this.#place(key, generation, operand.version, plan, pushing(operand, signal));
+  }
+
+  /** Makes a new generation from a file that all workers find under the same path. */
+  placeFile(
+    shape: RowShape,
+    path: string,
+    key: string,
+    generation: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Placement | Failure> {
+    const plan = (most: number) => planRows(shape, key, generation, most);
+    return this.#place(key, generation, generation, plan, async (spec, target) => {
+      const end = await order(target, spec, { kind: 'file', path }, signal);
+      return end.ok && !end.isHeld ? { ok: false, kind: 'fault', message: 'the worker does not hold the shard' } : end;
+    });
+  }
+
+  /** Whether workers that take shards now compute as those of a placement do. */
+  mayRepair(placement: Placement): boolean {
+    const pool = this.#pool();
+    return pool.ok && pool.profile === placement.profile;
+  }
+
+  /** Brings shards that no live worker holds any more to others. */
+  async repair(operand: Operand, placement: Placement, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    const missing = placement.shards.filter((shard) => this.#parts.directory.holders(shard).length === 0);
+    if (missing.length === 0) return undefined;
+    const pool = this.#pool();
+    if (!pool.ok) return pool;
+    const chosen = (shard: number) => rankWorkers(placement.key, shard, pool.names).slice(0, this.#parts.replicas);
+    return this.#bringAll(missing, pool, chosen, pushing(operand, signal));
+  }
+
+  /** Tells all workers to forget a generation, or every generation of a key. */
+  drop(key: string, generation?: number): void {
+    const { transport, subjects, directory } = this.#parts;
+    const message = encodeDropOrder({ key, generation });
+    for (const worker of directory.live) {
+      for (const spec of [...worker.shards.values()]) {
+        const isNamed = spec.key === key && spec.generation === (generation ?? spec.generation);
+        if (isNamed) directory.noteMissing(worker, spec);
+      }
+      try {
+        transport.send(subjects.worker(worker.worker, 'drop'), message);
+      } catch {
+        // Without a connection: a worker drops what is not used when it needs the memory.
+      }
+    }
+  }
+
+  #pool(): WorkerPool | Failure {
+    return poolOf(this.#parts.directory, this.#parts.failures);
+  }
+
+  /** Every shard is held by at least one worker, or nothing is left of the generation. */
+  async #place(
+    key: string,
+    generation: number,
+    version: number,
+    plan: (mostShards: number) => readonly ShardSpec[],
+    bring: Bring,
+  ): Promise<Placement | Failure> {
+    const pool = this.#pool();
+    if (!pool.ok) return pool;
+    const { replicas, failures, mostShards = pool.workers.length } = this.#parts;
+    const shards = plan(mostShards);
+    const refusal = refuseSize(pool, shards, replicas, failures);
+    if (refusal !== undefined) return refusal;
+    const chosen = chooseHolders(key, shards.length, pool.names, replicas);
+    const failure = await this.#bringAll(shards, pool, (shard) => chosen[shard], bring);
+    if (failure === undefined) return new Placement({ key, generation, version, profile: pool.profile, shards });
+    this.drop(key, generation);
+    return failure;
+  }
+
+  /** Brings shards to all of their holders, and needs one of each. */
+  async #bringAll(
+    shards: readonly ShardSpec[],
+    { workers }: WorkerPool,
+    holdersOf: (shard: number) => readonly string[],
+    bring: Bring,
+  ): Promise<Failure | undefined> {
+    const { directory, failures } = this.#parts;
+    const ends = await Promise.all(
+      workers.map(async (worker) => {
+        for (const spec of shards) {
+          if (!holdersOf(spec.shard).includes(worker.worker)) continue;
+          const failure = await this.#bringOne(spec, worker, bring);
+          // It would refuse the next shard as well.
+          if (failure !== undefined) return failure;
+        }
+        return undefined;
+      }),
+    );
+    const failed = ends.filter((failure) => failure !== undefined);
+    // A worker that is gone leaves its shards to the other holders; one that refuses would refuse the next generation too.
+    const severe = failed.find(({ kind }) => kind !== 'unreachable');
+    if (severe !== undefined) return this.#asFailure(severe);
+    const missing = shards.find((spec) => directory.holders(spec).length === 0);
+    if (missing === undefined) return undefined;
+    const [first] = failed;
+    if (first !== undefined) return this.#asFailure(first);
+    return failures.of('unreachable', `no worker could be reached for shard ${missing.shard}`);
+  }
+
+  async #bringOne(spec: ShardSpec, worker: KnownWorker, bring: Bring): Promise<PushFailure | undefined> {
+    const { transport, subjects, directory } = this.#parts;
+    const end = await bring(spec, { transport, subjects, worker: worker.worker });
+    if (end.ok) {
+      directory.noteHeld(worker, spec, end.sequence);
+      return undefined;
+    }
+    if (end.kind === 'unreachable' && end.reason === 'nobody') directory.forget(worker.worker);
+    return end;
+  }
+
+  #asFailure(failure: PushFailure): Failure {
+    const { failures } = this.#parts;
+    if (failure.kind === 'aborted') return failures.aborted();
+    if (!('requestedBytes' in failure) || failure.requestedBytes === undefined) {
+      return failures.of(failure.kind, failure.message);
+    }
+    const { requestedBytes, freeBytes } = failure;
+    return failures.of(failure.kind, failure.message, { requestedBytes, freeBytes });
+  }
+}
+
+function pushing(operand: Operand, signal: AbortSignal | undefined): Bring {
+  return (spec, target) => pushShard(target, spec, contentsOf(operand, spec), signal);
+}

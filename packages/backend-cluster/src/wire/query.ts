@@ -1,0 +1,174 @@
+import { METRICS, type Metric } from '@gearshift/contracts';
+import { isToken } from '../subjects.js';
+import { QUERY_OPERATIONS, TRACE_ID_BYTES, WIRE_LIMITS, type QueryOperation } from './wire-limits.js';
+
+/*
+ * A query is little-endian: a header of 160 bytes, then the numbers, then the rows.
+ *
+ *   0 magic u32 | 4 operation u8 | 5 metric u8 | 6 filter u8 | 7 zero u8 | 8 shard u32 | 12 budgetMs u32 | 16 id f64 | 24 generation f64
+ *  32 decay f64 | 40 retention f64 | 48 threshold f64 | 56 k u32 | 60 queries u32 | 64 dimensions u32 | 68 start u32 | 72 end u32
+ *  76 filter length u32 | 80 trace id, 16 bytes | 96 key, 64 bytes, filled up with zeros
+ * 160 numbers f32, queries x dimensions | rows u32
+ */
+export const QUERY_HEADER_BYTES = 160;
+const KEY_AT = 96;
+const MAGIC = 0x3151_5347;
+
+export const ROW_FILTERS = ['all', 'candidates', 'set'] as const;
+export type RowFilter = (typeof ROW_FILTERS)[number];
+
+/** A request to the holder of a shard. Rows are those of the whole matrix, nodes those of the whole graph. */
+export interface ShardQuery {
+  readonly operation: QueryOperation;
+  readonly metric: Metric;
+  readonly key: string;
+  /** `EVERY_SHARD` for the shard of the queue group that the message came through. */
+  readonly shard: number;
+  /** A holder that has not answered by then need not any more. */
+  readonly budgetMs: number;
+  readonly id: number;
+  readonly generation: number;
+  readonly decay: number;
+  readonly retention: number;
+  readonly threshold: number;
+  /** 0 for operations other than top-k. */
+  readonly k: number;
+  /** 1 for spreading. */
+  readonly queries: number;
+  /** For spreading the number of nodes. */
+  readonly dimensions: number;
+  /** Each holder answers for what it holds of `[start, end)`. */
+  readonly start: number;
+  readonly end: number;
+  readonly filter: RowFilter;
+  /** Of `'candidates'` row numbers; of `'set'` a bit for each row from `start` on, as in a RowSet. */
+  readonly rows: Uint32Array;
+  readonly traceId: Uint8Array;
+  /** Query vectors or activations. */
+  readonly numbers: Float32Array;
+}
+
+export function encodeQuery(query: ShardQuery): Uint8Array {
+  const { numbers, rows } = query;
+  const bytes = new Uint8Array(QUERY_HEADER_BYTES + numbers.byteLength + rows.byteLength);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint8(4, QUERY_OPERATIONS.indexOf(query.operation));
+  view.setUint8(5, METRICS.indexOf(query.metric));
+  view.setUint8(6, ROW_FILTERS.indexOf(query.filter));
+  view.setUint32(8, query.shard, true);
+  view.setUint32(12, Math.max(1, Math.min(WIRE_LIMITS.budgetMs, Math.ceil(query.budgetMs))), true);
+  view.setFloat64(16, query.id, true);
+  view.setFloat64(24, query.generation, true);
+  view.setFloat64(32, query.decay, true);
+  view.setFloat64(40, query.retention, true);
+  view.setFloat64(48, query.threshold, true);
+  view.setUint32(56, query.k, true);
+  view.setUint32(60, query.queries, true);
+  view.setUint32(64, query.dimensions, true);
+  view.setUint32(68, query.start, true);
+  view.setUint32(72, query.end, true);
+  view.setUint32(76, rows.length, true);
+  bytes.set(query.traceId.subarray(0, TRACE_ID_BYTES), 80);
+  for (let i = 0; i < query.key.length; i++) bytes[KEY_AT + i] = query.key.charCodeAt(i);
+  bytes.set(bytesOf(numbers), QUERY_HEADER_BYTES);
+  bytes.set(bytesOf(rows), QUERY_HEADER_BYTES + numbers.byteLength);
+  return bytes;
+}
+
+/** @returns the query, with memory of its own; or what is wrong with the bytes */
+export function decodeQuery(bytes: Uint8Array): ShardQuery | string {
+  if (bytes.byteLength < QUERY_HEADER_BYTES) return `${bytes.byteLength} bytes are no query`;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(0, true) !== MAGIC) return 'another magic number than that of a query';
+  const operation = QUERY_OPERATIONS.at(view.getUint8(4));
+  const metric = METRICS.at(view.getUint8(5));
+  const filter = ROW_FILTERS.at(view.getUint8(6));
+  if (operation === undefined || metric === undefined || filter === undefined || view.getUint8(7) !== 0) {
+    return 'an unknown operation, metric or filter';
+  }
+  const [k, queries, dimensions] = [view.getUint32(56, true), view.getUint32(60, true), view.getUint32(64, true)];
+  const [start, end, filterLength] = [view.getUint32(68, true), view.getUint32(72, true), view.getUint32(76, true)];
+  const byteLength = QUERY_HEADER_BYTES + 4 * queries * dimensions + 4 * filterLength;
+  if (bytes.byteLength !== byteLength) return `${bytes.byteLength} bytes instead of ${byteLength}`;
+  const wrong =
+    wrongSize(operation, k, queries, dimensions) ??
+    wrongRows(filter, start, end, filterLength) ??
+    (operation === 'spread-activation' && filter !== 'all' ? 'spreading with a filter' : undefined);
+  if (wrong !== undefined) return wrong;
+  const key = keyOf(bytes);
+  if (!isToken(key)) return 'a key that is no token';
+  const query = {
+    key,
+    operation,
+    metric,
+    shard: view.getUint32(8, true),
+    budgetMs: view.getUint32(12, true),
+    id: view.getFloat64(16, true),
+    generation: view.getFloat64(24, true),
+    decay: view.getFloat64(32, true),
+    retention: view.getFloat64(40, true),
+    threshold: view.getFloat64(48, true),
+    k,
+    queries,
+    dimensions,
+    start,
+    end,
+    filter,
+    rows: new Uint32Array(copyOf(bytes, QUERY_HEADER_BYTES + 4 * queries * dimensions, filterLength)),
+    traceId: bytes.slice(80, 80 + TRACE_ID_BYTES),
+    numbers: new Float32Array(copyOf(bytes, QUERY_HEADER_BYTES, queries * dimensions)),
+  };
+  return wrongNumbers(query) ?? query;
+}
+
+function wrongSize(operation: QueryOperation, k: number, queries: number, dimensions: number): string | undefined {
+  const isSpread = operation === 'spread-activation';
+  const isTopK = operation === 'top-k';
+  if (isTopK ? k < 1 || k > WIRE_LIMITS.k : k !== 0) return `k is ${k}`;
+  if (queries < 1 || queries > (isSpread ? 1 : WIRE_LIMITS.queries)) return `${queries} queries`;
+  const mostDimensions = isSpread ? WIRE_LIMITS.nodes : WIRE_LIMITS.dimensions;
+  return dimensions < 1 || dimensions > mostDimensions ? `${dimensions} dimensions` : undefined;
+}
+
+function wrongRows(filter: RowFilter, start: number, end: number, filterLength: number): string | undefined {
+  if (start > end) return `rows from ${start} to ${end}`;
+  const rows = end - start;
+  const isRight =
+    filter === 'all'
+      ? filterLength === 0
+      : filter === 'set'
+        ? filterLength === Math.ceil(rows / 32)
+        : filterLength >= 1 && filterLength <= rows;
+  return isRight ? undefined : `${filterLength} elements of a filter for ${rows} rows`;
+}
+
+function wrongNumbers({ id, generation, decay, retention, threshold, filter, rows, start, end }: ShardQuery) {
+  if (!Number.isSafeInteger(id) || !Number.isSafeInteger(generation)) return 'an id that is no integer';
+  if (!Number.isFinite(decay) || !Number.isFinite(retention) || !Number.isFinite(threshold) || threshold < 0) {
+    return 'options of spreading that are not finite';
+  }
+  if (filter !== 'candidates') return undefined;
+  // Ascending, so that no row is named twice.
+  for (let i = 0; i < rows.length; i++) {
+    if (rows[i] < start || rows[i] >= end || (i > 0 && rows[i] <= rows[i - 1])) return `candidate ${i} is ${rows[i]}`;
+  }
+  return undefined;
+}
+
+function keyOf(bytes: Uint8Array): string {
+  const field = bytes.subarray(KEY_AT, QUERY_HEADER_BYTES);
+  const length = field.indexOf(0);
+  return String.fromCharCode(...(length < 0 ? field : field.subarray(0, length)));
+}
+
+function bytesOf(array: Float32Array | Uint32Array): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** Aligned memory of its own: what a message has is neither. */
+function copyOf(bytes: Uint8Array, start: number, elementCount: number): ArrayBuffer {
+  const copy = new Uint8Array(4 * elementCount);
+  copy.set(bytes.subarray(start, start + 4 * elementCount));
+  return copy.buffer;
+}

@@ -1,0 +1,27 @@
+import type { CsrGraph, VectorMatrix } from '@gearshift/contracts';
+import type { ShardSpec } from '../messages/shard-spec.js';
+
+/** The rows of a shard where the worker's backend finds them. */
+export type HeldOperand =
+  | {
+      readonly kind: 'matrix';
+      readonly matrix: VectorMatrix;
+      /** The row of the whole matrix that is row 0 here. */
+      readonly firstRow: number;
+    }
+  | { readonly kind: 'graph'; readonly graph: CsrGraph };
+
+export interface HeldShard {
+  readonly spec: ShardSpec;
+  readonly operand: HeldOperand;
+  readonly bytes: number;
+  /** The load that brought it, to recognise repeated pieces; undefined for files. */
+  readonly load: number | undefined;
+  /** Ends the subscription to its queries. */
+  readonly close: () => void;
+  /** Frees its memory. */
+  readonly dispose: () => void;
+  lastUsedMs: number;
+  /** Queries that read it. */
+  uses: number;
+}

@@ -1,0 +1,154 @@
+import type { Backend } from '@gearshift/contracts';
+import type { Clock } from '../clock.js';
+import type { ShardSpec } from '../messages/shard-spec.js';
+import type { IncomingMessage } from '../transport/transport.js';
+import { encodeAnswer, type AnswerHeader, type AnswerStatus } from '../wire/answer.js';
+import { decodeQuery, type ShardQuery } from '../wire/query.js';
+import { EVERY_SHARD } from '../wire/wire-limits.js';
+import { computeAnswer, rangeOf, type Computed } from './compute-answer.js';
+import type { HeldShard } from './held-shard.js';
+import type { ShardStore } from './shard-store.js';
+
+export interface QueryDeskParts {
+  readonly backend: Backend;
+  readonly store: ShardStore;
+  readonly clock: Clock;
+  readonly instance: number;
+  readonly maxPayloadBytes: number;
+  readonly maxUnderWay: number;
+}
+
+interface UnderWay {
+  readonly id: number;
+  readonly controller: AbortController;
+  isExpired: boolean;
+}
+
+/** Answers queries: from exactly the generation that they name, and in time, or not at all. */
+export class QueryDesk {
+  readonly #parts: QueryDeskParts;
+  readonly #underWay = new Set<UnderWay>();
+  readonly #answers = new Set<Promise<void>>();
+
+  constructor(parts: QueryDeskParts) {
+    this.#parts = parts;
+  }
+
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  /** A query that was sent to this worker. */
+  direct(message: IncomingMessage): void {
+    const query = decodeQuery(message.data);
+    if (typeof query === 'string') {
+      this.#refuse(message, undefined, 'invalid-input');
+      return;
+    }
+    const shard = this.#parts.store.find(query);
+    if (shard === undefined) {
+      this.#refuse(message, query, 'stale');
+      return;
+    }
+    const { start, end } = rangeOf(query, shard);
+    if (start >= end) {
+      this.#refuse(message, query, 'invalid-input');
+      return;
+    }
+    this.#begin(message, query, shard);
+  }
+
+  /** A query to one holder of each shard, which came through the queue group of this one. */
+  broadcast(message: IncomingMessage, held: Pick<ShardSpec, 'key' | 'generation' | 'shard'>): void {
+    const query = decodeQuery(message.data);
+    if (typeof query === 'string') {
+      this.#refuse(message, undefined, 'invalid-input');
+      return;
+    }
+    const named = { ...query, shard: held.shard };
+    const isSame = query.shard === EVERY_SHARD && query.key === held.key && query.generation === held.generation;
+    if (!isSame) {
+      this.#refuse(message, named, 'invalid-input');
+      return;
+    }
+    const shard = this.#parts.store.find(held);
+    if (shard === undefined) {
+      this.#refuse(message, named, 'stale');
+      return;
+    }
+    const { start, end } = rangeOf(query, shard);
+    // Without rows of this shard, for which no answer is expected.
+    if (start < end) this.#begin(message, named, shard);
+  }
+
+  /** Ends the queries with this id. */
+  cancel(id: number): void {
+    for (const work of this.#underWay) if (work.id === id) work.controller.abort();
+  }
+
+  /** Resolves when every query is answered. */
+  async finish(): Promise<void> {
+    while (this.#answers.size > 0) await Promise.allSettled(this.#answers);
+  }
+
+  /** Ends all queries. */
+  abort(): void {
+    for (const { controller } of this.#underWay) controller.abort();
+  }
+
+  #begin(message: IncomingMessage, query: ShardQuery, shard: HeldShard): void {
+    if (this.#underWay.size >= this.#parts.maxUnderWay) {
+      this.#refuse(message, query, 'overloaded');
+      return;
+    }
+    const answering = this.#answer(message, query, shard).finally(() => this.#answers.delete(answering));
+    this.#answers.add(answering);
+  }
+
+  async #answer(message: IncomingMessage, query: ShardQuery, shard: HeldShard): Promise<void> {
+    const { backend, store, clock, maxPayloadBytes } = this.#parts;
+    const work: UnderWay = { id: query.id, controller: new AbortController(), isExpired: false };
+    this.#underWay.add(work);
+    const endUse = store.use(shard, clock.nowMs());
+    const stopTimer = clock.startTimer(query.budgetMs, () => {
+      work.isExpired = true;
+      work.controller.abort();
+    });
+    const computed = await computeAnswer(backend, shard, query, maxPayloadBytes, work.controller.signal);
+    stopTimer();
+    endUse();
+    this.#underWay.delete(work);
+    const status = computed.status === 'aborted' && work.isExpired ? 'expired' : computed.status;
+    const { start, end } = rangeOf(query, shard);
+    this.#respond(message, query, { ...computed, status }, start, end);
+  }
+
+  #refuse(message: IncomingMessage, query: ShardQuery | undefined, status: AnswerStatus): void {
+    this.#respond(message, query, { status, count: 0 }, query?.start ?? 0, query?.end ?? 0);
+  }
+
+  #respond(
+    message: IncomingMessage,
+    query: ShardQuery | undefined,
+    { status, count, indices, scores, times }: Computed,
+    start: number,
+    end: number,
+  ): void {
+    const header: AnswerHeader = {
+      status,
+      operation: query?.operation ?? 'top-k',
+      shard: query?.shard ?? EVERY_SHARD,
+      id: query?.id ?? 0,
+      generation: query?.generation ?? 0,
+      instance: this.#parts.instance,
+      queries: query?.queries ?? 0,
+      start,
+      end,
+      count,
+      kernelMs: (times?.uploadMs ?? 0) + (times?.kernelMs ?? 0) + (times?.downloadMs ?? 0),
+      queueMs: times?.queueMs ?? 0,
+      underWay: this.#underWay.size,
+    };
+    message.respond(encodeAnswer(header, indices, scores));
+  }
+}

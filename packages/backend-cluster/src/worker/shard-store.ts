@@ -1,0 +1,81 @@
+import { shardName, type ShardSpec } from '../messages/shard-spec.js';
+import type { HeldShard } from './held-shard.js';
+
+/** A pushed shard that was not used for so long makes room for others: the process that pushed it may be gone. */
+const IDLE_MS = 60_000;
+
+/** The shards of a worker, and the memory that they take. */
+export class ShardStore {
+  readonly maxBytes: number;
+  readonly #mostShards: number;
+  readonly #shards = new Map<string, HeldShard>();
+  #heldBytes = 0;
+  /** Of loads under way. */
+  #promisedBytes = 0;
+  #promisedShards = 0;
+
+  constructor(maxBytes: number, mostShards: number) {
+    this.maxBytes = maxBytes;
+    this.#mostShards = mostShards;
+  }
+
+  get freeBytes(): number {
+    return Math.max(0, this.maxBytes - this.#heldBytes - this.#promisedBytes);
+  }
+
+  get shards(): Iterable<HeldShard> {
+    return this.#shards.values();
+  }
+
+  find(shard: Pick<ShardSpec, 'key' | 'generation' | 'shard'>): HeldShard | undefined {
+    return this.#shards.get(shardName(shard));
+  }
+
+  /** Promises memory to a load; false when there is too little, also without the pushed shards that are idle. */
+  promise(bytes: number, nowMs: number): boolean {
+    const idle = [...this.#shards.values()]
+      .filter(({ load, uses, lastUsedMs }) => load !== undefined && uses === 0 && nowMs - lastUsedMs > IDLE_MS)
+      .sort((a, b) => a.lastUsedMs - b.lastUsedMs);
+    while (bytes > this.freeBytes || this.#shards.size + this.#promisedShards >= this.#mostShards) {
+      const longest = idle.shift();
+      if (longest === undefined) return false;
+      this.drop(longest);
+    }
+    this.#promisedBytes += bytes;
+    this.#promisedShards += 1;
+    return true;
+  }
+
+  /** Takes a promise back, or before the shard is held. */
+  unpromise(bytes: number): void {
+    this.#promisedBytes -= bytes;
+    this.#promisedShards -= 1;
+  }
+
+  hold(shard: HeldShard): void {
+    this.#shards.set(shardName(shard.spec), shard);
+    this.#heldBytes += shard.bytes;
+  }
+
+  /** A shard that was dropped keeps its memory as long as queries read it. */
+  drop(shard: HeldShard): void {
+    if (!this.#shards.delete(shardName(shard.spec))) return;
+    shard.close();
+    if (shard.uses === 0) this.#free(shard);
+  }
+
+  /** Keeps the memory of a shard until the returned function is called. */
+  use(shard: HeldShard, nowMs: number): () => void {
+    shard.uses += 1;
+    shard.lastUsedMs = nowMs;
+    return () => {
+      shard.uses -= 1;
+      if (shard.uses === 0 && this.#shards.get(shardName(shard.spec)) !== shard) this.#free(shard);
+    };
+  }
+
+  #free(shard: HeldShard): void {
+    this.#heldBytes -= shard.bytes;
+    shard.dispose();
+  }
+}

@@ -1,0 +1,218 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createMatrix,
+  createTopKOutput,
+  prepareTopK,
+  RowSet,
+  unwrap,
+  type PlacedMatrix,
+  type TopKOutput,
+  type VectorMatrix,
+} from '@gearshift/contracts';
+import { saveMatrix, StoredMatrix } from '@gearshift/storage';
+import { randomValues } from '@gearshift/testing';
+import { ManualClock, type PlacedRanking } from '@gearshift/backend-cluster';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sharedCpu, startBackend, startCluster, type TestCluster } from './start-cluster.js';
+
+const ROWS = 500;
+const DIMENSIONS = 6;
+const FILE = { path: 'rows', rows: ROWS, dimensions: DIMENSIONS };
+
+let folder: string;
+let cluster: TestCluster;
+let clock: ManualClock;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gearshift-placed-'));
+  clock = new ManualClock();
+  cluster = await startCluster({ workers: 4, clock, worker: { dataRoot: folder } });
+});
+
+afterEach(async () => {
+  await cluster.close();
+  await rm(folder, { recursive: true });
+});
+
+async function save(path: string, seed: number) {
+  const values = randomValues(ROWS * DIMENSIONS, seed);
+  for (let row = 0; row < ROWS; row += 7) values.copyWithin(row * DIMENSIONS, 0, DIMENSIONS);
+  const stored = StoredMatrix.create(ROWS, { dimensions: DIMENSIONS }, (target) => target.set(values));
+  await saveMatrix(stored, join(folder, path));
+  await stored[Symbol.asyncDispose]();
+  return createMatrix(values, { dimensions: DIMENSIONS });
+}
+
+const place = async (path = 'rows', backend = cluster.backend) =>
+  clock.advanceUntil(backend.placed.place('corpus', { ...FILE, path }));
+
+const topK = (matrix: PlacedMatrix, ranking: PlacedRanking, backend = cluster.backend) =>
+  clock.advanceUntil(backend.placed.topK(matrix, ranking));
+
+function entriesOf({ indices, scores, count, counts }: TopKOutput, queries: number) {
+  const entries = queries * count;
+  return {
+    count,
+    counts: counts && [...counts],
+    indices: [...indices.subarray(0, entries)],
+    scores: [...scores.subarray(0, entries)],
+  };
+}
+
+/** What one CPU says of the same rows. */
+async function expectedOf(rows: VectorMatrix, ranking: PlacedRanking) {
+  const request = prepareTopK({ operation: 'top-k', matrix: rows, ...ranking });
+  const output = createTopKOutput(request);
+  unwrap(await (await sharedCpu()).topK(request, output));
+  return entriesOf(output, request.queries);
+}
+
+const RANKINGS: readonly PlacedRanking[] = [
+  { query: randomValues(DIMENSIONS, 1), k: 10 },
+  { query: randomValues(3 * DIMENSIONS, 2), queries: 3, k: 700, metric: 'euclidean' },
+  { query: randomValues(3 * DIMENSIONS, 3), queries: 3, k: 40, metric: 'dot', minScore: 1.5 },
+  { query: randomValues(DIMENSIONS, 4), k: 20, minScore: 0.4, where: RowSet.fromPredicate(ROWS, (row) => row % 3 > 0) },
+  { query: randomValues(DIMENSIONS, 5), k: 20, start: 100, end: 333 },
+  { query: randomValues(DIMENSIONS, 6), k: 5, where: RowSet.fromRows([2, 250], 300), metric: 'dot' },
+  { query: randomValues(2 * DIMENSIONS, 7), queries: 2, k: 5, minScore: 1e9, metric: 'dot' },
+];
+
+describe('a matrix that workers load', () => {
+  it('is ranked as one CPU ranks the same rows, bit for bit', async () => {
+    const rows = await save('rows', 1);
+    expect(cluster.backend.placed.find('corpus')).toBeUndefined();
+    const matrix = unwrap(await place());
+    expect(matrix).toMatchObject({ rows: ROWS, dimensions: DIMENSIONS, placement: 'n-corpus' });
+    for (const ranking of RANKINGS) {
+      const { output } = unwrap(await topK(matrix, ranking));
+      expect(entriesOf(output, ranking.queries ?? 1)).toEqual(await expectedOf(rows, ranking));
+    }
+  });
+
+  it('is found by other coordinators, in its newest complete generation', async () => {
+    const [old, rows] = [await save('old', 1), await save('rows', 2)];
+    const first = unwrap(await place('old'));
+    const other = await startBackend(cluster.network, 'c1', { id: 'cluster:1', leastWorkers: 4 }, clock);
+    const found = other.placed.find('corpus');
+    expect(found).toMatchObject({ version: first.version, rows: ROWS });
+    const [ranking] = RANKINGS;
+    if (found === undefined) return;
+    expect(entriesOf(unwrap(await topK(found, ranking, other)).output, 1)).toEqual(await expectedOf(old, ranking));
+
+    const second = unwrap(await place('rows', other));
+    expect(second.version).toBeGreaterThan(first.version);
+    await clock.advance(5);
+    // The handle of before is never answered from the new rows.
+    const stale = await topK(first, ranking);
+    expect(stale.ok ? 'ok' : stale.error.kind).toBe('stale');
+    const newest = cluster.backend.placed.find('corpus');
+    expect(newest?.version).toBe(second.version);
+    if (newest === undefined) return;
+    expect(entriesOf(unwrap(await topK(newest, ranking)).output, 1)).toEqual(await expectedOf(rows, ranking));
+    await clock.advanceUntil(other.close());
+  });
+
+  it('never mixes generations while two coordinators place and rank at once', async () => {
+    const files = new Map([
+      ['a', await save('a', 10)],
+      ['b', await save('b', 11)],
+    ]);
+    const other = await startBackend(cluster.network, 'c1', { id: 'cluster:1', leastWorkers: 4 }, clock);
+    const byVersion = new Map<number, string>();
+    const remember = async (path: string, backend = cluster.backend) => {
+      const placed = await backend.placed.place('corpus', { ...FILE, path });
+      if (placed.ok) byVersion.set(placed.value.version, path);
+    };
+    let right = 0;
+    for (let round = 0; round < 12; round++) {
+      const flips = Promise.all([
+        remember(round % 2 === 0 ? 'a' : 'b'),
+        round % 3 === 0 ? remember('b', other) : undefined,
+      ]);
+      const ranking = RANKINGS[round % RANKINGS.length];
+      const asked = [cluster.backend, other].map(async (backend) => {
+        const matrix = backend.placed.find('corpus');
+        return matrix && { matrix, answer: await backend.placed.topK(matrix, ranking) };
+      });
+      const answers = await clock.advanceUntil(Promise.all(asked));
+      await clock.advanceUntil(flips);
+      for (const one of answers) {
+        if (one === undefined) continue;
+        const { answer, matrix } = one;
+        if (!answer.ok) {
+          expect(['stale', 'unreachable']).toContain(answer.error.kind);
+          continue;
+        }
+        const rows = files.get(byVersion.get(matrix.version) ?? '');
+        if (rows === undefined) continue;
+        expect(entriesOf(answer.value.output, ranking.queries ?? 1)).toEqual(await expectedOf(rows, ranking));
+        right += 1;
+      }
+    }
+    expect(right).toBeGreaterThan(5);
+    await clock.advanceUntil(other.close());
+  });
+
+  it('is ranked in part when the holders of a shard are gone, and the rest when they are back', async () => {
+    const rows = await save('rows', 3);
+    const matrix = unwrap(await place());
+    const gone = cluster.workers
+      .filter((worker) => worker.describe().shards.some(({ shard }) => shard === 1))
+      .map(({ name }) => name);
+    expect(gone).toHaveLength(2);
+    cluster.network.separate(['c0'], gone);
+    await clock.advance(4000);
+    for (const ranking of RANKINGS) {
+      const { start = 0, end = ROWS, queries = 1 } = ranking;
+      cluster.network.separate(['c0'], gone);
+      await clock.advance(4000);
+      const answer = await topK(matrix, ranking);
+      expect(answer.ok ? 'ok' : answer.error.kind).toBe('unreachable');
+      if (answer.ok || answer.error.partial === null) expect.fail('there is no partial answer');
+      const { partial } = answer.error;
+      const items = [...partial.done, ...partial.remaining].sort((a, b) => a.start - b.start);
+      let at = 0;
+      for (const item of items) {
+        expect(item.start).toBe(at);
+        at = item.end;
+      }
+      expect(at).toBe(end - start);
+      // The ranking of the rows that are done.
+      const done = RowSet.fromPredicate(ROWS, (row) =>
+        partial.done.some((span) => row >= start + span.start && row < start + span.end),
+      );
+      const where = ranking.where === undefined ? done : done.and(ranking.where);
+      expect(entriesOf(partial.output, queries)).toEqual(await expectedOf(rows, { ...ranking, where }));
+
+      cluster.network.heal();
+      await clock.advance(1500);
+      const resumed = await clock.advanceUntil(cluster.backend.placed.resume(matrix, ranking, partial));
+      expect(entriesOf(unwrap(resumed).output, queries)).toEqual(await expectedOf(rows, ranking));
+    }
+  });
+
+  it('is not placed when the file is missing, the memory too small, or the arguments wrong', async () => {
+    const missing = await place('missing');
+    expect(missing.ok ? 'ok' : missing.error.kind).toBe('invalid-input');
+    const { placed } = cluster.backend;
+    expect(placed.find('corpus')).toBeUndefined();
+    const huge = await clock.advanceUntil(placed.place('corpus', { ...FILE, rows: 2 ** 31 }));
+    expect(huge.ok ? 'ok' : huge.error.kind).toBe('out-of-memory');
+    await expect(placed.place('a.b', FILE)).rejects.toThrow(/^name: expected up to 64 letters/);
+    await expect(placed.place('a'.repeat(63), FILE)).rejects.toThrow(/^name: expected up to 62 letters/);
+    await expect(placed.place('corpus', { ...FILE, rows: 0 })).rejects.toThrow(/^file\.rows: expected/);
+    await save('rows', 1);
+    const matrix = unwrap(await place());
+    const { query } = RANKINGS[0];
+    await expect(placed.topK(matrix, { query, k: 0 })).rejects.toThrow(/^k: expected an integer of at least 1, got 0/);
+    await expect(placed.topK(matrix, { query, queries: 2, k: 1 })).rejects.toThrow(/^query: expected 12 values/);
+    await expect(placed.topK(matrix, { query, k: 1, end: ROWS + 1 })).rejects.toThrow(/^end: expected/);
+    await expect(placed.topK(matrix, { query, k: 1, minScore: NaN })).rejects.toThrow(/^minScore: /);
+    placed.drop('corpus');
+    await clock.advance(5);
+    expect(placed.find('corpus')).toBeUndefined();
+    expect(cluster.workers.flatMap((worker) => worker.describe().shards)).toEqual([]);
+  });
+});
