@@ -14,8 +14,8 @@ export interface Proxy extends AsyncDisposable {
   readonly url: string;
   readonly connectionCount: number;
   set(state: Partial<LinkState>): void;
-  /** Stops reading what clients send, so that it piles up at them, or goes on. */
-  stall(stalled: boolean): void;
+  /** Stops reading from clients or from the server, so that what they send piles up there; `nothing` goes on. */
+  stall(side: 'nothing' | 'clients' | 'server'): void;
   /** Breaks all connections. New ones are accepted. */
   cut(): void;
 }
@@ -23,7 +23,7 @@ export interface Proxy extends AsyncDisposable {
 /** Starts a TCP proxy on a free port of 127.0.0.1. */
 export async function startProxy(serverPort: number): Promise<Proxy> {
   let state: LinkState = { delayMs: 0, swallows: 'nothing' };
-  let isStalled = false;
+  let stalled: 'nothing' | 'clients' | 'server' = 'nothing';
   const pairs = new Set<readonly [Socket, Socket]>();
   const listener = createServer((client) => {
     const server = createConnection(serverPort, '127.0.0.1');
@@ -41,7 +41,7 @@ export async function startProxy(serverPort: number): Promise<Proxy> {
     }
     client.on('data', (part) => forward(part, server, 'to-server'));
     server.on('data', (part) => forward(part, client, 'to-client'));
-    if (isStalled) client.pause();
+    holdBack(pair);
   });
   const forward = (part: Buffer, target: Socket, direction: 'to-server' | 'to-client'): void => {
     const isSwallowed = () => state.swallows === direction || state.swallows === 'everything';
@@ -51,6 +51,12 @@ export async function startProxy(serverPort: number): Promise<Proxy> {
     if (isSwallowed()) return;
     if (state.delayMs > 0) setTimeout(write, state.delayMs);
     else write();
+  };
+  const holdBack = ([client, server]: readonly [Socket, Socket]): void => {
+    if (stalled === 'clients') client.pause();
+    else client.resume();
+    if (stalled === 'server') server.pause();
+    else server.resume();
   };
   const cut = (): void => {
     for (const sockets of pairs) {
@@ -68,12 +74,9 @@ export async function startProxy(serverPort: number): Promise<Proxy> {
       return pairs.size;
     },
     set: (changed) => (state = { ...state, ...changed }),
-    stall(stalled) {
-      isStalled = stalled;
-      for (const [client] of pairs) {
-        if (stalled) client.pause();
-        else client.resume();
-      }
+    stall(side) {
+      stalled = side;
+      for (const pair of pairs) holdBack(pair);
     },
     cut,
     async [Symbol.asyncDispose]() {
