@@ -38,7 +38,10 @@ export function natsPermissions({ name, coordinators, workers }: NatsPermissions
     ...workers.map((worker, index) => describeWorker(name, worker, `workers[${index}]`)),
   ];
   requireDifferent('public key', [...coordinators, ...workers.map(({ publicKey }) => publicKey)]);
-  requireDifferent('worker', workers.map((worker) => worker.name));
+  requireDifferent(
+    'worker',
+    workers.map((worker) => worker.name),
+  );
   return ['authorization {', '  users: [', ...users, '  ]', '}', ''].join('\n');
 }
 
@@ -59,7 +62,11 @@ function describeWorker(name: string, { name: given, publicKey, shards }: Worker
   return describeUser(key, {
     publish: [`${subject}.state.${worker}`],
     // With a queue after the subject, a subscription outside of queue groups is refused.
-    subscribe: [`${subject}.who`, `${subject}.worker.${worker}.*`, ...queues.map((queue) => `${subject}.query.*.* ${queue}`)],
+    subscribe: [
+      `${subject}.who`,
+      `${subject}.worker.${worker}.*`,
+      ...queues.map((queue) => `${subject}.query.*.* ${queue}`),
+    ],
     responses: `{ max: 1, expires: "${ANSWER_TIME}" }`,
   });
 }

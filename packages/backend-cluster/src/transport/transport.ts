@@ -1,5 +1,6 @@
 /** Why a message got no answer. */
-export type TransportErrorReason = 'nobody' | 'timeout' | 'disconnected' | 'aborted' | 'too-large' | 'closed' | 'denied';
+export type TransportErrorReason =
+  'nobody' | 'timeout' | 'disconnected' | 'aborted' | 'too-large' | 'closed' | 'denied';
 
 /** A message that was not sent, or not answered. */
 export class TransportError extends Error {
@@ -51,11 +52,7 @@ export interface ClusterTransport {
    * Calls the handler for each message of a subject (`*` stands for one token); with a `queue`, one member of each queue group gets
    * it. Returns what ends it. A handler that throws is reported, never fatal.
    */
-  watch(
-    subject: string,
-    options: { readonly queue?: string },
-    handler: (message: IncomingMessage) => void,
-  ): () => void;
+  watch(subject: string, options: { readonly queue?: string }, handler: (message: IncomingMessage) => void): () => void;
   /** Called with true when a connection is there (again), with false when it is lost. Returns what ends it. */
   onConnection(listener: (connected: boolean) => void): () => void;
   /** Stops taking messages, lets handlers answer what came, then closes. */

@@ -49,7 +49,9 @@ describe.skipIf(lacksServer)(`a connection to NATS${needs}`, () => {
     }
     // The client would compare an address with the name localhost.
     await using named = await startNatsServer({ tls: authority.certify('DNS:localhost') });
-    expect(await connectError({ servers: `127.0.0.1:${named.port}`, tls })).toMatchObject({ problem: 'certificate-name' });
+    expect(await connectError({ servers: `127.0.0.1:${named.port}`, tls })).toMatchObject({
+      problem: 'certificate-name',
+    });
     await using addressed = await startNatsServer({ tls: authority.certify('IP:127.0.0.1') });
     expect(await connectError({ servers: `localhost:${addressed.port}`, tls })).toMatchObject({
       problem: 'certificate-name',

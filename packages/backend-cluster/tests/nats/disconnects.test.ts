@@ -33,7 +33,9 @@ describe.skipIf(lacksServer)(`a lost connection to NATS${needs}`, () => {
     // Offline, while the client tries to connect again and again.
     for (let tries = 0; tries < 20; tries++) {
       expect(() => coordinator.send('jobs', encode('offline'))).toThrow(TransportError);
-      expect(await failureOf(coordinator.ask('jobs', encode('offline'), LONG))).toMatchObject({ reason: 'disconnected' });
+      expect(await failureOf(coordinator.ask('jobs', encode('offline'), LONG))).toMatchObject({
+        reason: 'disconnected',
+      });
       await sleep(20);
     }
     await server.restart();
@@ -90,7 +92,9 @@ describe.skipIf(lacksServer)(`a lost connection to NATS${needs}`, () => {
     worker.watch('jobs', {}, ({ respond }) => respond(encode('done')));
     await settle(worker);
     setting.server.suspend();
-    expect(await failureOf(coordinator.ask('jobs', encode('?'), { timeoutMs: 100 }))).toMatchObject({ reason: 'timeout' });
+    expect(await failureOf(coordinator.ask('jobs', encode('?'), { timeoutMs: 100 }))).toMatchObject({
+      reason: 'timeout',
+    });
     const waiting = await failureOf(coordinator.ask('jobs', encode('?'), LONG));
     expect(waiting).toMatchObject({ reason: 'disconnected' });
     expect(waiting.afterMs).toBeLessThan(15_000);

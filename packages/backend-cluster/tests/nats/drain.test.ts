@@ -21,10 +21,13 @@ describe.skipIf(lacksServer)(`the end of a connection to NATS${needs}`, () => {
     other.watch('jobs', { queue: 'q' }, ({ respond }) => respond(encode('other')));
     await settle(other);
     const draining = worker.drain();
-    expect(() => worker.watch('more', {}, () => undefined)).toThrow(new TransportError('closed', 'the connection is closed'));
+    expect(() => worker.watch('more', {}, () => undefined)).toThrow(
+      new TransportError('closed', 'the connection is closed'),
+    );
     await sleep(100);
     // From now on the other member of the queue group gets everything.
-    for (let count = 0; count < 20; count++) expect(decode(await coordinator.ask('jobs', encode('d'), LONG))).toBe('other');
+    for (let count = 0; count < 20; count++)
+      expect(decode(await coordinator.ask('jobs', encode('d'), LONG))).toBe('other');
     expect(worker.connected).toBe(true);
     for (const answer of waiting) answer();
     expect((await asked).map(decode)).toEqual(['a', 'b', 'c']);

@@ -96,12 +96,16 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     const waiting: ((data: Uint8Array) => void)[] = [];
     worker.watch('slow', {}, ({ respond }) => void waiting.push(respond));
     await settle(worker);
-    expect(await failureOf(coordinator.ask('slow', encode('1'), { timeoutMs: 50 }))).toMatchObject({ reason: 'timeout' });
+    expect(await failureOf(coordinator.ask('slow', encode('1'), { timeoutMs: 50 }))).toMatchObject({
+      reason: 'timeout',
+    });
     const controller = new AbortController();
     const asked = failureOf(coordinator.ask('slow', encode('2'), { timeoutMs: 10_000, signal: controller.signal }));
     controller.abort();
     expect(await asked).toMatchObject({ reason: 'aborted' });
-    expect(await failureOf(coordinator.ask('slow', encode('3'), { ...SOON, signal: AbortSignal.abort() }))).toMatchObject({
+    expect(
+      await failureOf(coordinator.ask('slow', encode('3'), { ...SOON, signal: AbortSignal.abort() })),
+    ).toMatchObject({
       reason: 'aborted',
     });
     // A wait without an end is one that Node's timers can express.

@@ -50,7 +50,9 @@ export async function settle(transport: ClusterTransport): Promise<void> {
 }
 
 /** The reason and the message of a failure, and how long it took. */
-export async function failureOf(work: Promise<unknown>): Promise<{ reason: unknown; message: string; afterMs: number }> {
+export async function failureOf(
+  work: Promise<unknown>,
+): Promise<{ reason: unknown; message: string; afterMs: number }> {
   const startedAtMs = performance.now();
   try {
     await work;

@@ -73,7 +73,7 @@ export function explain(problem: ConnectProblem): string {
 
 /** The kind of an error of a socket or of the client, by the codes of it and of its causes. */
 export function problemOf(error: unknown): ConnectProblem {
-  for (let current = error; typeof current === 'object' && current !== null; ) {
+  for (let current = error; typeof current === 'object' && current !== null;) {
     const { code, name, cause } = current as { code?: unknown; name?: unknown; cause?: unknown };
     const problem = typeof code === 'string' ? BY_CODE[code] : undefined;
     if (problem !== undefined) return problem;

@@ -104,7 +104,11 @@ function readServer(argument: string, given: unknown): ServerAddress {
 function readTls(given: unknown, servers: readonly ServerAddress[]): NatsTls | false {
   if (given === undefined || given === null) {
     throw new TypeError(
-      expected('tls', '{ caFile } with the certificates of your authority, or false for servers on this machine', given),
+      expected(
+        'tls',
+        '{ caFile } with the certificates of your authority, or false for servers on this machine',
+        given,
+      ),
     );
   }
   if (given === false) {
