@@ -4,6 +4,7 @@
  *   contracts <- { tracker, splitter, native-kit, storage } <- { policies, backend-* } <- dispatcher <- gearshift <- cli
  *   contracts <- formats <- cli
  *   contracts <- collection <- langchain, which are handed an executor
+ *   { native-kit, storage, backend-cpu } <- backend-cluster <- cli
  *
  * Siblings never import each other, except for the CPU backend that a GPU backend may use, the dispatcher uses policies and backends only through the contracts, and only the facade
  * names concrete ones. The lint configuration and the test of the manifests both read this table.
@@ -16,6 +17,8 @@ export const ALLOWED_IMPORTS = {
   'layer:policies': ['layer:contracts', 'package:tracker'],
   // A GPU backend leaves to the CPU backend what its device computes in no defined way.
   'layer:backend': ['layer:contracts', 'layer:native-kit', 'layer:platform', 'package:backend-cpu'],
+  // A worker holds its shards in the CPU backend, and loads them from files.
+  'layer:cluster': ['layer:contracts', 'layer:native-kit', 'layer:storage', 'package:backend-cpu'],
   // It uses the tracker and the splitter, and backends and policies only through the contracts.
   'layer:dispatcher': ['layer:contracts', 'layer:engine'],
   'layer:telemetry': ['layer:contracts', 'package:tracker'],
@@ -32,7 +35,7 @@ export const ALLOWED_IMPORTS = {
   // They use an executor through an interface of their own, so that they need no particular version of the facade.
   'layer:collection': ['layer:contracts'],
   'layer:langchain': ['layer:contracts', 'layer:collection'],
-  'layer:cli': ['layer:facade', 'layer:formats', 'layer:storage', 'layer:telemetry'],
+  'layer:cli': ['layer:facade', 'layer:formats', 'layer:storage', 'layer:telemetry', 'layer:cluster'],
   'layer:platform': [],
   'layer:tool': ['*'],
 };

@@ -42,7 +42,9 @@ describe.skipIf(lacksServer)(`the end of a connection to NATS${needs}`, () => {
     await using setting = await startSetting();
     const [worker, coordinator] = [await setting.connect(), await setting.connect()];
     let count = 0;
-    worker.watch('jobs', {}, () => void count++);
+    worker.watch('jobs', {}, () => {
+      count++;
+    });
     await settle(worker);
     const asked = failureOf(coordinator.ask('jobs', encode('?'), { timeoutMs: 8000 }));
     await until(() => count === 1);

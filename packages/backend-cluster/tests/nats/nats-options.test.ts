@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createPartyKey } from '@gearshift/nats-server';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readNatsOptions, type NatsOptions } from '../../src/transport/nats/nats-options.js';
+import { readNatsOptions } from '../../src/transport/nats/nats-options.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gearshift-options-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -12,7 +12,7 @@ writeFileSync(caFile, '');
 const { seed, publicKey } = createPartyKey();
 
 const read = (changed: object) =>
-  readNatsOptions({ servers: 'nats.internal', name: 'prod', tls: { caFile }, ...changed } as NatsOptions);
+  readNatsOptions({ servers: 'nats.internal', name: 'prod', tls: { caFile }, ...changed });
 
 describe('the options of a connection', () => {
   test('name servers in several forms', () => {

@@ -127,7 +127,7 @@ function readTls(given: unknown, servers: readonly ServerAddress[]): NatsTls | f
   return tls;
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
@@ -142,13 +142,16 @@ function readCredentials(given: unknown): { seed: string; publicKey: string } | 
   if ((nkeySeed === undefined) === (nkeyFile === undefined)) {
     throw new TypeError('credentials: expected either nkeySeed or nkeyFile');
   }
-  const argument = nkeyFile === undefined ? 'credentials.nkeySeed' : 'credentials.nkeyFile';
-  const text = nkeyFile === undefined ? nkeySeed : readFileSync(requireFile(argument, nkeyFile), 'utf8');
+  if (nkeyFile === undefined) return requireSeed('credentials.nkeySeed', 'the seed', nkeySeed);
+  const path = requireFile('credentials.nkeyFile', nkeyFile);
+  return requireSeed('credentials.nkeyFile', `in ${path} the seed`, readFileSync(path, 'utf8'));
+}
+
+function requireSeed(argument: string, wanted: string, text: unknown): { seed: string; publicKey: string } {
   const seed = typeof text === 'string' ? SEED.exec(text)?.[1] : undefined;
   const publicKey = seed === undefined ? undefined : publicKeyOf(seed);
   if (seed !== undefined && publicKey !== undefined) return { seed, publicKey };
-  const where = nkeyFile === undefined ? 'the seed' : `in ${String(nkeyFile)} the seed`;
-  throw new TypeError(`${argument}: expected ${where} of a user's nkey, 58 letters and digits that begin with SU`);
+  throw new TypeError(`${argument}: expected ${wanted} of a user's nkey, 58 letters and digits that begin with SU`);
 }
 
 /** Undefined for a seed with a wrong checksum. */

@@ -23,7 +23,7 @@ export class NatsTransport implements ClusterTransport {
   readonly #unconfirmed: UnconfirmedBytes;
   readonly #subscriptions = new Set<Subscription>();
   readonly #listeners = new Set<(connected: boolean) => void>();
-  #answers: Subscription | undefined;
+  #readsAnswers = false;
   #isOnline = true;
   #isClosed = false;
   #maxPayloadBytes: number;
@@ -67,7 +67,7 @@ export class NatsTransport implements ClusterTransport {
       subject,
       options,
       (token) => {
-        this.#answers ??= this.#subscribeToAnswers();
+        if (!this.#readsAnswers) this.#readAnswers();
         this.#publish(subject, data, `${this.#inbox}.${token}`);
       },
       onAnswer,
@@ -184,11 +184,12 @@ export class NatsTransport implements ClusterTransport {
     }
   }
 
-  #subscribeToAnswers(): Subscription {
-    return this.#client.subscribe(`${this.#inbox}.*`, {
+  #readAnswers(): void {
+    this.#readsAnswers = true;
+    this.#client.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (error !== null) {
-          this.#answers = undefined;
+          this.#readsAnswers = false;
           this.#questions.failAll('denied', `the server does not let this process read answers at ${this.#inbox}.*`);
           return;
         }
@@ -225,8 +226,9 @@ export class NatsTransport implements ClusterTransport {
       this.#publish(reply, answer);
     } catch (error) {
       // The asker is gone for this process as well when the connection is lost.
-      const isLost = error instanceof TransportError && (error.reason === 'disconnected' || error.reason === 'closed');
-      if (!isLost) warn('GEARSHIFT_ANSWER', `an answer was not sent: ${describeThrown(error)}`);
+      const { reason } = error as Partial<TransportError>;
+      if (reason !== 'disconnected' && reason !== 'closed')
+        warn('GEARSHIFT_ANSWER', `an answer was not sent: ${describeThrown(error)}`);
     }
   }
 
