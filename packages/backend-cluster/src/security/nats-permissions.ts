@@ -1,4 +1,4 @@
-import { expected } from '@gearshift/contracts/internal';
+import { expected, requireInteger } from '@gearshift/contracts/internal';
 import { inboxOf, requireName } from '../transport/nats/nats-options.js';
 
 export interface WorkerParty {
@@ -16,7 +16,11 @@ export interface NatsPermissionsOptions {
   /** The public keys of the processes that place, load and query. */
   readonly coordinators: readonly string[];
   readonly workers: readonly WorkerParty[];
+  /** The most shards of one matrix that a worker holds: it answers a query for each of them. Default 64. */
+  readonly mostShardsPerWorker?: number | undefined;
 }
+
+const MOST_SHARDS_PER_WORKER = 64;
 
 /** A worker may answer this long after it was asked. Loading a shard takes longest. */
 const ANSWER_TIME = '10m';
@@ -27,15 +31,17 @@ const ANSWER_TIME = '10m';
  *
  * - A coordinator sends queries and orders to workers, and reads announcements and the answers at its own inbox.
  * - A worker reads what is sent to it by name, and queries as a member of a queue group for a shard. It sends announcements under its
- *   own name, and one answer for each message that it was sent.
+ *   own name, and answers to messages that it was sent: at most one for each shard.
  *
  * @returns text for the configuration file of the server, without secrets
  */
-export function natsPermissions({ name, coordinators, workers }: NatsPermissionsOptions): string {
+export function natsPermissions(options: NatsPermissionsOptions): string {
+  const { name, coordinators, workers, mostShardsPerWorker = MOST_SHARDS_PER_WORKER } = options;
   requireName('name', name);
+  requireInteger('mostShardsPerWorker', mostShardsPerWorker, 1);
   const users = [
     ...coordinators.map((key, index) => describeCoordinator(name, requireKey(`coordinators[${index}]`, key))),
-    ...workers.map((worker, index) => describeWorker(name, worker, `workers[${index}]`)),
+    ...workers.map((worker, index) => describeWorker(name, worker, mostShardsPerWorker, `workers[${index}]`)),
   ];
   requireDifferent('public key', [...coordinators, ...workers.map(({ publicKey }) => publicKey)]);
   requireDifferent(
@@ -54,7 +60,12 @@ function describeCoordinator(name: string, key: string): string {
   });
 }
 
-function describeWorker(name: string, { name: given, publicKey, shards }: WorkerParty, argument: string): string {
+function describeWorker(
+  name: string,
+  { name: given, publicKey, shards }: WorkerParty,
+  mostAnswers: number,
+  argument: string,
+): string {
   const worker = requireName(`${argument}.name`, given);
   const key = requireKey(`${argument}.publicKey`, publicKey);
   const subject = `gearshift.${name}`;
@@ -67,7 +78,8 @@ function describeWorker(name: string, { name: given, publicKey, shards }: Worker
       `${subject}.worker.${worker}.*`,
       ...queues.map((queue) => `${subject}.query.*.* ${queue}`),
     ],
-    responses: `{ max: 1, expires: "${ANSWER_TIME}" }`,
+    // One broadcast reaches a worker once for each of its shards, and all answers go to the same subject.
+    responses: `{ max: ${mostAnswers}, expires: "${ANSWER_TIME}" }`,
   });
 }
 

@@ -26,6 +26,7 @@ const config = natsPermissions({
     { name: 'w0', publicKey: keys.w0.publicKey },
     { name: 'w1', publicKey: keys.w1.publicKey, shards: [1] },
   ],
+  mostShardsPerWorker: 3,
 }).replace('users: [', `users: [ ${stranger}`);
 
 describe.skipIf(lacksServer)(`a NATS server with the permissions of a cluster${needs}`, () => {
@@ -176,14 +177,30 @@ describe.skipIf(lacksServer)(`a NATS server with the permissions of a cluster${n
     expect([...orders, ...states]).toEqual([]);
   });
 
-  test('lets a worker answer each question once', async () => {
+  test('lets a worker answer for each of its shards', async () => {
+    const [coordinator, w0] = [await as('coordinator'), await as('w0')];
+    for (let shard = 0; shard < 3; shard++) await watch(w0, 'gearshift.test.query.m1.7', `shard-${shard}`);
+    for (let count = 0; count < 100; count++) {
+      const answers: string[] = [];
+      await coordinator.askAll(
+        'gearshift.test.query.m1.7',
+        encode('?'),
+        SOON,
+        (data) => answers.push(decode(data)) === 3,
+      );
+      expect(answers.sort()).toEqual(['answer of shard-0', 'answer of shard-1', 'answer of shard-2']);
+    }
+    expect(denied()).toEqual([]);
+  });
+
+  test('lets a worker answer a question at most once for each shard', async () => {
     const coordinator = await as('coordinator');
     const seed = new TextEncoder().encode(keys.w0.seed);
     const raw = await connect({ servers: url, tls: { caFile }, authenticator: nkeyAuthenticator(seed) });
     opened.push(raw);
     raw.subscribe('gearshift.test.worker.w0.query', {
       callback: (_error, message) => {
-        for (const text of ['first', 'second', 'third']) message.respond(text);
+        for (const text of ['1', '2', '3', '4', '5']) message.respond(text);
       },
     });
     await raw.flush();
@@ -192,10 +209,10 @@ describe.skipIf(lacksServer)(`a NATS server with the permissions of a cluster${n
       'gearshift.test.worker.w0.query',
       encode('?'),
       { timeoutMs: 500 },
-      (data) => answers.push(decode(data)) === 2,
+      (data) => answers.push(decode(data)) === 4,
     );
     expect(await failureOf(asked)).toMatchObject({ reason: 'timeout' });
-    expect(answers).toEqual(['first']);
+    expect(answers).toEqual(['1', '2', '3']);
   });
 });
 
@@ -213,6 +230,7 @@ describe('the permissions of a cluster', () => {
 
   test.each([
     [{ name: 'a b' }, /^name: expected 1 to 64 letters/],
+    [{ mostShardsPerWorker: 0 }, /^mostShardsPerWorker: expected an integer of at least 1, got 0/],
     [{ coordinators: ['x'] }, /^coordinators\[0\]: expected the public key/],
     [{ coordinators: [w0.publicKey] }, /^the public key U\w+ is listed twice/],
     [{ workers: [{ name: 'w0', publicKey: w0.seed }] }, /^workers\[0\].publicKey: expected the public key/],

@@ -10,6 +10,7 @@ import { UnconfirmedBytes } from './unconfirmed-bytes.js';
 const DRAIN_MS = 5000;
 const DRAIN_TURN_MS = 10;
 const NO_RECEIVERS = 503;
+const WARN_EVERY_MS = 10_000;
 
 /**
  * A connection to NATS. Answers arrive at one subject with a token for each question, counted here: the client's own requests would
@@ -25,6 +26,7 @@ export class NatsTransport implements ClusterTransport {
   readonly #listeners = new Set<(connected: boolean) => void>();
   #readsAnswers = false;
   #isOnline = true;
+  #warnedAtMs = -Infinity;
   #isClosed = false;
   #maxPayloadBytes: number;
   #draining: Promise<void> | undefined;
@@ -163,6 +165,9 @@ export class NatsTransport implements ClusterTransport {
       if (operation !== 'publish') return;
       const message = `the server does not let this process send to ${String(subject)}`;
       this.#questions.failAll('denied', message, String(subject));
+      // Each answer would be refused if the permissions are wrong.
+      if (performance.now() - this.#warnedAtMs < WARN_EVERY_MS) return;
+      this.#warnedAtMs = performance.now();
       warn('GEARSHIFT_DENIED', message);
     }
   }
