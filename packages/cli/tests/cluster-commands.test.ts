@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as clusterPackage from '@gearshift/backend-cluster';
 import {
@@ -11,10 +12,26 @@ import {
   type TestAuthority,
 } from '@gearshift/nats-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ClusterReport } from '../src/cluster/describe-cluster.js';
+import { npyBytes } from './npy-bytes.js';
 import { BIN } from './run-bin.js';
 import { runHere } from './run-here.js';
 import { temporaryFolder } from './temporary-folder.js';
 
+/** Only newer versions of the package place files. */
+async function canPlace(): Promise<boolean> {
+  const { createClusterBackend, InMemoryNetwork } = clusterPackage as unknown as {
+    createClusterBackend?: (options: object) => Promise<{ value: { placed?: unknown; close(): Promise<void> } }>;
+    InMemoryNetwork?: new () => { connect(party: string): object };
+  };
+  if (createClusterBackend === undefined || InMemoryNetwork === undefined) return false;
+  const transport = new InMemoryNetwork().connect('c');
+  const { value } = await createClusterBackend({ transport, name: 'c', leastWorkers: 0 });
+  await value.close();
+  return value.placed !== undefined;
+}
+
+const lacksPlace = !(await canPlace());
 const found = findNatsServer();
 const needs = found.lacks === null ? '' : ` (needs ${found.lacks})`;
 const CONNECTION = ['--servers', 'localhost:1', '--name', 'corpus'];
@@ -44,6 +61,17 @@ describe('the options of cluster commands', () => {
       ['cluster', 'status', ...CONNECTION, '--plain-text', '--nkey-file', '/no/file'],
       /credentials.nkeyFile: expected a file/,
     ],
+    [
+      ['cluster', 'place', 'a', 'f', ...CONNECTION, '--plain-text'],
+      /--rows and --dimensions: expected both, or --data-root/,
+    ],
+    [['cluster', 'place', 'a', '../f', ...CONNECTION, '--plain-text'], /path: expected one below the data root/],
+    [['cluster', 'place', 'a', '/f', ...CONNECTION, '--plain-text'], /path: expected one below the data root/],
+    [['cluster', 'place', 'a b', 'f', ...CONNECTION], /expected 1 to 64 letters, digits, - or _/],
+    [['cluster', 'place', 'a', 'f', ...CONNECTION, '--replicas', '0'], /expected a whole number from 1/],
+    [['cluster', 'place', 'a', 'f', ...CONNECTION, '--dtype', 'float8'], /expected one of float32/],
+    [['cluster', 'place', 'a', 'f', ...CONNECTION, '--data-root', '/no'], /no\/f/],
+    [['cluster', 'load', 'a', 'f', ...CONNECTION], /required option '--data-root <folder>' not specified/],
     [['cluster', 'permissions', '--name', 'x', '--worker', 'w1'], /expected NAME=PUBLIC-KEY/],
     [['cluster', 'permissions', '--name', 'x', '--coordinator', 'k'], /coordinators\[0\]: expected the public key/],
     [['cluster', 'key'], /required option '-o, --output <file>' not specified/],
@@ -229,5 +257,48 @@ describe.skipIf(found.lacks !== null)(`commands with a NATS server${needs}`, () 
         .map((line) => (JSON.parse(line) as { event: string }).event);
       expect(events).toEqual(['ready', 'draining', 'ended']);
     });
+
+    test.skipIf(lacksPlace)(
+      `loads rows that cluster load and cluster place name${lacksPlace ? ' (needs placed matrices)' : ''}`,
+      { timeout: 60_000 },
+      async () => {
+        const folder = await temporaryFolder();
+        const children = await Promise.all(
+          (['w1', 'w2'] as const).map(async (worker) => {
+            const options = ['--nkey-file', await fileOf(worker), '--worker', worker, '--data-root', folder];
+            const limits = ['--max-bytes', '64MiB', '--threads', '1'];
+            return spawn(process.execPath, [BIN, 'worker', ...connection, ...options, ...limits]);
+          }),
+        );
+        const coordinator = [...connection, '--nkey-file', await fileOf('coordinator')];
+        const status = async () =>
+          JSON.parse((await runHere(['cluster', 'status', ...coordinator, '--json'])).stdout) as ClusterReport;
+        while ((await status()).workers.length < 2);
+        const rows = new Float32Array(1000 * 8).map((_, index) => Math.sin(index));
+        await writeFile(join(folder, 'vectors.npy'), npyBytes({ shape: '(1000, 8)', data: rows }));
+        const load = ['cluster', 'load', 'corpus', join(folder, 'vectors.npy'), '--data-root', folder];
+        const loaded = await runHere([...load, ...coordinator, '--json']);
+        expect(loaded).toMatchObject({ status: 0, stderr: '' });
+        const first = JSON.parse(loaded.stdout) as { generation: number; file: string };
+        expect(first).toMatchObject({ matrix: 'corpus', rows: 1000, dimensions: 8, workers: 2 });
+        const { matrices, problems } = await status();
+        expect(problems).toEqual([]);
+        expect(matrices).toEqual([
+          expect.objectContaining({ generation: first.generation, rows: 1000, shards: 2, fewestReplicas: 2 }),
+        ]);
+        const place = ['cluster', 'place', 'corpus', first.file, '--rows', '1000', '--dimensions', '8'];
+        const placed = await runHere([...place, ...coordinator]);
+        expect(placed).toMatchObject({ status: 0, stderr: '' });
+        expect(placed.stdout).toMatch(
+          /^placed corpus, generation \d+: 1,000 x 8 of corpus-\d+\.gearshift on 2 workers\n$/,
+        );
+        const wrong = ['cluster', 'place', 'corpus', first.file, '--rows', '999', '--dimensions', '8'];
+        const refused = await runHere([...wrong, ...coordinator]);
+        expect(refused.status).toBe(1);
+        expect(refused.stderr).toMatch(/expected 999 rows of 8, got 1000 of 8/);
+        for (const child of children) child.kill('SIGTERM');
+        await Promise.all(children.map((child) => new Promise((resolve) => child.once('close', resolve))));
+      },
+    );
   });
 });

@@ -116,7 +116,7 @@ describe.skipIf(found.lacks !== null)(`the steps for keys and certificates${need
     expect(script).toContain('DNS:localhost');
     const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` };
     const { status, stderr } = spawnSync('bash', ['-euc', script], { cwd: folder, env, encoding: 'utf8' });
-    expect({ status, stderr: stderr.match(/gearshift:.*/)?.[0] }).toEqual({ status: 0 });
+    expect({ status, stderr: /gearshift:.*/.exec(stderr)?.[0] }).toEqual({ status: 0 });
 
     const config = read('deployment/nats-server.conf')
       .replace(/^(listen|http): .*$/gm, '')

@@ -60,6 +60,39 @@ export interface RunningWorker {
   drain(): Promise<void>;
 }
 
+/** A file below the data root of the workers. */
+export interface FileOnWorkers {
+  readonly path: string;
+  readonly rows: number;
+  readonly dimensions: number;
+  readonly dtype?: string | undefined;
+  readonly scale?: number | undefined;
+}
+
+export interface BackendSettings {
+  readonly transport: ClusterConnection;
+  readonly name: string;
+  readonly replicas?: number | undefined;
+  readonly shards?: number | undefined;
+  readonly leastWorkers: number;
+  readonly discoverMs: number;
+}
+
+type Outcome<Value> =
+  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: { readonly message: string } };
+
+/** The backend, as far as commands use it. */
+export interface Coordinator {
+  /** Matrices that workers load by themselves. Not in every version. */
+  readonly placed?: {
+    place(
+      matrix: string,
+      file: FileOnWorkers,
+    ): Promise<Outcome<{ readonly version: number; readonly rows: number; readonly dimensions: number }>>;
+  };
+  close(): Promise<void>;
+}
+
 export interface PermissionSettings {
   readonly name: string;
   readonly coordinators: readonly string[];
@@ -70,6 +103,7 @@ export interface PermissionSettings {
 export interface ClusterPackage {
   connectNats(settings: ConnectionSettings): Promise<ClusterConnection>;
   createClusterWorker(settings: WorkerSettings): Promise<RunningWorker>;
+  createClusterBackend(settings: BackendSettings): Promise<Outcome<Coordinator>>;
   createNkey(): { readonly publicKey: string; readonly seed: string };
   natsPermissions(settings: PermissionSettings): string;
 }

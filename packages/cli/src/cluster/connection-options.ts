@@ -79,3 +79,9 @@ function parseServers(text: string): readonly string[] {
   if (servers.includes('')) throw new InvalidArgumentError('expected addresses with commas between them');
   return servers;
 }
+
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('expected a whole number from 1');
+  return count;
+}

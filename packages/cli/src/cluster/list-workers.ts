@@ -16,14 +16,23 @@ export async function listWorkers(
   listenMs = LISTEN_MS,
 ): Promise<readonly ListedWorker[]> {
   const workers = new Map<string, ListedWorker>();
-  const end = connection.watch(`gearshift.${cluster}.state.*`, {}, ({ data }) => {
-    const said = readAnnouncement(data);
-    if (said !== undefined) workers.set(said.worker, said);
-  });
+  const end = watchWorkers(connection, cluster, (worker) => void workers.set(worker.worker, worker));
   connection.send(`gearshift.${cluster}.who`, new Uint8Array());
   await sleep(listenMs);
   end();
   return [...workers.values()].sort((a, b) => (a.worker < b.worker ? -1 : 1));
+}
+
+/** Calls this for each announcement. Returns what ends it. */
+export function watchWorkers(
+  connection: ClusterConnection,
+  cluster: string,
+  onWorker: (worker: ListedWorker) => void,
+): () => void {
+  return connection.watch(`gearshift.${cluster}.state.*`, {}, ({ data }) => {
+    const said = readAnnouncement(data);
+    if (said !== undefined) onWorker(said);
+  });
 }
 
 /** Undefined for what is no announcement. It comes from another process, so each field is checked. */

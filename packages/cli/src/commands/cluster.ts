@@ -14,6 +14,7 @@ import { formatClusterReport } from '../output/format-cluster.js';
 import { jsonLine, oneLine } from '../output/one-line.js';
 import type { Terminal } from '../terminal.js';
 import { UserError } from '../user-error.js';
+import { addLoadCommand, addPlaceCommand } from './cluster-place.js';
 
 interface KeyOptions {
   readonly output: string;
@@ -26,17 +27,19 @@ interface PermissionOptions {
   readonly worker: readonly { readonly name: string; readonly publicKey: string }[];
 }
 
-/** Adds `gearshift cluster`: what the workers of a cluster hold, and keys and permissions for its NATS servers. */
+/** Adds `gearshift cluster`: what the workers hold, rows for them, and keys and permissions for the NATS servers. */
 export function addClusterCommand(program: Command, terminal: Terminal): void {
   const cluster = program
     .command('cluster')
-    .description('report the workers of a cluster; make keys and permissions for its NATS servers')
+    .description('report the workers of a cluster, place rows on them, make keys and permissions for its NATS servers')
     .argument('[command]')
     .action((command?: string) => {
       const problem = command === undefined ? 'no command given' : `unknown command 'cluster ${command}'`;
       throw new UserError(`${problem}; see gearshift cluster --help`);
     });
   addStatus(cluster, terminal);
+  addPlaceCommand(cluster, terminal);
+  addLoadCommand(cluster, terminal);
   addKey(cluster, terminal);
   addPermissions(cluster, terminal);
 }

@@ -4,6 +4,7 @@ import { loadClusterPackage } from '../cluster/cluster-package.js';
 import {
   addConnectionOptions,
   connectTo,
+  parseCount,
   parseName,
   readConnection,
   type ConnectionOptions,
@@ -94,12 +95,6 @@ function parseBytes(text: string): number {
   if (!Number.isSafeInteger(bytes) || bytes < 1)
     throw new InvalidArgumentError('expected bytes, such as 500MiB or 64GiB');
   return bytes;
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('expected a whole number from 1');
-  return count;
 }
 
 function parseAddress(text: string): { host: string; port: number } {
