@@ -1,20 +1,23 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connectNats } from '@gearshift/backend-cluster';
-import { findNatsServer, startNatsServer } from '@gearshift/nats-server';
-import { describe, expect, test } from 'vitest';
+import * as clusterPackage from '@gearshift/backend-cluster';
+import { findNatsServer, startNatsServer, type NatsServer } from '@gearshift/nats-server';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { BIN } from './run-bin.js';
 import { runHere } from './run-here.js';
-import { temporaryFolder } from './temporary-folder.js';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
 const read = (file: string): string => readFileSync(join(DOCS, file), 'utf8');
 const page = read('cluster-deployment.md');
 const found = findNatsServer();
+const lacksBackend = !('createClusterBackend' in clusterPackage);
 const needs = found.lacks === null ? '' : ` (needs ${found.lacks})`;
 
 /** The options that a command takes, from its help. */
@@ -101,22 +104,28 @@ test.skipIf(!hasAnalyze)('systemd accepts the unit (needs systemd-analyze)', () 
 });
 
 describe.skipIf(found.lacks !== null)(`the steps for keys and certificates${needs}`, () => {
-  test('make a configuration with which a server lets in the parties alone', { timeout: 60_000 }, async () => {
-    const folder = await temporaryFolder();
+  let folder: string;
+  let shim: string;
+  let env: NodeJS.ProcessEnv;
+  let server: NatsServer | undefined;
+  let ran: { status: number | null; problem: string | undefined };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gearshift-deployment-'));
     // The command as it is installed.
     mkdirSync(join(folder, 'bin'));
-    const shim = join(folder, 'bin/gearshift');
+    shim = join(folder, 'bin/gearshift');
     writeFileSync(shim, `#!/bin/sh\nexec '${process.execPath}' '${BIN}' "$@"\n`);
     chmodSync(shim, 0o755);
+    env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` };
     const section = page.slice(page.indexOf('## Keys and certificates'), page.indexOf('### What each party may do'));
     const steps = [...section.matchAll(/^ *```sh\n([^]*?)^ *```/gm)].map(([, step]) => step ?? '');
     expect(steps).toHaveLength(3);
     // Only this machine can be reached here.
     const script = steps.join('\n').replace('DNS:$server.internal', 'DNS:localhost');
     expect(script).toContain('DNS:localhost');
-    const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` };
     const { status, stderr } = spawnSync('bash', ['-euc', script], { cwd: folder, env, encoding: 'utf8' });
-    expect({ status, stderr: /gearshift:.*/.exec(stderr)?.[0] }).toEqual({ status: 0 });
+    ran = { status, problem: /gearshift:.*/.exec(stderr)?.[0] };
 
     const config = read('deployment/nats-server.conf')
       .replace(/^(listen|http): .*$/gm, '')
@@ -126,27 +135,66 @@ describe.skipIf(found.lacks !== null)(`the steps for keys and certificates${need
       .replaceAll('/etc/nats/server', join(folder, 'n1'))
       .replace('include "authorization.conf"', readFileSync(join(folder, 'authorization.conf'), 'utf8'));
     expect(config).not.toContain('/etc/');
-    await using server = await startNatsServer({ config });
-    const connection = { servers: server.url, name: 'corpus', tls: { caFile: join(folder, 'ca.crt') } };
+    server = await startNatsServer({ config });
+  }, 60_000);
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const url = (): string => server?.url ?? '';
+  const options = (): string[] => ['--servers', url(), '--name', 'corpus', '--ca', join(folder, 'ca.crt')];
+
+  test('make a configuration with which a server lets in the parties alone', { timeout: 30_000 }, async () => {
+    expect(ran).toEqual({ status: 0, problem: undefined });
+    const connection = { servers: url(), name: 'corpus', tls: { caFile: join(folder, 'ca.crt') } };
     for (const party of ['coordinator', 'worker-0', 'worker-2']) {
       const credentials = { nkeyFile: join(folder, `${party}.nk`) };
-      const transport = await connectNats({ ...connection, credentials });
+      const transport = await clusterPackage.connectNats({ ...connection, credentials });
       expect(transport.connected).toBe(true);
       await transport.close();
     }
-    await expect(connectNats(connection)).rejects.toMatchObject({ problem: 'authorization' });
-    const args = ['--servers', server.url, '--name', 'corpus', '--ca', join(folder, 'ca.crt')];
-    const report = await runHere(['cluster', 'status', ...args, '--nkey-file', join(folder, 'coordinator.nk')]);
+    await expect(clusterPackage.connectNats(connection)).rejects.toMatchObject({ problem: 'authorization' });
+    const report = await runHere(['cluster', 'status', ...options(), '--nkey-file', join(folder, 'coordinator.nk')]);
     expect(report).toEqual({
       status: 0,
       stdout: 'cluster corpus: 0 workers\nproblem: no worker announced itself\n',
       stderr: '',
     });
   });
+
+  test.skipIf(lacksBackend)(
+    `are enough for a worker and the example of a coordinator${lacksBackend ? ' (needs createClusterBackend)' : ''}`,
+    { timeout: 60_000 },
+    async () => {
+      const key = ['--nkey-file', join(folder, 'worker-0.nk')];
+      const child = spawn(shim, ['worker', ...options(), '--worker', 'worker-0', ...key, '--threads', '1']);
+      await once(child.stdout, 'data');
+      // Where its imports are found.
+      const example = fileURLToPath(new URL('../../backend-cluster/build/cluster-coordinator.mjs', import.meta.url));
+      mkdirSync(dirname(example), { recursive: true });
+      copyFileSync(join(DOCS, 'examples/cluster-coordinator.mjs'), example);
+      const { status, stdout, stderr } = spawnSync(process.execPath, [example], {
+        cwd: folder,
+        env: { ...env, SERVERS: url() },
+        encoding: 'utf8',
+      });
+      rmSync(example);
+      child.kill('SIGTERM');
+      await once(child, 'close');
+      expect({ status, stdout, stderr }).toEqual({
+        status: 0,
+        stdout: '1 worker: the best rows are 0 and 2\n',
+        stderr: '',
+      });
+    },
+  );
 });
 
 test('the commands of the page have options that exist', async () => {
-  const commands = [...page.matchAll(/gearshift (worker|cluster (?:status|key|permissions))((?: \\\n|[^\n`|])*)/g)];
+  const commands = [
+    ...page.matchAll(/gearshift (worker|cluster (?:status|place|load|key|permissions))((?: \\\n|[^\n`|])*)/g),
+  ];
   expect(commands.length).toBeGreaterThan(4);
   for (const [, command = '', rest = ''] of commands) {
     const { stdout } = await runHere([...command.split(' '), '--help']);
