@@ -6,8 +6,10 @@ import { OpenQuestions } from './open-questions.js';
 import { Unanswered } from './unanswered.js';
 import { UnconfirmedBytes } from './unconfirmed-bytes.js';
 
-/** How long a drain waits for answers of handlers, and for the server. */
+/** How long a drain waits for the server. */
 const DRAIN_MS = 5000;
+/** And for answers of handlers. Some never come: those to queries that were cancelled. */
+const ANSWERS_MS = 1000;
 const DRAIN_TURN_MS = 10;
 const NO_RECEIVERS = 503;
 const WARN_EVERY_MS = 10_000;
@@ -20,7 +22,7 @@ export class NatsTransport implements ClusterTransport {
   readonly #client: NatsConnection;
   readonly #inbox: string;
   readonly #questions = new OpenQuestions();
-  readonly #unanswered = new Unanswered(DRAIN_MS);
+  readonly #unanswered = new Unanswered(ANSWERS_MS);
   readonly #unconfirmed: UnconfirmedBytes;
   readonly #subscriptions = new Set<Subscription>();
   readonly #listeners = new Set<(connected: boolean) => void>();
@@ -120,15 +122,15 @@ export class NatsTransport implements ClusterTransport {
 
   async #drain(): Promise<void> {
     const end = new AbortController();
-    const endsAtMs = performance.now() + DRAIN_MS;
-    const isDue = (): boolean => !this.connected || performance.now() >= endsAtMs;
     const patience = sleep(DRAIN_MS, undefined, { signal: end.signal }).catch(() => undefined);
     const ended = this.#client.closed().then(() => undefined);
     const orDue = (work: Promise<unknown>): Promise<unknown> =>
       Promise.race([work.catch(() => undefined), patience, ended]);
     // After this, everything that the server had sent has been given to the handlers.
     if (this.connected) await orDue(Promise.allSettled([...this.#subscriptions].map((one) => one.drain())));
-    while (this.#unanswered.count > 0 && !isDue()) await sleep(DRAIN_TURN_MS);
+    const waitedAtMs = performance.now();
+    const isWaiting = (): boolean => this.#unanswered.count > 0 && performance.now() - waitedAtMs < ANSWERS_MS;
+    while (isWaiting() && this.connected) await sleep(DRAIN_TURN_MS);
     if (this.connected) await orDue(this.#client.flush());
     end.abort();
     await this.close();
