@@ -173,7 +173,7 @@ describe.skipIf(found.lacks !== null)(`the steps for keys and certificates${need
       // Where its imports are found.
       const example = fileURLToPath(new URL('../../backend-cluster/build/cluster-coordinator.mjs', import.meta.url));
       mkdirSync(dirname(example), { recursive: true });
-      copyFileSync(join(DOCS, 'examples/cluster-coordinator.mjs'), example);
+      copyFileSync(new URL('../../../docs/examples/cluster-coordinator.mjs', import.meta.url), example);
       const { status, stdout, stderr } = spawnSync(process.execPath, [example], {
         cwd: folder,
         env: { ...env, SERVERS: url() },
