@@ -12,6 +12,7 @@ await setUp();
 // R7 needs a GPU in software, R16 Prometheus. Without them the command says so, and continues with the other goals.
 if (asked || process.env['CI'] === 'true') await installTestTools({ asked, only: ['prometheus'] });
 await runCommand(process.execPath, ['tools/vulkan-drivers/fetch/fetch-swiftshader.mjs']);
+await runCommand(process.execPath, ['tools/nats-server/fetch/fetch-nats-server.mjs']);
 log('Building (what did not change comes from the cache) ...');
 if ((await runNx(['run', '@gearshift/reliability:prepare'])) !== 0) {
   log('The build failed; the reason is above.');

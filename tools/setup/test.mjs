@@ -11,8 +11,9 @@ import { listProjects } from './workspace.mjs';
 refuseUnknownArguments(process.argv.slice(2), ['--install-tools']);
 await setUp();
 await installTestTools({ asked: process.argv.includes('--install-tools') });
-// The other GPU in software, which needs a download only.
+// The other GPU in software and a NATS server, which need a download only.
 await runCommand(process.execPath, ['tools/vulkan-drivers/fetch/fetch-swiftshader.mjs']);
+await runCommand(process.execPath, ['tools/nats-server/fetch/fetch-nats-server.mjs']);
 
 const isTestTarget = (target) => target === 'test' || target.startsWith('test-');
 const projects = listProjects()

@@ -7,10 +7,13 @@ import type { Terminal } from './terminal.js';
 /** Clears the line, shows the cursor and wraps long lines: a progress bar may have changed all three. */
 const RESTORE_TERMINAL = '\r\u001b[K\u001b[?25h\u001b[?7h';
 
+let stop: (() => void) | undefined;
+
 const terminal: Terminal = {
   writeOut: (text) => void process.stdout.write(text),
   writeError: (text) => void process.stderr.write(text),
   progressStream: process.stderr.isTTY ? process.stderr : undefined,
+  onStop: (given) => (stop = given),
 };
 
 function leave(exitCode: number): never {
@@ -19,8 +22,13 @@ function leave(exitCode: number): never {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // The exit code of a shell for a program that a signal ended.
-  process.once(signal, () => leave(128 + constants.signals[signal]));
+  process.on(signal, () => {
+    // The exit code of a shell for a program that a signal ended.
+    if (stop === undefined) leave(128 + constants.signals[signal]);
+    const ending = stop;
+    stop = undefined;
+    ending();
+  });
 }
 
 // The reader has closed the pipe, as in `gearshift search ... | head -1`. That is not an error.

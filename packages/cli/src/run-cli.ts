@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { addBenchCommand } from './commands/bench.js';
 import { addCalibrateCommand } from './commands/calibrate.js';
+import { addClusterCommand } from './commands/cluster.js';
 import { addConvertCommand } from './commands/convert.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addSearchCommand } from './commands/search.js';
+import { addWorkerCommand } from './commands/worker.js';
 import { oneLine, printable } from './output/one-line.js';
 import { packageVersion } from './package-version.js';
 import type { Terminal } from './terminal.js';
@@ -56,12 +58,15 @@ function createProgram(terminal: Terminal): Command {
   addDoctorCommand(program, terminal);
   addCalibrateCommand(program, terminal);
   addBenchCommand(program, terminal);
+  addWorkerCommand(program, terminal);
+  addClusterCommand(program, terminal);
   return program;
 }
 
 /** Everything that a command prints passes here: names, passages and messages may contain what would control the terminal. */
-function withoutControlCharacters({ writeOut, writeError, progressStream }: Terminal): Terminal {
+function withoutControlCharacters({ writeOut, writeError, progressStream, onStop }: Terminal): Terminal {
   return {
+    ...(onStop !== undefined && { onStop }),
     writeOut: (text) => writeOut(printable(text)),
     writeError: (text) => writeError(printable(text)),
     progressStream,

@@ -6,4 +6,6 @@ export interface Terminal {
   writeError(text: string): void;
   /** The stream for a progress bar; undefined if standard error is not a terminal. */
   readonly progressStream?: NodeJS.WritableStream | undefined;
+  /** Calls this at the first signal that would end the process, instead of ending it; the second one ends it. */
+  onStop?(stop: () => void): void;
 }

@@ -85,7 +85,8 @@ function describeCodes(bytes: number): string {
     : 'without codes, because they would save no time or cannot be made here';
 }
 
-async function convert(
+/** @throws UserError if a file cannot be read or written */
+export async function convert(
   input: string,
   output: string,
   { from, to, dtype, scale, tensor, column, codes, force = false, json }: ConvertOptions,
