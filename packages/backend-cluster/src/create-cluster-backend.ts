@@ -8,12 +8,9 @@ import { ClusterBackend } from './cluster-backend.js';
 import { MOST_SHARDS } from './messages/shard-spec.js';
 import { WorkerDirectory } from './placement/worker-directory.js';
 import { requireToken, Subjects } from './subjects.js';
-import { requireTransport } from './transport/require-transport.js';
-import type { ClusterTransport } from './transport/transport.js';
+import { CONNECTION_OPTIONS, openTransport, type ConnectionOptions } from './transport/open-transport.js';
 
-export interface ClusterBackendOptions {
-  /** The connection of the backend, which it closes at the end. */
-  readonly transport: ClusterTransport;
+export interface ClusterBackendOptions extends ConnectionOptions {
   /** The name of the cluster: letters, digits, - and _. */
   readonly name: string;
   /** Id of the backend. Default `'cluster:0'`. */
@@ -47,7 +44,7 @@ export const CLUSTER_DEFAULTS = {
 } as const;
 
 const OPTIONS = optionNames<ClusterBackendOptions>({
-  transport: true,
+  ...CONNECTION_OPTIONS,
   name: true,
   id: true,
   replicas: true,
@@ -68,7 +65,7 @@ const OPTIONS = optionNames<ClusterBackendOptions>({
  * workers have dropped a shard meanwhile; `'out-of-memory'`; `'unsupported'`, when workers compute with different instruction sets;
  * `'invalid-result'`, when an answer cannot be right; `'fault'`. Without a worker the backend is there, and requests fail.
  *
- * @throws TypeError or RangeError that names the option, the expected and the given value
+ * @throws TypeError or RangeError that names the option, the expected and the given value; `ConnectError` when no server can be reached
  *
  * @example
  * const network = new InMemoryNetwork();
@@ -79,8 +76,8 @@ export async function createClusterBackend(
   options: ClusterBackendOptions,
 ): Promise<Result<ClusterBackend, BackendError>> {
   const given = readOptions('options', options, OPTIONS);
-  const transport = requireTransport('transport', given.transport);
-  const subjects = new Subjects(requireToken('name', given.name));
+  const name = requireToken('name', given.name);
+  const subjects = new Subjects(name);
   const { id = CLUSTER_DEFAULTS.id, clock = REAL_CLOCK } = given;
   if (typeof id !== 'string' || id === '') throw new TypeError(expected('id', 'the id of the backend', id));
   const replicas = requireInteger('replicas', given.replicas ?? CLUSTER_DEFAULTS.replicas, 1);
@@ -90,6 +87,7 @@ export async function createClusterBackend(
   const hedgeStartMs = requireFinite('hedgeStartMs', given.hedgeStartMs ?? CLUSTER_DEFAULTS.hedgeStartMs, 0);
   const leastWorkers = requireInteger('leastWorkers', given.leastWorkers ?? CLUSTER_DEFAULTS.leastWorkers, 0);
   const discoverMs = requireInteger('discoverMs', given.discoverMs ?? CLUSTER_DEFAULTS.discoverMs, 0);
+  const transport = await openTransport(name, given);
   const directory = new WorkerDirectory(clock);
   // Another coordinator has other ids, which a worker can therefore cancel without the name of the coordinator.
   let lastId = randomBytes(4).readUInt32LE() * 2 ** 20;

@@ -4,13 +4,10 @@ import { unwrap, type Backend } from '@gearshift/contracts';
 import { expected, optionNames, readOptions, requireInteger } from '@gearshift/contracts/internal';
 import { REAL_CLOCK, type Clock } from '../clock.js';
 import { requireToken, Subjects } from '../subjects.js';
-import { requireTransport } from '../transport/require-transport.js';
-import type { ClusterTransport } from '../transport/transport.js';
+import { CONNECTION_OPTIONS, openTransport, type ConnectionOptions } from '../transport/open-transport.js';
 import { ClusterWorker } from './cluster-worker.js';
 
-export interface ClusterWorkerOptions {
-  /** The connection of the worker, which it closes at the end. */
-  readonly transport: ClusterTransport;
+export interface ClusterWorkerOptions extends ConnectionOptions {
   /** The name of the cluster: letters, digits, - and _. */
   readonly name: string;
   /** The name of the worker, unique in the cluster. */
@@ -35,7 +32,7 @@ export const WORKER_DEFAULTS = { maxUnderWay: 64, announceEveryMs: 1000 } as con
 const UNKNOWN_MEMORY_BYTES = 2 ** 30;
 
 const OPTIONS = optionNames<ClusterWorkerOptions>({
-  transport: true,
+  ...CONNECTION_OPTIONS,
   name: true,
   worker: true,
   backend: true,
@@ -50,7 +47,7 @@ const OPTIONS = optionNames<ClusterWorkerOptions>({
 /**
  * Joins a cluster as a worker: from now on it takes shards in and answers queries, until `drain()` or `close()`.
  *
- * @throws TypeError or RangeError that names the option, the expected and the given value
+ * @throws TypeError or RangeError that names the option, the expected and the given value; `ConnectError` when no server can be reached
  *
  * @example
  * const network = new InMemoryNetwork();
@@ -59,8 +56,8 @@ const OPTIONS = optionNames<ClusterWorkerOptions>({
  */
 export async function createClusterWorker(options: ClusterWorkerOptions): Promise<ClusterWorker> {
   const given = readOptions('options', options, OPTIONS);
-  const transport = requireTransport('transport', given.transport);
-  const subjects = new Subjects(requireToken('name', given.name));
+  const name = requireToken('name', given.name);
+  const subjects = new Subjects(name);
   const worker = requireToken('worker', given.worker);
   const { dataRoot, threads, clock = REAL_CLOCK } = given;
   if (dataRoot !== undefined && typeof dataRoot !== 'string') {
@@ -76,6 +73,10 @@ export async function createClusterWorker(options: ClusterWorkerOptions): Promis
   const own = given.backend === undefined ? unwrap(await createCpuBackend({ threads })) : undefined;
   const backend = given.backend ?? own;
   if (typeof backend?.topK !== 'function') throw new TypeError(expected('backend', 'a Backend', backend));
+  const transport = await openTransport(name, given).catch(async (error: unknown) => {
+    await own?.close();
+    throw error;
+  });
   const { freeBytes } = backend.memory();
   const maxBytes = given.maxBytes ?? (freeBytes === null ? UNKNOWN_MEMORY_BYTES : Math.floor(freeBytes / 2));
   // Enough random bits that a process started anew is another one.
