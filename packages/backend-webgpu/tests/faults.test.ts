@@ -85,7 +85,7 @@ describe.skipIf(isLacking)(`faults of the driver, on ${title}`, () => {
   }
 
   async function withBackend<T>(use: (backend: WebGpuDeviceBackend) => Promise<T>): Promise<T> {
-    const backend = await openBackend({ hangMs: 5000 });
+    const backend = await openBackend({ hangMs: 20_000 });
     try {
       return await use(backend);
     } finally {

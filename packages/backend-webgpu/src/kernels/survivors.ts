@@ -20,7 +20,7 @@ export function survivorsParameters(p: SurvivorsParameters): Uint32Array {
 }
 
 /**
- * Lists the rows that an upper bound of any query allows among its best ones, in any order: those whose bound reaches the `kept`-th lower bound
+ * Lists the rows that an upper bound of any query allows among its best ones, in any order: their bound reaches the `kept`-th lower bound
  * of the query, or its floor. Counts also those for which there is no room. Reads 4 bytes an item and query.
  */
 export const SURVIVORS = /* wgsl */ `
