@@ -24,7 +24,5 @@ test.for(WRONG)('a backend and a worker refuse %s as their connection', async ([
 test('a backend and a worker say when no server is there', async () => {
   const nowhere = { name: 'corpus', servers: '127.0.0.1:1', tls: false } as const;
   await expect(createClusterBackend(nowhere)).rejects.toThrow('no connection to NATS: 127.0.0.1:1');
-  await expect(createClusterWorker({ ...nowhere, worker: 'w1' })).rejects.toThrow(
-    'no connection to NATS: 127.0.0.1:1',
-  );
+  await expect(createClusterWorker({ ...nowhere, worker: 'w1' })).rejects.toThrow('no connection to NATS: 127.0.0.1:1');
 });

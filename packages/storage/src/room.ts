@@ -29,14 +29,19 @@ export function growForUpdate({ stamps, heads, log, bytesPerRow }: StoredRows, r
   const needed = log.byteLength + Math.max(recorded, 16) * slotBytes;
   const roomy = Math.max(needed, Math.min(2 * log.byteLength, log.maxByteLength));
   if (growTouched(log, roomy) || growTouched(log, needed)) return;
-  throw new UndoLogFullError();
+  throw undoLogFull();
 }
 
+const UNDO_LOG_FULL = 'ERR_UNDO_LOG_FULL';
+
 /** Requests of earlier versions need all that the undo log has, and it has no address space left. */
-export class UndoLogFullError extends RangeError {
-  constructor() {
-    super('rows: expected fewer changes while requests of earlier versions are under way');
-  }
+export function undoLogFull(): RangeError {
+  const error = new RangeError('rows: expected fewer changes while requests of earlier versions are under way');
+  return Object.assign(error, { code: UNDO_LOG_FULL });
+}
+
+export function isUndoLogFull(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null | undefined)?.code === UNDO_LOG_FULL;
 }
 
 export function growForRemove({ control, removals, removed: bitmap }: StoredRows, rows: number, removed: number): void {

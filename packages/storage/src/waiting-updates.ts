@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { UndoLogFullError } from './room.js';
+import { isUndoLogFull } from './room.js';
 
 /** After so long the update fails: a request, or a thread that is stuck in one, holds an old version for ever. */
 const MOST_WAIT_MS = 10_000;
@@ -45,7 +45,7 @@ function succeeds(update: (rows: Uint8Array) => void, rows: Uint8Array): boolean
     update(rows);
     return true;
   } catch (error) {
-    if (error instanceof UndoLogFullError) return false;
+    if (isUndoLogFull(error)) return false;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UndoLogFullError } from '../src/room.js';
+import { undoLogFull } from '../src/room.js';
 import { WaitingUpdates } from '../src/waiting-updates.js';
 
 const rowsOf = (value: number) => new Uint8Array(2).fill(value);
@@ -9,7 +9,7 @@ function fullLog() {
   const log = { hasRoom: false, attempts: 0, written: [] as number[][] };
   const update = (rows: Uint8Array) => {
     log.attempts += 1;
-    if (!log.hasRoom) throw new UndoLogFullError();
+    if (!log.hasRoom) throw undoLogFull();
     log.written.push([...rows]);
   };
   return { log, update };

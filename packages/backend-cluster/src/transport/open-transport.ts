@@ -1,6 +1,6 @@
 import { expected } from '@gearshift/contracts/internal';
 import { connectNats } from './nats/connect-nats.js';
-import type { NatsCredentials, NatsTls } from './nats/nats-options.js';
+import type { NatsCredentials, NatsOptions, NatsTls } from './nats/nats-options.js';
 import { requireTransport } from './require-transport.js';
 import type { ClusterTransport } from './transport.js';
 
@@ -36,7 +36,7 @@ export async function openTransport(name: string, given: ConnectionOptions): Pro
   if (transport === undefined) {
     if (servers === undefined) throw new TypeError(expected('servers', 'the servers of NATS, or a transport', servers));
     // What is missing of `tls` is said there.
-    return connectNats({ servers, name, credentials, tls: tls as NatsTls | false, inboxPrefix });
+    return connectNats({ servers, name, credentials, tls, inboxPrefix } as NatsOptions);
   }
   const other = Object.entries({ servers, credentials, tls, inboxPrefix }).find(([, value]) => value !== undefined);
   if (other !== undefined) throw new TypeError(`${other[0]}: expected nothing beside a transport, got both`);
