@@ -46,9 +46,10 @@ test('an update that never gets room fails with the reason, and those behind it 
   const updates = new WaitingUpdates(30);
   const first = updates.run(update, rowsOf(1));
   const second = updates.run(update, rowsOf(2));
-  await expect(first).rejects.toThrow(
-    new RangeError('rows: expected fewer changes while requests of earlier versions are under way'),
-  );
+  await expect(first).rejects.toMatchObject({
+    name: 'RangeError',
+    message: 'rows: expected fewer changes while requests of earlier versions are under way',
+  });
   log.hasRoom = true;
   await second;
   expect(log.written).toEqual([[2, 2]]);
