@@ -10,7 +10,7 @@ export function isToken(value: unknown): value is string {
 /** `value` as a name that a subject can contain. */
 export function requireToken(name: string, value: unknown): string {
   if (isToken(value)) return value;
-  const message = expected(name, 'up to 64 letters, digits, - and _', value);
+  const message = expected(name, '1 to 64 letters, digits, - or _', value);
   throw typeof value === 'string' ? new RangeError(message) : new TypeError(message);
 }
 

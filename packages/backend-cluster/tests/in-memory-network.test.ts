@@ -38,7 +38,7 @@ describe('an in-memory network', () => {
 
   it('says at once that there is no receiver', async () => {
     const { clock, a } = start();
-    expect(await clock.advanceUntil(failing(a.ask('nothing', bytes(''), { timeoutMs: 1000 })))).toBe('nobody');
+    expect(await clock.advanceUntil(failing(a.ask('nothing', bytes(''), { timeoutMs: 1000 })))).toBe('no-receiver');
     expect(clock.nowMs()).toBeLessThanOrEqual(1);
   });
 
@@ -150,7 +150,7 @@ describe('an in-memory network', () => {
     const underWay = failing(a.ask('echo', bytes('x'), { timeoutMs: 50 }));
     network.kill('b');
     expect(await clock.advanceUntil(underWay)).toBe('timeout');
-    expect(await clock.advanceUntil(failing(a.ask('echo', bytes('x'), { timeoutMs: 50 })))).toBe('nobody');
+    expect(await clock.advanceUntil(failing(a.ask('echo', bytes('x'), { timeoutMs: 50 })))).toBe('no-receiver');
   });
 
   it('gives handlers plain bytes that are not those of the sender', async () => {

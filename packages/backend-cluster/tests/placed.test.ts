@@ -200,7 +200,7 @@ describe('a matrix that workers load', () => {
     expect(placed.find('corpus')).toBeUndefined();
     const huge = await clock.advanceUntil(placed.place('corpus', { ...FILE, rows: 2 ** 31 }));
     expect(huge.ok ? 'ok' : huge.error.kind).toBe('out-of-memory');
-    await expect(placed.place('a.b', FILE)).rejects.toThrow(/^name: expected up to 64 letters/);
+    await expect(placed.place('a.b', FILE)).rejects.toThrow(/^name: expected 1 to 64 letters/);
     await expect(placed.place('a'.repeat(63), FILE)).rejects.toThrow(/^name: expected up to 62 letters/);
     await expect(placed.place('corpus', { ...FILE, rows: 0 })).rejects.toThrow(/^file\.rows: expected/);
     await save('rows', 1);

@@ -23,7 +23,7 @@ export function probeWorker({ transport, subjects, directory, clock }: ProbePart
     // It refuses such a query, and the next announcement says the rest.
     () => {},
     (error: unknown) => {
-      if (reasonOf(error) === 'nobody') directory.forget(worker.worker);
+      if (reasonOf(error) === 'no-receiver') directory.forget(worker.worker);
     },
   );
 }

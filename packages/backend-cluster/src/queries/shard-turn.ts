@@ -140,7 +140,7 @@ export class ShardTurn {
         worker.underWay = Math.max(0, worker.underWay - 1);
         if (this.#isSettled) return;
         const reason = reasonOf(error);
-        if (reason === 'nobody') this.#context.directory.forget(worker.worker);
+        if (reason === 'no-receiver') this.#context.directory.forget(worker.worker);
         this.#failedToReach(reason, `worker ${worker.worker}`);
       },
     );
@@ -215,7 +215,7 @@ export class ShardTurn {
       this.#end({ failure: this.#lastFailure });
       return;
     }
-    if (reason === 'nobody') {
+    if (reason === 'no-receiver') {
       this.#visits -= 1;
       this.#askNext();
       return;

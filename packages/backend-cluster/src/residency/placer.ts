@@ -158,7 +158,7 @@ export class Placer {
       directory.noteHeld(worker, spec, end.sequence);
       return undefined;
     }
-    if (end.kind === 'unreachable' && end.reason === 'nobody') directory.forget(worker.worker);
+    if (end.kind === 'unreachable' && end.reason === 'no-receiver') directory.forget(worker.worker);
     return end;
   }
 

@@ -1,5 +1,6 @@
 import { expected, requireInteger } from '@gearshift/contracts/internal';
-import { inboxOf, requireName } from '../transport/nats/nats-options.js';
+import { requireToken } from '../subjects.js';
+import { inboxOf } from '../transport/nats/nats-options.js';
 
 export interface WorkerParty {
   /** The worker's name in the cluster. */
@@ -37,7 +38,7 @@ const ANSWER_TIME = '10m';
  */
 export function natsPermissions(options: NatsPermissionsOptions): string {
   const { name, coordinators, workers, mostShardsPerWorker = MOST_SHARDS_PER_WORKER } = options;
-  requireName('name', name);
+  requireToken('name', name);
   requireInteger('mostShardsPerWorker', mostShardsPerWorker, 1);
   const users = [
     ...coordinators.map((key, index) => describeCoordinator(name, requireKey(`coordinators[${index}]`, key))),
@@ -66,7 +67,7 @@ function describeWorker(
   mostAnswers: number,
   argument: string,
 ): string {
-  const worker = requireName(`${argument}.name`, given);
+  const worker = requireToken(`${argument}.name`, given);
   const key = requireKey(`${argument}.publicKey`, publicKey);
   const subject = `gearshift.${name}`;
   const queues = shards?.map((shard, index) => `shard-${requireShard(`${argument}.shards[${index}]`, shard)}`) ?? ['*'];

@@ -1,6 +1,6 @@
 /** Why a message got no answer. */
 export type TransportErrorReason =
-  'nobody' | 'timeout' | 'disconnected' | 'aborted' | 'too-large' | 'closed' | 'denied';
+  'no-receiver' | 'timeout' | 'disconnected' | 'aborted' | 'too-large' | 'closed' | 'denied';
 
 /** A message that was not sent, or not answered. */
 export class TransportError extends Error {
@@ -33,7 +33,7 @@ export interface ClusterTransport {
   readonly maxPayloadBytes: number;
   /**
    * One message, one answer. Rejects with a {@link TransportError}: at once with `'disconnected'` when the connection is lost while it
-   * waits, with `'nobody'` when there is no receiver. Never buffered while offline.
+   * waits, with `'no-receiver'` when there is no receiver. Never buffered while offline.
    */
   ask(subject: string, data: Uint8Array, options: AskOptions): Promise<Uint8Array>;
   /**

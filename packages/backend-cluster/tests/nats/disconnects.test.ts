@@ -70,7 +70,7 @@ describe.skipIf(lacksServer)(`a lost connection to NATS${needs}`, () => {
     for (const subject of ['before', 'meanwhile', 'later']) {
       expect(decode(await coordinator.ask(subject, encode('?'), LONG))).toBe(subject);
     }
-    expect(await failureOf(coordinator.ask('ended', encode('?'), LONG))).toMatchObject({ reason: 'nobody' });
+    expect(await failureOf(coordinator.ask('ended', encode('?'), LONG))).toMatchObject({ reason: 'no-receiver' });
     expect(coordinator.maxPayloadBytes).toBe(4096);
   });
 

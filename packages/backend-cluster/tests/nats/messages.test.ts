@@ -75,13 +75,13 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     expect(more).toHaveLength(3);
   });
 
-  test('fail at once with nobody when there is no receiver', async () => {
+  test('fail at once when there is no receiver', async () => {
     await using setting = await startSetting();
     const coordinator = await setting.connect();
     const one = await failureOf(coordinator.ask('nothing', encode('?'), SOON));
-    expect(one).toMatchObject({ reason: 'nobody' });
+    expect(one).toMatchObject({ reason: 'no-receiver' });
     const all = await failureOf(coordinator.askAll('nothing', encode('?'), SOON, () => true));
-    expect(all).toMatchObject({ reason: 'nobody' });
+    expect(all).toMatchObject({ reason: 'no-receiver' });
     expect(one.afterMs + all.afterMs).toBeLessThan(5000);
     // An answer without content is an answer.
     const worker = await setting.connect();
@@ -178,7 +178,7 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     end();
     end();
     await settle(worker);
-    expect(await failureOf(coordinator.ask('jobs', encode('?'), SOON))).toMatchObject({ reason: 'nobody' });
+    expect(await failureOf(coordinator.ask('jobs', encode('?'), SOON))).toMatchObject({ reason: 'no-receiver' });
     expect(() => worker.watch('jobs', { queue: 'a b' }, () => undefined)).toThrow(TypeError);
     expect(() => coordinator.send('a b', encode('?'))).toThrow('illegal subject');
   });

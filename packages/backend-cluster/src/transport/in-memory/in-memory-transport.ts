@@ -66,7 +66,7 @@ export class InMemoryTransport implements ClusterTransport {
       });
       // The server says so itself, a round trip later.
       if (receivers === 0) {
-        this.#network.pass(me, me, () => end(new TransportError('nobody', `no receiver at ${subject}`)));
+        this.#network.pass(me, me, () => end(new TransportError('no-receiver', `no receiver at ${subject}`)));
       }
     });
   }

@@ -2,6 +2,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { expected, optionNames, readOptions, requireObject } from '@gearshift/contracts/internal';
 import { nkeys } from '@nats-io/transport-node';
+import { requireToken } from '../../subjects.js';
 
 export interface NatsTls {
   /** Certificates of the authorities that sign the server's certificate, in PEM. */
@@ -51,7 +52,6 @@ const OPTIONS = optionNames<NatsOptions>({
 const TLS_OPTIONS = optionNames<NatsTls>({ caFile: true, certFile: true, keyFile: true });
 const CREDENTIAL_OPTIONS = optionNames<{ nkeySeed: string; nkeyFile: string }>({ nkeySeed: true, nkeyFile: true });
 const DEFAULT_PORT = 4222;
-const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const SUBJECT = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 /** Also in a file as `nsc` writes it, between two lines of dashes. */
 const SEED = /(?:^|\s)(SU[A-Z2-7]{56})(?=\s|$)/;
@@ -63,18 +63,12 @@ export function readNatsOptions(given: NatsOptions): NatsSettings {
   const key = readCredentials(options.credentials);
   return {
     servers,
-    name: requireName('name', options.name),
+    name: requireToken('name', options.name),
     seed: key?.seed,
     publicKey: key?.publicKey,
     tls: readTls(options.tls, servers),
     inboxPrefix: readInboxPrefix(options.inboxPrefix),
   };
-}
-
-/** `value` as a name of a cluster or of a worker, which is one token of a subject. */
-export function requireName(argument: string, value: unknown): string {
-  if (typeof value === 'string' && NAME.test(value)) return value;
-  throw new TypeError(expected(argument, '1 to 64 letters, digits, - or _', value));
 }
 
 function readServers(given: unknown): readonly ServerAddress[] {

@@ -75,7 +75,7 @@ export class OpenQuestions {
 
   failWithoutReceiver(token: string): void {
     const question = this.#open.get(token);
-    question?.fail(new TransportError('nobody', `no receiver at ${question.subject}`));
+    question?.fail(new TransportError('no-receiver', `no receiver at ${question.subject}`));
   }
 
   /** Ends all questions, or those at one subject. */
