@@ -29,7 +29,7 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { DTYPE_BYTES, requireMatrix, setSearch } from '@gearshift/contracts/internal';
+import { DTYPE_BYTES, refusePlaced, requireMatrix, setSearch } from '@gearshift/contracts/internal';
 import { DTYPE_CODES, formatOf, OpenState, runJob } from '@gearshift/native-kit';
 import { encodeContext, RANKING_FORMS, type CpuAddon, type JobDone } from './addon.js';
 import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
@@ -134,11 +134,15 @@ export class NativeCpuBackend implements SyncBackend {
   supports(request: OperationRequest): true | UnsupportedReason {
     if (this.#state.isClosed) return { reason: 'the backend is closed' };
     switch (request.operation) {
-      case 'cosine-similarity':
       case 'spread-activation':
         return true;
-      case 'top-k':
-        return request.matrix.rows <= MAX_ROWS || { reason: `a top-k over more than ${MAX_ROWS} rows` };
+      case 'cosine-similarity':
+      case 'top-k': {
+        const reason = refusePlaced(request.matrix);
+        if (reason !== undefined) return { reason };
+        if (request.operation !== 'top-k' || request.matrix.rows <= MAX_ROWS) return true;
+        return { reason: `a top-k over more than ${MAX_ROWS} rows` };
+      }
       default:
         return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
     }
@@ -147,7 +151,8 @@ export class NativeCpuBackend implements SyncBackend {
   formOf(request: OperationRequest): string | undefined {
     if (request.operation !== 'top-k' || request.candidates !== undefined) return undefined;
     // Codes of less would save no time. This is asked for each request.
-    if (request.matrix.values.byteLength < LEAST_CODED_BYTES) return undefined;
+    if (refusePlaced(request.matrix) !== undefined) return undefined;
+    if ((request.matrix as VectorMatrix).values.byteLength < LEAST_CODED_BYTES) return undefined;
     const { matrix, start, end, rowsConsidered, count, queries } = prepareTopK(request);
     const handle = this.#residents.handleOf(matrix) ?? this.#residents.takeSaved(matrix);
     if (handle === undefined) return undefined;
@@ -200,7 +205,8 @@ export class NativeCpuBackend implements SyncBackend {
     const startedAtMs = performance.now();
     const prepared = prepareCosineSimilarity(request);
     requireOutput(prepared, output);
-    if (this.#state.isClosed) return failures.closed();
+    const refusal = this.#state.refuse(undefined, prepared.matrix);
+    if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
     const source = this.#sourceOf(prepared.matrix);
     const failure = runToEnd(new SlicedScore(this.#here, this.#contexts.cosine.sync, source, prepared, output));
@@ -211,7 +217,8 @@ export class NativeCpuBackend implements SyncBackend {
     const startedAtMs = performance.now();
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
-    if (this.#state.isClosed) return failures.closed();
+    const refusal = this.#state.refuse(undefined, prepared.matrix);
+    if (refusal !== undefined) return refusal;
     if (prepared.outputLength > 0) {
       const source = this.#sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
@@ -264,7 +271,7 @@ export class NativeCpuBackend implements SyncBackend {
   ): Promise<Answer> {
     const prepared = prepareCosineSimilarity(request);
     requireOutput(prepared, output);
-    const refusal = this.#state.refuse(signal);
+    const refusal = this.#state.refuse(signal, prepared.matrix);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
     const here = this.#here;
@@ -298,7 +305,7 @@ export class NativeCpuBackend implements SyncBackend {
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
-    const refusal = this.#state.refuse(signal);
+    const refusal = this.#state.refuse(signal, prepared.matrix);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) {
       finishTopK(prepared, output);

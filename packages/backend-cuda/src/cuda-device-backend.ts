@@ -25,7 +25,7 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { listRows } from '@gearshift/contracts/internal';
+import { listRows, refusePlaced } from '@gearshift/contracts/internal';
 import { DTYPE_CODES, formatOf, METRIC_CODES, OpenState, runJob, shapeOf, type Failure } from '@gearshift/native-kit';
 import type { CudaAddon, JobDone } from './addon.js';
 import { CudaFailures } from './cuda-failures.js';
@@ -109,9 +109,12 @@ export class CudaDeviceBackend implements Backend {
       case 'spread-activation':
         return true;
       case 'cosine-similarity':
-      case 'top-k':
+      case 'top-k': {
+        const reason = refusePlaced(request.matrix);
+        if (reason !== undefined) return { reason };
         if (request.matrix.rows > MAX_ROWS) return { reason: `a matrix of more than ${MAX_ROWS} rows` };
         return request.matrix.dimensions <= MAX_DIMENSIONS || { reason: `more than ${MAX_DIMENSIONS} dimensions` };
+      }
       default:
         return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
     }
@@ -120,7 +123,7 @@ export class CudaDeviceBackend implements Backend {
   /** The companion that bounds of the rows come from; without one, or for candidates, the rows themselves are read. */
   formOf(request: OperationRequest): string | undefined {
     if (request.operation !== 'top-k' || request.candidates !== undefined) return undefined;
-    const { companion } = request.matrix;
+    const { companion } = request.matrix as VectorMatrix;
     return companion === 'float16' || companion === 'int8' ? companion : undefined;
   }
 

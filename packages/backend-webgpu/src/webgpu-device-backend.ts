@@ -28,7 +28,7 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { requireMatrix } from '@gearshift/contracts/internal';
+import { refusePlaced, requireMatrix } from '@gearshift/contracts/internal';
 import { isMatrix, OpenState, type BackendFailures, type Failure } from '@gearshift/native-kit';
 import { BACKEND_ID } from './device/describe-device.js';
 import type { OpenedDevice } from './device/open-device.js';
@@ -109,6 +109,8 @@ export class WebGpuDeviceBackend implements Backend {
       }
       case 'cosine-similarity':
       case 'top-k': {
+        const reason = refusePlaced(request.matrix);
+        if (reason !== undefined) return { reason };
         if (request.matrix.rows > MAX_ROWS) return { reason: `a matrix of more than ${MAX_ROWS} rows` };
         const mostDimensions = MatrixCopy.mostDimensions(gpu);
         return request.matrix.dimensions <= mostDimensions || { reason: `more than ${mostDimensions} dimensions` };
@@ -131,7 +133,8 @@ export class WebGpuDeviceBackend implements Backend {
   /** The companion that the bounds of rows come from; a list of candidates is read without it. */
   formOf(request: OperationRequest): string | undefined {
     if (request.operation !== 'top-k' || request.candidates !== undefined) return undefined;
-    const companion = this.#slot.place.residents.companionOf(request.matrix);
+    if (refusePlaced(request.matrix) !== undefined) return undefined;
+    const companion = this.#slot.place.residents.companionOf(request.matrix as VectorMatrix);
     return companion instanceof MatrixCompanion ? companion.kind : undefined;
   }
 

@@ -2,6 +2,7 @@ import type { CompanionCounts, CompanionState } from './companion-state.js';
 import type { Dtype } from './elements/dtype.js';
 import type { VectorMatrix } from './matrix.js';
 import type { Operand } from './operand.js';
+import type { MatrixPlacer } from './placed-matrix.js';
 import type { CosineSimilarityRequest } from './operations/cosine-similarity.js';
 import type { OperationRequest } from './operations/operations.js';
 import type { SpreadActivationRequest } from './operations/spread-activation.js';
@@ -54,6 +55,11 @@ export interface Backend {
    * @param make make it first if there is none, and if it would save time
    */
   companionSource?(matrix: VectorMatrix, make: boolean, signal?: AbortSignal): Promise<CompanionSource | undefined>;
+  /**
+   * Matrices with rows on other machines. A backend without it is never asked about a placed matrix by a dispatcher, and answers
+   * `'unsupported'` to anyone else.
+   */
+  readonly placed?: MatrixPlacer | undefined;
   /** Writes `queries x (end - start)` scores. */
   cosineSimilarity(
     request: CosineSimilarityRequest,

@@ -1,5 +1,6 @@
 import type { Elements } from './elements/dtype.js';
 import type { VectorMatrix } from './matrix.js';
+import type { PlacedMatrix } from './placed-matrix.js';
 
 /**
  * A matrix with fields that are known to be right and do not change: requests pass it from one part of the program to the next,
@@ -39,7 +40,7 @@ export class CheckedMatrix implements VectorMatrix {
   }
 
   /** Whether it is one, of which the memory has not been detached or resized since. */
-  static isIntact(value: VectorMatrix): value is CheckedMatrix {
+  static isIntact(value: VectorMatrix | PlacedMatrix): value is CheckedMatrix {
     if (!(#isChecked in value)) return false;
     const { values, rows, dimensions } = value;
     return values.byteLength === rows * dimensions * values.BYTES_PER_ELEMENT && values.byteLength > 0;

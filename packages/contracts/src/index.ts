@@ -50,9 +50,9 @@ export {
   type Companion,
   type MatrixChange,
   type MatrixOptions,
-  type PlacedMatrix,
   type VectorMatrix,
 } from './matrix.js';
+export { placementOf, type MatrixPlacer, type PlacedFiles, type PlacedMatrix } from './placed-matrix.js';
 export { prepareOperand, type Operand } from './operand.js';
 export {
   prepareCosineSimilarity,

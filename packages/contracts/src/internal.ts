@@ -32,6 +32,7 @@ export { describeThrown } from './describe-thrown.js';
 export { isTurnDue, nextTurn } from './event-loop-turn.js';
 export { isGuarded } from './is-guarded.js';
 export { elementsOf, spansChangedSince } from './matrix.js';
+export { CheckedPlacedMatrix, refusePlaced } from './placed-matrix.js';
 export { nextOperandId } from './operand-id.js';
 export { checkOptions, ownFields, optionNames, own, readOptions, requirePlain, type OptionNames } from './options.js';
 export { cosineSimilarity } from './operations/cosine-similarity.js';

@@ -65,16 +65,6 @@ export interface VectorMatrix {
   readonly snapshot?: MatrixSnapshot | undefined;
 }
 
-/**
- * A matrix with rows that are not in this process: a backend that can reach them runs requests on it, every other backend
- * answers `'unsupported'`. No operation accepts one yet.
- */
-export interface PlacedMatrix extends Pick<VectorMatrix, 'id' | 'version' | 'rows' | 'dimensions'> {
-  /** Tells the backend that can reach the rows where they are. */
-  readonly placement: string;
-  readonly values?: undefined;
-}
-
 /** This version changed only rows `[start, end)`. */
 export interface MatrixChange {
   readonly version: number;

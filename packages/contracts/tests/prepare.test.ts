@@ -1,18 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import {
   createMatrix,
+  createTopKOutput,
   graphFromEdges,
+  placementOf,
   prepareCosineSimilarity,
   prepareOperand,
   prepareRequest,
   prepareSpreadActivation,
   prepareTopK,
+  requireOutput,
+  requireTopKOutput,
+  RowSet,
   SPREAD_DEFAULTS,
   type CosineSimilarityRequest,
   type PlacedMatrix,
   type SpreadActivationRequest,
   type TopKRequest,
+  type VectorMatrix,
 } from '../src/index.js';
+import { cosineSimilarity as cosineOperation } from '../src/operations/cosine-similarity.js';
+import { topK as topKOperation } from '../src/operations/top-k.js';
 import { Prepared } from '../src/operations/prepared.js';
 
 // The contract suite checks the errors for bad arguments on every backend; these tests cover the rest.
@@ -262,9 +270,50 @@ describe('queries', () => {
   });
 });
 
-test('refuses a placed matrix, because no operation supports one yet', () => {
-  const placed: PlacedMatrix = { id: 1, version: 1, rows: 3, dimensions: 2, placement: 'corpus' };
-  expect(() => prepareCosineSimilarity({ ...cosine(), matrix: placed as never })).toThrow(
-    new TypeError('matrix.values: expected a Float32Array, got undefined'),
-  );
+describe('a placed matrix', () => {
+  const placed: PlacedMatrix = { id: 1, version: 7, rows: 3, dimensions: 2, placement: 'corpus/rows' };
+
+  test('is prepared with its range, and says where its rows are to code that looks for them', () => {
+    for (const matrix of [placed, structuredClone(placed), prepareTopK({ ...topK(), matrix: placed }).matrix]) {
+      const prepared = prepareTopK({ ...topK(), matrix, where: RowSet.fromRows([0, 2], 3) });
+      expect(prepared).toMatchObject({ start: 0, end: 3, count: 2, rowsConsidered: 2 });
+      expect(prepared.matrix).toMatchObject({ id: 1, version: 7, rows: 3, dimensions: 2 });
+      expect(placementOf(prepared.matrix)).toBe('corpus/rows');
+      expect(() => prepared.matrix.values).toThrow(
+        new TypeError('matrix.values: the rows of the matrix are not in this process, but placed as corpus/rows'),
+      );
+      requireTopKOutput(prepared, createTopKOutput(prepared));
+    }
+    const scores = prepareCosineSimilarity({ ...cosine(), matrix: placed });
+    expect(requireOutput(scores, new Float32Array(6))).toHaveLength(6);
+    expect(() => requireOutput(scores, scores.query)).toThrow(RangeError);
+  });
+
+  test('is cut into parts', () => {
+    const whole = prepareTopK({ ...topK(), matrix: placed });
+    expect(topKOperation.part(whole, 1, 2)).toMatchObject({ start: 1, end: 2, count: 1 });
+    const scores = prepareCosineSimilarity({ ...cosine(), matrix: placed });
+    expect(cosineOperation.part(scores, 0, 2)).toMatchObject({ start: 0, end: 2, outputLength: 4 });
+  });
+
+  test.each([
+    [{ id: -1 }, /^matrix\.id: expected/],
+    [{ version: 0.5 }, /^matrix\.version: expected/],
+    [{ rows: '3' }, /^matrix\.rows: expected/],
+    [{ dimensions: 0 }, /^matrix\.dimensions: expected/],
+    [{ dimensions: 3 }, /^query has 2 values but the matrix has 3 dimensions/],
+    [{ placement: 5 }, /^matrix\.values: expected/],
+  ])('is refused with %o', (change, message) => {
+    expect(() => prepareTopK({ ...topK(), matrix: { ...placed, ...change } as PlacedMatrix })).toThrow(message);
+  });
+
+  test('is none if it has its rows, or the placement of a prototype', () => {
+    expect(placementOf({ ...matrix(), placement: 'corpus' } as VectorMatrix)).toBeUndefined();
+    expect(placementOf(matrix())).toBeUndefined();
+    const inherited = Object.assign(Object.create({ placement: 'corpus' }) as object, {
+      ...placed,
+      placement: undefined,
+    });
+    expect(placementOf(inherited as unknown as PlacedMatrix)).toBeUndefined();
+  });
 });

@@ -1,3 +1,5 @@
+import type { VectorMatrix } from '@gearshift/contracts';
+import { refusePlaced } from '@gearshift/contracts/internal';
 import type { BackendFailures, Failure } from './backend-failures.js';
 
 /** Whether a backend is open, and the work that close() waits for. */
@@ -23,10 +25,16 @@ export class OpenState {
     return this.#underWay.size > 0;
   }
 
-  /** Why a request is not started: the backend is closed, or the request was aborted before. */
-  refuse(signal: AbortSignal | undefined): Failure | undefined {
+  /**
+   * Why a request is not started: the backend is closed, or the request was aborted before.
+   *
+   * @param matrix of the request, of a backend that reads rows in this process alone
+   */
+  refuse(signal: AbortSignal | undefined, matrix?: VectorMatrix): Failure | undefined {
     if (this.#closing !== undefined) return this.#failures.closed();
-    return signal?.aborted === true ? this.#failures.aborted() : undefined;
+    if (signal?.aborted === true) return this.#failures.aborted();
+    const reason = matrix === undefined ? undefined : refusePlaced(matrix);
+    return reason === undefined ? undefined : this.#failures.of('unsupported', reason);
   }
 
   /** Makes close() wait for this work. */

@@ -8,6 +8,7 @@ export {
 } from './backends/fake-gpu-backend.js';
 export { createManualClock, type FakeClock, type ManualClock } from './backends/fake-clock.js';
 export { createOracleBackend } from './backends/oracle-backend.js';
+export { createPlacingBackend, type PlacingBackend } from './backends/placing-backend.js';
 export { runCheck, type ContractCheck, type Subject } from './contract/contract-check.js';
 export { contractChecks } from './contract/contract-checks.js';
 export { AccurateSum } from './oracle/accurate-sum.js';

@@ -1,4 +1,4 @@
-import { createMatrix, markChanged, type CosineSimilarityRequest } from '@gearshift/contracts';
+import { createMatrix, markChanged, type CosineSimilarityRequest, type VectorMatrix } from '@gearshift/contracts';
 import { describe, expect, test } from 'vitest';
 import { createFakeGpuBackend, createManualClock, type FakeGpuOptions } from '../src/index.js';
 
@@ -92,7 +92,7 @@ describe('memory of the fake GPU', () => {
     const asked = request();
     const ask = () => gpu.cosineSimilarity({ ...asked, start: 1 }, new Float32Array(2));
     expect(await ask()).toMatchObject({ ok: true });
-    expect(await gpu.makeResident(asked.matrix)).toMatchObject({ ok: true });
+    expect(await gpu.makeResident(asked.matrix as VectorMatrix)).toMatchObject({ ok: true });
     expect(await ask()).toMatchObject({ ok: true });
     markChanged(asked.matrix);
     expect(await ask()).toMatchObject({ ok: true });

@@ -27,8 +27,9 @@ import {
   type TopKOutput,
   type TopKRequest,
   type UnsupportedReason,
+  type VectorMatrix,
 } from '@gearshift/contracts';
-import { optionNames, readOptions } from '@gearshift/contracts/internal';
+import { optionNames, readOptions, refusePlaced } from '@gearshift/contracts/internal';
 import { OpenState, type Failure } from '@gearshift/native-kit';
 import { BACKEND_ID, failures } from '../backend-errors.js';
 import { readMemory } from '../memory-reading.js';
@@ -99,11 +100,15 @@ class PortableBackend implements SyncBackend {
   supports(request: OperationRequest): true | UnsupportedReason {
     if (this.#state.isClosed) return { reason: 'the backend is closed' };
     switch (request.operation) {
-      case 'cosine-similarity':
       case 'spread-activation':
         return true;
-      case 'top-k':
-        return request.matrix.rows <= MAX_ROWS || { reason: `a top-k over more than ${MAX_ROWS} rows` };
+      case 'cosine-similarity':
+      case 'top-k': {
+        const reason = refusePlaced(request.matrix);
+        if (reason !== undefined) return { reason };
+        if (request.operation !== 'top-k' || request.matrix.rows <= MAX_ROWS) return true;
+        return { reason: `a top-k over more than ${MAX_ROWS} rows` };
+      }
       default:
         return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
     }
@@ -122,13 +127,13 @@ class PortableBackend implements SyncBackend {
   cosineSimilaritySync(request: CosineSimilarityRequest, output: Float32Array): Answer {
     const prepared = prepareCosineSimilarity(request);
     requireOutput(prepared, output);
-    return this.#runNow(() => scoreWork(prepared, output));
+    return this.#runNow(() => scoreWork(prepared, output), prepared.matrix);
   }
 
   topKSync(request: TopKRequest, output: TopKOutput): Answer {
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
-    const answer = this.#runNow(() => rankWork(prepared, output));
+    const answer = this.#runNow(() => rankWork(prepared, output), prepared.matrix);
     if (answer.ok) finishTopK(prepared, output);
     return answer;
   }
@@ -146,13 +151,13 @@ class PortableBackend implements SyncBackend {
   ): Promise<Answer> {
     const prepared = prepareCosineSimilarity(request);
     requireOutput(prepared, output);
-    return this.#run(() => scoreWork(prepared, output), signal);
+    return this.#run(() => scoreWork(prepared, output), signal, prepared.matrix);
   }
 
   async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
     const prepared = prepareTopK(request);
     requireTopKOutput(prepared, output);
-    const answer = await this.#run(() => rankWork(prepared, output), signal);
+    const answer = await this.#run(() => rankWork(prepared, output), signal, prepared.matrix);
     if (answer.ok) finishTopK(prepared, output);
     return answer;
   }
@@ -171,16 +176,21 @@ class PortableBackend implements SyncBackend {
     return this.#state.close();
   }
 
-  #runNow(begin: () => SlicedWork | Failure): Answer {
-    if (this.#state.isClosed) return failures.closed();
+  #runNow(begin: () => SlicedWork | Failure, matrix?: VectorMatrix): Answer {
+    const refusal = this.#state.refuse(undefined, matrix);
+    if (refusal !== undefined) return refusal;
     const startedAtMs = performance.now();
     const work = begin();
     if (isFailed(work)) return work;
     return runToEnd(work) ?? measuredSince(startedAtMs);
   }
 
-  async #run(begin: () => SlicedWork | Failure, signal: AbortSignal | undefined): Promise<Answer> {
-    const refusal = this.#state.refuse(signal);
+  async #run(
+    begin: () => SlicedWork | Failure,
+    signal: AbortSignal | undefined,
+    matrix?: VectorMatrix,
+  ): Promise<Answer> {
+    const refusal = this.#state.refuse(signal, matrix);
     if (refusal !== undefined) return refusal;
     const startedAtMs = performance.now();
     const work = begin();

@@ -1,6 +1,6 @@
 import { expected, requireFloat32Array, requireObject } from '../arguments.js';
-import { requireElements } from '../elements/dtype.js';
 import type { VectorMatrix } from '../matrix.js';
+import { requireAttachedRows, rowsOf, type PlacedMatrix } from '../placed-matrix.js';
 import { ownFields, optionNames } from '../options.js';
 import type { RowRange } from '../row-range.js';
 import { countRows, type RowSetLike } from '../row-set.js';
@@ -17,7 +17,7 @@ export interface CosineSimilarityRequest extends RowRange {
   readonly operation: 'cosine-similarity';
   /** `queries x dimensions`, row-major. */
   readonly query: Float32Array;
-  readonly matrix: VectorMatrix;
+  readonly matrix: VectorMatrix | PlacedMatrix;
   /** Number of query vectors, at least 1: `query` holds exactly this many. Default 1. */
   readonly queries?: number | undefined;
   /** Only these rows are considered: a {@link RowSet} or its data, with a `rowCount` of at most `matrix.rows`. */
@@ -95,10 +95,10 @@ export const cosineSimilarity: Operation<CosineSimilarityRequest, PreparedCosine
   operandOf: ({ matrix }) => matrix,
   itemsOf: ({ start, end }) => end - start,
   part({ matrix, query, start: first, where }, start, end) {
-    requireElements('matrix.values', matrix.values, matrix.dtype);
+    requireAttachedRows(matrix);
     requireFloat32Array('query', query);
     return new PreparedCosineSimilarity(matrix, query, first + start, first + end, where);
   },
   requireOutput: (request, output) =>
-    requireFloat32Output(output, request.outputLength, request.query, request.matrix.values),
+    requireFloat32Output(output, request.outputLength, request.query, rowsOf(request.matrix)),
 };

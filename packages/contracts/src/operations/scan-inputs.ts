@@ -9,13 +9,14 @@ import {
 import { DTYPES, requireElements, requireScale, type Elements } from '../elements/dtype.js';
 import { CheckedMatrix } from '../checked-matrix.js';
 import { COMPANIONS, type VectorMatrix } from '../matrix.js';
+import { requirePlacedMatrix, type PlacedMatrix } from '../placed-matrix.js';
 import { requireRange, type RowRange } from '../row-range.js';
 import { requireRowSet, type RowSetLike } from '../row-set.js';
 import { effectiveRows } from './effective-rows.js';
 
 interface ScanRequest extends RowRange {
   readonly query: Float32Array;
-  readonly matrix: VectorMatrix;
+  readonly matrix: VectorMatrix | PlacedMatrix;
   readonly queries?: number | undefined;
   readonly where?: RowSetLike | undefined;
 }
@@ -50,9 +51,13 @@ const checkedMatrices = new WeakMap<Elements, CheckedMatrix>();
  * A checked copy, so that later changes of the matrix by the caller do not affect a checked request. It is the same copy
  * until the matrix changes.
  */
-export function requireMatrix(value: VectorMatrix): VectorMatrix {
+export function requireMatrix(value: VectorMatrix | PlacedMatrix): VectorMatrix {
   if (typeof value !== 'object' || value === null) requireAwaited('matrix', value);
   if (CheckedMatrix.isIntact(value)) return value;
+  return requirePlacedMatrix(value) ?? requireRows(value as VectorMatrix);
+}
+
+function requireRows(value: VectorMatrix): VectorMatrix {
   const { id, version, rows, dimensions, dtype, scale, values, expectedUses, companion, changes, removed, snapshot } =
     value;
   const checked = checkedMatrices.get(values);

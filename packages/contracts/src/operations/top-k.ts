@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { expected, requireFloat32Array, requireInteger, requireObject, requireUint32Array } from '../arguments.js';
-import { requireElements } from '../elements/dtype.js';
 import type { VectorMatrix } from '../matrix.js';
+import { requireAttachedRows, rowsOf, type PlacedMatrix } from '../placed-matrix.js';
 import { own, ownFields, optionNames } from '../options.js';
 import type { RowRange } from '../row-range.js';
 import { countRows, hasRow, type RowSetLike } from '../row-set.js';
@@ -20,7 +20,7 @@ export interface TopKRequest extends RowRange {
   readonly operation: 'top-k';
   /** `queries x dimensions`, row-major. */
   readonly query: Float32Array;
-  readonly matrix: VectorMatrix;
+  readonly matrix: VectorMatrix | PlacedMatrix;
   /** Number of query vectors, at least 1: `query` holds exactly this many. Default 1. */
   readonly queries?: number | undefined;
   /**
@@ -174,6 +174,7 @@ export function requireTopKOutput(request: PreparedTopK, output: TopKOutput): To
   if (typeof output !== 'object' || output === null) requireObject('output', output);
   const { indices, scores } = output;
   const { outputLength, query, matrix, candidates } = request;
+  const rows = rowsOf(matrix);
   const byteLength = outputLength * Float32Array.BYTES_PER_ELEMENT;
   const isFine =
     types.isUint32Array(indices) &&
@@ -184,9 +185,9 @@ export function requireTopKOutput(request: PreparedTopK, output: TopKOutput): To
     candidates === undefined &&
     indices.buffer !== scores.buffer &&
     indices.buffer !== query.buffer &&
-    indices.buffer !== matrix.values.buffer &&
+    indices.buffer !== rows.buffer &&
     scores.buffer !== query.buffer &&
-    scores.buffer !== matrix.values.buffer;
+    scores.buffer !== rows.buffer;
   if (!isFine) checkOutput(request, indices, scores);
   if (request.minScore !== undefined) checkCounts(request, output);
   return output;
@@ -197,9 +198,9 @@ function checkOutput(request: PreparedTopK, indices: Uint32Array, scores: Float3
   requireRoom('output.scores', requireFloat32Array('output.scores', scores), request.outputLength);
   const { query, matrix, candidates } = request;
   requireDisjoint('output.indices', indices, query);
-  requireDisjoint('output.indices', indices, matrix.values);
+  requireDisjoint('output.indices', indices, rowsOf(matrix));
   requireDisjoint('output.scores', scores, query);
-  requireDisjoint('output.scores', scores, matrix.values);
+  requireDisjoint('output.scores', scores, rowsOf(matrix));
   if (candidates !== undefined) {
     requireDisjoint('output.indices', indices, candidates);
     requireDisjoint('output.scores', scores, candidates);
@@ -213,7 +214,7 @@ function checkCounts(request: PreparedTopK, output: TopKOutput): void {
   const counts = requireUint32Array('output.counts', output.counts);
   requireRoom('output.counts', counts, request.queries);
   const { query, matrix, candidates } = request;
-  for (const other of [query, matrix.values, candidates, indices, scores]) {
+  for (const other of [query, rowsOf(matrix), candidates, indices, scores]) {
     if (other !== undefined) requireDisjoint('output.counts', counts, other);
   }
 }
@@ -246,7 +247,7 @@ export const topK: Operation<TopKRequest, PreparedTopK, TopKOutput> = {
   operandOf: ({ matrix }) => matrix,
   itemsOf: ({ start, end, candidates }) => (candidates === undefined ? end - start : candidates.length),
   part({ matrix, query, start: first, end: last, k, metric, candidates, where, minScore }, start, end) {
-    requireElements('matrix.values', matrix.values, matrix.dtype);
+    requireAttachedRows(matrix);
     requireFloat32Array('query', query);
     if (candidates === undefined) {
       return new PreparedTopK(matrix, query, first + start, first + end, k, metric, undefined, where, minScore);

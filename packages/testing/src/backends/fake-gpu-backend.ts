@@ -19,8 +19,7 @@ import {
   type TopKOutput,
   type UnsupportedReason,
 } from '@gearshift/contracts';
-import { isGraph } from '@gearshift/contracts/internal';
-import { operationOf } from '@gearshift/contracts/internal';
+import { isGraph, operationOf, refusePlaced } from '@gearshift/contracts/internal';
 import { REAL_CLOCK, type FakeClock } from './fake-clock.js';
 import { createOracleBackend } from './oracle-backend.js';
 
@@ -79,7 +78,11 @@ type Answer = Result<PhaseTimes, BackendError>;
 /** A GPU for tests: it follows its script and logs its calls. */
 export function createFakeGpuBackend(options: FakeGpuOptions = {}): FakeGpuBackend {
   const { id = 'fake:0', script = [], latencyMs = 0, clock = REAL_CLOCK, totalBytes = 2 ** 30 } = options;
-  const { takenBytes = () => 0, compute = createOracleBackend(), supports = () => true } = options;
+  const {
+    takenBytes = () => 0,
+    compute = createOracleBackend(),
+    supports = (request) => compute.supports(request),
+  } = options;
   const calls: LoggedCall[] = [];
   const residents = new Map<number, { readonly version: number; readonly bytes: number }>();
   const closing = new AbortController();
@@ -152,6 +155,8 @@ export function createFakeGpuBackend(options: FakeGpuOptions = {}): FakeGpuBacke
   };
   const run = (request: PreparedRequest, spoil: () => void, succeed: () => Promise<Answer>, signal?: AbortSignal) =>
     track(async () => {
+      const reason = request.operation === 'spread-activation' ? undefined : refusePlaced(request.matrix);
+      if (reason !== undefined) return fail('unsupported', reason);
       const operand = operationOf(request).operandOf(request);
       const call = log(request.operation, operand, request.start, request.end);
       const answer = await act(call, succeed, signal);

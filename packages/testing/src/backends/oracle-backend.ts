@@ -19,6 +19,7 @@ import {
   type SyncBackend,
   type TopKOutput,
 } from '@gearshift/contracts';
+import { refusePlaced } from '@gearshift/contracts/internal';
 import { oracleRanking, type OracleEntry } from '../oracle/oracle-ranking.js';
 import { isConsidered, oracleScore, queryVector, rowVector } from '../oracle/oracle-scores.js';
 import { oracleSpread } from '../oracle/oracle-spread.js';
@@ -35,8 +36,13 @@ export function createOracleBackend(id = 'oracle'): SyncBackend {
   let isClosed = false;
   const fail = (kind: BackendErrorKind, message: string) => err({ kind, message, backend: id });
 
-  const runNow = (steps: Steps): Answer => {
-    if (isClosed) return fail('unsupported', 'the backend is closed');
+  const refuse = (request?: PreparedTopK | PreparedCosineSimilarity) => {
+    const reason = isClosed ? 'the backend is closed' : request && refusePlaced(request.matrix);
+    return reason === undefined ? undefined : fail('unsupported', reason);
+  };
+  const runNow = (steps: Steps, request?: PreparedTopK | PreparedCosineSimilarity): Answer => {
+    const refusal = refuse(request);
+    if (refusal !== undefined) return refusal;
     const startedAtMs = performance.now();
     while (steps.next().done !== true);
     return succeed(startedAtMs);
@@ -52,8 +58,13 @@ export function createOracleBackend(id = 'oracle'): SyncBackend {
     }
     return succeed(startedAtMs);
   };
-  const run = async (steps: Steps, signal: AbortSignal | undefined): Promise<Answer> => {
-    if (isClosed) return fail('unsupported', 'the backend is closed');
+  const run = async (
+    steps: Steps,
+    signal: AbortSignal | undefined,
+    request?: PreparedTopK | PreparedCosineSimilarity,
+  ): Promise<Answer> => {
+    const refusal = refuse(request);
+    if (refusal !== undefined) return refusal;
     if (signal?.aborted === true) return fail('aborted', 'the request was aborted');
     const running = runYielding(steps, signal);
     underWay.add(running);
@@ -70,12 +81,28 @@ export function createOracleBackend(id = 'oracle'): SyncBackend {
     dtypes: DTYPES,
     describe: () => ({ id, kind: 'cpu', device: 'oracle', version: '0.0.0', source: 'portable', limitations: [] }),
     memory: () => ({ freeBytes: null, totalBytes: null, readAtMs: performance.now() }),
-    supports: () => !isClosed || { reason: 'the backend is closed' },
-    cosineSimilaritySync: (request, output) => runNow(score(prepareCosineSimilarity(request), output)),
-    topKSync: (request, output) => runNow(rank(prepareTopK(request), output)),
+    supports(request) {
+      if (isClosed) return { reason: 'the backend is closed' };
+      const reason = 'matrix' in request ? refusePlaced(request.matrix) : undefined;
+      return reason === undefined || { reason };
+    },
+    cosineSimilaritySync(request, output) {
+      const prepared = prepareCosineSimilarity(request);
+      return runNow(score(prepared, output), prepared);
+    },
+    topKSync(request, output) {
+      const prepared = prepareTopK(request);
+      return runNow(rank(prepared, output), prepared);
+    },
     spreadActivationSync: (request, output) => runNow(spread(prepareSpreadActivation(request), output)),
-    cosineSimilarity: async (request, output, signal) => run(score(prepareCosineSimilarity(request), output), signal),
-    topK: async (request, output, signal) => run(rank(prepareTopK(request), output), signal),
+    async cosineSimilarity(request, output, signal) {
+      const prepared = prepareCosineSimilarity(request);
+      return run(score(prepared, output), signal, prepared);
+    },
+    async topK(request, output, signal) {
+      const prepared = prepareTopK(request);
+      return run(rank(prepared, output), signal, prepared);
+    },
     spreadActivation: async (request, output, signal) => run(spread(prepareSpreadActivation(request), output), signal),
     async close() {
       isClosed = true;

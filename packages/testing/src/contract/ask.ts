@@ -8,6 +8,7 @@ import {
   type SpreadActivationRequest,
   type TopKOutput,
   type TopKRequest,
+  type VectorMatrix,
 } from '@gearshift/contracts';
 import { assertSameBits, assertSucceeded } from './assertions.js';
 import type { Subject } from './contract-check.js';
@@ -19,7 +20,7 @@ import { guardedFloats, guardedIntegers } from './guarded-array.js';
  */
 
 export type ScoreOptions = Omit<CosineSimilarityRequest, 'operation'>;
-export type RankOptions = Omit<TopKRequest, 'operation'>;
+export type RankOptions = Omit<TopKRequest, 'operation' | 'matrix'> & { readonly matrix: VectorMatrix };
 export type SpreadOptions = Omit<SpreadActivationRequest, 'operation'>;
 
 /** @param offset elements by which the output is off a 32-byte boundary */

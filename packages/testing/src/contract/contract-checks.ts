@@ -3,6 +3,7 @@ import type { ContractCheck } from './contract-check.js';
 import { elementChecks } from './element-checks.js';
 import { lifecycleChecks } from './lifecycle-checks.js';
 import { minScoreChecks } from './min-score-checks.js';
+import { placedChecks } from './placed-checks.js';
 import { residencyChecks } from './residency-checks.js';
 import { rowFilterChecks } from './row-filter-checks.js';
 import { scoreChecks } from './score-checks.js';
@@ -24,4 +25,5 @@ export const contractChecks: readonly ContractCheck[] = [
   ...lifecycleChecks,
   ...residencyChecks,
   ...companionChecks,
+  ...placedChecks,
 ];

@@ -8,6 +8,7 @@ import {
   prepareTopK,
   createTopKOutput,
   type CosineSimilarityRequest,
+  type VectorMatrix,
 } from '@gearshift/contracts';
 import { isError } from '@gearshift/contracts/internal';
 import { oracleScores } from '../oracle/oracle-scores.js';
@@ -229,13 +230,15 @@ export const lifecycleChecks: readonly ContractCheck[] = [
   },
 ];
 
-function someScores(rows: number): { request: CosineSimilarityRequest; output: Float32Array } {
+type ScoreRequest = CosineSimilarityRequest & { readonly matrix: VectorMatrix };
+
+function someScores(rows: number): { request: ScoreRequest; output: Float32Array } {
   const matrix = createMatrix(randomValues(rows * DIMENSIONS, 210), { dimensions: DIMENSIONS });
   const request = { operation: 'cosine-similarity', query: randomValues(DIMENSIONS, 211), matrix } as const;
   return { request, output: new Float32Array(rows) };
 }
 
-function manyScores(queries: number): { request: CosineSimilarityRequest; output: Float32Array } {
+function manyScores(queries: number): { request: ScoreRequest; output: Float32Array } {
   const { request, output } = someScores(2048);
   const query = randomValues(queries * DIMENSIONS, 212);
   return { request: { ...request, query, queries }, output: new Float32Array(queries * output.length) };

@@ -18,7 +18,7 @@ import {
   type Result,
   type TopKOutput,
 } from '@gearshift/contracts';
-import { operationOf } from '@gearshift/contracts/internal';
+import { operationOf, refusePlaced } from '@gearshift/contracts/internal';
 import { createOracleBackend } from '../backends/oracle-backend.js';
 import { describeLoad, operandBytes, type DeviceLoad } from './device-load.js';
 import { spoilAnswer, type DeviceCall, type FaultSource, type SimulatedFault } from './simulated-fault.js';
@@ -220,6 +220,8 @@ export function createSimulatedDevice(options: SimulatedDeviceOptions): Simulate
     });
   };
   const serve = (request: PreparedRequest, output: Float32Array | TopKOutput, signal: AbortSignal | undefined) => {
+    const reason = request.operation === 'spread-activation' ? undefined : refusePlaced(request.matrix);
+    if (reason !== undefined) return Promise.resolve(fail('unsupported', reason));
     const operand = operationOf(request).operandOf(request);
     return enqueue(operand, describeLoad(request), signal, (fault) => {
       writeAnswer(request, output);
@@ -232,7 +234,11 @@ export function createSimulatedDevice(options: SimulatedDeviceOptions): Simulate
     kind,
     describe: () => ({ id, kind, device: 'simulated', version: '0.0.0', source: 'local', limitations: [] }),
     memory: () => (kind === 'cpu' ? { ...memory.reading(), freeBytes: null } : memory.reading()),
-    supports: () => !isClosed || { reason: 'the backend is closed' },
+    supports(request) {
+      if (isClosed) return { reason: 'the backend is closed' };
+      const reason = 'matrix' in request ? refusePlaced(request.matrix) : undefined;
+      return reason === undefined || { reason };
+    },
     ...(options.formOf !== undefined && { formOf: options.formOf }),
     residency(operand) {
       const resident = holds(operand) ? (residents.get(operand.id)?.bytes ?? 0) : 0;

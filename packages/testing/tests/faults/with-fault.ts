@@ -8,6 +8,8 @@ import {
   type CosineSimilarityRequest,
   type OperationRequest,
   type PhaseTimes,
+  type PreparedCosineSimilarity,
+  type PreparedTopK,
   type Result,
   type SpreadActivationRequest,
   type SyncBackend,
@@ -21,12 +23,17 @@ export type Answer = Result<PhaseTimes, BackendError>;
 
 const PHASES: PhaseTimes = { queueMs: 0, uploadMs: 0, kernelMs: 0, downloadMs: 0, totalMs: 0, fused: true };
 
+/** A request about rows in this process. */
+export type Here<Request extends { readonly matrix: unknown }> = Omit<Request, 'matrix'> & {
+  readonly matrix: VectorMatrix;
+};
+
 /** Changes a request before it is computed, or an answer afterwards. Synchronous and asynchronous calls both use it. */
 export interface Fault {
-  cosineRequest?(request: CosineSimilarityRequest): CosineSimilarityRequest;
-  cosineOutput?(output: Float32Array, request: CosineSimilarityRequest): void;
-  topKRequest?(request: TopKRequest): TopKRequest;
-  topKOutput?(output: TopKOutput, request: TopKRequest): void;
+  cosineRequest?(request: Here<CosineSimilarityRequest>): CosineSimilarityRequest;
+  cosineOutput?(output: Float32Array, request: Here<CosineSimilarityRequest>): void;
+  topKRequest?(request: Here<TopKRequest>): TopKRequest;
+  topKOutput?(output: TopKOutput, request: Here<TopKRequest>): void;
   spreadRequest?(request: SpreadActivationRequest): SpreadActivationRequest;
   spreadOutput?(output: Float32Array, request: SpreadActivationRequest): void;
 }
@@ -34,8 +41,8 @@ export interface Fault {
 /** The oracle with a fault. Requests are checked first, so only checked requests reach the fault. */
 export function withFault(fault: Fault): SyncBackend {
   const right = createOracleBackend();
-  const cosine = (request: CosineSimilarityRequest) => fault.cosineRequest?.(plain(request)) ?? request;
-  const topK = (request: TopKRequest) => fault.topKRequest?.(plain(request)) ?? request;
+  const cosine = (request: PreparedCosineSimilarity) => fault.cosineRequest?.(plain(request)) ?? request;
+  const topK = (request: PreparedTopK) => fault.topKRequest?.(plain(request)) ?? request;
   const spread = (request: SpreadActivationRequest) => fault.spreadRequest?.(plain(request)) ?? request;
   const spoil = (answer: Answer, after: (() => void) | undefined): Answer => {
     if (answer.ok) after?.();
@@ -94,7 +101,7 @@ export function withValues(matrix: VectorMatrix, change: (values: Float32Array) 
   return { ...matrix, values };
 }
 
-export function outputRows({ matrix, start = 0, end = matrix.rows }: CosineSimilarityRequest): number {
+export function outputRows({ matrix, start = 0, end = matrix.rows }: Here<CosineSimilarityRequest>): number {
   return end - start;
 }
 

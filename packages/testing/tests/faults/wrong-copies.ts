@@ -1,4 +1,4 @@
-import type { Elements } from '@gearshift/contracts';
+import type { Elements, VectorMatrix } from '@gearshift/contracts';
 import { createFakeGpuBackend } from '../../src/index.js';
 import { type BrokenBackend } from './broken-backend.js';
 import { withFault } from './with-fault.js';
@@ -93,7 +93,7 @@ export const wrongCopies: readonly BrokenBackend[] = [
         ...gpu,
         async cosineSimilarity(request, output, signal) {
           const answer = await gpu.cosineSimilarity(request, output, signal);
-          if (gpu.residency(request.matrix).residentBytes > 0) output[output.length - 1] = 0;
+          if (gpu.residency(request.matrix as VectorMatrix).residentBytes > 0) output[output.length - 1] = 0;
           return answer;
         },
       };

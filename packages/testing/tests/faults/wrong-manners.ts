@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { prepareCosineSimilarity, type Backend } from '@gearshift/contracts';
+import { placementOf, prepareCosineSimilarity, type Backend } from '@gearshift/contracts';
 import { type BrokenBackend } from './broken-backend.js';
 import { succeed, withMethods, withoutTwins } from './with-fault.js';
 
@@ -48,6 +48,18 @@ export const wrongManners: readonly BrokenBackend[] = [
         },
       })),
     noticedBy: ['semantics: an empty matrix or row range gives an empty output'],
+  },
+  {
+    fault: 'rows that are elsewhere count as none',
+    create: () =>
+      withMethods((right) => ({
+        async topK(request, output, signal) {
+          if (placementOf(request.matrix) === undefined) return right.topK(request, output, signal);
+          output.count = 0;
+          return succeed();
+        },
+      })),
+    noticedBy: ['placed: a matrix with rows that the backend cannot reach is unsupported, and nothing is written'],
   },
   {
     fault: 'signals are ignored',
