@@ -102,8 +102,9 @@ export class DeviceChooser {
       }
       const admission = guard.breaker.admit(this.#missedMs(slot));
       if (admission === 'probe') slot.reason = 'probe';
-      // In strict mode no other device may run the request, and a refusal is no better than a failure.
-      if (admission !== 'block' || this.#context.strict) return this.#choice(slot, work, admission === 'probe');
+      // Where no other device may run the request, a refusal is no better than a failure.
+      const isOnly = this.#context.strict || !this.#hasOther(slot.device);
+      if (admission !== 'block' || isOnly) return this.#choice(slot, work, admission === 'probe');
       const cpu = this.#otherThanGpus(slot.device);
       if (cpu !== NO_DEVICE) return this.#divert(slot, cpu, work);
       this.#views[slot.device].supported = false;
@@ -125,7 +126,10 @@ export class DeviceChooser {
       const view = this.#views[i];
       view.queueMs = device.queue.waitMs(nowMs);
       view.form = formOf(device.backend, request);
-      if (device.guard === undefined) continue;
+      if (device.guard === undefined) {
+        view.supported = acceptsRequest(device, request);
+        continue;
+      }
       if (device.guard.breaker.state === 'dead') renewIfReplaced(device.backend, device.guard);
       const { state } = device.guard.breaker;
       if (state === 'dead') absence = 'device-dead';
@@ -148,6 +152,10 @@ export class DeviceChooser {
       throw new RangeError(expected(`out.device of the policy '${this.#policy.name}'`, range, slot.device));
     }
     return slot;
+  }
+
+  #hasOther(index: number): boolean {
+    return this.#views.some(({ supported }, i) => i !== index && supported);
   }
 
   /** The CPU to use instead of a blocked GPU; none while another GPU is supported, because the policy has to choose then. */
@@ -225,7 +233,7 @@ interface MutableDeviceView extends DeviceView {
   blocked: boolean;
 }
 
-/** The initial values. Of a CPU only the wait and the form change, because it shares the caller's memory. */
+/** The initial values. Of a CPU the wait, the form and the support change; it shares the caller's memory. */
 function viewOf({ backend: { id, kind } }: Device): MutableDeviceView {
   return {
     id,

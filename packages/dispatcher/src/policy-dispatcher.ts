@@ -11,12 +11,13 @@ import {
   type OperationRequest,
   type OutputOf,
   type PartialAnswer,
+  type PreparedRequest,
   type Result,
   type RunError,
   type RunErrorKind,
   type SyncBackend,
 } from '@gearshift/contracts';
-import { isTurnDue, nextTurn, type OperationOutput } from '@gearshift/contracts/internal';
+import { isTurnDue, nextTurn, refusePlaced, type OperationOutput } from '@gearshift/contracts/internal';
 import { NODE_TIMERS, type RunLimit } from '@gearshift/splitter/engine';
 import { AttemptRunner } from './attempts/attempt-runner.js';
 import { ONLY_ATTEMPT, type Job } from './attempts/job.js';
@@ -242,7 +243,8 @@ export class PolicyDispatcher implements Dispatcher {
       limit === undefined ? Infinity : limit.deadlineMs,
     );
     if (typeof choice === 'string') {
-      return runFailure(kindOf(choice), null, [], options.clock() - startedAtMs, earlier?.partial ?? null);
+      const latencyMs = options.clock() - startedAtMs;
+      return runFailure(kindOf(choice), null, [], latencyMs, earlier?.partial ?? null, whyNoDevice(job.request));
     }
     const devices = orders.get(choice.device) ?? [choice.device];
     if (devices.length === 1 && choice.device.guard === undefined && earlier === undefined) {
@@ -351,6 +353,12 @@ function completed(
 function nothingToDo(operation: AnyDispatchOperation, output: OperationOutput): Outcome {
   operation.clearOutput(output);
   return ok({ output, decision: null, attempts: [], latencyMs: 0, phases: null });
+}
+
+/** More than the reason of the policy says, if there is more. */
+function whyNoDevice(request: PreparedRequest): string | undefined {
+  const reason = request.operation === 'spread-activation' ? undefined : refusePlaced(request.matrix);
+  return reason === undefined ? undefined : `${reason}, which no device can reach`;
 }
 
 function kindOf(reason: DecisionReason): RunErrorKind {

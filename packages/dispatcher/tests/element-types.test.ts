@@ -1,4 +1,10 @@
-import { createMatrix, DTYPES, type CosineSimilarityRequest, type TopKRequest } from '@gearshift/contracts';
+import {
+  createMatrix,
+  DTYPES,
+  type CosineSimilarityRequest,
+  type TopKRequest,
+  type VectorMatrix,
+} from '@gearshift/contracts';
 import { createOracleBackend } from '@gearshift/testing';
 import { describe, expect, it } from 'vitest';
 import { cpu, gpu, outcomesOf, setUp } from './dispatch-setup.js';
@@ -43,7 +49,7 @@ describe('a request with a matrix of int8', () => {
       kind: 'gpu' as const,
       dtypes: DTYPES,
       topK: (request: TopKRequest, ...rest: [never]) =>
-        right.topK({ ...request, matrix: { ...request.matrix, scale: 1 } }, ...rest),
+        right.topK({ ...request, matrix: { ...(request.matrix as VectorMatrix), scale: 1 } }, ...rest),
     };
     for (const [backend, outcome] of [
       [wrong, 'cuda:0 invalid-result'],

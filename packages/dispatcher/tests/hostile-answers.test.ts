@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { CHANNELS, ok, unwrap, type Backend, type DispatchPolicy, type TopKOutput } from '@gearshift/contracts';
 import { adaptivePolicy } from '@gearshift/policies';
-import { cpu, gpu, outcomesOf, REQUEST, SCORES, setUp } from './dispatch-setup.js';
+import { cpu, gpu, matrix, outcomesOf, REQUEST, SCORES, setUp } from './dispatch-setup.js';
 import { scriptedPolicy } from './placement-setup.js';
 import { PHASES } from './scripted-backend.js';
 
@@ -189,7 +189,7 @@ it('releases an operand on every device although one of them throws', () => {
   const throwing: Backend = { ...cpu(), release: fails };
   const other: Backend = { ...gpu(), release: () => void released.push('cuda:0') };
   const { dispatcher } = setUp([throwing, other]);
-  dispatcher.release(REQUEST.matrix);
+  dispatcher.release(matrix);
   expect(released).toEqual(['cuda:0']);
 });
 

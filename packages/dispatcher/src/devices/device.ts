@@ -1,9 +1,10 @@
-import type { Backend, OperationRequest, PreparedRequest, Work } from '@gearshift/contracts';
-import { isGuarded, readsElements } from '@gearshift/contracts/internal';
+import type { Backend, PreparedRequest, Work } from '@gearshift/contracts';
+import { isGuarded } from '@gearshift/contracts/internal';
 import type { Timers } from '@gearshift/splitter';
 import type { CircuitBreaker } from '../breaker/circuit-breaker.js';
 import { createCircuitBreaker } from '../breaker/create-circuit-breaker.js';
 import { dispatchOperationOf } from '../operations/dispatch-operations.js';
+import { whyUnread } from '../operations/refuse-matrix.js';
 import { DeviceQueue } from './device-queue.js';
 import { GpuMemory, type MemoryLimits } from './gpu-memory.js';
 import { ResidentSet } from './resident-set.js';
@@ -53,11 +54,10 @@ function createGuard(backend: Backend, limits: MemoryLimits, clock: () => number
 
 /**
  * Whether the device accepts the request; one that throws does not. `supports()` of a CPU is not called: it is the last
- * resort, and a program without a GPU has no extra cost. A backend that does not know of other element types than float32 would
- * read them wrongly, so it is not asked.
+ * resort, and a program without a GPU has no extra cost.
  */
-export function acceptsRequest({ backend, guard }: Device, request: OperationRequest): boolean {
-  if ('matrix' in request && !readsElements(backend, request.matrix)) return false;
+export function acceptsRequest({ backend, guard }: Device, request: PreparedRequest): boolean {
+  if ('matrix' in request && whyUnread(backend, request.matrix) !== undefined) return false;
   if (guard === undefined) return true;
   try {
     return backend.supports(request) === true;

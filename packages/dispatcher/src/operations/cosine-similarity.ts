@@ -3,7 +3,7 @@ import { cosineSimilarity, hasRow, nextRow } from '@gearshift/contracts/internal
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
 import { isWithin, referenceScore, type ReferenceScore } from '../verification/reference-score.js';
 import type { SampleSequence } from '../verification/sample-sequence.js';
-import { refuseElements } from './refuse-elements.js';
+import { refuseMatrix } from './refuse-matrix.js';
 import { scanWork } from './scan-work.js';
 
 export const cosineSimilarityDispatch: DispatchOperation<
@@ -15,11 +15,11 @@ export const cosineSimilarityDispatch: DispatchOperation<
   ...SINGLE_STAGE,
   describeWork: (request) => scanWork(request, request.outputLength * Float32Array.BYTES_PER_ELEMENT),
   run(backend, request, output, signal) {
-    const refused = refuseElements(backend, request.matrix);
+    const refused = refuseMatrix(backend, request.matrix);
     return refused === undefined ? backend.cosineSimilarity(request, output, signal) : Promise.resolve(refused);
   },
   runSync: (backend, request, output) =>
-    refuseElements(backend, request.matrix) ?? backend.cosineSimilaritySync(request, output),
+    refuseMatrix(backend, request.matrix) ?? backend.cosineSimilaritySync(request, output),
   outputGrowsWithItems: true,
   /** Row-major, queries by rows: the part's scores of each query are copied separately. */
   mergePart(request, output, start, end, part) {

@@ -42,7 +42,7 @@ export function scanWork(
     expectedUses: matrix.expectedUses ?? 0,
     rangeBytes,
     // Devices with their own memory keep rows in float32.
-    operandBytes: matrix.values.length * FLOAT32_BYTES,
+    operandBytes: matrix.rows * dimensions * FLOAT32_BYTES,
     outputBytes,
   };
 }

@@ -8,7 +8,7 @@ import {
 } from '@gearshift/contracts';
 import { addSearches, hasCounts, setSearch, topK } from '@gearshift/contracts/internal';
 import { SINGLE_STAGE, type DispatchOperation } from './dispatch-operation.js';
-import { refuseElements } from './refuse-elements.js';
+import { refuseMatrix } from './refuse-matrix.js';
 import { scanWork } from './scan-work.js';
 import { verifyRanking } from '../verification/verify-ranking.js';
 
@@ -20,10 +20,10 @@ export const topKDispatch: DispatchOperation<TopKRequest, PreparedTopK, TopKOutp
   ...SINGLE_STAGE,
   describeWork: (request) => scanWork(request, request.outputLength * ENTRY_BYTES, request.candidates),
   run(backend, request, output, signal) {
-    const refused = refuseElements(backend, request.matrix);
+    const refused = refuseMatrix(backend, request.matrix);
     return refused === undefined ? backend.topK(request, output, signal) : Promise.resolve(refused);
   },
-  runSync: (backend, request, output) => refuseElements(backend, request.matrix) ?? backend.topKSync(request, output),
+  runSync: (backend, request, output) => refuseMatrix(backend, request.matrix) ?? backend.topKSync(request, output),
   outputGrowsWithItems: false,
   mergePart,
   verify: verifyRanking,

@@ -61,6 +61,8 @@ interface Stage {
   readonly isNeverCut: boolean;
   readonly predictedMs: number;
   readonly unfinished: UnfinishedRun | undefined;
+  /** The items to do now; undefined for all that are not done. */
+  readonly pending?: readonly ItemRange[] | undefined;
 }
 
 /** Runs a request that failed at the first attempt or is too large for one: the splitter's engine cuts it, with one lane per device. */
@@ -81,12 +83,17 @@ export class ChunkedRun {
   /**
    * @param unfinished what an earlier run left of the request.
    * @param first a failed attempt to run all of it.
+   * @param pending of a request in one stage: only these items, of those that are not done.
    */
-  run(unfinished: UnfinishedRun | undefined, first: WholeAttempt | undefined): Promise<RunEnd> {
+  run(
+    unfinished: UnfinishedRun | undefined,
+    first: WholeAttempt | undefined,
+    pending?: readonly ItemRange[],
+  ): Promise<RunEnd> {
     const { operation, request } = this.#job;
     if (operation.stagesOf(request) !== 1) return this.#runStages(unfinished, first);
     const predictedMs = this.#attempts.choice.serviceMs;
-    const stage = { job: this.#job, isWhole: true, isNeverCut: false, predictedMs, unfinished };
+    const stage = { job: this.#job, isWhole: true, isNeverCut: false, predictedMs, unfinished, pending };
     return this.#runStage(stage, this.#devices, first);
   }
 
@@ -137,14 +144,14 @@ export class ChunkedRun {
   }
 
   async #runStage(stage: Stage, devices: readonly Device[], first?: WholeAttempt): Promise<RunEnd> {
-    const { job, unfinished } = stage;
+    const { job, unfinished, pending = unfinished?.remaining } = stage;
     const total = job.work.batchSize;
     const lanes = devices.map((device, index) => this.#laneOf(device, index, devices.length, stage));
     const { clock, timers } = this.#attempts.context;
     const options = { ...ENGINE_OPTIONS, name: devices[0].backend.id, clock, timers };
     const earlier = unfinished && checkPartial({ ...NO_ATTEMPTS, ...unfinished });
     const run = new ChunkRun(mergingWork(job, unfinished === undefined), lanes, options, this.#limit, earlier);
-    const result = await run.start(unfinished?.remaining ?? [{ start: 0, end: total }], first);
+    const result = await run.start(pending ?? [{ start: 0, end: total }], first);
     this.#blameForMemory(devices, result);
     if (result.ok) return DONE;
     const { kind, cause, partial } = result.error;

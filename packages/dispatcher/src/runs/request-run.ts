@@ -3,6 +3,7 @@ import { hangLimitMs } from '../attempts/hang-limit.js';
 import type { Job } from '../attempts/job.js';
 import { acceptsRequest, missingBytes, type Device, type DeviceGuard } from '../devices/device.js';
 import { ChunkedRun, DONE, NOTHING_DONE, type RunEnd, type UnfinishedRun, type WholeAttempt } from './chunked-run.js';
+import { runReachable } from './reachable-rows.js';
 import type { RunAttempts } from './run-attempts.js';
 
 /**
@@ -36,7 +37,8 @@ export async function runRequest(
     if (first === 'done') return DONE;
     if (attempts.thrown === undefined) {
       const runLimit = limit ?? new RunLimit(undefined, Infinity, context.clock, context.timers);
-      const end = await new ChunkedRun(job, devices, attempts, runLimit).run(unfinished, first);
+      const whole = await new ChunkedRun(job, devices, attempts, runLimit).run(unfinished, first);
+      const end = await runReachable(job, device, attempts, runLimit, whole, unfinished);
       if (attempts.thrown === undefined) return end;
     }
     throw attempts.thrown.error;

@@ -7,22 +7,41 @@ import {
   type RunErrorKind,
 } from '@gearshift/contracts';
 
-/** Builds the error of a run from its attempts. */
+/**
+ * Builds the error of a run from its attempts.
+ *
+ * @param withoutAttempt why there was none, where the kind does not say it
+ */
 export function runFailure(
   kind: RunErrorKind,
   decision: Decision | null,
   attempts: readonly AttemptReport[],
   latencyMs: number,
   partial: PartialAnswer | null = null,
+  withoutAttempt?: string,
 ): { readonly ok: false; readonly error: RunError } {
-  const cause = attempts.at(-1)?.error ?? null;
-  return err({ kind, message: describeFailure(kind, attempts), decision, attempts, latencyMs, cause, partial });
+  const cause = attempts.findLast(({ error }) => error !== undefined)?.error ?? null;
+  return err({
+    kind,
+    message: describeFailure(kind, attempts, withoutAttempt),
+    decision,
+    attempts,
+    latencyMs,
+    cause,
+    partial,
+  });
 }
 
-function describeFailure(kind: RunErrorKind, attempts: readonly AttemptReport[]): string {
-  if (attempts.length === 0) return WITHOUT_ATTEMPTS[kind] ?? 'no device is allowed to run this request';
+function describeFailure(
+  kind: RunErrorKind,
+  attempts: readonly AttemptReport[],
+  withoutAttempt = WITHOUT_ATTEMPTS[kind] ?? 'no device is allowed to run this request',
+): string {
+  if (attempts.length === 0) return withoutAttempt;
   const last = attempts.slice(-MOST_TOLD);
-  const tries = last.map(({ backend, outcome, error }) => `${backend}: ${outcome} (${error?.message ?? ''})`);
+  const tries = last.map(({ backend, outcome, error }) =>
+    error === undefined ? `${backend}: ${outcome}` : `${backend}: ${outcome} (${error.message})`,
+  );
   if (attempts.length > last.length) tries.unshift(`${attempts.length - last.length} other attempts`);
   return `${ENDED_BY_CALLER[kind] ?? 'no device succeeded'} after ${tries.join('; ')}`;
 }

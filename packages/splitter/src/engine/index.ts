@@ -7,6 +7,7 @@ export { RunLimit, type StopKind } from './run-limit.js';
 export { RUN_DEFAULTS } from './chunk-options.js';
 export type { CheckedRun, EngineOptions } from './check-run-options.js';
 export { checkPartial } from '../errors/check-partial.js';
+export { DoneRanges } from '../done-ranges.js';
 export { checkLimits, type CheckedLimits } from '../sizing/chunk-limits.js';
 export { chunkCount, reserveAll } from '../sizing/chunk-size.js';
 export { isTimeable, NODE_TIMERS } from '../timers.js';
