@@ -2,6 +2,7 @@ import {
   DTYPES,
   finishTopK,
   ok,
+  placementOf,
   prepareCosineSimilarity,
   prepareOperand,
   prepareSpreadActivation,
@@ -16,6 +17,7 @@ import {
   type Operand,
   type OperationRequest,
   type PhaseTimes,
+  type PlacedMatrix,
   type PreparedCosineSimilarity,
   type PreparedTopK,
   type Residency,
@@ -25,7 +27,7 @@ import {
   type TopKRequest,
   type UnsupportedReason,
 } from '@gearshift/contracts';
-import { requireMatrix } from '@gearshift/contracts/internal';
+import { CheckedPlacedMatrix, requireMatrix } from '@gearshift/contracts/internal';
 import { isMatrix, OpenState, type Failure } from '@gearshift/native-kit';
 import { decodeAnnouncement } from './messages/announcement.js';
 import { contentBytes, MOST_ROWS } from './messages/shard-spec.js';
@@ -134,8 +136,12 @@ export class ClusterBackend implements Backend {
       }
       case 'cosine-similarity':
       case 'top-k': {
-        if (request.matrix.rows > MOST_ROWS) return { reason: `a matrix of more than ${MOST_ROWS} rows` };
-        const reason = refuseDimensions(request.matrix.dimensions, maxPayloadBytes);
+        const { matrix } = request;
+        if (placementOf(matrix) !== undefined && !this.placed.has(matrix as PlacedMatrix)) {
+          return { reason: `the matrix is placed as ${placementOf(matrix)}, which is not in this cluster` };
+        }
+        if (matrix.rows > MOST_ROWS) return { reason: `a matrix of more than ${MOST_ROWS} rows` };
+        const reason = refuseDimensions(matrix.dimensions, maxPayloadBytes);
         return reason === undefined || { reason };
       }
       default:
@@ -145,6 +151,7 @@ export class ClusterBackend implements Backend {
 
   residency(given: Operand): Residency {
     const operand = isMatrix(given) ? requireMatrix(given) : given;
+    if (isPlaced(operand)) return { residentBytes: this.placed.residentBytes(handleOf(operand)), bytesToUpload: 0 };
     const residentBytes = this.#operands.residentBytes(operand);
     if (residentBytes > 0) return { residentBytes, bytesToUpload: 0 };
     const replicas = Math.max(1, Math.min(this.#context.replicas, this.#context.directory.live.length));
@@ -239,7 +246,9 @@ export class ClusterBackend implements Backend {
     const { clock } = this.#context;
     const startedAtMs = clock.nowMs();
     const upload = { uploadMs: 0 };
-    const placed = this.#operands.find(operand) ?? (await this.#operands.ensure(operand, signal, upload));
+    const placed = isPlaced(operand)
+      ? this.placed.resolve(handleOf(operand))
+      : (this.#operands.find(operand) ?? (await this.#operands.ensure(operand, signal, upload)));
     if ('error' in placed) return placed;
     if (signal?.aborted === true) return this.#context.failures.aborted();
     const endUse = placed.use();
@@ -264,7 +273,7 @@ export class ClusterBackend implements Backend {
 
   #isPlaced(request: OperationRequest): boolean {
     const operand = 'matrix' in request ? requireMatrix(request.matrix) : request.graph;
-    return this.#operands.find(operand) !== undefined;
+    return isPlaced(operand) || this.#operands.find(operand) !== undefined;
   }
 
   async #release(): Promise<void> {
@@ -272,4 +281,13 @@ export class ClusterBackend implements Backend {
     this.#operands.close();
     await this.#context.transport.drain();
   }
+}
+
+function isPlaced(operand: Operand): operand is CheckedPlacedMatrix {
+  return CheckedPlacedMatrix.is(operand);
+}
+
+/** The matrix as the placer takes it. */
+function handleOf({ id, version, rows, dimensions, placement }: CheckedPlacedMatrix): PlacedMatrix {
+  return { id, version, rows, dimensions, placement };
 }

@@ -4,8 +4,7 @@ export type { ClusterBackend } from './cluster-backend.js';
 export { CLUSTER_DEFAULTS, createClusterBackend, type ClusterBackendOptions } from './create-cluster-backend.js';
 export type { Announcement } from './messages/announcement.js';
 export type { ShardSpec } from './messages/shard-spec.js';
-export type { PlacedFile, PlacedMatrices } from './placed/placed-matrices.js';
-export type { PlacedAnswer, PlacedError, PlacedRanking } from './placed/rank-placed.js';
+export type { PlacedMatrices } from './placed/placed-matrices.js';
 export {
   InMemoryNetwork,
   type InMemoryNetworkOptions,

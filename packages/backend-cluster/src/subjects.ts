@@ -19,10 +19,13 @@ export type WorkerTopic = 'query' | 'load' | 'push' | 'drop' | 'cancel';
 
 /** The subjects of one cluster. */
 export class Subjects {
+  /** Its name. */
+  readonly cluster: string;
   readonly #prefix: string;
 
   /** @param cluster its name, checked */
   constructor(cluster: string) {
+    this.cluster = cluster;
     this.#prefix = `gearshift.${cluster}`;
   }
 

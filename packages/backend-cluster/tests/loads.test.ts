@@ -113,14 +113,20 @@ describe('a shard in a file', () => {
   it('below the data root is loaded, and answered with the row numbers of the whole matrix', async () => {
     await save(join(folder, 'root/inner/rows.gearshift'));
     const spec = specOf();
-    expect(await order(spec, { kind: 'file', path: 'inner/rows.gearshift' })).toMatchObject({ ok: true, isHeld: true });
+    expect(await order(spec, { kind: 'files', files: ['inner/rows.gearshift'] })).toMatchObject({
+      ok: true,
+      isHeld: true,
+    });
     expect(await rank(spec)).toEqual(bestRows(spec));
     expect(await rank(specOf({ generation: 8 }))).toBe('stale');
     expect(await rank(specOf({ shard: 0 }))).toBe('stale');
     expect(await rank(specOf({ key: 'other' }))).toBe('stale');
     // The same order again is held already, and another shard must not take the name.
-    expect(await order(spec, { kind: 'file', path: 'inner/rows.gearshift' })).toMatchObject({ ok: true, isHeld: true });
-    const taken = order(specOf({ start: 0 }), { kind: 'file', path: 'inner/rows.gearshift' });
+    expect(await order(spec, { kind: 'files', files: ['inner/rows.gearshift'] })).toMatchObject({
+      ok: true,
+      isHeld: true,
+    });
+    const taken = order(specOf({ start: 0 }), { kind: 'files', files: ['inner/rows.gearshift'] });
     expect(await refusal(taken)).toBe('invalid-input: another shard has this name');
     expect(await request('drop', encodeDropOrder({ key: 'named', generation: undefined }))).toMatchObject({ ok: true });
     expect(await rank(spec)).toBe('stale');
@@ -142,29 +148,31 @@ describe('a shard in a file', () => {
     await save(join(folder, 'outside.gearshift'));
     await symlink(join(folder, 'outside.gearshift'), join(folder, 'root/link.gearshift'));
     await symlink(folder, join(folder, 'root/links'));
-    expect(await refusal(order(specOf(), { kind: 'file', path }))).toBe(`invalid-input: source.path: ${problem}`);
+    expect(await refusal(order(specOf(), { kind: 'files', files: [path] }))).toBe(
+      `invalid-input: source.files[0]: ${problem}`,
+    );
     expect(cluster.workers[0].describe().freeBytes).toBe(4096);
   });
 
   it('is refused when it is damaged, of another shape, or has removed rows', async () => {
     await writeFile(join(folder, 'root/text'), 'no rows');
-    expect(await refusal(order(specOf(), { kind: 'file', path: 'text' }))).toMatch(/^invalid-input: .*text/);
+    expect(await refusal(order(specOf(), { kind: 'files', files: ['text'] }))).toMatch(/^invalid-input: .*text/);
     await save(join(folder, 'root/rows'));
-    const wider = order(specOf({ rows: ROWS + 1 }), { kind: 'file', path: 'rows' });
-    expect(await refusal(wider)).toMatch(/expected 97 rows of 4, got 96 of 4$/);
-    const narrow = order(specOf({ dtype: 'int8' }), { kind: 'file', path: 'rows' });
+    const wider = order(specOf({ rows: ROWS + 1 }), { kind: 'files', files: ['rows'] });
+    expect(await refusal(wider)).toMatch(/source\.files: expected 97 rows, got 96$/);
+    const narrow = order(specOf({ dtype: 'int8' }), { kind: 'files', files: ['rows'] });
     expect(await refusal(narrow)).toMatch(/expected int8 .*, got float32/);
-    const graph = order(specOf({ kind: 'graph', dimensions: 1, edges: 0 }), { kind: 'file', path: 'rows' });
+    const graph = order(specOf({ kind: 'graph', dimensions: 1, edges: 0 }), { kind: 'files', files: ['rows'] });
     expect(await refusal(graph)).toBe('unsupported: a graph cannot be loaded from a file');
     await save(join(folder, 'root/removed'), (stored) => stored.remove([3]));
-    expect(await refusal(order(specOf(), { kind: 'file', path: 'removed' }))).toMatch(/the file has removed rows/);
+    expect(await refusal(order(specOf(), { kind: 'files', files: ['removed'] }))).toMatch(/the file has removed rows/);
   });
 
   it('is refused without a data root', async () => {
     await cluster.close();
     cluster = await startCluster({ workers: 1, clock });
     transport = cluster.network.connect('loader');
-    expect(await refusal(order(specOf(), { kind: 'file', path: 'a' }))).toBe(
+    expect(await refusal(order(specOf(), { kind: 'files', files: ['a'] }))).toBe(
       'unsupported: this worker has no data root',
     );
   });
@@ -272,7 +280,7 @@ describe('a shard that is dropped', () => {
     cluster = await startCluster({ workers: 1, clock, worker });
     transport = cluster.network.connect('loader');
     const spec = specOf();
-    await order(spec, { kind: 'file', path: 'rows' });
+    await order(spec, { kind: 'files', files: ['rows'] });
     const ranking = rank(spec);
     await clock.advance(5);
     await request('drop', encodeDropOrder({ key: 'named', generation: 7 }));

@@ -7,19 +7,26 @@ import {
   prepareTopK,
   RowSet,
   unwrap,
+  type PartialAnswer,
   type PlacedMatrix,
   type TopKOutput,
+  type TopKRequest,
   type VectorMatrix,
 } from '@gearshift/contracts';
 import { saveMatrix, StoredMatrix } from '@gearshift/storage';
 import { randomValues } from '@gearshift/testing';
-import { ManualClock, type PlacedRanking } from '@gearshift/backend-cluster';
+import { ManualClock } from '@gearshift/backend-cluster';
+import { createDispatcher } from '@gearshift/dispatcher';
+import { adaptivePolicy } from '@gearshift/policies';
+import { NO_METRICS } from '@gearshift/tracker';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sharedCpu, startBackend, startCluster, type TestCluster } from './start-cluster.js';
 
 const ROWS = 500;
 const DIMENSIONS = 6;
-const FILE = { path: 'rows', rows: ROWS, dimensions: DIMENSIONS };
+const FILE = { files: 'rows', rows: ROWS, dimensions: DIMENSIONS };
+
+type Ranking = Omit<TopKRequest, 'operation' | 'matrix'>;
 
 let folder: string;
 let cluster: TestCluster;
@@ -36,20 +43,33 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function save(path: string, seed: number) {
-  const values = randomValues(ROWS * DIMENSIONS, seed);
-  for (let row = 0; row < ROWS; row += 7) values.copyWithin(row * DIMENSIONS, 0, DIMENSIONS);
-  const stored = StoredMatrix.create(ROWS, { dimensions: DIMENSIONS }, (target) => target.set(values));
+async function save(path: string, seed: number, rows = ROWS) {
+  const values = randomValues(rows * DIMENSIONS, seed);
+  for (let row = 0; row < rows; row += 7) values.copyWithin(row * DIMENSIONS, 0, DIMENSIONS);
+  const stored = StoredMatrix.create(rows, { dimensions: DIMENSIONS }, (target) => target.set(values));
   await saveMatrix(stored, join(folder, path));
   await stored[Symbol.asyncDispose]();
   return createMatrix(values, { dimensions: DIMENSIONS });
 }
 
-const place = async (path = 'rows', backend = cluster.backend) =>
-  clock.advanceUntil(backend.placed.place('corpus', { ...FILE, path }));
+const place = async (files: string | string[] = 'rows', backend = cluster.backend) =>
+  clock.advanceUntil(backend.placed.place('corpus', { ...FILE, files }));
 
-const topK = (matrix: PlacedMatrix, ranking: PlacedRanking, backend = cluster.backend) =>
-  clock.advanceUntil(backend.placed.topK(matrix, ranking));
+/** As an executor does: through a dispatcher with a CPU that has none of the rows. */
+async function dispatcherOf(backend = cluster.backend) {
+  const tracker = { snapshot: () => NO_METRICS, record() {} };
+  return createDispatcher({ backends: [backend, await sharedCpu()], policy: adaptivePolicy(), tracker });
+}
+
+const requestOf = (matrix: PlacedMatrix, ranking: Ranking): TopKRequest => ({
+  operation: 'top-k',
+  matrix,
+  ...ranking,
+});
+
+async function topK(matrix: PlacedMatrix, ranking: Ranking, backend = cluster.backend) {
+  return clock.advanceUntil((await dispatcherOf(backend)).run(requestOf(matrix, ranking)));
+}
 
 function entriesOf({ indices, scores, count, counts }: TopKOutput, queries: number) {
   const entries = queries * count;
@@ -62,14 +82,14 @@ function entriesOf({ indices, scores, count, counts }: TopKOutput, queries: numb
 }
 
 /** What one CPU says of the same rows. */
-async function expectedOf(rows: VectorMatrix, ranking: PlacedRanking) {
+async function expectedOf(rows: VectorMatrix, ranking: Ranking) {
   const request = prepareTopK({ operation: 'top-k', matrix: rows, ...ranking });
   const output = createTopKOutput(request);
   unwrap(await (await sharedCpu()).topK(request, output));
   return entriesOf(output, request.queries);
 }
 
-const RANKINGS: readonly PlacedRanking[] = [
+const RANKINGS: readonly Ranking[] = [
   { query: randomValues(DIMENSIONS, 1), k: 10 },
   { query: randomValues(3 * DIMENSIONS, 2), queries: 3, k: 700, metric: 'euclidean' },
   { query: randomValues(3 * DIMENSIONS, 3), queries: 3, k: 40, metric: 'dot', minScore: 1.5 },
@@ -84,10 +104,55 @@ describe('a matrix that workers load', () => {
     const rows = await save('rows', 1);
     expect(cluster.backend.placed.find('corpus')).toBeUndefined();
     const matrix = unwrap(await place());
-    expect(matrix).toMatchObject({ rows: ROWS, dimensions: DIMENSIONS, placement: 'n-corpus' });
+    expect(matrix).toMatchObject({ rows: ROWS, dimensions: DIMENSIONS, placement: 'test/n-corpus' });
     for (const ranking of RANKINGS) {
       const { output } = unwrap(await topK(matrix, ranking));
       expect(entriesOf(output, ranking.queries ?? 1)).toEqual(await expectedOf(rows, ranking));
+    }
+  });
+
+  it('is scored row by row, and ranked among candidates', async () => {
+    const rows = await save('rows', 5);
+    const matrix = unwrap(await place());
+    const dispatcher = await dispatcherOf();
+    const [query, cpu] = [randomValues(2 * DIMENSIONS, 8), await sharedCpu()];
+    const cosine = { operation: 'cosine-similarity', query, queries: 2, start: 10, end: 400 } as const;
+    const scored = unwrap(await clock.advanceUntil(dispatcher.run({ ...cosine, matrix })));
+    const scores = new Float32Array(2 * 390);
+    unwrap(await cpu.cosineSimilarity({ ...cosine, matrix: rows }, scores));
+    expect(scored.output).toEqual(scores);
+    const ranking = { query, queries: 2, k: 9, candidates: Uint32Array.from([3, 499, 70, 7, 14, 250]) };
+    const { output } = unwrap(await topK(matrix, ranking));
+    expect(entriesOf(output, 2)).toEqual(await expectedOf(rows, ranking));
+  });
+
+  it('has the rows of several files, one after the other', async () => {
+    const parts = [await save('a', 20, 150), await save('b', 21, 1), await save('c', 22, 349)];
+    const values = Float32Array.from(parts.flatMap((part) => [...part.values]));
+    const rows = createMatrix(values, { dimensions: DIMENSIONS });
+    const matrix = unwrap(await place(['a', 'b', 'c']));
+    for (const ranking of RANKINGS) {
+      const { output } = unwrap(await topK(matrix, ranking));
+      expect(entriesOf(output, ranking.queries ?? 1)).toEqual(await expectedOf(rows, ranking));
+    }
+    const short = await place(['a', 'b']);
+    expect(short.ok ? 'ok' : short.error.message).toMatch(/source\.files: expected 500 rows, got 151/);
+  });
+
+  it('is unsupported, and says why, where no device can reach it', async () => {
+    await save('rows', 1);
+    const matrix = unwrap(await place());
+    const tracker = { snapshot: () => NO_METRICS, record() {} };
+    const dispatcher = createDispatcher({ backends: [await sharedCpu()], policy: adaptivePolicy(), tracker });
+    const [ranking] = RANKINGS;
+    const answers = [await dispatcher.run(requestOf(matrix, ranking)), dispatcher.runSync(requestOf(matrix, ranking))];
+    const foreign = { ...matrix, placement: 'other/n-corpus' };
+    answers.push(await topK(foreign, ranking));
+    for (const answer of answers) {
+      expect(answer.ok ? 'ok' : answer.error.kind).toBe('unsupported');
+      expect(answer.ok || answer.error.message).toMatch(
+        /the rows of the matrix are not in this process, but placed as/,
+      );
     }
   });
 
@@ -122,7 +187,7 @@ describe('a matrix that workers load', () => {
     const other = await startBackend(cluster.network, 'c1', { id: 'cluster:1', leastWorkers: 4 }, clock);
     const byVersion = new Map<number, string>();
     const remember = async (path: string, backend = cluster.backend) => {
-      const placed = await backend.placed.place('corpus', { ...FILE, path });
+      const placed = await backend.placed.place('corpus', { ...FILE, files: path });
       if (placed.ok) byVersion.set(placed.value.version, path);
     };
     let right = 0;
@@ -134,7 +199,8 @@ describe('a matrix that workers load', () => {
       const ranking = RANKINGS[round % RANKINGS.length];
       const asked = [cluster.backend, other].map(async (backend) => {
         const matrix = backend.placed.find('corpus');
-        return matrix && { matrix, answer: await backend.placed.topK(matrix, ranking) };
+        const dispatcher = await dispatcherOf(backend);
+        return matrix && { matrix, answer: await dispatcher.run(requestOf(matrix, ranking)) };
       });
       const answers = await clock.advanceUntil(Promise.all(asked));
       await clock.advanceUntil(flips);
@@ -162,16 +228,16 @@ describe('a matrix that workers load', () => {
       .filter((worker) => worker.describe().shards.some(({ shard }) => shard === 1))
       .map(({ name }) => name);
     expect(gone).toHaveLength(2);
-    cluster.network.separate(['c0'], gone);
-    await clock.advance(4000);
+    const dispatcher = await dispatcherOf();
     for (const ranking of RANKINGS) {
       const { start = 0, end = ROWS, queries = 1 } = ranking;
       cluster.network.separate(['c0'], gone);
       await clock.advance(4000);
-      const answer = await topK(matrix, ranking);
+      const answer = await clock.advanceUntil(dispatcher.run(requestOf(matrix, ranking)));
       expect(answer.ok ? 'ok' : answer.error.kind).toBe('unreachable');
       if (answer.ok || answer.error.partial === null) expect.fail('there is no partial answer');
-      const { partial } = answer.error;
+      expect(answer.error.cause?.message).toMatch(/shard 1/);
+      const partial = answer.error.partial as PartialAnswer<TopKOutput>;
       const items = [...partial.done, ...partial.remaining].sort((a, b) => a.start - b.start);
       let at = 0;
       for (const item of items) {
@@ -188,7 +254,7 @@ describe('a matrix that workers load', () => {
 
       cluster.network.heal();
       await clock.advance(1500);
-      const resumed = await clock.advanceUntil(cluster.backend.placed.resume(matrix, ranking, partial));
+      const resumed = await clock.advanceUntil(dispatcher.resume(requestOf(matrix, ranking), partial));
       expect(entriesOf(unwrap(resumed).output, queries)).toEqual(await expectedOf(rows, ranking));
     }
   });
@@ -202,14 +268,20 @@ describe('a matrix that workers load', () => {
     expect(huge.ok ? 'ok' : huge.error.kind).toBe('out-of-memory');
     await expect(placed.place('a.b', FILE)).rejects.toThrow(/^name: expected 1 to 64 letters/);
     await expect(placed.place('a'.repeat(63), FILE)).rejects.toThrow(/^name: expected up to 62 letters/);
-    await expect(placed.place('corpus', { ...FILE, rows: 0 })).rejects.toThrow(/^file\.rows: expected/);
+    await expect(placed.place('corpus', { ...FILE, rows: 0 })).rejects.toThrow(/^source\.rows: expected/);
+    await expect(placed.place('corpus', { ...FILE, files: [] })).rejects.toThrow(/^source\.files: expected 1 to 256/);
+    await expect(placed.place('corpus', { ...FILE, files: ['a', ''] })).rejects.toThrow(
+      /^source\.files\[1\]: expected/,
+    );
     await save('rows', 1);
     const matrix = unwrap(await place());
     const { query } = RANKINGS[0];
-    await expect(placed.topK(matrix, { query, k: 0 })).rejects.toThrow(/^k: expected an integer of at least 1, got 0/);
-    await expect(placed.topK(matrix, { query, queries: 2, k: 1 })).rejects.toThrow(/^query: expected 12 values/);
-    await expect(placed.topK(matrix, { query, k: 1, end: ROWS + 1 })).rejects.toThrow(/^end: expected/);
-    await expect(placed.topK(matrix, { query, k: 1, minScore: NaN })).rejects.toThrow(/^minScore: /);
+    await expect(topK(matrix, { query, k: 0 })).rejects.toThrow(/^k: expected an integer of at least 1, got 0/);
+    await expect(topK(matrix, { query, queries: 2, k: 1 })).rejects.toThrow(/^query has 6 values but the matrix has 6/);
+    await expect(topK(matrix, { query, k: 1, end: ROWS + 1 })).rejects.toThrow(/^end: expected/);
+    await expect(topK(matrix, { query, k: 1, minScore: NaN })).rejects.toThrow(/^minScore: /);
+    const wider = await topK({ ...matrix, rows: ROWS + 1 }, { query, k: 1 });
+    expect(wider.ok ? 'ok' : wider.error.kind).toBe('invalid-input');
     placed.drop('corpus');
     await clock.advance(5);
     expect(placed.find('corpus')).toBeUndefined();

@@ -279,7 +279,7 @@ describe('messages in JSON', () => {
   it('are the same after they were encoded and decoded', () => {
     expect(decodeAnnouncement(encodeAnnouncement(announcement))).toEqual(announcement);
     for (const source of [
-      { kind: 'file', path: 'a/b' },
+      { kind: 'files', files: ['a/b'] },
       { kind: 'push', load: 4, pieceBytes: 1000 },
     ] as const) {
       expect(decodeLoadOrder(encodeLoadOrder({ spec, source }))).toEqual({ spec, source });
@@ -316,7 +316,9 @@ describe('messages in JSON', () => {
   it('name the field that is wrong', () => {
     const decode = (change: object) =>
       decodeLoadOrder(
-        new TextEncoder().encode(JSON.stringify({ spec: { ...spec, ...change }, source: { kind: 'file', path: 'a' } })),
+        new TextEncoder().encode(
+          JSON.stringify({ spec: { ...spec, ...change }, source: { kind: 'files', files: ['a'] } }),
+        ),
       );
     expect(decode({ end: 65 })).toMatch(/^message\.spec\.end: expected an integer from 1 to 64, got 65/);
     expect(decode({ start: 64 })).toMatch(/^message\.spec\.start: /);

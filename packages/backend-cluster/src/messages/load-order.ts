@@ -11,9 +11,9 @@ export type ShardSource =
       readonly pieceBytes: number;
     }
   | {
-      /** A file below the data root of the worker, in the format of `matrix.save()`, with all rows of the matrix. */
-      readonly kind: 'file';
-      readonly path: string;
+      /** Files below the data root of the worker, in the format of `matrix.save()`, which have all rows one after the other. */
+      readonly kind: 'files';
+      readonly files: readonly string[];
     };
 
 /** Asks a worker to hold a shard. */
@@ -53,7 +53,8 @@ export type LoadAnswer =
       readonly freeBytes?: number | undefined;
     };
 
-const LONGEST_PATH = 1024;
+export const MOST_FILES = 256;
+export const LONGEST_PATH = 1024;
 const LONGEST_MESSAGE = 1000;
 
 export function encodeLoadOrder(order: LoadOrder): Uint8Array {
@@ -98,7 +99,7 @@ export function decodeLoadAnswer(bytes: Uint8Array): LoadAnswer | string {
 }
 
 function readSource(fields: JsonFields): ShardSource {
-  const kind = fields.word('kind', ['push', 'file']);
-  if (kind === 'file') return { kind, path: fields.text('path', LONGEST_PATH) };
+  const kind = fields.word('kind', ['push', 'files']);
+  if (kind === 'files') return { kind, files: fields.texts('files', MOST_FILES, LONGEST_PATH) };
   return { kind, load: fields.integer('load', 0), pieceBytes: fields.integer('pieceBytes', 1) };
 }

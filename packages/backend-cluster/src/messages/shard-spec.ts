@@ -26,6 +26,8 @@ export interface ShardSpec {
   readonly scale: number | undefined;
   /** Edges of this shard of a graph; 0 for a matrix. */
   readonly edges: number;
+  /** What the coordinator that placed the matrix says of it. */
+  readonly label?: string | undefined;
 }
 
 export function readShardSpec(fields: JsonFields): ShardSpec {
@@ -46,6 +48,7 @@ export function readShardSpec(fields: JsonFields): ShardSpec {
     dtype,
     scale: fields.has('scale') ? requireScale('scale', fields.number('scale'), dtype) : undefined,
     edges: fields.integer('edges', 0, MOST_ROWS),
+    label: fields.has('label') ? fields.token('label') : undefined,
   };
 }
 
@@ -76,6 +79,7 @@ export function sameShard(a: ShardSpec, b: ShardSpec): boolean {
     a.dimensions === b.dimensions &&
     a.dtype === b.dtype &&
     a.scale === b.scale &&
-    a.edges === b.edges
+    a.edges === b.edges &&
+    a.label === b.label
   );
 }

@@ -1,14 +1,13 @@
 import { randomInt } from 'node:crypto';
 import {
   DTYPES,
-  err,
   ok,
   type BackendError,
-  type Dtype,
-  type PartialAnswer,
+  type MatrixPlacer,
+  type PlacedFiles,
   type PlacedMatrix,
   type Result,
-  type TopKOutput,
+  type RowSpan,
 } from '@gearshift/contracts';
 import {
   expected,
@@ -20,27 +19,22 @@ import {
   requireScale,
 } from '@gearshift/contracts/internal';
 import type { Failure, OpenState } from '@gearshift/native-kit';
-import { MOST_ROWS } from '../messages/shard-spec.js';
+import { LONGEST_PATH, MOST_FILES } from '../messages/load-order.js';
+import { MOST_ROWS, shardBytes } from '../messages/shard-spec.js';
 import { Placement } from '../placement/placement.js';
 import type { QueryContext } from '../queries/query-context.js';
 import type { Placer } from '../residency/placer.js';
 import { requireToken } from '../subjects.js';
 import { WIRE_LIMITS } from '../wire/wire-limits.js';
-import { preparePlaced, rankPlaced, type PlacedAnswer, type PlacedError, type PlacedRanking } from './rank-placed.js';
 
-/** Rows that workers load by themselves. */
-export interface PlacedFile {
-  /** A file in the format of `matrix.save()`, below the data root of each worker, with all rows. */
-  readonly path: string;
-  readonly rows: number;
-  readonly dimensions: number;
-  /** Default: `'float32'`. */
-  readonly dtype?: Dtype | undefined;
-  /** Of int8. */
-  readonly scale?: number | undefined;
-}
-
-const FIELDS = optionNames<PlacedFile>({ path: true, rows: true, dimensions: true, dtype: true, scale: true });
+const FIELDS = optionNames<PlacedFiles>({
+  files: true,
+  rows: true,
+  dimensions: true,
+  dtype: true,
+  scale: true,
+  label: true,
+});
 
 /** Keys of operands from the memory of a process have no dash. */
 const PREFIX = 'n-';
@@ -48,116 +42,139 @@ const LONGEST_NAME = 62;
 /** Of the same millisecond. */
 const GENERATIONS_PER_MS = 1024;
 
+/** A generation, and the matrix that stands for it in this process. */
+interface Known {
+  readonly placement: Placement;
+  readonly handle: PlacedMatrix;
+}
+
 /** Matrices that are on the cluster alone, by name. All coordinators see the same ones. */
-export class PlacedMatrices {
+export class PlacedMatrices implements MatrixPlacer {
+  readonly #cluster: string;
   readonly #context: QueryContext;
   readonly #placer: Placer;
   readonly #state: OpenState;
-  readonly #placements = new Map<string, Placement>();
+  /** By key, then by generation. */
+  readonly #known = new Map<string, Map<number, Known>>();
 
   constructor(context: QueryContext, placer: Placer, state: OpenState) {
+    this.#cluster = context.subjects.cluster;
     this.#context = context;
     this.#placer = placer;
     this.#state = state;
   }
 
   /**
-   * Lets workers load a file: a new generation of the name. Until all of its shards are held, `find()` gives the one before; then that
+   * Lets workers load files: a new generation of the name. Until all of its shards are held, `find()` gives the one before; then that
    * is dropped as soon as the requests of this process that use it have ended.
    *
    * @throws TypeError or RangeError that names the field, the expected and the given value
    */
-  async place(name: string, file: PlacedFile, signal?: AbortSignal): Promise<Result<PlacedMatrix, BackendError>> {
+  async place(name: string, source: PlacedFiles, signal?: AbortSignal): Promise<Result<PlacedMatrix, BackendError>> {
     const key = keyOf(name);
-    const { path, dtype, scale, ...shape } = checkedFile(file);
+    const { files, ...shape } = checkedSource(source);
     const refusal = this.#refuse(signal);
     if (refusal !== undefined) return refusal;
     const before = this.#context.directory.completeGenerations(key);
     const now = Date.now() * GENERATIONS_PER_MS + randomInt(GENERATIONS_PER_MS);
     const generation = Math.max(now, (before.at(0)?.generation ?? 0) + 1);
-    const placing = this.#placer.placeFile({ ...shape, dtype, scale }, path, key, generation, signal);
+    const placing = this.#placer.placeFiles(shape, files, key, generation, signal);
     const placed = await this.#state.track(placing);
     if ('error' in placed) return placed;
-    const followed = this.#placements.get(key);
-    this.#placements.set(key, placed);
     for (const { generation: old } of before) {
-      if (old === followed?.generation) followed.retire(() => this.#placer.drop(key, old));
-      else this.#placer.drop(key, old);
+      const known = this.#known.get(key)?.get(old);
+      if (known === undefined) this.#placer.drop(key, old);
+      else known.placement.retire(() => this.#placer.drop(key, old));
     }
-    return ok(handleOf(placed));
+    return ok(this.#remember(placed).handle);
   }
 
-  /** The newest generation that is complete. */
   find(name: string): PlacedMatrix | undefined {
     const key = keyOf(name);
-    const { directory } = this.#context;
-    const newest = directory.completeGenerations(key).at(0);
+    const newest = this.#context.directory.completeGenerations(key).at(0);
     if (newest?.shards[0].kind !== 'matrix') return undefined;
-    const known = this.#placements.get(key);
-    if (known?.generation === newest.generation) return handleOf(known);
-    const { generation, shards } = newest;
-    const profile = directory.holders(shards[0]).at(0)?.profile ?? '';
-    const placement = new Placement({ key, generation, version: generation, profile, shards });
-    this.#placements.set(key, placement);
-    return handleOf(placement);
+    return this.#knownOf(key, newest.generation)?.handle;
   }
 
   /** Makes all workers forget every generation of a name. */
   drop(name: string): void {
     const key = keyOf(name);
-    this.#placements.delete(key);
+    this.#known.delete(key);
     this.#placer.drop(key);
   }
 
-  /**
-   * The best rows for each query. Where no live worker holds some of the rows, the error has the ranking of the others, for
-   * {@link resume}. Another generation than that of the handle is never used: the kind is `'stale'` when it was dropped.
-   *
-   * @throws TypeError or RangeError that names the field, the expected and the given value
-   */
-  topK(matrix: PlacedMatrix, ranking: PlacedRanking, signal?: AbortSignal): Promise<Result<PlacedAnswer, PlacedError>> {
-    return this.#rank(matrix, ranking, undefined, signal);
+  has({ placement }: PlacedMatrix): boolean {
+    return this.#keyIn(placement) !== undefined;
   }
 
-  /** Ranks the rows that `partial` lacks, of the same matrix by the same request, and merges both. */
-  async resume(
-    matrix: PlacedMatrix,
-    ranking: PlacedRanking,
-    partial: PartialAnswer<TopKOutput>,
-    signal?: AbortSignal,
-  ): Promise<Result<PlacedAnswer, PlacedError>> {
-    if (partial?.operand?.version !== matrix.version) {
-      throw new RangeError(expected('partial.operand.version', String(matrix.version), partial?.operand?.version));
+  reachable(matrix: PlacedMatrix): readonly RowSpan[] {
+    const { directory } = this.#context;
+    const spans: { start: number; end: number }[] = [];
+    for (const shard of this.#placementOf(matrix)?.shards ?? []) {
+      if (directory.holders(shard).length === 0) continue;
+      const last = spans.at(-1);
+      if (last?.end === shard.start) last.end = shard.end;
+      else spans.push({ start: shard.start, end: shard.end });
     }
-    return this.#rank(matrix, ranking, partial, signal);
+    return spans;
   }
 
-  async #rank(
-    matrix: PlacedMatrix,
-    ranking: PlacedRanking,
-    earlier: PartialAnswer<TopKOutput> | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Result<PlacedAnswer, PlacedError>> {
-    const request = preparePlaced(matrix, ranking);
-    const { failures, directory } = this.#context;
+  /** Bytes that the workers hold of a generation, each shard counted once. */
+  residentBytes(matrix: PlacedMatrix): number {
+    return this.#placementOf(matrix)?.shards.reduce((sum, shard) => sum + shardBytes(shard), 0) ?? 0;
+  }
+
+  /** The placement of exactly this generation. Another one is never used in its place: the failure is `'stale'` when it was dropped. */
+  resolve(matrix: PlacedMatrix): Placement | Failure {
+    const { directory, failures } = this.#context;
     const placement = this.#placementOf(matrix);
-    const newest = directory.completeGenerations(matrix.placement).at(0)?.generation;
-    const isDropped = placement?.shards.some((shard) => directory.holders(shard).length === 0) === true;
-    const isStale = placement === undefined || (isDropped && newest !== undefined && newest !== matrix.version);
-    const stale = () => failures.of('stale', `generation ${matrix.version} was dropped; get the newest with find()`);
-    const refusal = this.#refuse(signal) ?? (isStale ? stale() : undefined);
-    if (refusal !== undefined || placement === undefined) return err({ ...(refusal ?? stale()).error, partial: null });
-    const endUse = placement.use();
-    try {
-      return await this.#state.track(rankPlaced(this.#context, placement, matrix, request, earlier, signal));
-    } finally {
-      endUse();
+    const { version } = matrix;
+    if (placement !== undefined && !hasShapeOf(matrix, placement)) {
+      return failures.of('invalid-input', 'matrix: expected the rows and dimensions that it was placed with');
     }
+    const isWhole = placement?.shards.every((shard) => directory.holders(shard).length > 0) === true;
+    const newest = directory.completeGenerations(this.#keyIn(matrix.placement) ?? '').at(0)?.generation;
+    const isReplaced = newest !== undefined && newest !== version;
+    if (placement !== undefined && (isWhole || !isReplaced)) return placement;
+    return failures.of('stale', `generation ${version} of ${matrix.placement} was dropped; get the newest with find()`);
   }
 
-  #placementOf({ placement: key, version }: PlacedMatrix): Placement | undefined {
-    const placement = this.#placements.get(key);
-    return placement?.version === version ? placement : undefined;
+  #placementOf({ placement, version }: PlacedMatrix): Placement | undefined {
+    const key = this.#keyIn(placement);
+    return key === undefined ? undefined : this.#knownOf(key, version)?.placement;
+  }
+
+  /** What this process knows of a generation, or what the workers say. */
+  #knownOf(key: string, generation: number): Known | undefined {
+    const known = this.#known.get(key)?.get(generation);
+    if (known !== undefined) return known;
+    const { directory } = this.#context;
+    const complete = directory.completeGenerations(key);
+    const shards = complete.find((one) => one.generation === generation)?.shards;
+    if (shards === undefined) return undefined;
+    const profile = directory.holders(shards[0]).at(0)?.profile ?? '';
+    return this.#remember(new Placement({ key, generation, version: generation, profile, shards }));
+  }
+
+  #remember(placement: Placement): Known {
+    const { key, generation, shards } = placement;
+    const [{ rows, dimensions, label }] = shards;
+    const place = `${this.#cluster}/${key}`;
+    const fields = { id: nextOperandId(), version: generation, rows, dimensions, placement: place };
+    const handle = Object.freeze(label === undefined ? fields : { ...fields, label });
+    const generations = this.#known.get(key) ?? new Map<number, Known>();
+    // Those that were dropped are of no more use.
+    const complete = new Set(this.#context.directory.completeGenerations(key).map((one) => one.generation));
+    for (const old of generations.keys()) if (!complete.has(old)) generations.delete(old);
+    const known = { placement, handle };
+    this.#known.set(key, generations.set(generation, known));
+    return known;
+  }
+
+  /** The key in a placement of this cluster. */
+  #keyIn(placement: string): string | undefined {
+    const prefix = `${this.#cluster}/`;
+    return placement.startsWith(prefix + PREFIX) ? placement.slice(prefix.length) : undefined;
   }
 
   #refuse(signal: AbortSignal | undefined): Failure | undefined {
@@ -173,17 +190,30 @@ function keyOf(name: string): string {
   throw new RangeError(expected('name', `up to ${LONGEST_NAME} letters`, name));
 }
 
-function handleOf({ key, version, shards }: Placement): PlacedMatrix {
-  const [{ rows, dimensions }] = shards;
-  return { id: nextOperandId(), version, rows, dimensions, placement: key };
+/** A matrix may have been written by hand. */
+function hasShapeOf({ rows, dimensions }: PlacedMatrix, { shards: [first] }: Placement): boolean {
+  return rows === first.rows && dimensions === first.dimensions;
 }
 
-function checkedFile(file: PlacedFile): PlacedFile {
-  const given = readOptions('file', file, FIELDS);
-  const { path } = given;
-  if (typeof path !== 'string' || path === '') throw new TypeError(expected('file.path', 'the path of a file', path));
-  const rows = requireInteger('file.rows', given.rows, 1, MOST_ROWS);
-  const dimensions = requireInteger('file.dimensions', given.dimensions, 1, WIRE_LIMITS.dimensions);
-  const dtype = requireOneOf('file.dtype', DTYPES, given.dtype) ?? 'float32';
-  return { path, rows, dimensions, dtype, scale: requireScale('file.scale', given.scale, dtype) };
+function checkedSource(source: PlacedFiles): PlacedFiles & { readonly files: readonly string[] } {
+  const given = readOptions('source', source, FIELDS);
+  const files = checkedPaths(given.files);
+  const rows = requireInteger('source.rows', given.rows, 1, MOST_ROWS);
+  const dimensions = requireInteger('source.dimensions', given.dimensions, 1, WIRE_LIMITS.dimensions);
+  const dtype = requireOneOf('source.dtype', DTYPES, given.dtype) ?? 'float32';
+  const label = given.label === undefined ? undefined : requireToken('source.label', given.label);
+  return { files, rows, dimensions, dtype, scale: requireScale('source.scale', given.scale, dtype), label };
+}
+
+function checkedPaths(files: string | readonly string[]): readonly string[] {
+  const paths = Array.isArray(files) ? [...(files as readonly string[])] : [files as string];
+  if (paths.length === 0 || paths.length > MOST_FILES) {
+    throw new RangeError(expected('source.files', `1 to ${MOST_FILES} paths`, files));
+  }
+  for (const [i, path] of paths.entries()) {
+    if (typeof path === 'string' && path !== '' && path.length <= LONGEST_PATH) continue;
+    const name = Array.isArray(files) ? `source.files[${i}]` : 'source.files';
+    throw new TypeError(expected(name, `the path of a file, of up to ${LONGEST_PATH} letters`, path));
+  }
+  return paths;
 }

@@ -6,7 +6,7 @@ import type { ShardSpec } from '../messages/shard-spec.js';
 const ROW_STEP = 32;
 
 /** What a matrix is, without its rows. */
-export type RowShape = Pick<VectorMatrix, 'rows' | 'dimensions' | 'dtype' | 'scale'>;
+export type RowShape = Pick<VectorMatrix, 'rows' | 'dimensions' | 'dtype' | 'scale'> & Pick<ShardSpec, 'label'>;
 
 /** Cuts an operand into contiguous shards: a matrix evenly, a graph by the edges of its receiving nodes. */
 export function planShards(operand: Operand, key: string, generation: number, mostShards: number): ShardSpec[] {
@@ -22,14 +22,14 @@ export function planShards(operand: Operand, key: string, generation: number, mo
 
 /** The same for the rows of a matrix that may be anywhere. */
 export function planRows(shape: RowShape, key: string, generation: number, mostShards: number): ShardSpec[] {
-  const { rows, dimensions, dtype = 'float32', scale } = shape;
+  const { rows, dimensions, dtype = 'float32', scale, label } = shape;
   const steps = Math.ceil(rows / ROW_STEP);
   const shards = Math.min(mostShards, steps);
   return Array.from({ length: shards }, (_, shard) => {
     const start = Math.floor((steps * shard) / shards) * ROW_STEP;
     const end = Math.min(rows, Math.floor((steps * (shard + 1)) / shards) * ROW_STEP);
     const place = { key, generation, shard, shards, start, end, rows };
-    return { ...place, kind: 'matrix', dimensions, dtype, scale, edges: 0 };
+    return { ...place, kind: 'matrix', dimensions, dtype, scale, edges: 0, label };
   });
 }
 

@@ -48,17 +48,17 @@ export class Placer {
     return this.#place(key, generation, operand.version, plan, pushing(operand, signal));
   }
 
-  /** Makes a new generation from a file that all workers find under the same path. */
-  placeFile(
+  /** Makes a new generation from files that all workers find under the same paths. */
+  placeFiles(
     shape: RowShape,
-    path: string,
+    files: readonly string[],
     key: string,
     generation: number,
     signal: AbortSignal | undefined,
   ): Promise<Placement | Failure> {
     const plan = (most: number) => planRows(shape, key, generation, most);
     return this.#place(key, generation, generation, plan, async (spec, target) => {
-      const end = await order(target, spec, { kind: 'file', path }, signal);
+      const end = await order(target, spec, { kind: 'files', files }, signal);
       return end.ok && !end.isHeld ? { ok: false, kind: 'fault', message: 'the worker does not hold the shard' } : end;
     });
   }

@@ -76,7 +76,7 @@ export function order(
   source: ShardSource,
   signal: AbortSignal | undefined,
 ): Promise<Extract<LoadAnswer, { ok: true }> | PushFailure> {
-  const limits = source.kind === 'file' ? { timeoutMs: FILE_TIMEOUT_MS, attempts: 1 } : PIECE_LIMITS;
+  const limits = source.kind === 'files' ? { timeoutMs: FILE_TIMEOUT_MS, attempts: 1 } : PIECE_LIMITS;
   return askLoad(target, 'load', encodeLoadOrder({ spec, source }), signal, limits);
 }
 

@@ -3,7 +3,7 @@ import { decodeDropOrder, decodeLoadOrder, type LoadAnswer, type LoadOrder } fro
 import { sameShard, shardBytes, shardName, type ShardSpec } from '../messages/shard-spec.js';
 import { decodePiece } from '../wire/push-piece.js';
 import type { HeldOperand, HeldShard } from './held-shard.js';
-import { loadFile } from './load-file.js';
+import { loadFiles } from './load-files.js';
 import { PushIntake } from './push-intake.js';
 import type { ShardStore } from './shard-store.js';
 
@@ -44,7 +44,7 @@ export class LoadDesk {
       // Another shard under the same name would be mistaken for this one.
       return sameShard(held.spec, spec) ? this.#isHeld() : refuse('invalid-input', 'another shard has this name');
     }
-    if (source.kind === 'file') return this.#loadFile(spec, source.path);
+    if (source.kind === 'files') return this.#loadFiles(spec, source.files);
     return this.#beginPush(order, source.load, source.pieceBytes);
   }
 
@@ -92,14 +92,14 @@ export class LoadDesk {
     return refusal;
   }
 
-  async #loadFile(spec: ShardSpec, path: string): Promise<LoadAnswer> {
+  async #loadFiles(spec: ShardSpec, files: readonly string[]): Promise<LoadAnswer> {
     const name = shardName(spec);
     if (this.#reading.has(name)) return refuse('fault', 'the shard is being loaded already');
     const bytes = shardBytes(spec);
     if (!this.#parts.store.promise(bytes, this.#parts.clock.nowMs())) return this.#lackOfMemory(bytes);
     this.#reading.add(name);
     try {
-      const loaded = await loadFile(this.#parts.dataRoot, path, spec);
+      const loaded = await loadFiles(this.#parts.dataRoot, files, spec);
       if (!loaded.ok) return loaded;
       if (this.#isDraining) {
         loaded.dispose();
