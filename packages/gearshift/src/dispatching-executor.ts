@@ -1,19 +1,22 @@
-import type {
-  Backend,
-  BackendDescription,
-  CompanionSource,
-  Completed,
-  CsrGraph,
-  NativeRows,
-  Operand,
-  OperationName,
-  OutputOf,
-  PartialAnswer,
-  PreparedRequest,
-  Result,
-  RunError,
-  TopKOutput,
-  VectorMatrix,
+import {
+  placementOf,
+  type Backend,
+  type BackendDescription,
+  type CompanionSource,
+  type Completed,
+  type CsrGraph,
+  type NativeRows,
+  type Operand,
+  type OperationName,
+  type OutputOf,
+  type PartialAnswer,
+  type PlacedFiles,
+  type PlacedMatrix,
+  type PreparedRequest,
+  type Result,
+  type RunError,
+  type TopKOutput,
+  type VectorMatrix,
 } from '@gearshift/contracts';
 import {
   expected,
@@ -61,6 +64,7 @@ import type {
   OpenOptions,
   OwnedGraph,
   OwnedMatrix,
+  PlaceOptions,
   RunOptions,
   RunRequest,
   SpreadActivationOptions,
@@ -80,6 +84,7 @@ import {
   withTypedArrays,
   type OperationArguments,
 } from './operation-requests.js';
+import { placeMatrix, placerOf } from './place-matrix.js';
 import { throwAbort, throwRunError } from './run-errors.js';
 
 /** Gives the error that `k` is missing. */
@@ -89,6 +94,7 @@ const LIMIT_OPTIONS = optionNames<LimitOptions>(LIMITS);
 const RUN_OPTIONS = optionNames<RunOptions<RunRequest>>({ ...LIMITS, output: true });
 const GRAPH = { adopt: true, expectedUses: true, pin: true, signal: true } as const;
 const GRAPH_OPTIONS = optionNames<GraphOptions>(GRAPH);
+const PLACE_OPTIONS = optionNames<PlaceOptions>({ signal: true });
 const MATRIX_OPTIONS = optionNames<MatrixOptions>({
   ...GRAPH,
   dimensions: true,
@@ -179,11 +185,27 @@ export class DispatchingExecutor implements Executor {
     return this.#madeResident(graphFromSource(source, given, this.#owner), given.signal);
   }
 
-  cosineSimilarity(query: Vector, matrix: VectorMatrix, options: CosineSimilarityOptions = {}): Promise<Float32Array> {
+  async place(name: string, source: PlacedFiles, options?: PlaceOptions): Promise<PlacedMatrix> {
+    this.#requireOpen();
+    const { signal } = readOptions('options', options, PLACE_OPTIONS);
+    checkSignal(signal);
+    return placeMatrix(this.#dispatcher.backends, name, source, signal);
+  }
+
+  placed(name: string): PlacedMatrix | undefined {
+    this.#requireOpen();
+    return placerOf(this.#dispatcher.backends).find(name);
+  }
+
+  cosineSimilarity(
+    query: Vector,
+    matrix: VectorMatrix | PlacedMatrix,
+    options: CosineSimilarityOptions = {},
+  ): Promise<Float32Array> {
     return this.#answer(cosineArguments, matrix, query, options);
   }
 
-  topK(query: Vector, matrix: VectorMatrix, options: TopKOptions = NO_K): Promise<TopKOutput> {
+  topK(query: Vector, matrix: VectorMatrix | PlacedMatrix, options: TopKOptions = NO_K): Promise<TopKOutput> {
     return this.#answer(topKArguments, matrix, query, options);
   }
 
@@ -251,19 +273,20 @@ export class DispatchingExecutor implements Executor {
   }
 
   describe(): ExecutorDescription;
-  describe(matrix: VectorMatrix): MatrixDescription;
-  describe(matrix?: VectorMatrix): ExecutorDescription | MatrixDescription {
+  describe(matrix: VectorMatrix | PlacedMatrix): MatrixDescription;
+  describe(matrix?: VectorMatrix | PlacedMatrix): ExecutorDescription | MatrixDescription {
     if (matrix !== undefined) return this.#describeMatrix(matrix);
     const { policy, fallback } = this.#dispatcher;
     return { backends: this.#statuses, policy: policy.snapshot(), fallback, calibration: this.#calibrated };
   }
 
-  #describeMatrix(given: VectorMatrix): MatrixDescription {
+  #describeMatrix(given: VectorMatrix | PlacedMatrix): MatrixDescription {
     this.#requireOpen();
     const version = holdVersion(given, this.#owner);
     try {
       const matrix = requireMatrix((version?.operand ?? given) as VectorMatrix);
-      const companions = this.#dispatcher.backends.flatMap((backend) => backend.describeCompanion?.(matrix) ?? []);
+      const backends = placementOf(matrix) === undefined ? this.#dispatcher.backends : [];
+      const companions = backends.flatMap((backend) => backend.describeCompanion?.(matrix) ?? []);
       return { id: matrix.id, version: matrix.version, companions };
     } finally {
       version?.release();

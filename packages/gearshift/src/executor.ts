@@ -16,6 +16,8 @@ import type {
   OperationName,
   OutputOf,
   PartialAnswer,
+  PlacedFiles,
+  PlacedMatrix,
   PolicySnapshot,
   Result,
   RowRange,
@@ -106,11 +108,30 @@ export interface Executor extends AsyncDisposable {
    */
   graph(source: GraphSource, options?: GraphOptions): Promise<OwnedGraph>;
 
+  /**
+   * Lets other machines load rows by themselves, on the first backend that can place matrices, such as that of
+   * `@gearshift/backend-cluster`. The rows never enter this process.
+   *
+   * Placing again under the same name makes a new generation. {@link placed} gives the old one until all of the new one is loaded; then
+   * that is dropped, and requests for it fail with the kind `'stale'`.
+   *
+   * @param name which every process that uses the same machines shares
+   * @throws TypeError without such a backend, or for wrong arguments; {@link AllDevicesFailedError} when the machines cannot load the
+   * files; the signal's reason after an abort
+   */
+  place(name: string, source: PlacedFiles, options?: PlaceOptions): Promise<PlacedMatrix>;
+  /** The newest complete generation of a placed matrix, whichever process placed it; undefined if there is none. */
+  placed(name: string): PlacedMatrix | undefined;
+
   /** One score per row, NaN for rows outside of `where`; `queries x rows`, row-major, for several queries. */
-  cosineSimilarity(query: Vector, matrix: VectorMatrix, options?: CosineSimilarityOptions): Promise<Float32Array>;
+  cosineSimilarity(
+    query: Vector,
+    matrix: VectorMatrix | PlacedMatrix,
+    options?: CosineSimilarityOptions,
+  ): Promise<Float32Array>;
 
   /** The `k` best rows, best first; `queries x count` entries for several queries. */
-  topK(query: Vector, matrix: VectorMatrix, options: TopKOptions): Promise<TopKOutput>;
+  topK(query: Vector, matrix: VectorMatrix | PlacedMatrix, options: TopKOptions): Promise<TopKOutput>;
 
   /** The activation of every node after spreading. */
   spreadActivation(graph: CsrGraph, activations: Vector, options?: SpreadActivationOptions): Promise<Float32Array>;
@@ -160,7 +181,7 @@ export interface Executor extends AsyncDisposable {
   /** The configuration: every backend that was looked for, and why one is missing. */
   describe(): ExecutorDescription;
   /** Whether rankings of a matrix use a companion, and why not. */
-  describe(matrix: VectorMatrix): MatrixDescription;
+  describe(matrix: VectorMatrix | PlacedMatrix): MatrixDescription;
   readonly tracker: Tracker;
 
   /**
@@ -341,6 +362,10 @@ export interface GraphOptions {
   readonly expectedUses?: number | undefined;
   /** Keep it on the GPU that suits it, and never evict it. Default false. */
   readonly pin?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PlaceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,6 +1,7 @@
 import type {
   CsrGraph,
   OperationRequest,
+  PlacedMatrix,
   PreparedCosineSimilarity,
   PreparedSpreadActivation,
   PreparedTopK,
@@ -27,6 +28,8 @@ import type {
 } from './executor.js';
 import { toIndices, toVector } from './to-vector.js';
 
+type Matrix = VectorMatrix | PlacedMatrix;
+
 /** Makes checked requests from the arguments of the methods that are named after operations. */
 export interface OperationArguments<Operand, Options, Request> {
   /**
@@ -49,7 +52,7 @@ const HOPS = { hops: true, decay: true, retention: true, threshold: true } as co
 const SPREAD = optionNames<SpreadActivationOptions>({ ...HOPS, ...LIMITS });
 const SPREAD_SYNC = optionNames<Omit<SpreadActivationOptions, keyof LimitOptions>>(HOPS);
 
-export const cosineArguments: OperationArguments<VectorMatrix, CosineSimilarityOptions, PreparedCosineSimilarity> = {
+export const cosineArguments: OperationArguments<Matrix, CosineSimilarityOptions, PreparedCosineSimilarity> = {
   ownOptions(options, isSync) {
     const known = isSync ? COSINE_SYNC : COSINE;
     checkOptions('options', options, known);
@@ -69,7 +72,7 @@ export const cosineArguments: OperationArguments<VectorMatrix, CosineSimilarityO
   },
 };
 
-export const topKArguments: OperationArguments<VectorMatrix, TopKOptions, PreparedTopK> = {
+export const topKArguments: OperationArguments<Matrix, TopKOptions, PreparedTopK> = {
   ownOptions(options, isSync) {
     const known = isSync ? TOP_K_SYNC : TOP_K;
     checkOptions('options', options, known);
