@@ -3,6 +3,8 @@ import type {
   Dtype,
   Elements,
   Metric,
+  PlacedFiles,
+  PlacedMatrix,
   RowSetLike,
   RowSpan,
   TopKOutput,
@@ -16,7 +18,17 @@ export interface CollectionExecutor {
     options: MatrixHints & ElementOptions & { readonly dimensions: number },
   ): Promise<CollectionMatrix>;
   open(path: string, options: MatrixHints & OpenFileOptions): Promise<CollectionMatrix>;
-  topK(query: Float32Array, matrix: VectorMatrix, options: RankingOptions): Promise<TopKOutput>;
+  topK(query: Float32Array, matrix: VectorMatrix | PlacedMatrix, options: RankingOptions): Promise<TopKOutput>;
+}
+
+/** What `placeCollection()` uses besides: an executor with a backend that can place matrices. */
+export interface PlacingExecutor extends CollectionExecutor {
+  place(
+    name: string,
+    source: PlacedFiles,
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<PlacedMatrix>;
+  placed(name: string): PlacedMatrix | undefined;
 }
 
 /** Options for the matrix of a collection: see the options of `executor.matrix()`. */
@@ -63,7 +75,7 @@ export interface LimitOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-interface RankingOptions extends LimitOptions {
+export interface RankingOptions extends LimitOptions {
   readonly k: number;
   readonly metric?: Metric | undefined;
   readonly queries?: number | undefined;

@@ -27,7 +27,7 @@ const OPTIONS = optionNames<OpenOptions>({ ...MEMORY, writable: true, verify: tr
 const MOST_TRIES = 5;
 
 /** The contents of a folder; the matrix is that of the file. */
-interface Opened {
+export interface Opened {
   readonly manifest: Manifest;
   readonly items: ItemRows;
   readonly matrix: CollectionMatrix;
@@ -63,7 +63,7 @@ export async function openCollection<Metadata extends object = JsonObject>(
 }
 
 /** Opens the files that the manifest names, again if another process has replaced them meanwhile. */
-async function openNewest(
+export async function openNewest(
   folder: string,
   openMatrix: (path: string) => Promise<CollectionMatrix>,
   signal: AbortSignal | undefined,

@@ -1,13 +1,14 @@
 import type { Metric, RowSetLike, TopKOutput } from '@gearshift/contracts';
 import { optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
 import type { Collection, FoundItem, Match, SaveOptions } from './collection.js';
-import type { CollectionExecutor, CollectionMatrix } from './collection-executor.js';
+import type { CollectionExecutor, CollectionMatrix, RankingOptions } from './collection-executor.js';
 import { requireId, type CollectionId } from './collection-id.js';
 import { FilterSets, rowsByPredicate } from './filter/filter-sets.js';
 import { nodeFolderSystem } from './folder/folder-system.js';
 import { requireFolder } from './folder/require-folder.js';
 import { saveFolder, type SavedContents } from './folder/save-folder.js';
 import { copyJson } from './json.js';
+import type { PlacedRows } from './placed-rows.js';
 import { readItems, type ItemBatch, type StoredItem } from './read-items.js';
 import { readQuery, type ReadQuery, type VectorQuery, type VectorsQuery } from './read-query.js';
 import { View, type ItemRows } from './view.js';
@@ -25,6 +26,8 @@ export interface CollectionParts {
   readonly autoCompact: boolean;
   readonly cachedFilters: number;
   readonly isReadOnly?: boolean | undefined;
+  /** The same rows on other machines, which queries read instead of the matrix. */
+  readonly placed?: PlacedRows | undefined;
 }
 
 /** Implements {@link Collection}. */
@@ -35,6 +38,7 @@ export class VectorCollection implements Collection {
   readonly #matrix: CollectionMatrix;
   readonly #autoCompact: boolean;
   readonly #isReadOnly: boolean;
+  readonly #placed: PlacedRows | undefined;
   readonly #filters: FilterSets;
   /** The row of each id in {@link #view}. */
   readonly #rows = new Map<CollectionId, number>();
@@ -47,13 +51,14 @@ export class VectorCollection implements Collection {
   #disposal: Promise<void> | undefined;
 
   constructor(parts: CollectionParts) {
-    const { executor, matrix, items, metric, autoCompact, cachedFilters, isReadOnly = false } = parts;
+    const { executor, matrix, items, metric, autoCompact, cachedFilters, isReadOnly = false, placed } = parts;
     this.dimensions = matrix.dimensions;
     this.metric = metric;
     this.#executor = executor;
     this.#matrix = matrix;
     this.#autoCompact = autoCompact;
     this.#isReadOnly = isReadOnly;
+    this.#placed = placed;
     this.#filters = new FilterSets(cachedFilters);
     this.#items = items;
     for (const [row, item] of items.entries()) if (item !== undefined) this.#rows.set(item.id, row);
@@ -109,7 +114,7 @@ export class VectorCollection implements Collection {
     const where = this.#rowsThatMatch(given);
     const view = this.#view.retain();
     try {
-      const output = await this.#executor.topK(values, view.matrix, {
+      const output = await this.#rank(values, view, {
         k,
         metric: this.metric,
         queries,
@@ -155,6 +160,12 @@ export class VectorCollection implements Collection {
     return this.dispose();
   }
 
+  #rank(values: Float32Array, { matrix }: View, options: RankingOptions): Promise<TopKOutput> {
+    return this.#placed === undefined
+      ? this.#executor.topK(values, matrix, options)
+      : this.#placed.topK(values, options);
+  }
+
   #requireOpen(): void {
     if (this.#disposal !== undefined) throw new TypeError('collection is disposed');
   }
@@ -162,7 +173,11 @@ export class VectorCollection implements Collection {
   #requireWritable(): void {
     this.#requireOpen();
     if (this.#isReadOnly) {
-      throw new TypeError('collection: expected one that can be changed; pass { writable: true } to openCollection');
+      const remedy =
+        this.#placed === undefined
+          ? 'pass { writable: true } to openCollection'
+          : 'the vectors of this one are on other machines; save a changed copy in the folder, and place that';
+      throw new TypeError(`collection: expected one that can be changed; ${remedy}`);
     }
   }
 
