@@ -181,23 +181,27 @@ describe.skipIf(found.lacks !== null)(`commands with a NATS server${needs}`, () 
         const load = ['cluster', 'load', 'corpus', join(folder, 'vectors.npy'), '--data-root', folder];
         const loaded = await runHere([...load, ...coordinator, '--json']);
         expect(loaded).toMatchObject({ status: 0, stderr: '' });
-        const first = JSON.parse(loaded.stdout) as { generation: number; file: string };
+        const first = JSON.parse(loaded.stdout) as { generation: number; files: string[] };
         expect(first).toMatchObject({ matrix: 'corpus', rows: 1000, dimensions: 8, workers: 2 });
         const { matrices, problems } = await status();
         expect(problems).toEqual([]);
         expect(matrices).toEqual([
           expect.objectContaining({ generation: first.generation, rows: 1000, shards: 2, fewestReplicas: 2 }),
         ]);
-        const place = ['cluster', 'place', 'corpus', first.file, '--rows', '1000', '--dimensions', '8'];
+        const [file] = first.files;
+        const place = ['cluster', 'place', 'corpus', file, '--rows', '1000', '--dimensions', '8'];
         const placed = await runHere([...place, ...coordinator]);
         expect(placed).toMatchObject({ status: 0, stderr: '' });
         expect(placed.stdout).toMatch(
           /^placed corpus, generation \d+: 1,000 x 8 of corpus-\d+\.gearshift on 2 workers\n$/,
         );
-        const wrong = ['cluster', 'place', 'corpus', first.file, '--rows', '999', '--dimensions', '8'];
+        const twice = ['cluster', 'place', 'corpus', file, file, '--data-root', folder];
+        const both = await runHere([...twice, ...coordinator]);
+        expect(both.stdout).toMatch(/: 2,000 x 8 of corpus-\d+\.gearshift, corpus-\d+\.gearshift on 2 workers\n$/);
+        const wrong = ['cluster', 'place', 'corpus', file, '--rows', '999', '--dimensions', '8'];
         const refused = await runHere([...wrong, ...coordinator]);
         expect(refused.status).toBe(1);
-        expect(refused.stderr).toMatch(/expected 999 rows of 8, got 1000 of 8/);
+        expect(refused.stderr).toMatch(/source\.files: expected 999 rows, got 1000/);
         for (const child of children) child.kill('SIGTERM');
         await Promise.all(children.map((child) => new Promise((resolve) => child.once('close', resolve))));
       },

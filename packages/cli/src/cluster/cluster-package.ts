@@ -60,9 +60,9 @@ export interface RunningWorker {
   drain(): Promise<void>;
 }
 
-/** A file below the data root of the workers. */
-export interface FileOnWorkers {
-  readonly path: string;
+/** Files below the data root of the workers, with the rows of a matrix one after the other. */
+export interface FilesOnWorkers {
+  readonly files: readonly string[];
   readonly rows: number;
   readonly dimensions: number;
   readonly dtype?: string | undefined;
@@ -87,7 +87,7 @@ export interface Coordinator {
   readonly placed?: {
     place(
       matrix: string,
-      file: FileOnWorkers,
+      source: FilesOnWorkers,
     ): Promise<Outcome<{ readonly version: number; readonly rows: number; readonly dimensions: number }>>;
   };
   close(): Promise<void>;

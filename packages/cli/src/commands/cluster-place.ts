@@ -1,7 +1,7 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { ELEMENT_TYPES, FormatError, type ElementType } from '@gearshift/formats';
 import { InvalidArgumentError, type Command } from 'commander';
-import { loadClusterPackage, type FileOnWorkers } from '../cluster/cluster-package.js';
+import { loadClusterPackage, type FilesOnWorkers } from '../cluster/cluster-package.js';
 import {
   addConnectionOptions,
   connectTo,
@@ -10,7 +10,7 @@ import {
   readConnection,
   type ConnectionOptions,
 } from '../cluster/connection-options.js';
-import { placeFile, type PlacedReport } from '../cluster/place-file.js';
+import { placeFiles, type PlacedReport } from '../cluster/place-files.js';
 import { jsonLine, oneLine } from '../output/one-line.js';
 import { createProgress } from '../output/progress.js';
 import type { Terminal } from '../terminal.js';
@@ -40,20 +40,20 @@ interface LoadOptions extends CommonOptions {
 
 const DEFAULT_REPLICAS = 2;
 
-/** Adds `gearshift cluster place`: lets the workers load a file that is below their data roots. */
+/** Adds `gearshift cluster place`: lets the workers load files that are below their data roots. */
 export function addPlaceCommand(cluster: Command, terminal: Terminal): void {
   addCommonOptions(cluster.command('place'))
-    .description('let the workers load a .gearshift file that is below the data root of each of them')
+    .description('let the workers load .gearshift files that are below the data root of each of them')
     .argument('<matrix>', 'name of the matrix: letters, digits, - and _', parseName)
-    .argument('<path>', 'path of the file, below the data root')
-    .option('--data-root <folder>', 'the data root as this machine sees it, to read the shape of the file')
-    .option('--rows <count>', 'rows of the file, without --data-root', parseCount)
-    .option('--dimensions <count>', 'dimensions of the file, without --data-root', parseCount)
-    .option('--dtype <type>', 'element type of the file, without --data-root; default: float32', parseType)
+    .argument('<path...>', 'paths below the data root; the rows of several files follow one another')
+    .option('--data-root <folder>', 'the data root as this machine sees it, to read the shape of the files')
+    .option('--rows <count>', 'rows of all files together, without --data-root', parseCount)
+    .option('--dimensions <count>', 'dimensions of each file, without --data-root', parseCount)
+    .option('--dtype <type>', 'element type of each file, without --data-root; default: float32', parseType)
     .option('--scale <number>', 'scale of int8, without --data-root', Number)
-    .action(async (matrix: string, path: string, options: PlaceOptions) => {
-      const file = await describeFile(path, options);
-      await place(matrix, () => file, options, terminal);
+    .action(async (matrix: string, paths: string[], options: PlaceOptions) => {
+      const source = await describeFiles(paths, options);
+      await place(matrix, () => source, options, terminal);
     });
 }
 
@@ -68,10 +68,10 @@ export function addLoadCommand(cluster: Command, terminal: Terminal): void {
     .action(async (matrix: string, input: string, options: LoadOptions) => {
       // A generation is never changed: workers map its file.
       const path = `${matrix}-${Date.now()}.gearshift`;
-      const bring = async (): Promise<FileOnWorkers> => {
+      const bring = async (): Promise<FilesOnWorkers> => {
         const { dtype, json } = options;
         const target = join(options.dataRoot, path);
-        return fileOf(path, await convert(input, target, { to: GEARSHIFT_FORMAT, dtype, json }, terminal));
+        return sourceOf([path], await convert(input, target, { to: GEARSHIFT_FORMAT, dtype, json }, terminal));
       };
       await place(matrix, bring, options, terminal);
     });
@@ -92,7 +92,7 @@ function addCommonOptions(command: Command): Command {
 
 async function place(
   matrix: string,
-  getFile: () => FileOnWorkers | Promise<FileOnWorkers>,
+  getSource: () => FilesOnWorkers | Promise<FilesOnWorkers>,
   options: CommonOptions,
   terminal: Terminal,
 ): Promise<void> {
@@ -101,11 +101,11 @@ async function place(
   const cluster = await loadClusterPackage('cluster place', 'connectNats', 'createClusterBackend');
   const connection = await connectTo(cluster, settings);
   try {
-    const file = await getFile();
+    const source = await getSource();
     const progress = createProgress('Loading', json === true ? undefined : terminal.progressStream);
-    const where = { cluster: name, matrix, file, replicas, shards };
-    const report = await placeFile(cluster, connection, where, progress.update).finally(progress.stop);
-    terminal.writeOut(json === true ? jsonLine({ ...report, file: file.path }) : describe(report, file));
+    const where = { cluster: name, matrix, source, replicas, shards };
+    const report = await placeFiles(cluster, connection, where, progress.update).finally(progress.stop);
+    terminal.writeOut(json === true ? jsonLine({ ...report, files: source.files }) : describe(report, source));
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw new UserError(error.message);
     throw error;
@@ -114,37 +114,52 @@ async function place(
   }
 }
 
-function describe({ matrix, generation, rows, dimensions, workers }: PlacedReport, { path }: FileOnWorkers): string {
+function describe({ matrix, generation, rows, dimensions, workers }: PlacedReport, { files }: FilesOnWorkers): string {
   const size = `${rows.toLocaleString('en-US')} x ${dimensions}`;
-  return `placed ${matrix}, generation ${generation}: ${size} of ${oneLine(path)} on ${workers} workers\n`;
+  return `placed ${matrix}, generation ${generation}: ${size} of ${files.map(oneLine).join(', ')} on ${workers} workers\n`;
 }
 
-async function describeFile(path: string, options: PlaceOptions): Promise<FileOnWorkers> {
+type Shape = Pick<WrittenFile, 'rows' | 'dimensions' | 'dtype' | 'scale'>;
+
+async function describeFiles(paths: readonly string[], options: PlaceOptions): Promise<FilesOnWorkers> {
   const { dataRoot, rows, dimensions, dtype, scale } = options;
-  if (isAbsolute(path) || normalize(path).startsWith('..')) {
+  for (const path of paths) {
+    if (!isAbsolute(path) && !normalize(path).startsWith('..')) continue;
     throw new UserError(`path: expected one below the data root of the workers, got ${path}`);
   }
   if (dataRoot === undefined) {
-    if (rows !== undefined && dimensions !== undefined) return { path, rows, dimensions, dtype, scale };
+    if (rows !== undefined && dimensions !== undefined) return { files: paths, rows, dimensions, dtype, scale };
     throw new UserError('--rows and --dimensions: expected both, or --data-root to read them from the file');
   }
+  const shapes: Shape[] = [];
+  for (const path of paths) shapes.push(await readShape(path, dataRoot));
+  const [first] = shapes;
+  for (const [i, shape] of shapes.entries()) {
+    if (formatOf(shape) === formatOf(first)) continue;
+    throw new UserError(`${paths[i]}: expected ${formatOf(first)} as in ${paths[0]}, got ${formatOf(shape)}`);
+  }
+  return sourceOf(paths, { ...first, rows: shapes.reduce((sum, shape) => sum + shape.rows, 0) });
+}
+
+async function readShape(path: string, dataRoot: string): Promise<Shape> {
   try {
     await using file = await GEARSHIFT_FORMAT.open(join(dataRoot, path), {});
-    const { rows: counted } = file;
-    if (counted === undefined) throw new UserError(`${path}: the number of rows is not known`);
-    return fileOf(path, { rows: counted, dimensions: file.dimensions, dtype: file.dtype, scale: file.scale });
+    const { rows, dimensions, dtype, scale } = file;
+    if (rows === undefined) throw new UserError(`${path}: the number of rows is not known`);
+    return { rows, dimensions, dtype, scale };
   } catch (error) {
     if (error instanceof FormatError) throw new UserError(error.message);
     throw error;
   }
 }
 
+function formatOf({ dimensions, dtype, scale }: Shape): string {
+  return `${dimensions} dimensions of ${dtype}${dtype === 'int8' ? ` with the scale ${scale ?? 1}` : ''}`;
+}
+
 /** Only int8 has a scale. */
-function fileOf(
-  path: string,
-  { rows, dimensions, dtype, scale }: Pick<WrittenFile, 'rows' | 'dimensions' | 'dtype' | 'scale'>,
-): FileOnWorkers {
-  return { path, rows, dimensions, dtype, scale: dtype === 'int8' ? scale : undefined };
+function sourceOf(files: readonly string[], { rows, dimensions, dtype, scale }: Shape): FilesOnWorkers {
+  return { files, rows, dimensions, dtype, scale: dtype === 'int8' ? scale : undefined };
 }
 
 function parseType(name: string): ElementType {

@@ -1,11 +1,11 @@
 import { UserError } from '../user-error.js';
-import type { ClusterConnection, ClusterPackage, FileOnWorkers, HeldShard } from './cluster-package.js';
+import type { ClusterConnection, ClusterPackage, FilesOnWorkers, HeldShard } from './cluster-package.js';
 import { listWorkers, watchWorkers, type ListedWorker } from './list-workers.js';
 
 export interface PlaceSettings {
   readonly cluster: string;
   readonly matrix: string;
-  readonly file: FileOnWorkers;
+  readonly source: FilesOnWorkers;
   readonly replicas: number;
   readonly shards: number | undefined;
 }
@@ -21,15 +21,15 @@ export interface PlacedReport {
 const DISCOVER_MS = 5000;
 
 /**
- * Lets the workers load a new generation of a matrix from a file that each of them can read.
+ * Lets the workers load a new generation of a matrix from files that each of them can read.
  *
  * @param report how many copies of shards are there, of how many
  * @throws Error with the reason of the cluster
  */
-export async function placeFile(
+export async function placeFiles(
   { createClusterBackend }: Pick<ClusterPackage, 'createClusterBackend'>,
   connection: ClusterConnection,
-  { cluster, matrix, file, replicas, shards }: PlaceSettings,
+  { cluster, matrix, source, replicas, shards }: PlaceSettings,
   report: (done: number, total: number) => void,
 ): Promise<PlacedReport> {
   const before = await listWorkers(connection, cluster);
@@ -44,7 +44,7 @@ export async function placeFile(
   }
   const end = watchProgress(connection, cluster, matrix, before, Math.min(replicas, workers), report);
   try {
-    const placed = await coordinator.placed.place(matrix, file);
+    const placed = await coordinator.placed.place(matrix, source);
     if (!placed.ok) throw new Error(placed.error.message);
     const { version, rows, dimensions } = placed.value;
     return { matrix, generation: version, rows, dimensions, workers };
