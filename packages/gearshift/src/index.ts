@@ -65,7 +65,7 @@ export type {
   TopKRequest,
   VectorMatrix,
 } from '@gearshift/contracts';
-export { NO_ROW, RowSet } from '@gearshift/contracts';
+export { NO_ROW, RowSet, unwrap } from '@gearshift/contracts';
 export type {
   ChangeableOptions,
   DecisionCounts,
