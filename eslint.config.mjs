@@ -102,9 +102,12 @@ export default defineConfig(
     // What takes an executor is tested with the real one.
     files: ['packages/collection/tests/**', 'packages/langchain/tests/**'],
     rules: {
-      '@nx/enforce-module-boundaries': boundaries(['layer:tool', 'layer:testing', 'layer:facade', 'layer:formats'], {
-        allowCircularSelfDependency: true,
-      }),
+      '@nx/enforce-module-boundaries': boundaries(
+        ['layer:tool', 'layer:testing', 'layer:facade', 'layer:formats', 'layer:cluster'],
+        {
+          allowCircularSelfDependency: true,
+        },
+      ),
     },
   },
   {

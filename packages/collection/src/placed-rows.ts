@@ -1,4 +1,5 @@
 import type { PlacedMatrix, TopKOutput } from '@gearshift/contracts';
+import { isError } from '@gearshift/contracts/internal';
 import type { PlacingExecutor, RankingOptions } from './collection-executor.js';
 
 /** The rows of one saved state of a collection on other machines. */
@@ -34,5 +35,5 @@ export class PlacedRows {
 }
 
 function isStale(error: unknown): boolean {
-  return error instanceof Error && (error as Error & { readonly kind?: unknown }).kind === 'stale';
+  return isError(error, 'AllDevicesFailedError') && (error as Error & { readonly kind?: unknown }).kind === 'stale';
 }

@@ -127,7 +127,7 @@ describe('a collection with its vectors on other machines', () => {
     await using after = await place();
     const stale = await before.query({ vector: VECTOR, k: 100 }).then(
       () => 'answered',
-      (error: { kind?: string }) => error.kind,
+      (error: unknown) => (error as { readonly kind?: string }).kind,
     );
     expect(stale).toBe('stale');
     await using here = await openCollection<Tagged>(local, FOLDER);

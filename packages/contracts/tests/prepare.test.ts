@@ -17,7 +17,6 @@ import {
   type PlacedMatrix,
   type SpreadActivationRequest,
   type TopKRequest,
-  type VectorMatrix,
 } from '../src/index.js';
 import { cosineSimilarity as cosineOperation } from '../src/operations/cosine-similarity.js';
 import { topK as topKOperation } from '../src/operations/top-k.js';
@@ -308,7 +307,7 @@ describe('a placed matrix', () => {
   });
 
   test('is none if it has its rows, or the placement of a prototype', () => {
-    expect(placementOf({ ...matrix(), placement: 'corpus' } as VectorMatrix)).toBeUndefined();
+    expect(placementOf({ ...matrix(), placement: 'corpus' })).toBeUndefined();
     expect(placementOf(matrix())).toBeUndefined();
     const inherited = Object.assign(Object.create({ placement: 'corpus' }) as object, {
       ...placed,

@@ -6,7 +6,6 @@ import {
   type Backend,
   type DispatchPolicy,
   type OperationRequest,
-  type PartialAnswer,
   type TopKOutput,
 } from '@gearshift/contracts';
 import { adaptivePolicy, pinnedPolicy } from '@gearshift/policies';
@@ -124,23 +123,24 @@ describe('rows of a placed matrix that cannot be reached', () => {
     const { start = 0, end = ROWS } = options as { start?: number; end?: number };
     const answer = await dispatcher.run(request);
     if (answer.ok) expect.fail('the rows were reached');
-    const { kind, cause, partial, attempts } = answer.error;
+    const { kind, cause, attempts } = answer.error;
+    const partial = answer.error.partial ?? expect.fail('there is no finished part');
     expect([kind, cause?.kind]).toEqual(['unreachable', 'unreachable']);
     expect(outcomesOf(attempts)[0]).toBe('remote unreachable');
     const missing = { start: Math.max(lost.start, start) - start, end: Math.min(lost.end, end) - start };
-    expect(partial?.remaining).toEqual([missing]);
-    expect(partial?.done.reduce((sum, span) => sum + span.end - span.start, 0)).toBe(
+    expect(partial.remaining).toEqual([missing]);
+    expect(partial.done.reduce((sum, span) => sum + span.end - span.start, 0)).toBe(
       end - start - (missing.end - missing.start),
     );
 
-    const again = await dispatcher.resume(request, partial as PartialAnswer);
+    const again = await dispatcher.resume(request, partial);
     expect(again).toMatchObject({ ok: false, error: { kind: 'unreachable' } });
     expect(again.ok || again.error.partial?.remaining).toEqual([missing]);
     remote.lost = { start: 0, end: ROWS };
-    const none = await dispatcher.resume(request, partial as PartialAnswer);
+    const none = await dispatcher.resume(request, partial);
     expect(none.ok || none.error.partial?.remaining).toEqual([missing]);
     remote.lost = undefined;
-    const { output } = unwrap(await dispatcher.resume(request, partial as PartialAnswer));
+    const { output } = unwrap(await dispatcher.resume(request, partial));
     const { indices, scores, count } = await rightAnswer(options);
     expect(output).toMatchObject({ count });
     expect(output.indices.slice(0, 2 * count)).toEqual(indices.slice(0, 2 * count));
@@ -166,7 +166,9 @@ describe('rows of a placed matrix that cannot be reached', () => {
     const answer = await dispatcher.run(request);
     if (answer.ok) expect.fail('the rows were reached');
     remote.lost = undefined;
-    const { output } = unwrap(await dispatcher.resume(request, answer.error.partial as PartialAnswer));
+    const { output } = unwrap(
+      await dispatcher.resume(request, answer.error.partial ?? expect.fail('there is no finished part')),
+    );
     const scores = new Float32Array(2 * ROWS);
     unwrap(await createOracleBackend().cosineSimilarity({ ...request, matrix: rows }, scores));
     expect(output).toEqual(scores);

@@ -81,7 +81,7 @@ export function createFakeGpuBackend(options: FakeGpuOptions = {}): FakeGpuBacke
   const {
     takenBytes = () => 0,
     compute = createOracleBackend(),
-    supports = (request) => compute.supports(request),
+    supports = (request: OperationRequest) => compute.supports(request),
   } = options;
   const calls: LoggedCall[] = [];
   const residents = new Map<number, { readonly version: number; readonly bytes: number }>();

@@ -56,7 +56,8 @@ export function createPlacingBackend(id = 'remote', compute: Backend = createOra
     if (lost !== undefined && request.start < lost.end && request.end > lost.start) {
       return fail('unreachable', `the rows ${lost.start} to ${lost.end} cannot be reached`);
     }
-    return { ...request, matrix: found.rows } as R;
+    // A request with the same fields, which is checked again.
+    return Object.assign({}, request, { matrix: found.rows });
   };
 
   const backend: PlacingBackend = {
@@ -69,7 +70,8 @@ export function createPlacingBackend(id = 'remote', compute: Backend = createOra
     memory: () => compute.memory(),
     supports(request) {
       const placement = 'matrix' in request ? placementOf(request.matrix) : undefined;
-      return placement === undefined || placement.startsWith(`${id}/`) || { reason: `${placement} is not here` };
+      if (placement === undefined) return compute.supports(request);
+      return placement.startsWith(`${id}/`) || { reason: `${placement} is not here` };
     },
     residency: () => ({ residentBytes: 1, bytesToUpload: 0 }),
     placed: {
