@@ -13,7 +13,6 @@ import {
   type CompanionSource,
   type CompanionState,
   type CosineSimilarityRequest,
-  type Elements,
   type MemoryReading,
   type Metric,
   type Operand,
@@ -29,26 +28,25 @@ import {
   type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
-import { DTYPE_BYTES, refusePlaced, requireMatrix, setSearch } from '@gearshift/contracts/internal';
-import { DTYPE_CODES, formatOf, OpenState, runJob } from '@gearshift/native-kit';
-import { encodeContext, RANKING_FORMS, type CpuAddon, type JobDone } from './addon.js';
-import { BACKEND_ID, failures, failWithStatus } from './backend-errors.js';
+import { refusePlaced, requireMatrix, setSearch } from '@gearshift/contracts/internal';
+import { DTYPE_CODES, formatOf, OpenState } from '@gearshift/native-kit';
+import { encodeContext, RANKING_FORMS, type CpuAddon } from './addon.js';
+import { BACKEND_ID, failures } from './backend-errors.js';
 import { BackgroundWork } from './background-work.js';
 import type { CodePrices } from './code-prices.js';
 import { openCallBlock, type AddonOfThread } from './call-block.js';
-import { CpuResidents, isShared, operandBytes } from './cpu-residents.js';
+import { CpuResidents, operandBytes } from './cpu-residents.js';
 import { readMemory } from './memory-reading.js';
 import { MergedTopK } from './merged-top-k.js';
 import { measuredSince, NO_TIME } from './phase-times.js';
+import { INLINE_NS, ScanRunner, type ScanContexts } from './scan-runner.js';
 import { Searched } from './searched.js';
 import { SlicedScore } from './sliced-score.js';
 import { SlicedSpread } from './sliced-spread.js';
 import { SlicedTopK } from './sliced-top-k.js';
 import { storedArguments } from './stored-arrays.js';
-import { runToEnd, runYielding, SYNC_SLICE_MS, YIELDING_SLICE_MS, type SlicedWork } from './sliced-work.js';
+import { runToEnd, SYNC_SLICE_MS, YIELDING_SLICE_MS } from './sliced-work.js';
 
-/** Work that is expected to take longer runs on another thread; for shorter work the hand-over costs more than it saves. */
-const INLINE_NS = 1e6;
 /** Smaller operands are copied without an estimate of the time. */
 const INLINE_UPLOAD_BYTES = 2 * 2 ** 20;
 /** The addon makes no codes of fewer. */
@@ -57,19 +55,6 @@ const LEAST_CODED_BYTES = 8 * 2 ** 20;
 const MAX_ROWS = 2 ** 32;
 
 type Answer = Result<PhaseTimes, BackendError>;
-
-/** How much a scan reads. */
-type ScanSize = Pick<PreparedTopK, 'matrix' | 'queries' | 'rowsConsidered'>;
-
-/** One scan over a matrix, as slices on this thread or as a job on the addon's threads. */
-interface Scan {
-  readonly matrix: VectorMatrix;
-  /** Runs on the caller's thread. */
-  readonly isShort: boolean;
-  readonly metric: Metric;
-  slices(context: number, source: number | Elements): SlicedWork;
-  start(context: number, source: number | Elements, done: JobDone): number;
-}
 
 export interface NativeBackendParts {
   readonly addon: CpuAddon;
@@ -94,12 +79,13 @@ export class NativeCpuBackend implements SyncBackend {
   readonly #here: AddonOfThread;
   readonly #description: BackendDescription;
   readonly #residents: CpuResidents;
-  readonly #contexts: Record<Metric, { readonly sync: number; readonly yielding: number }>;
+  readonly #contexts: ScanContexts;
   readonly #state = new OpenState(failures, async () => {
     await this.#background.close();
     await this.#residents.close();
   });
   readonly #background: BackgroundWork;
+  readonly #scans: ScanRunner;
   readonly #merged: MergedTopK | undefined;
 
   constructor({ addon, level, threads, coalesce, description, companionBytes, prices }: NativeBackendParts) {
@@ -119,6 +105,13 @@ export class NativeCpuBackend implements SyncBackend {
       isBusy: () => this.#state.isBusy,
       budgetBytes: companionBytes,
       prices,
+    });
+    this.#scans = new ScanRunner({
+      addon,
+      contexts: this.#contexts,
+      residents: this.#residents,
+      background: this.#background,
+      state: this.#state,
     });
     this.#merged = coalesce ? new MergedTopK((...request) => this.#rank(...request)) : undefined;
   }
@@ -208,7 +201,7 @@ export class NativeCpuBackend implements SyncBackend {
     const refusal = this.#state.refuse(undefined, prepared.matrix);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength === 0) return NO_TIME;
-    const source = this.#sourceOf(prepared.matrix);
+    const source = this.#scans.sourceOf(prepared.matrix);
     const failure = runToEnd(new SlicedScore(this.#here, this.#contexts.cosine.sync, source, prepared, output));
     return failure ?? measuredSince(startedAtMs);
   }
@@ -220,7 +213,7 @@ export class NativeCpuBackend implements SyncBackend {
     const refusal = this.#state.refuse(undefined, prepared.matrix);
     if (refusal !== undefined) return refusal;
     if (prepared.outputLength > 0) {
-      const source = this.#sourceOf(prepared.matrix);
+      const source = this.#scans.sourceOf(prepared.matrix);
       const context = this.#contexts[prepared.metric].sync;
       const slices = new SlicedTopK(this.#here, context, source, prepared, output);
       const failure = runToEnd(slices);
@@ -277,10 +270,10 @@ export class NativeCpuBackend implements SyncBackend {
     const here = this.#here;
     const { addon } = here;
     const { matrix, query, start, end, where } = prepared;
-    return this.#scan(
+    return this.#scans.run(
       {
         matrix,
-        isShort: this.#isShort(prepared, 'cosine'),
+        isShort: this.#scans.isShort(prepared, 'cosine'),
         metric: 'cosine',
         slices: (context, source) => new SlicedScore(here, context, source, prepared, output),
         start: (context, source, done) =>
@@ -311,7 +304,7 @@ export class NativeCpuBackend implements SyncBackend {
       finishTopK(prepared, output);
       return NO_TIME;
     }
-    const isShort = this.#isShort(prepared, prepared.metric);
+    const isShort = this.#scans.isShort(prepared, prepared.metric);
     // Requests with candidates have few rows in common.
     if (!isShort && prepared.candidates === undefined && this.#merged !== undefined) {
       return this.#state.track(this.#merged.run(prepared, output, signal));
@@ -333,7 +326,7 @@ export class NativeCpuBackend implements SyncBackend {
     const here = this.#here;
     const { addon } = here;
     const searched = new Searched();
-    const answer = await this.#scan(
+    const answer = await this.#scans.run(
       {
         matrix,
         isShort,
@@ -386,7 +379,7 @@ export class NativeCpuBackend implements SyncBackend {
     if (hops === 0 || (estimatedNs < INLINE_NS && (isResident || operandBytes(graph) < INLINE_UPLOAD_BYTES))) {
       return this.spreadActivationSync(prepared, output);
     }
-    const answer = await this.#onPool(graph, signal, (handle, done) =>
+    const answer = await this.#scans.onPool(graph, signal, (handle, done) =>
       this.#addon.startSpread(
         context,
         handle,
@@ -407,87 +400,6 @@ export class NativeCpuBackend implements SyncBackend {
 
   close(): Promise<void> {
     return this.#state.close();
-  }
-
-  async #scan(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
-    this.#background.pause();
-    const { matrix, metric } = scan;
-    const context = this.#contexts[metric];
-    if (scan.isShort) {
-      const startedAtMs = performance.now();
-      return runToEnd(scan.slices(context.sync, this.#sourceOf(matrix))) ?? measuredSince(startedAtMs);
-    }
-    // Norms are worth no wait, but codes are.
-    if (
-      isShared(matrix.values) &&
-      this.#residents.handleNow(matrix) === undefined &&
-      matrix.companion !== 'codes' &&
-      !this.#residents.isBehind(matrix) &&
-      !this.#residents.offersCodes(matrix)
-    ) {
-      return this.#state.track(this.#runJob(signal, (done) => scan.start(context.sync, matrix.values, done)));
-    }
-    const answer = await this.#onPool(matrix, signal, (handle, done) => scan.start(context.sync, handle, done));
-    const lacksMemory = !answer.ok && answer.error.kind === 'out-of-memory';
-    return lacksMemory ? this.#state.track(this.#runInTurns(scan, signal)) : answer;
-  }
-
-  #isShort({ matrix, queries, rowsConsidered }: ScanSize, metric: Metric): boolean {
-    const { dtype } = formatOf(matrix);
-    const bytes = rowsConsidered * matrix.dimensions * DTYPE_BYTES[dtype];
-    return this.#addon.estimateScanNs(this.#contexts[metric].sync, DTYPE_CODES[dtype], bytes, queries) < INLINE_NS;
-  }
-
-  /** Runs a job on the resident copy of its operand, which is created first if there is none. */
-  #onPool(
-    operand: Operand,
-    signal: AbortSignal | undefined,
-    start: (handle: number, done: JobDone) => number,
-  ): Promise<Answer> {
-    return this.#state.track(this.#runOnResident(operand, signal, start));
-  }
-
-  async #runOnResident(
-    operand: Operand,
-    signal: AbortSignal | undefined,
-    start: (handle: number, done: JobDone) => number,
-  ): Promise<Answer> {
-    const startedAtMs = performance.now();
-    let uploadMs = 0;
-    let handle = this.#residents.handleOf(operand);
-    // The copy may be released between the turn that created it and this one; then it is created again.
-    while (handle === undefined) {
-      const failure = await this.#residents.ensure(operand, signal);
-      if (failure !== undefined) return failure;
-      this.#background.ensured(operand);
-      if (signal?.aborted) return failures.aborted();
-      handle = this.#residents.handleOf(operand);
-      uploadMs = performance.now() - startedAtMs;
-    }
-    const ready = handle;
-    return this.#runJob(signal, (done) => start(ready, done), { startedAtMs, uploadMs });
-  }
-
-  async #runJob(
-    signal: AbortSignal | undefined,
-    start: (done: JobDone) => number,
-    { startedAtMs = performance.now(), uploadMs = 0 } = {},
-  ): Promise<Answer> {
-    const [status, queueMs = 0] = await runJob(this.#addon, start, signal);
-    return status < 0 ? failWithStatus(status) : measuredSince(startedAtMs, { queueMs, uploadMs });
-  }
-
-  /** Long work without a copy of the operand: on this thread, because the caller's memory may be detached during work on another. */
-  async #runInTurns(scan: Scan, signal: AbortSignal | undefined): Promise<Answer> {
-    const startedAtMs = performance.now();
-    const slices = scan.slices(this.#contexts[scan.metric].yielding, scan.matrix.values);
-    const failure = await runYielding(slices, () => signal?.aborted === true);
-    return failure ?? measuredSince(startedAtMs);
-  }
-
-  #sourceOf(matrix: VectorMatrix): number | Elements {
-    this.#background.pause();
-    return this.#residents.handleNow(matrix) ?? matrix.values;
   }
 }
 
