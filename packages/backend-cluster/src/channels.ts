@@ -30,8 +30,37 @@ export interface HedgeEvent {
   readonly traceId: string;
 }
 
+/** The message of the channel `gearshift:repair`: a copy of a shard was brought to another worker, or could not be. */
+export interface RepairEvent {
+  readonly backend: string;
+  readonly kind: 'matrix' | 'graph';
+  /** A worker that held it was lost, or leaves. */
+  readonly cause: 'lost' | 'leaving';
+  readonly outcome: RepairOutcome;
+  readonly bytes: number;
+  readonly latencyMs: number;
+}
+
+export type RepairOutcome =
+  'success' | 'unreachable' | 'aborted' | 'invalid-input' | 'out-of-memory' | 'unsupported' | 'fault' | 'stale';
+
+/** The message of the channel `gearshift:copies`: the copies of all shards that this process knows how to bring have changed. */
+export interface CopiesEvent {
+  readonly backend: string;
+  /** As many as were ordered, or as there are workers. */
+  readonly wanted: number;
+  readonly held: number;
+}
+
 /** Names of the `node:diagnostics_channel` channels of a cluster. */
-export const CLUSTER_CHANNELS = { shard: 'gearshift:shard', hedge: 'gearshift:hedge' } as const;
+export const CLUSTER_CHANNELS = {
+  shard: 'gearshift:shard',
+  hedge: 'gearshift:hedge',
+  repair: 'gearshift:repair',
+  copies: 'gearshift:copies',
+} as const;
 
 export const shardChannel = channel(CLUSTER_CHANNELS.shard);
 export const hedgeChannel = channel(CLUSTER_CHANNELS.hedge);
+export const repairChannel = channel(CLUSTER_CHANNELS.repair);
+export const copiesChannel = channel(CLUSTER_CHANNELS.copies);

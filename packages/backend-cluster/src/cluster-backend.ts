@@ -28,6 +28,7 @@ import {
 import { requireMatrix } from '@gearshift/contracts/internal';
 import { isMatrix, OpenState, type Failure } from '@gearshift/native-kit';
 import { decodeAnnouncement } from './messages/announcement.js';
+import { encodeHandOver } from './messages/hand-over.js';
 import { contentBytes, MOST_ROWS } from './messages/shard-spec.js';
 import { PACKAGE_VERSION } from './package-version.js';
 import { PlacedMatrices } from './placed/placed-matrices.js';
@@ -38,6 +39,8 @@ import { refuseDimensions, runScan } from './queries/run-scan.js';
 import { refuseNodes, runSpread } from './queries/run-spread.js';
 import type { SlowestTimes } from './queries/slowest-times.js';
 import { PlacedOperands } from './residency/placed-operands.js';
+import { CopyKeeper, type ShardTotals } from './residency/copy-keeper.js';
+import { NamedFiles } from './residency/named-files.js';
 import { Placer } from './residency/placer.js';
 
 type Answer = Result<PhaseTimes, BackendError>;
@@ -63,6 +66,7 @@ export class ClusterBackend implements Backend {
   readonly #context: QueryContext;
   readonly #placer: Placer;
   readonly #operands: PlacedOperands;
+  readonly #keeper: CopyKeeper;
   readonly #state: OpenState;
   readonly #ends: (() => void)[];
 
@@ -74,15 +78,36 @@ export class ClusterBackend implements Backend {
     this.#operands = new PlacedOperands(this.#placer, directory, context.clock, failures);
     this.#state = new OpenState(failures, () => this.#release());
     this.placed = new PlacedMatrices(context, this.#placer, this.#state);
+    const sources = [this.#operands, new NamedFiles(this.#placer, directory)];
+    const { clock, repairAfterMs } = context;
+    const keeper = (this.#keeper = new CopyKeeper({
+      backend: this.id,
+      placer: this.#placer,
+      directory,
+      clock,
+      replicas,
+      repairAfterMs,
+      sources,
+    }));
     this.#ends = [
-      transport.watch(subjects.everyState, {}, ({ data }) => {
+      () => keeper.close(),
+      transport.watch(subjects.everyState, {}, ({ data, respond }) => {
         const said = decodeAnnouncement(data);
-        if (typeof said !== 'string') directory.hear(said);
+        if (typeof said === 'string') return;
+        directory.hear(said);
+        keeper.look();
+        // A worker that is about to leave asks whether to stay for a while.
+        if (said.isDraining) respond(encodeHandOver(keeper.owes(said.worker)));
       }),
       transport.onConnection((isConnected) => {
         if (isConnected) this.askWho();
       }),
     ];
+  }
+
+  /** Copies of the shards that this process can bring to workers. */
+  get copies(): ShardTotals {
+    return this.#keeper.totals();
   }
 
   /** Asks all workers to announce themselves. */

@@ -1,9 +1,18 @@
-export { CLUSTER_CHANNELS, type HedgeEvent, type ShardEvent, type ShardOutcome } from './channels.js';
+export {
+  CLUSTER_CHANNELS,
+  type CopiesEvent,
+  type HedgeEvent,
+  type RepairEvent,
+  type RepairOutcome,
+  type ShardEvent,
+  type ShardOutcome,
+} from './channels.js';
 export type { Clock } from './clock.js';
 export type { ClusterBackend } from './cluster-backend.js';
 export { CLUSTER_DEFAULTS, createClusterBackend, type ClusterBackendOptions } from './create-cluster-backend.js';
 export type { Announcement } from './messages/announcement.js';
 export type { ShardSpec } from './messages/shard-spec.js';
+export type { ShardTotals } from './residency/copy-keeper.js';
 export type { PlacedFile, PlacedMatrices } from './placed/placed-matrices.js';
 export type { PlacedAnswer, PlacedError, PlacedRanking } from './placed/rank-placed.js';
 export {

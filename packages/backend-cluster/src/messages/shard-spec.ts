@@ -26,6 +26,8 @@ export interface ShardSpec {
   readonly scale: number | undefined;
   /** Edges of this shard of a graph; 0 for a matrix. */
   readonly edges: number;
+  /** Workers that are to hold it; unknown for shards of other versions of this package. */
+  readonly copies?: number | undefined;
 }
 
 export function readShardSpec(fields: JsonFields): ShardSpec {
@@ -46,6 +48,7 @@ export function readShardSpec(fields: JsonFields): ShardSpec {
     dtype,
     scale: fields.has('scale') ? requireScale('scale', fields.number('scale'), dtype) : undefined,
     edges: fields.integer('edges', 0, MOST_ROWS),
+    copies: fields.has('copies') ? fields.integer('copies', 1) : undefined,
   };
 }
 
@@ -65,6 +68,7 @@ export function shardBytes(spec: ShardSpec): number {
   return contentBytes(spec) + (spec.kind === 'graph' ? 4 * (spec.rows + 1) : 0);
 }
 
+/** Whether both are the same rows of the same generation. How many copies are wanted makes no difference. */
 export function sameShard(a: ShardSpec, b: ShardSpec): boolean {
   return (
     shardName(a) === shardName(b) &&

@@ -24,11 +24,13 @@ export interface ClusterWorkerOptions extends ConnectionOptions {
   readonly maxUnderWay?: number | undefined;
   /** Time between announcements. Default 1,000. */
   readonly announceEveryMs?: number | undefined;
+  /** `drain()` waits so long, at the most, until its shards are on other workers. Default 30,000. */
+  readonly handOverMs?: number | undefined;
   /** Default: the clock of the process. */
   readonly clock?: Clock | undefined;
 }
 
-export const WORKER_DEFAULTS = { maxUnderWay: 64, announceEveryMs: 1000 } as const;
+export const WORKER_DEFAULTS = { maxUnderWay: 64, announceEveryMs: 1000, handOverMs: 30_000 } as const;
 const UNKNOWN_MEMORY_BYTES = 2 ** 30;
 
 const OPTIONS = optionNames<ClusterWorkerOptions>({
@@ -41,6 +43,7 @@ const OPTIONS = optionNames<ClusterWorkerOptions>({
   maxBytes: true,
   maxUnderWay: true,
   announceEveryMs: true,
+  handOverMs: true,
   clock: true,
 });
 
@@ -69,6 +72,7 @@ export async function createClusterWorker(options: ClusterWorkerOptions): Promis
     given.announceEveryMs ?? WORKER_DEFAULTS.announceEveryMs,
     1,
   );
+  const handOverMs = requireInteger('handOverMs', given.handOverMs ?? WORKER_DEFAULTS.handOverMs, 0);
   if (given.maxBytes !== undefined) requireInteger('maxBytes', given.maxBytes, 0);
   const own = given.backend === undefined ? unwrap(await createCpuBackend({ threads })) : undefined;
   const backend = given.backend ?? own;
@@ -92,6 +96,7 @@ export async function createClusterWorker(options: ClusterWorkerOptions): Promis
     maxBytes,
     maxUnderWay,
     announceEveryMs,
+    handOverMs,
     clock,
   });
 }
