@@ -27,6 +27,8 @@ const MOST_SHARDS_PER_WORKER = 64;
 const ANSWER_TIME = '10m';
 /** A coordinator answers at once. */
 const HAND_OVER_TIME = '10s';
+/** Several backends may share a connection, and each of them answers. */
+const MOST_BACKENDS = 16;
 
 /**
  * The `authorization` block of a NATS server for one cluster: one nkey for each party, and lists of what each one may do. Everything
@@ -61,7 +63,7 @@ function describeCoordinator(name: string, key: string): string {
   return describeUser(key, {
     publish: [`${subject}.who`, `${subject}.query.*.*`, ...orders],
     subscribe: [`${subject}.state.*`, `${inboxOf(name, key)}.>`],
-    responses: `{ max: 1, expires: "${HAND_OVER_TIME}" }`,
+    responses: `{ max: ${MOST_BACKENDS}, expires: "${HAND_OVER_TIME}" }`,
   });
 }
 
