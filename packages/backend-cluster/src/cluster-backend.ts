@@ -38,10 +38,11 @@ import type { QueryContext } from './queries/query-context.js';
 import { refuseDimensions, runScan } from './queries/run-scan.js';
 import { refuseNodes, runSpread } from './queries/run-spread.js';
 import type { SlowestTimes } from './queries/slowest-times.js';
+import { BulkConnection } from './transport/bulk-connection.js';
 import { PlacedOperands } from './residency/placed-operands.js';
 import { CopyKeeper, type ShardTotals } from './residency/copy-keeper.js';
 import { NamedFiles } from './residency/named-files.js';
-import { Placer } from './residency/placer.js';
+import { placerOf, type Placer } from './residency/placer.js';
 
 type Answer = Result<PhaseTimes, BackendError>;
 
@@ -64,6 +65,7 @@ export class ClusterBackend implements Backend {
   /** Matrices that workers load by themselves. */
   readonly placed: PlacedMatrices;
   readonly #context: QueryContext;
+  readonly #bulk: BulkConnection;
   readonly #placer: Placer;
   readonly #operands: PlacedOperands;
   readonly #keeper: CopyKeeper;
@@ -73,22 +75,14 @@ export class ClusterBackend implements Backend {
   constructor(context: QueryContext, mostShards: number | undefined) {
     this.id = context.backend;
     this.#context = context;
-    const { transport, subjects, directory, failures, replicas } = context;
-    this.#placer = new Placer({ transport, subjects, directory, failures, replicas, mostShards });
+    const { transport, subjects, directory, failures } = context;
+    this.#bulk = new BulkConnection(transport);
+    this.#placer = placerOf(context, mostShards, this.#bulk);
     this.#operands = new PlacedOperands(this.#placer, directory, context.clock, failures);
     this.#state = new OpenState(failures, () => this.#release());
     this.placed = new PlacedMatrices(context, this.#placer, this.#state);
     const sources = [this.#operands, new NamedFiles(this.#placer, directory)];
-    const { clock, repairAfterMs } = context;
-    const keeper = (this.#keeper = new CopyKeeper({
-      backend: this.id,
-      placer: this.#placer,
-      directory,
-      clock,
-      replicas,
-      repairAfterMs,
-      sources,
-    }));
+    const keeper = (this.#keeper = new CopyKeeper(context, this.#placer, sources));
     this.#ends = [
       () => keeper.close(),
       transport.watch(subjects.everyState, {}, ({ data, respond }) => {
@@ -295,6 +289,7 @@ export class ClusterBackend implements Backend {
   async #release(): Promise<void> {
     for (const end of this.#ends) end();
     this.#operands.close();
+    await this.#bulk.close();
     await this.#context.transport.drain();
   }
 }

@@ -29,6 +29,8 @@ export interface ClusterBackendOptions extends ConnectionOptions {
   readonly leastWorkers?: number | undefined;
   /** Default 1,000. */
   readonly discoverMs?: number | undefined;
+  /** Rows of this process go to workers no faster. Default: as fast as workers take them. */
+  readonly pushBytesPerSecond?: number | undefined;
   /**
    * The copies of a worker that was away for so long are made again on others; a worker that comes back sooner was not lost. `Infinity`: none
    * are made. Default 10,000.
@@ -60,6 +62,7 @@ const OPTIONS = optionNames<ClusterBackendOptions>({
   hedgeStartMs: true,
   leastWorkers: true,
   discoverMs: true,
+  pushBytesPerSecond: true,
   repairAfterMs: true,
   clock: true,
 });
@@ -96,6 +99,8 @@ export async function createClusterBackend(
   const discoverMs = requireInteger('discoverMs', given.discoverMs ?? CLUSTER_DEFAULTS.discoverMs, 0);
   const { repairAfterMs = CLUSTER_DEFAULTS.repairAfterMs } = given;
   if (repairAfterMs !== Infinity) requireFinite('repairAfterMs', repairAfterMs, 0);
+  const { pushBytesPerSecond = Infinity } = given;
+  if (pushBytesPerSecond !== Infinity) requireFinite('pushBytesPerSecond', pushBytesPerSecond, 1);
   const transport = await openTransport(name, given);
   const directory = new WorkerDirectory(clock);
   // Another coordinator has other ids, which a worker can therefore cancel without the name of the coordinator.
@@ -112,11 +117,18 @@ export async function createClusterBackend(
       timeoutMs,
       hedgeFloorMs,
       hedgeStartMs,
+      pushBytesPerSecond,
       repairAfterMs,
       nextId: () => (lastId += 1),
     },
     given.shards,
   );
+  try {
+    await transport.confirmWatches?.();
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
   await discover(backend, directory, leastWorkers, discoverMs);
   return ok(backend);
 }

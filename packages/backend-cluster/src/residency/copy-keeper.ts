@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { copiesChannel, repairChannel, type RepairEvent } from '../channels.js';
-import type { Clock } from '../clock.js';
 import { shardBytes, shardName } from '../messages/shard-spec.js';
-import type { KnownWorker, WorkerDirectory } from '../placement/worker-directory.js';
+import type { KnownWorker } from '../placement/worker-directory.js';
+import type { QueryContext } from '../queries/query-context.js';
 import { planCopies, type CopySource, type ShardCopies } from './copy-plan.js';
 import type { Placer } from './placer.js';
 
@@ -20,16 +20,7 @@ export interface ShardTotals {
   readonly live: number;
 }
 
-export interface CopyKeeperParts {
-  readonly backend: string;
-  readonly placer: Placer;
-  readonly directory: WorkerDirectory;
-  readonly clock: Clock;
-  readonly replicas: number;
-  /** A worker that comes back sooner was not lost. Infinity: nothing is brought. */
-  readonly repairAfterMs: number;
-  readonly sources: readonly CopySource[];
-}
+type CopyKeeperParts = Pick<QueryContext, 'backend' | 'directory' | 'clock' | 'replicas' | 'repairAfterMs'>;
 
 /**
  * Keeps as many copies of each shard as were ordered: those of workers that were lost or leave are brought to others, one after the
@@ -38,6 +29,8 @@ export interface CopyKeeperParts {
  */
 export class CopyKeeper {
   readonly #parts: CopyKeeperParts;
+  readonly #placer: Placer;
+  readonly #sources: readonly CopySource[];
   readonly #closed = new AbortController();
   /** Since when shards have had too few or too many copies, by name. */
   #since = new Map<string, number>();
@@ -48,8 +41,10 @@ export class CopyKeeper {
   #lookedAtMs = -Infinity;
   #totals = '';
 
-  constructor(parts: CopyKeeperParts) {
+  constructor(parts: CopyKeeperParts, placer: Placer, sources: readonly CopySource[]) {
     this.#parts = parts;
+    this.#placer = placer;
+    this.#sources = sources;
   }
 
   /** Call it whenever something was heard of a worker. */
@@ -84,9 +79,9 @@ export class CopyKeeper {
   }
 
   #plans(): ShardCopies[] {
-    const { directory, replicas, sources } = this.#parts;
+    const { directory, replicas } = this.#parts;
     const staying = directory.live.filter(({ isDraining }) => !isDraining);
-    const kept = sources.flatMap((source) => [...source.kept()]);
+    const kept = this.#sources.flatMap((source) => [...source.kept()]);
     return kept.flatMap((generation) => planCopies(directory, staying, generation, replicas));
   }
 
@@ -136,14 +131,14 @@ export class CopyKeeper {
   }
 
   async #bring({ kept, spec, target, isLeaving }: ShardCopies & { readonly target: KnownWorker }): Promise<void> {
-    const { placer, clock, backend } = this.#parts;
+    const { clock, backend } = this.#parts;
     const { bring } = kept;
     if (bring === undefined) return;
     const controller = new AbortController();
     this.#bringing = { worker: target, controller };
     const startedAtMs = performance.now();
     let isWanted = true;
-    const failure = await placer.bringOne(spec, target, async (of, at) => {
+    const failure = await this.#placer.bringOne(spec, target, async (of, at) => {
       const end = await bring(of, at, controller.signal);
       isWanted = kept.isWanted();
       return end;
@@ -151,7 +146,7 @@ export class CopyKeeper {
     this.#bringing = undefined;
     if (failure !== undefined) this.#resting.set(`${target.worker} ${shardName(spec)}`, clock.nowMs() + REST_MS);
     // The order to drop it has come before it.
-    else if (!isWanted) placer.dropCopy(target, spec);
+    else if (!isWanted) this.#placer.dropCopy(target, spec);
     if (!repairChannel.hasSubscribers) return;
     const event: RepairEvent = {
       backend,
@@ -166,12 +161,12 @@ export class CopyKeeper {
 
   /** A worker that was cut off for long comes back with what it held. The memory is wanted for other operands. */
   #dropSurplus(plans: readonly ShardCopies[], nowMs: number): void {
-    const { placer, repairAfterMs } = this.#parts;
+    const { repairAfterMs } = this.#parts;
     for (const { spec, surplus, isLeaving } of plans) {
       const sinceMs = this.#since.get(shardName(spec)) ?? Infinity;
       // While a worker leaves, the copies are on their way from one to another.
       if (isLeaving || nowMs - sinceMs < repairAfterMs) continue;
-      for (const worker of surplus) placer.dropCopy(worker, spec);
+      for (const worker of surplus) this.#placer.dropCopy(worker, spec);
     }
   }
 

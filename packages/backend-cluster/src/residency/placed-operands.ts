@@ -6,7 +6,7 @@ import type { Placement } from '../placement/placement.js';
 import type { WorkerDirectory } from '../placement/worker-directory.js';
 import type { CopySource, KeptGeneration } from './copy-plan.js';
 import type { Placer } from './placer.js';
-import { pushShard, type PushTarget } from './push-shard.js';
+import { BACKGROUND_WINDOW, pushShard, type PushTarget } from './push-shard.js';
 import { contentsOf } from './shard-contents.js';
 
 type Placed = Placement | Failure;
@@ -79,7 +79,8 @@ export class PlacedOperands implements CopySource {
         const read = contentsOf(operand, spec);
         // Changed rows belong to another generation, and no request asks for this one once the version is another.
         const isUnchanged = () => isWanted() && operand.version === placement.version;
-        return pushShard(target, spec, (at, byteLength) => (isUnchanged() ? read(at, byteLength) : undefined), signal);
+        const readUnchanged = (at: number, byteLength: number) => (isUnchanged() ? read(at, byteLength) : undefined);
+        return pushShard(target, spec, readUnchanged, signal, BACKGROUND_WINDOW);
       };
       yield { key, generation, profile, shards, isWanted, bring };
     }

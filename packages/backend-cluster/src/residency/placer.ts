@@ -8,8 +8,11 @@ import { Placement } from '../placement/placement.js';
 import { chooseHolders, rankWorkers } from '../placement/rendezvous.js';
 import type { KnownWorker, WorkerDirectory } from '../placement/worker-directory.js';
 import { poolOf, refuseSize, type WorkerPool } from '../placement/worker-pool.js';
+import type { QueryContext } from '../queries/query-context.js';
 import type { Subjects } from '../subjects.js';
+import type { BulkConnection } from '../transport/bulk-connection.js';
 import type { ClusterTransport } from '../transport/transport.js';
+import { Pace } from './pace.js';
 import { order, pushShard, type PushEnd, type PushFailure, type PushTarget } from './push-shard.js';
 import { contentsOf } from './shard-contents.js';
 
@@ -18,9 +21,18 @@ export interface PlacerParts {
   readonly subjects: Subjects;
   readonly directory: WorkerDirectory;
   readonly failures: BackendFailures;
+  /** How pushed rows reach workers. */
+  readonly bulk: { readonly connection: BulkConnection; readonly pace: Pace };
   readonly replicas: number;
   /** The most shards of an operand; undefined for one for each worker. */
   readonly mostShards: number | undefined;
+}
+
+/** @param mostShards undefined for one for each worker */
+export function placerOf(context: QueryContext, mostShards: number | undefined, connection: BulkConnection): Placer {
+  const { transport, subjects, directory, failures, replicas, clock, pushBytesPerSecond } = context;
+  const bulk = { connection, pace: new Pace(clock, pushBytesPerSecond) };
+  return new Placer({ transport, bulk, subjects, directory, failures, replicas, mostShards });
 }
 
 /** Makes a worker hold a shard. */
@@ -170,8 +182,8 @@ export class Placer {
 
   /** How orders reach a worker. */
   targetOf({ worker }: KnownWorker): PushTarget {
-    const { transport, subjects } = this.#parts;
-    return { transport, subjects, worker };
+    const { transport, bulk, subjects } = this.#parts;
+    return { transport, bulk, subjects, worker };
   }
 
   /** Brings a shard to one worker. */

@@ -13,6 +13,8 @@ import { ShardStore } from './shard-store.js';
 
 export interface ClusterWorkerParts {
   readonly transport: ClusterTransport;
+  /** Brings pushed rows; the same one where there is no other. */
+  readonly bulk: ClusterTransport;
   readonly subjects: Subjects;
   readonly worker: string;
   readonly instance: number;
@@ -40,6 +42,7 @@ export class ClusterWorker {
   readonly #loads: LoadDesk;
   readonly #ends: (() => void)[] = [];
   #sequence = 0;
+  #isStarted = false;
   #isDraining = false;
   #mustHurry = false;
   #stopTimer = () => {};
@@ -60,6 +63,23 @@ export class ClusterWorker {
       announce: () => this.#announce(),
     });
     this.#watch();
+  }
+
+  /**
+   * Announces itself, once the messaging system knows what it watches.
+   *
+   * @throws TransportError with the reason `'denied'` when it may not
+   */
+  async start(): Promise<void> {
+    const { transport, bulk, announceEveryMs, clock } = this.#parts;
+    await bulk.confirmWatches?.();
+    await transport.confirmWatches?.();
+    this.#isStarted = true;
+    const beat = () => {
+      this.#announce();
+      this.#stopTimer = clock.startTimer(announceEveryMs, beat);
+    };
+    if (this.#closing === undefined) beat();
   }
 
   /** The name of the worker. */
@@ -113,7 +133,9 @@ export class ClusterWorker {
     this.#stopTimer();
     if (this.#mustHurry) this.#queries.abort();
     await this.#queries.finish();
-    await this.#parts.transport.drain();
+    const { transport, bulk } = this.#parts;
+    if (bulk !== transport) await bulk.drain();
+    await transport.drain();
     this.#loads.close();
     await this.#parts.closeBackend?.();
   }
@@ -142,7 +164,7 @@ export class ClusterWorker {
   }
 
   #watch(): void {
-    const { transport, subjects, worker, announceEveryMs, clock } = this.#parts;
+    const { transport, bulk, subjects, worker } = this.#parts;
     const watch = (subject: string, handler: (message: IncomingMessage) => void) =>
       void this.#ends.push(transport.watch(subject, {}, handler));
     watch(subjects.who, () => void this.#announce());
@@ -152,18 +174,14 @@ export class ClusterWorker {
       // The message is valid only now, and reading a file takes longer.
       void this.#loads.load(message.data.slice()).then((answer) => respond(message, answer));
     });
-    watch(subjects.worker(worker, 'push'), (message) => respond(message, this.#loads.push(message.data)));
+    const takePiece = (message: IncomingMessage) => respond(message, this.#loads.push(message.data));
+    this.#ends.push(bulk.watch(subjects.worker(worker, 'push'), {}, takePiece));
     watch(subjects.worker(worker, 'drop'), (message) => respond(message, this.#loads.drop(message.data)));
     this.#ends.push(
       transport.onConnection((isConnected) => {
         if (isConnected) this.#announce();
       }),
     );
-    const beat = () => {
-      this.#announce();
-      this.#stopTimer = clock.startTimer(announceEveryMs, beat);
-    };
-    beat();
   }
 
   /** Joins the queue group of a shard. */
@@ -189,6 +207,7 @@ export class ClusterWorker {
   #announce(): number {
     const { transport, subjects, worker } = this.#parts;
     this.#sequence += 1;
+    if (!this.#isStarted) return this.#sequence;
     try {
       transport.send(subjects.state(worker), encodeAnnouncement(this.describe()));
     } catch {

@@ -5,6 +5,7 @@ import { expected, optionNames, readOptions, requireInteger } from '@gearshift/c
 import { REAL_CLOCK, type Clock } from '../clock.js';
 import { requireToken, Subjects } from '../subjects.js';
 import { CONNECTION_OPTIONS, openTransport, type ConnectionOptions } from '../transport/open-transport.js';
+import type { ClusterTransport } from '../transport/transport.js';
 import { ClusterWorker } from './cluster-worker.js';
 
 export interface ClusterWorkerOptions extends ConnectionOptions {
@@ -81,12 +82,25 @@ export async function createClusterWorker(options: ClusterWorkerOptions): Promis
     await own?.close();
     throw error;
   });
+  let bulk: ClusterTransport | undefined;
+  const end = async () => {
+    await bulk?.close();
+    await transport.close();
+    await own?.close();
+  };
+  try {
+    bulk = await transport.openBeside?.();
+  } catch (error) {
+    await end();
+    throw error;
+  }
   const { freeBytes } = backend.memory();
   const maxBytes = given.maxBytes ?? (freeBytes === null ? UNKNOWN_MEMORY_BYTES : Math.floor(freeBytes / 2));
   // Enough random bits that a process started anew is another one.
   const instance = randomBytes(6).readUIntLE(0, 6);
-  return new ClusterWorker({
+  const running = new ClusterWorker({
     transport,
+    bulk: bulk ?? transport,
     subjects,
     worker,
     instance,
@@ -99,4 +113,12 @@ export async function createClusterWorker(options: ClusterWorkerOptions): Promis
     handOverMs,
     clock,
   });
+  try {
+    await running.start();
+  } catch (error) {
+    await running.close();
+    await end();
+    throw error;
+  }
+  return running;
 }
