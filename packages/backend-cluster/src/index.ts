@@ -1,11 +1,13 @@
 export {
   CLUSTER_CHANNELS,
+  type AnswerEvent,
   type CopiesEvent,
   type HedgeEvent,
   type RepairEvent,
   type RepairOutcome,
   type ShardEvent,
   type ShardOutcome,
+  type TraceEvent,
 } from './channels.js';
 export type { Clock } from './clock.js';
 export type { ClusterBackend } from './cluster-backend.js';

@@ -1,15 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import type { Placement } from '../placement/placement.js';
 import { probeWorker } from '../placement/probe-worker.js';
 import { reasonOf } from '../transport/reason-of.js';
 import { decodeAnswerHeader, type ShardAnswer } from '../wire/answer.js';
 import { encodeQuery, type ShardQuery } from '../wire/query.js';
-import { EVERY_SHARD, TRACE_ID_BYTES } from '../wire/wire-limits.js';
-import { hedgeChannel, shardChannel } from '../channels.js';
+import { EVERY_SHARD } from '../wire/wire-limits.js';
 import { NO_FILTER, type QueryPart } from './query-part.js';
 import type { QueryContext } from './query-context.js';
 import { sendCancel } from './send-cancel.js';
 import { ShardTurn } from './shard-turn.js';
+import { traceIdOf } from './trace-id.js';
 import type { TurnEnd, TurnFailure } from './turn-end.js';
 
 /** What the queries to all parts have in common. */
@@ -32,8 +31,6 @@ export type PartsEnd =
   | { readonly ok: true; readonly answers: readonly ShardAnswer[] }
   | { readonly ok: false; readonly failure: TurnFailure };
 
-const NO_TRACE = new Uint8Array(TRACE_ID_BYTES);
-
 /**
  * Asks for the same query vectors at each part: with one message to all shards where that is possible, and with one to a single holder
  * of each otherwise.
@@ -46,8 +43,7 @@ export async function askParts(
   signal: AbortSignal | undefined,
 ): Promise<PartsEnd> {
   if (signal?.aborted === true) return { ok: false, failure: { kind: 'aborted', message: 'the request was aborted' } };
-  const isTraced = shardChannel.hasSubscribers || hedgeChannel.hasSubscribers;
-  const traceId = isTraced ? randomBytes(TRACE_ID_BYTES) : NO_TRACE;
+  const traceId = traceIdOf(context.backend, head.operation);
   const id = context.nextId();
   const turns = parts.map(({ part, count }) => {
     return new ShardTurn(context, placement, part, queryOf(context, placement, head, id, traceId, part), count);

@@ -1,6 +1,7 @@
 import type { Backend } from '@gearshift/contracts';
 import type { Clock } from '../clock.js';
 import type { ShardSpec } from '../messages/shard-spec.js';
+import { publishAnswer } from '../queries/publish-shard.js';
 import type { IncomingMessage } from '../transport/transport.js';
 import { encodeAnswer, type AnswerHeader, type AnswerStatus } from '../wire/answer.js';
 import { decodeQuery, type ShardQuery } from '../wire/query.js';
@@ -107,6 +108,7 @@ export class QueryDesk {
 
   async #answer(message: IncomingMessage, query: ShardQuery, shard: HeldShard): Promise<void> {
     const { backend, store, clock, maxPayloadBytes } = this.#parts;
+    const startedAtMs = performance.now();
     const work: UnderWay = { id: query.id, controller: new AbortController(), isExpired: false };
     this.#underWay.add(work);
     const endUse = store.use(shard, clock.nowMs());
@@ -121,6 +123,7 @@ export class QueryDesk {
     const status = computed.status === 'aborted' && work.isExpired ? 'expired' : computed.status;
     const { start, end } = rangeOf(query, shard);
     this.#respond(message, query, { ...computed, status }, start, end);
+    publishAnswer(query, status, performance.now() - startedAtMs);
   }
 
   #refuse(message: IncomingMessage, query: ShardQuery | undefined, status: AnswerStatus): void {
