@@ -148,7 +148,7 @@ export class ClusterBackend implements Backend {
     if (mix !== undefined && !this.#isPlaced(request)) return { reason: mix };
     switch (request.operation) {
       case 'spread-activation': {
-        const reason = refuseNodes(request.graph.nodes, maxPayloadBytes);
+        const reason = refuseNodes(request.graph.nodes);
         return reason === undefined || { reason };
       }
       case 'cosine-similarity':

@@ -4,7 +4,7 @@ import { reasonOf } from '../transport/reason-of.js';
 import { decodeAnswerHeader, type ShardAnswer } from '../wire/answer.js';
 import { encodeQuery, type ShardQuery } from '../wire/query.js';
 import { EVERY_SHARD } from '../wire/wire-limits.js';
-import { NO_FILTER, type QueryPart } from './query-part.js';
+import type { QueryPart } from './query-part.js';
 import type { QueryContext } from './query-context.js';
 import { sendCancel } from './send-cancel.js';
 import { ShardTurn } from './shard-turn.js';
@@ -19,6 +19,9 @@ export type QueryHead = Pick<
   /** Of the request, for a broadcast. */
   readonly start: number;
   readonly end: number;
+  /** Of activations, for parts of all of their rows. */
+  readonly filter: 'all' | 'sparse' | 'stored';
+  readonly rows: Uint32Array;
 };
 
 /** A part with the number of entries of each query in its answer. */
@@ -113,8 +116,8 @@ function queryOf(
     dimensions: head.dimensions,
     start: part === undefined ? head.start : part.start,
     end: part === undefined ? head.end : part.end,
-    filter: part === undefined ? 'all' : part.filter,
-    rows: part === undefined ? NO_FILTER : part.rows,
+    filter: part === undefined || part.filter === 'all' ? head.filter : part.filter,
+    rows: part === undefined || part.filter === 'all' ? head.rows : part.rows,
     traceId,
     numbers: head.numbers,
   };
@@ -125,7 +128,8 @@ function queryOf(
  * reaches: one that is known to be slow is avoided by asking others by name.
  */
 function mayBroadcast(context: QueryContext, head: QueryHead, parts: readonly CountedPart[]): boolean {
-  if (parts.length < 2) return false;
+  // Not every holder has got activations that were sent before.
+  if (parts.length < 2 || head.filter === 'stored') return false;
   const { directory } = context;
   return parts.every(({ part: { spec, start, end, filter } }, i) => {
     const isWhole = start === Math.max(head.start, spec.start) && end === Math.min(head.end, spec.end);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Operand } from '@gearshift/contracts';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import { encodeDropOrder, type DropOrder } from '../messages/load-order.js';
@@ -209,6 +210,9 @@ export class Placer {
   }
 }
 
-function pushing(operand: Operand, signal: AbortSignal | undefined): Bring {
+function pushing(operand: Operand, given: AbortSignal | undefined): Bring {
+  const signal = given === undefined ? undefined : AbortSignal.any([given]);
+  // One for each piece on its way to any worker.
+  if (signal !== undefined) setMaxListeners(0, signal);
   return (spec, target) => pushShard(target, spec, contentsOf(operand, spec), signal);
 }
