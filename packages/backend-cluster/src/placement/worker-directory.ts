@@ -21,6 +21,8 @@ export interface KnownWorker {
   suspectUntilMs: number;
   /** When it was last asked whether it is still there. */
   probedAtMs: number;
+  /** The answer to that. */
+  probing: Promise<void>;
   /** By name. */
   readonly shards: Map<string, ShardSpec>;
 }
@@ -70,6 +72,7 @@ export class WorkerDirectory {
         heardAtMs: nowMs,
         suspectUntilMs: 0,
         probedAtMs: -Infinity,
+        probing: Promise.resolve(),
       };
       known = { worker, instance, sequence, ...state, shards: new Map() };
       this.#workers.set(worker, known);
@@ -142,6 +145,11 @@ export class WorkerDirectory {
       const shards = [...byShard.values()].sort((a, b) => a.shard - b.shard);
       return isWhole(shards) ? [{ generation, shards }] : [];
     });
+  }
+
+  /** Whether a worker is still the one that announced itself: not gone, and not started anew. */
+  isKnown(worker: KnownWorker): boolean {
+    return this.#workers.get(worker.worker) === worker;
   }
 
   byInstance(instance: number): KnownWorker | undefined {

@@ -135,7 +135,7 @@ function mayBroadcast(context: QueryContext, head: QueryHead, parts: readonly Co
     const isWhole = start === Math.max(head.start, spec.start) && end === Math.min(head.end, spec.end);
     if (!isWhole || filter !== 'all' || (i > 0 && parts[i - 1].part.spec === spec)) return false;
     const silent = directory.silentHolders(spec);
-    for (const worker of silent) probeWorker(context, worker);
+    for (const worker of silent) void probeWorker(context, worker);
     if (silent.length > 0) return false;
     const holders = directory.holders(spec);
     return holders.length > 0 && !holders.some((worker) => directory.isSuspect(worker));

@@ -75,11 +75,17 @@ export async function pushShard(
       }
       const answer = await askLoad(piecesTarget, 'push', encodePiece({ load, index, contents }), signal);
       // Of several failures the first one counts, and the last piece is answered when all have come.
-      if (!answer.ok || answer.isHeld) end ??= answer;
+      if (!answer.ok || answer.isHeld) end ??= asPushed(answer, target);
     }
   };
   await Promise.all(Array.from({ length: Math.min(window, pieces) }, sendPieces));
   return end ?? { ok: false, kind: 'fault', message: 'the worker got every piece, and does not hold the shard' };
+}
+
+/** A worker without its connection for pushes still answers on the other one. */
+function asPushed(answer: PushEnd, { bulk }: PushTarget): PushEnd {
+  const hasNoReceiver = !answer.ok && answer.kind === 'unreachable' && answer.reason === 'no-receiver';
+  return hasNoReceiver && bulk !== undefined ? { ...answer, reason: 'disconnected' } : answer;
 }
 
 async function targetOfPieces(target: PushTarget): Promise<PushTarget | PushFailure> {
