@@ -262,6 +262,44 @@ describe('a shard that is pushed', () => {
   });
 });
 
+describe('a shard that is dropped later', () => {
+  it('is answered until then, takes no memory from others, and stays when it is ordered again', async () => {
+    await save(join(folder, 'root/rows'));
+    const load = (spec: ShardSpec) => order(spec, { kind: 'file', path: 'rows' });
+    const dropLater = () => request('drop', encodeDropOrder({ key: 'named', generation: 7, afterMs: 3000 }));
+    const spec = specOf();
+    await load(spec);
+    await dropLater();
+    expect(cluster.workers[0].describe().freeBytes).toBe(4096);
+    await clock.advance(2900);
+    expect(await rank(spec)).toEqual(bestRows(spec));
+    await clock.advance(200);
+    expect(await rank(spec)).toBe('stale');
+
+    await load(spec);
+    await dropLater();
+    await load(spec);
+    await clock.advance(3100);
+    expect(await rank(spec)).toEqual(bestRows(spec));
+    await dropLater();
+    // All of the memory.
+    const whole = specOf({ key: 'whole', shard: 0, start: 0, end: 256, rows: 256 });
+    expect((await order(whole, { kind: 'push', load: 1, pieceBytes: 4096 })).ok).toBe(true);
+    expect(await rank(spec)).toBe('stale');
+  });
+
+  it('is one of several when the order names it, and says from which file it came', async () => {
+    await save(join(folder, 'root/rows'));
+    const [first, second] = [specOf({ shard: 0, start: 0, end: 32 }), specOf()];
+    for (const spec of [first, second]) await order(spec, { kind: 'file', path: 'rows' });
+    expect(await order(second, { kind: 'held' })).toMatchObject({ ok: true, isHeld: true, path: 'rows' });
+    await request('drop', encodeDropOrder({ key: 'named', generation: 7, shard: 1 }));
+    expect(await rank(second)).toBe('stale');
+    expect(await rank(first)).toEqual(bestRows(first));
+    expect(await refusal(order(second, { kind: 'held' }))).toBe('stale: the shard is not held');
+  });
+});
+
 describe('a shard that is dropped', () => {
   it('keeps its memory until the queries under way have read it', async () => {
     await save(join(folder, 'root/rows'));

@@ -47,6 +47,8 @@ const PREFIX = 'n-';
 const LONGEST_NAME = 62;
 /** Of the same millisecond. */
 const GENERATIONS_PER_MS = 1024;
+/** Another coordinator may have found the generation before just now, and not be done with it. */
+const OLD_GENERATION_MS = 5000;
 
 /** Matrices that are on the cluster alone, by name. All coordinators see the same ones. */
 export class PlacedMatrices {
@@ -63,7 +65,8 @@ export class PlacedMatrices {
 
   /**
    * Lets workers load a file: a new generation of the name. Until all of its shards are held, `find()` gives the one before; then that
-   * is dropped as soon as the requests of this process that use it have ended.
+   * is dropped as soon as the requests of this process that use it have ended, and those of other
+   * processes have had five seconds.
    *
    * @throws TypeError or RangeError that names the field, the expected and the given value
    */
@@ -81,8 +84,9 @@ export class PlacedMatrices {
     const followed = this.#placements.get(key);
     this.#placements.set(key, placed);
     for (const { generation: old } of before) {
-      if (old === followed?.generation) followed.retire(() => this.#placer.drop(key, old));
-      else this.#placer.drop(key, old);
+      const drop = () => this.#placer.dropLater(key, old, OLD_GENERATION_MS);
+      if (old === followed?.generation) followed.retire(drop);
+      else drop();
     }
     return ok(handleOf(placed));
   }
