@@ -186,7 +186,13 @@ describe.skipIf(found.lacks !== null)(`commands with a NATS server${needs}`, () 
         const { matrices, problems } = await status();
         expect(problems).toEqual([]);
         expect(matrices).toEqual([
-          expect.objectContaining({ generation: first.generation, rows: 1000, shards: 2, fewestReplicas: 2, wantedReplicas: 2 }),
+          expect.objectContaining({
+            generation: first.generation,
+            rows: 1000,
+            shards: 2,
+            fewestReplicas: 2,
+            wantedReplicas: 2,
+          }),
         ]);
         const place = ['cluster', 'place', 'corpus', first.file, '--rows', '1000', '--dimensions', '8'];
         const placed = await runHere([...place, ...coordinator]);

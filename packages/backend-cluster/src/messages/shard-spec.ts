@@ -6,6 +6,7 @@ import type { JsonFields } from './json-fields.js';
 /** Row numbers have 32 bits, and one of them means none. */
 export const MOST_ROWS = 2 ** 32 - 1;
 export const MOST_SHARDS = 2 ** 16;
+export const MOST_COPIES = 2 ** 16;
 
 /** One shard of one generation of an operand: the rows `[start, end)` of a matrix, or the receiving nodes of a graph. */
 export interface ShardSpec {
@@ -48,7 +49,7 @@ export function readShardSpec(fields: JsonFields): ShardSpec {
     dtype,
     scale: fields.has('scale') ? requireScale('scale', fields.number('scale'), dtype) : undefined,
     edges: fields.integer('edges', 0, MOST_ROWS),
-    copies: fields.has('copies') ? fields.integer('copies', 1) : undefined,
+    copies: fields.has('copies') ? fields.integer('copies', 1, MOST_COPIES) : undefined,
   };
 }
 

@@ -3,7 +3,7 @@ import { copiesChannel, repairChannel, type RepairEvent } from '../channels.js';
 import { shardBytes, shardName } from '../messages/shard-spec.js';
 import type { KnownWorker } from '../placement/worker-directory.js';
 import type { QueryContext } from '../queries/query-context.js';
-import { planCopies, type CopySource, type ShardCopies } from './copy-plan.js';
+import { CopyPlanner, type CopySource, type ShardCopies } from './copy-plan.js';
 import type { Placer } from './placer.js';
 
 /** Announcements come each second from each worker; looking at every one of them would be waste. */
@@ -30,6 +30,7 @@ type CopyKeeperParts = Pick<QueryContext, 'backend' | 'directory' | 'clock' | 'r
 export class CopyKeeper {
   readonly #parts: CopyKeeperParts;
   readonly #placer: Placer;
+  readonly #planner: CopyPlanner;
   readonly #sources: readonly CopySource[];
   readonly #closed = new AbortController();
   /** Since when shards have had too few or too many copies, by name. */
@@ -44,6 +45,7 @@ export class CopyKeeper {
   constructor(parts: CopyKeeperParts, placer: Placer, sources: readonly CopySource[]) {
     this.#parts = parts;
     this.#placer = placer;
+    this.#planner = new CopyPlanner(parts.directory, parts.replicas);
     this.#sources = sources;
   }
 
@@ -79,10 +81,10 @@ export class CopyKeeper {
   }
 
   #plans(): ShardCopies[] {
-    const { directory, replicas } = this.#parts;
+    const { directory } = this.#parts;
     const staying = directory.live.filter(({ isDraining }) => !isDraining);
     const kept = this.#sources.flatMap((source) => [...source.kept()]);
-    return kept.flatMap((generation) => planCopies(directory, staying, generation, replicas));
+    return kept.flatMap((generation) => this.#planner.plan(staying, generation));
   }
 
   #survey(): ShardCopies[] {

@@ -37,40 +37,58 @@ export interface ShardCopies {
   readonly surplus: readonly KnownWorker[];
 }
 
-/**
- * The copies of every shard of a generation.
- *
- * @param staying live workers that do not leave
- * @param replicas copies of a shard that names no number
- */
-export function planCopies(
-  directory: WorkerDirectory,
-  staying: readonly KnownWorker[],
-  kept: KeptGeneration,
-  replicas: number,
-): ShardCopies[] {
-  const pool = staying.filter(({ profile }) => profile === kept.profile);
-  const names = pool.map(({ worker }) => worker);
-  const copies = kept.shards[0]?.copies ?? replicas;
-  // As for a new generation, so that a worker that comes back gets what it had.
-  const chosen = names.length === 0 ? [] : chooseHolders(kept.key, kept.shards.length, names, copies);
-  return kept.shards.map((spec, i) => {
-    const holders = directory.holders(spec).filter(({ profile }) => profile === kept.profile);
-    const remaining = holders.filter(({ isDraining }) => !isDraining);
+type Chosen = readonly (readonly string[])[];
+
+/** Plans where copies go. It remembers which workers a new generation would choose, because that takes long for many shards and workers. */
+export class CopyPlanner {
+  readonly #directory: WorkerDirectory;
+  readonly #replicas: number;
+  readonly #chosen = new WeakMap<readonly ShardSpec[], { readonly workers: string; readonly chosen: Chosen }>();
+
+  /** @param replicas copies of a shard that names no number */
+  constructor(directory: WorkerDirectory, replicas: number) {
+    this.#directory = directory;
+    this.#replicas = replicas;
+  }
+
+  /**
+   * The copies of every shard of a generation.
+   *
+   * @param staying live workers that do not leave
+   */
+  plan(staying: readonly KnownWorker[], kept: KeptGeneration): ShardCopies[] {
+    const pool = staying.filter(({ profile }) => profile === kept.profile);
+    const copies = kept.shards[0]?.copies ?? this.#replicas;
     const wanted = Math.min(copies, pool.length);
-    const held = remaining.length;
-    const isLeaving = holders.length > held;
-    const ranked = (workers: readonly KnownWorker[]) => inRank(spec, workers, chosen[i] ?? []);
-    const hasRoom = (worker: KnownWorker) => !remaining.includes(worker) && worker.freeBytes >= shardBytes(spec);
-    const targets = held < wanted ? ranked(pool.filter(hasRoom)) : [];
-    const surplus = held > wanted ? ranked(remaining).slice(wanted) : [];
-    return { kept, spec, wanted, held, isLeaving, targets, surplus };
-  });
+    return kept.shards.map((spec, i) => {
+      const holders = this.#directory.holders(spec).filter(({ profile }) => profile === kept.profile);
+      const remaining = holders.filter(({ isDraining }) => !isDraining);
+      const held = remaining.length;
+      const isLeaving = holders.length > held;
+      const ranked = (workers: readonly KnownWorker[]) => inRank(spec, workers, this.#chosenFor(kept, pool, copies)[i]);
+      const hasRoom = (worker: KnownWorker) => !remaining.includes(worker) && worker.freeBytes >= shardBytes(spec);
+      const targets = held < wanted ? ranked(pool.filter(hasRoom)) : [];
+      const surplus = held > wanted ? ranked(remaining).slice(wanted) : [];
+      return { kept, spec, wanted, held, isLeaving, targets, surplus };
+    });
+  }
+
+  /** As for a new generation, so that a worker that comes back gets what it had. */
+  #chosenFor({ key, shards }: KeptGeneration, pool: readonly KnownWorker[], copies: number): Chosen {
+    const names = pool.map(({ worker }) => worker).sort();
+    const workers = names.join(' ');
+    const known = this.#chosen.get(shards);
+    if (known?.workers === workers) return known.chosen;
+    const chosen = chooseHolders(key, shards.length, names, copies);
+    this.#chosen.set(shards, { workers, chosen });
+    return chosen;
+  }
 }
 
-function inRank({ key, shard }: ShardSpec, workers: readonly KnownWorker[], first: readonly string[]): KnownWorker[] {
+/** The workers that were chosen, then the others in the order in which the shard prefers them. */
+function inRank({ key, shard }: ShardSpec, workers: readonly KnownWorker[], chosen: readonly string[]): KnownWorker[] {
   const byName = new Map(workers.map((worker) => [worker.worker, worker]));
   const ranked = rankWorkers(key, shard, [...byName.keys()]);
-  const names = [...first, ...ranked.filter((name) => !first.includes(name))];
+  const names = [...chosen, ...ranked.filter((name) => !chosen.includes(name))];
   return names.flatMap((name) => byName.get(name) ?? []);
 }

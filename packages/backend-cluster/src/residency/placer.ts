@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { Operand } from '@gearshift/contracts';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
 import { encodeDropOrder, type DropOrder } from '../messages/load-order.js';
-import type { ShardSpec } from '../messages/shard-spec.js';
+import { MOST_COPIES, type ShardSpec } from '../messages/shard-spec.js';
 import { planRows, planShards, type RowShape } from '../placement/plan-shards.js';
 import { Placement } from '../placement/placement.js';
 import { chooseHolders, rankWorkers } from '../placement/rendezvous.js';
@@ -141,7 +141,7 @@ export class Placer {
     if (!pool.ok) return pool;
     const { replicas, failures, mostShards = pool.workers.length } = this.#parts;
     // A later coordinator, which may want another number of copies of its own operands, keeps these.
-    const shards = plan(mostShards).map((spec) => ({ ...spec, copies: replicas }));
+    const shards = plan(mostShards).map((spec) => ({ ...spec, copies: Math.min(replicas, MOST_COPIES) }));
     const refusal = refuseSize(pool, shards, replicas, failures);
     if (refusal !== undefined) return refusal;
     const chosen = chooseHolders(key, shards.length, pool.names, replicas);
