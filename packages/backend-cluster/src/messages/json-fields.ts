@@ -85,6 +85,17 @@ export class JsonFields {
     return value.map((entry, i) => read(new JsonFields(`${this.#nameOf(field)}[${i}]`, entry)));
   }
 
+  texts(field: string, mostEntries: number, mostLetters: number): string[] {
+    const value = this.#fields.get(field);
+    if (!Array.isArray(value) || value.length > mostEntries) {
+      throw new TypeError(expected(this.#nameOf(field), `a list of at most ${mostEntries} texts`, value));
+    }
+    return value.map((text: unknown, i) => {
+      if (typeof text === 'string' && text.length <= mostLetters) return text;
+      throw new TypeError(expected(`${this.#nameOf(field)}[${i}]`, `a text of at most ${mostLetters} letters`, text));
+    });
+  }
+
   #nameOf(field: string): string {
     return `${this.#name}.${field}`;
   }

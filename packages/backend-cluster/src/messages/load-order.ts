@@ -16,7 +16,7 @@ export type ShardSource =
       readonly path: string;
     }
   | {
-      /** Nowhere: only asks a worker that holds the shard from which file it has it. */
+      /** Nowhere: only asks a worker that holds the shard from which files it has it. */
       readonly kind: 'held';
     };
 
@@ -52,8 +52,8 @@ export type LoadAnswer =
       /** The shard is held, and this or a later announcement says so. */
       readonly isHeld: boolean;
       readonly sequence: number;
-      /** The file that the shard was loaded from. */
-      readonly path?: string | undefined;
+      /** The files that the shard was loaded from. */
+      readonly files?: readonly string[] | undefined;
     }
   | {
       readonly ok: false;
@@ -63,7 +63,8 @@ export type LoadAnswer =
       readonly freeBytes?: number | undefined;
     };
 
-const LONGEST_PATH = 1024;
+export const MOST_FILES = 256;
+export const LONGEST_PATH = 1024;
 const LONGEST_MESSAGE = 1000;
 const LONGEST_DELAY_MS = 3_600_000;
 
@@ -98,8 +99,8 @@ export function encodeLoadAnswer(answer: LoadAnswer): Uint8Array {
 export function decodeLoadAnswer(bytes: Uint8Array): LoadAnswer | string {
   return decodeJson(bytes, (fields): LoadAnswer => {
     if (fields.boolean('ok')) {
-      const path = fields.has('path') ? fields.text('path', LONGEST_PATH) : undefined;
-      return { ok: true, isHeld: fields.boolean('isHeld'), sequence: fields.integer('sequence', 0), path };
+      const files = fields.has('files') ? fields.texts('files', MOST_FILES, LONGEST_PATH) : undefined;
+      return { ok: true, isHeld: fields.boolean('isHeld'), sequence: fields.integer('sequence', 0), files };
     }
     return {
       ok: false,

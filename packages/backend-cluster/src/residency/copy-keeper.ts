@@ -1,10 +1,12 @@
 import { performance } from 'node:perf_hooks';
+import { describeThrown } from '@gearshift/contracts/internal';
 import { copiesChannel, repairChannel, type RepairEvent } from '../channels.js';
 import { shardBytes, shardName } from '../messages/shard-spec.js';
 import type { KnownWorker } from '../placement/worker-directory.js';
 import type { QueryContext } from '../queries/query-context.js';
 import { CopyPlanner, type CopySource, type ShardCopies } from './copy-plan.js';
-import type { Placer } from './placer.js';
+import type { Bring, Placer } from './placer.js';
+import type { PushFailure } from './push-shard.js';
 
 /** Announcements come each second from each worker; looking at every one of them would be waste. */
 const LOOK_EVERY_MS = 200;
@@ -140,11 +142,14 @@ export class CopyKeeper {
     this.#bringing = { worker: target, controller };
     const startedAtMs = performance.now();
     let isWanted = true;
-    const failure = await this.#placer.bringOne(spec, target, async (of, at) => {
+    const bringAndLook: Bring = async (of, at) => {
       const end = await bring(of, at, controller.signal);
       isWanted = kept.isWanted();
       return end;
-    });
+    };
+    const asFailure = (error: unknown): PushFailure => ({ ok: false, kind: 'fault', message: describeThrown(error) });
+    // The memory of an operand may be in any state by now.
+    const failure = await this.#placer.bringOne(spec, target, bringAndLook).catch(asFailure);
     this.#bringing = undefined;
     if (failure !== undefined) this.#resting.set(`${target.worker} ${shardName(spec)}`, clock.nowMs() + REST_MS);
     // The order to drop it has come before it.

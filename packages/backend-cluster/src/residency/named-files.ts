@@ -4,9 +4,9 @@ import type { CopySource, KeptGeneration } from './copy-plan.js';
 import { order, type PushEnd, type PushTarget } from './push-shard.js';
 import type { Placer } from './placer.js';
 
-/** A generation that workers have loaded, with the path that they loaded it from as soon as it is known. */
+/** A generation that workers have loaded, with the files that they loaded it from as soon as they are known. */
 interface NamedFile extends Pick<KeptGeneration, 'key' | 'generation' | 'profile' | 'shards'> {
-  path: string | undefined;
+  files: readonly string[] | undefined;
   /** Under way, or answered. */
   isAsked: boolean;
 }
@@ -29,19 +29,19 @@ export class NamedFiles implements CopySource {
     // Keys of operands from the memory of a process have no dash.
     for (const key of this.#directory.keys) if (key.includes('-')) this.#follow(key);
     for (const file of [...this.#files.values()]) {
-      const { key, generation, profile, shards, path } = file;
+      const { key, generation, profile, shards, files } = file;
       if (this.#isDropped(file)) {
         this.#files.delete(key);
         continue;
       }
-      if (path === undefined) void this.#askPath(file);
+      if (files === undefined) void this.#askFiles(file);
       yield {
         key,
         generation,
         profile,
         shards,
         isWanted: () => this.#files.get(key) === file && !this.#isDropped(file),
-        bring: path === undefined ? undefined : (spec, target, signal) => loadFrom(path, spec, target, signal),
+        bring: files === undefined ? undefined : (spec, target, signal) => loadFrom(files, spec, target, signal),
       };
     }
   }
@@ -53,11 +53,11 @@ export class NamedFiles implements CopySource {
     const { generation, shards } = newest;
     const [holder] = this.#directory.holders(shards[0]);
     if (holder === undefined) return;
-    this.#files.set(key, { key, generation, profile: holder.profile, shards, path: undefined, isAsked: false });
+    this.#files.set(key, { key, generation, profile: holder.profile, shards, files: undefined, isAsked: false });
   }
 
   /** Now, because there may be no holder any more when it is needed. */
-  async #askPath(file: NamedFile): Promise<void> {
+  async #askFiles(file: NamedFile): Promise<void> {
     if (file.isAsked) return;
     file.isAsked = true;
     for (const spec of file.shards) {
@@ -65,7 +65,7 @@ export class NamedFiles implements CopySource {
       if (holder === undefined) continue;
       const answer = await order(this.#placer.targetOf(holder), spec, { kind: 'held' }, undefined);
       if (answer.ok) {
-        file.path = answer.path;
+        file.files = answer.files;
         return;
       }
       if (answer.kind === 'stale') this.#directory.noteMissing(holder, spec);
@@ -78,7 +78,12 @@ export class NamedFiles implements CopySource {
   }
 }
 
-async function loadFrom(path: string, spec: ShardSpec, target: PushTarget, signal: AbortSignal): Promise<PushEnd> {
-  const end = await order(target, spec, { kind: 'file', path }, signal);
+async function loadFrom(
+  files: readonly string[],
+  spec: ShardSpec,
+  target: PushTarget,
+  signal: AbortSignal,
+): Promise<PushEnd> {
+  const end = await order(target, spec, { kind: 'file', path: files[0] ?? '' }, signal);
   return end.ok && !end.isHeld ? { ok: false, kind: 'fault', message: 'the worker does not hold the shard' } : end;
 }

@@ -17,8 +17,8 @@ export interface HeldShard {
   readonly bytes: number;
   /** The load that brought it, to recognise repeated pieces; undefined for files. */
   readonly load: number | undefined;
-  /** The file that it was loaded from, as the order named it; undefined for what was pushed. */
-  readonly path: string | undefined;
+  /** The files that it was loaded from, as the order named them; undefined for what was pushed. */
+  readonly files: readonly string[] | undefined;
   /** Ends the subscription to its queries. */
   readonly close: () => void;
   /** Frees its memory. */

@@ -56,7 +56,7 @@ export class LoadDesk {
     if (held !== undefined) {
       // Another shard under the same name would be mistaken for this one.
       if (!sameShard(held.spec, spec)) return refuse('invalid-input', 'another shard has this name');
-      if (source.kind === 'held') return { ...this.#isHeld(), path: held.path };
+      if (source.kind === 'held') return { ...this.#isHeld(), files: held.files };
       this.#stopRetiring(held);
       return this.#isHeld();
     }
@@ -72,7 +72,7 @@ export class LoadDesk {
     for (const { load } of this.#parts.store.shards) if (load === piece.load) return this.#isHeld();
     const added = this.#intake.add(piece);
     if ('ok' in added) return added;
-    return this.#hold(added.spec, added.operand, { load: added.load, path: undefined }, () => {});
+    return this.#hold(added.spec, added.operand, { load: added.load, files: undefined }, () => {});
   }
 
   drop(bytes: Uint8Array): LoadAnswer {
@@ -149,7 +149,7 @@ export class LoadDesk {
         if (reading.isDropped) return refuse('stale', 'the shard was dropped while it was loaded');
         return refuse('unsupported', 'this worker is about to leave');
       }
-      return this.#hold(spec, loaded.operand, { load: undefined, path }, loaded.dispose);
+      return this.#hold(spec, loaded.operand, { load: undefined, files: [path] }, loaded.dispose);
     } catch (error) {
       return refuse('fault', String((error as Partial<Error> | null)?.message ?? error));
     } finally {
@@ -161,7 +161,7 @@ export class LoadDesk {
   #hold(
     spec: ShardSpec,
     operand: HeldOperand,
-    origin: Pick<HeldShard, 'load' | 'path'>,
+    origin: Pick<HeldShard, 'load' | 'files'>,
     dispose: () => void,
   ): LoadAnswer {
     const { store, clock, open, release } = this.#parts;
@@ -175,7 +175,7 @@ export class LoadDesk {
       operand,
       bytes: shardBytes(spec),
       load: origin.load,
-      path: origin.path,
+      files: origin.files,
       close: open(spec),
       dispose() {
         release(operand);
