@@ -30,6 +30,7 @@ import {
 import { CheckedPlacedMatrix, requireMatrix } from '@gearshift/contracts/internal';
 import { isMatrix, OpenState, type Failure } from '@gearshift/native-kit';
 import { decodeAnnouncement } from './messages/announcement.js';
+import { encodeHandOver } from './messages/hand-over.js';
 import { contentBytes, MOST_ROWS } from './messages/shard-spec.js';
 import { PACKAGE_VERSION } from './package-version.js';
 import { PlacedMatrices } from './placed/placed-matrices.js';
@@ -39,8 +40,11 @@ import type { QueryContext } from './queries/query-context.js';
 import { refuseDimensions, runScan } from './queries/run-scan.js';
 import { refuseNodes, runSpread } from './queries/run-spread.js';
 import type { SlowestTimes } from './queries/slowest-times.js';
+import { BulkConnection } from './transport/bulk-connection.js';
 import { PlacedOperands } from './residency/placed-operands.js';
-import { Placer } from './residency/placer.js';
+import { CopyKeeper, type ShardTotals } from './residency/copy-keeper.js';
+import { NamedFiles } from './residency/named-files.js';
+import { placerOf, type Placer } from './residency/placer.js';
 
 type Answer = Result<PhaseTimes, BackendError>;
 
@@ -63,28 +67,43 @@ export class ClusterBackend implements Backend {
   /** Matrices that workers load by themselves. */
   readonly placed: PlacedMatrices;
   readonly #context: QueryContext;
+  readonly #bulk: BulkConnection;
   readonly #placer: Placer;
   readonly #operands: PlacedOperands;
+  readonly #keeper: CopyKeeper;
   readonly #state: OpenState;
   readonly #ends: (() => void)[];
 
   constructor(context: QueryContext, mostShards: number | undefined) {
     this.id = context.backend;
     this.#context = context;
-    const { transport, subjects, directory, failures, replicas } = context;
-    this.#placer = new Placer({ transport, subjects, directory, failures, replicas, mostShards });
+    const { transport, subjects, directory, failures } = context;
+    this.#bulk = new BulkConnection(transport);
+    this.#placer = placerOf(context, mostShards, this.#bulk);
     this.#operands = new PlacedOperands(this.#placer, directory, context.clock, failures);
     this.#state = new OpenState(failures, () => this.#release());
     this.placed = new PlacedMatrices(context, this.#placer, this.#state);
+    const sources = [this.#operands, new NamedFiles(this.#placer, directory)];
+    const keeper = (this.#keeper = new CopyKeeper(context, this.#placer, sources));
     this.#ends = [
-      transport.watch(subjects.everyState, {}, ({ data }) => {
+      () => keeper.close(),
+      transport.watch(subjects.everyState, {}, ({ data, respond }) => {
         const said = decodeAnnouncement(data);
-        if (typeof said !== 'string') directory.hear(said);
+        if (typeof said === 'string') return;
+        directory.hear(said);
+        keeper.look();
+        // A worker that is about to leave asks whether to stay for a while.
+        if (said.isDraining) respond(encodeHandOver(keeper.owes(said.worker)));
       }),
       transport.onConnection((isConnected) => {
         if (isConnected) this.askWho();
       }),
     ];
+  }
+
+  /** Copies of the shards that this process can bring to workers. */
+  get copies(): ShardTotals {
+    return this.#keeper.totals();
   }
 
   /** Asks all workers to announce themselves. */
@@ -131,7 +150,7 @@ export class ClusterBackend implements Backend {
     if (mix !== undefined && !this.#isPlaced(request)) return { reason: mix };
     switch (request.operation) {
       case 'spread-activation': {
-        const reason = refuseNodes(request.graph.nodes, maxPayloadBytes);
+        const reason = refuseNodes(request.graph.nodes);
         return reason === undefined || { reason };
       }
       case 'cosine-similarity':
@@ -279,6 +298,7 @@ export class ClusterBackend implements Backend {
   async #release(): Promise<void> {
     for (const end of this.#ends) end();
     this.#operands.close();
+    await this.#bulk.close();
     await this.#context.transport.drain();
   }
 }

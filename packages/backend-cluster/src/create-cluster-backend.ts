@@ -29,6 +29,13 @@ export interface ClusterBackendOptions extends ConnectionOptions {
   readonly leastWorkers?: number | undefined;
   /** Default 1,000. */
   readonly discoverMs?: number | undefined;
+  /** Rows of this process go to workers no faster. Default: as fast as workers take them. */
+  readonly pushBytesPerSecond?: number | undefined;
+  /**
+   * The copies of a worker that was away for so long are made again on others; a worker that comes back sooner was not lost. `Infinity`: none
+   * are made. Default 10,000.
+   */
+  readonly repairAfterMs?: number | undefined;
   /** Default: the clock of the process. */
   readonly clock?: Clock | undefined;
 }
@@ -41,6 +48,7 @@ export const CLUSTER_DEFAULTS = {
   hedgeStartMs: 50,
   leastWorkers: 1,
   discoverMs: 1000,
+  repairAfterMs: 10_000,
 } as const;
 
 const OPTIONS = optionNames<ClusterBackendOptions>({
@@ -54,6 +62,8 @@ const OPTIONS = optionNames<ClusterBackendOptions>({
   hedgeStartMs: true,
   leastWorkers: true,
   discoverMs: true,
+  pushBytesPerSecond: true,
+  repairAfterMs: true,
   clock: true,
 });
 
@@ -87,6 +97,10 @@ export async function createClusterBackend(
   const hedgeStartMs = requireFinite('hedgeStartMs', given.hedgeStartMs ?? CLUSTER_DEFAULTS.hedgeStartMs, 0);
   const leastWorkers = requireInteger('leastWorkers', given.leastWorkers ?? CLUSTER_DEFAULTS.leastWorkers, 0);
   const discoverMs = requireInteger('discoverMs', given.discoverMs ?? CLUSTER_DEFAULTS.discoverMs, 0);
+  const { repairAfterMs = CLUSTER_DEFAULTS.repairAfterMs } = given;
+  if (repairAfterMs !== Infinity) requireFinite('repairAfterMs', repairAfterMs, 0);
+  const { pushBytesPerSecond = Infinity } = given;
+  if (pushBytesPerSecond !== Infinity) requireFinite('pushBytesPerSecond', pushBytesPerSecond, 1);
   const transport = await openTransport(name, given);
   const directory = new WorkerDirectory(clock);
   // Another coordinator has other ids, which a worker can therefore cancel without the name of the coordinator.
@@ -103,10 +117,18 @@ export async function createClusterBackend(
       timeoutMs,
       hedgeFloorMs,
       hedgeStartMs,
+      pushBytesPerSecond,
+      repairAfterMs,
       nextId: () => (lastId += 1),
     },
     given.shards,
   );
+  try {
+    await transport.confirmWatches?.();
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
   await discover(backend, directory, leastWorkers, discoverMs);
   return ok(backend);
 }

@@ -1,9 +1,20 @@
-export { CLUSTER_CHANNELS, type HedgeEvent, type ShardEvent, type ShardOutcome } from './channels.js';
+export {
+  CLUSTER_CHANNELS,
+  type AnswerEvent,
+  type CopiesEvent,
+  type HedgeEvent,
+  type RepairEvent,
+  type RepairOutcome,
+  type ShardEvent,
+  type ShardOutcome,
+  type TraceEvent,
+} from './channels.js';
 export type { Clock } from './clock.js';
 export type { ClusterBackend } from './cluster-backend.js';
 export { CLUSTER_DEFAULTS, createClusterBackend, type ClusterBackendOptions } from './create-cluster-backend.js';
 export type { Announcement } from './messages/announcement.js';
 export type { ShardSpec } from './messages/shard-spec.js';
+export type { ShardTotals } from './residency/copy-keeper.js';
 export type { PlacedMatrices } from './placed/placed-matrices.js';
 export {
   InMemoryNetwork,

@@ -260,11 +260,51 @@ describe('workers that fail', () => {
     const query = new Float32Array(DIMENSIONS).fill(1);
     const output = { indices: new Uint32Array(13), scores: new Float32Array(13), count: 0 };
     const poison = backend.topK({ operation: 'top-k', query, matrix, k: 13 }, output);
+    const startedAtMs = clock.nowMs();
     const answer = await clock.advanceUntil(poison);
-    expect(answer.ok ? 'ok' : answer.error.kind).toBe('timeout');
+    // As soon as the second one is known to be gone, and not when the time is over.
+    expect(answer.ok ? 'ok' : answer.error.kind).toBe('fault');
+    expect(answer.ok ? '' : answer.error.message).toMatch(/^worker w\d ended while it had a query to shard 0/);
+    expect(clock.nowMs() - startedAtMs).toBeLessThan(200);
     expect(visited.length).toBe(2);
     expect((await askCluster(clock, backend, matrix)).outcome).toBe('right');
   });
+
+  it.each([1, 3])(
+    'by ending both of two replicas of %i shards give a fault, and the shards come back',
+    async (shards) => {
+      const clock = new ManualClock();
+      const cpu = await sharedCpu();
+      const visited: string[] = [];
+      const started = await startCluster({ workers: 0, clock, backend: { leastWorkers: 0, shards } });
+      cluster = started;
+      const { network, backend } = started;
+      for (const name of ['w0', 'w1', 'w2', 'w3']) {
+        const poisoned = withHook(cpu, async (request) => {
+          if (request.operation !== 'top-k' || request.k !== 13 || request.matrix.rows > 90) return;
+          visited.push(name);
+          network.kill(name);
+          await new Promise(() => {});
+        });
+        const options = { name: CLUSTER_NAME, worker: name, backend: poisoned, clock, maxBytes: 2 ** 20 };
+        await createClusterWorker({ transport: network.connect(name), ...options });
+      }
+      await clock.advance(5);
+      // Shards of 64 rows, all but one of them harmless.
+      const matrix = someMatrix(shards === 1 ? 64 : 256);
+      expect((await askCluster(clock, backend, matrix)).outcome).toBe('right');
+      const query = new Float32Array(DIMENSIONS).fill(1);
+      const output = { indices: new Uint32Array(13), scores: new Float32Array(13), count: 0 };
+      const startedAtMs = clock.nowMs();
+      const poison = backend.topK({ operation: 'top-k', query, matrix, k: 13 }, output);
+      const answer = await clock.advanceUntil(poison);
+      expect(answer.ok ? 'ok' : answer.error.kind).toMatch(/^(fault|unreachable)$/);
+      expect(clock.nowMs() - startedAtMs).toBeLessThan(3000);
+      expect(visited.length).toBeLessThanOrEqual(2 * shards);
+      for (let i = 0; i < 3; i++) await askCluster(clock, backend, matrix);
+      if (visited.length < 4) expect((await askCluster(clock, backend, matrix)).outcome).toBe('right');
+    },
+  );
 
   it('by an exception are asked twice for one query, and the error is a fault', async () => {
     let visits = 0;

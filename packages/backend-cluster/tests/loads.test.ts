@@ -244,7 +244,7 @@ describe('a shard that is pushed', () => {
     await cluster.close();
     cluster = await startCluster({ workers: 1, clock, network: { maxPayloadBytes: 2048 } });
     transport = cluster.network.connect('loader');
-    const most = Math.floor((2048 - 512) / 320);
+    const most = Math.floor((2048 - 512) / 400);
     for (let load = 0; load < most; load++) {
       const spec = specOf({ key: `k${load}` });
       const answer = load % 2 === 0 ? await push(spec) : await order(spec, { kind: 'push', load, pieceBytes: 256 });
@@ -267,6 +267,45 @@ describe('a shard that is pushed', () => {
       message: 'columns[0]: expected a node below 3, got 5',
     });
     expect(cluster.workers[0].describe().freeBytes).toBe(4096);
+  });
+});
+
+describe('a shard that is dropped later', () => {
+  it('is answered until then, takes no memory from others, and stays when it is ordered again', async () => {
+    await save(join(folder, 'root/rows'));
+    const load = (spec: ShardSpec) => order(spec, { kind: 'files', files: ['rows'] });
+    const dropLater = () => request('drop', encodeDropOrder({ key: 'named', generation: 7, afterMs: 3000 }));
+    const spec = specOf();
+    await load(spec);
+    await dropLater();
+    expect(cluster.workers[0].describe().freeBytes).toBe(4096);
+    await clock.advance(2900);
+    await dropLater();
+    expect(await rank(spec)).toEqual(bestRows(spec));
+    await clock.advance(200);
+    expect(await rank(spec)).toBe('stale');
+
+    await load(spec);
+    await dropLater();
+    await load(spec);
+    await clock.advance(3100);
+    expect(await rank(spec)).toEqual(bestRows(spec));
+    await dropLater();
+    // All of the memory.
+    const whole = specOf({ key: 'whole', shard: 0, start: 0, end: 256, rows: 256 });
+    expect((await order(whole, { kind: 'push', load: 1, pieceBytes: 4096 })).ok).toBe(true);
+    expect(await rank(spec)).toBe('stale');
+  });
+
+  it('is one of several when the order names it, and says from which file it came', async () => {
+    await save(join(folder, 'root/rows'));
+    const [first, second] = [specOf({ shard: 0, start: 0, end: 32 }), specOf()];
+    for (const spec of [first, second]) await order(spec, { kind: 'files', files: ['rows'] });
+    expect(await order(second, { kind: 'held' })).toMatchObject({ ok: true, isHeld: true, files: ['rows'] });
+    await request('drop', encodeDropOrder({ key: 'named', generation: 7, shard: 1 }));
+    expect(await rank(second)).toBe('stale');
+    expect(await rank(first)).toEqual(bestRows(first));
+    expect(await refusal(order(second, { kind: 'held' }))).toBe('stale: the shard is not held');
   });
 });
 

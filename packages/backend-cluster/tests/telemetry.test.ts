@@ -1,5 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { CLUSTER_CHANNELS, ManualClock, type HedgeEvent, type ShardEvent } from '@gearshift/backend-cluster';
+import {
+  CLUSTER_CHANNELS,
+  ManualClock,
+  type AnswerEvent,
+  type HedgeEvent,
+  type ShardEvent,
+  type TraceEvent,
+} from '@gearshift/backend-cluster';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { askCluster, someMatrix } from './ask-cluster.js';
 import { startCluster, type TestCluster } from './start-cluster.js';
@@ -50,4 +57,25 @@ it('tells the end of each query at a shard and each hedge, with the trace id tha
   await askCluster(clock, backend, matrix);
   expect(shards.some(({ outcome }) => outcome === 'unreachable')).toBe(true);
   expect(shards.every(({ outcome }) => ['unreachable', 'aborted'].includes(outcome))).toBe(true);
+});
+
+it('gives queries the trace id that a subscriber chooses, and workers publish their answers with it', async () => {
+  const clock = new ManualClock();
+  cluster = await startCluster({ workers: 2, clock });
+  const { backend } = cluster;
+  const matrix = someMatrix();
+  const traceId = '0123456789abcdef0123456789abcdef';
+  const choose = (event: unknown) => {
+    expect(event).toEqual({ backend: 'cluster:0', operation: 'top-k', traceId: undefined });
+    (event as TraceEvent).traceId = traceId;
+  };
+  const answers = collect<AnswerEvent>(CLUSTER_CHANNELS.answer);
+  subscribe(CLUSTER_CHANNELS.trace, choose);
+  onTestFinished(() => void unsubscribe(CLUSTER_CHANNELS.trace, choose));
+  expect((await askCluster(clock, backend, matrix)).outcome).toBe('right');
+  expect(answers.map(({ shard }) => shard).sort()).toEqual([0, 1]);
+  for (const answer of answers) {
+    expect(answer).toMatchObject({ operation: 'top-k', status: 'ok', traceId });
+    expect(answer.latencyMs).toBeGreaterThan(0);
+  }
 });

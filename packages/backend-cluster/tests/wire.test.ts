@@ -295,6 +295,7 @@ describe('messages in JSON', () => {
       rows: 2 ** 32 - 1,
       dimensions: 2 ** 20,
       scale: 1.401298464324817e-45,
+      copies: 2 ** 16,
     };
     for (const maxPayloadBytes of [1024, 4096, 2 ** 20]) {
       const shards = Array.from({ length: mostHeldShards(maxPayloadBytes) }, () => large);
@@ -324,6 +325,7 @@ describe('messages in JSON', () => {
     expect(decode({ start: 64 })).toMatch(/^message\.spec\.start: /);
     expect(decode({ shard: 2 })).toMatch(/^message\.spec\.shard: /);
     expect(decode({ key: 'a.*' })).toMatch(/^message\.spec\.key: expected a token/);
+    expect(decode({ copies: 0 })).toMatch(/^message\.spec\.copies: expected an integer from 1 to 65536, got 0/);
     expect(decode({ dtype: 'float64' })).toMatch(/^message\.spec\.dtype: /);
     expect(decode({ scale: 'a' })).toMatch(/^message\.spec\.scale: /);
     expect(decode({ dimensions: 2 ** 21 })).toMatch(/^message\.spec\.dimensions: /);

@@ -96,7 +96,7 @@ describe.skipIf(found.lacks !== null)(`commands with a NATS server${needs}`, () 
     );
     const report = JSON.parse((await runHere([...args, '--json'])).stdout) as { matrices: unknown };
     expect(report.matrices).toEqual([
-      { key: 'm1', generation: 7, rows: 3000, shards: 3, fewestReplicas: 0, missingShards: [2] },
+      { key: 'm1', generation: 7, rows: 3000, shards: 3, fewestReplicas: 0, wantedReplicas: 1, missingShards: [2] },
     ]);
     await Promise.all(workers.map((worker) => worker.close()));
   });
@@ -186,7 +186,13 @@ describe.skipIf(found.lacks !== null)(`commands with a NATS server${needs}`, () 
         const { matrices, problems } = await status();
         expect(problems).toEqual([]);
         expect(matrices).toEqual([
-          expect.objectContaining({ generation: first.generation, rows: 1000, shards: 2, fewestReplicas: 2 }),
+          expect.objectContaining({
+            generation: first.generation,
+            rows: 1000,
+            shards: 2,
+            fewestReplicas: 2,
+            wantedReplicas: 2,
+          }),
         ]);
         const [file] = first.files;
         const place = ['cluster', 'place', 'corpus', file, '--rows', '1000', '--dimensions', '8'];

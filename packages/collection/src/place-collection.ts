@@ -25,7 +25,7 @@ const OPTIONS = optionNames<PlaceCollectionOptions>({ dataRoot: true, cachedFilt
  * vectors are loaded there unless this state of the folder is there already, placed by whichever process.
  *
  * The collection cannot be changed. Changed data is a new state: save it in the folder and place it again, under the same name. The machines
- * drop the state before then, and queries of collections that have it reject with an error of the kind `'stale'`.
+ * drop the state before some seconds later, and queries of collections that have it reject with an error of the kind `'stale'`.
  *
  * @param name of the vectors on the machines, which all processes share
  * @throws CollectionFileError or FileError that names the file that is missing or damaged; TypeError when the executor has no backend that

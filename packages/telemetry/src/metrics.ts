@@ -158,6 +158,51 @@ export const METRICS = {
     ['device', 'result'],
     'GPU results recomputed on the CPU, in this thread',
   ),
+
+  shardDuration: define(
+    'cluster.shard.duration',
+    'histogram',
+    's',
+    ['operation', 'outcome'],
+    'Time of queries at shards of a cluster, by outcome, in this thread',
+  ),
+  hedges: define(
+    'cluster.hedges',
+    'counter',
+    '{query}',
+    ['operation'],
+    'Queries sent to a second worker because the first one was slow, in this thread',
+  ),
+  answers: define(
+    'cluster.answers',
+    'counter',
+    '{answer}',
+    ['operation', 'status'],
+    'Answers of a worker in this process, by status',
+  ),
+  repairs: define(
+    'cluster.repairs',
+    'counter',
+    '{copy}',
+    ['cause', 'outcome'],
+    'Copies of shards brought to other workers, in this thread',
+  ),
+  copiesWanted: define(
+    'cluster.copies.wanted',
+    'gauge',
+    '{copy}',
+    ['device'],
+    'Copies of shards that there should be',
+    'max',
+  ),
+  copiesLacking: define(
+    'cluster.copies.lacking',
+    'gauge',
+    '{copy}',
+    ['device'],
+    'Copies of shards that were lost and are not made again yet',
+    'max',
+  ),
 } as const;
 
 export type MetricName = keyof typeof METRICS;

@@ -1,5 +1,6 @@
 import type { AttemptEvent } from '@gearshift/contracts';
-import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
+import type { Attributes, BatchObservableResult, Histogram, Meter, Observable } from '@opentelemetry/api';
+import { listenToCluster, type ClusterEvents } from './cluster-events.js';
 import type { EventCounts } from './event-counts.js';
 import { LATENCY_BOUNDS_S } from './latency-bounds.js';
 import { listenToEnd } from './listen.js';
@@ -47,16 +48,26 @@ function createInstrument(meter: Meter, { name, type, unit, help: description }:
     : meter.createObservableGauge(name, { unit, description });
 }
 
-function recordDurations(meter: Meter): () => void {
-  const { name, unit, help: description } = METRICS.duration;
+function createHistogram(meter: Meter, { name, unit, help: description }: MetricDefinition): Histogram {
   const explicitBucketBoundaries = [...LATENCY_BOUNDS_S];
-  const histogram = meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries } });
+  return meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries } });
+}
+
+function recordDurations(meter: Meter): () => void {
+  const histogram = createHistogram(meter, METRICS.duration);
+  const shards = createHistogram(meter, METRICS.shardDuration);
   const record = ({ result }: AttemptEvent) => {
     if (result?.outcome !== 'success') return;
     histogram.record(result.latencyMs / 1000, { operation: result.operation, device: result.device });
   };
   // `end` of an asynchronous attempt comes before its result; `asyncEnd` brings the result.
-  const unsubscribe = (['end', 'asyncEnd'] as const).map((event) => listenToEnd('attempt', event, record));
+  const recordShard = ({ operation, outcome, latencyMs }: ClusterEvents['shard']) => {
+    shards.record(latencyMs / 1000, { operation, outcome });
+  };
+  const unsubscribe = [
+    ...(['end', 'asyncEnd'] as const).map((event) => listenToEnd('attempt', event, record)),
+    listenToCluster('shard', recordShard),
+  ];
   return () => {
     for (const step of unsubscribe) step();
   };

@@ -3,7 +3,7 @@ import { EventCounts } from './event-counts.js';
 import { instrumentationOf, type Instrumentation } from './instrumentation.js';
 import { LATENCY_BOUNDS_S } from './latency-bounds.js';
 import { METRICS, prometheusName, type MetricDefinition, type MetricName } from './metrics.js';
-import { readEvents, readMetrics, type HistogramSample, type Sample } from './read-metrics.js';
+import { readEvents, readMetrics, readShardDurations, type HistogramSample, type Sample } from './read-metrics.js';
 import { requireSource, type TelemetrySource } from './telemetry-source.js';
 
 export interface PrometheusOptions {
@@ -49,12 +49,13 @@ export function instrumentPrometheus(executor: TelemetrySource, options: Prometh
   const events = new EventCounts();
   const read = onceATurn(() => {
     const { values, durations } = readMetrics(executor);
-    return { values, durations, events: readEvents(events) };
+    return { values, durations, events: readEvents(events), shardDurations: readShardDurations(events) };
   });
   for (const [name, prometheus] of names) {
     const metric = new SnapshotMetric(prometheus, METRICS[name], () => {
-      const { values, durations, events: counted } = read();
+      const { values, durations, events: counted, shardDurations } = read();
       if (name === 'duration') return durations.flatMap(histogramValues);
+      if (name === 'shardDuration') return shardDurations.flatMap(histogramValues);
       return [...values[name], ...counted[name]].map(plainValue);
     });
     // A registry uses the members of SnapshotMetric and no others of Metric.

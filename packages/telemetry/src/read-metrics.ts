@@ -49,13 +49,25 @@ export function readMetrics(source: TelemetrySource): Reading {
   return { values, durations };
 }
 
+const EVENT_METRICS = [
+  ...(['chunks', 'splits', 'evictions', 'lostDevices', 'verifications'] as const),
+  ...(['hedges', 'answers', 'repairs', 'copiesWanted', 'copiesLacking'] as const),
+];
+
 /** Reads the metrics of the events of this thread. */
 export function readEvents(events: EventCounts): Reading['values'] {
   const values = emptyValues();
-  for (const name of ['chunks', 'splits', 'evictions', 'lostDevices', 'verifications'] as const) {
+  for (const name of EVENT_METRICS) {
     for (const { labels, value } of entriesOf(events[name])) add(values, name, labels, value);
   }
   return values;
+}
+
+/** The histogram of the events of this thread. */
+export function readShardDurations(events: EventCounts): HistogramSample[] {
+  return [...entriesOf(events.shardDurations)].map(({ labels: [operation, outcome], value }) => {
+    return { labels: { operation, outcome }, counts: value.counts, sumSeconds: value.sumSeconds };
+  });
 }
 
 function emptyValues(): Values {

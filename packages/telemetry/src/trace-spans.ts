@@ -3,6 +3,7 @@ import { tracingChannel, type TracingChannelSubscribers } from 'node:diagnostics
 import { TRACING_CHANNELS, type TracingContexts } from '@gearshift/contracts';
 import { isError } from '@gearshift/contracts/internal';
 import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
+import { traceCluster } from './trace-cluster.js';
 import { loadApi, type OpenTelemetryApi } from './load-api.js';
 
 /** Name and attributes of the spans of one tracing channel. */
@@ -87,6 +88,7 @@ export function traceSpans(tracer: Tracer): () => void {
     traceChannel(api, tracer, parents, TRACING_CHANNELS.attempt, SPANS.attempt),
     traceChannel(api, tracer, parents, TRACING_CHANNELS.chunk, SPANS.chunk),
     traceChannel(api, tracer, parents, TRACING_CHANNELS.upload, SPANS.upload),
+    traceCluster(api, tracer, () => parents.getStore() ?? api.context.active()),
   ];
   return () => {
     for (const step of undo) step();

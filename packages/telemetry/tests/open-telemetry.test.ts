@@ -191,8 +191,8 @@ describe('instruments', () => {
   test('have the type, unit and description of their metric, one for each', () => {
     const { meterProvider, created } = createRecordingMeter();
     using _instrumentation = instrumentOpenTelemetry(createSource().source, { meterProvider });
-    const { duration, ...observed } = METRICS;
-    const instruments = [...Object.values(observed), duration].map(({ type, name, unit, help }) => ({
+    const { duration, shardDuration, ...observed } = METRICS;
+    const instruments = [...Object.values(observed), duration, shardDuration].map(({ type, name, unit, help }) => ({
       ...{ type, name, unit, description: help },
       ...(type === 'histogram'
         ? { advice: { explicitBucketBoundaries: LATENCY_BOUNDS_MS.map((ms) => Number((ms / 1000).toPrecision(12))) } }

@@ -4,7 +4,7 @@ import { readShardSpec, type ShardSpec } from './shard-spec.js';
 /** The most shards of one worker, whatever the messaging system allows. */
 const MOST_HELD_SHARDS = 2048;
 /** A shard takes no more in an announcement, and neither does the rest of it. */
-const BYTES_PER_SHARD = 320;
+const BYTES_PER_SHARD = 400;
 const OTHER_BYTES = 512;
 
 /** So many shards of a worker fit in an announcement. */

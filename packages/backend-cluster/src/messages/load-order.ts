@@ -1,5 +1,5 @@
 import { decodeJson, encodeJson, type JsonFields } from './json-fields.js';
-import { readShardSpec, type ShardSpec } from './shard-spec.js';
+import { MOST_SHARDS, readShardSpec, type ShardSpec } from './shard-spec.js';
 
 /** Where the contents of a shard come from. */
 export type ShardSource =
@@ -14,6 +14,10 @@ export type ShardSource =
       /** Files below the data root of the worker, in the format of `matrix.save()`, which have all rows one after the other. */
       readonly kind: 'files';
       readonly files: readonly string[];
+    }
+  | {
+      /** Nowhere: only asks a worker that holds the shard from which files it has it. */
+      readonly kind: 'held';
     };
 
 /** Asks a worker to hold a shard. */
@@ -26,6 +30,10 @@ export interface LoadOrder {
 export interface DropOrder {
   readonly key: string;
   readonly generation: number | undefined;
+  /** This shard alone, of a generation that has a copy too many. */
+  readonly shard?: number | undefined;
+  /** After so long, so that requests by a manifest of before end. Memory that is wanted earlier is taken earlier. Default 0. */
+  readonly afterMs?: number | undefined;
 }
 
 const LOAD_FAILURES = [
@@ -44,6 +52,8 @@ export type LoadAnswer =
       /** The shard is held, and this or a later announcement says so. */
       readonly isHeld: boolean;
       readonly sequence: number;
+      /** The files that the shard was loaded from. */
+      readonly files?: readonly string[] | undefined;
     }
   | {
       readonly ok: false;
@@ -56,6 +66,7 @@ export type LoadAnswer =
 export const MOST_FILES = 256;
 export const LONGEST_PATH = 1024;
 const LONGEST_MESSAGE = 1000;
+const LONGEST_DELAY_MS = 3_600_000;
 
 export function encodeLoadOrder(order: LoadOrder): Uint8Array {
   return encodeJson(order);
@@ -76,6 +87,8 @@ export function decodeDropOrder(bytes: Uint8Array): DropOrder | string {
   return decodeJson(bytes, (fields) => ({
     key: fields.token('key'),
     generation: fields.has('generation') ? fields.integer('generation', 0) : undefined,
+    shard: fields.has('shard') ? fields.integer('shard', 0, MOST_SHARDS) : undefined,
+    afterMs: fields.has('afterMs') ? fields.integer('afterMs', 0, LONGEST_DELAY_MS) : undefined,
   }));
 }
 
@@ -86,7 +99,8 @@ export function encodeLoadAnswer(answer: LoadAnswer): Uint8Array {
 export function decodeLoadAnswer(bytes: Uint8Array): LoadAnswer | string {
   return decodeJson(bytes, (fields): LoadAnswer => {
     if (fields.boolean('ok')) {
-      return { ok: true, isHeld: fields.boolean('isHeld'), sequence: fields.integer('sequence', 0) };
+      const files = fields.has('files') ? fields.texts('files', MOST_FILES, LONGEST_PATH) : undefined;
+      return { ok: true, isHeld: fields.boolean('isHeld'), sequence: fields.integer('sequence', 0), files };
     }
     return {
       ok: false,
@@ -99,7 +113,8 @@ export function decodeLoadAnswer(bytes: Uint8Array): LoadAnswer | string {
 }
 
 function readSource(fields: JsonFields): ShardSource {
-  const kind = fields.word('kind', ['push', 'files']);
+  const kind = fields.word('kind', ['push', 'files', 'held']);
+  if (kind === 'held') return { kind };
   if (kind === 'files') return { kind, files: fields.texts('files', MOST_FILES, LONGEST_PATH) };
   return { kind, load: fields.integer('load', 0), pieceBytes: fields.integer('pieceBytes', 1) };
 }

@@ -6,6 +6,7 @@ import type { JsonFields } from './json-fields.js';
 /** Row numbers have 32 bits, and one of them means none. */
 export const MOST_ROWS = 2 ** 32 - 1;
 export const MOST_SHARDS = 2 ** 16;
+export const MOST_COPIES = 2 ** 16;
 
 /** One shard of one generation of an operand: the rows `[start, end)` of a matrix, or the receiving nodes of a graph. */
 export interface ShardSpec {
@@ -28,6 +29,8 @@ export interface ShardSpec {
   readonly edges: number;
   /** What the coordinator that placed the matrix says of it. */
   readonly label?: string | undefined;
+  /** Workers that are to hold it; unknown for shards of other versions of this package. */
+  readonly copies?: number | undefined;
 }
 
 export function readShardSpec(fields: JsonFields): ShardSpec {
@@ -49,6 +52,7 @@ export function readShardSpec(fields: JsonFields): ShardSpec {
     scale: fields.has('scale') ? requireScale('scale', fields.number('scale'), dtype) : undefined,
     edges: fields.integer('edges', 0, MOST_ROWS),
     label: fields.has('label') ? fields.token('label') : undefined,
+    copies: fields.has('copies') ? fields.integer('copies', 1, MOST_COPIES) : undefined,
   };
 }
 
@@ -68,6 +72,7 @@ export function shardBytes(spec: ShardSpec): number {
   return contentBytes(spec) + (spec.kind === 'graph' ? 4 * (spec.rows + 1) : 0);
 }
 
+/** Whether both are the same rows of the same generation. How many copies are wanted makes no difference. */
 export function sameShard(a: ShardSpec, b: ShardSpec): boolean {
   return (
     shardName(a) === shardName(b) &&

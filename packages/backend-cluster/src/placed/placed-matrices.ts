@@ -41,6 +41,8 @@ const PREFIX = 'n-';
 const LONGEST_NAME = 62;
 /** Of the same millisecond. */
 const GENERATIONS_PER_MS = 1024;
+/** Another coordinator may have found the generation before just now, and not be done with it. */
+const OLD_GENERATION_MS = 5000;
 
 /** A generation, and the matrix that stands for it in this process. */
 interface Known {
@@ -66,7 +68,7 @@ export class PlacedMatrices implements MatrixPlacer {
 
   /**
    * Lets workers load files: a new generation of the name. Until all of its shards are held, `find()` gives the one before; then that
-   * is dropped as soon as the requests of this process that use it have ended.
+   * is dropped as soon as the requests of this process that use it have ended, and those of other processes have had five seconds.
    *
    * @throws TypeError or RangeError that names the field, the expected and the given value
    */
@@ -83,8 +85,9 @@ export class PlacedMatrices implements MatrixPlacer {
     if ('error' in placed) return placed;
     for (const { generation: old } of before) {
       const known = this.#known.get(key)?.get(old);
-      if (known === undefined) this.#placer.drop(key, old);
-      else known.placement.retire(() => this.#placer.drop(key, old));
+      const drop = () => this.#placer.dropLater(key, old, OLD_GENERATION_MS);
+      if (known === undefined) drop();
+      else known.placement.retire(drop);
     }
     return ok(this.#remember(placed).handle);
   }

@@ -44,13 +44,20 @@ export class Placement {
       if (isDone) return;
       isDone = true;
       this.#uses -= 1;
-      if (this.#uses === 0) this.#onUnused?.();
+      if (this.#uses === 0) this.#callBack();
     };
   }
 
-  /** Calls back once no query uses it, which may be now. */
+  /** Calls back as soon as no query uses it, which may be now. */
   retire(onUnused: () => void): void {
     this.#onUnused = onUnused;
-    if (this.#uses === 0) onUnused();
+    if (this.#uses === 0) this.#callBack();
+  }
+
+  /** Once: a later query of a matrix that was found before must not retire it anew. */
+  #callBack(): void {
+    const onUnused = this.#onUnused;
+    this.#onUnused = undefined;
+    onUnused?.();
   }
 }

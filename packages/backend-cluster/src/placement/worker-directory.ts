@@ -21,6 +21,8 @@ export interface KnownWorker {
   suspectUntilMs: number;
   /** When it was last asked whether it is still there. */
   probedAtMs: number;
+  /** The answer to that. */
+  probing: Promise<void>;
   /** By name. */
   readonly shards: Map<string, ShardSpec>;
 }
@@ -36,6 +38,10 @@ export class WorkerDirectory {
   readonly #holders = new Map<string, Set<KnownWorker>>();
   /** Shards that any worker holds, by key and generation. */
   readonly #generations = new Map<string, Map<number, Map<number, ShardSpec>>>();
+  /** Names of shards that live workers have dropped, down to the last one: they are not wanted any more. */
+  readonly #dropped = new Set<string>();
+  /** Names of shards that a worker had which was started anew since. */
+  readonly #restarted = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -50,6 +56,7 @@ export class WorkerDirectory {
     const { worker, instance, sequence } = said;
     let known = this.#workers.get(worker);
     if (known !== undefined && known.instance !== instance) {
+      for (const name of known.shards.keys()) this.#restarted.add(name);
       this.forget(worker);
       known = undefined;
     }
@@ -65,6 +72,7 @@ export class WorkerDirectory {
         heardAtMs: nowMs,
         suspectUntilMs: 0,
         probedAtMs: -Infinity,
+        probing: Promise.resolve(),
       };
       known = { worker, instance, sequence, ...state, shards: new Map() };
       this.#workers.set(worker, known);
@@ -77,7 +85,7 @@ export class WorkerDirectory {
     known.isDraining = said.isDraining;
     known.underWay = said.underWay;
     const names = new Map(said.shards.map((spec) => [shardName(spec), spec]));
-    for (const name of known.shards.keys()) if (!names.has(name)) this.#remove(known, name);
+    for (const [name, spec] of known.shards) if (!names.has(name)) this.noteMissing(known, spec);
     for (const [name, spec] of names) this.#add(known, name, spec);
   }
 
@@ -91,7 +99,31 @@ export class WorkerDirectory {
 
   /** A worker has said that it does not hold a shard. */
   noteMissing(worker: KnownWorker, shard: ShardKey): void {
-    this.#remove(worker, shardName(shard));
+    const name = shardName(shard);
+    const isHolder = worker.shards.has(name);
+    this.#remove(worker, name);
+    if (isHolder && this.holders(shard).length === 0) this.#dropped.add(name);
+  }
+
+  /** Whether the last live holder of a shard has dropped it, and not been lost. */
+  isDropped(shard: ShardKey): boolean {
+    return this.#dropped.has(shardName(shard));
+  }
+
+  /** Whether a holder of a shard was started anew, and there is nothing to wait for any more. */
+  hasRestarted(shard: ShardKey): boolean {
+    return this.#restarted.has(shardName(shard));
+  }
+
+  /** Forgets what {@link isDropped} and {@link hasRestarted} know of other shards than these. */
+  keepMarks(wanted: ReadonlySet<string>, lacking: ReadonlySet<string>): void {
+    for (const name of this.#dropped) if (!wanted.has(name)) this.#dropped.delete(name);
+    for (const name of this.#restarted) if (!lacking.has(name)) this.#restarted.delete(name);
+  }
+
+  /** Keys of which any worker holds a shard. */
+  get keys(): Iterable<string> {
+    return this.#generations.keys();
   }
 
   /** Live workers that hold a shard. */
@@ -113,6 +145,11 @@ export class WorkerDirectory {
       const shards = [...byShard.values()].sort((a, b) => a.shard - b.shard);
       return isWhole(shards) ? [{ generation, shards }] : [];
     });
+  }
+
+  /** Whether a worker is still the one that announced itself: not gone, and not started anew. */
+  isKnown(worker: KnownWorker): boolean {
+    return this.#workers.get(worker.worker) === worker;
   }
 
   byInstance(instance: number): KnownWorker | undefined {
@@ -150,6 +187,7 @@ export class WorkerDirectory {
   #add(worker: KnownWorker, name: string, spec: ShardSpec): void {
     if (worker.shards.has(name)) return;
     worker.shards.set(name, spec);
+    this.#dropped.delete(name);
     const holders = this.#holders.get(name);
     if (holders !== undefined) {
       holders.add(worker);

@@ -1,15 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import type { Placement } from '../placement/placement.js';
 import { probeWorker } from '../placement/probe-worker.js';
 import { reasonOf } from '../transport/reason-of.js';
 import { decodeAnswerHeader, type ShardAnswer } from '../wire/answer.js';
 import { encodeQuery, type ShardQuery } from '../wire/query.js';
-import { EVERY_SHARD, TRACE_ID_BYTES } from '../wire/wire-limits.js';
-import { hedgeChannel, shardChannel } from '../channels.js';
-import { NO_FILTER, type QueryPart } from './query-part.js';
+import { EVERY_SHARD } from '../wire/wire-limits.js';
+import type { QueryPart } from './query-part.js';
 import type { QueryContext } from './query-context.js';
 import { sendCancel } from './send-cancel.js';
 import { ShardTurn } from './shard-turn.js';
+import { traceIdOf } from './trace-id.js';
 import type { TurnEnd, TurnFailure } from './turn-end.js';
 
 /** What the queries to all parts have in common. */
@@ -20,6 +19,9 @@ export type QueryHead = Pick<
   /** Of the request, for a broadcast. */
   readonly start: number;
   readonly end: number;
+  /** Of activations, for parts of all of their rows. */
+  readonly filter: 'all' | 'sparse' | 'stored';
+  readonly rows: Uint32Array;
 };
 
 /** A part with the number of entries of each query in its answer. */
@@ -31,8 +33,6 @@ export interface CountedPart {
 export type PartsEnd =
   | { readonly ok: true; readonly answers: readonly ShardAnswer[] }
   | { readonly ok: false; readonly failure: TurnFailure };
-
-const NO_TRACE = new Uint8Array(TRACE_ID_BYTES);
 
 /**
  * Asks for the same query vectors at each part: with one message to all shards where that is possible, and with one to a single holder
@@ -46,8 +46,7 @@ export async function askParts(
   signal: AbortSignal | undefined,
 ): Promise<PartsEnd> {
   if (signal?.aborted === true) return { ok: false, failure: { kind: 'aborted', message: 'the request was aborted' } };
-  const isTraced = shardChannel.hasSubscribers || hedgeChannel.hasSubscribers;
-  const traceId = isTraced ? randomBytes(TRACE_ID_BYTES) : NO_TRACE;
+  const traceId = traceIdOf(context.backend, head.operation);
   const id = context.nextId();
   const turns = parts.map(({ part, count }) => {
     return new ShardTurn(context, placement, part, queryOf(context, placement, head, id, traceId, part), count);
@@ -117,8 +116,8 @@ function queryOf(
     dimensions: head.dimensions,
     start: part === undefined ? head.start : part.start,
     end: part === undefined ? head.end : part.end,
-    filter: part === undefined ? 'all' : part.filter,
-    rows: part === undefined ? NO_FILTER : part.rows,
+    filter: part === undefined || part.filter === 'all' ? head.filter : part.filter,
+    rows: part === undefined || part.filter === 'all' ? head.rows : part.rows,
     traceId,
     numbers: head.numbers,
   };
@@ -129,13 +128,14 @@ function queryOf(
  * reaches: one that is known to be slow is avoided by asking others by name.
  */
 function mayBroadcast(context: QueryContext, head: QueryHead, parts: readonly CountedPart[]): boolean {
-  if (parts.length < 2) return false;
+  // Not every holder has got activations that were sent before.
+  if (parts.length < 2 || head.filter === 'stored') return false;
   const { directory } = context;
   return parts.every(({ part: { spec, start, end, filter } }, i) => {
     const isWhole = start === Math.max(head.start, spec.start) && end === Math.min(head.end, spec.end);
     if (!isWhole || filter !== 'all' || (i > 0 && parts[i - 1].part.spec === spec)) return false;
     const silent = directory.silentHolders(spec);
-    for (const worker of silent) probeWorker(context, worker);
+    for (const worker of silent) void probeWorker(context, worker);
     if (silent.length > 0) return false;
     const holders = directory.holders(spec);
     return holders.length > 0 && !holders.some((worker) => directory.isSuspect(worker));

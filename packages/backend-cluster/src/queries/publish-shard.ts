@@ -1,4 +1,12 @@
-import { hedgeChannel, shardChannel, type HedgeEvent, type ShardEvent } from '../channels.js';
+import {
+  answerChannel,
+  hedgeChannel,
+  shardChannel,
+  type AnswerEvent,
+  type HedgeEvent,
+  type ShardEvent,
+} from '../channels.js';
+import type { AnswerStatus } from '../wire/answer.js';
 import type { ShardQuery } from '../wire/query.js';
 import type { TurnEnd } from './turn-end.js';
 
@@ -25,6 +33,17 @@ export function publishHedge(backend: string, { operation, shard, traceId }: Sha
   if (!hedgeChannel.hasSubscribers) return;
   const event: HedgeEvent = { backend, operation, shard, afterMs, traceId: hex(traceId) };
   hedgeChannel.publish(event);
+}
+
+/** A worker has answered a query. */
+export function publishAnswer(
+  { operation, shard, traceId }: ShardQuery,
+  status: AnswerStatus,
+  latencyMs: number,
+): void {
+  if (!answerChannel.hasSubscribers) return;
+  const event: AnswerEvent = { operation, shard, status, latencyMs, traceId: hex(traceId) };
+  answerChannel.publish(event);
 }
 
 function hex(bytes: Uint8Array): string {

@@ -19,6 +19,10 @@ export interface QueryContext {
   readonly hedgeFloorMs: number;
   /** The delay for as long as the latencies of a shard are not known. */
   readonly hedgeStartMs: number;
+  /** Rows are pushed no faster. */
+  readonly pushBytesPerSecond: number;
+  /** Copies that were lost are made again after so long. */
+  readonly repairAfterMs: number;
   /** A new id for a query. */
   readonly nextId: () => number;
 }

@@ -13,7 +13,7 @@ import { WIRE_LIMITS } from '../wire/wire-limits.js';
 import { askParts, type CountedPart, type QueryHead } from './ask-parts.js';
 import { cutRows, entriesOf, type MessageRoom } from './cut-rows.js';
 import type { QueryContext } from './query-context.js';
-import type { QuerySlice } from './query-part.js';
+import { NO_FILTER, type QuerySlice } from './query-part.js';
 import { SlowestTimes } from './slowest-times.js';
 
 /** Slices of a request under way together: the next ones are on their way while workers compute. */
@@ -112,6 +112,8 @@ function headOf(
     threshold: 0,
     start: request.start,
     end: request.end,
+    filter: 'all',
+    rows: NO_FILTER,
   };
 }
 

@@ -1,17 +1,18 @@
 import type { Placement } from '../placement/placement.js';
 import type { KnownWorker } from '../placement/worker-directory.js';
+import { PROBE_EVERY_MS } from '../placement/probe-worker.js';
 import { reasonOf } from '../transport/reason-of.js';
 import type { TransportErrorReason } from '../transport/transport.js';
 import { decodeAnswerHeader, readAnswer, type AnswerHeader } from '../wire/answer.js';
 import { encodeQuery, type ShardQuery } from '../wire/query.js';
+import { MOST_FAILURES, mostVisits } from './visit-limits.js';
 import { publishHedge, publishShard } from './publish-shard.js';
+import { DeathWatch, type Ask } from './death-watch.js';
+import { bestHolder } from './best-holder.js';
 import type { QueryContext } from './query-context.js';
 import type { QueryPart } from './query-part.js';
 import { sendCancel } from './send-cancel.js';
 import { FAILURES, type TurnEnd, type TurnFailure } from './turn-end.js';
-
-/** A failure that a worker answered with is tried once more, elsewhere: a query that harms workers must not visit all of them. */
-const MOST_FAILURES = 2;
 
 /** One part of a query, until one of the holders of its shard has answered it. */
 export class ShardTurn {
@@ -23,9 +24,10 @@ export class ShardTurn {
   readonly #query: ShardQuery;
   readonly #count: number;
   readonly #startedAtMs: number;
+  readonly #deaths: DeathWatch;
   readonly #asked = new Set<KnownWorker>();
   /** Queries to single workers under way. */
-  readonly #asks = new Map<KnownWorker, { readonly id: number; readonly controller: AbortController }>();
+  readonly #asks = new Map<KnownWorker, Ask>();
   #settle: (end: TurnEnd) => void = () => {};
   #isSettled = false;
   #isBroadcast = false;
@@ -33,11 +35,14 @@ export class ShardTurn {
   /** Queries that may have harmed a worker: those that it refused did not. */
   #visits = 0;
   #failures = 0;
+  /** Holders when the broadcast was sent, of which it reached one. */
+  #reachable: readonly KnownWorker[] = [];
   #lastFailure: TurnFailure;
   #stopHedge = () => {};
 
   constructor(context: QueryContext, placement: Placement, part: QueryPart, query: ShardQuery, count: number) {
     this.#context = context;
+    this.#deaths = new DeathWatch(context);
     this.#placement = placement;
     this.part = part;
     this.#query = query;
@@ -61,6 +66,7 @@ export class ShardTurn {
     this.#isBroadcast = true;
     this.#broadcastIsUnderWay = true;
     this.#visits = 1;
+    this.#reachable = this.#context.directory.holders(this.part.spec);
     this.#startHedge();
   }
 
@@ -87,7 +93,7 @@ export class ShardTurn {
 
   /** The next holder that was not asked; without one, and without an answer to wait for, the turn fails. */
   #askNext(): void {
-    const worker = this.#visits < this.#mostVisits ? this.#nextHolder() : undefined;
+    const worker = this.#mayVisit ? this.#nextHolder() : undefined;
     if (worker !== undefined) {
       this.#ask(worker);
       return;
@@ -100,12 +106,7 @@ export class ShardTurn {
   }
 
   #nextHolder(): KnownWorker | undefined {
-    const { directory } = this.#context;
-    const { profile } = this.#placement;
-    const isNext = (worker: KnownWorker) => worker.profile === profile && !this.#asked.has(worker);
-    const holders = directory.holders(this.part.spec).filter(isNext);
-    const burden = (worker: KnownWorker) => (directory.isSuspect(worker) ? 1e6 : 0) + worker.underWay;
-    return holders.length === 0 ? undefined : holders.reduce((best, one) => (burden(one) < burden(best) ? one : best));
+    return bestHolder(this.#context, this.#placement, this.part.spec, this.#asked);
   }
 
   #ask(worker: KnownWorker): void {
@@ -136,7 +137,8 @@ export class ShardTurn {
         } else this.#judge(bytes, header, id, worker);
       },
       (error: unknown) => {
-        this.#asks.delete(worker);
+        // Given up already, because it is gone.
+        if (!this.#asks.delete(worker)) return;
         worker.underWay = Math.max(0, worker.underWay - 1);
         if (this.#isSettled) return;
         const reason = reasonOf(error);
@@ -226,28 +228,44 @@ export class ShardTurn {
   #startHedge(): void {
     this.#stopHedge();
     const { clock, hedgeFloorMs, hedgeStartMs } = this.#context;
-    if (this.#visits >= this.#mostVisits) return;
     const p95 = this.#latencies().p95();
     const delayMs = Math.max(hedgeFloorMs, Number.isNaN(p95) ? hedgeStartMs : p95);
-    this.#stopHedge = clock.startTimer(delayMs, () => this.#hedge());
+    this.#stopHedge = clock.startTimer(delayMs, () => this.#isLate());
   }
 
-  /**
-   * With two copies both may be asked besides a broadcast, as nothing says which one it reached. With more copies, one stays unasked: a
-   * query that kills its workers must not kill the last copy.
-   */
-  get #mostVisits(): number {
-    const { replicas } = this.#context;
-    return replicas <= 2 ? replicas + (this.#isBroadcast ? 1 : 0) : Math.min(3, replicas - 1);
+  get #mayVisit(): boolean {
+    return this.#visits < mostVisits(this.#context.replicas, this.#isBroadcast);
   }
 
-  #hedge(): void {
+  /** Those that were asked are slow, or gone. */
+  #isLate(): void {
+    const isWaiting = (ask?: Ask) => !this.#isSettled && (ask !== undefined || this.#broadcastIsUnderWay);
+    const reachable = this.#broadcastIsUnderWay ? this.#reachable : [];
+    this.#deaths.look(this.#asks, reachable, isWaiting, (worker, ask) => this.#died(worker, ask));
+    if (this.#mayVisit && this.#hedge()) return;
+    // A worker may also end later.
+    this.#stopHedge = this.#context.clock.startTimer(PROBE_EVERY_MS, () => this.#isLate());
+  }
+
+  #died(worker: KnownWorker, ask: Ask | undefined): void {
+    if (ask !== undefined) this.#asks.delete(worker);
+    ask?.controller.abort();
+    const { isQueryAtFault } = this.#deaths;
+    const message = `worker ${worker.worker} ended while it had a query to shard ${this.part.spec.shard}`;
+    this.#lastFailure = { kind: isQueryAtFault ? 'fault' : 'unreachable', message };
+    if (isQueryAtFault) this.#end({ failure: this.#lastFailure });
+    else this.#askNext();
+  }
+
+  /** @returns whether another worker was asked */
+  #hedge(): boolean {
     const { backend, clock, directory } = this.#context;
     const worker = this.#nextHolder();
-    if (worker === undefined) return;
+    if (worker === undefined) return false;
     for (const asked of this.#asks.keys()) directory.suspect(asked);
     publishHedge(backend, this.#query, clock.nowMs() - this.#startedAtMs);
     this.#ask(worker);
+    return true;
   }
 
   /** @param hedge the worker that answered although a broadcast was under way */

@@ -1,20 +1,25 @@
 import type { Operand, PhaseTimes } from '@gearshift/contracts';
 import { formatOf, isMatrix, type BackendFailures, type Failure } from '@gearshift/native-kit';
 import type { Clock } from '../clock.js';
-import { shardBytes } from '../messages/shard-spec.js';
+import { shardBytes, type ShardSpec } from '../messages/shard-spec.js';
 import type { Placement } from '../placement/placement.js';
 import type { WorkerDirectory } from '../placement/worker-directory.js';
+import type { CopySource, KeptGeneration } from './copy-plan.js';
 import type { Placer } from './placer.js';
+import { BACKGROUND_WINDOW, pushShard, type PushTarget } from './push-shard.js';
+import { contentsOf } from './shard-contents.js';
 
 type Placed = Placement | Failure;
 
 /** The operands of this process that are on the cluster, each in one version. */
-export class PlacedOperands {
+export class PlacedOperands implements CopySource {
   readonly #placer: Placer;
   readonly #directory: WorkerDirectory;
   readonly #clock: Clock;
   readonly #failures: BackendFailures;
   readonly #placements = new Map<number, Placement>();
+  /** To bring copies again; without keeping values in memory that no program uses any more. */
+  readonly #operands = new Map<number, WeakRef<Operand>>();
   /** Under way, by operand. Requests for the same version wait for the same work. */
   readonly #work = new Map<number, { readonly version: number; readonly end: Promise<Placed> }>();
   /** Drops shards when the memory of their operand has been collected, because no code can use them any more. */
@@ -63,10 +68,29 @@ export class PlacedOperands {
     }
   }
 
+  /** Those of which the memory is still there, unchanged. */
+  *kept(): Generator<KeptGeneration> {
+    for (const [id, placement] of this.#placements) {
+      const operand = this.#operands.get(id)?.deref();
+      if (operand?.version !== placement.version) continue;
+      const { key, generation, profile, shards } = placement;
+      const isWanted = () => this.#placements.get(id) === placement;
+      const bring = (spec: ShardSpec, target: PushTarget, signal: AbortSignal) => {
+        const read = contentsOf(operand, spec);
+        // Changed rows belong to another generation, and no request asks for this one once the version is another.
+        const isUnchanged = () => isWanted() && operand.version === placement.version;
+        const readUnchanged = (at: number, byteLength: number) => (isUnchanged() ? read(at, byteLength) : undefined);
+        return pushShard(target, spec, readUnchanged, signal, BACKGROUND_WINDOW);
+      };
+      yield { key, generation, profile, shards, isWanted, bring };
+    }
+  }
+
   release({ id }: Pick<Operand, 'id'>): void {
     const placement = this.#placements.get(id);
     if (placement === undefined) return;
     this.#placements.delete(id);
+    this.#operands.delete(id);
     this.#retire(placement);
   }
 
@@ -96,6 +120,7 @@ export class PlacedOperands {
     // Now that all shards are there, queries follow the new generation. Those under way keep the old one.
     const old = this.#placements.get(operand.id);
     this.#placements.set(operand.id, placed);
+    this.#remember(operand);
     if (old !== undefined) this.#retire(old);
     const { id } = operand;
     // The buffer: the views of a stored matrix are made anew.
@@ -106,7 +131,14 @@ export class PlacedOperands {
 
   #placementOf(operand: Operand): Placement | undefined {
     const placement = this.#placements.get(operand.id);
-    return placement?.version === operand.version && fits(placement, operand) ? placement : undefined;
+    if (placement?.version !== operand.version || !fits(placement, operand)) return undefined;
+    this.#remember(operand);
+    return placement;
+  }
+
+  #remember(operand: Operand): void {
+    // The same memory may come as another object.
+    if (this.#operands.get(operand.id)?.deref() !== operand) this.#operands.set(operand.id, new WeakRef(operand));
   }
 
   #lacksShard({ shards }: Placement): boolean {

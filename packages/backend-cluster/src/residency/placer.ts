@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Operand } from '@gearshift/contracts';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
-import { encodeDropOrder } from '../messages/load-order.js';
-import type { ShardSpec } from '../messages/shard-spec.js';
+import { encodeDropOrder, type DropOrder } from '../messages/load-order.js';
+import { MOST_COPIES, type ShardSpec } from '../messages/shard-spec.js';
 import { planRows, planShards, type RowShape } from '../placement/plan-shards.js';
 import { Placement } from '../placement/placement.js';
 import { chooseHolders, rankWorkers } from '../placement/rendezvous.js';
 import type { KnownWorker, WorkerDirectory } from '../placement/worker-directory.js';
 import { poolOf, refuseSize, type WorkerPool } from '../placement/worker-pool.js';
+import type { QueryContext } from '../queries/query-context.js';
 import type { Subjects } from '../subjects.js';
+import type { BulkConnection } from '../transport/bulk-connection.js';
 import type { ClusterTransport } from '../transport/transport.js';
+import { Pace } from './pace.js';
 import { order, pushShard, type PushEnd, type PushFailure, type PushTarget } from './push-shard.js';
 import { contentsOf } from './shard-contents.js';
 
@@ -18,13 +22,22 @@ export interface PlacerParts {
   readonly subjects: Subjects;
   readonly directory: WorkerDirectory;
   readonly failures: BackendFailures;
+  /** How pushed rows reach workers. */
+  readonly bulk: { readonly connection: BulkConnection; readonly pace: Pace };
   readonly replicas: number;
   /** The most shards of an operand; undefined for one for each worker. */
   readonly mostShards: number | undefined;
 }
 
+/** @param mostShards undefined for one for each worker */
+export function placerOf(context: QueryContext, mostShards: number | undefined, connection: BulkConnection): Placer {
+  const { transport, subjects, directory, failures, replicas, clock, pushBytesPerSecond } = context;
+  const bulk = { connection, pace: new Pace(clock, pushBytesPerSecond) };
+  return new Placer({ transport, bulk, subjects, directory, failures, replicas, mostShards });
+}
+
 /** Makes a worker hold a shard. */
-type Bring = (spec: ShardSpec, target: PushTarget) => Promise<PushEnd>;
+export type Bring = (spec: ShardSpec, target: PushTarget) => Promise<PushEnd>;
 
 /** Puts operands on workers. */
 export class Placer {
@@ -79,20 +92,36 @@ export class Placer {
     return this.#bringAll(missing, pool, chosen, pushing(operand, signal));
   }
 
-  /** Tells all workers to forget a generation, or every generation of a key. */
+  /** Makes all workers forget a generation, or every generation of a key. */
   drop(key: string, generation?: number): void {
-    const { transport, subjects, directory } = this.#parts;
-    const message = encodeDropOrder({ key, generation });
+    const { directory } = this.#parts;
     for (const worker of directory.live) {
       for (const spec of [...worker.shards.values()]) {
         const isNamed = spec.key === key && spec.generation === (generation ?? spec.generation);
         if (isNamed) directory.noteMissing(worker, spec);
       }
-      try {
-        transport.send(subjects.worker(worker.worker, 'drop'), message);
-      } catch {
-        // Without a connection: a worker drops what is not used when it needs the memory.
-      }
+      this.#sendDrop(worker, { key, generation });
+    }
+  }
+
+  /** The same after a while, in which requests that follow this generation still find it. */
+  dropLater(key: string, generation: number, afterMs: number): void {
+    for (const worker of this.#parts.directory.live) this.#sendDrop(worker, { key, generation, afterMs });
+  }
+
+  /** Makes one worker forget one shard. */
+  dropCopy(worker: KnownWorker, spec: ShardSpec): void {
+    const { key, generation, shard } = spec;
+    this.#parts.directory.noteMissing(worker, spec);
+    this.#sendDrop(worker, { key, generation, shard });
+  }
+
+  #sendDrop({ worker }: KnownWorker, order: DropOrder): void {
+    const { transport, subjects } = this.#parts;
+    try {
+      transport.send(subjects.worker(worker, 'drop'), encodeDropOrder(order));
+    } catch {
+      // Without a connection: a worker drops what is not used when it needs the memory.
     }
   }
 
@@ -111,7 +140,8 @@ export class Placer {
     const pool = this.#pool();
     if (!pool.ok) return pool;
     const { replicas, failures, mostShards = pool.workers.length } = this.#parts;
-    const shards = plan(mostShards);
+    // A later coordinator, which may want another number of copies of its own operands, keeps these.
+    const shards = plan(mostShards).map((spec) => ({ ...spec, copies: Math.min(replicas, MOST_COPIES) }));
     const refusal = refuseSize(pool, shards, replicas, failures);
     if (refusal !== undefined) return refusal;
     const chosen = chooseHolders(key, shards.length, pool.names, replicas);
@@ -133,7 +163,7 @@ export class Placer {
       workers.map(async (worker) => {
         for (const spec of shards) {
           if (!holdersOf(spec.shard).includes(worker.worker)) continue;
-          const failure = await this.#bringOne(spec, worker, bring);
+          const failure = await this.bringOne(spec, worker, bring);
           // It would refuse the next shard as well.
           if (failure !== undefined) return failure;
         }
@@ -151,9 +181,16 @@ export class Placer {
     return failures.of('unreachable', `no worker could be reached for shard ${missing.shard}`);
   }
 
-  async #bringOne(spec: ShardSpec, worker: KnownWorker, bring: Bring): Promise<PushFailure | undefined> {
-    const { transport, subjects, directory } = this.#parts;
-    const end = await bring(spec, { transport, subjects, worker: worker.worker });
+  /** How orders reach a worker. */
+  targetOf({ worker }: KnownWorker): PushTarget {
+    const { transport, bulk, subjects } = this.#parts;
+    return { transport, bulk, subjects, worker };
+  }
+
+  /** Brings a shard to one worker. */
+  async bringOne(spec: ShardSpec, worker: KnownWorker, bring: Bring): Promise<PushFailure | undefined> {
+    const { directory } = this.#parts;
+    const end = await bring(spec, this.targetOf(worker));
     if (end.ok) {
       directory.noteHeld(worker, spec, end.sequence);
       return undefined;
@@ -173,6 +210,9 @@ export class Placer {
   }
 }
 
-function pushing(operand: Operand, signal: AbortSignal | undefined): Bring {
+function pushing(operand: Operand, given: AbortSignal | undefined): Bring {
+  const signal = given === undefined ? undefined : AbortSignal.any([given]);
+  // One for each piece on its way to any worker.
+  if (signal !== undefined) setMaxListeners(0, signal);
   return (spec, target) => pushShard(target, spec, contentsOf(operand, spec), signal);
 }

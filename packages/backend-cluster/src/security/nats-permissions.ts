@@ -25,14 +25,19 @@ const MOST_SHARDS_PER_WORKER = 64;
 
 /** A worker may answer this long after it was asked. Loading a shard takes longest. */
 const ANSWER_TIME = '10m';
+/** A coordinator answers at once. */
+const HAND_OVER_TIME = '10s';
+/** Several backends may share a connection, and each of them answers. */
+const MOST_BACKENDS = 16;
 
 /**
  * The `authorization` block of a NATS server for one cluster: one nkey for each party, and lists of what each one may do. Everything
  * else is refused.
  *
- * - A coordinator sends queries and orders to workers, and reads announcements and the answers at its own inbox.
+ * - A coordinator sends queries and orders to workers, and reads announcements and the answers at its own inbox. It answers a worker that
+ *   asks whether it may leave.
  * - A worker reads what is sent to it by name, and queries as a member of a queue group for a shard. It sends announcements under its
- *   own name, and answers to messages that it was sent: at most one for each shard.
+ *   own name, reads answers to them at its own inbox, and answers messages that it was sent: at most one for each shard.
  *
  * @returns text for the configuration file of the server, without secrets
  */
@@ -58,6 +63,7 @@ function describeCoordinator(name: string, key: string): string {
   return describeUser(key, {
     publish: [`${subject}.who`, `${subject}.query.*.*`, ...orders],
     subscribe: [`${subject}.state.*`, `${inboxOf(name, key)}.>`],
+    responses: `{ max: ${MOST_BACKENDS}, expires: "${HAND_OVER_TIME}" }`,
   });
 }
 
@@ -77,6 +83,7 @@ function describeWorker(
     subscribe: [
       `${subject}.who`,
       `${subject}.worker.${worker}.*`,
+      `${inboxOf(name, key)}.>`,
       ...queues.map((queue) => `${subject}.query.*.* ${queue}`),
     ],
     // One broadcast reaches a worker once for each of its shards, and all answers go to the same subject.

@@ -55,6 +55,13 @@ export interface ClusterTransport {
   watch(subject: string, options: { readonly queue?: string }, handler: (message: IncomingMessage) => void): () => void;
   /** Called with true when a connection is there (again), with false when it is lost. Returns what ends it. */
   onConnection(listener: (connected: boolean) => void): () => void;
+  /**
+   * Opens another connection of the same party, which the caller closes. Large messages go there, so that no query waits behind them. Without
+   * this method they share this connection.
+   */
+  openBeside?(): Promise<ClusterTransport>;
+  /** Resolves once the messaging system knows of every watch; rejects with a {@link TransportError} of reason `'denied'` for a refused one. */
+  confirmWatches?(): Promise<void>;
   /** Stops taking messages, lets handlers answer what came, then closes. */
   drain(): Promise<void>;
   close(): Promise<void>;

@@ -8,13 +8,20 @@ import { QUERY_OPERATIONS, TRACE_ID_BYTES, WIRE_LIMITS, type QueryOperation } fr
  *   0 magic u32 | 4 operation u8 | 5 metric u8 | 6 filter u8 | 7 zero u8 | 8 shard u32 | 12 budgetMs u32 | 16 id f64 | 24 generation f64
  *  32 decay f64 | 40 retention f64 | 48 threshold f64 | 56 k u32 | 60 queries u32 | 64 dimensions u32 | 68 start u32 | 72 end u32
  *  76 filter length u32 | 80 trace id, 16 bytes | 96 key, 64 bytes, filled up with zeros
- * 160 numbers f32, queries x dimensions | rows u32
+ * 160 numbers f32 | rows u32
+ *
+ * There are queries x dimensions numbers; with the filter 'sparse' one for each row, and with 'stored' none.
  */
 export const QUERY_HEADER_BYTES = 160;
 const KEY_AT = 96;
+const ID_WORDS = 2;
 const MAGIC = 0x3151_5347;
 
-export const ROW_FILTERS = ['all', 'candidates', 'set'] as const;
+/**
+ * Of a scan the rows to consider: `'all'`, `'candidates'` or `'set'`. Of spreading the nodes of which there are activations: `'all'`,
+ * `'sparse'` for those that are active, or `'stored'` for activations that were sent before.
+ */
+export const ROW_FILTERS = ['all', 'candidates', 'set', 'sparse', 'stored'] as const;
 export type RowFilter = (typeof ROW_FILTERS)[number];
 
 /** A request to the holder of a shard. Rows are those of the whole matrix, nodes those of the whole graph. */
@@ -41,7 +48,10 @@ export interface ShardQuery {
   readonly start: number;
   readonly end: number;
   readonly filter: RowFilter;
-  /** Of `'candidates'` row numbers; of `'set'` a bit for each row from `start` on, as in a RowSet. */
+  /**
+   * Of `'candidates'` row numbers; of `'set'` a bit for each row from `start` on, as in a RowSet; of `'sparse'` ascending nodes; of `'stored'`
+   * the id of the activations, in 8 bytes.
+   */
   readonly rows: Uint32Array;
   readonly traceId: Uint8Array;
   /** Query vectors or activations. */
@@ -89,12 +99,13 @@ export function decodeQuery(bytes: Uint8Array): ShardQuery | string {
   }
   const [k, queries, dimensions] = [view.getUint32(56, true), view.getUint32(60, true), view.getUint32(64, true)];
   const [start, end, filterLength] = [view.getUint32(68, true), view.getUint32(72, true), view.getUint32(76, true)];
-  const byteLength = QUERY_HEADER_BYTES + 4 * queries * dimensions + 4 * filterLength;
+  const numberCount = filter === 'sparse' ? filterLength : filter === 'stored' ? 0 : queries * dimensions;
+  const byteLength = QUERY_HEADER_BYTES + 4 * numberCount + 4 * filterLength;
   if (bytes.byteLength !== byteLength) return `${bytes.byteLength} bytes instead of ${byteLength}`;
   const wrong =
     wrongSize(operation, k, queries, dimensions) ??
-    wrongRows(filter, start, end, filterLength) ??
-    (operation === 'spread-activation' && filter !== 'all' ? 'spreading with a filter' : undefined);
+    wrongRows(filter, start, end, filterLength, dimensions) ??
+    wrongFilter(operation, filter);
   if (wrong !== undefined) return wrong;
   const key = keyOf(bytes);
   if (!isToken(key)) return 'a key that is no token';
@@ -115,9 +126,9 @@ export function decodeQuery(bytes: Uint8Array): ShardQuery | string {
     start,
     end,
     filter,
-    rows: new Uint32Array(copyOf(bytes, QUERY_HEADER_BYTES + 4 * queries * dimensions, filterLength)),
+    rows: new Uint32Array(copyOf(bytes, QUERY_HEADER_BYTES + 4 * numberCount, filterLength)),
     traceId: bytes.slice(80, 80 + TRACE_ID_BYTES),
-    numbers: new Float32Array(copyOf(bytes, QUERY_HEADER_BYTES, queries * dimensions)),
+    numbers: new Float32Array(copyOf(bytes, QUERY_HEADER_BYTES, numberCount)),
   };
   return wrongNumbers(query) ?? query;
 }
@@ -131,27 +142,53 @@ function wrongSize(operation: QueryOperation, k: number, queries: number, dimens
   return dimensions < 1 || dimensions > mostDimensions ? `${dimensions} dimensions` : undefined;
 }
 
-function wrongRows(filter: RowFilter, start: number, end: number, filterLength: number): string | undefined {
-  if (start > end) return `rows from ${start} to ${end}`;
-  const rows = end - start;
-  const isRight =
-    filter === 'all'
-      ? filterLength === 0
-      : filter === 'set'
-        ? filterLength === Math.ceil(rows / 32)
-        : filterLength >= 1 && filterLength <= rows;
-  return isRight ? undefined : `${filterLength} elements of a filter for ${rows} rows`;
+function wrongFilter(operation: QueryOperation, filter: RowFilter): string | undefined {
+  if (filter === 'all') return undefined;
+  const isSpread = operation === 'spread-activation';
+  const isOfSpread = filter === 'sparse' || filter === 'stored';
+  return isSpread === isOfSpread ? undefined : `${operation} with the filter '${filter}'`;
 }
 
-function wrongNumbers({ id, generation, decay, retention, threshold, filter, rows, start, end }: ShardQuery) {
+function wrongRows(
+  filter: RowFilter,
+  start: number,
+  end: number,
+  filterLength: number,
+  dimensions: number,
+): string | undefined {
+  if (start > end) return `rows from ${start} to ${end}`;
+  const rows = end - start;
+  return isRightLength(filter, rows, filterLength, dimensions)
+    ? undefined
+    : `${filterLength} elements of a filter for ${rows} rows`;
+}
+
+function isRightLength(filter: RowFilter, rows: number, filterLength: number, dimensions: number): boolean {
+  switch (filter) {
+    case 'all':
+      return filterLength === 0;
+    case 'set':
+      return filterLength === Math.ceil(rows / 32);
+    case 'candidates':
+      return filterLength >= 1 && filterLength <= rows;
+    case 'sparse':
+      return filterLength <= dimensions;
+    case 'stored':
+      return filterLength === ID_WORDS;
+  }
+}
+
+function wrongNumbers(query: ShardQuery): string | undefined {
+  const { id, generation, decay, retention, threshold, filter, rows } = query;
   if (!Number.isSafeInteger(id) || !Number.isSafeInteger(generation)) return 'an id that is no integer';
   if (!Number.isFinite(decay) || !Number.isFinite(retention) || !Number.isFinite(threshold) || threshold < 0) {
     return 'options of spreading that are not finite';
   }
-  if (filter !== 'candidates') return undefined;
+  if (filter !== 'candidates' && filter !== 'sparse') return undefined;
+  const [start, end] = filter === 'sparse' ? [0, query.dimensions] : [query.start, query.end];
   // Ascending, so that no row is named twice.
   for (let i = 0; i < rows.length; i++) {
-    if (rows[i] < start || rows[i] >= end || (i > 0 && rows[i] <= rows[i - 1])) return `candidate ${i} is ${rows[i]}`;
+    if (rows[i] < start || rows[i] >= end || (i > 0 && rows[i] <= rows[i - 1])) return `row ${i} is ${rows[i]}`;
   }
   return undefined;
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import { encodeAnnouncement, mostHeldShards, type Announcement } from '../messages/announcement.js';
 import { encodeLoadAnswer, type LoadAnswer } from '../messages/load-order.js';
 import type { ShardSpec } from '../messages/shard-spec.js';
+import { isStayWanted } from '../messages/hand-over.js';
 import { profileOf } from '../placement/profile.js';
 import { queueOf, type Subjects } from '../subjects.js';
 import type { ClusterTransport, IncomingMessage } from '../transport/transport.js';
@@ -12,6 +13,8 @@ import { ShardStore } from './shard-store.js';
 
 export interface ClusterWorkerParts {
   readonly transport: ClusterTransport;
+  /** Brings pushed rows; the same one where there is no other. */
+  readonly bulk: ClusterTransport;
   readonly subjects: Subjects;
   readonly worker: string;
   readonly instance: number;
@@ -22,8 +25,14 @@ export interface ClusterWorkerParts {
   readonly maxBytes: number;
   readonly maxUnderWay: number;
   readonly announceEveryMs: number;
+  readonly handOverMs: number;
   readonly clock: Clock;
 }
+
+/** Between two questions whether to stay. */
+const HAND_OVER_STEP_MS = 250;
+/** For the answers of all coordinators. */
+const HAND_OVER_ANSWER_MS = 500;
 
 /** Holds shards in a backend, and answers for them. No message makes it throw. */
 export class ClusterWorker {
@@ -33,7 +42,9 @@ export class ClusterWorker {
   readonly #loads: LoadDesk;
   readonly #ends: (() => void)[] = [];
   #sequence = 0;
+  #isStarted = false;
   #isDraining = false;
+  #mustHurry = false;
   #stopTimer = () => {};
   #closing: Promise<void> | undefined;
 
@@ -52,6 +63,23 @@ export class ClusterWorker {
       announce: () => this.#announce(),
     });
     this.#watch();
+  }
+
+  /**
+   * Announces itself, once the messaging system knows what it watches.
+   *
+   * @throws TransportError with the reason `'denied'` when it may not
+   */
+  async start(): Promise<void> {
+    const { transport, bulk, announceEveryMs, clock } = this.#parts;
+    await bulk.confirmWatches?.();
+    await transport.confirmWatches?.();
+    this.#isStarted = true;
+    const beat = () => {
+      this.#announce();
+      this.#stopTimer = clock.startTimer(announceEveryMs, beat);
+    };
+    if (this.#closing === undefined) beat();
   }
 
   /** The name of the worker. */
@@ -75,33 +103,68 @@ export class ClusterWorker {
     };
   }
 
-  /** Takes no more shards and queries, answers the queries under way, and closes. */
+  /** Loads under way: shards that this worker was asked to hold, and does not hold yet. */
+  get loading(): number {
+    return this.#loads.loading;
+  }
+
+  /**
+   * Takes no more shards, and answers queries until coordinators have brought its shards to other workers, where that is possible and
+   * takes no longer than `handOverMs`. Then it takes no more queries, answers those under way, and closes.
+   */
   drain(): Promise<void> {
-    this.#closing ??= this.#end(false);
+    this.#closing ??= this.#end();
     return this.#closing;
   }
 
-  /** Ends the queries under way, and closes. The backend stays open if it was given. */
+  /** Ends the queries under way, and closes; also while it drains. The backend stays open if it was given. */
   close(): Promise<void> {
-    this.#closing ??= this.#end(true);
+    this.#mustHurry = true;
+    this.#closing ??= this.#end();
     return this.#closing;
   }
 
-  async #end(isNow: boolean): Promise<void> {
+  async #end(): Promise<void> {
     this.#isDraining = true;
+    this.#loads.drain();
     this.#announce();
+    if (!this.#mustHurry) await this.#handOver();
     for (const end of this.#ends) end();
     this.#stopTimer();
-    if (isNow) this.#queries.abort();
-    this.#loads.drain();
+    if (this.#mustHurry) this.#queries.abort();
     await this.#queries.finish();
-    await this.#parts.transport.drain();
+    const { transport, bulk } = this.#parts;
+    if (bulk !== transport) await bulk.drain();
+    await transport.drain();
     this.#loads.close();
     await this.#parts.closeBackend?.();
   }
 
+  /** Stays as long as a coordinator is about to bring shards from here to others. */
+  async #handOver(): Promise<void> {
+    const { clock, handOverMs } = this.#parts;
+    const endMs = clock.nowMs() + handOverMs;
+    while (!this.#mustHurry && clock.nowMs() < endMs && this.#store.count > 0) {
+      if (!(await this.#isAwaited())) return;
+      await new Promise<void>((resolve) => void clock.startTimer(HAND_OVER_STEP_MS, resolve));
+    }
+  }
+
+  /** Whether any coordinator says so. Without one, the messaging system says at once that none is there. */
+  async #isAwaited(): Promise<boolean> {
+    const { transport, subjects, worker } = this.#parts;
+    this.#sequence += 1;
+    try {
+      const options = { timeoutMs: HAND_OVER_ANSWER_MS };
+      await transport.askAll(subjects.state(worker), encodeAnnouncement(this.describe()), options, isStayWanted);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #watch(): void {
-    const { transport, subjects, worker, announceEveryMs, clock } = this.#parts;
+    const { transport, bulk, subjects, worker } = this.#parts;
     const watch = (subject: string, handler: (message: IncomingMessage) => void) =>
       void this.#ends.push(transport.watch(subject, {}, handler));
     watch(subjects.who, () => void this.#announce());
@@ -111,18 +174,14 @@ export class ClusterWorker {
       // The message is valid only now, and reading a file takes longer.
       void this.#loads.load(message.data.slice()).then((answer) => respond(message, answer));
     });
-    watch(subjects.worker(worker, 'push'), (message) => respond(message, this.#loads.push(message.data)));
+    const takePiece = (message: IncomingMessage) => respond(message, this.#loads.push(message.data));
+    this.#ends.push(bulk.watch(subjects.worker(worker, 'push'), {}, takePiece));
     watch(subjects.worker(worker, 'drop'), (message) => respond(message, this.#loads.drop(message.data)));
     this.#ends.push(
       transport.onConnection((isConnected) => {
         if (isConnected) this.#announce();
       }),
     );
-    const beat = () => {
-      this.#announce();
-      this.#stopTimer = clock.startTimer(announceEveryMs, beat);
-    };
-    beat();
   }
 
   /** Joins the queue group of a shard. */
@@ -148,6 +207,7 @@ export class ClusterWorker {
   #announce(): number {
     const { transport, subjects, worker } = this.#parts;
     this.#sequence += 1;
+    if (!this.#isStarted) return this.#sequence;
     try {
       transport.send(subjects.state(worker), encodeAnnouncement(this.describe()));
     } catch {

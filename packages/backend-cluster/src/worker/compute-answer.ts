@@ -71,7 +71,8 @@ async function spread(
 ): Promise<Computed | undefined> {
   const { start, end } = rangeOf(query, shard);
   if (query.dimensions !== graph.nodes || !fits(4 * (end - start), mostBytes)) return undefined;
-  const { decay, retention, threshold, numbers: activations } = query;
+  const { decay, retention, threshold } = query;
+  const activations = query.filter === 'sparse' ? denseOf(query) : query.numbers;
   const request = {
     operation: 'spread-activation',
     graph,
@@ -85,6 +86,13 @@ async function spread(
   const prepared = prepareSpreadActivation(request);
   const scores = new Float32Array(prepared.outputLength);
   return done(await backend.spreadActivation(prepared, scores, signal), { count: end - start, scores });
+}
+
+/** The activations of all nodes, of which the graph has as many as the query says. */
+function denseOf({ dimensions, rows, numbers }: ShardQuery): Float32Array {
+  const activations = new Float32Array(dimensions);
+  for (let i = 0; i < rows.length; i++) activations[rows[i]] = numbers[i];
+  return activations;
 }
 
 async function scan(

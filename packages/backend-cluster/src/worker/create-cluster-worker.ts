@@ -5,6 +5,7 @@ import { expected, optionNames, readOptions, requireInteger } from '@gearshift/c
 import { REAL_CLOCK, type Clock } from '../clock.js';
 import { requireToken, Subjects } from '../subjects.js';
 import { CONNECTION_OPTIONS, openTransport, type ConnectionOptions } from '../transport/open-transport.js';
+import type { ClusterTransport } from '../transport/transport.js';
 import { ClusterWorker } from './cluster-worker.js';
 
 export interface ClusterWorkerOptions extends ConnectionOptions {
@@ -24,11 +25,13 @@ export interface ClusterWorkerOptions extends ConnectionOptions {
   readonly maxUnderWay?: number | undefined;
   /** Time between announcements. Default 1,000. */
   readonly announceEveryMs?: number | undefined;
+  /** `drain()` waits so long, at the most, until its shards are on other workers. Default 30,000. */
+  readonly handOverMs?: number | undefined;
   /** Default: the clock of the process. */
   readonly clock?: Clock | undefined;
 }
 
-export const WORKER_DEFAULTS = { maxUnderWay: 64, announceEveryMs: 1000 } as const;
+export const WORKER_DEFAULTS = { maxUnderWay: 64, announceEveryMs: 1000, handOverMs: 30_000 } as const;
 const UNKNOWN_MEMORY_BYTES = 2 ** 30;
 
 const OPTIONS = optionNames<ClusterWorkerOptions>({
@@ -41,6 +44,7 @@ const OPTIONS = optionNames<ClusterWorkerOptions>({
   maxBytes: true,
   maxUnderWay: true,
   announceEveryMs: true,
+  handOverMs: true,
   clock: true,
 });
 
@@ -69,6 +73,7 @@ export async function createClusterWorker(options: ClusterWorkerOptions): Promis
     given.announceEveryMs ?? WORKER_DEFAULTS.announceEveryMs,
     1,
   );
+  const handOverMs = requireInteger('handOverMs', given.handOverMs ?? WORKER_DEFAULTS.handOverMs, 0);
   if (given.maxBytes !== undefined) requireInteger('maxBytes', given.maxBytes, 0);
   const own = given.backend === undefined ? unwrap(await createCpuBackend({ threads })) : undefined;
   const backend = given.backend ?? own;
@@ -77,12 +82,25 @@ export async function createClusterWorker(options: ClusterWorkerOptions): Promis
     await own?.close();
     throw error;
   });
+  let bulk: ClusterTransport | undefined;
+  const end = async () => {
+    await bulk?.close();
+    await transport.close();
+    await own?.close();
+  };
+  try {
+    bulk = await transport.openBeside?.();
+  } catch (error) {
+    await end();
+    throw error;
+  }
   const { freeBytes } = backend.memory();
   const maxBytes = given.maxBytes ?? (freeBytes === null ? UNKNOWN_MEMORY_BYTES : Math.floor(freeBytes / 2));
   // Enough random bits that a process started anew is another one.
   const instance = randomBytes(6).readUIntLE(0, 6);
-  return new ClusterWorker({
+  const running = new ClusterWorker({
     transport,
+    bulk: bulk ?? transport,
     subjects,
     worker,
     instance,
@@ -92,6 +110,15 @@ export async function createClusterWorker(options: ClusterWorkerOptions): Promis
     maxBytes,
     maxUnderWay,
     announceEveryMs,
+    handOverMs,
     clock,
   });
+  try {
+    await running.start();
+  } catch (error) {
+    await running.close();
+    await end();
+    throw error;
+  }
+  return running;
 }

@@ -17,11 +17,15 @@ export interface HeldShard {
   readonly bytes: number;
   /** The load that brought it, to recognise repeated pieces; undefined for files. */
   readonly load: number | undefined;
+  /** The files that it was loaded from, as the order named them; undefined for what was pushed. */
+  readonly files: readonly string[] | undefined;
   /** Ends the subscription to its queries. */
   readonly close: () => void;
   /** Frees its memory. */
   readonly dispose: () => void;
   lastUsedMs: number;
+  /** Another generation has taken over: it is dropped soon, and at once when its memory is wanted. */
+  isRetired: boolean;
   /** Queries that read it. */
   uses: number;
 }

@@ -1,5 +1,11 @@
 import type { Clock } from '../clock.js';
-import { decodeDropOrder, decodeLoadOrder, type LoadAnswer, type LoadOrder } from '../messages/load-order.js';
+import {
+  decodeDropOrder,
+  decodeLoadOrder,
+  type DropOrder,
+  type LoadAnswer,
+  type LoadOrder,
+} from '../messages/load-order.js';
 import { sameShard, shardBytes, shardName, type ShardSpec } from '../messages/shard-spec.js';
 import { decodePiece } from '../wire/push-piece.js';
 import type { HeldOperand, HeldShard } from './held-shard.js';
@@ -25,8 +31,10 @@ type Refusal = Extract<LoadAnswer, { ok: false }>;
 export class LoadDesk {
   readonly #parts: LoadDeskParts;
   readonly #intake: PushIntake;
-  /** Names of shards that are being read from files. */
-  readonly #reading = new Set<string>();
+  /** Shards that are being read from files, by name. One that is dropped meanwhile is not held. */
+  readonly #reading = new Map<string, { readonly spec: ShardSpec; isDropped: boolean }>();
+  /** Timers of shards that are dropped later. */
+  readonly #retiring = new Map<HeldShard, () => void>();
   #isDraining = false;
 
   constructor(parts: LoadDeskParts) {
@@ -34,16 +42,25 @@ export class LoadDesk {
     this.#intake = new PushIntake(parts.store, parts.clock);
   }
 
+  /** Loads under way. */
+  get loading(): number {
+    return this.#reading.size + this.#intake.count;
+  }
+
   async load(bytes: Uint8Array): Promise<LoadAnswer> {
     const order = decodeLoadOrder(bytes);
     if (typeof order === 'string') return refuse('invalid-input', order);
-    if (this.#isDraining) return refuse('unsupported', 'this worker is about to leave');
     const { spec, source } = order;
+    if (this.#isDraining && source.kind !== 'held') return refuse('unsupported', 'this worker is about to leave');
     const held = this.#parts.store.find(spec);
     if (held !== undefined) {
       // Another shard under the same name would be mistaken for this one.
-      return sameShard(held.spec, spec) ? this.#isHeld() : refuse('invalid-input', 'another shard has this name');
+      if (!sameShard(held.spec, spec)) return refuse('invalid-input', 'another shard has this name');
+      if (source.kind === 'held') return { ...this.#isHeld(), files: held.files };
+      this.#stopRetiring(held);
+      return this.#isHeld();
     }
+    if (source.kind === 'held') return refuse('stale', 'the shard is not held');
     if (source.kind === 'files') return this.#loadFiles(spec, source.files);
     return this.#beginPush(order, source.load, source.pieceBytes);
   }
@@ -55,17 +72,18 @@ export class LoadDesk {
     for (const { load } of this.#parts.store.shards) if (load === piece.load) return this.#isHeld();
     const added = this.#intake.add(piece);
     if ('ok' in added) return added;
-    return this.#hold(added.spec, added.operand, added.load, () => {});
+    return this.#hold(added.spec, added.operand, { load: added.load, files: undefined }, () => {});
   }
 
   drop(bytes: Uint8Array): LoadAnswer {
     const order = decodeDropOrder(bytes);
     if (typeof order === 'string') return refuse('invalid-input', order);
     for (const shard of [...this.#parts.store.shards]) {
-      const { key, generation } = shard.spec;
-      const isNamed = key === order.key && generation === (order.generation ?? generation);
-      if (isNamed) this.#parts.store.drop(shard);
+      if (!names(order, shard.spec)) continue;
+      if (order.afterMs === undefined || order.afterMs === 0) this.#drop(shard);
+      else this.#dropLater(shard, order.afterMs);
     }
+    for (const reading of this.#reading.values()) if (names(order, reading.spec)) reading.isDropped = true;
     this.#intake.drop(order);
     return this.#isHeld();
   }
@@ -79,7 +97,32 @@ export class LoadDesk {
   /** Drops everything. */
   close(): void {
     this.drain();
-    for (const shard of [...this.#parts.store.shards]) this.#parts.store.drop(shard);
+    for (const shard of [...this.#parts.store.shards]) this.#drop(shard);
+    for (const stop of this.#retiring.values()) stop();
+    this.#retiring.clear();
+  }
+
+  /** A second order does not put off the first. */
+  #dropLater(shard: HeldShard, afterMs: number): void {
+    if (this.#retiring.has(shard)) return;
+    shard.isRetired = true;
+    const stop = this.#parts.clock.startTimer(afterMs, () => {
+      this.#drop(shard);
+      this.#parts.announce();
+    });
+    this.#retiring.set(shard, stop);
+  }
+
+  /** Does nothing where its memory was wanted before. */
+  #drop(shard: HeldShard): void {
+    this.#stopRetiring(shard);
+    this.#parts.store.drop(shard);
+  }
+
+  #stopRetiring(shard: HeldShard): void {
+    shard.isRetired = false;
+    this.#retiring.get(shard)?.();
+    this.#retiring.delete(shard);
   }
 
   #beginPush(order: LoadOrder, load: number, pieceBytes: number): LoadAnswer {
@@ -97,15 +140,17 @@ export class LoadDesk {
     if (this.#reading.has(name)) return refuse('fault', 'the shard is being loaded already');
     const bytes = shardBytes(spec);
     if (!this.#parts.store.promise(bytes, this.#parts.clock.nowMs())) return this.#lackOfMemory(bytes);
-    this.#reading.add(name);
+    const reading = { spec, isDropped: false };
+    this.#reading.set(name, reading);
     try {
       const loaded = await loadFiles(this.#parts.dataRoot, files, spec);
       if (!loaded.ok) return loaded;
-      if (this.#isDraining) {
+      if (this.#isDraining || reading.isDropped) {
         loaded.dispose();
+        if (reading.isDropped) return refuse('stale', 'the shard was dropped while it was loaded');
         return refuse('unsupported', 'this worker is about to leave');
       }
-      return this.#hold(spec, loaded.operand, undefined, loaded.dispose);
+      return this.#hold(spec, loaded.operand, { load: undefined, files }, loaded.dispose);
     } catch (error) {
       return refuse('fault', String((error as Partial<Error> | null)?.message ?? error));
     } finally {
@@ -114,26 +159,38 @@ export class LoadDesk {
     }
   }
 
-  #hold(spec: ShardSpec, operand: HeldOperand, load: number | undefined, dispose: () => void): LoadAnswer {
+  #hold(
+    spec: ShardSpec,
+    operand: HeldOperand,
+    origin: Pick<HeldShard, 'load' | 'files'>,
+    dispose: () => void,
+  ): LoadAnswer {
     const { store, clock, open, release } = this.#parts;
+    // Two coordinators, or a request and a repair, may have brought it at the same time.
+    if (store.find(spec) !== undefined) {
+      dispose();
+      return this.#isHeld();
+    }
     const shard: HeldShard = {
       spec,
       operand,
       bytes: shardBytes(spec),
-      load,
+      load: origin.load,
+      files: origin.files,
       close: open(spec),
       dispose() {
         release(operand);
         dispose();
       },
       lastUsedMs: clock.nowMs(),
+      isRetired: false,
       uses: 0,
     };
     store.hold(shard);
     return this.#isHeld();
   }
 
-  #isHeld(): LoadAnswer {
+  #isHeld(): Extract<LoadAnswer, { ok: true }> {
     return { ok: true, isHeld: true, sequence: this.#parts.announce() };
   }
 
@@ -145,6 +202,12 @@ export class LoadDesk {
         : `${requestedBytes} bytes do not fit in the ${freeBytes} that are free, of ${maxBytes}`;
     return { ok: false, kind: 'out-of-memory', message, requestedBytes, freeBytes };
   }
+}
+
+/** Whether an order to drop is for a shard. */
+function names(order: DropOrder, { key, generation, shard }: ShardSpec): boolean {
+  const isGeneration = key === order.key && generation === (order.generation ?? generation);
+  return isGeneration && shard === (order.shard ?? shard);
 }
 
 function refuse(kind: Refusal['kind'], message: string): Refusal {

@@ -33,6 +33,11 @@ export class PushIntake {
     this.#clock = clock;
   }
 
+  /** Loads under way. */
+  get count(): number {
+    return this.#intakes.size;
+  }
+
   has(load: number): boolean {
     return this.#intakes.has(load);
   }
@@ -90,10 +95,11 @@ export class PushIntake {
   }
 
   /** Gives up the loads of a generation, or of every generation of a key. */
-  drop({ key, generation }: DropOrder): void {
+  drop({ key, generation, shard }: DropOrder): void {
     for (const [load, intake] of this.#intakes) {
       const { spec } = intake;
-      if (spec.key === key && spec.generation === (generation ?? spec.generation)) this.#forget(load, intake);
+      const isNamed = spec.key === key && spec.generation === (generation ?? spec.generation);
+      if (isNamed && spec.shard === (shard ?? spec.shard)) this.#forget(load, intake);
     }
   }
 

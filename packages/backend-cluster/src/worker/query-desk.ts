@@ -1,11 +1,16 @@
 import type { Backend } from '@gearshift/contracts';
 import type { Clock } from '../clock.js';
 import type { ShardSpec } from '../messages/shard-spec.js';
+import { storedId } from '../queries/frontier-form.js';
+import { NO_FILTER } from '../queries/query-part.js';
+import { publishAnswer } from '../queries/publish-shard.js';
 import type { IncomingMessage } from '../transport/transport.js';
 import { encodeAnswer, type AnswerHeader, type AnswerStatus } from '../wire/answer.js';
+import { decodeFrontierPiece, isFrontierPiece } from '../wire/frontier-piece.js';
 import { decodeQuery, type ShardQuery } from '../wire/query.js';
 import { EVERY_SHARD } from '../wire/wire-limits.js';
 import { computeAnswer, rangeOf, type Computed } from './compute-answer.js';
+import { FrontierStore } from './frontier-store.js';
 import type { HeldShard } from './held-shard.js';
 import type { ShardStore } from './shard-store.js';
 
@@ -29,9 +34,11 @@ export class QueryDesk {
   readonly #parts: QueryDeskParts;
   readonly #underWay = new Set<UnderWay>();
   readonly #answers = new Set<Promise<void>>();
+  readonly #frontiers: FrontierStore;
 
   constructor(parts: QueryDeskParts) {
     this.#parts = parts;
+    this.#frontiers = new FrontierStore(parts.store, parts.clock);
   }
 
   get underWay(): number {
@@ -40,6 +47,10 @@ export class QueryDesk {
 
   /** A query that was sent to this worker. */
   direct(message: IncomingMessage): void {
+    if (isFrontierPiece(message.data)) {
+      this.#takeFrontier(message);
+      return;
+    }
     const query = decodeQuery(message.data);
     if (typeof query === 'string') {
       this.#refuse(message, undefined, 'invalid-input');
@@ -84,11 +95,13 @@ export class QueryDesk {
   /** Ends the queries with this id. */
   cancel(id: number): void {
     for (const work of this.#underWay) if (work.id === id) work.controller.abort();
+    this.#frontiers.drop(id);
   }
 
   /** Resolves when every query is answered. */
   async finish(): Promise<void> {
     while (this.#answers.size > 0) await Promise.allSettled(this.#answers);
+    this.#frontiers.close();
   }
 
   /** Ends all queries. */
@@ -96,7 +109,19 @@ export class QueryDesk {
     for (const { controller } of this.#underWay) controller.abort();
   }
 
-  #begin(message: IncomingMessage, query: ShardQuery, shard: HeldShard): void {
+  #takeFrontier(message: IncomingMessage): void {
+    const piece = decodeFrontierPiece(message.data);
+    const status = typeof piece === 'string' ? 'invalid-input' : this.#frontiers.add(piece);
+    this.#respond(message, undefined, { status, count: 0 }, 0, 0);
+  }
+
+  #begin(message: IncomingMessage, given: ShardQuery, shard: HeldShard): void {
+    const query = given.filter === 'stored' ? this.#withStored(given) : given;
+    // Another holder may have all of it.
+    if (query === undefined) {
+      this.#refuse(message, given, 'overloaded');
+      return;
+    }
     if (this.#underWay.size >= this.#parts.maxUnderWay) {
       this.#refuse(message, query, 'overloaded');
       return;
@@ -105,8 +130,15 @@ export class QueryDesk {
     this.#answers.add(answering);
   }
 
+  /** The query with its activations, if they have come. */
+  #withStored(query: ShardQuery): ShardQuery | undefined {
+    const numbers = this.#frontiers.find(storedId(query.rows), query.dimensions);
+    return numbers === undefined ? undefined : { ...query, filter: 'all', rows: NO_FILTER, numbers };
+  }
+
   async #answer(message: IncomingMessage, query: ShardQuery, shard: HeldShard): Promise<void> {
     const { backend, store, clock, maxPayloadBytes } = this.#parts;
+    const startedAtMs = performance.now();
     const work: UnderWay = { id: query.id, controller: new AbortController(), isExpired: false };
     this.#underWay.add(work);
     const endUse = store.use(shard, clock.nowMs());
@@ -121,6 +153,7 @@ export class QueryDesk {
     const status = computed.status === 'aborted' && work.isExpired ? 'expired' : computed.status;
     const { start, end } = rangeOf(query, shard);
     this.#respond(message, query, { ...computed, status }, start, end);
+    publishAnswer(query, status, performance.now() - startedAtMs);
   }
 
   #refuse(message: IncomingMessage, query: ShardQuery | undefined, status: AnswerStatus): void {

@@ -19,8 +19,18 @@ export class ShardStore {
     this.#mostShards = mostShards;
   }
 
+  /** What a load could get, also by dropping what has retired. */
   get freeBytes(): number {
+    const retired = [...this.#shards.values()].filter(({ isRetired, uses }) => isRetired && uses === 0);
+    return this.#unusedBytes + retired.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  get #unusedBytes(): number {
     return Math.max(0, this.maxBytes - this.#heldBytes - this.#promisedBytes);
+  }
+
+  get count(): number {
+    return this.#shards.size;
   }
 
   get shards(): Iterable<HeldShard> {
@@ -31,12 +41,13 @@ export class ShardStore {
     return this.#shards.get(shardName(shard));
   }
 
-  /** Promises memory to a load; false when there is too little, also without the pushed shards that are idle. */
+  /** Promises memory to a load; false when there is too little, also without what has retired and the pushed shards that are idle. */
   promise(bytes: number, nowMs: number): boolean {
+    const isIdle = ({ load, lastUsedMs }: HeldShard) => load !== undefined && nowMs - lastUsedMs > IDLE_MS;
     const idle = [...this.#shards.values()]
-      .filter(({ load, uses, lastUsedMs }) => load !== undefined && uses === 0 && nowMs - lastUsedMs > IDLE_MS)
-      .sort((a, b) => a.lastUsedMs - b.lastUsedMs);
-    while (bytes > this.freeBytes || this.#shards.size + this.#promisedShards >= this.#mostShards) {
+      .filter((shard) => shard.uses === 0 && (shard.isRetired || isIdle(shard)))
+      .sort((a, b) => Number(b.isRetired) - Number(a.isRetired) || a.lastUsedMs - b.lastUsedMs);
+    while (bytes > this.#unusedBytes || this.#shards.size + this.#promisedShards >= this.#mostShards) {
       const longest = idle.shift();
       if (longest === undefined) return false;
       this.drop(longest);

@@ -110,6 +110,17 @@ describe.skipIf(lacksServer)(`a NATS server with the permissions of a cluster${n
       );
       expect(answers.sort()).toEqual(['answer of shard-0', 'answer of shard-1']);
     }
+    // A worker that is about to leave asks coordinators whether to stay.
+    const end = coordinator.watch('gearshift.test.state.*', {}, ({ respond }) => respond(encode('stay')));
+    await settle(coordinator);
+    const staying: string[] = [];
+    await w0.askAll(
+      'gearshift.test.state.w0',
+      encode('leaving'),
+      SOON,
+      (data) => staying.push(decode(data)) > 0 && staying.includes('stay'),
+    );
+    end();
     expect(denied()).toEqual([]);
   });
 
@@ -132,6 +143,8 @@ describe.skipIf(lacksServer)(`a NATS server with the permissions of a cluster${n
     ['w0', 'gearshift.test.state.*', undefined],
     ['w0', `${inboxOf('test', keys.coordinator.publicKey)}.>`, undefined],
     ['coordinator2', `${inboxOf('test', keys.coordinator.publicKey)}.>`, undefined],
+    ['w0', `${inboxOf('test', keys.w1.publicKey)}.>`, undefined],
+    ['coordinator', `${inboxOf('test', keys.w1.publicKey)}.>`, undefined],
     ['coordinator2', 'gearshift.test.inbox.>', undefined],
     ['coordinator', 'gearshift.test.query.*.*', undefined],
   ] as const)('lets %s not read %s in queue %s', async (party, subject, queue) => {

@@ -53,10 +53,14 @@ export interface HeldShard {
   readonly rows: number;
   readonly start: number;
   readonly end: number;
+  /** Workers that are to hold it. Not in every version. */
+  readonly copies?: number | undefined;
 }
 
 export interface RunningWorker {
   describe(): WorkerState;
+  /** Shards that it was asked to hold and does not hold yet. Not in every version. */
+  readonly loading?: number | undefined;
   drain(): Promise<void>;
 }
 

@@ -28,16 +28,19 @@ export interface MatrixReport {
   readonly shards: number;
   /** The shard with the fewest workers that hold it and do not leave. */
   readonly fewestReplicas: number;
+  /** Workers that are to hold each shard: as many as were ordered, or as there are. */
+  readonly wantedReplicas: number;
   readonly missingShards: readonly number[];
 }
 
 export function describeCluster(cluster: string, listed: readonly ListedWorker[]): ClusterReport {
   const workers = listed.map(({ shards, ...worker }) => ({ ...worker, shardCount: shards.length }));
-  const matrices = describeMatrices(listed);
+  const matrices = describeMatrices(listed, listed.filter(({ isDraining }) => !isDraining).length);
   return { cluster, workers, matrices, problems: findProblems(workers, matrices) };
 }
 
-function describeMatrices(workers: readonly ListedWorker[]): MatrixReport[] {
+/** @param staying workers that do not leave */
+function describeMatrices(workers: readonly ListedWorker[], staying: number): MatrixReport[] {
   const generations = new Map<string, { first: HeldShard; replicas: number[] }>();
   for (const { shards, isDraining } of workers) {
     for (const shard of shards) {
@@ -49,12 +52,13 @@ function describeMatrices(workers: readonly ListedWorker[]): MatrixReport[] {
     }
   }
   return [...generations.values()]
-    .map(({ first: { key, generation, rows, shards }, replicas }) => ({
+    .map(({ first: { key, generation, rows, shards, copies = 1 }, replicas }) => ({
       key,
       generation,
       rows,
       shards,
       fewestReplicas: Math.min(...replicas),
+      wantedReplicas: Math.min(copies, staying),
       missingShards: replicas.flatMap((count, shard) => (count === 0 ? [shard] : [])),
     }))
     .sort((a, b) => (a.key === b.key ? a.generation - b.generation : a.key < b.key ? -1 : 1));
@@ -66,10 +70,13 @@ function findProblems(workers: readonly WorkerReport[], matrices: readonly Matri
   if (profiles.length > 1) {
     problems.push(`workers compute with ${profiles.join(' and ')}; a matrix cannot be placed on such a mix`);
   }
-  for (const { key, generation, fewestReplicas, missingShards } of matrices) {
+  for (const { key, generation, fewestReplicas, wantedReplicas, missingShards } of matrices) {
     const name = `${key}, generation ${generation}`;
     if (missingShards.length > 0) problems.push(`${name}: no worker holds shard ${missingShards.join(', ')}`);
-    else if (fewestReplicas === 1) problems.push(`${name}: some shards are held by one worker only`);
+    else if (fewestReplicas < wantedReplicas) {
+      const copies = `${fewestReplicas} of ${wantedReplicas} copies`;
+      problems.push(`${name}: some shards have ${copies}; a program that uses the cluster makes the others`);
+    } else if (fewestReplicas === 1) problems.push(`${name}: some shards are held by one worker only`);
   }
   return problems;
 }

@@ -62,10 +62,11 @@ function readAnnouncement(data: Uint8Array): ListedWorker | undefined {
 
 function readShard(given: unknown): HeldShard | undefined {
   if (!isRecord(given) || typeof given['key'] !== 'string') return undefined;
-  const { key, generation, shard, shards, rows, start, end } = given;
+  const { key, generation, shard, shards, rows, start, end, copies } = given;
   const counts = [generation, shard, shards, rows, start, end];
   if (!counts.every(isCount)) return undefined;
-  return { key, generation, shard, shards, rows, start, end } as HeldShard;
+  if (copies !== undefined && !isCount(copies)) return undefined;
+  return { key, generation, shard, shards, rows, start, end, copies } as HeldShard;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -42,7 +42,7 @@ export function addWorkerCommand(program: Command, terminal: Terminal): void {
 Example:
   gearshift worker --servers n1.internal,n2.internal --name corpus --nkey-file worker.nk --ca ca.crt --data-root /srv/rows
 
-SIGTERM and Ctrl-C let it answer the queries under way and leave; a second signal ends it at once.
+SIGTERM and Ctrl-C let it bring its shards to other workers, answer the queries under way and leave; a second signal ends it at once.
 Exit codes: 0 ended by a signal, 1 no connection or internal failure, 2 bad input.`,
     )
     .action(async (options: WorkerOptions) => runWorker(options, terminal));
@@ -70,7 +70,7 @@ async function runWorker(options: WorkerOptions, terminal: Terminal): Promise<vo
     const address = health === undefined ? {} : { health: health.address };
     report('ready', `worker ${worker} of cluster ${name} is ready`, address);
     await stopped;
-    report('draining', 'answering the queries under way ...');
+    report('draining', 'bringing shards to other workers and answering the queries under way ...');
     await running.drain();
     health?.close();
     report('ended', 'ended');

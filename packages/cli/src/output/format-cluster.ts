@@ -10,8 +10,10 @@ export function formatClusterReport({ cluster, workers, matrices, problems }: Cl
     const work = `${count(shardCount, 'shard')}, ${count(underWay, 'query', 'queries')} under way`;
     lines.push(`  ${oneLine(worker)}  ${state}, ${memory}, ${work}, ${oneLine(profile)}`);
   }
-  for (const { key, generation, rows, shards, fewestReplicas, missingShards } of matrices) {
-    const state = missingShards.length > 0 ? 'incomplete' : `at least ${count(fewestReplicas, 'replica')} of each`;
+  for (const { key, generation, rows, shards, fewestReplicas, wantedReplicas, missingShards } of matrices) {
+    const lacks = fewestReplicas < wantedReplicas ? `, ${wantedReplicas} wanted` : '';
+    const complete = `at least ${count(fewestReplicas, 'replica')} of each${lacks}`;
+    const state = missingShards.length > 0 ? 'incomplete' : complete;
     const size = `${rows.toLocaleString('en-US')} rows in ${count(shards, 'shard')}`;
     lines.push(`matrix ${oneLine(key)}, generation ${generation}: ${size}, ${state}`);
   }

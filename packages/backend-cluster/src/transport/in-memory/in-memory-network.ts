@@ -35,13 +35,17 @@ export interface Subscription {
   readonly pattern: string;
   readonly queue: string | undefined;
   readonly party: Party;
+  /** The connection of the party. */
+  readonly transport: InMemoryTransport;
   readonly handler: (message: IncomingMessage) => void;
 }
 
-/** One connection, with the state of its link. */
+/** A process with its connections, and the state of its link. */
 export interface Party {
   readonly name: string;
   readonly transport: InMemoryTransport;
+  /** Further connections of the same process, which end with the first one. */
+  readonly others: Set<InMemoryTransport>;
   link: Required<{ [K in keyof LinkOptions]: number }>;
   isConnected: boolean;
   /** A process that was stopped: what arrives and what it sends waits. Undefined while it runs. */
@@ -75,7 +79,7 @@ export class InMemoryNetwork {
     if (this.#parties.has(name)) throw new RangeError(`name: '${name}' is connected already`);
     const transport: InMemoryTransport = new InMemoryTransport(this, () => party);
     const link = { delayMs: 0, jitterMs: 0, lossRate: 0, duplicateRate: 0 };
-    const party: Party = { name, transport, link, isConnected: true, waiting: undefined };
+    const party: Party = { name, transport, others: new Set(), link, isConnected: true, waiting: undefined };
     this.#parties.set(name, party);
     return transport;
   }
@@ -121,13 +125,13 @@ export class InMemoryNetwork {
   disconnect(name: string): void {
     const party = this.#party(name);
     party.isConnected = false;
-    party.transport.connectionChanged(false);
+    for (const one of [party.transport, ...party.others]) one.connectionChanged(false);
   }
 
   reconnect(name: string): void {
     const party = this.#party(name);
     party.isConnected = true;
-    party.transport.connectionChanged(true);
+    for (const one of [party.transport, ...party.others]) one.connectionChanged(true);
   }
 
   /** Ends a party as if its process was killed: it answers nothing any more, and the network notices. */
@@ -141,12 +145,21 @@ export class InMemoryNetwork {
     return () => this.#subscriptions.delete(subscription);
   }
 
+  /** For transports: a further connection of a process, on which messages overtake those of the others. */
+  connectBeside(party: Party): InMemoryTransport {
+    const transport = new InMemoryTransport(this, () => party);
+    party.others.add(transport);
+    return transport;
+  }
+
   /** For transports. */
-  leave(party: Party): void {
+  leave(party: Party, transport: InMemoryTransport): void {
     for (const subscription of this.#subscriptions) {
-      if (subscription.party === party) this.#subscriptions.delete(subscription);
+      if (subscription.transport === transport) this.#subscriptions.delete(subscription);
     }
+    if (party.others.delete(transport)) return;
     if (this.#parties.get(party.name) === party) this.#parties.delete(party.name);
+    for (const other of [...party.others]) other.abandon();
   }
 
   /** For transports: who receives a message, one member for each queue group. */
@@ -162,20 +175,24 @@ export class InMemoryNetwork {
     return receivers;
   }
 
-  /** For transports: takes a message from party to party, or loses it. */
-  pass(from: Party, to: Party, deliver: () => void): void {
-    if (from.waiting !== undefined) return void from.waiting.push(() => this.pass(from, to, deliver));
+  /**
+   * For transports: takes a message from party to party, or loses it.
+   *
+   * @param lane messages of one lane stay in order
+   */
+  pass(from: Party, to: Party, deliver: () => void, lane = ''): void {
+    if (from.waiting !== undefined) return void from.waiting.push(() => this.pass(from, to, deliver, lane));
     if (this.#separated.has(pair(from.name, to.name))) return;
     const copies = this.#random() < Math.max(from.link.duplicateRate, to.link.duplicateRate) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       if (this.#random() < from.link.lossRate || this.#random() < to.link.lossRate) continue;
       const jitterMs = (from.link.jitterMs + to.link.jitterMs) * this.#random();
-      this.#arriveAfter(from.link.delayMs + to.link.delayMs + jitterMs, from, to, deliver);
+      this.#arriveAfter(from.link.delayMs + to.link.delayMs + jitterMs, from, to, deliver, lane);
     }
   }
 
-  #arriveAfter(delayMs: number, from: Party, to: Party, deliver: () => void): void {
-    const key = pair(from.name, to.name);
+  #arriveAfter(delayMs: number, from: Party, to: Party, deliver: () => void, lane: string): void {
+    const key = pair(from.name, to.name) + lane;
     const nowMs = this.clock.nowMs();
     const atMs = Math.max(nowMs + delayMs, this.#lastArrivals.get(key) ?? 0);
     this.#lastArrivals.set(key, atMs);

@@ -66,7 +66,7 @@ export class InMemoryTransport implements ClusterTransport {
       });
       // The server says so itself, a round trip later.
       if (receivers === 0) {
-        this.#network.pass(me, me, () => end(new TransportError('no-receiver', `no receiver at ${subject}`)));
+        this.#pass(me, me, () => end(new TransportError('no-receiver', `no receiver at ${subject}`)));
       }
     });
   }
@@ -82,7 +82,7 @@ export class InMemoryTransport implements ClusterTransport {
     handler: (message: IncomingMessage) => void,
   ): () => void {
     if (this.#isClosed) throw new TransportError('closed', 'the connection is closed');
-    return this.#network.subscribe({ pattern, queue, party: this.#party(), handler });
+    return this.#network.subscribe({ pattern, queue, party: this.#party(), transport: this, handler });
   }
 
   onConnection(listener: (connected: boolean) => void): () => void {
@@ -90,9 +90,14 @@ export class InMemoryTransport implements ClusterTransport {
     return () => this.#listeners.delete(listener);
   }
 
+  openBeside(): Promise<ClusterTransport> {
+    if (this.#isClosed) return Promise.reject(new TransportError('closed', 'the connection is closed'));
+    return Promise.resolve(this.#network.connectBeside(this.#party()));
+  }
+
   async drain(): Promise<void> {
     if (this.#isClosed) return;
-    this.#network.leave(this.#party());
+    this.#network.leave(this.#party(), this);
     // What the handlers answer in this turn still leaves.
     await new Promise<void>((resolve) => void this.#network.clock.startTimer(0, resolve));
     await this.close();
@@ -106,13 +111,17 @@ export class InMemoryTransport implements ClusterTransport {
   abandon(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#network.leave(this.#party());
+    this.#network.leave(this.#party(), this);
     this.#failAll('closed', 'the connection was closed');
   }
 
   connectionChanged(connected: boolean): void {
     if (!connected) this.#failAll('disconnected', 'the connection was lost');
     for (const listener of this.#listeners) listener(connected);
+  }
+
+  #pass(from: Party, to: Party, deliver: () => void): void {
+    this.#network.pass(from, to, deliver, this.#party().others.has(this) ? '+' : '');
   }
 
   #failAll(reason: 'closed' | 'disconnected', message: string): void {
@@ -133,14 +142,14 @@ export class InMemoryTransport implements ClusterTransport {
     // Not slice(), which gives a view for a Buffer.
     const sent = new Uint8Array(data);
     const receivers = this.#network.receiversOf(subject);
-    for (const { party, handler } of receivers) {
+    for (const { party, transport, handler } of receivers) {
       const respond = (answer: Uint8Array) => {
-        if (onAnswer === undefined || !party.transport.connected || answer.byteLength > this.maxPayloadBytes) return;
+        if (onAnswer === undefined || !transport.connected || answer.byteLength > this.maxPayloadBytes) return;
         const copy = new Uint8Array(answer);
-        this.#network.pass(party, me, () => onAnswer(copy));
+        this.#pass(party, me, () => onAnswer(copy));
       };
-      this.#network.pass(me, party, () => {
-        if (!party.transport.connected) return;
+      this.#pass(me, party, () => {
+        if (!transport.connected) return;
         const message = { subject, data: sent, respond };
         // As with other transports, an exception of a handler ends nothing but the handler.
         try {

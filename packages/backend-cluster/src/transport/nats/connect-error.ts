@@ -11,6 +11,7 @@ export type ConnectProblem =
   | 'certificate-name'
   | 'certificate-required'
   | 'authorization'
+  | 'permissions'
   | 'other';
 
 /** No connection could be made. The message says to which server, and how to fix it. */
@@ -34,6 +35,7 @@ const REASONS: Record<ConnectProblem, TransportErrorReason> = {
   'certificate-name': 'denied',
   'certificate-required': 'denied',
   authorization: 'denied',
+  permissions: 'denied',
   other: 'disconnected',
 };
 
@@ -64,6 +66,7 @@ const EXPLANATIONS: Record<ConnectProblem, string> = {
   'certificate-name': 'the certificate of the server is for another name; add this one to its subjectAltName',
   'certificate-required': 'the server requires a certificate of its clients; pass tls.certFile and tls.keyFile',
   authorization: 'the server refused the nkey (authorization); is its public key in the configuration?',
+  permissions: 'its permissions do not fit its role; gearshift cluster permissions writes them',
   other: 'the connection failed',
 };
 

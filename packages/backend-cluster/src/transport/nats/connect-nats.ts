@@ -28,7 +28,7 @@ export async function connectNats(options: NatsOptions): Promise<ClusterTranspor
   const reached = await reachServers(settings.servers, { tls: settings.tls, timeoutMs: CONNECT_MS });
   try {
     const connection = await connect(clientOptions(settings, inReachedOrder(settings.servers, reached)));
-    return new NatsTransport(connection, inboxFor(settings));
+    return new NatsTransport(connection, inboxFor(settings), () => connectNats(options));
   } catch (error) {
     const problem = problemOf(error);
     const at = reached.map(({ host, port }) => `${host}:${port}`).join(', ');

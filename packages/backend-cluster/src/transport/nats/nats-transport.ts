@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeThrown } from '@gearshift/contracts/internal';
 import type { Msg, NatsConnection, Status, Subscription } from '@nats-io/transport-node';
 import { TransportError, type AskOptions, type ClusterTransport, type IncomingMessage } from '../transport.js';
+import { ConnectError, explain } from './connect-error.js';
 import { OpenQuestions } from './open-questions.js';
 import { Unanswered } from './unanswered.js';
 import { UnconfirmedBytes } from './unconfirmed-bytes.js';
@@ -11,6 +12,8 @@ const DRAIN_MS = 5000;
 /** And for answers of handlers. Some never come: those to queries that were cancelled. */
 const ANSWERS_MS = 1000;
 const DRAIN_TURN_MS = 10;
+/** A server that is slower says later what it refuses, with a warning. */
+const CONFIRM_MS = 2000;
 const NO_RECEIVERS = 503;
 const WARN_EVERY_MS = 10_000;
 
@@ -20,6 +23,9 @@ const WARN_EVERY_MS = 10_000;
  */
 export class NatsTransport implements ClusterTransport {
   readonly #client: NatsConnection;
+  readonly #openBeside: () => Promise<ClusterTransport>;
+  /** Subjects that the server does not let this process watch. */
+  readonly #refused = new Set<string>();
   readonly #inbox: string;
   readonly #questions = new OpenQuestions();
   readonly #unanswered = new Unanswered(ANSWERS_MS);
@@ -34,9 +40,13 @@ export class NatsTransport implements ClusterTransport {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @param inbox a subject below which this party alone may subscribe */
-  constructor(client: NatsConnection, inbox: string) {
+  /**
+   * @param inbox a subject below which this party alone may subscribe
+   * @param openBeside opens another connection of this party
+   */
+  constructor(client: NatsConnection, inbox: string, openBeside: () => Promise<ClusterTransport>) {
     this.#client = client;
+    this.#openBeside = openBeside;
     this.#inbox = inbox;
     this.#unconfirmed = new UnconfirmedBytes(() => client.flush());
     this.#maxPayloadBytes = client.info?.max_payload ?? 0;
@@ -96,7 +106,10 @@ export class NatsTransport implements ClusterTransport {
       ...(queue !== undefined && { queue }),
       callback: (error, message) => {
         if (error === null) this.#deliver(message, handler);
-        else warn('GEARSHIFT_DENIED', `the server does not let this process watch ${subject}: ${error.message}`);
+        else {
+          this.#refused.add(subject);
+          warn('GEARSHIFT_DENIED', `the server does not let this process watch ${subject}: ${error.message}`);
+        }
       },
     });
     this.#subscriptions.add(subscription);
@@ -108,6 +121,22 @@ export class NatsTransport implements ClusterTransport {
   onConnection(listener: (connected: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  openBeside(): Promise<ClusterTransport> {
+    if (this.#isClosed) return Promise.reject(new TransportError('closed', 'the connection is closed'));
+    return this.#openBeside();
+  }
+
+  async confirmWatches(): Promise<void> {
+    // The server handles what a connection sends in its order, and says what it refuses before it answers.
+    await Promise.race([this.#client.flush().catch(() => undefined), sleep(CONFIRM_MS, undefined, { ref: false })]);
+    if (this.#refused.size === 0) return;
+    const subjects = [...this.#refused].join(', ');
+    throw new ConnectError(
+      'permissions',
+      `the server does not let this process watch ${subjects}; ${explain('permissions')}`,
+    );
   }
 
   drain(): Promise<void> {
