@@ -1,9 +1,11 @@
 import { effort, seedOr } from '@gearshift/vitest-config/effort';
 import { markChanged, type BackendErrorKind } from '@gearshift/contracts';
-import { createRandom } from '@gearshift/testing';
+import { createRandom, powerLawGraph } from '@gearshift/testing';
 import { createClusterWorker, ManualClock, type ClusterWorker } from '@gearshift/backend-cluster';
 import { expect, it } from 'vitest';
 import { askCluster, someMatrix } from './ask-cluster.js';
+import { answerOf, differenceOf, KINDS_OF_LOSSES, RightAnswers } from './chaos/answers.js';
+import { questionsAbout, questionsAboutGraph } from './chaos/questions.js';
 import { CLUSTER_NAME, sharedCpu, startCluster } from './start-cluster.js';
 
 const QUERIES = effort({ test: 3000, ci: 100_000 });
@@ -12,9 +14,7 @@ const WORKERS = 5;
 /** What may happen to a request while workers fail. */
 const ALLOWED: readonly (BackendErrorKind | 'right')[] = [
   'right',
-  'unreachable',
-  'timeout',
-  'stale',
+  ...KINDS_OF_LOSSES,
   'aborted',
   'out-of-memory',
   'fault',
@@ -32,6 +32,8 @@ it(
     const names = started.workers.map(({ name }) => name);
     const running = new Map<string, ClusterWorker>(started.workers.map((worker) => [worker.name, worker]));
     const matrices = [someMatrix(256, 1), someMatrix(500, 2), someMatrix(40, 3)];
+    const graph = powerLawGraph({ nodes: 200, edgesPerNode: 3, seed: 4 });
+    const right = new RightAnswers(cpu);
     const heal: (() => void)[] = [];
 
     const start = async (name: string) => {
@@ -91,9 +93,19 @@ it(
       const controller = new AbortController();
       if (random.integer(25) === 0) clock.startTimer(random.integer(5), () => controller.abort());
       const matrix = matrices[random.integer(matrices.length)];
-      const { outcome, tookMs } = await askCluster(clock, backend, matrix, controller.signal);
+      const isGraph = random.integer(8) === 0;
+      const questions = isGraph ? questionsAboutGraph(graph) : questionsAbout(matrix);
+      const at = random.integer(questions.length);
+      const startedAtMs = clock.nowMs();
+      const answered = await clock.advanceUntil(answerOf(backend, questions[at], controller.signal));
+      const outcome = 'bits' in answered ? 'right' : answered.kind;
+      if ('bits' in answered) {
+        const name = isGraph ? `graph ${at}` : `${matrix.id} ${matrix.version} ${at}`;
+        const difference = differenceOf(answered.bits, await right.to(name, questions[at]));
+        expect(difference, `seed ${seed}, query ${i}: ${name}`).toBeUndefined();
+      }
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      longestMs = Math.max(longestMs, tookMs);
+      longestMs = Math.max(longestMs, clock.nowMs() - startedAtMs);
       if (random.integer(4) === 0) await clock.advance(random.integer(60));
     }
     const context = `seed ${seed}: ${JSON.stringify([...outcomes])}, ${JSON.stringify([...seen])}`;

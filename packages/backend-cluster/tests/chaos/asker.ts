@@ -41,7 +41,7 @@ export class Asker {
     const name = COORDINATORS[random.integer(10) < 7 ? 0 : 1];
     const backend = stage.coordinators.get(name);
     if (backend === undefined) return false;
-    return random.integer(4) === 0 ? this.#askPlaced(backend) : this.#askOperand(backend);
+    return await (random.integer(4) === 0 ? this.#askPlaced(backend) : this.#askOperand(backend));
   }
 
   async #askOperand(backend: ClusterBackend): Promise<boolean> {
@@ -53,7 +53,7 @@ export class Asker {
       const answered = await this.#bounded(question.name, answerOf(backend, question.request, signal), boundMs);
       if (answered === undefined) return false;
       const expected = 'bits' in answered ? await right.to(question.name, question.request) : undefined;
-      return this.#judge(question.name, answered, expected, startedAtMs, signal);
+      return await this.#judge(question.name, answered, expected, startedAtMs, signal);
     } finally {
       end();
       question.end();
@@ -78,9 +78,9 @@ export class Asker {
       if (answer === undefined) return false;
       if (answer.ok) {
         const bits = bitsOfRanking(answer.value.output, ranking.queries ?? 1);
-        return this.#judge(what, { bits }, await this.#rightRanking(handle, ranking, what), startedAtMs, signal);
+        return await this.#judge(what, { bits }, await this.#rightRanking(handle, ranking, what), startedAtMs, signal);
       }
-      this.#judge(what, answer.error, undefined, startedAtMs, signal);
+      await this.#judge(what, answer.error, undefined, startedAtMs, signal);
       const { partial } = answer.error;
       if (partial !== null) await this.#resume(backend, handle, ranking, what, partial);
       return false;
@@ -107,10 +107,10 @@ export class Asker {
       if (resumed.ok) {
         const bits = bitsOfRanking(resumed.value.output, ranking.queries ?? 1);
         const expected = await this.#rightRanking(handle, ranking, what);
-        this.#judge(`${what}, resumed`, { bits }, expected, startedAtMs, undefined);
+        await this.#judge(`${what}, resumed`, { bits }, expected, startedAtMs, undefined);
         return;
       }
-      this.#judge(`${what}, resumed`, resumed.error, undefined, startedAtMs, undefined);
+      await this.#judge(`${what}, resumed`, resumed.error, undefined, startedAtMs, undefined);
       if (resumed.error.partial === null) return;
       partial = resumed.error.partial;
     }

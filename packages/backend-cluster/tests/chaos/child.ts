@@ -33,13 +33,13 @@ export class Child {
 
   static async start(fixture: string, settings: object): Promise<Child> {
     const child = new Child(fixture, settings);
-    const problem = await child.#waitForMessage('ready').then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (problem === undefined) return child;
-    await child.end('SIGKILL');
-    throw problem;
+    try {
+      await child.#waitForMessage('ready');
+      return child;
+    } catch (error) {
+      await child.end('SIGKILL');
+      throw error;
+    }
   }
 
   get pid(): number {

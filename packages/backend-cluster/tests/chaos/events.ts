@@ -137,7 +137,9 @@ const EVENTS_OF_PARTIES: Readonly<Record<string, ChaosEvent>> = {
       if (honest === undefined) return nothing;
       const settings = { entry: stage.tested.entry, servers: stage.urlsOf('alien'), name: NAME, honest };
       const alien = await Child.start('alien-worker.mjs', { ...settings, isDraining: random.integer(2) === 0 });
-      return async () => void (await alien.end('SIGKILL'));
+      return async () => {
+        await alien.end('SIGKILL');
+      };
     },
   },
   'a query ends each worker that computes it': {
@@ -273,3 +275,18 @@ export const EVENTS_OF_THREE: Readonly<Record<string, ChaosEvent>> = {
     },
   },
 };
+
+/** A worker that tells one of the lies. */
+export const LYING: Readonly<Record<string, ChaosEvent>> = Object.fromEntries(
+  Object.keys(LIES).map((lie) => {
+    const event: ChaosEvent = {
+      kinds: ['invalid-result'],
+      begin(stage, random) {
+        const child = someWorker(stage, random);
+        child.send({ lie });
+        return () => child.send({ lie: null });
+      },
+    };
+    return [`a worker lies: ${lie}`, event];
+  }),
+);

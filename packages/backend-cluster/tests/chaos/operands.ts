@@ -58,14 +58,10 @@ export class Operands implements AsyncDisposable {
   async change(random: SeededRandom): Promise<void> {
     const stored = this.#stored;
     const row = (count: number) => randomValues(count * this.#dimensions, random.integer(2 ** 30));
-    switch (stored.rows > 2 * ROWS ? 0 : random.integer(3)) {
-      case 0:
-        return stored.update(random.integer(ROWS), row(1));
-      case 1:
-        return void (await stored.append(row(1 + random.integer(5))));
-      default:
-        return void (await stored.remove([random.integer(stored.rows)]));
-    }
+    const kind = stored.rows > 2 * ROWS ? 0 : random.integer(3);
+    if (kind === 0) await stored.update(random.integer(ROWS), row(1));
+    else if (kind === 1) await stored.append(row(1 + random.integer(5)));
+    else await stored.remove([random.integer(stored.rows)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -19,10 +19,12 @@ export interface ChaosOptions {
   /** It ends when so many are asked and each event has happened. */
   readonly queries: number;
   readonly events: Readonly<Record<string, ChaosEvent>>;
-  /** The longest that an event lasts. */
+  /** The longest that most events last. */
   readonly longestMs: number;
   /** The longest time for a query about an operand of this process. */
   readonly boundMs: number;
+  /** It ends early with so many violations. Default 20. */
+  readonly mostViolations?: number;
 }
 
 export interface ChaosReport {
@@ -35,6 +37,9 @@ export interface ChaosReport {
 }
 
 const ASKERS = 8;
+/** More of them say nothing new. */
+const MOST_VIOLATIONS = 20;
+const LONG = 6;
 const CHANGE_EVERY_MS = 250;
 const RECOVERS_WITHIN_MS = 30_000;
 /** A worker gives a load up that gets no piece for 30 seconds. */
@@ -44,7 +49,7 @@ const FREES_WITHIN_MS = 40_000;
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { tested, cpu, servers, seed, queries, boundMs } = options;
   const stage = await Stage.start(tested, servers);
-  const tally = new Tally(stage.violations);
+  const tally = new Tally(stage.violations, options.mostViolations ?? MOST_VIOLATIONS);
   const operands = new Operands(DIMENSIONS);
   const right = new RightAnswers(cpu);
   try {
@@ -65,8 +70,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       isOver = true;
     });
     await Promise.all([played, changing, ...asking]);
-    await expectRecovery(stage, operands, right);
-    await expectNothingHeld(stage);
+    if (!tally.isSpoilt) await expectRecovery(stage, operands, right);
+    if (!tally.isSpoilt) await expectNothingHeld(stage);
   } finally {
     await stage.close();
     await operands[Symbol.asyncDispose]();
@@ -95,7 +100,7 @@ async function play(
   do {
     for (const name of shuffled(names, random)) {
       if (tally.isSpoilt) return;
-      const second = companions[random.integer(companions.length)];
+      const second = companions.length === 0 ? name : companions[random.integer(companions.length)];
       const isAlone = events[name].isAlone === true || second === name || random.integer(3) > 0;
       const chosen = isAlone ? [name] : [name, second];
       tally.begin(
@@ -104,7 +109,8 @@ async function play(
       );
       const heals = [];
       for (const one of chosen) heals.unshift(await events[one].begin(stage, random));
-      await sleep(50 + random.integer(longestMs));
+      // Some last so long that a worker counts as silent, or a connection as lost.
+      await sleep(50 + random.integer(random.integer(10) === 0 ? LONG * longestMs : longestMs));
       for (const heal of heals) await heal();
       await stage.startMissingWorkers();
       tally.end();

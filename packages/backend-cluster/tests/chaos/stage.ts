@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMatrix, unwrap, type PlacedMatrix, type VectorMatrix } from '@gearshift/contracts';
@@ -25,6 +26,7 @@ const FILE_ROWS = [900, 1021, 777] as const;
 /** So that operands take several messages, and a consumer that does not read is cut off soon. */
 const config = 'max_payload: 65536\nmax_pending: 1MB\nwrite_deadline: "500ms"';
 const START_MS = 20_000;
+const CLOSE_MS = 20_000;
 
 /** The package under test: the built one, or a copy with a planted defect. */
 export interface PackageUnderTest {
@@ -127,7 +129,12 @@ export class Stage {
 
   /** Ends everything, and says what is left of it. */
   async close(): Promise<void> {
-    for (const backend of this.coordinators.values()) await backend.close();
+    for (const [name, backend] of this.coordinators) {
+      const end = new AbortController();
+      const late = sleep(CLOSE_MS, 'late', { signal: end.signal }).catch(() => undefined);
+      if ((await Promise.race([backend.close(), late])) === 'late') this.violations.push(`${name} does not close`);
+      end.abort();
+    }
     this.coordinators.clear();
     for (const child of this.workers.values()) child.signal('SIGCONT');
     await Promise.all(Array.from(this.workers.values(), (child) => child.end('SIGTERM')));

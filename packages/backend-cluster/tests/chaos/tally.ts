@@ -3,22 +3,22 @@ import { KINDS_OF_LOSSES } from './answers.js';
 
 /** An excuse holds on for so long after its event: connections are made again after up to 1.5 seconds, and suspicions fade. */
 const LINGER_MS = 8000;
-/** More of them say nothing new. */
-const MOST_VIOLATIONS = 20;
 
 /** What came of all queries, and what must not have. */
 export class Tally {
   readonly outcomes = new Map<string, number>();
   readonly events = new Map<string, number>();
   readonly violations: string[];
+  readonly #mostViolations: number;
   readonly #excuses = new Map<BackendErrorKind, number>();
   #current = 'no event';
   queries = 0;
   right = 0;
   slowestMs = 0;
 
-  constructor(violations: string[]) {
+  constructor(violations: string[], mostViolations: number) {
     this.violations = violations;
+    this.#mostViolations = mostViolations;
   }
 
   /** An event begins: queries may have failures of these kinds from now on. */
@@ -50,11 +50,11 @@ export class Tally {
   }
 
   violate(problem: string): void {
-    if (this.violations.length < MOST_VIOLATIONS) this.violations.push(`${problem} [${this.#current}]`);
+    if (this.violations.length < this.#mostViolations) this.violations.push(`${problem} [${this.#current}]`);
   }
 
   get isSpoilt(): boolean {
-    return this.violations.length >= MOST_VIOLATIONS;
+    return this.violations.length >= this.#mostViolations;
   }
 
   #note(outcome: string, startedAtMs: number): void {
