@@ -12,10 +12,10 @@ const WINDOW = 4;
 /** A piece that was lost is sent again so often. */
 const ATTEMPTS = 3;
 const PIECE_TIMEOUT_MS = 10_000;
-/** A worker may have to read the whole file. */
-const FILE_TIMEOUT_MS = 600_000;
 
 const PIECE_LIMITS = { timeoutMs: PIECE_TIMEOUT_MS, attempts: ATTEMPTS } as const;
+/** A worker may have to read the whole file, for ten minutes. The order is repeated: it may be lost, and the worker may end. */
+const FILE_LIMITS = { timeoutMs: PIECE_TIMEOUT_MS, attempts: 60 } as const;
 
 export interface PushTarget {
   readonly transport: ClusterTransport;
@@ -76,7 +76,7 @@ export function order(
   source: ShardSource,
   signal: AbortSignal | undefined,
 ): Promise<Extract<LoadAnswer, { ok: true }> | PushFailure> {
-  const limits = source.kind === 'file' ? { timeoutMs: FILE_TIMEOUT_MS, attempts: 1 } : PIECE_LIMITS;
+  const limits = source.kind === 'file' ? FILE_LIMITS : PIECE_LIMITS;
   return askLoad(target, 'load', encodeLoadOrder({ spec, source }), signal, limits);
 }
 

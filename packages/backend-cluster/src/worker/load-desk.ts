@@ -27,6 +27,8 @@ export class LoadDesk {
   readonly #intake: PushIntake;
   /** Names of shards that are being read from files. */
   readonly #reading = new Set<string>();
+  /** Their ends: an order that is repeated meanwhile has the same one. */
+  readonly #fileLoads = new Map<string, Promise<LoadAnswer>>();
   #isDraining = false;
 
   constructor(parts: LoadDeskParts) {
@@ -44,7 +46,7 @@ export class LoadDesk {
       // Another shard under the same name would be mistaken for this one.
       return sameShard(held.spec, spec) ? this.#isHeld() : refuse('invalid-input', 'another shard has this name');
     }
-    if (source.kind === 'file') return this.#loadFile(spec, source.path);
+    if (source.kind === 'file') return this.#loadFileOnce(spec, source.path);
     return this.#beginPush(order, source.load, source.pieceBytes);
   }
 
@@ -90,6 +92,15 @@ export class LoadDesk {
     if (refusal === undefined) return { ok: true, isHeld: false, sequence: 0 };
     this.#parts.store.unpromise(bytes);
     return refusal;
+  }
+
+  #loadFileOnce(spec: ShardSpec, path: string): Promise<LoadAnswer> {
+    const name = shardName(spec);
+    const underWay = this.#fileLoads.get(name);
+    if (underWay !== undefined) return underWay;
+    const loading = this.#loadFile(spec, path).finally(() => this.#fileLoads.delete(name));
+    this.#fileLoads.set(name, loading);
+    return loading;
   }
 
   async #loadFile(spec: ShardSpec, path: string): Promise<LoadAnswer> {
