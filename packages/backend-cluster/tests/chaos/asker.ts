@@ -4,7 +4,7 @@ import type { SeededRandom } from '@gearshift/testing';
 import type { ClusterBackend, PlacedRanking } from '@gearshift/backend-cluster';
 import { answerOf, bitsOfRanking, differenceOf, type Answered, type RightAnswers } from './answers.js';
 import type { Question } from './operands.js';
-import { rankingsOf } from './questions.js';
+import { RANKINGS } from './questions.js';
 import { COORDINATORS, PLACED, TIMEOUT_MS, type Stage } from './stage.js';
 import type { Tally } from './tally.js';
 
@@ -61,14 +61,13 @@ export class Asker {
   }
 
   async #askPlaced(backend: ClusterBackend): Promise<boolean> {
-    const { random, stage } = this.#parts;
+    const { random } = this.#parts;
     const newest = backend.placed.find(PLACED);
     const handle = random.integer(5) === 0 && this.#oldHandle !== undefined ? this.#oldHandle : newest;
     if (handle === undefined) return false;
     if (random.integer(20) === 0) this.#oldHandle = newest;
-    const rankings = rankingsOf(stage.rowsOf(handle));
-    const i = random.integer(rankings.length);
-    const ranking = rankings[i];
+    const i = random.integer(RANKINGS.length);
+    const ranking = RANKINGS[i](handle);
     const { signal, end } = this.#maybeAborted();
     try {
       const what = `placed ${handle.rows} ${i}`;
@@ -77,6 +76,7 @@ export class Asker {
       const answer = await this.#bounded(what, asked, PLACED_BOUND_MS);
       if (answer === undefined) return false;
       if (answer.ok) {
+        if (handle.version !== newest?.version) this.#parts.tally.rare.oldHandle += 1;
         const bits = bitsOfRanking(answer.value.output, ranking.queries ?? 1);
         return await this.#judge(what, { bits }, await this.#rightRanking(handle, ranking, what), startedAtMs, signal);
       }
@@ -107,6 +107,7 @@ export class Asker {
       if (resumed.ok) {
         const bits = bitsOfRanking(resumed.value.output, ranking.queries ?? 1);
         const expected = await this.#rightRanking(handle, ranking, what);
+        this.#parts.tally.rare.resumed += 1;
         await this.#judge(`${what}, resumed`, { bits }, expected, startedAtMs, undefined);
         return;
       }
@@ -133,6 +134,7 @@ export class Asker {
       `${what} of ${JSON.stringify(done)}`,
     );
     const difference = differenceOf(bitsOfRanking(output, ranking.queries ?? 1), expected);
+    this.#parts.tally.rare.partial += 1;
     if (difference !== undefined) this.#parts.tally.violate(`${what}, the rows ${JSON.stringify(done)}: ${difference}`);
   }
 

@@ -102,13 +102,16 @@ const EVENTS_OF_PARTIES: Readonly<Record<string, ChaosEvent>> = {
     },
   },
   'two coordinators place new rows': {
-    isAlone: true,
     kinds: ['fault'],
-    async begin(stage, random) {
-      for (let i = 0; i < 3; i++) {
-        await Promise.all(COORDINATORS.map((name) => stage.place(name, random.integer(3), 5000)));
-      }
-      return nothing;
+    begin(stage, random) {
+      const files = Array.from({ length: 6 }, () => random.integer(3));
+      const placeAll = async (name: CoordinatorName, own: number) => {
+        for (const [i, file] of files.entries()) if (i % 2 === own) await stage.place(name, file, undefined);
+      };
+      const placing = Promise.all(COORDINATORS.map(placeAll));
+      return async () => {
+        await placing;
+      };
     },
   },
   'a coordinator is replaced': {
@@ -171,10 +174,10 @@ const EVENTS_OF_PARTIES: Readonly<Record<string, ChaosEvent>> = {
   },
   'operands do not fit': {
     kinds: ['out-of-memory'],
-    async begin(stage, random) {
+    begin(stage, random) {
       // The first never fits; of the others each one fits alone.
       const rows = [400_000, 24_000, 24_000, 24_000];
-      const asked = rows.map(async (count, i) => {
+      const asking = rows.map(async (count, i) => {
         const matrix = createMatrix(randomValues(count * DIMENSIONS, random.integer(1000)), { dimensions: DIMENSIONS });
         const query = randomValues(DIMENSIONS, 5);
         const backend = stage.coordinator(COORDINATORS[i % 2]);
@@ -182,8 +185,9 @@ const EVENTS_OF_PARTIES: Readonly<Record<string, ChaosEvent>> = {
         if (i === 0 && 'bits' in answered) stage.violations.push('an operand larger than all memory was ranked');
         return () => backend.release(matrix);
       });
-      for (const release of await Promise.all(asked)) release();
-      return nothing;
+      return async () => {
+        for (const release of await Promise.all(asking)) release();
+      };
     },
   },
 };

@@ -1,7 +1,7 @@
 import { createMatrix, markChanged, type OperationRequest } from '@gearshift/contracts';
 import { StoredMatrix } from '@gearshift/storage';
 import { powerLawGraph, randomValues, type SeededRandom } from '@gearshift/testing';
-import { questionsAbout, questionsAboutGraph, valuesWithTies } from './questions.js';
+import { QUESTIONS, questionsAbout, questionsAboutGraph, valuesWithTies } from './questions.js';
 
 /** A question about one version of an operand. */
 export interface Question {
@@ -40,11 +40,10 @@ export class Operands implements AsyncDisposable {
   draw(random: SeededRandom): Question {
     if (random.integer(3) > 0) return this.#fixed[random.integer(this.#fixed.length)];
     const pinned = this.#stored.pin();
-    const questions = questionsAbout(pinned);
-    const i = random.integer(questions.length);
+    const i = random.integer(QUESTIONS.length);
     return {
       name: `stored ${pinned.version} ${i}`,
-      request: questions[i],
+      request: QUESTIONS[i](pinned),
       end: () => pinned[Symbol.dispose](),
     };
   }
@@ -83,8 +82,7 @@ export class OwnMatrix {
       matrix.values.set(valuesWithTies(matrix.rows, matrix.dimensions, random.integer(2 ** 30)));
       markChanged(matrix);
     }
-    const questions = questionsAbout(matrix);
-    const i = random.integer(questions.length);
-    return { name: `own ${matrix.id} ${matrix.version} ${i}`, request: questions[i], end: nothing };
+    const i = random.integer(QUESTIONS.length);
+    return { name: `own ${matrix.id} ${matrix.version} ${i}`, request: QUESTIONS[i](matrix), end: nothing };
   }
 }

@@ -8,45 +8,40 @@ import {
 } from '@gearshift/contracts';
 import { randomValues } from '@gearshift/testing';
 
+type Shape = Pick<VectorMatrix, 'rows' | 'dimensions'>;
 type Ranking = Omit<TopKRequest, 'operation' | 'matrix' | 'candidates'>;
 
-/** Rankings of any matrix of so many rows: each metric, one and several queries, ranges, filters with few and with many rows. */
-export function rankingsOf({ rows, dimensions }: Pick<VectorMatrix, 'rows' | 'dimensions'>): Ranking[] {
-  const one = (seed: number) => randomValues(dimensions, 1000 + seed);
-  const three = randomValues(3 * dimensions, 999);
-  const some = RowSet.fromPredicate(rows, (row) => row % 3 !== 1);
-  const few = RowSet.fromPredicate(rows, (row) => row % 97 === 5);
-  const [start, end] = [Math.floor(rows / 5), Math.ceil((rows * 3) / 4)];
-  return [
-    ...METRICS.map((metric, i) => ({ query: one(i), k: 10, metric })),
-    { query: one(10), k: 1 },
-    { query: one(11), k: rows },
-    { query: one(12), k: 12, where: some },
-    { query: one(13), k: 12, where: few, metric: 'dot' },
-    { query: one(14), k: 7, start, end },
-    { query: one(15), k: 7, start, end, where: some, metric: 'euclidean' },
-    { query: one(16), k: 40, minScore: 0.3 },
-    { query: three, queries: 3, k: 9 },
-    { query: three, queries: 3, k: 30, minScore: 1, metric: 'dot', where: some },
-  ];
-}
+const one = ({ dimensions }: Shape, seed: number) => randomValues(dimensions, 1000 + seed);
+const three = ({ dimensions }: Shape) => ({ query: randomValues(3 * dimensions, 999), queries: 3 });
+const some = ({ rows }: Shape) => RowSet.fromPredicate(rows, (row) => row % 3 !== 1);
+const few = ({ rows }: Shape) => RowSet.fromPredicate(rows, (row) => row % 97 === 5);
+const middle = ({ rows }: Shape) => ({ start: Math.floor(rows / 5), end: Math.ceil((rows * 3) / 4) });
 
-/** Every kind of question about a matrix, in an order that does not depend on its contents. */
+/** Rankings of any matrix: each metric, one and several queries, ranges, filters with few and with many rows. */
+export const RANKINGS: readonly ((shape: Shape) => Ranking)[] = [
+  ...METRICS.map((metric, i) => (shape: Shape) => ({ query: one(shape, i), k: 10, metric })),
+  (shape) => ({ query: one(shape, 10), k: 1 }),
+  (shape) => ({ query: one(shape, 11), k: shape.rows }),
+  (shape) => ({ query: one(shape, 12), k: 12, where: some(shape) }),
+  (shape) => ({ query: one(shape, 13), k: 12, where: few(shape), metric: 'dot' }),
+  (shape) => ({ query: one(shape, 14), k: 7, ...middle(shape) }),
+  (shape) => ({ query: one(shape, 15), k: 7, ...middle(shape), where: some(shape), metric: 'euclidean' }),
+  (shape) => ({ query: one(shape, 16), k: 40, minScore: 0.3 }),
+  (shape) => ({ ...three(shape), k: 9 }),
+  (shape) => ({ ...three(shape), k: 30, minScore: 1, metric: 'dot', where: some(shape) }),
+];
+
+/** Every kind of question about a matrix; which one has which number does not depend on the matrix. */
+export const QUESTIONS: readonly ((matrix: VectorMatrix) => OperationRequest)[] = [
+  ...RANKINGS.map((ranking) => (matrix: VectorMatrix) => ({ operation: 'top-k', matrix, ...ranking(matrix) }) as const),
+  (matrix) => ({ operation: 'top-k', query: one(matrix, 20), matrix, k: 10, candidates: candidatesOf(matrix) }),
+  (matrix) => ({ operation: 'cosine-similarity', query: one(matrix, 21), matrix }),
+  (matrix) => ({ operation: 'cosine-similarity', query: one(matrix, 22), matrix, where: some(matrix) }),
+  (matrix) => ({ operation: 'cosine-similarity', query: one(matrix, 23), matrix, ...middle(matrix) }),
+];
+
 export function questionsAbout(matrix: VectorMatrix): OperationRequest[] {
-  const { rows, dimensions } = matrix;
-  const query = randomValues(dimensions, 2000);
-  const candidates = Uint32Array.from({ length: Math.ceil(rows / 4) }, (_, i) => rows - 1 - 3 * i).filter(
-    (row) => row < rows,
-  );
-  const where = RowSet.fromPredicate(rows, (row) => row % 2 === 0);
-  const [start, end] = [Math.floor(rows / 3), Math.ceil(rows / 2)];
-  return [
-    ...rankingsOf(matrix).map((ranking) => ({ operation: 'top-k', matrix, ...ranking }) as const),
-    { operation: 'top-k', query, matrix, k: 10, candidates },
-    { operation: 'cosine-similarity', query, matrix },
-    { operation: 'cosine-similarity', query, matrix, where },
-    { operation: 'cosine-similarity', query, matrix, start, end },
-  ];
+  return QUESTIONS.map((question) => question(matrix));
 }
 
 /** One hop and several, and a range of nodes. */
@@ -67,4 +62,9 @@ export function valuesWithTies(rows: number, dimensions: number, seed: number): 
   const values = randomValues(rows * dimensions, seed);
   for (let row = 0; row < rows; row += 5) values.copyWithin(row * dimensions, 0, dimensions);
   return values;
+}
+
+/** A quarter of the rows, not in their order. */
+function candidatesOf({ rows }: Shape): Uint32Array {
+  return Uint32Array.from({ length: Math.floor(rows / 4) }, (_, i) => rows - 1 - 3 * i);
 }

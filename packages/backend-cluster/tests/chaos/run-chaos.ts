@@ -33,6 +33,7 @@ export interface ChaosReport {
   readonly slowestMs: number;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly events: Readonly<Record<string, number>>;
+  readonly rare: Tally['rare'];
   readonly violations: readonly string[];
 }
 
@@ -76,13 +77,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await stage.close();
     await operands[Symbol.asyncDispose]();
   }
-  const { right: rightCount, slowestMs, outcomes, events, violations } = tally;
+  const { right: rightCount, slowestMs, outcomes, events, rare, violations } = tally;
   return {
     queries: tally.queries,
     right: rightCount,
     slowestMs: Math.round(slowestMs),
     outcomes: Object.fromEntries(outcomes),
     events: Object.fromEntries(events),
+    rare,
     violations,
   };
 }

@@ -27,6 +27,8 @@ const FILE_ROWS = [900, 1021, 777] as const;
 const config = 'max_payload: 65536\nmax_pending: 1MB\nwrite_deadline: "500ms"';
 const START_MS = 20_000;
 const CLOSE_MS = 20_000;
+/** An order may be lost, and is repeated after ten seconds. */
+const PLACE_MS = 60_000;
 
 /** The package under test: the built one, or a copy with a planted defect. */
 export interface PackageUnderTest {
@@ -111,13 +113,24 @@ export class Stage {
     return found;
   }
 
-  /** Lets the workers load a file; the new generation, or undefined where that failed. */
-  async place(name: CoordinatorName, file: number, withinMs: number): Promise<PlacedMatrix | undefined> {
+  /**
+   * Lets the workers load a file. That it does not end is a violation.
+   *
+   * @param abortAfterMs never if undefined
+   * @returns the new generation, or undefined where that failed
+   */
+  async place(
+    name: CoordinatorName,
+    file: number,
+    abortAfterMs: number | undefined,
+  ): Promise<PlacedMatrix | undefined> {
     const { path, matrix } = this.files[file % this.files.length];
     const { rows, dimensions } = matrix;
-    const signal = AbortSignal.timeout(withinMs);
-    const placed = await this.coordinator(name).placed.place(PLACED, { path, rows, dimensions }, signal);
-    return placed.ok ? placed.value : undefined;
+    const signal = abortAfterMs === undefined ? undefined : AbortSignal.timeout(abortAfterMs);
+    const placing = this.coordinator(name).placed.place(PLACED, { path, rows, dimensions }, signal);
+    const placed = await endOf(placing, PLACE_MS);
+    if (placed === undefined) this.violations.push(`${name} has not placed a file after ${PLACE_MS} ms`);
+    return placed?.ok === true ? placed.value : undefined;
   }
 
   /** The rows of a placed matrix as this process has them. */
@@ -130,10 +143,11 @@ export class Stage {
   /** Ends everything, and says what is left of it. */
   async close(): Promise<void> {
     for (const [name, backend] of this.coordinators) {
-      const end = new AbortController();
-      const late = sleep(CLOSE_MS, 'late', { signal: end.signal }).catch(() => undefined);
-      if ((await Promise.race([backend.close(), late])) === 'late') this.violations.push(`${name} does not close`);
-      end.abort();
+      const closed = await endOf(
+        backend.close().then(() => true),
+        CLOSE_MS,
+      );
+      if (closed === undefined) this.violations.push(`${name} does not close`);
     }
     this.coordinators.clear();
     for (const child of this.workers.values()) child.signal('SIGCONT');
@@ -164,5 +178,16 @@ export class Stage {
     await this.startMissingWorkers();
     for (const name of COORDINATORS) await this.startCoordinator(name);
     if ((await this.place('c0', 0, START_MS)) === undefined) throw new Error('the first file was not placed');
+  }
+}
+
+/** What a promise resolves with, or undefined if it takes longer. */
+async function endOf<T>(promise: Promise<T>, withinMs: number): Promise<T | undefined> {
+  const end = new AbortController();
+  const late = sleep(withinMs, undefined, { signal: end.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    end.abort();
   }
 }

@@ -8,6 +8,8 @@ const LINGER_MS = 8000;
 export class Tally {
   readonly outcomes = new Map<string, number>();
   readonly events = new Map<string, number>();
+  /** How often what is rare was compared with what is right. */
+  readonly rare = { partial: 0, resumed: 0, oldHandle: 0 };
   readonly violations: string[];
   readonly #mostViolations: number;
   readonly #excuses = new Map<BackendErrorKind, number>();

@@ -3,7 +3,7 @@ import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createClusterBackend } from '@gearshift/backend-cluster';
 import { unwrap, type Backend } from '@gearshift/contracts';
 import { createRandom } from '@gearshift/testing';
-import { effort, seedOr, tellCount, tellFigure } from '@gearshift/vitest-config/effort';
+import { effort, seedOr, tellCount, tellFigure, tier } from '@gearshift/vitest-config/effort';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BOUND_MS } from '../chaos/asker.js';
 import { EVENTS, EVENTS_OF_THREE } from '../chaos/events.js';
@@ -51,7 +51,11 @@ describe.skipIf(lacksServer)(`a cluster on a real server under chaos, seed ${SEE
     expect(Object.keys(report.events).toSorted(), context).toEqual(Object.keys(options.events).toSorted());
     const failures = Object.keys(report.outcomes).filter((outcome) => outcome !== 'right');
     expect(DOCUMENTED_KINDS, context).toEqual(expect.arrayContaining(failures));
-    expect(report.right, context).toBeGreaterThan(report.queries / 2);
+    expect(report.right, context).toBeGreaterThan(0);
+    if (tier() !== 'test' && tier() !== 'mutation') {
+      expect(report.right, context).toBeGreaterThan(report.queries / 2);
+      for (const [what, count] of Object.entries(report.rare)) expect(count, `${what}, ${context}`).toBeGreaterThan(0);
+    }
     await expect.poll(openResources, { timeout: 5000 }).toBeLessThanOrEqual(before);
     tellCount('R23', report.queries);
     const where = options.servers === 1 ? 'one server' : 'three servers';
