@@ -69,6 +69,7 @@ R18 is part of [\`npm run release:dry\`](releasing.md).
 - **The first CPU with AMX**: opening the CPU backend hung for ever, because one initializer of the addon ran another and the guards of its runtime
   waited for themselves. The native tests link the C++ library and did not show it; the runtime has tests of its own now.
 - **R7**: a lost WebGPU device kept its memory until it was destroyed, and Dawn crashed when it was given shared memory.
+- **R23**: \`placed.place()\` waited ten minutes when a worker ended, or a message was lost, while it loaded a file. The order is repeated now.
 - **The benchmark of telemetry**: after \`dispose()\`, the instrumentation for spans still slowed down every promise of the process.
 `;
 
