@@ -37,7 +37,7 @@ export interface ChaosReport {
   readonly violations: readonly string[];
 }
 
-const ASKERS = 8;
+const ASKERS = 16;
 /** More of them say nothing new. */
 const MOST_VIOLATIONS = 20;
 const LONG = 6;

