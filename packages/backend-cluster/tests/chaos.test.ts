@@ -1,24 +1,18 @@
 import { effort, seedOr } from '@gearshift/vitest-config/effort';
-import { markChanged, type BackendErrorKind } from '@gearshift/contracts';
-import { createRandom } from '@gearshift/testing';
+import { markChanged, type RunErrorKind } from '@gearshift/contracts';
+import { createRandom, powerLawGraph } from '@gearshift/testing';
 import { createClusterWorker, ManualClock, type ClusterWorker } from '@gearshift/backend-cluster';
 import { expect, it } from 'vitest';
 import { askCluster, someMatrix } from './ask-cluster.js';
+import { answerOf, differenceOf, KINDS_OF_LOSSES, RightAnswers } from './chaos/answers.js';
+import { QUESTIONS, questionsAboutGraph } from './chaos/questions.js';
 import { CLUSTER_NAME, sharedCpu, startCluster } from './start-cluster.js';
 
 const QUERIES = effort({ test: 3000, ci: 100_000 });
 const LIMIT_MS = effort({ test: 120_000, ci: 1_800_000 });
 const WORKERS = 5;
 /** What may happen to a request while workers fail. */
-const ALLOWED: readonly (BackendErrorKind | 'right')[] = [
-  'right',
-  'unreachable',
-  'timeout',
-  'stale',
-  'aborted',
-  'out-of-memory',
-  'fault',
-];
+const ALLOWED: readonly (RunErrorKind | 'right')[] = ['right', ...KINDS_OF_LOSSES, 'aborted', 'out-of-memory', 'fault'];
 
 it(
   `answers ${QUERIES} queries right or with a typed error while workers are killed, stopped, separated and started`,
@@ -32,6 +26,9 @@ it(
     const names = started.workers.map(({ name }) => name);
     const running = new Map<string, ClusterWorker>(started.workers.map((worker) => [worker.name, worker]));
     const matrices = [someMatrix(256, 1), someMatrix(500, 2), someMatrix(40, 3)];
+    const graph = powerLawGraph({ nodes: 200, edgesPerNode: 3, seed: 4 });
+    const graphQuestions = questionsAboutGraph(graph);
+    const right = new RightAnswers(cpu);
     const heal: (() => void)[] = [];
 
     const start = async (name: string) => {
@@ -91,9 +88,19 @@ it(
       const controller = new AbortController();
       if (random.integer(25) === 0) clock.startTimer(random.integer(5), () => controller.abort());
       const matrix = matrices[random.integer(matrices.length)];
-      const { outcome, tookMs } = await askCluster(clock, backend, matrix, controller.signal);
+      const isGraph = random.integer(8) === 0;
+      const at = random.integer(isGraph ? graphQuestions.length : QUESTIONS.length);
+      const request = isGraph ? graphQuestions[at] : QUESTIONS[at](matrix);
+      const startedAtMs = clock.nowMs();
+      const answered = await clock.advanceUntil(answerOf(backend, request, controller.signal));
+      const outcome = 'bits' in answered ? 'right' : answered.kind;
+      if ('bits' in answered) {
+        const name = isGraph ? `graph ${at}` : `${matrix.id} ${matrix.version} ${at}`;
+        const difference = differenceOf(answered.bits, await right.to(name, request));
+        expect(difference, `seed ${seed}, query ${i}: ${name}`).toBeUndefined();
+      }
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      longestMs = Math.max(longestMs, tookMs);
+      longestMs = Math.max(longestMs, clock.nowMs() - startedAtMs);
       if (random.integer(4) === 0) await clock.advance(random.integer(60));
     }
     const context = `seed ${seed}: ${JSON.stringify([...outcomes])}, ${JSON.stringify([...seen])}`;

@@ -8,14 +8,16 @@ export interface LinkState {
   readonly swallows: 'nothing' | 'to-server' | 'to-client' | 'everything';
 }
 
+export type StalledSide = 'nothing' | 'clients' | 'server' | 'both';
+
 /** A link to a server that can be made worse. */
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
   readonly connectionCount: number;
   set(state: Partial<LinkState>): void;
-  /** Stops reading from clients or from the server, so that what they send piles up there; `nothing` goes on. */
-  stall(side: 'nothing' | 'clients' | 'server'): void;
+  /** Stops reading from clients, from the server, or from both, so that what they send piles up there; `nothing` goes on. */
+  stall(side: StalledSide): void;
   /** Breaks all connections. New ones are accepted. */
   cut(): void;
 }
@@ -23,7 +25,7 @@ export interface Proxy extends AsyncDisposable {
 /** Starts a TCP proxy on a free port of 127.0.0.1. */
 export async function startProxy(serverPort: number): Promise<Proxy> {
   let state: LinkState = { delayMs: 0, swallows: 'nothing' };
-  let stalled: 'nothing' | 'clients' | 'server' = 'nothing';
+  let stalled: StalledSide = 'nothing';
   const pairs = new Set<readonly [Socket, Socket]>();
   const listener = createServer((client) => {
     const server = createConnection(serverPort, '127.0.0.1');
@@ -39,23 +41,37 @@ export async function startProxy(serverPort: number): Promise<Proxy> {
       socket.on('error', end);
       socket.on('close', end);
     }
-    client.on('data', (part) => forward(part, server, 'to-server'));
-    server.on('data', (part) => forward(part, client, 'to-client'));
+    forward(client, server, 'to-server');
+    forward(server, client, 'to-client');
     holdBack(pair);
   });
-  const forward = (part: Buffer, target: Socket, direction: 'to-server' | 'to-client'): void => {
+  const forward = (source: Socket, target: Socket, direction: 'to-server' | 'to-client'): void => {
     const isSwallowed = () => state.swallows === direction || state.swallows === 'everything';
-    const write = (): void => {
+    // Under way, in their order: a part must not pass another one when the delay is made shorter.
+    const parts: Buffer[] = [];
+    let lastDueMs = 0;
+    const write = (part: Buffer): void => {
       if (!isSwallowed() && !target.destroyed) target.write(part);
     };
-    if (isSwallowed()) return;
-    if (state.delayMs > 0) setTimeout(write, state.delayMs);
-    else write();
+    source.on('data', (part: Buffer) => {
+      if (isSwallowed()) return;
+      if (state.delayMs === 0 && parts.length === 0) {
+        write(part);
+        return;
+      }
+      parts.push(part);
+      const nowMs = performance.now();
+      lastDueMs = Math.max(lastDueMs, nowMs + state.delayMs);
+      setTimeout(() => {
+        const next = parts.shift();
+        if (next !== undefined) write(next);
+      }, lastDueMs - nowMs);
+    });
   };
   const holdBack = ([client, server]: readonly [Socket, Socket]): void => {
-    if (stalled === 'clients') client.pause();
+    if (stalled === 'clients' || stalled === 'both') client.pause();
     else client.resume();
-    if (stalled === 'server') server.pause();
+    if (stalled === 'server' || stalled === 'both') server.pause();
     else server.resume();
   };
   const cut = (): void => {

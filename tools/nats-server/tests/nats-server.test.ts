@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import {
   startNatsCluster,
   startNatsServer,
   startProxy,
+  type Proxy,
 } from '../src/index.js';
 
 const found = findNatsServer();
@@ -156,6 +157,53 @@ describe.skipIf(found.lacks !== null)(`a proxy${needs}`, () => {
     expect(proxy.connectionCount).toBe(0);
     proxy.set({ swallows: 'nothing' });
     expect(await ping(proxy.port)).toContain('PONG');
+  });
+});
+
+describe('a proxy of any server', () => {
+  /** A server that keeps what it gets, a proxy before it, and a connection through both. */
+  async function connectThrough(): Promise<{ got: () => string; proxy: Proxy; client: Socket; end(): Promise<void> }> {
+    let text = '';
+    const server = createServer((socket) => socket.setEncoding('utf8').on('data', (part: string) => (text += part)));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const proxy = await startProxy((server.address() as AddressInfo).port);
+    const client = createConnection(proxy.port, '127.0.0.1');
+    await once(client, 'connect');
+    const end = async (): Promise<void> => {
+      client.destroy();
+      await proxy[Symbol.asyncDispose]();
+      server.close();
+    };
+    return { got: () => text, proxy, client, end };
+  }
+
+  test('keeps the order of what was sent before its delay became shorter', async () => {
+    const { got, proxy, client, end } = await connectThrough();
+    for (const [part, delayMs] of [
+      ['a', 200],
+      ['b', 20],
+      ['c', 0],
+    ] as const) {
+      proxy.set({ delayMs });
+      client.write(part);
+      await sleep(20);
+    }
+    await expect.poll(got, { timeout: 5000 }).toBe('abc');
+    client.write('d');
+    await expect.poll(got, { timeout: 5000 }).toBe('abcd');
+    await end();
+  });
+
+  test('carries nothing while both sides are stalled, and everything afterwards', async () => {
+    const { got, proxy, client, end } = await connectThrough();
+    proxy.stall('both');
+    client.write('later');
+    await sleep(100);
+    expect(got()).toBe('');
+    proxy.stall('nothing');
+    await expect.poll(got, { timeout: 5000 }).toBe('later');
+    await end();
   });
 });
 

@@ -124,13 +124,14 @@ export const GOALS = {
   R17: {
     title: 'planted defects are found',
     ...{ tier: 'pure and simulated GPU', unit: 'defects', least: { ci: 30, nightly: 30 } },
-    needs: NATIVE_TOOLS,
+    needs: [...NATIVE_TOOLS, 'nats-server'],
     sources: [
       { folder: 'packages/tracker', file: 'tests/planted-defects.test.ts' },
       { folder: 'packages/tracker', file: 'tests/planted-defects-in-sums.test.ts' },
       { folder: 'tools/cuda-simulator', file: 'tests/planted-defects.test.ts' },
       { folder: 'packages/backend-cpu', file: 'tests/planted-defects.test.ts' },
       { folder: 'tools/reliability', file: 'tests/planted-defects.test.ts' },
+      { folder: 'packages/backend-cluster', file: 'tests/nats/planted-defects.test.ts' },
     ],
   },
   R19: {
@@ -153,5 +154,15 @@ export const GOALS = {
     ...{ tier: 'native', unit: 'answers', least: { ci: 1e6, nightly: 1e7 } },
     needs: NATIVE_TOOLS,
     sources: [{ folder: 'packages/backend-cpu', file: 'tests/native-core.test.ts', name: 'every ranking from codes' }],
+  },
+  R23: {
+    title:
+      'every answer of a cluster is right or a typed error while its parties are killed, stopped, separated and lie',
+    ...{ tier: 'native, on a real NATS server', unit: 'queries', least: { ci: 100_000, nightly: 500_000 } },
+    needs: ['nats-server'],
+    sources: [
+      { folder: 'packages/backend-cluster', file: 'tests/nats/chaos.test.ts' },
+      { folder: 'packages/backend-cluster', file: 'tests/nats/losses.test.ts' },
+    ],
   },
 };

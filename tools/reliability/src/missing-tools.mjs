@@ -1,14 +1,22 @@
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** Set-up puts it here; it is not installed. */
+const NATS_SERVER = fileURLToPath(new URL('../../nats-server/build/server/nats-server', import.meta.url));
 
 /**
- * Programs that goals need, beside Node.js. `anyOf`: one of them is enough. `package` is the name in Debian.
+ * Programs that goals need, beside Node.js. `anyOf`: one of them is enough. `package` is the name in Debian, `command` what brings it instead.
  *
- * @type {Record<string, { anyOf: readonly string[], package: string }>}
+ * @type {Record<string, { anyOf: readonly string[], package?: string, command?: string }>}
  */
 export const TOOLS = {
   'a C++ compiler': { anyOf: [process.env['CXX'] ?? '', 'c++', 'g++', 'clang++'], package: 'g++' },
   CMake: { anyOf: ['cmake'], package: 'cmake' },
   'clang++': { anyOf: ['clang++'], package: 'clang' },
+  'nats-server': {
+    anyOf: [process.env['GEARSHIFT_NATS_SERVER'] ?? NATS_SERVER],
+    command: 'node tools/nats-server/fetch/fetch-nats-server.mjs',
+  },
   'make or ninja': { anyOf: ['ninja', 'make', 'gmake'], package: 'make' },
   prometheus: { anyOf: ['prometheus'], package: 'prometheus' },
   promtool: { anyOf: ['promtool'], package: 'prometheus' },
@@ -36,15 +44,20 @@ export function missingTools(needs, isFound = runs) {
 export function describeMissingTools(goals, all, isFound = runs) {
   const lines = [];
   const packages = new Set();
+  const commands = new Set();
   for (const goal of goals) {
     const missing = missingTools(all[goal].needs ?? [], isFound);
     if (missing.length === 0) continue;
-    for (const name of missing) packages.add(TOOLS[name].package);
+    for (const name of missing) {
+      const { package: inDebian, command } = TOOLS[name];
+      if (command === undefined) packages.add(inDebian);
+      else commands.add(`To get ${name}: ${command}`);
+    }
     lines.push(`${goal} cannot run here: ${missing.join(' and ')} missing.`);
   }
-  if (lines.length > 0) {
+  if (packages.size > 0) {
     const names = [...packages].join(' ');
     lines.push(`To install what is missing on Debian or Ubuntu: sudo apt-get install ${names}`);
   }
-  return lines;
+  return [...lines, ...commands];
 }

@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
  * with tests that were skipped for lack of a tool was not run.
  *
  * @returns {Promise<{ goal: string, count: number, unit: string, least: number, verdict: string, violations: number, seed: number | null,
- *   seconds: number, tier: string, effort: string, problems: string[] }>}
+ *   seconds: number, tier: string, effort: string, problems: string[], figures?: Record<string, number> }>}
  */
 export async function runGoal(goal, { unit, least, tier, sources }, { tier: effort, seed }) {
   const startedAtMs = performance.now();
@@ -35,12 +35,15 @@ export async function runGoal(goal, { unit, least, tier, sources }, { tier: effo
       failures.push(...found.failures);
       skips.push(...found.skips);
     }
-    const count = existsSync(counts) ? sumOf(readFileSync(counts, 'utf8'), goal) : 0;
+    const told = existsSync(counts) ? linesOf(readFileSync(counts, 'utf8'), goal) : [];
+    const count = told.reduce((sum, line) => sum + line.count, 0);
+    const figures = figuresOf(told);
     const { verdict, violations, problems } = verdictOf({ failures, skips, count, unit, least: least[effort] });
     return {
       ...{ goal, count, unit, least: least[effort], verdict, violations, seed: seed ?? null },
       seconds: Math.round((performance.now() - startedAtMs) / 1000),
       ...{ tier, effort, problems },
+      ...(Object.keys(figures).length > 0 && { figures }),
     };
   } finally {
     rmSync(folder, { recursive: true });
@@ -81,11 +84,16 @@ function problemsIn({ folder, file, name }, results, status, output) {
   return { failures, skips };
 }
 
-function sumOf(lines, goal) {
-  return lines
+function linesOf(text, goal) {
+  return text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
-    .filter((line) => line.goal === goal)
-    .reduce((sum, { count }) => sum + count, 0);
+    .filter((line) => line.goal === goal);
+}
+
+/** What was measured, in whole tenths. */
+function figuresOf(lines) {
+  const measured = lines.filter(({ name }) => name !== undefined);
+  return Object.fromEntries(measured.map(({ name, value }) => [name, Math.round(value * 10) / 10]));
 }

@@ -21,7 +21,7 @@ npm run reliability -- R3 R5 --seed 7      # some goals, with a given seed
 npm run reliability -- R8 --nightly        # with the trials of nightly runs
 \`\`\`
 
-A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R7, R10, R11, R12b, R17 and R22; clang for R12b; Prometheus for R16) is not run without it. The
+A goal that needs a program beside Node.js (a C++ compiler and CMake for R5, R6, R7, R10, R11, R12b, R17 and R22; clang for R12b; Prometheus for R16; nats-server for R17 and R23, which set-up fetches) is not run without it. The
 command says so before it starts, with the packages to install; with \`--install-tools\` on Debian or Ubuntu it installs Prometheus itself.
 
 | exit code | meaning |
@@ -41,12 +41,17 @@ const rows = reports.map(({ goal, count, violations, seconds, seed }) => {
   const number = (value) => (value > 1e12 ? value.toExponential(1) : value.toLocaleString('en-US'));
   return `| ${goal} | ${title} | ${tier} | ${number(count)} ${unit} | ${number(least.ci)} | ${violations} | ${seconds} | ${seed ?? 'its own'} |`;
 });
+const figures = reports.flatMap(({ goal, figures = {} }) =>
+  Object.entries(figures).map(([name, value]) => `- ${goal}: ${name}: ${value.toLocaleString('en-US')}`),
+);
+const MEASURED = figures.length === 0 ? '' : `Measured in these runs, besides:\n\n${figures.join('\n')}\n`;
 const LAST_RUN = `## The last run
 
 | goal | what is shown | on | counted | at least | violations | seconds | seed |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
+${MEASURED}
 R18 is part of [\`npm run release:dry\`](releasing.md).
 
 ## Problems found
@@ -64,6 +69,7 @@ R18 is part of [\`npm run release:dry\`](releasing.md).
 - **The first CPU with AMX**: opening the CPU backend hung for ever, because one initializer of the addon ran another and the guards of its runtime
   waited for themselves. The native tests link the C++ library and did not show it; the runtime has tests of its own now.
 - **R7**: a lost WebGPU device kept its memory until it was destroyed, and Dawn crashed when it was given shared memory.
+- **R23**: \`placed.place()\` waited ten minutes when a worker ended, or a message was lost, while it loaded a file. The order is repeated now.
 - **The benchmark of telemetry**: after \`dispose()\`, the instrumentation for spans still slowed down every promise of the process.
 `;
 

@@ -46,6 +46,10 @@ describe('missing tools', () => {
       'R16 cannot run here: prometheus and promtool missing.',
       'To install what is missing on Debian or Ubuntu: sudo apt-get install prometheus',
     ]);
+    expect(describeMissingTools(['R23'], GOALS, () => false)).toEqual([
+      'R23 cannot run here: nats-server missing.',
+      'To get nats-server: node tools/nats-server/fetch/fetch-nats-server.mjs',
+    ]);
     expect(describeMissingTools(['R1', 'R16'], GOALS, () => true)).toEqual([]);
   });
 });

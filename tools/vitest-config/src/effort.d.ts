@@ -7,3 +7,4 @@ export function effort(counts: {
 export function tier(): 'mutation' | 'test' | 'ci' | 'nightly';
 export function seedOr(own: number): number;
 export function tellCount(goal: string, count: number): void;
+export function tellFigure(goal: string, name: string, value: number): void;

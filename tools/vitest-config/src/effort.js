@@ -32,3 +32,9 @@ export function tellCount(/** @type {string} */ goal, /** @type {number} */ coun
   const file = process.env['GEARSHIFT_COUNTS'];
   if (file !== undefined) appendFileSync(file, `${JSON.stringify({ goal, count })}\n`);
 }
+
+/** Tells what was measured for a reliability goal. Its report has the value; no verdict depends on it. */
+export function tellFigure(/** @type {string} */ goal, /** @type {string} */ name, /** @type {number} */ value) {
+  const file = process.env['GEARSHIFT_COUNTS'];
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ goal, count: 0, name, value })}\n`);
+}

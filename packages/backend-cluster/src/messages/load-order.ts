@@ -43,6 +43,8 @@ const LOAD_FAILURES = [
   'fault',
   /** The load is not known any more. */
   'stale',
+  /** The worker is about to leave. */
+  'leaving',
 ] as const;
 export type LoadFailure = (typeof LOAD_FAILURES)[number];
 

@@ -159,7 +159,7 @@ export class CopyKeeper {
       backend,
       kind: spec.kind,
       cause: isLeaving ? 'leaving' : 'lost',
-      outcome: failure === undefined ? 'success' : failure.kind,
+      outcome: failure === undefined ? 'success' : failure.kind === 'leaving' ? 'unreachable' : failure.kind,
       bytes: shardBytes(spec),
       latencyMs: performance.now() - startedAtMs,
     };

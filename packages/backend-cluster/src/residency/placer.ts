@@ -54,11 +54,15 @@ export class Placer {
   }
 
   /** Makes a new generation from the memory of this process. */
-  place(operand: Operand, key: string, signal: AbortSignal | undefined): Promise<Placement | Failure> {
+  async place(operand: Operand, key: string, signal: AbortSignal | undefined): Promise<Placement | Failure> {
+    const pool = this.#pool();
     // Random, because coordinators do not know of each other.
     const generation = Number(randomBytes(8).readBigUInt64LE() >> 11n);
     const plan = (most: number) => planShards(operand, key, generation, most);
-    return this.#place(key, generation, operand.version, plan, pushing(operand, signal));
+    const placed = await this.#place(key, generation, operand.version, plan, pushing(operand, signal));
+    // Each time there is at least one worker less.
+    const hasLeft = 'error' in placed && pool.ok && pool.workers.some(({ isDraining }) => isDraining);
+    return hasLeft ? this.place(operand, key, signal) : placed;
   }
 
   /** Makes a new generation from files that all workers find under the same paths. */
@@ -171,8 +175,8 @@ export class Placer {
       }),
     );
     const failed = ends.filter((failure) => failure !== undefined);
-    // A worker that is gone leaves its shards to the other holders; one that refuses would refuse the next generation too.
-    const severe = failed.find(({ kind }) => kind !== 'unreachable');
+    // A worker that is gone or goes leaves its shards to the other holders; one that refuses would refuse the next generation too.
+    const severe = failed.find(({ kind }) => kind !== 'unreachable' && kind !== 'leaving');
     if (severe !== undefined) return this.#asFailure(severe);
     const missing = shards.find((spec) => directory.holders(spec).length === 0);
     if (missing === undefined) return undefined;
@@ -196,12 +200,15 @@ export class Placer {
       return undefined;
     }
     if (end.kind === 'unreachable' && end.reason === 'no-receiver') directory.forget(worker.worker);
+    // Its announcement is on the way.
+    if (end.kind === 'leaving') worker.isDraining = true;
     return end;
   }
 
   #asFailure(failure: PushFailure): Failure {
     const { failures } = this.#parts;
     if (failure.kind === 'aborted') return failures.aborted();
+    if (failure.kind === 'leaving') return failures.of('unreachable', failure.message);
     if (!('requestedBytes' in failure) || failure.requestedBytes === undefined) {
       return failures.of(failure.kind, failure.message);
     }

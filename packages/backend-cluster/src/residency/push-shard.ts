@@ -19,10 +19,10 @@ const MOST_PIECE_BYTES = 256 * 1024;
 /** A piece that was lost is sent again so often. */
 const ATTEMPTS = 3;
 const PIECE_TIMEOUT_MS = 10_000;
-/** A worker may have to read the whole file. */
-const FILE_TIMEOUT_MS = 600_000;
 
 const PIECE_LIMITS = { timeoutMs: PIECE_TIMEOUT_MS, attempts: ATTEMPTS } as const;
+/** A worker may have to read the whole file, for ten minutes. The order is repeated: it may be lost, and the worker may end. */
+const FILE_LIMITS = { timeoutMs: PIECE_TIMEOUT_MS, attempts: 60 } as const;
 
 export interface PushTarget {
   readonly transport: ClusterTransport;
@@ -106,7 +106,7 @@ export function order(
   source: ShardSource,
   signal: AbortSignal | undefined,
 ): Promise<Extract<LoadAnswer, { ok: true }> | PushFailure> {
-  const limits = source.kind === 'files' ? { timeoutMs: FILE_TIMEOUT_MS, attempts: 1 } : PIECE_LIMITS;
+  const limits = source.kind === 'files' ? FILE_LIMITS : PIECE_LIMITS;
   return askLoad(target, 'load', encodeLoadOrder({ spec, source }), signal, limits);
 }
 

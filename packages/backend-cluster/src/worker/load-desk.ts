@@ -27,12 +27,20 @@ export interface LoadDeskParts {
 
 type Refusal = Extract<LoadAnswer, { ok: false }>;
 
+/** A shard that is being read from files. */
+interface Reading {
+  readonly spec: ShardSpec;
+  end: Promise<LoadAnswer>;
+  /** It will not be held. */
+  isDropped: boolean;
+}
+
 /** Takes shards in, and drops them. */
 export class LoadDesk {
   readonly #parts: LoadDeskParts;
   readonly #intake: PushIntake;
-  /** Shards that are being read from files, by name. One that is dropped meanwhile is not held. */
-  readonly #reading = new Map<string, { readonly spec: ShardSpec; isDropped: boolean }>();
+  /** Shards that are being read from files, by name. */
+  readonly #reading = new Map<string, Reading>();
   /** Timers of shards that are dropped later. */
   readonly #retiring = new Map<HeldShard, () => void>();
   #isDraining = false;
@@ -51,7 +59,7 @@ export class LoadDesk {
     const order = decodeLoadOrder(bytes);
     if (typeof order === 'string') return refuse('invalid-input', order);
     const { spec, source } = order;
-    if (this.#isDraining && source.kind !== 'held') return refuse('unsupported', 'this worker is about to leave');
+    if (this.#isDraining && source.kind !== 'held') return LEAVING;
     const held = this.#parts.store.find(spec);
     if (held !== undefined) {
       // Another shard under the same name would be mistaken for this one.
@@ -61,7 +69,7 @@ export class LoadDesk {
       return this.#isHeld();
     }
     if (source.kind === 'held') return refuse('stale', 'the shard is not held');
-    if (source.kind === 'files') return this.#loadFiles(spec, source.files);
+    if (source.kind === 'files') return this.#loadFilesOnce(spec, source.files);
     return this.#beginPush(order, source.load, source.pieceBytes);
   }
 
@@ -70,6 +78,7 @@ export class LoadDesk {
     if (typeof piece === 'string') return refuse('invalid-input', piece);
     // The answer to the last piece may have been lost.
     for (const { load } of this.#parts.store.shards) if (load === piece.load) return this.#isHeld();
+    if (this.#isDraining) return LEAVING;
     const added = this.#intake.add(piece);
     if ('ok' in added) return added;
     return this.#hold(added.spec, added.operand, { load: added.load, files: undefined }, () => {});
@@ -135,26 +144,34 @@ export class LoadDesk {
     return refusal;
   }
 
-  async #loadFiles(spec: ShardSpec, files: readonly string[]): Promise<LoadAnswer> {
+  /** An order that is repeated while the first one is carried out ends with it. */
+  #loadFilesOnce(spec: ShardSpec, files: readonly string[]): Promise<LoadAnswer> {
     const name = shardName(spec);
-    if (this.#reading.has(name)) return refuse('fault', 'the shard is being loaded already');
+    const underWay = this.#reading.get(name);
+    if (underWay !== undefined && sameShard(underWay.spec, spec)) return underWay.end;
+    if (underWay !== undefined) return Promise.resolve(refuse('invalid-input', 'another shard has this name'));
+    const reading: Reading = { spec, isDropped: false, end: Promise.resolve(refuse('fault', 'not begun')) };
+    this.#reading.set(name, reading);
+    reading.end = this.#loadFiles(reading, files).finally(() => this.#reading.delete(name));
+    return reading.end;
+  }
+
+  async #loadFiles(reading: Reading, files: readonly string[]): Promise<LoadAnswer> {
+    const { spec } = reading;
     const bytes = shardBytes(spec);
     if (!this.#parts.store.promise(bytes, this.#parts.clock.nowMs())) return this.#lackOfMemory(bytes);
-    const reading = { spec, isDropped: false };
-    this.#reading.set(name, reading);
     try {
       const loaded = await loadFiles(this.#parts.dataRoot, files, spec);
       if (!loaded.ok) return loaded;
       if (this.#isDraining || reading.isDropped) {
         loaded.dispose();
         if (reading.isDropped) return refuse('stale', 'the shard was dropped while it was loaded');
-        return refuse('unsupported', 'this worker is about to leave');
+        return LEAVING;
       }
       return this.#hold(spec, loaded.operand, { load: undefined, files }, loaded.dispose);
     } catch (error) {
       return refuse('fault', String((error as Partial<Error> | null)?.message ?? error));
     } finally {
-      this.#reading.delete(name);
       this.#parts.store.unpromise(bytes);
     }
   }
@@ -209,6 +226,8 @@ function names(order: DropOrder, { key, generation, shard }: ShardSpec): boolean
   const isGeneration = key === order.key && generation === (order.generation ?? generation);
   return isGeneration && shard === (order.shard ?? shard);
 }
+
+const LEAVING = refuse('leaving', 'this worker is about to leave');
 
 function refuse(kind: Refusal['kind'], message: string): Refusal {
   return { ok: false, kind, message };

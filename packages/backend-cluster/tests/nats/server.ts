@@ -6,7 +6,7 @@ import type { ClusterTransport } from '../../src/transport/transport.js';
 const found = findNatsServer();
 export const lacksServer = found.lacks !== null;
 /** For the name of a group of tests. */
-export const needs = found.lacks === null ? '' : ` (needs ${found.lacks})`;
+export const needs = found.lacks === null ? '' : ` (skipped: needs ${found.lacks})`;
 
 export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const decode = (data: Uint8Array): string => new TextDecoder().decode(data);
