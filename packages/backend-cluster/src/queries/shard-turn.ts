@@ -1,9 +1,10 @@
-import type { Placement } from '../placement/placement.js';
+import type { LatencyWindow } from '../placement/latency-window.js';
 import type { KnownWorker } from '../placement/worker-directory.js';
 import { reasonOf } from '../transport/reason-of.js';
 import type { TransportErrorReason } from '../transport/transport.js';
 import { decodeAnswerHeader, readAnswer, type AnswerHeader } from '../wire/answer.js';
-import { encodeQuery, type ShardQuery } from '../wire/query.js';
+import { encodeQuery } from '../wire/query.js';
+import { kindOf, questionOf, queryToPart, type AskedQuery } from './asked-query.js';
 import { publishHedge, publishShard } from './publish-shard.js';
 import type { QueryContext } from './query-context.js';
 import type { QueryPart } from './query-part.js';
@@ -16,17 +17,15 @@ const MOST_FAILURES = 2;
 /** One part of a query, until one of the holders of its shard has answered it. */
 export class ShardTurn {
   readonly part: QueryPart;
-  readonly end: Promise<TurnEnd>;
   readonly #context: QueryContext;
-  readonly #placement: Placement;
-  /** The query to this part alone; a broadcast has another range and no shard. */
-  readonly #query: ShardQuery;
+  readonly #query: AskedQuery;
   readonly #count: number;
+  readonly #latencies: LatencyWindow;
+  readonly #onEnd: (end: TurnEnd) => void;
   readonly #startedAtMs: number;
   readonly #asked = new Set<KnownWorker>();
   /** Queries to single workers under way. */
   readonly #asks = new Map<KnownWorker, { readonly id: number; readonly controller: AbortController }>();
-  #settle: (end: TurnEnd) => void = () => {};
   #isSettled = false;
   #isBroadcast = false;
   #broadcastIsUnderWay = false;
@@ -36,19 +35,19 @@ export class ShardTurn {
   #lastFailure: TurnFailure;
   #stopHedge = () => {};
 
-  constructor(context: QueryContext, placement: Placement, part: QueryPart, query: ShardQuery, count: number) {
+  /**
+   * @param count entries of each query in the answer
+   * @param onEnd called once
+   */
+  constructor(context: QueryContext, query: AskedQuery, part: QueryPart, count: number, onEnd: (end: TurnEnd) => void) {
     this.#context = context;
-    this.#placement = placement;
-    this.part = part;
     this.#query = query;
+    this.part = part;
     this.#count = count;
+    this.#onEnd = onEnd;
+    this.#latencies = query.placement.latenciesOf(part.spec.shard, kindOf(query.head, part));
     this.#startedAtMs = context.clock.nowMs();
     this.#lastFailure = { kind: 'unreachable', message: `no live worker holds shard ${part.spec.shard}` };
-    this.end = new Promise((resolve) => (this.#settle = resolve));
-  }
-
-  get isSettled(): boolean {
-    return this.#isSettled;
   }
 
   /** Asks the best holder. */
@@ -64,14 +63,15 @@ export class ShardTurn {
     this.#startHedge();
   }
 
-  /** An answer to the broadcast with this id came from the shard. */
-  offer(bytes: Uint8Array, header: AnswerHeader, id: number): void {
+  /** An answer to the broadcast came from the shard. */
+  offer(bytes: Uint8Array, header: AnswerHeader): void {
     // One holder was asked, so that further answers are repetitions.
     if (this.#isSettled || !this.#broadcastIsUnderWay) return;
     const worker = this.#context.directory.byInstance(header.instance);
     if (worker !== undefined) this.#asked.add(worker);
     // Its bits might be others.
-    if (worker?.profile === this.#placement.profile) this.#judge(bytes, header, id, worker);
+    const { id, placement } = this.#query;
+    if (worker?.profile === placement.profile) this.#judge(bytes, header, id, worker);
     else this.#unknown(id);
   }
 
@@ -101,7 +101,7 @@ export class ShardTurn {
 
   #nextHolder(): KnownWorker | undefined {
     const { directory } = this.#context;
-    const { profile } = this.#placement;
+    const { profile } = this.#query.placement;
     const isNext = (worker: KnownWorker) => worker.profile === profile && !this.#asked.has(worker);
     const holders = directory.holders(this.part.spec).filter(isNext);
     const burden = (worker: KnownWorker) => (directory.isSuspect(worker) ? 1e6 : 0) + worker.underWay;
@@ -121,7 +121,7 @@ export class ShardTurn {
     this.#asks.set(worker, { id, controller });
     worker.underWay += 1;
     this.#visits += 1;
-    const message = encodeQuery({ ...this.#query, id, budgetMs });
+    const message = encodeQuery(queryToPart(this.#query, this.part, id, budgetMs));
     const options = { timeoutMs: budgetMs, signal: controller.signal };
     transport.ask(subjects.worker(worker.worker, 'query'), message, options).then(
       (bytes) => {
@@ -152,7 +152,7 @@ export class ShardTurn {
     const { status } = header;
     if (status === 'ok') {
       const { start, end, spec } = this.part;
-      const query = this.#query.id === id ? this.#query : { ...this.#query, id };
+      const query = questionOf(this.#query, this.part, id);
       const answer = readAnswer(bytes, header, { query, shard: spec.shard, start, end, count: this.#count });
       if (typeof answer === 'string') {
         this.#wrong(worker, answer, id);
@@ -227,7 +227,7 @@ export class ShardTurn {
     this.#stopHedge();
     const { clock, hedgeFloorMs, hedgeStartMs } = this.#context;
     if (this.#visits >= this.#mostVisits) return;
-    const p95 = this.#latencies().p95();
+    const p95 = this.#latencies.p95();
     const delayMs = Math.max(hedgeFloorMs, Number.isNaN(p95) ? hedgeStartMs : p95);
     this.#stopHedge = clock.startTimer(delayMs, () => this.#hedge());
   }
@@ -246,7 +246,7 @@ export class ShardTurn {
     const worker = this.#nextHolder();
     if (worker === undefined) return;
     for (const asked of this.#asks.keys()) directory.suspect(asked);
-    publishHedge(backend, this.#query, clock.nowMs() - this.#startedAtMs);
+    publishHedge(backend, this.#query, this.part.spec.shard, clock.nowMs() - this.#startedAtMs);
     this.#ask(worker);
   }
 
@@ -257,7 +257,7 @@ export class ShardTurn {
     this.#stopHedge();
     const { clock, transport, subjects, directory } = this.#context;
     const latencyMs = clock.nowMs() - this.#startedAtMs;
-    if ('answer' in end) this.#latencies().add(latencyMs);
+    if ('answer' in end) this.#latencies.add(latencyMs);
     if (hedge !== undefined && this.#broadcastIsUnderWay) {
       // Of two holders, the broadcast has reached the other one.
       const others = directory.holders(this.part.spec).filter((other) => other !== hedge);
@@ -267,13 +267,8 @@ export class ShardTurn {
       controller.abort();
       sendCancel(transport, subjects.worker(late.worker, 'cancel'), id);
     }
-    publishShard(this.#context.backend, this.#query, end, latencyMs, this.#visits);
-    this.#settle(end);
-  }
-
-  #latencies() {
-    const { operation, filter, queries } = this.#query;
-    return this.#placement.latenciesOf(this.part.spec.shard, `${operation} ${filter} ${31 - Math.clz32(queries)}`);
+    publishShard(this.#context.backend, this.#query, this.part.spec.shard, end, latencyMs, this.#visits);
+    this.#onEnd(end);
   }
 
   #late(): string {
