@@ -22,6 +22,7 @@ export {
   TransportError,
   type AskOptions,
   type ClusterTransport,
+  type EndSignal,
   type IncomingMessage,
   type TransportErrorReason,
 } from './transport/transport.js';

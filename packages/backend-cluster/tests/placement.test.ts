@@ -131,12 +131,13 @@ describe('a directory of workers', () => {
     directory.hear(said({ shards: [spec] }));
     await clock.advance(STALE_AFTER_MS);
     expect(directory.holders(spec)).toEqual([]);
-    expect(directory.silentHolders(spec)).toHaveLength(1);
+    expect(directory.isHeld(spec)).toBe(false);
+    expect(directory.everyHolder(spec)).toHaveProperty('size', 1);
     directory.hear(said({ sequence: 2, shards: [spec] }));
     expect(directory.holders(spec)).toHaveLength(1);
     directory.forget('w0');
     expect(directory.live).toEqual([]);
-    expect(directory.silentHolders(spec)).toEqual([]);
+    expect(directory.everyHolder(spec)).toHaveProperty('size', 0);
   });
 });
 

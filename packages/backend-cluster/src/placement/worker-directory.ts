@@ -32,6 +32,8 @@ const NO_HOLDERS: ReadonlySet<KnownWorker> = new Set();
 export class WorkerDirectory {
   readonly #clock: Clock;
   readonly #workers = new Map<string, KnownWorker>();
+  /** Names of shards, which every query needs and which take long to make. */
+  readonly #names = new WeakMap<ShardKey, string>();
   /** Workers by the name of a shard that they hold. */
   readonly #holders = new Map<string, Set<KnownWorker>>();
   /** Shards that any worker holds, by key and generation. */
@@ -43,7 +45,7 @@ export class WorkerDirectory {
 
   /** Workers that announced themselves lately. */
   get live(): KnownWorker[] {
-    return [...this.#workers.values()].filter((worker) => this.#isLive(worker));
+    return [...this.#workers.values()].filter((worker) => this.isLive(worker));
   }
 
   hear(said: Announcement): void {
@@ -96,14 +98,23 @@ export class WorkerDirectory {
 
   /** Live workers that hold a shard. */
   holders(shard: ShardKey): KnownWorker[] {
-    const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
-    return [...holders].filter((worker) => this.#isLive(worker));
+    return [...this.everyHolder(shard)].filter((worker) => this.isLive(worker));
   }
 
-  /** Workers that held a shard when they were last heard of, which is long ago: they may still be in its queue group. */
-  silentHolders(shard: ShardKey): KnownWorker[] {
-    const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
-    return [...holders].filter((worker) => !this.#isLive(worker));
+  /** Whether a live worker holds a shard. */
+  isHeld(shard: ShardKey): boolean {
+    for (const worker of this.everyHolder(shard)) if (this.isLive(worker)) return true;
+    return false;
+  }
+
+  /**
+   * Live workers that hold a shard, and those that held it when they were last heard of, which is long ago: they may still be in its queue
+   * group.
+   */
+  everyHolder(shard: ShardKey): ReadonlySet<KnownWorker> {
+    let name = this.#names.get(shard);
+    if (name === undefined) this.#names.set(shard, (name = shardName(shard)));
+    return this.#holders.get(name) ?? NO_HOLDERS;
   }
 
   /** Generations of a key of which workers hold every shard, newest first. */
@@ -143,7 +154,8 @@ export class WorkerDirectory {
     this.#workers.delete(name);
   }
 
-  #isLive({ heardAtMs }: KnownWorker): boolean {
+  /** Whether the worker announced itself lately. */
+  isLive({ heardAtMs }: KnownWorker): boolean {
     return this.#clock.nowMs() - heardAtMs < STALE_AFTER_MS;
   }
 

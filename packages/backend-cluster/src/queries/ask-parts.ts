@@ -8,8 +8,9 @@ import { encodeQuery } from '../wire/query.js';
 import { TRACE_ID_BYTES } from '../wire/wire-limits.js';
 import { queryToAll, type AskedQuery, type QueryHead } from './asked-query.js';
 import { GatheredAnswers, type PartsEnd } from './gathered-answers.js';
-import type { QueryPart } from './query-part.js';
 import type { QueryContext } from './query-context.js';
+import type { QueryPart } from './query-part.js';
+import { QuestionEnd } from './question-end.js';
 import { sendCancel } from './send-cancel.js';
 import { ShardTurn } from './shard-turn.js';
 
@@ -66,11 +67,15 @@ function mayBroadcast(context: QueryContext, head: QueryHead, parts: readonly Co
   return parts.every(({ part: { spec, start, end, filter } }, i) => {
     const isWhole = start === Math.max(head.start, spec.start) && end === Math.min(head.end, spec.end);
     if (!isWhole || filter !== 'all' || (i > 0 && parts[i - 1].part.spec === spec)) return false;
-    const silent = directory.silentHolders(spec);
-    for (const worker of silent) probeWorker(context, worker);
-    if (silent.length > 0) return false;
-    const holders = directory.holders(spec);
-    return holders.length > 0 && !holders.some((worker) => directory.isSuspect(worker));
+    let isReady = false;
+    let isAvoided = false;
+    for (const worker of directory.everyHolder(spec)) {
+      isReady = true;
+      if (!directory.isLive(worker)) probeWorker(context, worker);
+      else if (!directory.isSuspect(worker)) continue;
+      isAvoided = true;
+    }
+    return isReady && !isAvoided;
   });
 }
 
@@ -84,16 +89,16 @@ async function broadcast(
   const { transport, subjects, directory, timeoutMs } = context;
   const { id, placement } = asked;
   const byShard = new Map(turns.map((turn) => [turn.part.spec.shard, turn]));
-  const controller = new AbortController();
+  const question = new QuestionEnd();
   let isAnswering = false;
   // Hedges may answer for the rest. Where the last answer ends the wait, there is nothing to abort.
   gathered.whenOver(() => {
-    if (!isAnswering) controller.abort();
+    if (!isAnswering) question.abort();
   });
   for (const turn of turns) turn.beginWithBroadcast();
   try {
     const subject = subjects.query(placement.key, placement.generation);
-    const options = { timeoutMs, signal: controller.signal };
+    const options = { timeoutMs, signal: question };
     await transport.askAll(subject, encodeQuery(queryToAll(asked, timeoutMs)), options, (bytes) => {
       isAnswering = true;
       const header = decodeAnswerHeader(bytes);

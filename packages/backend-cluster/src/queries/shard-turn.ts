@@ -8,6 +8,7 @@ import { kindOf, questionOf, queryToPart, type AskedQuery } from './asked-query.
 import { publishHedge, publishShard } from './publish-shard.js';
 import type { QueryContext } from './query-context.js';
 import type { QueryPart } from './query-part.js';
+import { QuestionEnd } from './question-end.js';
 import { sendCancel } from './send-cancel.js';
 import { FAILURES, type TurnEnd, type TurnFailure } from './turn-end.js';
 
@@ -25,7 +26,7 @@ export class ShardTurn {
   readonly #startedAtMs: number;
   readonly #asked = new Set<KnownWorker>();
   /** Queries to single workers under way. */
-  readonly #asks = new Map<KnownWorker, { readonly id: number; readonly controller: AbortController }>();
+  readonly #asks = new Map<KnownWorker, { readonly id: number; readonly question: QuestionEnd }>();
   #isSettled = false;
   #isBroadcast = false;
   #broadcastIsUnderWay = false;
@@ -116,13 +117,13 @@ export class ShardTurn {
       return;
     }
     const id = nextId();
-    const controller = new AbortController();
+    const question = new QuestionEnd();
     this.#asked.add(worker);
-    this.#asks.set(worker, { id, controller });
+    this.#asks.set(worker, { id, question });
     worker.underWay += 1;
     this.#visits += 1;
     const message = encodeQuery(queryToPart(this.#query, this.part, id, budgetMs));
-    const options = { timeoutMs: budgetMs, signal: controller.signal };
+    const options = { timeoutMs: budgetMs, signal: question };
     transport.ask(subjects.worker(worker.worker, 'query'), message, options).then(
       (bytes) => {
         this.#asks.delete(worker);
@@ -263,8 +264,8 @@ export class ShardTurn {
       const others = directory.holders(this.part.spec).filter((other) => other !== hedge);
       if (others.length === 1) directory.suspect(others[0]);
     }
-    for (const [late, { id, controller }] of this.#asks) {
-      controller.abort();
+    for (const [late, { id, question }] of this.#asks) {
+      question.abort();
       sendCancel(transport, subjects.worker(late.worker, 'cancel'), id);
     }
     publishShard(this.#context.backend, this.#query, this.part.spec.shard, end, latencyMs, this.#visits);

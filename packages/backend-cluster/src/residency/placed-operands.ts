@@ -110,7 +110,7 @@ export class PlacedOperands {
   }
 
   #lacksShard({ shards }: Placement): boolean {
-    return shards.some((shard) => this.#directory.holders(shard).length === 0);
+    return shards.some((shard) => !this.#directory.isHeld(shard));
   }
 
   #retire(placement: Placement): void {

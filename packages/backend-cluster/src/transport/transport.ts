@@ -13,9 +13,16 @@ export class TransportError extends Error {
   }
 }
 
+/** What ends the wait for an answer: an `AbortSignal` is one, and takes far longer to make. */
+export interface EndSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 export interface AskOptions {
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: EndSignal;
 }
 
 export interface IncomingMessage {
