@@ -13,6 +13,8 @@ import { QUERY_OPERATIONS, TRACE_ID_BYTES, WIRE_LIMITS, type QueryOperation } fr
 export const QUERY_HEADER_BYTES = 160;
 const KEY_AT = 96;
 const MAGIC = 0x3151_5347;
+/** What is no letter of ASCII is no token either. */
+const LETTERS = new TextDecoder('latin1');
 const LEAST_KEPT_NUMBERS = 4096;
 /** Of 1 MiB. */
 const MOST_KEPT_NUMBERS = 2 ** 18;
@@ -176,9 +178,9 @@ function wrongNumbers({ id, generation, decay, retention, threshold, filter, row
 }
 
 function keyOf(bytes: Uint8Array): string {
-  const field = bytes.subarray(KEY_AT, QUERY_HEADER_BYTES);
-  const length = field.indexOf(0);
-  return String.fromCharCode(...(length < 0 ? field : field.subarray(0, length)));
+  let end = KEY_AT;
+  while (end < QUERY_HEADER_BYTES && bytes[end] !== 0) end++;
+  return LETTERS.decode(bytes.subarray(KEY_AT, end));
 }
 
 function bytesOf(array: Float32Array | Uint32Array): Uint8Array {
