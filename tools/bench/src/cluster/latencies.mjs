@@ -11,12 +11,16 @@ export function quantile(values, share) {
  *   `addedMs`: without what the operation says that it computed; `cpuUs`: CPU time of this process for one operation, by round;
  *   `othersUs`: the same of other processes over all rounds
  * @param {readonly { name: string, run: () => Promise<number>, perTurn: number }[]} contestants `run` gives the milliseconds that were computed
- * @param {{ rounds: number, others?: Record<string, () => number> }} options `others`: CPU time that other processes have used, in microseconds
+ * @param {{ rounds: number, warmUpMs?: number, others?: Record<string, () => number> }} options `warmUpMs`: so long each of them runs before,
+ *   because V8 compiles only what has run often; `others`: CPU time that other processes have used, in microseconds
  * @returns {Promise<Map<string, Timed>>}
  */
-export async function timeInTurns(contestants, { rounds, others = {} }) {
+export async function timeInTurns(contestants, { rounds, warmUpMs = 0, others = {} }) {
   const timed = new Map(contestants.map(({ name }) => [name, emptyTimes(Object.keys(others))]));
-  for (const { run, perTurn } of contestants) for (let i = 0; i < perTurn; i++) await run();
+  for (const { run, perTurn } of contestants) {
+    const endMs = performance.now() + warmUpMs;
+    for (let i = 0; i < perTurn || performance.now() < endMs; i++) await run();
+  }
   for (let round = 0; round < rounds; round++) {
     for (let place = 0; place < contestants.length; place++) {
       const { name, run, perTurn } = contestants[(place + round) % contestants.length];

@@ -14,7 +14,7 @@ const QUERIES = { 1: 120, 2: 120, 4: 120, 16: 60, 64: 40, 256: 20 };
  *
  * @returns {Promise<{ shards: number, cluster: import('./latencies.mjs').Timed, bare: import('./latencies.mjs').Timed }[]>}
  */
-export async function measureScatter({ counts, rounds, perTurn = (count) => QUERIES[count] }) {
+export async function measureScatter({ counts, rounds, warmUpMs, perTurn = (count) => QUERIES[count] }) {
   const cluster = await openCluster({ echoes: counts, answerBytes: ANSWER_BYTES });
   try {
     const contestants = [];
@@ -32,7 +32,7 @@ export async function measureScatter({ counts, rounds, perTurn = (count) => QUER
       workers: () => cluster.workers.reduce((sum, { pid }) => sum + cpuUsOf(pid), 0),
       server: () => cpuUsOf(cluster.server.pid),
     };
-    const timed = await timeInTurns(contestants, { rounds, others });
+    const timed = await timeInTurns(contestants, { rounds, warmUpMs, others });
     return counts.map((shards) => {
       return { shards, cluster: timed.get(`cluster ${shards}`), bare: timed.get(`bare ${shards}`) };
     });
@@ -47,7 +47,7 @@ const ROWS_OF_SHARD = 32;
 const ONE_COPY = { replicas: 1, hedgeFloorMs: 10_000, hedgeStartMs: 10_000 };
 
 /** A top-k over many rows: on one CPU with one thread, and on 1, 2 and 4 workers with one thread each. */
-export async function measureLargeScan({ rows, rounds, perTurn }) {
+export async function measureLargeScan({ rows, rounds, warmUpMs, perTurn }) {
   const cluster = await openCluster();
   const local = unwrap(await createCpuBackend({ threads: 1 }));
   try {
@@ -59,7 +59,7 @@ export async function measureLargeScan({ rows, rounds, perTurn }) {
       unwrap(await backend.makeResident(matrix));
       contestants.push({ name, run: () => ask(backend), perTurn });
     }
-    const timed = await timeInTurns(contestants, { rounds });
+    const timed = await timeInTurns(contestants, { rounds, warmUpMs });
     const one = timed.get('local');
     return [...timed].map(([name, times]) => ({
       name,

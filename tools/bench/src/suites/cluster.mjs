@@ -28,8 +28,14 @@ export default {
     const goal = (target, measured, pass, note) => goals.push({ id: 'cluster', target, measured, pass, note });
 
     log('Latency and CPU time, by the number of shards ...');
+    const warmUpMs = quick ? 0 : 2500;
     const counts = quick ? [1, 2, 4, 16] : [1, 2, 4, 16, 64, 256];
-    const scatter = await measureScatter({ counts, rounds: quick ? 3 : 15, ...(quick && { perTurn: () => 5 }) });
+    const scatter = await measureScatter({
+      counts,
+      rounds: quick ? 3 : 15,
+      warmUpMs,
+      ...(quick && { perTurn: () => 5 }),
+    });
     const four = scatter.find(({ shards }) => shards === 4);
     const addedMs = quantile(four.cluster.addedMs, 0.5);
     const bareMs = quantile(four.bare.totalMs, 0.5);
@@ -49,7 +55,7 @@ export default {
     );
 
     log('A large scan ...');
-    const large = { rows: quick ? 2000 : 40_000, rounds: quick ? 3 : 9, perTurn: quick ? 3 : 20 };
+    const large = { rows: quick ? 2000 : 40_000, rounds: quick ? 3 : 9, warmUpMs, perTurn: quick ? 3 : 20 };
     const scans = await measureLargeScan(large);
 
     log('Throughput ...');
