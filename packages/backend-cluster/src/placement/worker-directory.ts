@@ -32,6 +32,7 @@ const NO_HOLDERS: ReadonlySet<KnownWorker> = new Set();
 export class WorkerDirectory {
   readonly #clock: Clock;
   readonly #workers = new Map<string, KnownWorker>();
+  readonly #byInstance = new Map<number, KnownWorker>();
   /** Names of shards, which every query needs and which take long to make. */
   readonly #names = new WeakMap<ShardKey, string>();
   /** Workers by the name of a shard that they hold. */
@@ -70,6 +71,7 @@ export class WorkerDirectory {
       };
       known = { worker, instance, sequence, ...state, shards: new Map() };
       this.#workers.set(worker, known);
+      this.#byInstance.set(instance, known);
     }
     known.heardAtMs = nowMs;
     // An announcement from before a shard was loaded says nothing of it.
@@ -101,10 +103,13 @@ export class WorkerDirectory {
     return [...this.everyHolder(shard)].filter((worker) => this.isLive(worker));
   }
 
-  /** Whether a live worker holds a shard. */
-  isHeld(shard: ShardKey): boolean {
-    for (const worker of this.everyHolder(shard)) if (this.isLive(worker)) return true;
-    return false;
+  /** Whether live workers hold all shards. */
+  areHeld(shards: readonly ShardKey[]): boolean {
+    const nowMs = this.#clock.nowMs();
+    return shards.every((shard) => {
+      for (const worker of this.everyHolder(shard)) if (this.isLive(worker, nowMs)) return true;
+      return false;
+    });
   }
 
   /**
@@ -127,12 +132,11 @@ export class WorkerDirectory {
   }
 
   byInstance(instance: number): KnownWorker | undefined {
-    for (const worker of this.#workers.values()) if (worker.instance === instance) return worker;
-    return undefined;
+    return this.#byInstance.get(instance);
   }
 
-  isSuspect({ suspectUntilMs }: KnownWorker): boolean {
-    return suspectUntilMs > this.#clock.nowMs();
+  isSuspect({ suspectUntilMs }: KnownWorker, nowMs = this.#clock.nowMs()): boolean {
+    return suspectUntilMs > nowMs;
   }
 
   /** A worker kept a query waiting, or answered wrongly. */
@@ -152,11 +156,12 @@ export class WorkerDirectory {
     if (known === undefined) return;
     for (const shard of known.shards.keys()) this.#remove(known, shard);
     this.#workers.delete(name);
+    this.#byInstance.delete(known.instance);
   }
 
   /** Whether the worker announced itself lately. */
-  isLive({ heardAtMs }: KnownWorker): boolean {
-    return this.#clock.nowMs() - heardAtMs < STALE_AFTER_MS;
+  isLive({ heardAtMs }: KnownWorker, nowMs = this.#clock.nowMs()): boolean {
+    return nowMs - heardAtMs < STALE_AFTER_MS;
   }
 
   #add(worker: KnownWorker, name: string, spec: ShardSpec): void {

@@ -36,7 +36,7 @@ export async function askParts(
   if (signal?.aborted === true) return { ok: false, failure: { kind: 'aborted', message: 'the request was aborted' } };
   const isTraced = shardChannel.hasSubscribers || hedgeChannel.hasSubscribers;
   const traceId = isTraced ? randomBytes(TRACE_ID_BYTES) : NO_TRACE;
-  const asked = { placement, head, id: context.nextId(), traceId };
+  const asked = { placement, head, id: context.nextId(), traceId, startedAtMs: context.clock.nowMs() };
   const gathered = new GatheredAnswers(parts.length);
   const turns = parts.map(({ part, count }, i) => {
     return new ShardTurn(context, asked, part, count, (end) => gathered.add(i, end));
@@ -46,7 +46,7 @@ export async function askParts(
   };
   signal?.addEventListener('abort', abort);
   try {
-    if (mayBroadcast(context, head, parts)) void broadcast(context, asked, turns, gathered, signal);
+    if (mayBroadcast(context, asked, parts)) void broadcast(context, asked, turns, gathered, signal);
     else for (const turn of turns) turn.begin();
     const end = await gathered.end;
     // The first failure ends the request.
@@ -61,7 +61,11 @@ export async function askParts(
  * A message to one holder of each shard costs the same for any number of shards. But it names no rows, and nothing says which holder it
  * reaches: one that is known to be slow is avoided by asking others by name.
  */
-function mayBroadcast(context: QueryContext, head: QueryHead, parts: readonly CountedPart[]): boolean {
+function mayBroadcast(
+  context: QueryContext,
+  { head, startedAtMs: nowMs }: AskedQuery,
+  parts: readonly CountedPart[],
+): boolean {
   if (parts.length < 2) return false;
   const { directory } = context;
   return parts.every(({ part: { spec, start, end, filter } }, i) => {
@@ -71,8 +75,8 @@ function mayBroadcast(context: QueryContext, head: QueryHead, parts: readonly Co
     let isAvoided = false;
     for (const worker of directory.everyHolder(spec)) {
       isReady = true;
-      if (!directory.isLive(worker)) probeWorker(context, worker);
-      else if (!directory.isSuspect(worker)) continue;
+      if (!directory.isLive(worker, nowMs)) probeWorker(context, worker);
+      else if (!directory.isSuspect(worker, nowMs)) continue;
       isAvoided = true;
     }
     return isReady && !isAvoided;

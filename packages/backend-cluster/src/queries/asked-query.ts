@@ -21,6 +21,7 @@ export interface AskedQuery {
   /** Of the broadcast, where there is one. */
   readonly id: number;
   readonly traceId: Uint8Array;
+  readonly startedAtMs: number;
 }
 
 /** The query to every shard. */

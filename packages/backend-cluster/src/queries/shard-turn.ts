@@ -23,7 +23,6 @@ export class ShardTurn {
   readonly #count: number;
   readonly #latencies: LatencyWindow;
   readonly #onEnd: (end: TurnEnd) => void;
-  readonly #startedAtMs: number;
   readonly #asked = new Set<KnownWorker>();
   /** Queries to single workers under way. */
   readonly #asks = new Map<KnownWorker, { readonly id: number; readonly question: QuestionEnd }>();
@@ -47,7 +46,6 @@ export class ShardTurn {
     this.#count = count;
     this.#onEnd = onEnd;
     this.#latencies = query.placement.latenciesOf(part.spec.shard, kindOf(query.head, part));
-    this.#startedAtMs = context.clock.nowMs();
     this.#lastFailure = { kind: 'unreachable', message: `no live worker holds shard ${part.spec.shard}` };
   }
 
@@ -111,7 +109,7 @@ export class ShardTurn {
 
   #ask(worker: KnownWorker): void {
     const { transport, subjects, clock, timeoutMs, nextId } = this.#context;
-    const budgetMs = timeoutMs - (clock.nowMs() - this.#startedAtMs);
+    const budgetMs = timeoutMs - (clock.nowMs() - this.#query.startedAtMs);
     if (budgetMs <= 0) {
       this.#end({ failure: { kind: 'timeout', message: this.#late() } });
       return;
@@ -247,7 +245,7 @@ export class ShardTurn {
     const worker = this.#nextHolder();
     if (worker === undefined) return;
     for (const asked of this.#asks.keys()) directory.suspect(asked);
-    publishHedge(backend, this.#query, this.part.spec.shard, clock.nowMs() - this.#startedAtMs);
+    publishHedge(backend, this.#query, this.part.spec.shard, clock.nowMs() - this.#query.startedAtMs);
     this.#ask(worker);
   }
 
@@ -257,7 +255,7 @@ export class ShardTurn {
     this.#isSettled = true;
     this.#stopHedge();
     const { clock, transport, subjects, directory } = this.#context;
-    const latencyMs = clock.nowMs() - this.#startedAtMs;
+    const latencyMs = clock.nowMs() - this.#query.startedAtMs;
     if ('answer' in end) this.#latencies.add(latencyMs);
     if (hedge !== undefined && this.#broadcastIsUnderWay) {
       // Of two holders, the broadcast has reached the other one.

@@ -110,7 +110,7 @@ export class PlacedOperands {
   }
 
   #lacksShard({ shards }: Placement): boolean {
-    return shards.some((shard) => !this.#directory.isHeld(shard));
+    return !this.#directory.areHeld(shards);
   }
 
   #retire(placement: Placement): void {
