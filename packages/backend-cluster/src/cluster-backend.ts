@@ -145,9 +145,9 @@ export class ClusterBackend implements Backend {
   supports(request: OperationRequest): true | UnsupportedReason {
     if (this.#state.isClosed) return { reason: 'the backend is closed' };
     const { maxPayloadBytes } = this.#context.transport;
-    const mix = this.#placer.refuseMix();
     // What is placed already is on workers of one profile.
-    if (mix !== undefined && !this.#isPlaced(request)) return { reason: mix };
+    const mix = this.#isPlaced(request) ? undefined : this.#placer.refuseMix();
+    if (mix !== undefined) return { reason: mix };
     switch (request.operation) {
       case 'spread-activation': {
         const reason = refuseNodes(request.graph.nodes);

@@ -32,6 +32,7 @@ export {
   TransportError,
   type AskOptions,
   type ClusterTransport,
+  type EndSignal,
   type IncomingMessage,
   type TransportErrorReason,
 } from './transport/transport.js';

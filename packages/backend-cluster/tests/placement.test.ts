@@ -110,9 +110,14 @@ describe('a directory of workers', () => {
     const directory = new WorkerDirectory(new ManualClock());
     directory.hear(said({ shards: [spec] }));
     expect(directory.holders(spec)).toHaveLength(1);
+    expect(directory.byInstance(1)?.worker).toBe('w0');
     directory.hear(said({ instance: 2 }));
     expect(directory.holders(spec)).toEqual([]);
     expect(directory.live).toHaveLength(1);
+    expect(directory.byInstance(1)).toBeUndefined();
+    expect(directory.byInstance(2)?.worker).toBe('w0');
+    directory.forget('w0');
+    expect(directory.byInstance(2)).toBeUndefined();
   });
 
   it('ignores announcements from before a shard was loaded', () => {
@@ -131,12 +136,13 @@ describe('a directory of workers', () => {
     directory.hear(said({ shards: [spec] }));
     await clock.advance(STALE_AFTER_MS);
     expect(directory.holders(spec)).toEqual([]);
-    expect(directory.silentHolders(spec)).toHaveLength(1);
+    expect(directory.areHeld([spec])).toBe(false);
+    expect(directory.everyHolder(spec)).toHaveProperty('size', 1);
     directory.hear(said({ sequence: 2, shards: [spec] }));
     expect(directory.holders(spec)).toHaveLength(1);
     directory.forget('w0');
     expect(directory.live).toEqual([]);
-    expect(directory.silentHolders(spec)).toEqual([]);
+    expect(directory.everyHolder(spec)).toHaveProperty('size', 0);
   });
 });
 

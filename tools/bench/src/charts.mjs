@@ -1,3 +1,6 @@
+import { readConstants } from './cluster/constants.mjs';
+import { simulateScenarios } from './cluster/scenarios.mjs';
+
 /**
  * Charts of a suite's results, made from its tables.
  *
@@ -5,6 +8,26 @@
  *   that of the file
  */
 export const CHARTS = {
+  cluster(tables) {
+    return [
+      {
+        name: 'cluster',
+        title: 'Simulated latency of a query besides its scan, each shard on a machine of its own: less is better',
+        unit: 'ms',
+        reference: 0.1,
+        groups: simulateScenarios(readConstants(tables)).map(({ shards, plain, late, lateHedged, merged }) => ({
+          name: `${shards} shards`,
+          bars: [
+            { name: 'p50', value: plain.p50Ms },
+            { name: 'p50 with mergers', value: merged.p50Ms },
+            { name: 'p99', value: plain.p99Ms },
+            { name: 'p99, 1 % are late', value: late.p99Ms },
+            { name: 'and asked again', value: lateHedged.p99Ms },
+          ],
+        })),
+      },
+    ];
+  },
   peers([{ columns, rows }]) {
     const firstPeer = columns.findIndex((column) => column.endsWith(' x'));
     const of = (row, column) => row[columns.indexOf(column)];

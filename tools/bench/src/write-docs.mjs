@@ -1,16 +1,19 @@
-// node tools/bench/src/write-docs.mjs [--check]: docs/benchmarks.md from the committed results in docs/benchmarks/*.json.
-// With --check it writes nothing and exits with 1 when the page does not match the results.
+// node tools/bench/src/write-docs.mjs [--check]: docs/benchmarks.md and docs/cluster-limits.md from the committed results in
+// docs/benchmarks/*.json.
+// With --check it writes nothing and exits with 1 when a page does not match the results.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { barChart } from './chart.mjs';
 import { CHARTS } from './charts.mjs';
+import { limitsPage } from './cluster/limits-page.mjs';
 import { kindOfCpu } from './machine.mjs';
 import { formatCell } from './table.mjs';
 import { summarizeWindows } from './windows.mjs';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
 const PAGE = `${DOCS}benchmarks.md`;
+const CLUSTER_PAGE = `${DOCS}cluster-limits.md`;
 
 const INTRODUCTION = `# Benchmarks
 
@@ -52,11 +55,11 @@ const METHOD = `## Method, and where others are better
 `;
 
 const results = readResults();
-const page = await format([INTRODUCTION, ...results.map(sectionOf), METHOD].join('\n'), {
-  ...(await resolveConfig(PAGE)),
-  parser: 'markdown',
-});
-const files = new Map([[PAGE, page]]);
+const clusters = results.filter(({ suite }) => suite === 'cluster');
+const files = new Map([
+  [PAGE, await formatPage([INTRODUCTION, ...results.map(sectionOf), METHOD].join('\n'))],
+  [CLUSTER_PAGE, await formatPage(limitsPage(clusters))],
+]);
 for (const result of results) {
   for (const { file, ...chart } of chartsOf(result)) files.set(`${DOCS}benchmarks/${file}`, barChart(chart));
 }
@@ -68,6 +71,10 @@ if (!process.argv.includes('--check')) {
     console.error(`docs: ${stale.join(', ')} is not what the results say: run node tools/bench/src/write-docs.mjs`);
     process.exitCode = 1;
   }
+}
+
+async function formatPage(text) {
+  return format(text, { ...(await resolveConfig(PAGE)), parser: 'markdown' });
 }
 
 function readResults() {

@@ -11,7 +11,8 @@ export class Placement {
   readonly profile: string;
   /** In the order of their rows, without gaps. */
   readonly shards: readonly ShardSpec[];
-  readonly #latencies = new Map<string, LatencyWindow>();
+  /** By shard, then by kind. */
+  readonly #latencies: Map<number, LatencyWindow>[] = [];
   #uses = 0;
   #onUnused: (() => void) | undefined;
 
@@ -24,10 +25,10 @@ export class Placement {
   }
 
   /** The latencies of one kind of query at a shard. */
-  latenciesOf(shard: number, kind: string): LatencyWindow {
-    const name = `${shard} ${kind}`;
-    let window = this.#latencies.get(name);
-    if (window === undefined) this.#latencies.set(name, (window = new LatencyWindow()));
+  latenciesOf(shard: number, kind: number): LatencyWindow {
+    const windows = (this.#latencies[shard] ??= new Map<number, LatencyWindow>());
+    let window = windows.get(kind);
+    if (window === undefined) windows.set(kind, (window = new LatencyWindow()));
     return window;
   }
 

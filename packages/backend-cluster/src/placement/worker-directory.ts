@@ -34,6 +34,9 @@ const NO_HOLDERS: ReadonlySet<KnownWorker> = new Set();
 export class WorkerDirectory {
   readonly #clock: Clock;
   readonly #workers = new Map<string, KnownWorker>();
+  readonly #byInstance = new Map<number, KnownWorker>();
+  /** Names of shards, which every query needs and which take long to make. */
+  readonly #names = new WeakMap<ShardKey, string>();
   /** Workers by the name of a shard that they hold. */
   readonly #holders = new Map<string, Set<KnownWorker>>();
   /** Shards that any worker holds, by key and generation. */
@@ -49,7 +52,7 @@ export class WorkerDirectory {
 
   /** Workers that announced themselves lately. */
   get live(): KnownWorker[] {
-    return [...this.#workers.values()].filter((worker) => this.#isLive(worker));
+    return [...this.#workers.values()].filter((worker) => this.isLive(worker));
   }
 
   hear(said: Announcement): void {
@@ -76,6 +79,7 @@ export class WorkerDirectory {
       };
       known = { worker, instance, sequence, ...state, shards: new Map() };
       this.#workers.set(worker, known);
+      this.#byInstance.set(instance, known);
     }
     known.heardAtMs = nowMs;
     // An announcement from before a shard was loaded says nothing of it.
@@ -128,14 +132,26 @@ export class WorkerDirectory {
 
   /** Live workers that hold a shard. */
   holders(shard: ShardKey): KnownWorker[] {
-    const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
-    return [...holders].filter((worker) => this.#isLive(worker));
+    return [...this.everyHolder(shard)].filter((worker) => this.isLive(worker));
   }
 
-  /** Workers that held a shard when they were last heard of, which is long ago: they may still be in its queue group. */
-  silentHolders(shard: ShardKey): KnownWorker[] {
-    const holders = this.#holders.get(shardName(shard)) ?? NO_HOLDERS;
-    return [...holders].filter((worker) => !this.#isLive(worker));
+  /** Whether live workers hold all shards. */
+  areHeld(shards: readonly ShardKey[]): boolean {
+    const nowMs = this.#clock.nowMs();
+    return shards.every((shard) => {
+      for (const worker of this.everyHolder(shard)) if (this.isLive(worker, nowMs)) return true;
+      return false;
+    });
+  }
+
+  /**
+   * Live workers that hold a shard, and those that held it when they were last heard of, which is long ago: they may still be in its queue
+   * group.
+   */
+  everyHolder(shard: ShardKey): ReadonlySet<KnownWorker> {
+    let name = this.#names.get(shard);
+    if (name === undefined) this.#names.set(shard, (name = shardName(shard)));
+    return this.#holders.get(name) ?? NO_HOLDERS;
   }
 
   /** Generations of a key of which workers hold every shard, newest first. */
@@ -153,12 +169,11 @@ export class WorkerDirectory {
   }
 
   byInstance(instance: number): KnownWorker | undefined {
-    for (const worker of this.#workers.values()) if (worker.instance === instance) return worker;
-    return undefined;
+    return this.#byInstance.get(instance);
   }
 
-  isSuspect({ suspectUntilMs }: KnownWorker): boolean {
-    return suspectUntilMs > this.#clock.nowMs();
+  isSuspect({ suspectUntilMs }: KnownWorker, nowMs = this.#clock.nowMs()): boolean {
+    return suspectUntilMs > nowMs;
   }
 
   /** A worker kept a query waiting, or answered wrongly. */
@@ -178,10 +193,12 @@ export class WorkerDirectory {
     if (known === undefined) return;
     for (const shard of known.shards.keys()) this.#remove(known, shard);
     this.#workers.delete(name);
+    this.#byInstance.delete(known.instance);
   }
 
-  #isLive({ heardAtMs }: KnownWorker): boolean {
-    return this.#clock.nowMs() - heardAtMs < STALE_AFTER_MS;
+  /** Whether the worker announced itself lately. */
+  isLive({ heardAtMs }: KnownWorker, nowMs = this.#clock.nowMs()): boolean {
+    return nowMs - heardAtMs < STALE_AFTER_MS;
   }
 
   #add(worker: KnownWorker, name: string, spec: ShardSpec): void {

@@ -1,12 +1,13 @@
 import { probeWorker } from '../placement/probe-worker.js';
 import type { KnownWorker } from '../placement/worker-directory.js';
 import type { QueryContext } from './query-context.js';
+import type { QuestionEnd } from './question-end.js';
 import { MOST_DEATHS } from './visit-limits.js';
 
 /** A query to a single worker. */
 export interface Ask {
   readonly id: number;
-  readonly controller: AbortController;
+  readonly question: QuestionEnd;
 }
 
 /** Counts the workers that ended while they had a query. */

@@ -1,4 +1,4 @@
-import type { QueryHead } from './ask-parts.js';
+import type { QueryHead } from './asked-query.js';
 import { NO_FILTER } from './query-part.js';
 
 /** How the activations of a hop travel in its queries. */

@@ -8,12 +8,19 @@ import {
 } from '../channels.js';
 import type { AnswerStatus } from '../wire/answer.js';
 import type { ShardQuery } from '../wire/query.js';
+import type { AskedQuery } from './asked-query.js';
 import type { TurnEnd } from './turn-end.js';
 
 /** A query at one shard has ended. */
-export function publishShard(backend: string, query: ShardQuery, end: TurnEnd, latencyMs: number, asked: number): void {
+export function publishShard(
+  backend: string,
+  { head: { operation }, traceId }: AskedQuery,
+  shard: number,
+  end: TurnEnd,
+  latencyMs: number,
+  asked: number,
+): void {
   if (!shardChannel.hasSubscribers) return;
-  const { operation, shard, traceId } = query;
   const event: ShardEvent = {
     backend,
     operation,
@@ -29,7 +36,12 @@ export function publishShard(backend: string, query: ShardQuery, end: TurnEnd, l
 }
 
 /** A shard is asked again. */
-export function publishHedge(backend: string, { operation, shard, traceId }: ShardQuery, afterMs: number): void {
+export function publishHedge(
+  backend: string,
+  { head: { operation }, traceId }: AskedQuery,
+  shard: number,
+  afterMs: number,
+): void {
   if (!hedgeChannel.hasSubscribers) return;
   const event: HedgeEvent = { backend, operation, shard, afterMs, traceId: hex(traceId) };
   hedgeChannel.publish(event);
@@ -37,7 +49,8 @@ export function publishHedge(backend: string, { operation, shard, traceId }: Sha
 
 /** A worker has answered a query. */
 export function publishAnswer(
-  { operation, shard, traceId }: ShardQuery,
+  { operation, traceId }: ShardQuery,
+  shard: number,
   status: AnswerStatus,
   latencyMs: number,
 ): void {

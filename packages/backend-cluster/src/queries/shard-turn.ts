@@ -1,34 +1,33 @@
-import type { Placement } from '../placement/placement.js';
-import type { KnownWorker } from '../placement/worker-directory.js';
+import type { LatencyWindow } from '../placement/latency-window.js';
 import { PROBE_EVERY_MS } from '../placement/probe-worker.js';
+import type { KnownWorker } from '../placement/worker-directory.js';
 import { reasonOf } from '../transport/reason-of.js';
 import type { TransportErrorReason } from '../transport/transport.js';
 import { decodeAnswerHeader, readAnswer, type AnswerHeader } from '../wire/answer.js';
-import { encodeQuery, type ShardQuery } from '../wire/query.js';
-import { MOST_FAILURES, mostVisits } from './visit-limits.js';
-import { publishHedge, publishShard } from './publish-shard.js';
-import { DeathWatch, type Ask } from './death-watch.js';
+import { encodeQuery } from '../wire/query.js';
+import { kindOf, questionOf, queryToPart, type AskedQuery } from './asked-query.js';
 import { bestHolder } from './best-holder.js';
+import { DeathWatch, type Ask } from './death-watch.js';
+import { publishHedge, publishShard } from './publish-shard.js';
 import type { QueryContext } from './query-context.js';
 import type { QueryPart } from './query-part.js';
+import { QuestionEnd } from './question-end.js';
 import { sendCancel } from './send-cancel.js';
 import { FAILURES, type TurnEnd, type TurnFailure } from './turn-end.js';
+import { MOST_FAILURES, mostVisits } from './visit-limits.js';
 
 /** One part of a query, until one of the holders of its shard has answered it. */
 export class ShardTurn {
   readonly part: QueryPart;
-  readonly end: Promise<TurnEnd>;
   readonly #context: QueryContext;
-  readonly #placement: Placement;
-  /** The query to this part alone; a broadcast has another range and no shard. */
-  readonly #query: ShardQuery;
+  readonly #query: AskedQuery;
   readonly #count: number;
-  readonly #startedAtMs: number;
+  readonly #latencies: LatencyWindow;
+  readonly #onEnd: (end: TurnEnd) => void;
   readonly #deaths: DeathWatch;
   readonly #asked = new Set<KnownWorker>();
   /** Queries to single workers under way. */
   readonly #asks = new Map<KnownWorker, Ask>();
-  #settle: (end: TurnEnd) => void = () => {};
   #isSettled = false;
   #isBroadcast = false;
   #broadcastIsUnderWay = false;
@@ -40,20 +39,19 @@ export class ShardTurn {
   #lastFailure: TurnFailure;
   #stopHedge = () => {};
 
-  constructor(context: QueryContext, placement: Placement, part: QueryPart, query: ShardQuery, count: number) {
+  /**
+   * @param count entries of each query in the answer
+   * @param onEnd called once
+   */
+  constructor(context: QueryContext, query: AskedQuery, part: QueryPart, count: number, onEnd: (end: TurnEnd) => void) {
     this.#context = context;
     this.#deaths = new DeathWatch(context);
-    this.#placement = placement;
-    this.part = part;
     this.#query = query;
+    this.part = part;
     this.#count = count;
-    this.#startedAtMs = context.clock.nowMs();
+    this.#onEnd = onEnd;
+    this.#latencies = query.placement.latenciesOf(part.spec.shard, kindOf(query.head, part));
     this.#lastFailure = { kind: 'unreachable', message: `no live worker holds shard ${part.spec.shard}` };
-    this.end = new Promise((resolve) => (this.#settle = resolve));
-  }
-
-  get isSettled(): boolean {
-    return this.#isSettled;
   }
 
   /** Asks the best holder. */
@@ -70,14 +68,15 @@ export class ShardTurn {
     this.#startHedge();
   }
 
-  /** An answer to the broadcast with this id came from the shard. */
-  offer(bytes: Uint8Array, header: AnswerHeader, id: number): void {
+  /** An answer to the broadcast came from the shard. */
+  offer(bytes: Uint8Array, header: AnswerHeader): void {
     // One holder was asked, so that further answers are repetitions.
     if (this.#isSettled || !this.#broadcastIsUnderWay) return;
     const worker = this.#context.directory.byInstance(header.instance);
     if (worker !== undefined) this.#asked.add(worker);
     // Its bits might be others.
-    if (worker?.profile === this.#placement.profile) this.#judge(bytes, header, id, worker);
+    const { id, placement } = this.#query;
+    if (worker?.profile === placement.profile) this.#judge(bytes, header, id, worker);
     else this.#unknown(id);
   }
 
@@ -106,24 +105,24 @@ export class ShardTurn {
   }
 
   #nextHolder(): KnownWorker | undefined {
-    return bestHolder(this.#context, this.#placement, this.part.spec, this.#asked);
+    return bestHolder(this.#context, this.#query.placement, this.part.spec, this.#asked);
   }
 
   #ask(worker: KnownWorker): void {
     const { transport, subjects, clock, timeoutMs, nextId } = this.#context;
-    const budgetMs = timeoutMs - (clock.nowMs() - this.#startedAtMs);
+    const budgetMs = timeoutMs - (clock.nowMs() - this.#query.startedAtMs);
     if (budgetMs <= 0) {
       this.#end({ failure: { kind: 'timeout', message: this.#late() } });
       return;
     }
     const id = nextId();
-    const controller = new AbortController();
+    const question = new QuestionEnd();
     this.#asked.add(worker);
-    this.#asks.set(worker, { id, controller });
+    this.#asks.set(worker, { id, question });
     worker.underWay += 1;
     this.#visits += 1;
-    const message = encodeQuery({ ...this.#query, id, budgetMs });
-    const options = { timeoutMs: budgetMs, signal: controller.signal };
+    const message = encodeQuery(queryToPart(this.#query, this.part, id, budgetMs));
+    const options = { timeoutMs: budgetMs, signal: question };
     transport.ask(subjects.worker(worker.worker, 'query'), message, options).then(
       (bytes) => {
         this.#asks.delete(worker);
@@ -154,7 +153,7 @@ export class ShardTurn {
     const { status } = header;
     if (status === 'ok') {
       const { start, end, spec } = this.part;
-      const query = this.#query.id === id ? this.#query : { ...this.#query, id };
+      const query = questionOf(this.#query, this.part, id);
       const answer = readAnswer(bytes, header, { query, shard: spec.shard, start, end, count: this.#count });
       if (typeof answer === 'string') {
         this.#wrong(worker, answer, id);
@@ -228,7 +227,7 @@ export class ShardTurn {
   #startHedge(): void {
     this.#stopHedge();
     const { clock, hedgeFloorMs, hedgeStartMs } = this.#context;
-    const p95 = this.#latencies().p95();
+    const p95 = this.#latencies.p95();
     const delayMs = Math.max(hedgeFloorMs, Number.isNaN(p95) ? hedgeStartMs : p95);
     this.#stopHedge = clock.startTimer(delayMs, () => this.#isLate());
   }
@@ -249,7 +248,7 @@ export class ShardTurn {
 
   #died(worker: KnownWorker, ask: Ask | undefined): void {
     if (ask !== undefined) this.#asks.delete(worker);
-    ask?.controller.abort();
+    ask?.question.abort();
     const { isQueryAtFault } = this.#deaths;
     const message = `worker ${worker.worker} ended while it had a query to shard ${this.part.spec.shard}`;
     this.#lastFailure = { kind: isQueryAtFault ? 'fault' : 'unreachable', message };
@@ -263,7 +262,7 @@ export class ShardTurn {
     const worker = this.#nextHolder();
     if (worker === undefined) return false;
     for (const asked of this.#asks.keys()) directory.suspect(asked);
-    publishHedge(backend, this.#query, clock.nowMs() - this.#startedAtMs);
+    publishHedge(backend, this.#query, this.part.spec.shard, clock.nowMs() - this.#query.startedAtMs);
     this.#ask(worker);
     return true;
   }
@@ -274,24 +273,19 @@ export class ShardTurn {
     this.#isSettled = true;
     this.#stopHedge();
     const { clock, transport, subjects, directory } = this.#context;
-    const latencyMs = clock.nowMs() - this.#startedAtMs;
-    if ('answer' in end) this.#latencies().add(latencyMs);
+    const latencyMs = clock.nowMs() - this.#query.startedAtMs;
+    if ('answer' in end) this.#latencies.add(latencyMs);
     if (hedge !== undefined && this.#broadcastIsUnderWay) {
       // Of two holders, the broadcast has reached the other one.
       const others = directory.holders(this.part.spec).filter((other) => other !== hedge);
       if (others.length === 1) directory.suspect(others[0]);
     }
-    for (const [late, { id, controller }] of this.#asks) {
-      controller.abort();
+    for (const [late, { id, question }] of this.#asks) {
+      question.abort();
       sendCancel(transport, subjects.worker(late.worker, 'cancel'), id);
     }
-    publishShard(this.#context.backend, this.#query, end, latencyMs, this.#visits);
-    this.#settle(end);
-  }
-
-  #latencies() {
-    const { operation, filter, queries } = this.#query;
-    return this.#placement.latenciesOf(this.part.spec.shard, `${operation} ${filter} ${31 - Math.clz32(queries)}`);
+    publishShard(this.#context.backend, this.#query, this.part.spec.shard, end, latencyMs, this.#visits);
+    this.#onEnd(end);
   }
 
   #late(): string {

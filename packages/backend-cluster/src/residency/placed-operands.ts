@@ -142,7 +142,7 @@ export class PlacedOperands implements CopySource {
   }
 
   #lacksShard({ shards }: Placement): boolean {
-    return shards.some((shard) => this.#directory.holders(shard).length === 0);
+    return !this.#directory.areHeld(shards);
   }
 
   #retire(placement: Placement): void {

@@ -13,9 +13,16 @@ export class TransportError extends Error {
   }
 }
 
+/** What ends the wait for an answer: an `AbortSignal` is one, and takes far longer to make. */
+export interface EndSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 export interface AskOptions {
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: EndSignal;
 }
 
 export interface IncomingMessage {
@@ -37,8 +44,8 @@ export interface ClusterTransport {
    */
   ask(subject: string, data: Uint8Array, options: AskOptions): Promise<Uint8Array>;
   /**
-   * One message to all receivers, one for each queue group. `onAnswer` sees each answer; returning true ends the wait. Resolves
-   * when it ended so, rejects as `ask` does: with `'timeout'` when `onAnswer` never returned true in time.
+   * One message to all receivers, one for each queue group. `onAnswer` gets each answer, in memory that is its own from then on; returning
+   * true ends the wait. Resolves when it ended so, rejects as `ask` does: with `'timeout'` when `onAnswer` never returned true in time.
    */
   askAll(
     subject: string,

@@ -109,9 +109,15 @@ export function decodeAnswerHeader(bytes: Uint8Array): AnswerHeader | string {
   };
 }
 
+/** The fields of a query that its answer depends on. */
+export type Question = Pick<
+  ShardQuery,
+  'id' | 'generation' | 'operation' | 'metric' | 'queries' | 'start' | 'filter' | 'rows'
+>;
+
 /** What the answer to a query has to be. */
 export interface ExpectedAnswer {
-  readonly query: ShardQuery;
+  readonly query: Question;
   readonly shard: number;
   readonly start: number;
   readonly end: number;
@@ -122,6 +128,7 @@ export interface ExpectedAnswer {
  * The answer to exactly this query. A worker is trusted with scores and nothing else: rows outside of the shard or of the filter, rows
  * out of order and rows that are named twice are found here.
  *
+ * @param bytes which the answer keeps, if they are aligned
  * @param header of these bytes, with the status `'ok'`
  * @returns or what is wrong with it
  */
@@ -140,10 +147,10 @@ export function readAnswer(bytes: Uint8Array, header: AnswerHeader, expected: Ex
   if (bytes.byteLength !== byteLength || byteLength > WIRE_LIMITS.answerBytes) {
     return `${bytes.byteLength} bytes instead of ${byteLength}`;
   }
-  const data = new Uint8Array(byteLength - ANSWER_HEADER_BYTES);
-  data.set(bytes.subarray(ANSWER_HEADER_BYTES));
-  const indices = hasRows ? new Uint32Array(data.buffer, 0, elementCount) : NO_ROWS;
-  const scores = new Float32Array(data.buffer, indices.byteLength, elementCount);
+  const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  const indices = hasRows ? new Uint32Array(buffer, byteOffset + ANSWER_HEADER_BYTES, elementCount) : NO_ROWS;
+  const scoresAt = byteOffset + ANSWER_HEADER_BYTES + indices.byteLength;
+  const scores = new Float32Array(buffer, scoresAt, elementCount);
   // Each field by name, because V8 takes far longer for an object that begins with a spread.
   const {
     status,
@@ -195,7 +202,7 @@ function wrongRanking({ indices, scores, queries, count }: ShardAnswer, expected
   return undefined;
 }
 
-function isConsidered({ filter, rows, start }: ShardQuery, row: number): boolean {
+function isConsidered({ filter, rows, start }: Question, row: number): boolean {
   if (filter === 'all') return true;
   if (filter === 'set') return hasRow(rows, row - start);
   let [from, to] = [0, rows.length];

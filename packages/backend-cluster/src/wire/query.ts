@@ -16,6 +16,12 @@ export const QUERY_HEADER_BYTES = 160;
 const KEY_AT = 96;
 const ID_WORDS = 2;
 const MAGIC = 0x3151_5347;
+/** What is no letter of ASCII is no token either. */
+const LETTERS = new TextDecoder('latin1');
+const LEAST_KEPT_NUMBERS = 4096;
+/** Of 1 MiB. */
+const MOST_KEPT_NUMBERS = 2 ** 18;
+const NO_ROWS = new Uint32Array(0);
 
 /**
  * Of a scan the rows to consider: `'all'`, `'candidates'` or `'set'`. Of spreading the nodes of which there are activations: `'all'`,
@@ -86,8 +92,23 @@ export function encodeQuery(query: ShardQuery): Uint8Array {
   return bytes;
 }
 
-/** @returns the query, with memory of its own; or what is wrong with the bytes */
-export function decodeQuery(bytes: Uint8Array): ShardQuery | string {
+/** Memory for query vectors, which each query overwrites: to allocate it anew would take longer than the rest of the decoding. */
+export class QueryMemory {
+  #numbers = new Float32Array(LEAST_KEPT_NUMBERS);
+
+  /** @returns memory for so many numbers, aligned and with anything in it */
+  take(elementCount: number): Float32Array {
+    if (elementCount > MOST_KEPT_NUMBERS) return new Float32Array(elementCount);
+    if (elementCount > this.#numbers.length) this.#numbers = new Float32Array(elementCount);
+    return this.#numbers.subarray(0, elementCount);
+  }
+}
+
+/**
+ * @param memory for the numbers, which are valid until it is used again; without it, the query has memory of its own
+ * @returns the query, or what is wrong with the bytes
+ */
+export function decodeQuery(bytes: Uint8Array, memory?: QueryMemory): ShardQuery | string {
   if (bytes.byteLength < QUERY_HEADER_BYTES) return `${bytes.byteLength} bytes are no query`;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0, true) !== MAGIC) return 'another magic number than that of a query';
@@ -126,9 +147,9 @@ export function decodeQuery(bytes: Uint8Array): ShardQuery | string {
     start,
     end,
     filter,
-    rows: new Uint32Array(copyOf(bytes, QUERY_HEADER_BYTES + 4 * numberCount, filterLength)),
+    rows: filterLength === 0 ? NO_ROWS : rowsOf(bytes, QUERY_HEADER_BYTES + 4 * numberCount, filterLength),
     traceId: bytes.slice(80, 80 + TRACE_ID_BYTES),
-    numbers: new Float32Array(copyOf(bytes, QUERY_HEADER_BYTES, numberCount)),
+    numbers: numbersOf(bytes, numberCount, memory),
   };
   return wrongNumbers(query) ?? query;
 }
@@ -194,18 +215,24 @@ function wrongNumbers(query: ShardQuery): string | undefined {
 }
 
 function keyOf(bytes: Uint8Array): string {
-  const field = bytes.subarray(KEY_AT, QUERY_HEADER_BYTES);
-  const length = field.indexOf(0);
-  return String.fromCharCode(...(length < 0 ? field : field.subarray(0, length)));
+  let end = KEY_AT;
+  while (end < QUERY_HEADER_BYTES && bytes[end] !== 0) end++;
+  return LETTERS.decode(bytes.subarray(KEY_AT, end));
 }
 
 function bytesOf(array: Float32Array | Uint32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
-/** Aligned memory of its own: what a message has is neither. */
-function copyOf(bytes: Uint8Array, start: number, elementCount: number): ArrayBuffer {
-  const copy = new Uint8Array(4 * elementCount);
-  copy.set(bytes.subarray(start, start + 4 * elementCount));
-  return copy.buffer;
+/** Aligned memory, which what a message has is not. */
+function numbersOf(bytes: Uint8Array, elementCount: number, memory: QueryMemory | undefined): Float32Array {
+  const numbers = memory?.take(elementCount) ?? new Float32Array(elementCount);
+  bytesOf(numbers).set(bytes.subarray(QUERY_HEADER_BYTES, QUERY_HEADER_BYTES + 4 * elementCount));
+  return numbers;
+}
+
+function rowsOf(bytes: Uint8Array, start: number, elementCount: number): Uint32Array {
+  const rows = new Uint32Array(elementCount);
+  bytesOf(rows).set(bytes.subarray(start, start + 4 * elementCount));
+  return rows;
 }

@@ -1,4 +1,4 @@
-import type { Backend } from '@gearshift/contracts';
+import type { Backend, SyncBackend } from '@gearshift/contracts';
 import type { Clock } from '../clock.js';
 import type { ShardSpec } from '../messages/shard-spec.js';
 import { storedId } from '../queries/frontier-form.js';
@@ -7,9 +7,9 @@ import { publishAnswer } from '../queries/publish-shard.js';
 import type { IncomingMessage } from '../transport/transport.js';
 import { encodeAnswer, type AnswerHeader, type AnswerStatus } from '../wire/answer.js';
 import { decodeFrontierPiece, isFrontierPiece } from '../wire/frontier-piece.js';
-import { decodeQuery, type ShardQuery } from '../wire/query.js';
+import { decodeQuery, QueryMemory, type ShardQuery } from '../wire/query.js';
 import { EVERY_SHARD } from '../wire/wire-limits.js';
-import { computeAnswer, rangeOf, type Computed } from './compute-answer.js';
+import { computeAnswer, computeNow, isShortScan, rangeOf, type Computed } from './compute-answer.js';
 import { FrontierStore } from './frontier-store.js';
 import type { HeldShard } from './held-shard.js';
 import type { ShardStore } from './shard-store.js';
@@ -29,16 +29,23 @@ interface UnderWay {
   isExpired: boolean;
 }
 
+const NOTHING: Omit<Computed, 'status'> = { count: 0 };
+
 /** Answers queries: from exactly the generation that they name, and in time, or not at all. */
 export class QueryDesk {
   readonly #parts: QueryDeskParts;
   readonly #underWay = new Set<UnderWay>();
   readonly #answers = new Set<Promise<void>>();
   readonly #frontiers: FrontierStore;
+  /** What answers short queries at once. */
+  readonly #atOnce: SyncBackend | undefined;
+  /** Of the query that was decoded last. */
+  readonly #memory = new QueryMemory();
 
   constructor(parts: QueryDeskParts) {
     this.#parts = parts;
     this.#frontiers = new FrontierStore(parts.store, parts.clock);
+    this.#atOnce = isSyncCpu(parts.backend) ? parts.backend : undefined;
   }
 
   get underWay(): number {
@@ -51,19 +58,19 @@ export class QueryDesk {
       this.#takeFrontier(message);
       return;
     }
-    const query = decodeQuery(message.data);
+    const query = decodeQuery(message.data, this.#memory);
     if (typeof query === 'string') {
-      this.#refuse(message, undefined, 'invalid-input');
+      this.#refuse(message, undefined, EVERY_SHARD, 'invalid-input');
       return;
     }
     const shard = this.#parts.store.find(query);
     if (shard === undefined) {
-      this.#refuse(message, query, 'stale');
+      this.#refuse(message, query, query.shard, 'stale');
       return;
     }
     const { start, end } = rangeOf(query, shard);
     if (start >= end) {
-      this.#refuse(message, query, 'invalid-input');
+      this.#refuse(message, query, query.shard, 'invalid-input');
       return;
     }
     this.#begin(message, query, shard);
@@ -71,25 +78,24 @@ export class QueryDesk {
 
   /** A query to one holder of each shard, which came through the queue group of this one. */
   broadcast(message: IncomingMessage, held: Pick<ShardSpec, 'key' | 'generation' | 'shard'>): void {
-    const query = decodeQuery(message.data);
+    const query = decodeQuery(message.data, this.#memory);
     if (typeof query === 'string') {
-      this.#refuse(message, undefined, 'invalid-input');
+      this.#refuse(message, undefined, EVERY_SHARD, 'invalid-input');
       return;
     }
-    const named = { ...query, shard: held.shard };
     const isSame = query.shard === EVERY_SHARD && query.key === held.key && query.generation === held.generation;
     if (!isSame) {
-      this.#refuse(message, named, 'invalid-input');
+      this.#refuse(message, query, held.shard, 'invalid-input');
       return;
     }
     const shard = this.#parts.store.find(held);
     if (shard === undefined) {
-      this.#refuse(message, named, 'stale');
+      this.#refuse(message, query, held.shard, 'stale');
       return;
     }
     const { start, end } = rangeOf(query, shard);
     // Without rows of this shard, for which no answer is expected.
-    if (start < end) this.#begin(message, named, shard);
+    if (start < end) this.#begin(message, query, shard);
   }
 
   /** Ends the queries with this id. */
@@ -112,18 +118,29 @@ export class QueryDesk {
   #takeFrontier(message: IncomingMessage): void {
     const piece = decodeFrontierPiece(message.data);
     const status = typeof piece === 'string' ? 'invalid-input' : this.#frontiers.add(piece);
-    this.#respond(message, undefined, { status, count: 0 }, 0, 0);
+    this.#refuse(message, undefined, EVERY_SHARD, status);
   }
 
+  /** @param given valid only now */
   #begin(message: IncomingMessage, given: ShardQuery, shard: HeldShard): void {
-    const query = given.filter === 'stored' ? this.#withStored(given) : given;
-    // Another holder may have all of it.
-    if (query === undefined) {
-      this.#refuse(message, given, 'overloaded');
+    const { store, clock, maxPayloadBytes, maxUnderWay } = this.#parts;
+    if (this.#underWay.size >= maxUnderWay) {
+      this.#refuse(message, given, shard.spec.shard, 'overloaded');
       return;
     }
-    if (this.#underWay.size >= this.#parts.maxUnderWay) {
-      this.#refuse(message, query, 'overloaded');
+    if (this.#atOnce !== undefined && isShortScan(given, shard)) {
+      const startedAtMs = performance.now();
+      const endUse = store.use(shard, clock.nowMs());
+      const computed = computeNow(this.#atOnce, shard, given, maxPayloadBytes);
+      endUse();
+      this.#respondFrom(message, given, shard, computed.status, computed);
+      publishAnswer(given, shard.spec.shard, computed.status, performance.now() - startedAtMs);
+      return;
+    }
+    const query = given.filter === 'stored' ? this.#withStored(given) : decodeQuery(message.data);
+    if (query === undefined || typeof query === 'string') {
+      // Another holder may have all of its activations.
+      this.#refuse(message, given, shard.spec.shard, 'overloaded');
       return;
     }
     const answering = this.#answer(message, query, shard).finally(() => this.#answers.delete(answering));
@@ -151,26 +168,38 @@ export class QueryDesk {
     endUse();
     this.#underWay.delete(work);
     const status = computed.status === 'aborted' && work.isExpired ? 'expired' : computed.status;
-    const { start, end } = rangeOf(query, shard);
-    this.#respond(message, query, { ...computed, status }, start, end);
-    publishAnswer(query, status, performance.now() - startedAtMs);
+    this.#respondFrom(message, query, shard, status, computed);
+    publishAnswer(query, shard.spec.shard, status, performance.now() - startedAtMs);
   }
 
-  #refuse(message: IncomingMessage, query: ShardQuery | undefined, status: AnswerStatus): void {
-    this.#respond(message, query, { status, count: 0 }, query?.start ?? 0, query?.end ?? 0);
+  #respondFrom(
+    message: IncomingMessage,
+    query: ShardQuery,
+    shard: HeldShard,
+    status: AnswerStatus,
+    computed: Computed,
+  ): void {
+    const { start, end } = rangeOf(query, shard);
+    this.#respond(message, query, shard.spec.shard, status, computed, start, end);
+  }
+
+  #refuse(message: IncomingMessage, query: ShardQuery | undefined, shard: number, status: AnswerStatus): void {
+    this.#respond(message, query, shard, status, NOTHING, query?.start ?? 0, query?.end ?? 0);
   }
 
   #respond(
     message: IncomingMessage,
     query: ShardQuery | undefined,
-    { status, count, indices, scores, times }: Computed,
+    shard: number,
+    status: AnswerStatus,
+    { count, indices, scores, times }: Omit<Computed, 'status'>,
     start: number,
     end: number,
   ): void {
     const header: AnswerHeader = {
       status,
       operation: query?.operation ?? 'top-k',
-      shard: query?.shard ?? EVERY_SHARD,
+      shard,
       id: query?.id ?? 0,
       generation: query?.generation ?? 0,
       instance: this.#parts.instance,
@@ -184,4 +213,8 @@ export class QueryDesk {
     };
     message.respond(encodeAnswer(header, indices, scores));
   }
+}
+
+function isSyncCpu(backend: Backend): backend is SyncBackend {
+  return backend.kind === 'cpu' && 'topKSync' in backend && 'cosineSimilaritySync' in backend;
 }

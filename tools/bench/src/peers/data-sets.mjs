@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, 
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { createRandom } from '../random.mjs';
 
 const PEERS_FOLDER = new URL('../../peers/', import.meta.url);
 /** Beside the packages that the real sets come from: made once, and never in git. */
@@ -164,17 +165,6 @@ function withLengthOne(values, dimensions) {
     for (let i = at; i < at + dimensions; i++) values[i] *= scale;
   }
   return values;
-}
-
-/** Numbers from 0 to 1: mulberry32. */
-function createRandom(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** By the method of Box and Muller. */

@@ -3,6 +3,7 @@ import { describeThrown } from '@gearshift/contracts/internal';
 import type { Msg, NatsConnection, Status, Subscription } from '@nats-io/transport-node';
 import { TransportError, type AskOptions, type ClusterTransport, type IncomingMessage } from '../transport.js';
 import { ConnectError, explain } from './connect-error.js';
+import { MessageCopies } from './message-copies.js';
 import { OpenQuestions } from './open-questions.js';
 import { Unanswered } from './unanswered.js';
 import { UnconfirmedBytes } from './unconfirmed-bytes.js';
@@ -28,6 +29,7 @@ export class NatsTransport implements ClusterTransport {
   readonly #refused = new Set<string>();
   readonly #inbox: string;
   readonly #questions = new OpenQuestions();
+  readonly #copies = new MessageCopies();
   readonly #unanswered = new Unanswered(ANSWERS_MS);
   readonly #unconfirmed: UnconfirmedBytes;
   readonly #subscriptions = new Set<Subscription>();
@@ -283,7 +285,7 @@ export class NatsTransport implements ClusterTransport {
 
   /** Copies the data, which the caller may change at once; the client reads it later. */
   #publish(subject: string, data: Uint8Array, reply?: string): void {
-    this.#client.publish(subject, data.slice(), reply === undefined ? undefined : { reply });
+    this.#client.publish(subject, this.#copies.copyOf(data), reply === undefined ? undefined : { reply });
     this.#unconfirmed.add(data.byteLength);
   }
 }

@@ -1,0 +1,128 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CLUSTER_CHANNELS } from '@gearshift/backend-cluster';
+import { unwrap } from '@gearshift/contracts';
+import { startProxy } from '@gearshift/nats-server';
+import { quantile } from './latencies.mjs';
+import { openCluster, WORKERS } from './open-cluster.mjs';
+import { requestOf } from './top-k-requests.mjs';
+
+const ROWS = 4000;
+const CLIENTS = 2;
+const VICTIM = WORKERS[0];
+
+/**
+ * Queries of two clients to 4 shards, each on two workers, while something happens to one worker.
+ *
+ * @typedef {{ what: string, queries: number, errors: number, beforeP50Ms: number, p50Ms: number, p99Ms: number, worstMs: number, hedges: number,
+ *   hedgeMs: number }} Failover `hedgeMs`: the longest time after which a shard was asked again
+ * @param {{ kills: number, calmMs: number, troubleMs: number, partitionMs: number }} options
+ * @returns {Promise<Failover[]>}
+ */
+export async function measureFailover({ kills, calmMs, troubleMs, partitionMs }) {
+  const rows = [];
+  const killed = [];
+  for (let i = 0; i < kills; i++) {
+    killed.push(
+      await underLoad({ calmMs, troubleMs }, async ({ victim }) => {
+        victim.kill('SIGKILL');
+      }),
+    );
+  }
+  rows.push({ what: `kill -9, ${kills} times`, ...worstOf(killed) });
+  rows.push({
+    what: 'SIGSTOP',
+    ...(await underLoad({ calmMs, troubleMs: partitionMs }, async ({ victim }) => {
+      victim.kill('SIGSTOP');
+    })),
+  });
+  rows.push({
+    what: `a partition of ${partitionMs / 1000} s`,
+    ...(await underLoad({ calmMs, troubleMs: partitionMs }, async ({ proxy }) => {
+      proxy.set({ swallows: 'everything' });
+    })),
+  });
+  return rows;
+}
+
+/** The queries that began while the trouble lasted, and what the hedges among them did. */
+async function underLoad({ calmMs, troubleMs }, trouble) {
+  let proxy;
+  const cluster = await openCluster({
+    // The one worker has its own way to the server, which is made before it starts.
+    wayOf: async (worker, server) => {
+      if (worker !== VICTIM) return server.url;
+      proxy = await startProxy(server.port);
+      return proxy.url;
+    },
+  });
+  const hedges = [];
+  const onHedge = ({ afterMs }) => hedges.push(afterMs);
+  try {
+    const { matrix, request, createOutput } = requestOf(ROWS);
+    const backend = await cluster.coordinate({ timeoutMs: 10_000 });
+    unwrap(await backend.makeResident(matrix));
+    const asked = [];
+    let isOver = false;
+    const clients = Array.from({ length: CLIENTS }, async () => {
+      const output = createOutput();
+      while (!isOver) {
+        const startedAtMs = performance.now();
+        const { ok } = await backend.topK(request, output);
+        asked.push({ startedAtMs, tookMs: performance.now() - startedAtMs, ok });
+      }
+    });
+    await sleep(calmMs);
+    subscribe(CLUSTER_CHANNELS.hedge, onHedge);
+    const [victim] = cluster.workers;
+    const beganAtMs = performance.now();
+    await trouble({ victim, proxy });
+    await sleep(troubleMs);
+    isOver = true;
+    await Promise.all(clients);
+    // Those under way when it began are the ones that it hits.
+    const before = asked.filter(({ startedAtMs, tookMs }) => startedAtMs + tookMs < beganAtMs);
+    const during = asked.filter(({ startedAtMs, tookMs }) => startedAtMs + tookMs >= beganAtMs);
+    const ms = during.map(({ tookMs }) => tookMs);
+    return {
+      queries: during.length,
+      errors: asked.filter(({ ok }) => !ok).length,
+      beforeP50Ms: quantile(
+        before.map(({ tookMs }) => tookMs),
+        0.5,
+      ),
+      p50Ms: quantile(ms, 0.5),
+      p99Ms: quantile(ms, 0.99),
+      worstMs: Math.max(...ms),
+      hedges: hedges.length,
+      hedgeMs: Math.max(0, ...hedges),
+    };
+  } finally {
+    unsubscribe(CLUSTER_CHANNELS.hedge, onHedge);
+    await cluster.close();
+    await proxy?.[Symbol.asyncDispose]();
+  }
+}
+
+/** Of several times the same: sums of counts, the median of the usual, the worst of the worst. */
+function worstOf(times) {
+  const sum = (field) => times.reduce((total, time) => total + time[field], 0);
+  const median = (field) =>
+    quantile(
+      times.map((time) => time[field]),
+      0.5,
+    );
+  const worst = times.reduce((slowest, time) =>
+    time.worstMs - time.hedgeMs > slowest.worstMs - slowest.hedgeMs ? time : slowest,
+  );
+  return {
+    queries: sum('queries'),
+    errors: sum('errors'),
+    beforeP50Ms: median('beforeP50Ms'),
+    p50Ms: median('p50Ms'),
+    p99Ms: Math.max(...times.map(({ p99Ms }) => p99Ms)),
+    worstMs: worst.worstMs,
+    hedges: sum('hedges'),
+    hedgeMs: worst.hedgeMs,
+  };
+}
