@@ -63,8 +63,8 @@ export type LoadAnswer =
       readonly freeBytes?: number | undefined;
     };
 
-const MOST_FILES = 256;
-const LONGEST_PATH = 1024;
+export const MOST_FILES = 256;
+export const LONGEST_PATH = 1024;
 const LONGEST_MESSAGE = 1000;
 const LONGEST_DELAY_MS = 3_600_000;
 
