@@ -1,13 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createTopKOutput, prepareTopK, unwrap, type Backend, type VectorMatrix } from '@gearshift/contracts';
 import { startNatsServer, type NatsServer } from '@gearshift/nats-server';
-import { saveMatrix, StoredMatrix } from '@gearshift/storage';
 import { randomValues } from '@gearshift/testing';
 import { createClusterBackend, type ClusterBackend } from '@gearshift/backend-cluster';
 import { describe, expect, test } from 'vitest';
@@ -16,10 +12,8 @@ import { lacksServer, needs, until } from './server.js';
 
 const SCRIPT = fileURLToPath(new URL('../fixtures/cluster-worker.mjs', import.meta.url));
 
-async function startWorker(server: NatsServer, name: string, dataRoot?: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [SCRIPT, server.url, name, ...(dataRoot === undefined ? [] : [dataRoot])], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+async function startWorker(server: NatsServer, name: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [SCRIPT, server.url, name], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   return child;
 }
@@ -64,39 +58,6 @@ describe.skipIf(lacksServer)(`copies of shards over NATS${needs}`, () => {
       await cluster.close();
       await cpu.close();
       for (const child of children) child.kill('SIGKILL');
-    }
-  }, 60_000);
-
-  test('of files are made by a process that only found the matrix, also when every holder of a shard was killed', async () => {
-    await using server = await startNatsServer();
-    const folder = await mkdtemp(join(tmpdir(), 'gearshift-copies-'));
-    const rows = someMatrix(512);
-    const stored = StoredMatrix.create(rows.rows, { dimensions: DIMENSIONS }, (values) => values.set(rows.values));
-    await saveMatrix(stored, join(folder, 'rows'));
-    await stored[Symbol.asyncDispose]();
-    const names = ['w0', 'w1', 'w2', 'w3'];
-    const children = await Promise.all(names.map((name) => startWorker(server, name, folder)));
-    const connect = async (id: string) => {
-      const options = { servers: server.url, tls: false, name: 'test', leastWorkers: 4, discoverMs: 10_000 } as const;
-      return unwrap(await createClusterBackend({ ...options, id, repairAfterMs: 300 }));
-    };
-    const placing = await connect('cluster:0');
-    unwrap(await placing.placed.place('corpus', { path: 'rows', rows: rows.rows, dimensions: DIMENSIONS }));
-    const finder = await connect('cluster:1');
-    await until(() => isWhole(finder, 4));
-    await placing.close();
-    try {
-      for (const child of children.slice(0, 2)) child.kill('SIGKILL');
-      await until(() => isWhole(finder, 2));
-      const matrix = finder.placed.find('corpus');
-      if (matrix === undefined) return expect.fail('the matrix is not found');
-      const query = Float32Array.from(rows.values.subarray(7 * DIMENSIONS, 8 * DIMENSIONS));
-      const { output } = unwrap(await finder.placed.topK(matrix, { query, k: 1 }));
-      expect([...output.indices]).toEqual([7]);
-    } finally {
-      await finder.close();
-      for (const child of children) child.kill('SIGKILL');
-      await rm(folder, { recursive: true });
     }
   }, 60_000);
 });
