@@ -52,9 +52,12 @@ export class FrontierStore {
 
   #begin(id: number, nodes: number, pieces: number, budgetMs: number): Frontier | AnswerStatus {
     // No message makes a worker take memory for a graph that it has no part of.
-    const isHeld = [...this.#store.shards].some(({ spec }) => spec.kind === 'graph' && spec.rows === nodes);
-    if (!isHeld) return 'stale';
-    if (!this.#store.promise(4 * nodes, this.#clock.nowMs())) return 'overloaded';
+    const graphs = [...this.#store.shards].filter(({ spec }) => spec.kind === 'graph' && spec.rows === nodes);
+    if (graphs.length === 0) return 'stale';
+    const nowMs = this.#clock.nowMs();
+    // The graph must not be dropped for its own activations.
+    for (const shard of graphs) shard.lastUsedMs = nowMs;
+    if (!this.#store.promise(4 * nodes, nowMs)) return 'overloaded';
     const stopTimer = this.#clock.startTimer(budgetMs, () => this.drop(id));
     const frontier = { activations: new Float32Array(nodes), pieces, arrived: new Set<number>(), stopTimer };
     this.#frontiers.set(id, frontier);
