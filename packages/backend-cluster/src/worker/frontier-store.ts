@@ -43,7 +43,7 @@ export class FrontierStore {
     if (frontier === undefined) return;
     frontier.stopTimer();
     this.#frontiers.delete(id);
-    this.#store.unpromise(frontier.activations.byteLength);
+    this.#store.unpromise(frontier.activations.byteLength, 0);
   }
 
   close(): void {
@@ -57,7 +57,7 @@ export class FrontierStore {
     const nowMs = this.#clock.nowMs();
     // The graph must not be dropped for its own activations.
     for (const shard of graphs) shard.lastUsedMs = nowMs;
-    if (!this.#store.promise(4 * nodes, nowMs)) return 'overloaded';
+    if (!this.#store.promise(4 * nodes, nowMs, 0)) return 'overloaded';
     const stopTimer = this.#clock.startTimer(budgetMs, () => this.drop(id));
     const frontier = { activations: new Float32Array(nodes), pieces, arrived: new Set<number>(), stopTimer };
     this.#frontiers.set(id, frontier);

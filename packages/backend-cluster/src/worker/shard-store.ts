@@ -10,7 +10,7 @@ export class ShardStore {
   readonly #mostShards: number;
   readonly #shards = new Map<string, HeldShard>();
   #heldBytes = 0;
-  /** Of loads under way. */
+  /** Of loads under way, and of activations. */
   #promisedBytes = 0;
   #promisedShards = 0;
 
@@ -41,26 +41,31 @@ export class ShardStore {
     return this.#shards.get(shardName(shard));
   }
 
-  /** Promises memory to a load; false when there is too little, also without what has retired and the pushed shards that are idle. */
-  promise(bytes: number, nowMs: number): boolean {
+  /**
+   * Promises memory; false when there is too little, also without what has retired and the pushed shards that are idle.
+   *
+   * @param shards that the memory is for, as an announcement has room for so many; 0 for anything else
+   */
+  promise(bytes: number, nowMs: number, shards: 0 | 1 = 1): boolean {
     const isIdle = ({ load, lastUsedMs }: HeldShard) => load !== undefined && nowMs - lastUsedMs > IDLE_MS;
     const idle = [...this.#shards.values()]
       .filter((shard) => shard.uses === 0 && (shard.isRetired || isIdle(shard)))
       .sort((a, b) => Number(b.isRetired) - Number(a.isRetired) || a.lastUsedMs - b.lastUsedMs);
-    while (bytes > this.#unusedBytes || this.#shards.size + this.#promisedShards >= this.#mostShards) {
+    const isFull = () => shards > 0 && this.#shards.size + this.#promisedShards >= this.#mostShards;
+    while (bytes > this.#unusedBytes || isFull()) {
       const longest = idle.shift();
       if (longest === undefined) return false;
       this.drop(longest);
     }
     this.#promisedBytes += bytes;
-    this.#promisedShards += 1;
+    this.#promisedShards += shards;
     return true;
   }
 
   /** Takes a promise back, or before the shard is held. */
-  unpromise(bytes: number): void {
+  unpromise(bytes: number, shards: 0 | 1 = 1): void {
     this.#promisedBytes -= bytes;
-    this.#promisedShards -= 1;
+    this.#promisedShards -= shards;
   }
 
   hold(shard: HeldShard): void {
