@@ -137,6 +137,6 @@ export const DEFECTS: readonly Defect[] = [
       },
     ],
     events: CALM,
-    found: /bytes are free/,
+    found: /bytes are free|failed with out-of-memory/,
   },
 ];
