@@ -49,13 +49,13 @@ export const DEFECTS: readonly Defect[] = [
     changes: [
       {
         file: 'queries/shard-turn.js',
-        sound: 'this.#settle(end);',
-        defect: 'this.#settle(hedge !== undefined && this.#isBroadcast ? { ...end, isTwice: true } : end);',
+        sound: 'this.#onEnd(end);',
+        defect: 'this.#onEnd(hedge !== undefined && this.#isBroadcast ? { ...end, isTwice: true } : end);',
       },
       {
-        file: 'queries/ask-parts.js',
-        sound: 'missing -= 1;\n                if (missing === 0)',
-        defect: 'missing -= end.isTwice ? 2 : 1;\n                if (missing <= 0)',
+        file: 'queries/gathered-answers.js',
+        sound: 'this.#missing -= 1;',
+        defect: 'this.#missing -= end.isTwice ? 2 : 1;',
       },
     ],
     events: ['a worker is slow', 'a worker hangs'],
@@ -66,8 +66,8 @@ export const DEFECTS: readonly Defect[] = [
     changes: [
       {
         file: 'residency/placed-operands.js',
-        sound: 'placement?.version === operand.version && fits',
-        defect: 'placement !== undefined && fits',
+        sound: 'placement?.version !== operand.version || !fits',
+        defect: 'placement === undefined || !fits',
       },
     ],
     events: CALM,
@@ -78,7 +78,7 @@ export const DEFECTS: readonly Defect[] = [
     changes: [
       {
         file: 'queries/shard-turn.js',
-        sound: 'if (worker?.profile === this.#placement.profile)',
+        sound: 'if (worker?.profile === placement.profile)',
         defect: 'if (worker !== undefined)',
       },
     ],
@@ -107,9 +107,10 @@ export const DEFECTS: readonly Defect[] = [
     what: 'rows that no worker holds are not missed',
     changes: [
       {
-        file: 'placed/rank-placed.js',
-        sound: 'missing.push(span);\n        else if',
-        defect: ';\n        else if',
+        file: 'queries/run-scan.js',
+        sound: 'placement.shardsIn(request.start, request.end)',
+        defect:
+          'placement.shardsIn(request.start, request.end).filter((spec) => context.directory.holders(spec).length > 0)',
       },
     ],
     events: ['two workers are killed'],
