@@ -71,7 +71,7 @@ export default {
     log('Failures of workers ...');
     const trouble = quick
       ? { kills: 1, calmMs: 500, troubleMs: 500, partitionMs: 500 }
-      : { kills: 5, calmMs: 2000, troubleMs: 2000, partitionMs: 4000 };
+      : { kills: 5, calmMs: 2500, troubleMs: 500, partitionMs: 4000 };
     const failovers = await measureFailover(trouble);
     const [kill, stop, partition] = failovers;
     const afterMs = kill.worstMs - kill.hedgeMs;
@@ -79,6 +79,7 @@ export default {
       `kill -9: the slowest query <= ${FAILOVER_GOAL_MS} ms after the other worker was asked`,
       afterMs,
       afterMs <= FAILOVER_GOAL_MS,
+      `the slowest query before: ${kill.beforeWorstMs.toPrecision(3)} ms`,
     );
     for (const { what, p99Ms } of [stop, partition]) {
       goal(`${what}: p99 < ${TROUBLE_GOAL_MS} ms`, p99Ms, p99Ms < TROUBLE_GOAL_MS);
@@ -132,12 +133,12 @@ export default {
         {
           title: 'Two clients, 4 shards on two workers each, while something happens to one of four workers',
           columns: [
-            ...['what', 'queries', 'errors', 'p50 before, ms', 'p50 ms', 'p99 ms', 'slowest, ms', 'asked again'],
-            'at the latest after, ms',
+            ...['what', 'queries', 'errors', 'p50 before, ms', 'slowest before, ms', 'p50 ms', 'p99 ms'],
+            ...['slowest, ms', 'asked again', 'at the latest after, ms'],
           ],
           rows: failovers.map((row) => [
-            ...[row.what, row.queries, row.errors, row.beforeP50Ms, row.p50Ms, row.p99Ms, row.worstMs, row.hedges],
-            row.hedgeMs,
+            ...[row.what, row.queries, row.errors, row.beforeP50Ms, row.beforeWorstMs, row.p50Ms, row.p99Ms],
+            ...[row.worstMs, row.hedges, row.hedgeMs],
           ]),
         },
         {
