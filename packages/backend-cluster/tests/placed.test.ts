@@ -19,7 +19,7 @@ import { ManualClock } from '@gearshift/backend-cluster';
 import { createDispatcher } from '@gearshift/dispatcher';
 import { adaptivePolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { sharedCpu, startBackend, startCluster, type TestCluster } from './start-cluster.js';
 
 const ROWS = 500;
@@ -266,6 +266,27 @@ describe('a matrix that workers load', () => {
       const resumed = await clock.advanceUntil(dispatcher.resume(requestOf(matrix, ranking), partial));
       expect(entriesOf(unwrap(resumed).output, queries)).toEqual(await expectedOf(rows, ranking));
     }
+  });
+
+  it('leaves nothing of a generation that a worker kept while it was cut off, once another is placed', async () => {
+    await save('rows', 1);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    onTestFinished(() => void vi.useRealTimers());
+    const first = unwrap(await place());
+    const [cut] = cluster.workers;
+    cluster.network.separate(['c0'], [cut.name]);
+    await clock.advance(4000);
+    const second = unwrap(await place());
+    await clock.advance(6000);
+    cluster.network.heal();
+    await clock.advance(1500);
+    const generationsOf = () => new Set(cut.describe().shards.map(({ generation }) => generation));
+    expect(generationsOf()).toContain(first.version);
+    vi.setSystemTime(Date.now() + 601_000);
+    const third = unwrap(await place());
+    await clock.advance(6000);
+    expect(second.version).toBeLessThan(third.version);
+    expect(generationsOf()).toEqual(new Set([third.version]));
   });
 
   it('is not placed when the file is missing, the memory too small, or the arguments wrong', async () => {

@@ -43,6 +43,8 @@ const LONGEST_NAME = 62;
 const GENERATIONS_PER_MS = 1024;
 /** Another coordinator may have found the generation before just now, and not be done with it. */
 const OLD_GENERATION_MS = 5000;
+/** Loading takes no longer. */
+const LONGEST_LOAD_MS = 600_000;
 
 /** A generation, and the matrix that stands for it in this process. */
 interface Known {
@@ -83,6 +85,7 @@ export class PlacedMatrices implements MatrixPlacer {
     const placing = this.#placer.placeFiles(shape, files, key, generation, signal);
     const placed = await this.#state.track(placing);
     if ('error' in placed) return placed;
+    for (const lost of this.#lostGenerations(key)) this.#placer.drop(key, lost);
     for (const { generation: old } of before) {
       const known = this.#known.get(key)?.get(old);
       const drop = () => this.#placer.dropLater(key, old, OLD_GENERATION_MS);
@@ -140,6 +143,15 @@ export class PlacedMatrices implements MatrixPlacer {
     const isReplaced = newest !== undefined && newest !== version;
     if (placement !== undefined && (isWhole || !isReplaced)) return placement;
     return failures.of('stale', `generation ${version} of ${matrix.placement} was dropped; get the newest with find()`);
+  }
+
+  /** What a worker kept that was cut off when it was told to drop it, or that came after all when the others had failed. */
+  #lostGenerations(key: string): number[] {
+    const { directory } = this.#context;
+    const complete = new Set(directory.completeGenerations(key).map(({ generation }) => generation));
+    // A newer one may be on its way.
+    const newest = (Date.now() - LONGEST_LOAD_MS) * GENERATIONS_PER_MS;
+    return directory.generations(key).filter((generation) => generation < newest && !complete.has(generation));
   }
 
   #placementOf({ placement, version }: PlacedMatrix): Placement | undefined {

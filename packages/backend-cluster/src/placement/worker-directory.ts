@@ -154,7 +154,12 @@ export class WorkerDirectory {
     return this.#holders.get(name) ?? NO_HOLDERS;
   }
 
-  /** Generations of a key of which workers hold every shard, newest first. */
+  /** Generations of a key of which workers hold a shard. */
+  generations(key: string): number[] {
+    return [...(this.#generations.get(key)?.keys() ?? [])];
+  }
+
+  /** Those of which workers hold every shard, newest first. */
   completeGenerations(key: string): { readonly generation: number; readonly shards: readonly ShardSpec[] }[] {
     const generations = [...(this.#generations.get(key) ?? [])].sort(([a], [b]) => b - a);
     return generations.flatMap(([generation, byShard]) => {

@@ -8,6 +8,8 @@ export interface PlaceSettings {
   readonly source: FilesOnWorkers;
   readonly replicas: number;
   readonly shards: number | undefined;
+  /** Wait for so many workers. */
+  readonly workers: number;
 }
 
 export interface PlacedReport {
@@ -19,6 +21,7 @@ export interface PlacedReport {
 }
 
 const DISCOVER_MS = 5000;
+const WORKERS_MS = 30_000;
 
 /**
  * Lets the workers load a new generation of a matrix from files that each of them can read.
@@ -29,12 +32,16 @@ const DISCOVER_MS = 5000;
 export async function placeFiles(
   { createClusterBackend }: Pick<ClusterPackage, 'createClusterBackend'>,
   connection: ClusterConnection,
-  { cluster, matrix, source, replicas, shards }: PlaceSettings,
+  { cluster, matrix, source, replicas, shards, workers: wanted }: PlaceSettings,
   report: (done: number, total: number) => void,
 ): Promise<PlacedReport> {
-  const before = await listWorkers(connection, cluster);
-  const workers = before.filter(({ isDraining }) => !isDraining).length;
-  if (workers === 0) throw new Error(`no worker of cluster ${cluster} announced itself`);
+  const before = await waitForWorkers(connection, cluster, wanted);
+  const workers = countOf(before);
+  if (workers < wanted) {
+    throw new Error(
+      `${workers} workers of cluster ${cluster} announced themselves, where ${wanted} were to be waited for`,
+    );
+  }
   const settings = { transport: connection, name: cluster, replicas, shards };
   const made = await createClusterBackend({ ...settings, leastWorkers: workers, discoverMs: DISCOVER_MS });
   if (!made.ok) throw new Error(made.error.message);
@@ -53,6 +60,22 @@ export async function placeFiles(
     await coordinator.close();
   }
 }
+
+/** Workers may have been started just now. */
+async function waitForWorkers(
+  connection: ClusterConnection,
+  cluster: string,
+  wanted: number,
+): Promise<readonly ListedWorker[]> {
+  const endMs = performance.now() + WORKERS_MS;
+  for (;;) {
+    const listed = await listWorkers(connection, cluster);
+    // Without a wish it is those that are there.
+    if (countOf(listed) >= wanted || wanted === 1 || performance.now() > endMs) return listed;
+  }
+}
+
+const countOf = (workers: readonly ListedWorker[]) => workers.filter(({ isDraining }) => !isDraining).length;
 
 /** Counts the copies of shards that were not there before. */
 function watchProgress(

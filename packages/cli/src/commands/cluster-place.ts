@@ -22,6 +22,7 @@ import { convert } from './convert.js';
 interface CommonOptions extends ConnectionOptions {
   readonly replicas: number;
   readonly shards?: number | undefined;
+  readonly workers: number;
   readonly json?: boolean | undefined;
 }
 
@@ -82,6 +83,7 @@ function addCommonOptions(command: Command): Command {
     .allowExcessArguments(false)
     .option('--replicas <count>', 'workers that hold each shard', parseCount, DEFAULT_REPLICAS)
     .option('--shards <count>', 'parts that the rows are cut into; default: one for each worker', parseCount)
+    .option('--workers <count>', 'wait until so many workers are there, for 30 seconds at most', parseCount, 1)
     .option('--json', 'print one JSON object on standard output and nothing else')
     .addHelpText(
       'after',
@@ -96,14 +98,14 @@ async function place(
   options: CommonOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const { name, replicas, shards, json } = options;
+  const { name, replicas, shards, workers, json } = options;
   const settings = readConnection(options);
   const cluster = await loadClusterPackage('cluster place', 'connectNats', 'createClusterBackend');
   const connection = await connectTo(cluster, settings);
   try {
     const source = await getSource();
     const progress = createProgress('Loading', json === true ? undefined : terminal.progressStream);
-    const where = { cluster: name, matrix, source, replicas, shards };
+    const where = { cluster: name, matrix, source, replicas, shards, workers };
     const report = await placeFiles(cluster, connection, where, progress.update).finally(progress.stop);
     terminal.writeOut(json === true ? jsonLine({ ...report, files: source.files }) : describe(report, source));
   } catch (error) {

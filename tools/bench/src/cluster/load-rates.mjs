@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { unwrap } from '@gearshift/contracts';
+import { createTopKOutput, prepareTopK, unwrap } from '@gearshift/contracts';
 import { createExecutor } from 'gearshift';
 import { quantile } from './latencies.mjs';
 import { bareSubject, openCluster, WORKERS } from './open-cluster.mjs';
@@ -48,8 +48,9 @@ async function saveRows(values, path) {
 }
 
 async function loadFile(backend, rows, query) {
-  const matrix = unwrap(await backend.placed.place('rows', { path: FILE, rows, dimensions: DIMENSIONS }));
-  unwrap(await backend.placed.topK(matrix, { query, k: 10 }));
+  const matrix = unwrap(await backend.placed.place('rows', { files: FILE, rows, dimensions: DIMENSIONS }));
+  const request = prepareTopK({ operation: 'top-k', matrix, query, k: 10 });
+  unwrap(await backend.topK(request, createTopKOutput(request)));
 }
 
 /** The bytes in messages of NATS, each answered. */
