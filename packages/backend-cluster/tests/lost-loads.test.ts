@@ -51,7 +51,9 @@ describe('a file is placed within seconds', () => {
 
   it('when a worker begins to leave while the order is on its way', async () => {
     let left: Promise<void> | undefined;
-    const { placed } = await placeWhile(() => (left = cluster.workers[1].drain()));
+    const { placed } = await placeWhile(() => {
+      left = cluster.workers[1].drain();
+    });
     expect(placed.ok).toBe(true);
     await clock.advanceUntil(left ?? expect.fail());
   });

@@ -38,7 +38,7 @@ export function limitsPage(results) {
 
 const ON_PAPER = `## What is on paper
 
-Nobody has run a thousand workers. The tables below add up what one message was measured to cost: the coordinator writes one message, the server hands it
+A thousand workers have never been run. The tables below add up what one message was measured to cost: the coordinator writes one message, the server hands it
 out to one worker after the other, every shard is on a machine of its own and takes as long as a single one did, and the coordinator takes the answers
 one after the other. The scan of the slowest shard comes on top. There is no network in it, and no worker that is busy with other queries.
 `;
