@@ -296,6 +296,7 @@ describe('messages in JSON', () => {
       dimensions: 2 ** 20,
       scale: 1.401298464324817e-45,
       copies: 2 ** 16,
+      label: 'l'.repeat(64),
     };
     for (const maxPayloadBytes of [1024, 4096, 2 ** 20]) {
       const shards = Array.from({ length: mostHeldShards(maxPayloadBytes) }, () => large);

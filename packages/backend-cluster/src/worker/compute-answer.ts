@@ -157,7 +157,7 @@ async function scan(
   return finishScan(answer, ready, operand.firstRow);
 }
 
-/** @returns undefined for a query that does not fit the shard, or whose answer does not fit in a message */
+/** @returns undefined for a query that does not fit the shard, or has an answer that does not fit in a message */
 function prepareScan(
   operand: HeldMatrix,
   shard: HeldShard,

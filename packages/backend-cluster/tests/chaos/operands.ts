@@ -68,7 +68,7 @@ export class Operands implements AsyncDisposable {
   }
 }
 
-/** A matrix whose rows one asker alone replaces, between its questions. */
+/** A matrix with rows that one asker alone replaces, between its questions. */
 export class OwnMatrix {
   readonly #matrix;
 
