@@ -54,6 +54,8 @@ function separate(stage: Stage, party: string, random: SeededRandom): Heal {
 
 const EVENTS_OF_PARTIES: Readonly<Record<string, ChaosEvent>> = {
   'a worker is killed': {
+    // It may be the second one that had the same query.
+    kinds: ['fault'],
     isCompanion: true,
     async begin(stage, random) {
       await someWorker(stage, random).end('SIGKILL');
@@ -61,6 +63,8 @@ const EVENTS_OF_PARTIES: Readonly<Record<string, ChaosEvent>> = {
     },
   },
   'two workers are killed': {
+    // A query that both had is not tried again.
+    kinds: ['fault'],
     async begin(stage, random) {
       for (let i = 0; i < 2; i++) await someWorker(stage, random).end('SIGKILL');
       return nothing;
