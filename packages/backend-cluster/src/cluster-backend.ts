@@ -170,7 +170,7 @@ export class ClusterBackend implements Backend {
 
   residency(given: Operand): Residency {
     const operand = isMatrix(given) ? requireMatrix(given) : given;
-    if (isPlaced(operand)) return { residentBytes: this.placed.residentBytes(handleOf(operand)), bytesToUpload: 0 };
+    if (isPlaced(operand)) return { residentBytes: this.placed.residentBytes(operand), bytesToUpload: 0 };
     const residentBytes = this.#operands.residentBytes(operand);
     if (residentBytes > 0) return { residentBytes, bytesToUpload: 0 };
     const replicas = Math.max(1, Math.min(this.#context.replicas, this.#context.directory.live.length));
@@ -266,7 +266,7 @@ export class ClusterBackend implements Backend {
     const startedAtMs = clock.nowMs();
     const upload = { uploadMs: 0 };
     const placed = isPlaced(operand)
-      ? this.placed.resolve(handleOf(operand))
+      ? this.placed.resolve(operand)
       : (this.#operands.find(operand) ?? (await this.#operands.ensure(operand, signal, upload)));
     if ('error' in placed) return placed;
     if (signal?.aborted === true) return this.#context.failures.aborted();
@@ -305,9 +305,4 @@ export class ClusterBackend implements Backend {
 
 function isPlaced(operand: Operand): operand is CheckedPlacedMatrix {
   return CheckedPlacedMatrix.is(operand);
-}
-
-/** The matrix as the placer takes it. */
-function handleOf({ id, version, rows, dimensions, placement }: CheckedPlacedMatrix): PlacedMatrix {
-  return { id, version, rows, dimensions, placement };
 }

@@ -1,4 +1,4 @@
-import { relative, resolve, sep } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { expected, optionNames, readOptions, requireSignal } from '@gearshift/contracts/internal';
 import type { Collection } from './collection.js';
 import type { CollectionMatrix, PlacingExecutor } from './collection-executor.js';
@@ -92,7 +92,7 @@ function pathBelow(dataRoot: string, folder: string): string {
     throw new TypeError(expected('dataRoot', 'the path of a folder', dataRoot));
   }
   const path = relative(resolve(dataRoot), resolve(folder));
-  if (path === '' || path.startsWith('..') || resolve(dataRoot, path) !== resolve(folder)) {
+  if (path === '' || path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path)) {
     throw new RangeError(expected('folder', `a folder below dataRoot, which is ${dataRoot}`, folder));
   }
   return path.split(sep).join('/');

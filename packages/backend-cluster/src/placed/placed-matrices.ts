@@ -138,10 +138,10 @@ export class PlacedMatrices implements MatrixPlacer {
     if (placement !== undefined && !hasShapeOf(matrix, placement)) {
       return failures.of('invalid-input', 'matrix: expected the rows and dimensions that it was placed with');
     }
-    const isWhole = placement?.shards.every((shard) => directory.holders(shard).length > 0) === true;
+    if (placement !== undefined && directory.areHeld(placement.shards)) return placement;
     const newest = directory.completeGenerations(this.#keyIn(matrix.placement) ?? '').at(0)?.generation;
     const isReplaced = newest !== undefined && newest !== version;
-    if (placement !== undefined && (isWhole || !isReplaced)) return placement;
+    if (placement !== undefined && !isReplaced) return placement;
     return failures.of('stale', `generation ${version} of ${matrix.placement} was dropped; get the newest with find()`);
   }
 

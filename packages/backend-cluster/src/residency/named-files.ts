@@ -1,7 +1,6 @@
-import type { ShardSpec } from '../messages/shard-spec.js';
 import type { WorkerDirectory } from '../placement/worker-directory.js';
 import type { CopySource, KeptGeneration } from './copy-plan.js';
-import { order, type PushEnd, type PushTarget } from './push-shard.js';
+import { order, orderFiles } from './push-shard.js';
 import type { Placer } from './placer.js';
 
 /** A generation that workers have loaded, with the files that they loaded it from as soon as they are known. */
@@ -41,7 +40,7 @@ export class NamedFiles implements CopySource {
         profile,
         shards,
         isWanted: () => this.#files.get(key) === file && !this.#isDropped(file),
-        bring: files === undefined ? undefined : (spec, target, signal) => loadFrom(files, spec, target, signal),
+        bring: files === undefined ? undefined : (spec, target, signal) => orderFiles(target, spec, files, signal),
       };
     }
   }
@@ -76,14 +75,4 @@ export class NamedFiles implements CopySource {
   #isDropped({ shards }: NamedFile): boolean {
     return shards.some((shard) => this.#directory.isDropped(shard));
   }
-}
-
-async function loadFrom(
-  files: readonly string[],
-  spec: ShardSpec,
-  target: PushTarget,
-  signal: AbortSignal,
-): Promise<PushEnd> {
-  const end = await order(target, spec, { kind: 'files', files }, signal);
-  return end.ok && !end.isHeld ? { ok: false, kind: 'fault', message: 'the worker does not hold the shard' } : end;
 }

@@ -14,7 +14,7 @@ import type { Subjects } from '../subjects.js';
 import type { BulkConnection } from '../transport/bulk-connection.js';
 import type { ClusterTransport } from '../transport/transport.js';
 import { Pace } from './pace.js';
-import { order, pushShard, type PushEnd, type PushFailure, type PushTarget } from './push-shard.js';
+import { orderFiles, pushShard, type PushEnd, type PushFailure, type PushTarget } from './push-shard.js';
 import { contentsOf } from './shard-contents.js';
 
 export interface PlacerParts {
@@ -74,10 +74,8 @@ export class Placer {
     signal: AbortSignal | undefined,
   ): Promise<Placement | Failure> {
     const plan = (most: number) => planRows(shape, key, generation, most);
-    return this.#place(key, generation, generation, plan, async (spec, target) => {
-      const end = await order(target, spec, { kind: 'files', files }, signal);
-      return end.ok && !end.isHeld ? { ok: false, kind: 'fault', message: 'the worker does not hold the shard' } : end;
-    });
+    const bring: Bring = (spec, target) => orderFiles(target, spec, files, signal);
+    return this.#place(key, generation, generation, plan, bring);
   }
 
   /** Whether workers that take shards now compute as those of a placement do. */

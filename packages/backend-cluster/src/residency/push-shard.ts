@@ -110,6 +110,17 @@ export function order(
   return askLoad(target, 'load', encodeLoadOrder({ spec, source }), signal, limits);
 }
 
+/** Asks a worker to hold a shard from files, which it does when it answers. */
+export async function orderFiles(
+  target: PushTarget,
+  spec: ShardSpec,
+  files: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<PushEnd> {
+  const end = await order(target, spec, { kind: 'files', files }, signal);
+  return end.ok && !end.isHeld ? { ok: false, kind: 'fault', message: 'the worker does not hold the shard' } : end;
+}
+
 async function askLoad(
   { transport, subjects, worker }: PushTarget,
   topic: WorkerTopic,

@@ -1,4 +1,4 @@
-import { isAbsolute, join, normalize } from 'node:path';
+import { isAbsolute, join, normalize, sep } from 'node:path';
 import { ELEMENT_TYPES, FormatError, type ElementType } from '@gearshift/formats';
 import { InvalidArgumentError, type Command } from 'commander';
 import { loadClusterPackage, type FilesOnWorkers } from '../cluster/cluster-package.js';
@@ -126,7 +126,8 @@ type Shape = Pick<WrittenFile, 'rows' | 'dimensions' | 'dtype' | 'scale'>;
 async function describeFiles(paths: readonly string[], options: PlaceOptions): Promise<FilesOnWorkers> {
   const { dataRoot, rows, dimensions, dtype, scale } = options;
   for (const path of paths) {
-    if (!isAbsolute(path) && !normalize(path).startsWith('..')) continue;
+    const [folder] = normalize(path).split(sep);
+    if (!isAbsolute(path) && folder !== '..') continue;
     throw new UserError(`path: expected one below the data root of the workers, got ${path}`);
   }
   if (dataRoot === undefined) {

@@ -22,8 +22,7 @@ export function whyUnread(backend: Backend, matrix: VectorMatrix): string | unde
 /** A backend that throws does not have it. */
 function reaches({ placed }: Backend, matrix: CheckedPlacedMatrix): boolean {
   try {
-    const { id, version, rows, dimensions, placement } = matrix;
-    return placed?.has({ id, version, rows, dimensions, placement }) === true;
+    return placed?.has(matrix) === true;
   } catch {
     return false;
   }

@@ -42,8 +42,7 @@ function reachableItems({ request }: Job, { backend }: Device, items: readonly I
   // Candidates are in any order, so that those within reach are in thousands of ranges.
   if (request.operation === 'top-k' && request.candidates !== undefined) return [];
   const { matrix, start: first } = request;
-  const { id, version, rows, dimensions, placement } = matrix;
-  const spans = backend.placed?.reachable({ id, version, rows, dimensions, placement }) ?? [];
+  const spans = backend.placed?.reachable(matrix) ?? [];
   return items.flatMap((item) =>
     spans
       .map(({ start, end }) => ({ start: Math.max(item.start, start - first), end: Math.min(item.end, end - first) }))
