@@ -39,6 +39,7 @@ describe('the options of cluster commands', () => {
       /--rows and --dimensions: expected both, or --data-root/,
     ],
     [['cluster', 'place', 'a', '../f', ...CONNECTION, '--plain-text'], /path: expected one below the data root/],
+    [['cluster', 'place', 'a', '..f', ...CONNECTION, '--plain-text'], /--rows and --dimensions: expected both/],
     [['cluster', 'place', 'a', '/f', ...CONNECTION, '--plain-text'], /path: expected one below the data root/],
     [['cluster', 'place', 'a b', 'f', ...CONNECTION], /expected 1 to 64 letters, digits, - or _/],
     [['cluster', 'place', 'a', 'f', ...CONNECTION, '--replicas', '0'], /expected a whole number from 1/],

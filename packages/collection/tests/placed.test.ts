@@ -146,6 +146,16 @@ describe('a collection with its vectors on other machines', () => {
     },
   );
 
+  it('may be in a folder with a name that begins with dots', async () => {
+    const folder = join(ROOT, '..items');
+    await using collection = await createCollection<Tagged>(local, { dimensions: 3 });
+    await collection.upsert(itemsOf(3));
+    await collection.save(folder);
+    await using there = await placeCollection<Tagged>(executor, 'dots', folder, { dataRoot: ROOT });
+    expect(there.size).toBe(3);
+    expect(await there.query({ vector: VECTOR, k: 3 })).toEqual(await collection.query({ vector: VECTOR, k: 3 }));
+  });
+
   it('may be empty', async () => {
     await save([]);
     await using there = await place();
