@@ -10,6 +10,9 @@ import { startBackend, startCluster, type TestCluster } from './start-cluster.js
 
 const FILE = { files: 'rows', rows: 400, dimensions: 8 };
 
+/** Until a worker is known to be lost: three announcements, and two looks. */
+const LOST_AFTER_MS = 5500;
+
 let folder: string;
 let clock: ManualClock;
 let cluster: TestCluster;
@@ -43,10 +46,10 @@ async function placeWhile(happens: () => void) {
 }
 
 describe('a file is placed within seconds', () => {
-  it('when a worker is killed after the order was sent', async () => {
-    const { placed, tookMs } = await placeWhile(() => cluster.network.kill('w1'));
+  it.each(['kill', 'pause'] as const)('when a worker gets the order and then no more: %s', async (loss) => {
+    const { placed, tookMs } = await placeWhile(() => cluster.network[loss]('w1'));
     expect(placed.ok).toBe(true);
-    expect(tookMs).toBeLessThan(11_000);
+    expect(tookMs).toBeLessThan(LOST_AFTER_MS);
   });
 
   it('when a worker begins to leave while the order is on its way', async () => {
@@ -69,6 +72,20 @@ describe('a file is placed within seconds', () => {
     await clock.advance(100);
     const held = cluster.workers.flatMap((worker) => worker.describe().shards);
     expect(held.length).toBe(2 * held[0].shards);
+  });
+});
+
+describe('a request gets its operand to the workers within seconds', () => {
+  it.each(['kill', 'pause'] as const)('when a worker gets half of its rows: %s', async (loss) => {
+    const { network, backend, workers } = cluster;
+    for (const { name } of workers) network.setLink(name, { delayMs: 20 });
+    const asked = askCluster(clock, backend, someMatrix(400));
+    // The orders are answered, and the rows on their way.
+    await clock.advance(50);
+    network[loss]('w1');
+    const { outcome, tookMs } = await asked;
+    expect(outcome).toBe('right');
+    expect(tookMs).toBeLessThan(LOST_AFTER_MS);
   });
 });
 

@@ -39,8 +39,8 @@ export class CopyKeeper {
   #since = new Map<string, number>();
   /** Until when a worker is not asked for a shard, by the names of both. */
   readonly #resting = new Map<string, number>();
-  /** The copy on its way. */
-  #bringing: { readonly worker: KnownWorker; readonly controller: AbortController } | undefined;
+  /** Whether a copy is on its way. */
+  #isBringing = false;
   #lookedAtMs = -Infinity;
   #totals = '';
 
@@ -53,16 +53,10 @@ export class CopyKeeper {
 
   /** Call it whenever something was heard of a worker. */
   look(): void {
-    const { clock, directory, repairAfterMs } = this.#parts;
+    const { clock, repairAfterMs } = this.#parts;
     const nowMs = clock.nowMs();
     if (repairAfterMs === Infinity || this.#closed.signal.aborted || nowMs - this.#lookedAtMs < LOOK_EVERY_MS) return;
     this.#lookedAtMs = nowMs;
-    // Nothing else would end the wait for a worker that was lost on the way, as reading a file may take minutes.
-    const target = this.#bringing?.worker;
-    const isThere = directory.live.some(({ worker, instance }) => {
-      return worker === target?.worker && instance === target.instance;
-    });
-    if (!isThere) this.#bringing?.controller.abort();
     const copies = this.#survey();
     this.#dropSurplus(copies, nowMs);
     void this.#work();
@@ -79,7 +73,6 @@ export class CopyKeeper {
 
   close(): void {
     this.#closed.abort();
-    this.#bringing?.controller.abort();
   }
 
   #plans(): ShardCopies[] {
@@ -109,7 +102,7 @@ export class CopyKeeper {
   }
 
   async #work(): Promise<void> {
-    if (this.#bringing !== undefined) return;
+    if (this.#isBringing) return;
     for (let next = this.#next(); next !== undefined; next = this.#next()) await this.#bring(next);
   }
 
@@ -138,19 +131,18 @@ export class CopyKeeper {
     const { clock, backend } = this.#parts;
     const { bring } = kept;
     if (bring === undefined) return;
-    const controller = new AbortController();
-    this.#bringing = { worker: target, controller };
+    this.#isBringing = true;
     const startedAtMs = performance.now();
     let isWanted = true;
-    const bringAndLook: Bring = async (of, at) => {
-      const end = await bring(of, at, controller.signal);
+    const bringAndLook: Bring = async (of, at, signal) => {
+      const end = await bring(of, at, signal);
       isWanted = kept.isWanted();
       return end;
     };
     const asFailure = (error: unknown): PushFailure => ({ ok: false, kind: 'fault', message: describeThrown(error) });
     // The memory of an operand may be in any state by now.
-    const failure = await this.#placer.bringOne(spec, target, bringAndLook).catch(asFailure);
-    this.#bringing = undefined;
+    const failure = await this.#placer.bringOne(spec, target, bringAndLook, this.#closed.signal).catch(asFailure);
+    this.#isBringing = false;
     if (failure !== undefined) this.#resting.set(`${target.worker} ${shardName(spec)}`, clock.nowMs() + REST_MS);
     // The order to drop it has come before it.
     else if (!isWanted) this.#placer.dropCopy(target, spec);

@@ -1,7 +1,7 @@
 import { shardBytes, type ShardSpec } from '../messages/shard-spec.js';
 import { chooseHolders, rankWorkers } from '../placement/rendezvous.js';
 import type { KnownWorker, WorkerDirectory } from '../placement/worker-directory.js';
-import type { PushEnd, PushTarget } from './push-shard.js';
+import type { Bring } from './placer.js';
 
 /** A generation that is to keep its copies. */
 export interface KeptGeneration {
@@ -13,7 +13,7 @@ export interface KeptGeneration {
   /** Whether copies of it are still of use. */
   isWanted(): boolean;
   /** Makes a worker hold a shard; undefined as long as nothing is known that could. */
-  readonly bring: ((spec: ShardSpec, target: PushTarget, signal: AbortSignal) => Promise<PushEnd>) | undefined;
+  readonly bring: Bring | undefined;
 }
 
 /** Where the generations come from that a process can bring to workers. */

@@ -1,12 +1,12 @@
 import type { Operand, PhaseTimes } from '@gearshift/contracts';
 import { formatOf, isMatrix, type BackendFailures, type Failure } from '@gearshift/native-kit';
 import type { Clock } from '../clock.js';
-import { shardBytes, type ShardSpec } from '../messages/shard-spec.js';
+import { shardBytes } from '../messages/shard-spec.js';
 import type { Placement } from '../placement/placement.js';
 import type { WorkerDirectory } from '../placement/worker-directory.js';
 import type { CopySource, KeptGeneration } from './copy-plan.js';
-import type { Placer } from './placer.js';
-import { BACKGROUND_WINDOW, pushShard, type PushTarget } from './push-shard.js';
+import type { Bring, Placer } from './placer.js';
+import { BACKGROUND_WINDOW, pushShard } from './push-shard.js';
 import { contentsOf } from './shard-contents.js';
 
 type Placed = Placement | Failure;
@@ -75,7 +75,7 @@ export class PlacedOperands implements CopySource {
       if (operand?.version !== placement.version) continue;
       const { key, generation, profile, shards } = placement;
       const isWanted = () => this.#placements.get(id) === placement;
-      const bring = (spec: ShardSpec, target: PushTarget, signal: AbortSignal) => {
+      const bring: Bring = (spec, target, signal) => {
         const read = contentsOf(operand, spec);
         // Changed rows belong to another generation, and no request asks for this one once the version is another.
         const isUnchanged = () => isWanted() && operand.version === placement.version;

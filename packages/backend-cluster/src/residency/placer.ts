@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import type { Operand } from '@gearshift/contracts';
 import type { BackendFailures, Failure } from '@gearshift/native-kit';
+import type { Clock } from '../clock.js';
 import { encodeDropOrder, type DropOrder } from '../messages/load-order.js';
 import { MOST_COPIES, type ShardSpec } from '../messages/shard-spec.js';
 import { planRows, planShards, type RowShape } from '../placement/plan-shards.js';
@@ -16,11 +16,13 @@ import type { ClusterTransport } from '../transport/transport.js';
 import { Pace } from './pace.js';
 import { orderFiles, pushShard, type PushEnd, type PushFailure, type PushTarget } from './push-shard.js';
 import { contentsOf } from './shard-contents.js';
+import { whileThere } from './while-there.js';
 
 export interface PlacerParts {
   readonly transport: ClusterTransport;
   readonly subjects: Subjects;
   readonly directory: WorkerDirectory;
+  readonly clock: Clock;
   readonly failures: BackendFailures;
   /** How pushed rows reach workers. */
   readonly bulk: { readonly connection: BulkConnection; readonly pace: Pace };
@@ -33,11 +35,11 @@ export interface PlacerParts {
 export function placerOf(context: QueryContext, mostShards: number | undefined, connection: BulkConnection): Placer {
   const { transport, subjects, directory, failures, replicas, clock, pushBytesPerSecond } = context;
   const bulk = { connection, pace: new Pace(clock, pushBytesPerSecond) };
-  return new Placer({ transport, bulk, subjects, directory, failures, replicas, mostShards });
+  return new Placer({ transport, bulk, subjects, directory, clock, failures, replicas, mostShards });
 }
 
 /** Makes a worker hold a shard. */
-export type Bring = (spec: ShardSpec, target: PushTarget) => Promise<PushEnd>;
+export type Bring = (spec: ShardSpec, target: PushTarget, signal: AbortSignal) => Promise<PushEnd>;
 
 /** Puts operands on workers. */
 export class Placer {
@@ -59,7 +61,7 @@ export class Placer {
     // Random, because coordinators do not know of each other.
     const generation = Number(randomBytes(8).readBigUInt64LE() >> 11n);
     const plan = (most: number) => planShards(operand, key, generation, most);
-    const placed = await this.#place(key, generation, operand.version, plan, pushing(operand, signal));
+    const placed = await this.#place(key, generation, operand.version, plan, pushing(operand), signal);
     // Each time there is at least one worker less.
     const hasLeft = 'error' in placed && pool.ok && pool.workers.some(({ isDraining }) => isDraining);
     return hasLeft ? this.place(operand, key, signal) : placed;
@@ -74,8 +76,8 @@ export class Placer {
     signal: AbortSignal | undefined,
   ): Promise<Placement | Failure> {
     const plan = (most: number) => planRows(shape, key, generation, most);
-    const bring: Bring = (spec, target) => orderFiles(target, spec, files, signal);
-    return this.#place(key, generation, generation, plan, bring);
+    const bring: Bring = (spec, target, there) => orderFiles(target, spec, files, there);
+    return this.#place(key, generation, generation, plan, bring, signal);
   }
 
   /** Whether workers that take shards now compute as those of a placement do. */
@@ -91,7 +93,7 @@ export class Placer {
     const pool = this.#pool();
     if (!pool.ok) return pool;
     const chosen = (shard: number) => rankWorkers(placement.key, shard, pool.names).slice(0, this.#parts.replicas);
-    return this.#bringAll(missing, pool, chosen, pushing(operand, signal));
+    return this.#bringAll(missing, pool, chosen, pushing(operand), signal);
   }
 
   /** Makes all workers forget a generation, or every generation of a key. */
@@ -138,6 +140,7 @@ export class Placer {
     version: number,
     plan: (mostShards: number) => readonly ShardSpec[],
     bring: Bring,
+    signal: AbortSignal | undefined,
   ): Promise<Placement | Failure> {
     const pool = this.#pool();
     if (!pool.ok) return pool;
@@ -147,7 +150,7 @@ export class Placer {
     const refusal = refuseSize(pool, shards, replicas, failures);
     if (refusal !== undefined) return refusal;
     const chosen = chooseHolders(key, shards.length, pool.names, replicas);
-    const failure = await this.#bringAll(shards, pool, (shard) => chosen[shard], bring);
+    const failure = await this.#bringAll(shards, pool, (shard) => chosen[shard], bring, signal);
     if (failure === undefined) return new Placement({ key, generation, version, profile: pool.profile, shards });
     this.drop(key, generation);
     return failure;
@@ -159,13 +162,14 @@ export class Placer {
     { workers }: WorkerPool,
     holdersOf: (shard: number) => readonly string[],
     bring: Bring,
+    signal: AbortSignal | undefined,
   ): Promise<Failure | undefined> {
     const { directory, failures } = this.#parts;
     const ends = await Promise.all(
       workers.map(async (worker) => {
         for (const spec of shards) {
           if (!holdersOf(spec.shard).includes(worker.worker)) continue;
-          const failure = await this.bringOne(spec, worker, bring);
+          const failure = await this.bringOne(spec, worker, bring, signal);
           // It would refuse the next shard as well.
           if (failure !== undefined) return failure;
         }
@@ -189,10 +193,15 @@ export class Placer {
     return { transport, bulk, subjects, worker };
   }
 
-  /** Brings a shard to one worker. */
-  async bringOne(spec: ShardSpec, worker: KnownWorker, bring: Bring): Promise<PushFailure | undefined> {
+  /** Brings a shard to one worker, as long as it is there. */
+  async bringOne(
+    spec: ShardSpec,
+    worker: KnownWorker,
+    bring: Bring,
+    signal: AbortSignal | undefined,
+  ): Promise<PushFailure | undefined> {
     const { directory } = this.#parts;
-    const end = await bring(spec, this.targetOf(worker));
+    const end = await whileThere(this.#parts, worker, signal, (there) => bring(spec, this.targetOf(worker), there));
     if (end.ok) {
       directory.noteHeld(worker, spec, end.sequence);
       return undefined;
@@ -215,9 +224,6 @@ export class Placer {
   }
 }
 
-function pushing(operand: Operand, given: AbortSignal | undefined): Bring {
-  const signal = given === undefined ? undefined : AbortSignal.any([given]);
-  // One for each piece on its way to any worker.
-  if (signal !== undefined) setMaxListeners(0, signal);
-  return (spec, target) => pushShard(target, spec, contentsOf(operand, spec), signal);
+function pushing(operand: Operand): Bring {
+  return (spec, target, signal) => pushShard(target, spec, contentsOf(operand, spec), signal);
 }

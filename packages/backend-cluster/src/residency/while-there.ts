@@ -1,0 +1,51 @@
+import { setMaxListeners } from 'node:events';
+import type { Clock } from '../clock.js';
+import type { KnownWorker, WorkerDirectory } from '../placement/worker-directory.js';
+import type { PushEnd } from './push-shard.js';
+
+const LOOK_EVERY_MS = 500;
+/** At the first look after this process stood still, the announcements of that time have not been read yet. */
+const LOOKS = 2;
+
+interface Surroundings {
+  readonly directory: WorkerDirectory;
+  readonly clock: Clock;
+}
+
+/**
+ * Gives a worker something, and ends when the worker is lost: nothing else would end the wait for one that was killed or stopped on the
+ * way, as reading a file may take minutes, and a piece may be repeated.
+ *
+ * @param give gets a signal that is aborted by the given one, or when the worker is lost
+ */
+export async function whileThere(
+  { directory, clock }: Surroundings,
+  { worker, instance }: KnownWorker,
+  given: AbortSignal | undefined,
+  give: (signal: AbortSignal) => Promise<PushEnd>,
+): Promise<PushEnd> {
+  const controller = new AbortController();
+  // One for each piece on its way.
+  setMaxListeners(0, controller.signal);
+  const abort = () => controller.abort();
+  given?.addEventListener('abort', abort);
+  if (given?.aborted === true) abort();
+
+  let missed = 0;
+  const look = () => {
+    const isThere = directory.live.some((one) => one.worker === worker && one.instance === instance);
+    missed = isThere ? 0 : missed + 1;
+    if (missed < LOOKS) stopTimer = clock.startTimer(LOOK_EVERY_MS, look);
+    else abort();
+  };
+  let stopTimer = clock.startTimer(LOOK_EVERY_MS, look);
+  try {
+    const end = await give(controller.signal);
+    if (end.ok || missed < LOOKS || given?.aborted === true) return end;
+    const message = `worker ${worker} cannot be reached: it was lost while it got a shard`;
+    return { ok: false, kind: 'unreachable', reason: 'timeout', message };
+  } finally {
+    stopTimer();
+    given?.removeEventListener('abort', abort);
+  }
+}
