@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLUSTER_CHANNELS } from '@gearshift/backend-cluster';
@@ -17,8 +18,9 @@ const VICTIM = WORKERS[0];
  * Queries of two clients to 4 shards, each on two workers, while something happens to one worker.
  *
  * @typedef {{ what: string, queries: number, errors: number, beforeP50Ms: number, beforeWorstMs: number, p50Ms: number, p99Ms: number,
- *   worstMs: number, hedges: number, hedgeMs: number }} Failover `before`: in the last second before it; `hedgeMs`: the longest time after
- *   which a shard was asked again
+ *   worstMs: number, hedges: number, hedgeMs: number, hitMs: number[] }} Failover `before`: in the last second before it; `hedgeMs`: the
+ *   longest time after which a shard was asked again; `hitMs`: what each query that was under way then took from the time when another
+ *   worker was asked, if one had to be
  * @param {{ kills: number, calmMs: number, troubleMs: number, partitionMs: number }} options
  * @returns {Promise<Failover[]>}
  */
@@ -60,7 +62,16 @@ async function underLoad({ calmMs, troubleMs }, trouble) {
     },
   });
   const hedges = [];
-  const onHedge = ({ afterMs }) => hedges.push(afterMs);
+  const asking = new AsyncLocalStorage();
+  const queries = new Map();
+  const onTrace = (event) => {
+    event.traceId = String(queries.size).padStart(32, '0');
+    queries.set(event.traceId, asking.getStore());
+  };
+  const onHedge = ({ afterMs, traceId }) => {
+    hedges.push(afterMs);
+    queries.get(traceId).hedgeMs = afterMs;
+  };
   try {
     const { matrix, request, createOutput } = requestOf(ROWS);
     const backend = await cluster.coordinate({ timeoutMs: 10_000 });
@@ -70,11 +81,14 @@ async function underLoad({ calmMs, troubleMs }, trouble) {
     const clients = Array.from({ length: CLIENTS }, async () => {
       const output = createOutput();
       while (!isOver) {
-        const startedAtMs = performance.now();
-        const { ok } = await backend.topK(request, output);
-        asked.push({ startedAtMs, tookMs: performance.now() - startedAtMs, ok });
+        const query = { startedAtMs: performance.now(), tookMs: NaN, ok: false, hedgeMs: undefined };
+        const { ok } = await asking.run(query, () => backend.topK(request, output));
+        query.tookMs = performance.now() - query.startedAtMs;
+        query.ok = ok;
+        asked.push(query);
       }
     });
+    subscribe(CLUSTER_CHANNELS.trace, onTrace);
     await sleep(calmMs);
     subscribe(CLUSTER_CHANNELS.hedge, onHedge);
     const [victim] = cluster.workers;
@@ -90,6 +104,7 @@ async function underLoad({ calmMs, troubleMs }, trouble) {
     const beforeMs = before.map(({ tookMs }) => tookMs);
     const during = asked.filter(({ startedAtMs, tookMs }) => startedAtMs + tookMs >= beganAtMs);
     const ms = during.map(({ tookMs }) => tookMs);
+    const hit = during.filter(({ startedAtMs, hedgeMs }) => startedAtMs < beganAtMs && hedgeMs !== undefined);
     return {
       queries: during.length,
       errors: asked.filter(({ ok }) => !ok).length,
@@ -100,8 +115,10 @@ async function underLoad({ calmMs, troubleMs }, trouble) {
       worstMs: Math.max(...ms),
       hedges: hedges.length,
       hedgeMs: Math.max(0, ...hedges),
+      hitMs: hit.map(({ tookMs, hedgeMs }) => tookMs - hedgeMs),
     };
   } finally {
+    unsubscribe(CLUSTER_CHANNELS.trace, onTrace);
     unsubscribe(CLUSTER_CHANNELS.hedge, onHedge);
     await cluster.close();
     await proxy?.[Symbol.asyncDispose]();
@@ -129,5 +146,6 @@ function worstOf(times) {
     worstMs: worst.worstMs,
     hedges: sum('hedges'),
     hedgeMs: worst.hedgeMs,
+    hitMs: times.flatMap(({ hitMs }) => hitMs),
   };
 }
