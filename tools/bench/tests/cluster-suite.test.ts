@@ -9,7 +9,7 @@ const needs = lacks === null ? '' : ` (needs ${lacks})`;
 
 /** What a goal's target says of its measured figure. */
 function holds(target: string, measured: number): boolean {
-  const limit = /(<=|<|:) ([\d.]+)(?: ms| us| of those to 2)?(?: p50| after the other worker was asked)?$/.exec(target);
+  const limit = /(<=|<|:) ([\d.]+)(?: ms| us| of those to 2)?(?: p50| after another worker was asked, p50)?$/.exec(target);
   if (limit === null) throw new Error(`no limit in '${target}'`);
   const most = Number(limit[2]);
   return limit[1] === '<' ? measured < most : measured <= most;
@@ -24,6 +24,11 @@ test.skipIf(lacks !== null)(
     expect(progress).toHaveLength(6);
     expect(goals).toHaveLength(7);
     for (const { target, measured, pass } of goals) {
+      // A single kill may come between two queries.
+      if (target.startsWith('kill -9') && measured === null) {
+        expect(pass).toBeNull();
+        continue;
+      }
       expect(measured, target).toEqual(expect.any(Number));
       expect(measured, target).not.toBeNaN();
       expect(pass, target).toBe(holds(target, Number(measured)));
