@@ -151,7 +151,13 @@ export class Stage {
     }
     this.coordinators.clear();
     for (const child of this.workers.values()) child.signal('SIGCONT');
-    await Promise.all(Array.from(this.workers.values(), (child) => child.end('SIGTERM')));
+    await Promise.all(
+      Array.from(this.workers, async ([name, child]) => {
+        if ((await endOf(child.end('SIGTERM'), CLOSE_MS)) !== undefined) return;
+        this.violations.push(`${name} does not end`);
+        await child.end('SIGKILL');
+      }),
+    );
     for (const [party, link] of this.links) {
       if (link.connectionCount > 0) this.violations.push(`${link.connectionCount} connections of ${party} are left`);
       await link[Symbol.asyncDispose]();
