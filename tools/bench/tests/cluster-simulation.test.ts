@@ -97,6 +97,15 @@ describe('the page and the chart of a cluster', () => {
     }
   });
 
+  it('come from constants that are work, in every result that is committed', () => {
+    for (const { tables } of results) {
+      const constants = readConstants(tables);
+      for (const name of ['coordinatorShardUs', 'workerUs', 'serverShardUs'] as const) {
+        expect(constants[name], name).toBeGreaterThan(0);
+      }
+    }
+  });
+
   it('follow the constants of the result', () => {
     const [{ tables }] = results;
     const slower = tables.map((table: { title: string; rows: [string, number][] }) => {

@@ -9,9 +9,7 @@ const needs = lacks === null ? '' : ` (needs ${lacks})`;
 
 /** What a goal's target says of its measured figure. */
 function holds(target: string, measured: number): boolean {
-  const limit = /(<=|<|:) ([\d.]+)(?: ms| us| of those to 2)?(?: p50| after another worker was asked, p50)?$/.exec(
-    target,
-  );
+  const limit = /(<=|<|:) ([\d.]+)(?: ms| us| of those to 2)?(?: p50| after another worker was asked)?$/.exec(target);
   if (limit === null) throw new Error(`no limit in '${target}'`);
   const most = Number(limit[2]);
   return limit[1] === '<' ? measured < most : measured <= most;

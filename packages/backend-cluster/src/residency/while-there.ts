@@ -33,8 +33,8 @@ export async function whileThere(
 
   let missed = 0;
   const look = () => {
-    const isThere = directory.live.some((one) => one.worker === worker && one.instance === instance);
-    missed = isThere ? 0 : missed + 1;
+    const known = directory.byInstance(instance);
+    missed = known !== undefined && directory.isLive(known) ? 0 : missed + 1;
     if (missed < LOOKS) stopTimer = clock.startTimer(LOOK_EVERY_MS, look);
     else abort();
   };

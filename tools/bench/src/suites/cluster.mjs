@@ -74,12 +74,13 @@ export default {
       : { kills: 20, calmMs: 2500, troubleMs: 500, partitionMs: 4000 };
     const failovers = await measureFailover(trouble);
     const [kill, stop, partition] = failovers;
-    const hitMs = kill.hitMs.length === 0 ? null : quantile(kill.hitMs, 0.5);
+    const { hitMs } = kill;
+    const slowestMs = hitMs.length === 0 ? null : Math.max(...hitMs);
     goal(
-      `kill -9: a query under way ends <= ${FAILOVER_GOAL_MS} ms after another worker was asked, p50`,
-      hitMs,
-      hitMs === null ? null : hitMs <= FAILOVER_GOAL_MS,
-      `of ${kill.hitMs.length}; the slowest: ${Math.max(0, ...kill.hitMs).toPrecision(3)} ms`,
+      `kill -9: the slowest query under way <= ${FAILOVER_GOAL_MS} ms after another worker was asked`,
+      slowestMs,
+      slowestMs === null ? null : slowestMs <= FAILOVER_GOAL_MS,
+      slowestMs === null ? 'none was under way' : `of ${hitMs.length}; p50: ${quantile(hitMs, 0.5).toPrecision(3)} ms`,
     );
     for (const { what, p99Ms } of [stop, partition]) {
       goal(`${what}: p99 < ${TROUBLE_GOAL_MS} ms`, p99Ms, p99Ms < TROUBLE_GOAL_MS);
