@@ -25,6 +25,8 @@ const values = randomValues(ROWS * DIMENSIONS, 80);
 const query = randomValues(DIMENSIONS, 81);
 /** A search with codes: of all rows, unless a slow machine cut the request and left too few of them for codes. */
 const CODED = { scanned: expect.any(Number), examined: expect.any(Number), rescored: expect.any(Number) };
+/** Codes of so many take several steps on any machine, however long another process has held it up. */
+const manyRows = () => randomValues(100_000 * DIMENSIONS, 83);
 /** Each ranking saves a third of what codes cost. */
 const THREE_RANKINGS = { savedMs: () => 1, buildMs: () => 3 };
 
@@ -149,12 +151,12 @@ describeAddon('codes that are made in the background', () => {
 
   test('change no answer before, during and after, while rows change between requests', async () => {
     backend = createBackendWithPrices(THREE_RANKINGS);
-    const matrix = create();
+    const matrix = create(undefined, manyRows());
     unwrap(await backend.makeResident(matrix));
     const seen = new Set<string>();
     for (let round = 0; round < 4000 && !(seen.has('ready') && round % 20 === 0); round++) {
       seen.add(statusOf(matrix));
-      const row = (round * 577) % ROWS;
+      const row = (round * 577) % matrix.rows;
       matrix.values.set(
         query.map((value) => value * (round % 2 === 0 ? 1 + round : -1)),
         row * DIMENSIONS,
@@ -194,8 +196,7 @@ describeAddon('codes that are made in the background', () => {
 
   test('are given up when the matrix is released, and when the backend closes', async () => {
     backend = createBackendWithPrices({ savedMs: () => 1, buildMs: () => 1 });
-    // Codes of so many rows take several steps on any machine.
-    const released = create(undefined, randomValues(100_000 * DIMENSIONS, 83));
+    const released = create(undefined, manyRows());
     unwrap(await backend.makeResident(released));
     await rank(released);
     await becomes(released, 'building');
