@@ -20,6 +20,7 @@ export default defineConfig({
     setupFiles: [fileURLToPath(new URL('./fail-on-console.js', import.meta.url))],
     typecheck: { enabled: true, include: ['tests/**/*.test-d.ts'], tsconfig: 'tests/tsconfig.json' },
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Two cores: more forks only make tests that measure progress flaky.
     maxWorkers: 2,
   },
