@@ -28,7 +28,7 @@ export interface KnownWorker {
 }
 
 type ShardKey = Pick<ShardSpec, 'key' | 'generation' | 'shard'>;
-const NO_HOLDERS: ReadonlySet<KnownWorker> = new Set();
+const NO_HOLDERS: readonly KnownWorker[] = [];
 
 /** The workers of a cluster, from their announcements. */
 export class WorkerDirectory {
@@ -38,7 +38,7 @@ export class WorkerDirectory {
   /** Names of shards, which every query needs and which take long to make. */
   readonly #names = new WeakMap<ShardKey, string>();
   /** Workers by the name of a shard that they hold. */
-  readonly #holders = new Map<string, Set<KnownWorker>>();
+  readonly #holders = new Map<string, readonly KnownWorker[]>();
   /** Shards that any worker holds, by key and generation. */
   readonly #generations = new Map<string, Map<number, Map<number, ShardSpec>>>();
   /** Names of shards that live workers have dropped, down to the last one: they are not wanted any more. */
@@ -132,7 +132,8 @@ export class WorkerDirectory {
 
   /** Live workers that hold a shard. */
   holders(shard: ShardKey): KnownWorker[] {
-    return [...this.everyHolder(shard)].filter((worker) => this.isLive(worker));
+    const nowMs = this.#clock.nowMs();
+    return this.everyHolder(shard).filter((worker) => this.isLive(worker, nowMs));
   }
 
   /** Whether live workers hold all shards. */
@@ -146,9 +147,9 @@ export class WorkerDirectory {
 
   /**
    * Live workers that hold a shard, and those that held it when they were last heard of, which is long ago: they may still be in its queue
-   * group.
+   * group. The list that is returned never changes.
    */
-  everyHolder(shard: ShardKey): ReadonlySet<KnownWorker> {
+  everyHolder(shard: ShardKey): readonly KnownWorker[] {
     let name = this.#names.get(shard);
     if (name === undefined) this.#names.set(shard, (name = shardName(shard)));
     return this.#holders.get(name) ?? NO_HOLDERS;
@@ -212,10 +213,10 @@ export class WorkerDirectory {
     this.#dropped.delete(name);
     const holders = this.#holders.get(name);
     if (holders !== undefined) {
-      holders.add(worker);
+      this.#holders.set(name, [...holders, worker]);
       return;
     }
-    this.#holders.set(name, new Set([worker]));
+    this.#holders.set(name, [worker]);
     const { key, generation, shard } = spec;
     const generations = this.#generations.get(key) ?? new Map<number, Map<number, ShardSpec>>();
     const shards = generations.get(generation) ?? new Map<number, ShardSpec>();
@@ -226,7 +227,12 @@ export class WorkerDirectory {
     const spec = worker.shards.get(name);
     worker.shards.delete(name);
     const holders = this.#holders.get(name);
-    if (spec === undefined || holders === undefined || !holders.delete(worker) || holders.size > 0) return;
+    if (spec === undefined || holders === undefined) return;
+    const others = holders.filter((holder) => holder !== worker);
+    if (others.length > 0) {
+      this.#holders.set(name, others);
+      return;
+    }
     this.#holders.delete(name);
     const generations = this.#generations.get(spec.key);
     const shards = generations?.get(spec.generation);

@@ -16,7 +16,7 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     expect(coordinator.maxPayloadBytes).toBe(1024 * 1024);
   });
 
-  test('are plain arrays of bytes that share no memory with the buffers of the socket', async () => {
+  test('are plain arrays of bytes that never change again, aligned for numbers of any size', async () => {
     await using setting = await startSetting();
     const [worker, coordinator] = [await setting.connect(), await setting.connect()];
     const seen: Uint8Array[] = [];
@@ -28,12 +28,13 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     await settle(worker);
     const answers: Uint8Array[] = [];
     for (let index = 0; index < 50; index++) {
-      answers.push(await coordinator.ask('jobs', new Uint8Array(1000).fill(index), SOON));
+      answers.push(await coordinator.ask('jobs', new Uint8Array(1001).fill(index), SOON));
     }
     for (const [index, answer] of answers.entries()) {
-      expect(answer).toEqual(new Uint8Array(1000).fill(index));
+      expect(answer).toEqual(new Uint8Array(1001).fill(index));
       expect(Buffer.isBuffer(answer)).toBe(false);
-      expect(answer.buffer.byteLength).toBe(1000);
+      // A part of a buffer of the socket would not be.
+      expect(answer.byteOffset % 8).toBe(0);
       expect(seen[index]).toEqual(answer);
     }
   });
