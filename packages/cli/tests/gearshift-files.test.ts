@@ -107,7 +107,10 @@ describe('a .gearshift file', () => {
     await using executor = await createExecutor({ backends: ['cpu'] });
     await using opened = await executor.open(join(folder, 'coded.gearshift'), { verify: true });
     const { search } = await executor.topK(values.subarray(0, 256), opened, { k: 3 });
-    expect(search).toMatchObject({ scanned: 9000 });
+    // Of all rows, unless a busy machine cut the request and left too few of them for codes.
+    expect(search).toMatchObject({ scanned: expect.any(Number) });
+    const scanned = async () => (await executor.topK(values.subarray(0, 256), opened, { k: 3 })).search?.scanned;
+    await expect.poll(scanned, { timeout: 50_000 }).toBe(9000);
 
     const small = await temporaryFolder({ 'a.npy': NPY });
     expect(await json(['convert', 'a.npy', 'b.gearshift', '--codes'], small)).toMatchObject({ rows: 3, codeBytes: 0 });

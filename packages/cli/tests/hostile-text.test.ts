@@ -52,11 +52,13 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
 const SHORT = 8000;
 const FACTOR = 16;
 
+/** In CPU time of this process, of which other processes take none. */
 function fastestMs(run: () => unknown): number {
   const times = [1, 2, 3].map(() => {
-    const startedAtMs = performance.now();
+    const started = process.cpuUsage();
     run();
-    return performance.now() - startedAtMs;
+    const { user, system } = process.cpuUsage(started);
+    return (user + system) / 1000;
   });
   return Math.min(...times);
 }

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { npyBytes } from './npy-bytes.js';
 import { BIN } from './run-bin.js';
@@ -109,18 +110,26 @@ inTerminal('an interrupted calibration keeps the file of an earlier one (needs s
   expect(await readFile(join(folder, 'calibration.json'), 'utf8')).toBe('{"earlier":true}');
 });
 
+/** Reports over IPC that the program handles this signal. */
+const reporterOf = (signal: string) =>
+  `process.on('newListener', (name) => name === '${signal}' && setImmediate(() => process.send('handled')))`;
+
 test.skipIf(process.platform === 'win32').for([
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)('%s ends a long command with exit code %i, without a message', async ([signal, code]) => {
   const folder = await temporaryFolder();
   const args = ['calibrate', '--backends', 'cpu', '--output', join(folder, 'calibration.json')];
-  const child = spawn(process.execPath, [BIN, ...args]);
+  const preload = ['--import', `data:text/javascript,${encodeURIComponent(reporterOf(signal))}`];
+  const child = spawn(process.execPath, [...preload, BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
-  const interrupt = setTimeout(() => child.kill(signal), 2000);
-  const status = await new Promise((resolve) => child.once('close', resolve));
-  clearTimeout(interrupt);
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  await once(child, 'message');
+  // The command takes many seconds. By now a machine that is not busy measures.
+  await setTimeout(1000);
+  child.kill(signal);
+  const status = await closed;
   expect(status).toBe(code);
   expect(output).toBe('');
   expect(await readdir(folder)).toEqual([]);

@@ -131,7 +131,7 @@ describe('queries during changes', () => {
       { id: 'id1', vector: [10], metadata: { tag: 'new', n: 10 } },
       { id: 'id4', vector: [40], metadata: { tag: 'new', n: 40 } },
     ]);
-    await vi.waitFor(() => expect(matrix().update).toHaveBeenCalled());
+    await vi.waitFor(() => expect(matrix().update).toHaveBeenCalled(), 50_000);
     const before = [3, 2, 1].map((n) => ({ id: `id${n}`, score: n, metadata: { tag: 'old', n } }));
     expect(await collection.query({ vector: [1], k: 9 })).toEqual(before);
     expect(await collection.query({ vector: [1], k: 9, where: { tag: 'old' } })).toEqual(before);
@@ -146,14 +146,15 @@ describe('queries during changes', () => {
   });
 
   it('give ids, metadata and vectors of their own state, across replacements, deletions and compactions', async () => {
-    let release: () => void = () => {};
+    let release: (() => void) | undefined;
     let isHeld = false;
     const own: CollectionExecutor = {
       open: (path, options) => executor.open(path, options),
       matrix: (values, options) => executor.matrix(values, options),
       topK: async (query, matrix, options) => {
+        const holds = isHeld;
         const answer = await executor.topK(query, matrix, options);
-        if (isHeld) await new Promise<void>((resolve) => (release = resolve));
+        if (holds) await new Promise<void>((resolve) => (release = resolve));
         return answer;
       },
     };
@@ -165,8 +166,8 @@ describe('queries during changes', () => {
     await collection.upsert({ id: 3, vector: [30], metadata: { tag: 'second', n: 30 } });
     await collection.delete([4, 2, 1]);
     await collection.upsert([5, 3].map((n) => ({ id: n, vector: [100 * n], metadata: { tag: 'third', n } })));
-    await vi.waitFor(() => release());
-    release();
+    await vi.waitFor(() => expect(release).toBeDefined(), 50_000);
+    release?.();
     expect(await asking).toEqual(
       [4, 3, 2, 1].map((n) => ({
         id: n,

@@ -58,7 +58,7 @@ test('a search with codes is answered from one version while another thread chan
     worker.once('error', reject);
   });
   const from = matrix.version;
-  await expect.poll(() => matrix.version, { timeout: 20_000 }).toBeGreaterThan(from);
+  await expect.poll(() => matrix.version, { timeout: 50_000 }).toBeGreaterThan(from);
   for (let round = 0; round < 60; round++) {
     const version = matrix.pin();
     await compare(version, { k: 10, metric: METRICS[round % 3] });
@@ -101,8 +101,10 @@ test('a matrix that asks for codes has none while they would save no time, and g
   await matrix.append(values.subarray(1000 * DIMENSIONS));
   expect(state().status).toBe('waiting');
   await compare(matrix, { k: 10 });
-  await expect.poll(() => state().status, { timeout: 20_000 }).toBe('ready');
-  expect((await executor.topK(query, matrix, { k: 10 })).search).toMatchObject({ scanned: ROWS });
+  await expect.poll(() => state().status, { timeout: 50_000 }).toBe('ready');
+  // A busy machine may cut a request and leave too few of its rows for codes, so that not every search reads all codes.
+  const scanned = async () => (await executor.topK(query, matrix, { k: 10 })).search?.scanned;
+  await expect.poll(scanned, { timeout: 50_000 }).toBe(ROWS);
   await compare(matrix, { k: 10, metric: 'euclidean' });
   await matrix[Symbol.asyncDispose]();
 });

@@ -39,8 +39,9 @@ async function compare(matrix: VectorMatrix): Promise<void> {
 
 /** Ranks until codes are there, with time between the requests to make them; every answer is the same. */
 async function rankUntilReady(matrix: VectorMatrix): Promise<Set<string>> {
+  // Before any ranking: one that a busy machine holds up may pay for the codes alone.
+  const seen = new Set<string>([companionOf(matrix).status]);
   const { search: _none, ...expected } = await executor.topK(query, matrix, { k: 10 });
-  const seen = new Set<string>();
   for (let i = 0; i < 20_000 && !seen.has('ready'); i++) {
     seen.add(companionOf(matrix).status);
     const { search: _search, ...found } = await executor.topK(query, matrix, { k: 10 });
@@ -131,8 +132,11 @@ test('codes are made again after a change while another thread uses the matrix',
   expect((await worker.ask()).status).toBe('ready');
   await matrix.update(3, query);
   await compare(matrix);
-  expect(companionOf(matrix).status).toBe('earning');
+  // The second one is the state after a ranking that a busy machine held up: it pays for the codes alone.
+  expect(['earning', 'waiting']).toContain(companionOf(matrix).status);
+  expect(companions()).toMatchObject({ matrices: 0, built: 1 });
   expect(await rankUntilReady(matrix)).toContain('ready');
+  expect(companions()).toMatchObject({ matrices: 1, built: 2 });
   await compare(matrix);
   expect((await executor.topK(query, matrix, { k: 1 })).indices[0]).toBe(3);
   expect((await worker.ask()).output.indices[0]).toBe(3);

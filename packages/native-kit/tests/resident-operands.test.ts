@@ -237,11 +237,12 @@ test('a copy of a stored matrix serves the version it was changed to, and is rel
     expect(updatable.handleOf(storedVersion(memory, 3))).toBe(1);
   })();
   expect(events.filter((event) => event.startsWith('release'))).toEqual([]);
-  await vi.waitFor(async () => {
+  const isReleased = async () => {
     await setImmediate();
     collectGarbage();
     expect(events.at(-1)).toBe('release 1');
-  });
+  };
+  await vi.waitFor(isReleased, 50_000);
   expect(updatable.handleNow(storedVersion({}, 3))).toBeUndefined();
 });
 

@@ -28,7 +28,7 @@ test('updates without room are made in their order once there is some, with the 
   const rows = rowsOf(1);
   const first = updates.run(update, rows);
   rows.fill(9);
-  await expect.poll(() => log.attempts).toBeGreaterThan(2);
+  await expect.poll(() => log.attempts, { timeout: 50_000 }).toBeGreaterThan(2);
   log.hasRoom = true;
   // One that could be made at once waits behind those that were asked for before.
   const second = updates.run(update, rowsOf(2));
@@ -38,7 +38,7 @@ test('updates without room are made in their order once there is some, with the 
     [1, 1],
     [2, 2],
   ]);
-  await expect.poll(() => updates.run(update, rowsOf(3))).toBeUndefined();
+  await expect.poll(() => updates.run(update, rowsOf(3)), { timeout: 50_000 }).toBeUndefined();
 });
 
 test('an update that never gets room fails with the reason, and those behind it have their own time', async () => {

@@ -1,6 +1,9 @@
 import { AssertionError } from 'node:assert';
-import { contractChecks, runCheck } from '../src/index.js';
+import { setImmediate } from 'node:timers/promises';
+import type { Backend } from '@gearshift/contracts';
 import { describe, expect, test } from 'vitest';
+import { contractChecks, runCheck } from '../src/index.js';
+import { withMethods } from './faults/with-fault.js';
 import { wrongCopies } from './faults/wrong-copies.js';
 import { wrongElements } from './faults/wrong-elements.js';
 import { wrongFilters } from './faults/wrong-filters.js';
@@ -31,6 +34,30 @@ describe.each(brokenBackends)('backend with a fault ($fault)', ({ create, notice
     if (check === undefined) throw new Error(`there is no check named '${name}'`);
     await expect(runCheck(check, async () => create())).rejects.toBeInstanceOf(AssertionError);
   });
+});
+
+/** Takes no notice of a signal and blocks the event loop during its first request, as if another process had held it up. */
+function createHeldUpBackend(): Backend {
+  let isHeld = true;
+  return withMethods((right) => ({
+    async cosineSimilarity(request, output, signal) {
+      if (!isHeld) return right.cosineSimilarity(request, output, signal);
+      isHeld = false;
+      await setImmediate();
+      const answer = right.cosineSimilaritySync(request, output);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+      return answer;
+    },
+  }));
+}
+
+test.each([
+  'abort: a signal stops a long request under way, and the backend serves later requests',
+  'event loop: is not blocked while a long request is under way',
+])('a busy machine does not fail the check: %s', async (name) => {
+  const check = contractChecks.find((candidate) => candidate.name === name);
+  if (check === undefined) throw new Error(`there is no check named '${name}'`);
+  await runCheck(check, async () => createHeldUpBackend());
 });
 
 test('every check fails for at least one broken backend', () => {
