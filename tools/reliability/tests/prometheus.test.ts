@@ -85,23 +85,30 @@ describe.skipIf(lacks !== null)(
         config,
         `global: { scrape_interval: 200ms, scrape_timeout: 200ms }\nscrape_configs:\n  - job_name: gearshift\n    static_configs: [{ targets: ['127.0.0.1:${port}'] }]\n`,
       );
-      const ownPort = await freePort();
-      api = `http://127.0.0.1:${ownPort}`;
-      prometheus = spawn(
-        'prometheus',
-        [
-          `--config.file=${config}`,
-          `--storage.tsdb.path=${join(folder, 'data')}`,
-          `--web.listen-address=127.0.0.1:${ownPort}`,
-        ],
-        { stdio: 'ignore' },
-      );
-      for (;;) {
-        const isReady = await fetch(`${api}/-/ready`).then(
+      const isReady = async () => {
+        const answered = fetch(`${api}/-/ready`).then(
           ({ ok }) => ok,
           () => false,
         );
-        if (isReady) break;
+        return (await answered) && prometheus.exitCode === null;
+      };
+      const start = async () => {
+        const ownPort = await freePort();
+        api = `http://127.0.0.1:${ownPort}`;
+        prometheus = spawn(
+          'prometheus',
+          [
+            `--config.file=${config}`,
+            `--storage.tsdb.path=${join(folder, 'data')}`,
+            `--web.listen-address=127.0.0.1:${ownPort}`,
+          ],
+          { stdio: 'ignore' },
+        );
+      };
+      await start();
+      while (!(await isReady())) {
+        // Another process may have taken the port.
+        if (prometheus.exitCode !== null) await start();
         await setTimeout(100);
       }
     }, PATIENCE);
