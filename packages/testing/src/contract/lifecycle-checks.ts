@@ -24,6 +24,8 @@ const DIMENSIONS = 128;
  * not happen. A fast device computes at most two thousand million products.
  */
 const LONG_MS = 500;
+/** Once may be chance: the process was held up just then. */
+const MOST_LONG = 1;
 const MOST_QUERIES = 8192;
 
 export const lifecycleChecks: readonly ContractCheck[] = [
@@ -59,6 +61,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
     name: 'abort: a signal stops a long request under way, and the backend serves later requests',
     async run(subject) {
       const { backend } = subject;
+      let long = 0;
       for (let queries = 4; ; queries *= 2) {
         assert.ok(queries <= MOST_QUERIES, 'no request was stopped, however long it was');
         const { request, output } = manyScores(queries);
@@ -68,8 +71,11 @@ export const lifecycleChecks: readonly ContractCheck[] = [
         const abortedAtMs = performance.now();
         controller.abort();
         const answer = await answering;
-        assert.ok(!answer.ok || performance.now() - abortedAtMs < LONG_MS, 'a long request was not stopped');
-        if (answer.ok) continue;
+        if (answer.ok) {
+          if (performance.now() - abortedAtMs >= LONG_MS) long += 1;
+          assert.ok(long <= MOST_LONG, 'a long request was not stopped');
+          continue;
+        }
         assertFailed(answer, 'aborted', backend.id, 'a request under way');
         break;
       }
@@ -92,6 +98,7 @@ export const lifecycleChecks: readonly ContractCheck[] = [
   {
     name: 'event loop: is not blocked while a long request is under way',
     async run({ backend }) {
+      let long = 0;
       for (let queries = 4; ; queries *= 2) {
         assert.ok(queries <= MOST_QUERIES, 'the event loop stood still, however long the request was');
         const { request, output } = manyScores(queries);
@@ -105,7 +112,8 @@ export const lifecycleChecks: readonly ContractCheck[] = [
         }
         assertSucceeded(await answering, `${queries} queries`);
         if (turns > 3) return;
-        assert.ok(performance.now() - startedAtMs < LONG_MS, 'the event loop stood still during a long request');
+        if (performance.now() - startedAtMs >= LONG_MS) long += 1;
+        assert.ok(long <= MOST_LONG, 'the event loop stood still during a long request');
       }
     },
   },
