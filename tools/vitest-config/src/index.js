@@ -19,7 +19,9 @@ export default defineConfig({
     outputFile: { json: 'test-results/results.json' },
     setupFiles: [fileURLToPath(new URL('./fail-on-console.js', import.meta.url))],
     typecheck: { enabled: true, include: ['tests/**/*.test-d.ts'], tsconfig: 'tests/tsconfig.json' },
-    testTimeout: 60_000,
+    // Guards against hanging, on machines that do other work as well. The default for hooks, which start servers, is ten seconds.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Two cores: more forks only make tests that measure progress flaky.
     maxWorkers: 2,
   },
