@@ -162,6 +162,7 @@ export class ClusterBackend extends CheckedBackend {
   protected override async free(): Promise<void> {
     for (const end of this.#ends) end();
     this.#operands.close();
+    this.#context.directory.close();
     await this.#bulk.close();
     await this.#context.transport.drain();
   }

@@ -60,14 +60,11 @@ export async function askParts(
  * A message to one holder of each shard costs the same for any number of shards. But it names no rows, and nothing says which holder it
  * reaches: one that is known to be slow is avoided by asking others by name.
  */
-function mayBroadcast(
-  context: QueryContext,
-  { head, startedAtMs: nowMs }: AskedQuery,
-  parts: readonly CountedPart[],
-): boolean {
+function mayBroadcast(context: QueryContext, { head }: AskedQuery, parts: readonly CountedPart[]): boolean {
   // Not every holder has got activations that were sent before.
   if (parts.length < 2 || head.filter === 'stored') return false;
   const { directory } = context;
+  const nowMs = directory.nowMs();
   return parts.every(({ part: { spec, start, end, filter } }, i) => {
     const isWhole = start === Math.max(head.start, spec.start) && end === Math.min(head.end, spec.end);
     if (!isWhole || filter !== 'all' || (i > 0 && parts[i - 1].part.spec === spec)) return false;
