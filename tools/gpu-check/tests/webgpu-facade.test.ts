@@ -1,7 +1,7 @@
 import { createWebGpuBackend } from '@gearshift/backend-webgpu';
 import { unwrap, type Backend, type TopKOutput } from '@gearshift/contracts';
 import { clusteredValues, randomValues } from '@gearshift/testing';
-import { softwareDriver } from '@gearshift/vulkan-drivers';
+import { paceDawn, softwareDriver } from '@gearshift/vulkan-drivers';
 import { createExecutor, pinnedPolicy, type Executor } from 'gearshift';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 
@@ -16,6 +16,7 @@ describe.skipIf(driver.lacks !== null)(`an executor with a GPU through WebGPU, o
   if (driver.lacks !== null) return;
   const { faults } = driver;
   driver.load();
+  paceDawn();
   const values = clusteredValues({ rows: ROWS, dimensions: DIMENSIONS, clusters: 50, seed: 1 });
   const query = (seed: number) => randomValues(DIMENSIONS, seed);
   const closing: (() => Promise<void>)[] = [];
