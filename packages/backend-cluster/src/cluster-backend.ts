@@ -1,34 +1,21 @@
 import {
-  DTYPES,
-  finishTopK,
   ok,
   placementOf,
-  prepareCosineSimilarity,
-  prepareOperand,
-  prepareSpreadActivation,
-  prepareTopK,
-  requireOutput,
-  requireTopKOutput,
-  type Backend,
   type BackendDescription,
-  type BackendError,
-  type CosineSimilarityRequest,
+  type CsrGraph,
   type MemoryReading,
   type Operand,
   type OperationRequest,
-  type PhaseTimes,
   type PlacedMatrix,
   type PreparedCosineSimilarity,
+  type PreparedSpreadActivation,
   type PreparedTopK,
   type Residency,
-  type Result,
-  type SpreadActivationRequest,
   type TopKOutput,
-  type TopKRequest,
-  type UnsupportedReason,
+  type VectorMatrix,
 } from '@gearshift/contracts';
 import { CheckedPlacedMatrix, requireMatrix } from '@gearshift/contracts/internal';
-import { isMatrix, OpenState, type Failure } from '@gearshift/native-kit';
+import { CheckedBackend, isMatrix, NO_TIME, type Answer, type Failure } from '@gearshift/native-kit';
 import { decodeAnnouncement } from './messages/announcement.js';
 import { encodeHandOver } from './messages/hand-over.js';
 import { contentBytes, MOST_ROWS } from './messages/shard-spec.js';
@@ -46,24 +33,11 @@ import { CopyKeeper, type ShardTotals } from './residency/copy-keeper.js';
 import { NamedFiles } from './residency/named-files.js';
 import { placerOf, type Placer } from './residency/placer.js';
 
-type Answer = Result<PhaseTimes, BackendError>;
-
-/** For requests with nothing to compute. */
-const NO_TIME: Answer = ok({
-  queueMs: 0,
-  uploadMs: 0,
-  kernelMs: 0,
-  downloadMs: 0,
-  networkMs: 0,
-  totalMs: 0,
-  fused: false,
-});
-
 /** The operations on the workers of a cluster, each with some of the rows. */
-export class ClusterBackend implements Backend {
+export class ClusterBackend extends CheckedBackend {
   readonly id: string;
   readonly kind = 'remote';
-  readonly dtypes = DTYPES;
+  protected override readonly noTime = { ...NO_TIME, networkMs: 0 };
   /** Matrices that workers load by themselves. */
   readonly placed: PlacedMatrices;
   readonly #context: QueryContext;
@@ -71,18 +45,17 @@ export class ClusterBackend implements Backend {
   readonly #placer: Placer;
   readonly #operands: PlacedOperands;
   readonly #keeper: CopyKeeper;
-  readonly #state: OpenState;
   readonly #ends: (() => void)[];
 
   constructor(context: QueryContext, mostShards: number | undefined) {
+    super(context.failures);
     this.id = context.backend;
     this.#context = context;
     const { transport, subjects, directory, failures } = context;
     this.#bulk = new BulkConnection(transport);
     this.#placer = placerOf(context, mostShards, this.#bulk);
     this.#operands = new PlacedOperands(this.#placer, directory, context.clock, failures);
-    this.#state = new OpenState(failures, () => this.#release());
-    this.placed = new PlacedMatrices(context, this.#placer, this.#state);
+    this.placed = new PlacedMatrices(context, this.#placer, this.state);
     const sources = [this.#operands, new NamedFiles(this.#placer, directory)];
     const keeper = (this.#keeper = new CopyKeeper(context, this.#placer, sources));
     this.#ends = [
@@ -134,38 +107,12 @@ export class ClusterBackend implements Backend {
     const { directory, replicas } = this.#context;
     const workers = directory.live.filter(({ isDraining }) => !isDraining);
     const readAtMs = performance.now();
-    if (workers.length === 0 || this.#state.isClosed) return { freeBytes: null, totalBytes: null, readAtMs };
+    if (workers.length === 0 || this.state.isClosed) return { freeBytes: null, totalBytes: null, readAtMs };
     const copies = Math.min(replicas, workers.length);
     const least = (bytes: readonly number[]) => Math.floor((Math.min(...bytes) * workers.length) / copies);
     const totalBytes = least(workers.map(({ maxBytes }) => maxBytes));
     const freeBytes = Math.min(totalBytes, least(workers.map((worker) => worker.freeBytes)));
     return { freeBytes, totalBytes: totalBytes > 0 ? totalBytes : null, readAtMs };
-  }
-
-  supports(request: OperationRequest): true | UnsupportedReason {
-    if (this.#state.isClosed) return { reason: 'the backend is closed' };
-    const { maxPayloadBytes } = this.#context.transport;
-    // What is placed already is on workers of one profile.
-    const mix = this.#isPlaced(request) ? undefined : this.#placer.refuseMix();
-    if (mix !== undefined) return { reason: mix };
-    switch (request.operation) {
-      case 'spread-activation': {
-        const reason = refuseNodes(request.graph.nodes);
-        return reason === undefined || { reason };
-      }
-      case 'cosine-similarity':
-      case 'top-k': {
-        const { matrix } = request;
-        if (placementOf(matrix) !== undefined && !this.placed.has(matrix as PlacedMatrix)) {
-          return { reason: `the matrix is placed as ${placementOf(matrix)}, which is not in this cluster` };
-        }
-        if (matrix.rows > MOST_ROWS) return { reason: `a matrix of more than ${MOST_ROWS} rows` };
-        const reason = refuseDimensions(matrix.dimensions, maxPayloadBytes);
-        return reason === undefined || { reason };
-      }
-      default:
-        return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
-    }
   }
 
   residency(given: Operand): Residency {
@@ -178,70 +125,80 @@ export class ClusterBackend implements Backend {
     return { residentBytes: 0, bytesToUpload: whole === undefined ? 0 : contentBytes(whole) * replicas };
   }
 
-  async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
-    const startedAtMs = performance.now();
-    const checked = prepareOperand(operand);
-    const refusal = this.#refuse(signal);
-    if (refusal !== undefined) return refusal;
-    const placed = await this.#state.track(this.#operands.ensure(checked, signal, { uploadMs: 0 }));
-    if ('error' in placed) return placed;
-    const totalMs = performance.now() - startedAtMs;
-    return ok({ queueMs: 0, uploadMs: totalMs, kernelMs: 0, downloadMs: 0, networkMs: 0, totalMs, fused: false });
-  }
-
   release(operand: Operand): void {
     this.#operands.release(operand);
   }
 
-  async cosineSimilarity(
-    request: CosineSimilarityRequest,
-    output: Float32Array,
-    signal?: AbortSignal,
-  ): Promise<Answer> {
-    const prepared = prepareCosineSimilarity(request);
-    requireOutput(prepared, output);
-    return this.#scan(prepared, output, signal);
+  /** What is placed already is on workers of one profile. */
+  protected override whyUnusable(request: OperationRequest): string | undefined {
+    return this.#isPlaced(request) ? undefined : this.#placer.refuseMix();
   }
 
-  async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
-    const prepared = prepareTopK(request);
-    requireTopKOutput(prepared, output);
-    if (prepared.outputLength === 0 && this.#state.refuse(signal) === undefined) finishTopK(prepared, output);
-    return this.#scan(prepared, output, signal);
-  }
-
-  async spreadActivation(
-    request: SpreadActivationRequest,
-    output: Float32Array,
-    signal?: AbortSignal,
-  ): Promise<Answer> {
-    const prepared = prepareSpreadActivation(request);
-    requireOutput(prepared, output);
-    const refusal = this.#refuse(signal, prepared);
-    if (refusal !== undefined) return refusal;
-    if (prepared.outputLength === 0) return NO_TIME;
-    const activations = prepared.activations.slice();
-    if (prepared.hops === 0) {
-      output.set(activations);
-      return NO_TIME;
+  protected override whyNotMatrix(matrix: VectorMatrix | PlacedMatrix): string | undefined {
+    const placement = placementOf(matrix);
+    if (placement !== undefined && !this.placed.has(matrix as PlacedMatrix)) {
+      return `the matrix is placed as ${placement}, which is not in this cluster`;
     }
+    if (matrix.rows > MOST_ROWS) return `a matrix of more than ${MOST_ROWS} rows`;
+    return refuseDimensions(matrix.dimensions, this.#context.transport.maxPayloadBytes);
+  }
+
+  protected override whyNotGraph({ nodes }: CsrGraph): string | undefined {
+    return refuseNodes(nodes);
+  }
+
+  protected override refuse(signal: AbortSignal | undefined, request?: OperationRequest): Failure | undefined {
+    const refusal = super.refuse(signal, request);
+    if (refusal !== undefined || this.#context.transport.connected) return refusal;
+    // Never buffered: the request would run too late.
+    return this.failures.of('unreachable', 'there is no connection to the cluster');
+  }
+
+  protected override async ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    const placed = await this.#operands.ensure(operand, signal, { uploadMs: 0 });
+    return 'error' in placed ? placed : undefined;
+  }
+
+  protected override async free(): Promise<void> {
+    for (const end of this.#ends) end();
+    this.#operands.close();
+    this.#context.directory.close();
+    await this.#bulk.close();
+    await this.#context.transport.drain();
+  }
+
+  protected override score(
+    prepared: PreparedCosineSimilarity,
+    output: Float32Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    return this.#scan(prepared, output, signal);
+  }
+
+  protected override rank(
+    prepared: PreparedTopK,
+    output: TopKOutput,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    return this.#scan(prepared, output, signal);
+  }
+
+  protected override spread(
+    prepared: PreparedSpreadActivation,
+    output: Float32Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const activations = prepared.activations.slice();
     return this.#run(prepared.graph, signal, (placement) =>
       runSpread(this.#context, placement, prepared, activations, output, signal),
     );
   }
 
-  close(): Promise<void> {
-    return this.#state.close();
-  }
-
-  async #scan(
+  #scan(
     prepared: PreparedTopK | PreparedCosineSimilarity,
     output: TopKOutput | Float32Array,
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const refusal = this.#refuse(signal, prepared);
-    if (refusal !== undefined) return refusal;
-    if (prepared.outputLength === 0) return NO_TIME;
     const query = prepared.query.slice();
     return this.#run(prepared.matrix, signal, (placement) =>
       runScan(this.#context, placement, prepared, query, output, signal),
@@ -249,15 +206,7 @@ export class ClusterBackend implements Backend {
   }
 
   /** Runs a request on the placement of its operand. */
-  #run(
-    operand: Operand,
-    signal: AbortSignal | undefined,
-    run: (placement: Placement) => Promise<SlowestTimes | Failure>,
-  ): Promise<Answer> {
-    return this.#state.track(this.#runOnPlacement(operand, signal, run));
-  }
-
-  async #runOnPlacement(
+  async #run(
     operand: Operand,
     signal: AbortSignal | undefined,
     run: (placement: Placement) => Promise<SlowestTimes | Failure>,
@@ -280,26 +229,9 @@ export class ClusterBackend implements Backend {
     }
   }
 
-  #refuse(signal: AbortSignal | undefined, request?: OperationRequest): Failure | undefined {
-    const refusal = this.#state.refuse(signal);
-    if (refusal !== undefined) return refusal;
-    const { failures, transport } = this.#context;
-    const supported = request === undefined ? true : this.supports(request);
-    if (supported !== true) return failures.of('unsupported', supported.reason);
-    // Never buffered: the request would run too late.
-    return transport.connected ? undefined : failures.of('unreachable', 'there is no connection to the cluster');
-  }
-
   #isPlaced(request: OperationRequest): boolean {
     const operand = 'matrix' in request ? requireMatrix(request.matrix) : request.graph;
     return isPlaced(operand) || this.#operands.find(operand) !== undefined;
-  }
-
-  async #release(): Promise<void> {
-    for (const end of this.#ends) end();
-    this.#operands.close();
-    await this.#bulk.close();
-    await this.#context.transport.drain();
   }
 }
 

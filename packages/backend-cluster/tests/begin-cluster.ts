@@ -1,14 +1,14 @@
 import { expect, onTestFinished } from 'vitest';
 import type { Backend } from '@gearshift/contracts';
-import { ManualClock } from '@gearshift/backend-cluster';
 import { askCluster, someMatrix } from './ask-cluster.js';
+import { SettledClock } from './settled-clock.js';
 import { startCluster, type StartOptions, type TestCluster } from './start-cluster.js';
 
 const LINK = { delayMs: 1 };
 
 /** Four workers on a clock that tests move, until the end of the test. */
 export async function beginCluster(options: Partial<StartOptions> = {}) {
-  const clock = new ManualClock();
+  const clock = new SettledClock();
   const started = await startCluster({ workers: 4, clock, ...options });
   onTestFinished(() => started.close());
   for (const { name } of started.workers) started.network.setLink(name, LINK);

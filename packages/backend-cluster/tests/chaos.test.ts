@@ -1,11 +1,12 @@
 import { effort, seedOr } from '@gearshift/vitest-config/effort';
 import { markChanged, type RunErrorKind } from '@gearshift/contracts';
 import { createRandom, powerLawGraph } from '@gearshift/testing';
-import { createClusterWorker, ManualClock, type ClusterWorker } from '@gearshift/backend-cluster';
+import { createClusterWorker, type ClusterWorker } from '@gearshift/backend-cluster';
 import { expect, it } from 'vitest';
 import { askCluster, someMatrix } from './ask-cluster.js';
 import { answerOf, differenceOf, KINDS_OF_LOSSES, RightAnswers } from './chaos/answers.js';
 import { QUESTIONS, questionsAboutGraph } from './chaos/questions.js';
+import { SettledClock } from './settled-clock.js';
 import { CLUSTER_NAME, sharedCpu, startCluster } from './start-cluster.js';
 
 const QUERIES = effort({ test: 3000, ci: 100_000 });
@@ -19,7 +20,7 @@ it(
   async () => {
     const seed = seedOr(2026);
     const random = createRandom(seed);
-    const clock = new ManualClock();
+    const clock = new SettledClock();
     const started = await startCluster({ workers: WORKERS, clock, network: { seed }, backend: { timeoutMs: 1000 } });
     const { network, backend } = started;
     const cpu = await sharedCpu();

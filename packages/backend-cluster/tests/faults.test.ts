@@ -2,9 +2,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { unwrap } from '@gearshift/contracts';
-import { CLUSTER_CHANNELS, createClusterWorker, ManualClock, type HedgeEvent } from '@gearshift/backend-cluster';
+import { CLUSTER_CHANNELS, createClusterWorker, type HedgeEvent } from '@gearshift/backend-cluster';
 import { askCluster, DIMENSIONS, someMatrix } from './ask-cluster.js';
 import { withHook } from './held-backend.js';
+import { SettledClock } from './settled-clock.js';
 import { CLUSTER_NAME, sharedCpu, startBackend, startCluster } from './start-cluster.js';
 import { beginCluster, holdersOf } from './begin-cluster.js';
 
@@ -154,7 +155,7 @@ describe('a cluster with two replicas', () => {
 
 describe('workers that fail', () => {
   it('see a query that kills its worker at most twice, and one of three replicas is left', async () => {
-    const clock = new ManualClock();
+    const clock = new SettledClock();
     const cpu = await sharedCpu();
     const visited: string[] = [];
     const started = await startCluster({
@@ -193,7 +194,7 @@ describe('workers that fail', () => {
   it.each([1, 3])(
     'by ending both of two replicas of %i shards give a fault, and the shards come back',
     async (shards) => {
-      const clock = new ManualClock();
+      const clock = new SettledClock();
       const cpu = await sharedCpu();
       const visited: string[] = [];
       const started = await startCluster({ workers: 0, clock, backend: { leastWorkers: 0, shards } });

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ManualClock, type ClusterTransport, type ShardSpec } from '@gearshift/backend-cluster';
+import { type ClusterTransport, type ShardSpec } from '@gearshift/backend-cluster';
 import { createRandom, type SeededRandom } from '@gearshift/testing';
 import { decodeAnnouncement, encodeAnnouncement } from '../src/messages/announcement.js';
 import { encodeAnswer, type AnswerHeader } from '../src/wire/answer.js';
 import { decodeQuery, type ShardQuery } from '../src/wire/query.js';
 import { askCluster, someMatrix } from './ask-cluster.js';
+import { SettledClock } from './settled-clock.js';
 import { CLUSTER_NAME, startCluster, type TestCluster } from './start-cluster.js';
 
 let cluster: TestCluster | undefined;
@@ -83,7 +84,7 @@ const LIES: Readonly<Record<string, Lie>> = {
 };
 
 /** A worker that says it holds what an honest one holds, and answers queries for it with a lie. */
-async function addLiar(started: TestCluster, clock: ManualClock, lie: Lie): Promise<{ readonly asked: () => number }> {
+async function addLiar(started: TestCluster, clock: SettledClock, lie: Lie): Promise<{ readonly asked: () => number }> {
   const random = createRandom(31);
   const transport: ClusterTransport = started.network.connect('liar');
   const honest = started.workers[0].describe();
@@ -112,7 +113,7 @@ async function addLiar(started: TestCluster, clock: ManualClock, lie: Lie): Prom
 
 describe('a worker that lies', () => {
   it.each(Object.entries(LIES))('is not believed: %s', async (_, lie) => {
-    const clock = new ManualClock();
+    const clock = new SettledClock();
     const started = await startCluster({ workers: 3, clock, backend: { replicas: 3, timeoutMs: 300 } });
     cluster = started;
     const matrix = someMatrix();
@@ -132,7 +133,7 @@ describe('a worker that lies', () => {
   });
 
   it('and has the only copy gives a typed error', async () => {
-    const clock = new ManualClock();
+    const clock = new SettledClock();
     const started = await startCluster({ workers: 1, clock, backend: { replicas: 1 } });
     cluster = started;
     const matrix = someMatrix();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createMatrix } from '@gearshift/contracts';
 import { saveMatrix, StoredMatrix } from '@gearshift/storage';
 import { randomValues } from '@gearshift/testing';
-import { ManualClock, type ClusterTransport, type ShardSpec } from '@gearshift/backend-cluster';
+import { type ClusterTransport, type ShardSpec } from '@gearshift/backend-cluster';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeLoadAnswer, encodeDropOrder, encodeLoadOrder, type ShardSource } from '../src/messages/load-order.js';
 import { pushShard } from '../src/residency/push-shard.js';
@@ -14,6 +14,7 @@ import { decodeAnswerHeader, readAnswer } from '../src/wire/answer.js';
 import { encodePiece } from '../src/wire/push-piece.js';
 import { encodeQuery } from '../src/wire/query.js';
 import { withHook } from './held-backend.js';
+import { SettledClock } from './settled-clock.js';
 import { CLUSTER_NAME, sharedCpu, startCluster, type TestCluster } from './start-cluster.js';
 
 const DIMENSIONS = 4;
@@ -29,13 +30,13 @@ function specOf(fields: Partial<ShardSpec> = {}): ShardSpec {
 let folder: string;
 let cluster: TestCluster;
 let transport: ClusterTransport;
-let clock: ManualClock;
+let clock: SettledClock;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gearshift-loads-'));
   const root = join(folder, 'root');
   await mkdir(join(root, 'inner'), { recursive: true });
-  clock = new ManualClock();
+  clock = new SettledClock();
   cluster = await startCluster({ workers: 1, clock, worker: { dataRoot: root, maxBytes: 4096 } });
   transport = cluster.network.connect('loader');
 });

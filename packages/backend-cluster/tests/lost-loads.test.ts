@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ManualClock } from '@gearshift/backend-cluster';
 import { saveMatrix, StoredMatrix } from '@gearshift/storage';
 import { randomValues } from '@gearshift/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { askCluster, someMatrix } from './ask-cluster.js';
+import { SettledClock } from './settled-clock.js';
 import { startBackend, startCluster, type TestCluster } from './start-cluster.js';
 
 const FILE = { files: 'rows', rows: 400, dimensions: 8 };
@@ -14,7 +14,7 @@ const FILE = { files: 'rows', rows: 400, dimensions: 8 };
 const LOST_AFTER_MS = 5500;
 
 let folder: string;
-let clock: ManualClock;
+let clock: SettledClock;
 let cluster: TestCluster;
 
 beforeEach(async () => {
@@ -24,7 +24,7 @@ beforeEach(async () => {
   );
   await saveMatrix(stored, join(folder, FILE.files));
   await stored[Symbol.asyncDispose]();
-  clock = new ManualClock();
+  clock = new SettledClock();
   cluster = await startCluster({ workers: 4, clock, worker: { dataRoot: folder } });
 });
 

@@ -15,11 +15,11 @@ import {
 } from '@gearshift/contracts';
 import { saveMatrix, StoredMatrix } from '@gearshift/storage';
 import { randomValues } from '@gearshift/testing';
-import { ManualClock } from '@gearshift/backend-cluster';
 import { createDispatcher } from '@gearshift/dispatcher';
 import { adaptivePolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { SettledClock } from './settled-clock.js';
 import { sharedCpu, startBackend, startCluster, type TestCluster } from './start-cluster.js';
 
 const ROWS = 500;
@@ -30,11 +30,11 @@ type Ranking = Omit<TopKRequest, 'operation' | 'matrix'>;
 
 let folder: string;
 let cluster: TestCluster;
-let clock: ManualClock;
+let clock: SettledClock;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gearshift-placed-'));
-  clock = new ManualClock();
+  clock = new SettledClock();
   cluster = await startCluster({ workers: 4, clock, worker: { dataRoot: folder } });
 });
 

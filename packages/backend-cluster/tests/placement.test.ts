@@ -137,12 +137,12 @@ describe('a directory of workers', () => {
     await clock.advance(STALE_AFTER_MS);
     expect(directory.holders(spec)).toEqual([]);
     expect(directory.areHeld([spec])).toBe(false);
-    expect(directory.everyHolder(spec)).toHaveProperty('size', 1);
+    expect(directory.everyHolder(spec)).toHaveLength(1);
     directory.hear(said({ sequence: 2, shards: [spec] }));
     expect(directory.holders(spec)).toHaveLength(1);
     directory.forget('w0');
     expect(directory.live).toEqual([]);
-    expect(directory.everyHolder(spec)).toHaveProperty('size', 0);
+    expect(directory.everyHolder(spec)).toHaveLength(0);
   });
 });
 

@@ -1,7 +1,7 @@
 import { prepareSpreadActivation, unwrap, type CsrGraph } from '@gearshift/contracts';
 import { effort, seedOr } from '@gearshift/vitest-config/effort';
 import { createRandom, powerLawGraph, randomValues } from '@gearshift/testing';
-import { ManualClock, type ClusterBackend } from '@gearshift/backend-cluster';
+import { type ClusterBackend } from '@gearshift/backend-cluster';
 import { afterEach, describe, expect, it } from 'vitest';
 import { formOf, storedForm, storedId } from '../src/queries/frontier-form.js';
 import { Subjects } from '../src/subjects.js';
@@ -13,6 +13,7 @@ import {
   type FrontierPiece,
 } from '../src/wire/frontier-piece.js';
 import { decodeQuery, encodeQuery, type ShardQuery } from '../src/wire/query.js';
+import { SettledClock } from './settled-clock.js';
 import { CLUSTER_NAME, sharedCpu, startCluster, type TestCluster } from './start-cluster.js';
 
 /** Of 3000 nodes, a message has room for a few hundred. */
@@ -24,7 +25,7 @@ const sparse = new Float32Array(NODES);
 for (const node of [0, 17, 1500, NODES - 1]) sparse[node] = 1 + node;
 
 let cluster: TestCluster | undefined;
-const clock = new ManualClock();
+const clock = new SettledClock();
 afterEach(async () => {
   await cluster?.close();
   cluster = undefined;

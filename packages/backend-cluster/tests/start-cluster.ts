@@ -11,6 +11,7 @@ import {
   type InMemoryNetworkOptions,
   type ManualClock,
 } from '@gearshift/backend-cluster';
+import { counted } from './settled-clock.js';
 
 export const CLUSTER_NAME = 'test';
 
@@ -18,7 +19,7 @@ export const CLUSTER_NAME = 'test';
 let shared: Promise<Backend> | undefined;
 
 export function sharedCpu(): Promise<Backend> {
-  shared ??= createCpuBackend().then(unwrap);
+  shared ??= createCpuBackend().then((made) => counted(unwrap(made)));
   return shared;
 }
 

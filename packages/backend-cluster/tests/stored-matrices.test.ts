@@ -12,6 +12,7 @@ import { afterEach, expect, it } from 'vitest';
 import { sharedCpu, startCluster, type TestCluster } from './start-cluster.js';
 
 const DIMENSIONS = 12;
+const PATIENCE = { timeout: 30_000 };
 
 let cluster: TestCluster | undefined;
 afterEach(async () => {
@@ -55,14 +56,10 @@ it('ranks a stored matrix as the CPU does, after each append, update and removal
     expect(await answersOf(backend, matrix, i), `after change ${i}`).toEqual(await answersOf(cpu, matrix, i));
   }
   // Of all generations only the last one is left.
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const generations = new Set(
-    workers.flatMap((worker) => worker.describe().shards.map(({ generation }) => generation)),
-  );
-  expect(generations.size).toBe(1);
+  const shards = () => workers.flatMap((worker) => worker.describe().shards);
+  await expect.poll(() => new Set(shards().map(({ generation }) => generation)).size, PATIENCE).toBe(1);
   backend.release(matrix);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(workers.flatMap((worker) => worker.describe().shards)).toEqual([]);
+  await expect.poll(shards, PATIENCE).toEqual([]);
   await matrix[Symbol.asyncDispose]();
 });
 

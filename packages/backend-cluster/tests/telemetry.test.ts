@@ -1,7 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   CLUSTER_CHANNELS,
-  ManualClock,
   type AnswerEvent,
   type HedgeEvent,
   type ShardEvent,
@@ -9,6 +8,7 @@ import {
 } from '@gearshift/backend-cluster';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { askCluster, someMatrix } from './ask-cluster.js';
+import { SettledClock } from './settled-clock.js';
 import { startCluster, type TestCluster } from './start-cluster.js';
 
 let cluster: TestCluster | undefined;
@@ -26,7 +26,7 @@ function collect<T>(name: string): T[] {
 }
 
 it('tells the end of each query at a shard and each hedge, with the trace id that workers see', async () => {
-  const clock = new ManualClock();
+  const clock = new SettledClock();
   cluster = await startCluster({ workers: 3, clock, backend: { hedgeStartMs: 20 } });
   const { network, backend } = cluster;
   const matrix = someMatrix();
@@ -60,7 +60,7 @@ it('tells the end of each query at a shard and each hedge, with the trace id tha
 });
 
 it('gives queries the trace id that a subscriber chooses, and workers publish their answers with it', async () => {
-  const clock = new ManualClock();
+  const clock = new SettledClock();
   cluster = await startCluster({ workers: 2, clock });
   const { backend } = cluster;
   const matrix = someMatrix();

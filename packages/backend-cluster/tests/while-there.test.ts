@@ -1,17 +1,8 @@
-import { ManualClock } from '@gearshift/backend-cluster';
 import { describe, expect, it } from 'vitest';
 import { WorkerDirectory, type KnownWorker } from '../src/placement/worker-directory.js';
 import type { PushEnd } from '../src/residency/push-shard.js';
 import { whileThere } from '../src/residency/while-there.js';
-
-/** A clock with jumps, as timers see them after the process stood still. */
-class JumpingClock extends ManualClock {
-  jumpedMs = 0;
-
-  override nowMs(): number {
-    return super.nowMs() + this.jumpedMs;
-  }
-}
+import { JumpingClock } from './jumping-clock.js';
 
 function begin(given?: AbortSignal) {
   const clock = new JumpingClock();

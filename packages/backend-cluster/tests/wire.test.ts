@@ -173,7 +173,7 @@ describe('answers', () => {
 
   it('are the same after they were encoded and decoded', () => {
     expect(read(encodeAnswer(headerOf(), INDICES, SCORES))).toEqual({
-      ...headerOf(),
+      header: headerOf(),
       indices: INDICES,
       scores: SCORES,
     });

@@ -1,32 +1,30 @@
 import {
-  DTYPES,
   finishTopK,
   ok,
-  prepareCosineSimilarity,
-  prepareOperand,
-  prepareSpreadActivation,
-  prepareTopK,
-  requireOutput,
-  requireTopKOutput,
-  type Backend,
   type BackendDescription,
-  type BackendError,
-  type CosineSimilarityRequest,
   type MemoryReading,
   type Operand,
   type OperationRequest,
-  type PhaseTimes,
+  type PlacedMatrix,
+  type PreparedCosineSimilarity,
+  type PreparedSpreadActivation,
+  type PreparedTopK,
   type Residency,
-  type Result,
   type RowSetLike,
-  type SpreadActivationRequest,
   type TopKOutput,
-  type TopKRequest,
-  type UnsupportedReason,
   type VectorMatrix,
 } from '@gearshift/contracts';
 import { listRows, refusePlaced } from '@gearshift/contracts/internal';
-import { DTYPE_CODES, formatOf, METRIC_CODES, OpenState, runJob, shapeOf, type Failure } from '@gearshift/native-kit';
+import {
+  CheckedBackend,
+  DTYPE_CODES,
+  formatOf,
+  METRIC_CODES,
+  runJob,
+  shapeOf,
+  type Answer,
+  type Failure,
+} from '@gearshift/native-kit';
 import type { CudaAddon, JobDone } from './addon.js';
 import { CudaFailures } from './cuda-failures.js';
 import { copyBytes, CudaResidents } from './cuda-residents.js';
@@ -39,11 +37,6 @@ const MAX_DIMENSIONS = 2 ** 20;
 const MAX_ROWS = 2 ** 32 - 1;
 /** Below one row in so many, a list of the rows of a set is smaller than its words. */
 const ROWS_PER_LISTED = 32;
-
-type Answer = Result<PhaseTimes, BackendError>;
-
-/** For requests with nothing to compute. */
-const NO_TIME: Answer = ok({ queueMs: 0, uploadMs: 0, kernelMs: 0, downloadMs: 0, totalMs: 0, fused: false });
 
 /** A request on a ready copy: run on this thread, or started when there is a callback. */
 type Start = (handle: number, done?: JobDone) => number;
@@ -66,30 +59,24 @@ export interface DeviceBackendParts {
 }
 
 /** The operations on one CUDA device. */
-export class CudaDeviceBackend implements Backend {
+export class CudaDeviceBackend extends CheckedBackend {
   readonly id: string;
   readonly kind = 'gpu';
-  readonly dtypes = DTYPES;
   readonly #addon: CudaAddon;
   readonly #device: number;
   readonly #description: BackendDescription;
-  readonly #failures: CudaFailures;
+  declare protected readonly failures: CudaFailures;
   readonly #residents: CudaResidents;
-  readonly #state: OpenState;
   readonly #numbers = new Float64Array(5);
   #lost: string | undefined;
 
   constructor({ addon, device, description }: DeviceBackendParts) {
+    super(new CudaFailures(description.id));
     this.id = description.id;
     this.#addon = addon;
     this.#device = device;
     this.#description = description;
-    this.#failures = new CudaFailures(description.id);
-    this.#residents = new CudaResidents(addon, device, this.#failures);
-    this.#state = new OpenState(this.#failures, async () => {
-      await this.#residents.close();
-      addon.closeDevice(device);
-    });
+    this.#residents = new CudaResidents(addon, device, this.failures);
   }
 
   describe(): BackendDescription {
@@ -97,27 +84,9 @@ export class CudaDeviceBackend implements Backend {
   }
 
   memory(): MemoryReading {
-    const isThere = !this.#state.isClosed && this.#addon.readMemory(this.#device, this.#numbers) === 0;
+    const isThere = !this.state.isClosed && this.#addon.readMemory(this.#device, this.#numbers) === 0;
     const [freeBytes, totalBytes] = isThere ? this.#numbers : [null, null];
     return { freeBytes, totalBytes, readAtMs: performance.now() };
-  }
-
-  supports(request: OperationRequest): true | UnsupportedReason {
-    if (this.#state.isClosed) return { reason: 'the backend is closed' };
-    if (this.#lost !== undefined) return { reason: this.#lost };
-    switch (request.operation) {
-      case 'spread-activation':
-        return true;
-      case 'cosine-similarity':
-      case 'top-k': {
-        const reason = refusePlaced(request.matrix);
-        if (reason !== undefined) return { reason };
-        if (request.matrix.rows > MAX_ROWS) return { reason: `a matrix of more than ${MAX_ROWS} rows` };
-        return request.matrix.dimensions <= MAX_DIMENSIONS || { reason: `more than ${MAX_DIMENSIONS} dimensions` };
-      }
-      default:
-        return { reason: `the operation ${String((request as { operation: unknown }).operation)} is not known` };
-    }
   }
 
   /** The companion that bounds of the rows come from; without one, or for candidates, the rows themselves are read. */
@@ -135,53 +104,56 @@ export class CudaDeviceBackend implements Backend {
     return { residentBytes, bytesToUpload: Math.ceil(copyBytes(operand) * share) };
   }
 
-  async makeResident(operand: Operand, signal?: AbortSignal): Promise<Answer> {
-    const startedAtMs = performance.now();
-    const checked = prepareOperand(operand);
-    const refusal = this.#state.refuse(signal);
-    if (refusal !== undefined) return refusal;
-    const failure = await this.#state.track(this.#residents.ensure(checked, signal));
-    if (failure !== undefined) return this.#remember(failure);
-    const totalMs = performance.now() - startedAtMs;
-    return ok({ queueMs: 0, uploadMs: totalMs, kernelMs: 0, downloadMs: 0, totalMs, fused: false });
-  }
-
   release(operand: Operand): void {
     this.#residents.release(operand);
   }
 
-  async cosineSimilarity(
-    request: CosineSimilarityRequest,
+  protected override get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  protected override whyUnusable(): string | undefined {
+    return this.#lost;
+  }
+
+  protected override whyNotMatrix(matrix: VectorMatrix | PlacedMatrix): string | undefined {
+    const placed = refusePlaced(matrix);
+    if (placed !== undefined) return placed;
+    if (matrix.rows > MAX_ROWS) return `a matrix of more than ${MAX_ROWS} rows`;
+    return matrix.dimensions > MAX_DIMENSIONS ? `more than ${MAX_DIMENSIONS} dimensions` : undefined;
+  }
+
+  protected override async ensure(operand: Operand, signal: AbortSignal | undefined): Promise<Failure | undefined> {
+    const failure = await this.#residents.ensure(operand, signal);
+    return failure === undefined ? undefined : this.#remember(failure);
+  }
+
+  protected override async free(): Promise<void> {
+    await this.#residents.close();
+    this.#addon.closeDevice(this.#device);
+  }
+
+  protected override score(
+    prepared: PreparedCosineSimilarity,
     output: Float32Array,
-    signal?: AbortSignal,
+    signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const prepared = prepareCosineSimilarity(request);
-    requireOutput(prepared, output);
-    const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
-    if (refusal !== undefined) return refusal;
-    if (prepared.outputLength === 0) return NO_TIME;
     const { matrix, queries, start, end, where, rowsConsidered } = prepared;
     const query = this.#stable(matrix, prepared.query);
     const words = where && wordsFrom(where, start);
     const inWords = words === undefined ? 0 : rowsConsidered;
     const scan: Scan = { matrix, start, end, candidates: undefined, rowsRead: rowsConsidered, queries };
-    return this.#state.track(
-      this.#scan(scan, signal, (handle, done) =>
-        this.#addon.score(handle, query, METRIC_CODES.cosine, start, end, undefined, words, inWords, output, done),
-      ),
+    return this.#scan(scan, signal, (handle, done) =>
+      this.#addon.score(handle, query, METRIC_CODES.cosine, start, end, undefined, words, inWords, output, done),
     );
   }
 
-  async topK(request: TopKRequest, output: TopKOutput, signal?: AbortSignal): Promise<Answer> {
-    const prepared = prepareTopK(request);
-    requireTopKOutput(prepared, output);
-    const refusal = this.#state.refuse(signal) ?? this.#refuseUnsupported(prepared);
-    if (refusal !== undefined) return refusal;
+  protected override async rank(
+    prepared: PreparedTopK,
+    output: TopKOutput,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
     const { matrix, queries, start, end, where, count, metric, rowsConsidered } = prepared;
-    if (prepared.outputLength === 0) {
-      finishTopK(prepared, output);
-      return NO_TIME;
-    }
     const query = this.#stable(matrix, prepared.query);
     // The device reads only the rows of the set; without a resident copy only these are uploaded, so that they are listed.
     const isListed = this.#residents.handleOf(matrix) === undefined || rowsConsidered * ROWS_PER_LISTED < end - start;
@@ -192,50 +164,32 @@ export class CudaDeviceBackend implements Backend {
     const { indices, scores } = output;
     const code = METRIC_CODES[metric];
     const scan: Scan = { matrix, start, end, candidates, rowsRead: rowsConsidered, queries };
-    const answer = await this.#state.track(
-      this.#scan(scan, signal, (handle, done) =>
-        this.#addon.topK(handle, query, code, start, end, candidates, words, inWords, count, indices, scores, done),
-      ),
+    const answer = await this.#scan(scan, signal, (handle, done) =>
+      this.#addon.topK(handle, query, code, start, end, candidates, words, inWords, count, indices, scores, done),
     );
     if (answer.ok) finishTopK(prepared, output);
     return answer;
   }
 
-  async spreadActivation(
-    request: SpreadActivationRequest,
+  protected override async spread(
+    prepared: PreparedSpreadActivation,
     output: Float32Array,
-    signal?: AbortSignal,
+    signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const prepared = prepareSpreadActivation(request);
-    requireOutput(prepared, output);
-    const refusal = this.#state.refuse(signal);
-    if (refusal !== undefined) return refusal;
-    if (prepared.outputLength === 0) return NO_TIME;
     const { graph, start, end, hops, decay, retention, threshold } = prepared;
-    if (hops === 0) {
-      output.set(prepared.activations);
-      return NO_TIME;
-    }
     const wasResident = this.#residents.use(graph) !== undefined;
     const activations = wasResident ? prepared.activations : prepared.activations.slice();
     const startedAtMs = performance.now();
-    const spread = async (): Promise<Answer> => {
-      const failure = await this.#residents.ensure(graph, signal);
-      if (failure !== undefined) return this.#remember(failure);
-      const handle = this.#residents.use(graph);
-      if (handle === undefined)
-        return this.#failures.of('fault', 'the copy of the graph was released as soon as it was created');
-      const uploadMs = performance.now() - startedAtMs;
-      const isSmall = wasResident && copyBytes(graph) * hops <= INLINE_BYTES;
-      return this.#run(isSmall, signal, startedAtMs, uploadMs, (done) =>
-        this.#addon.spread(handle, activations, start, end, hops, decay, retention, threshold, output, done),
-      );
-    };
-    return this.#state.track(spread());
-  }
-
-  close(): Promise<void> {
-    return this.#state.close();
+    const failure = await this.ensure(graph, signal);
+    if (failure !== undefined) return failure;
+    const handle = this.#residents.use(graph);
+    if (handle === undefined)
+      return this.failures.of('fault', 'the copy of the graph was released as soon as it was created');
+    const uploadMs = performance.now() - startedAtMs;
+    const isSmall = wasResident && copyBytes(graph) * hops <= INLINE_BYTES;
+    return this.#run(isSmall, signal, startedAtMs, uploadMs, (done) =>
+      this.#addon.spread(handle, activations, start, end, hops, decay, retention, threshold, output, done),
+    );
   }
 
   /** Runs on a resident copy, or on a copy of the requested rows for this request. */
@@ -250,7 +204,7 @@ export class CudaDeviceBackend implements Backend {
       return this.#run(isSmall, signal, startedAtMs, 0, (done) => start(resident, done));
     }
     const handle = this.#openRows(scan);
-    if (handle < 0) return this.#remember(this.#failures.ofStatus(this.#addon, handle, this.#freeBytes));
+    if (handle < 0) return this.#remember(this.failures.ofStatus(this.#addon, handle, this.#freeBytes));
     try {
       // No other thread has this handle, so this thread always has to fill the copy.
       this.#addon.residentState(handle);
@@ -278,7 +232,7 @@ export class CudaDeviceBackend implements Backend {
   ): Promise<Answer> {
     if (isSmall && this.#addon.isIdle(this.#device)) {
       const status = start();
-      if (status < 0) return this.#remember(this.#failures.ofStatus(this.#addon, status, this.#freeBytes));
+      if (status < 0) return this.#remember(this.failures.ofStatus(this.#addon, status, this.#freeBytes));
       this.#addon.readReport(this.#numbers);
       const [, , ownUploadMs, kernelMs, downloadMs] = this.#numbers;
       const totalMs = performance.now() - startedAtMs;
@@ -288,7 +242,7 @@ export class CudaDeviceBackend implements Backend {
     const [status, queueMs = 0, ownUploadMs = 0, kernelMs = 0, downloadMs = 0] = report;
     if (status < 0) {
       const [, , , , , nativeCode = 0, requestedBytes = 0, failedCall = ''] = report;
-      const failure = this.#failures.ofReport({ status, nativeCode, requestedBytes, failedCall }, this.#freeBytes);
+      const failure = this.failures.ofReport({ status, nativeCode, requestedBytes, failedCall }, this.#freeBytes);
       return this.#remember(failure);
     }
     const totalMs = performance.now() - startedAtMs;
@@ -307,12 +261,6 @@ export class CudaDeviceBackend implements Backend {
   /** The other arrays of a request may change while its operand is uploaded, so they are copied first. */
   #stable<T extends Float32Array | Uint32Array>(matrix: VectorMatrix, array: T): T {
     return this.#residents.handleOf(matrix) === undefined ? (array.slice() as T) : array;
-  }
-
-  #refuseUnsupported(request: OperationRequest): Failure | undefined {
-    if (this.#lost !== undefined) return this.#failures.of('device-lost', this.#lost);
-    const supported = this.supports(request);
-    return supported === true ? undefined : this.#failures.of('unsupported', supported.reason);
   }
 }
 

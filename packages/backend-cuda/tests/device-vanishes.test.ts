@@ -15,8 +15,13 @@ describe.skipIf(simulator === null)(`a device that vanishes${lacksSimulator}`, (
     const backend = unwrap(await createCudaBackend());
     const output = () => new Float32Array(256 * 4000);
     unwrap(await backend.makeResident!(matrix)); // eslint-disable-line @typescript-eslint/no-non-null-assertion -- it has one
+    // Each request takes more operations: none has an answer before the device vanishes, however long that takes.
+    machine.set('fail_from_there_on', 1);
+    machine.set('hang_operation', 3);
+    const calls = machine.get('calls');
     const answering = [1, 2, 3].map(() => backend.cosineSimilarity(request, output()));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // Most of them wait for what hangs.
+    await expect.poll(() => machine.get('calls'), { timeout: 30_000 }).toBeGreaterThan(calls + 100);
     machine.set('vanish_call', 1);
     for (const answer of await Promise.all(answering)) {
       expect(answer).toMatchObject({ ok: false, error: { kind: 'device-lost', nativeCode: 46 } });

@@ -1,7 +1,7 @@
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { unwrap } from '@gearshift/contracts';
 import { BackendFailures } from '@gearshift/native-kit';
-import { softwareDriver, type DriverName, type VulkanFaults } from '@gearshift/vulkan-drivers';
+import { paceDawn, softwareDriver, type DriverName, type VulkanFaults } from '@gearshift/vulkan-drivers';
 import { openDevice, type DeviceWishes } from '../src/device/open-device.js';
 import { WebGpuDeviceBackend } from '../src/webgpu-device-backend.js';
 
@@ -22,6 +22,7 @@ export function softwareGpu(name: DriverName): SoftwareGpu {
     return { title: `${name} (skipped: needs ${driver.lacks})`, isLacking: true, faults: NO_FAULTS };
   }
   driver.load();
+  paceDawn();
   return { title: name, isLacking: false, faults: driver.faults };
 }
 

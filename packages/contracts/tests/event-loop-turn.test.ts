@@ -1,17 +1,15 @@
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { isTurnDue, nextTurn } from '../src/internal.js';
 
-const busy = (ms: number) => {
-  const untilMs = performance.now() + ms;
-  while (performance.now() < untilMs);
-};
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+afterEach(() => void vi.useRealTimers());
 
 it('says that a turn of the event loop is due only after a few milliseconds without one', async () => {
   await nextTurn();
-  busy(5);
+  vi.advanceTimersByTime(5);
   // The first look after a while sets the mark.
   const atOnce = [isTurnDue(), isTurnDue()];
-  busy(5);
+  vi.advanceTimersByTime(5);
   const later = [isTurnDue(), isTurnDue()];
   await nextTurn();
   const afterATurn = isTurnDue();

@@ -54,7 +54,7 @@ describe('mergeRanked', () => {
 
   test('equals a sort of all entries, cut at the length of the output', () => {
     fc.assert(
-      fc.property(metrics, entries, fc.nat(70), fc.integer({ min: 1, max: 6 }), (metric, list, room, parts) => {
+      fc.property(metrics, entries, fc.nat(70), fc.integer({ min: 1, max: 40 }), (metric, list, room, parts) => {
         // Scores as float32, as they are in the lists.
         const rounded = list.map(({ index, score }) => ({ index, score: Math.fround(score) }));
         const chunks = Array.from({ length: parts }, (_, part) =>

@@ -10,6 +10,7 @@ export {
 export type { AddonPackage } from './addon-package.js';
 export { AddonPathError } from './addon-path-error.js';
 export { BackendFailures, type Failure } from './backend-failures.js';
+export { CheckedBackend, NO_TIME, type Answer } from './checked-backend.js';
 export { copyIdOf } from './copy-id.js';
 export { detectLibc } from './libc.js';
 export { loadAddon, type AddonPlaces, type LoadedAddon } from './load-addon.js';

@@ -1,6 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createCpuBackend } from '@gearshift/backend-cpu';
 import { createCudaBackend } from '@gearshift/backend-cuda';
-import { unwrap } from '@gearshift/contracts';
+import { unwrap, type AttemptEvent } from '@gearshift/contracts';
 import { randomValues } from '@gearshift/testing';
 import { createExecutor, pinnedPolicy, type Executor, type ExecutorOptions } from 'gearshift';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -89,12 +90,13 @@ describe.skipIf(simulator === null)(`facade with a CPU and a CUDA backend${lacks
     const query = randomValues(DIMENSIONS, 5);
     const executor = await createWithBoth({ policy: pinnedPolicy('cuda:0') });
     const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
-    const downloadedBefore = get('downloaded_bytes');
-    const running = executor.run({ operation: 'cosine-similarity', query, matrix });
-    // Some pieces are finished and some are not.
-    while (get('downloaded_bytes') < downloadedBefore + 100_000) await new Promise((resolve) => setTimeout(resolve, 1));
-    set('vanish_call', 1);
-    const result = unwrap(await running);
+    // As soon as a piece is finished, and before the others are.
+    const vanish = (event: unknown) => {
+      if ((event as AttemptEvent).result?.outcome === 'success') set('vanish_call', 1);
+    };
+    subscribe('tracing:gearshift:attempt:asyncEnd', vanish);
+    const result = unwrap(await executor.run({ operation: 'cosine-similarity', query, matrix }));
+    unsubscribe('tracing:gearshift:attempt:asyncEnd', vanish);
     const outcomes = result.attempts.map(({ backend, outcome }) => `${backend} ${outcome}`);
     expect(outcomes, outcomes.join(', ')).toContain('cuda:0 success');
     expect(outcomes).toContain('cuda:0 device-lost');

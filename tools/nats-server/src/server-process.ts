@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { findNatsServer } from './find-server.js';
 
 const KEPT_LOG = 50_000;
-const SUSPEND_MS = 2000;
+const SUSPEND_MS = 20_000;
 
 /** One process of nats-server. It is ended through its own pid, and ends with the process that started it. */
 export class ServerProcess {

@@ -42,7 +42,7 @@ export interface NatsServer extends AsyncDisposable {
   restart(config?: string): Promise<void>;
 }
 
-const READY_MS = 20_000;
+const READY_MS = 40_000;
 const HOST = '127.0.0.1';
 
 /** Starts a server and waits until it takes connections. Ports are chosen by the system, so that parallel tests do not meet. */

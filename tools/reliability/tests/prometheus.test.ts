@@ -53,12 +53,14 @@ describe.skipIf(lacks !== null)(
     let attempts = 0;
     let settle: () => Promise<Settled>;
 
-    async function query(expression: string): Promise<readonly Series[]> {
-      const response = await fetch(`${api}/api/v1/query?query=${encodeURIComponent(expression)}`);
+    /** @param atS as Prometheus knew it at this time, in seconds */
+    async function query(expression: string, atS?: number): Promise<readonly Series[]> {
+      const time = atS === undefined ? '' : `&time=${atS}`;
+      const response = await fetch(`${api}/api/v1/query?query=${encodeURIComponent(expression)}${time}`);
       const { data } = (await response.json()) as { data: { result: readonly Series[] } };
       return data.result;
     }
-    const valueOf = async (expression: string) => Number((await query(expression))[0]?.value[1]);
+    const valueOf = async (expression: string, atS?: number) => Number((await query(expression, atS))[0]?.value[1]);
 
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'gearshift-prometheus-'));
@@ -85,23 +87,30 @@ describe.skipIf(lacks !== null)(
         config,
         `global: { scrape_interval: 200ms, scrape_timeout: 200ms }\nscrape_configs:\n  - job_name: gearshift\n    static_configs: [{ targets: ['127.0.0.1:${port}'] }]\n`,
       );
-      const ownPort = await freePort();
-      api = `http://127.0.0.1:${ownPort}`;
-      prometheus = spawn(
-        'prometheus',
-        [
-          `--config.file=${config}`,
-          `--storage.tsdb.path=${join(folder, 'data')}`,
-          `--web.listen-address=127.0.0.1:${ownPort}`,
-        ],
-        { stdio: 'ignore' },
-      );
-      for (;;) {
-        const isReady = await fetch(`${api}/-/ready`).then(
+      const isReady = async () => {
+        const answered = fetch(`${api}/-/ready`).then(
           ({ ok }) => ok,
           () => false,
         );
-        if (isReady) break;
+        return (await answered) && prometheus.exitCode === null;
+      };
+      const start = async () => {
+        const ownPort = await freePort();
+        api = `http://127.0.0.1:${ownPort}`;
+        prometheus = spawn(
+          'prometheus',
+          [
+            `--config.file=${config}`,
+            `--storage.tsdb.path=${join(folder, 'data')}`,
+            `--web.listen-address=127.0.0.1:${ownPort}`,
+          ],
+          { stdio: 'ignore' },
+        );
+      };
+      await start();
+      while (!(await isReady())) {
+        // Another process may have taken the port.
+        if (prometheus.exitCode !== null) await start();
         await setTimeout(100);
       }
     }, PATIENCE);
@@ -124,18 +133,23 @@ describe.skipIf(lacks !== null)(
       const { settled, acknowledged, kills } = await settle();
       // At least one more scrape after the last change.
       const settledAt = Date.now() / 1000;
-      while (!((await valueOf('timestamp(gearshift_fallbacks_total{operation="top-k"})')) > settledAt + 0.5))
+      let scrapedAt = NaN;
+      while (!(scrapedAt > settledAt + 0.5)) {
         await setTimeout(100);
+        scrapedAt = await valueOf('timestamp(gearshift_fallbacks_total{operation="top-k"})');
+      }
+      // There is no value after a scrape that took too long.
+      const scraped = (expression: string) => valueOf(expression, scrapedAt);
 
       for (const device of ['cpu', 'gpu'] as const) {
         const labels = `{operation="top-k",device="${device}"`;
         const { successes, failures, counts, totalMs, lostMs } = settled[device];
-        expect(await valueOf(`gearshift_attempts_total${labels},outcome="success"}`)).toBe(successes);
-        expect(await valueOf(`gearshift_attempts_total${labels},outcome="failure"}`)).toBe(failures);
-        expect(await valueOf(`gearshift_operation_duration_seconds_count${labels}}`)).toBe(successes);
-        expect(await valueOf(`gearshift_operation_duration_seconds_sum${labels}}`)).toBeCloseTo(totalMs / 1000, 9);
-        expect(await valueOf(`gearshift_retry_lost_time_seconds_total${labels}}`)).toBeCloseTo(lostMs / 1000, 9);
-        const buckets = (await query(`gearshift_operation_duration_seconds_bucket${labels}}`))
+        expect(await scraped(`gearshift_attempts_total${labels},outcome="success"}`)).toBe(successes);
+        expect(await scraped(`gearshift_attempts_total${labels},outcome="failure"}`)).toBe(failures);
+        expect(await scraped(`gearshift_operation_duration_seconds_count${labels}}`)).toBe(successes);
+        expect(await scraped(`gearshift_operation_duration_seconds_sum${labels}}`)).toBeCloseTo(totalMs / 1000, 9);
+        expect(await scraped(`gearshift_retry_lost_time_seconds_total${labels}}`)).toBeCloseTo(lostMs / 1000, 9);
+        const buckets = (await query(`gearshift_operation_duration_seconds_bucket${labels}}`, scrapedAt))
           .map(({ metric, value }) => ({
             bound: Number(metric['le'].replace('+Inf', 'Infinity')),
             count: Number(value[1]),
@@ -144,10 +158,10 @@ describe.skipIf(lacks !== null)(
         let below = 0;
         expect(buckets.map(({ count }) => count)).toEqual(counts.map((count) => (below += count)));
       }
-      expect(await valueOf('gearshift_fallbacks_total{operation="top-k"}')).toBe(settled.fallbacks);
-      expect(await valueOf('gearshift_ooms_total{operation="top-k"}')).toBe(settled.ooms);
+      expect(await scraped('gearshift_fallbacks_total{operation="top-k"}')).toBe(settled.fallbacks);
+      expect(await scraped('gearshift_ooms_total{operation="top-k"}')).toBe(settled.ooms);
       for (const [reason, count] of Object.entries(settled.decisions)) {
-        expect(await valueOf(`gearshift_decisions_total{operation="top-k",reason="${reason}"}`)).toBe(count);
+        expect(await scraped(`gearshift_decisions_total{operation="top-k",reason="${reason}"}`)).toBe(count);
       }
 
       // No published count of a terminated worker was lost, and no counter decreased at its end.
@@ -161,7 +175,7 @@ describe.skipIf(lacks !== null)(
         'operation_duration_seconds_bucket',
       ];
       for (const counter of counters) {
-        const resets = await query(`resets(gearshift_${counter}[1h])`);
+        const resets = await query(`resets(gearshift_${counter}[1h])`, scrapedAt);
         expect(resets.length, counter).toBeGreaterThan(0);
         for (const { metric, value } of resets) expect([metric, value[1]]).toEqual([metric, '0']);
       }

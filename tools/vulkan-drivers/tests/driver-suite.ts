@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { softwareDriver, type DriverName, type SoftwareDriver, type VulkanFaults } from '../src/index.js';
+import { paceDawn, softwareDriver, type DriverName, type SoftwareDriver, type VulkanFaults } from '../src/index.js';
 import {
   createBuffer,
   createPipeline,
@@ -35,7 +35,10 @@ export function testDriver(name: DriverName, adapterName: RegExp): void {
       return device;
     }
 
-    beforeAll(() => driver.load());
+    beforeAll(() => {
+      driver.load();
+      paceDawn();
+    });
     afterEach(() => {
       faults.clear();
       for (const device of devices.splice(0)) device.destroy();

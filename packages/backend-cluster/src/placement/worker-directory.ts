@@ -1,6 +1,7 @@
 import type { Announcement } from '../messages/announcement.js';
 import { shardName, type ShardSpec } from '../messages/shard-spec.js';
 import type { Clock } from '../clock.js';
+import { ListeningTime } from './listening-time.js';
 
 /** Workers announce themselves each second; one that missed three announcements is not asked. */
 export const STALE_AFTER_MS = 3500;
@@ -17,6 +18,7 @@ export interface KnownWorker {
   maxBytes: number;
   isDraining: boolean;
   underWay: number;
+  /** In the time of the directory. */
   heardAtMs: number;
   suspectUntilMs: number;
   /** When it was last asked whether it is still there. */
@@ -28,17 +30,17 @@ export interface KnownWorker {
 }
 
 type ShardKey = Pick<ShardSpec, 'key' | 'generation' | 'shard'>;
-const NO_HOLDERS: ReadonlySet<KnownWorker> = new Set();
+const NO_HOLDERS: readonly KnownWorker[] = [];
 
 /** The workers of a cluster, from their announcements. */
 export class WorkerDirectory {
-  readonly #clock: Clock;
+  readonly #time: ListeningTime;
   readonly #workers = new Map<string, KnownWorker>();
   readonly #byInstance = new Map<number, KnownWorker>();
   /** Names of shards, which every query needs and which take long to make. */
   readonly #names = new WeakMap<ShardKey, string>();
   /** Workers by the name of a shard that they hold. */
-  readonly #holders = new Map<string, Set<KnownWorker>>();
+  readonly #holders = new Map<string, readonly KnownWorker[]>();
   /** Shards that any worker holds, by key and generation. */
   readonly #generations = new Map<string, Map<number, Map<number, ShardSpec>>>();
   /** Names of shards that live workers have dropped, down to the last one: they are not wanted any more. */
@@ -47,7 +49,12 @@ export class WorkerDirectory {
   readonly #restarted = new Set<string>();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#time = new ListeningTime(clock);
+  }
+
+  /** The time that {@link isLive} and {@link isSuspect} take: it stands still while this process does. */
+  nowMs(): number {
+    return this.#time.nowMs();
   }
 
   /** Workers that announced themselves lately. */
@@ -63,7 +70,7 @@ export class WorkerDirectory {
       this.forget(worker);
       known = undefined;
     }
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.nowMs();
     if (known === undefined) {
       const { profile, freeBytes, maxBytes, isDraining, underWay } = said;
       const state = {
@@ -132,12 +139,13 @@ export class WorkerDirectory {
 
   /** Live workers that hold a shard. */
   holders(shard: ShardKey): KnownWorker[] {
-    return [...this.everyHolder(shard)].filter((worker) => this.isLive(worker));
+    const nowMs = this.nowMs();
+    return this.everyHolder(shard).filter((worker) => this.isLive(worker, nowMs));
   }
 
   /** Whether live workers hold all shards. */
   areHeld(shards: readonly ShardKey[]): boolean {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.nowMs();
     return shards.every((shard) => {
       for (const worker of this.everyHolder(shard)) if (this.isLive(worker, nowMs)) return true;
       return false;
@@ -146,9 +154,9 @@ export class WorkerDirectory {
 
   /**
    * Live workers that hold a shard, and those that held it when they were last heard of, which is long ago: they may still be in its queue
-   * group.
+   * group. The list that is returned never changes.
    */
-  everyHolder(shard: ShardKey): ReadonlySet<KnownWorker> {
+  everyHolder(shard: ShardKey): readonly KnownWorker[] {
     let name = this.#names.get(shard);
     if (name === undefined) this.#names.set(shard, (name = shardName(shard)));
     return this.#holders.get(name) ?? NO_HOLDERS;
@@ -177,13 +185,13 @@ export class WorkerDirectory {
     return this.#byInstance.get(instance);
   }
 
-  isSuspect({ suspectUntilMs }: KnownWorker, nowMs = this.#clock.nowMs()): boolean {
+  isSuspect({ suspectUntilMs }: KnownWorker, nowMs = this.nowMs()): boolean {
     return suspectUntilMs > nowMs;
   }
 
   /** A worker kept a query waiting, or answered wrongly. */
   suspect(worker: KnownWorker): void {
-    worker.suspectUntilMs = this.#clock.nowMs() + SUSPECT_MS;
+    worker.suspectUntilMs = this.nowMs() + SUSPECT_MS;
   }
 
   /** A worker has answered. */
@@ -202,8 +210,13 @@ export class WorkerDirectory {
   }
 
   /** Whether the worker announced itself lately. */
-  isLive({ heardAtMs }: KnownWorker, nowMs = this.#clock.nowMs()): boolean {
+  isLive({ heardAtMs }: KnownWorker, nowMs = this.nowMs()): boolean {
     return nowMs - heardAtMs < STALE_AFTER_MS;
+  }
+
+  /** Ends its timer. */
+  close(): void {
+    this.#time.stop();
   }
 
   #add(worker: KnownWorker, name: string, spec: ShardSpec): void {
@@ -212,10 +225,10 @@ export class WorkerDirectory {
     this.#dropped.delete(name);
     const holders = this.#holders.get(name);
     if (holders !== undefined) {
-      holders.add(worker);
+      this.#holders.set(name, [...holders, worker]);
       return;
     }
-    this.#holders.set(name, new Set([worker]));
+    this.#holders.set(name, [worker]);
     const { key, generation, shard } = spec;
     const generations = this.#generations.get(key) ?? new Map<number, Map<number, ShardSpec>>();
     const shards = generations.get(generation) ?? new Map<number, ShardSpec>();
@@ -226,7 +239,12 @@ export class WorkerDirectory {
     const spec = worker.shards.get(name);
     worker.shards.delete(name);
     const holders = this.#holders.get(name);
-    if (spec === undefined || holders === undefined || !holders.delete(worker) || holders.size > 0) return;
+    if (spec === undefined || holders === undefined) return;
+    const others = holders.filter((holder) => holder !== worker);
+    if (others.length > 0) {
+      this.#holders.set(name, others);
+      return;
+    }
     this.#holders.delete(name);
     const generations = this.#generations.get(spec.key);
     const shards = generations?.get(spec.generation);

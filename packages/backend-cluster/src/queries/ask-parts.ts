@@ -7,6 +7,7 @@ import { queryToAll, type AskedQuery, type QueryHead } from './asked-query.js';
 import { GatheredAnswers, type PartsEnd } from './gathered-answers.js';
 import type { QueryContext } from './query-context.js';
 import type { QueryPart } from './query-part.js';
+import { HedgeTimer } from './hedge-timer.js';
 import { QuestionEnd } from './question-end.js';
 import { sendCancel } from './send-cancel.js';
 import { ShardTurn } from './shard-turn.js';
@@ -33,9 +34,11 @@ export async function askParts(
   const traceId = traceIdOf(context.backend, head.operation);
   const asked = { placement, head, id: context.nextId(), traceId, startedAtMs: context.clock.nowMs() };
   const gathered = new GatheredAnswers(parts.length);
-  const turns = parts.map(({ part, count }, i) => {
-    return new ShardTurn(context, asked, part, count, (end) => gathered.add(i, end));
-  });
+  const turns: ShardTurn[] = [];
+  const hedges = new HedgeTimer(context.clock, turns);
+  for (const [i, { part, count }] of parts.entries()) {
+    turns.push(new ShardTurn(context, asked, part, count, hedges, (end) => gathered.add(i, end)));
+  }
   const abort = () => {
     for (const turn of turns) turn.abort();
   };
@@ -48,6 +51,7 @@ export async function askParts(
     if (!end.ok) abort();
     return end;
   } finally {
+    hedges.stop();
     signal?.removeEventListener('abort', abort);
   }
 }
@@ -56,14 +60,11 @@ export async function askParts(
  * A message to one holder of each shard costs the same for any number of shards. But it names no rows, and nothing says which holder it
  * reaches: one that is known to be slow is avoided by asking others by name.
  */
-function mayBroadcast(
-  context: QueryContext,
-  { head, startedAtMs: nowMs }: AskedQuery,
-  parts: readonly CountedPart[],
-): boolean {
+function mayBroadcast(context: QueryContext, { head }: AskedQuery, parts: readonly CountedPart[]): boolean {
   // Not every holder has got activations that were sent before.
   if (parts.length < 2 || head.filter === 'stored') return false;
   const { directory } = context;
+  const nowMs = directory.nowMs();
   return parts.every(({ part: { spec, start, end, filter } }, i) => {
     const isWhole = start === Math.max(head.start, spec.start) && end === Math.min(head.end, spec.end);
     if (!isWhole || filter !== 'all' || (i > 0 && parts[i - 1].part.spec === spec)) return false;
@@ -86,7 +87,7 @@ async function broadcast(
   gathered: GatheredAnswers,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { transport, subjects, directory, timeoutMs } = context;
+  const { transport, subjects, directory, clock, timeoutMs } = context;
   const { id, placement } = asked;
   const byShard = new Map(turns.map((turn) => [turn.part.spec.shard, turn]));
   const question = new QuestionEnd();
@@ -95,7 +96,8 @@ async function broadcast(
   gathered.whenOver(() => {
     if (!isAnswering) question.abort();
   });
-  for (const turn of turns) turn.beginWithBroadcast();
+  const nowMs = clock.nowMs();
+  for (const turn of turns) turn.beginWithBroadcast(nowMs);
   try {
     const subject = subjects.query(placement.key, placement.generation);
     const options = { timeoutMs, signal: question };

@@ -28,15 +28,15 @@ export function cutRows(
   const mostRows = where === undefined ? Infinity : Math.max(1, Math.floor(room.queryBytes / 8)) * 32;
   const step = Math.min(mostRows, isCut ? mostEntries : Infinity);
   const isSparse = request.operation === 'top-k';
-  return shards.flatMap((spec) => {
-    const parts: QueryPart[] = [];
+  const parts: QueryPart[] = [];
+  for (const spec of shards) {
     const last = Math.min(end, spec.end);
     for (let from = Math.max(start, spec.start); from < last; from += step) {
       const part = partOf(spec, from, Math.min(last, from + step), where, isSparse);
       if (part.considered > 0) parts.push(part);
     }
-    return parts;
-  });
+  }
+  return parts;
 }
 
 /** The entries of one query in the answer of a part. */
@@ -51,10 +51,10 @@ function partOf(
   where: RowSetLike | undefined,
   isSparse: boolean,
 ): QueryPart {
-  const all = { spec, start, end, filter: 'all', rows: NO_FILTER, considered: end - start } as const;
-  if (where === undefined) return all;
-  const considered = countRows(where.words, start, end);
-  if (considered === end - start) return all;
+  const considered = where === undefined ? end - start : countRows(where.words, start, end);
+  if (where === undefined || considered === end - start) {
+    return { spec, start, end, filter: 'all', rows: NO_FILTER, considered };
+  }
   const words = Math.ceil((end - start) / 32);
   if (isSparse && considered <= words) {
     return { spec, start, end, filter: 'candidates', rows: listRows(where.words, start, end), considered };
@@ -66,16 +66,16 @@ function partOf(
 function cutCandidates(given: Uint32Array, shards: readonly ShardSpec[], room: MessageRoom): QueryPart[] {
   const candidates = given.slice().sort();
   const step = Math.max(1, Math.floor(Math.min(room.queryBytes, room.answerBytes) / 8));
-  return shards.flatMap((spec) => {
-    const parts: QueryPart[] = [];
+  const parts: QueryPart[] = [];
+  for (const spec of shards) {
     const last = placeOf(candidates, spec.end);
     for (let from = placeOf(candidates, spec.start); from < last; from += step) {
       const rows = candidates.subarray(from, Math.min(last, from + step));
       const [start, end] = [rows[0], rows[rows.length - 1] + 1];
       parts.push({ spec, start, end, filter: 'candidates', rows, considered: rows.length });
     }
-    return parts;
-  });
+  }
+  return parts;
 }
 
 /** The number of ascending rows below `row`. */

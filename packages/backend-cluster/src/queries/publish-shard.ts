@@ -27,8 +27,8 @@ export function publishShard(
     shard,
     outcome: 'answer' in end ? 'success' : end.failure.kind,
     latencyMs,
-    kernelMs: 'answer' in end ? end.answer.kernelMs : NaN,
-    queueMs: 'answer' in end ? end.answer.queueMs : NaN,
+    kernelMs: 'answer' in end ? end.answer.header.kernelMs : NaN,
+    queueMs: 'answer' in end ? end.answer.header.queueMs : NaN,
     asked,
     traceId: hex(traceId),
   };

@@ -3,6 +3,7 @@ import {
   mergeRanked,
   type PreparedCosineSimilarity,
   type PreparedTopK,
+  type RankedList,
   type TopKOutput,
 } from '@gearshift/contracts';
 import type { Failure } from '@gearshift/native-kit';
@@ -125,13 +126,18 @@ function writeRanking(
   { indices, scores }: TopKOutput,
 ): void {
   for (let q = 0; q < queries; q++) {
-    const lists = answers.map((answer) => ({
-      indices: answer.indices.subarray(q * answer.count, (q + 1) * answer.count),
-      scores: answer.scores.subarray(q * answer.count, (q + 1) * answer.count),
-    }));
+    const lists = queries === 1 ? answers : answers.map((answer) => listOf(answer, q));
     const at = (first + q) * count;
     mergeRanked(metric, lists, { indices: indices.subarray(at, at + count), scores: scores.subarray(at, at + count) });
   }
+}
+
+/** What an answer has for one query vector. */
+function listOf({ header: { count }, indices, scores }: ShardAnswer, q: number): RankedList {
+  return {
+    indices: indices.subarray(q * count, (q + 1) * count),
+    scores: scores.subarray(q * count, (q + 1) * count),
+  };
 }
 
 function writeScores(
@@ -141,7 +147,8 @@ function writeScores(
   output: Float32Array,
 ): void {
   const rows = request.end - request.start;
-  for (const { start, count, scores } of answers) {
+  for (const { header, scores } of answers) {
+    const { start, count } = header;
     for (let q = 0; q < queries; q++) {
       output.set(scores.subarray(q * count, (q + 1) * count), (first + q) * rows + start - request.start);
     }

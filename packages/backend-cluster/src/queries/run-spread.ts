@@ -38,7 +38,7 @@ export async function runSpread(
     times.add(asked.answers);
     // A range of nodes is for a single hop only, so that the next one has all of them.
     const target = hop === hops - 1 ? output : new Float32Array(graph.nodes);
-    for (const answer of asked.answers) target.set(answer.scores, answer.start - start);
+    for (const answer of asked.answers) target.set(answer.scores, answer.header.start - start);
     frontier = target;
   }
   return times;

@@ -9,6 +9,7 @@ import { kindOf, questionOf, queryToPart, type AskedQuery } from './asked-query.
 import { bestHolder } from './best-holder.js';
 import { DeathWatch, type Ask } from './death-watch.js';
 import { publishHedge, publishShard } from './publish-shard.js';
+import type { HedgeTimer, Waiting } from './hedge-timer.js';
 import type { QueryContext } from './query-context.js';
 import type { QueryPart } from './query-part.js';
 import { QuestionEnd } from './question-end.js';
@@ -17,12 +18,15 @@ import { FAILURES, type TurnEnd, type TurnFailure } from './turn-end.js';
 import { MOST_FAILURES, mostVisits } from './visit-limits.js';
 
 /** One part of a query, until one of the holders of its shard has answered it. */
-export class ShardTurn {
+export class ShardTurn implements Waiting {
   readonly part: QueryPart;
+  /** When another worker is asked, or it is found out whether those that were asked are still there. */
+  dueAtMs = Infinity;
   readonly #context: QueryContext;
   readonly #query: AskedQuery;
   readonly #count: number;
   readonly #latencies: LatencyWindow;
+  readonly #hedges: HedgeTimer;
   readonly #onEnd: (end: TurnEnd) => void;
   readonly #deaths: DeathWatch;
   readonly #asked = new Set<KnownWorker>();
@@ -36,22 +40,28 @@ export class ShardTurn {
   #failures = 0;
   /** Holders when the broadcast was sent, of which it reached one. */
   #reachable: readonly KnownWorker[] = [];
-  #lastFailure: TurnFailure;
-  #stopHedge = () => {};
+  #lastFailure: TurnFailure | undefined;
 
   /**
    * @param count entries of each query in the answer
    * @param onEnd called once
    */
-  constructor(context: QueryContext, query: AskedQuery, part: QueryPart, count: number, onEnd: (end: TurnEnd) => void) {
+  constructor(
+    context: QueryContext,
+    query: AskedQuery,
+    part: QueryPart,
+    count: number,
+    hedges: HedgeTimer,
+    onEnd: (end: TurnEnd) => void,
+  ) {
     this.#context = context;
     this.#deaths = new DeathWatch(context);
     this.#query = query;
     this.part = part;
     this.#count = count;
+    this.#hedges = hedges;
     this.#onEnd = onEnd;
     this.#latencies = query.placement.latenciesOf(part.spec.shard, kindOf(query.head, part));
-    this.#lastFailure = { kind: 'unreachable', message: `no live worker holds shard ${part.spec.shard}` };
   }
 
   /** Asks the best holder. */
@@ -60,12 +70,12 @@ export class ShardTurn {
   }
 
   /** A broadcast is under way, which also asks a holder of this shard. */
-  beginWithBroadcast(): void {
+  beginWithBroadcast(nowMs: number): void {
     this.#isBroadcast = true;
     this.#broadcastIsUnderWay = true;
     this.#visits = 1;
-    this.#reachable = this.#context.directory.holders(this.part.spec);
-    this.#startHedge();
+    this.#reachable = this.#context.directory.everyHolder(this.part.spec);
+    this.#startHedge(nowMs);
   }
 
   /** An answer to the broadcast came from the shard. */
@@ -101,7 +111,7 @@ export class ShardTurn {
     // Where there is no holder any more, there is none that a broadcast could have reached.
     const { directory } = this.#context;
     if (this.#broadcastIsUnderWay && directory.holders(this.part.spec).length > 0) return;
-    this.#end({ failure: this.#lastFailure });
+    this.#end({ failure: this.#lastFailure ?? this.#withoutHolder() });
   }
 
   #nextHolder(): KnownWorker | undefined {
@@ -110,7 +120,8 @@ export class ShardTurn {
 
   #ask(worker: KnownWorker): void {
     const { transport, subjects, clock, timeoutMs, nextId } = this.#context;
-    const budgetMs = timeoutMs - (clock.nowMs() - this.#query.startedAtMs);
+    const nowMs = clock.nowMs();
+    const budgetMs = timeoutMs - (nowMs - this.#query.startedAtMs);
     if (budgetMs <= 0) {
       this.#end({ failure: { kind: 'timeout', message: this.#late() } });
       return;
@@ -145,7 +156,7 @@ export class ShardTurn {
         this.#failedToReach(reason, `worker ${worker.worker}`);
       },
     );
-    this.#startHedge();
+    this.#startHedge(nowMs);
   }
 
   #judge(bytes: Uint8Array, header: AnswerHeader, id: number, worker: KnownWorker): void {
@@ -224,12 +235,16 @@ export class ShardTurn {
     if (this.#asks.size === 0 && !this.#broadcastIsUnderWay) this.#end({ failure: this.#lastFailure });
   }
 
-  #startHedge(): void {
-    this.#stopHedge();
-    const { clock, hedgeFloorMs, hedgeStartMs } = this.#context;
+  #startHedge(nowMs: number): void {
+    const { hedgeFloorMs, hedgeStartMs } = this.#context;
     const p95 = this.#latencies.p95();
     const delayMs = Math.max(hedgeFloorMs, Number.isNaN(p95) ? hedgeStartMs : p95);
-    this.#stopHedge = clock.startTimer(delayMs, () => this.#isLate());
+    this.#wait(nowMs, delayMs);
+  }
+
+  #wait(nowMs: number, delayMs: number): void {
+    this.dueAtMs = nowMs + delayMs;
+    this.#hedges.set(this.dueAtMs);
   }
 
   get #mayVisit(): boolean {
@@ -237,13 +252,13 @@ export class ShardTurn {
   }
 
   /** Those that were asked are slow, or gone. */
-  #isLate(): void {
+  isLate(): void {
     const isWaiting = (ask?: Ask) => !this.#isSettled && (ask !== undefined || this.#broadcastIsUnderWay);
     const reachable = this.#broadcastIsUnderWay ? this.#reachable : [];
     this.#deaths.look(this.#asks, reachable, isWaiting, (worker, ask) => this.#died(worker, ask));
     if (this.#mayVisit && this.#hedge()) return;
     // A worker may also end later.
-    this.#stopHedge = this.#context.clock.startTimer(PROBE_EVERY_MS, () => this.#isLate());
+    this.#wait(this.#context.clock.nowMs(), PROBE_EVERY_MS);
   }
 
   #died(worker: KnownWorker, ask: Ask | undefined): void {
@@ -271,7 +286,7 @@ export class ShardTurn {
   #end(end: TurnEnd, hedge?: KnownWorker): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#stopHedge();
+    this.dueAtMs = Infinity;
     const { clock, transport, subjects, directory } = this.#context;
     const latencyMs = clock.nowMs() - this.#query.startedAtMs;
     if ('answer' in end) this.#latencies.add(latencyMs);
@@ -286,6 +301,10 @@ export class ShardTurn {
     }
     publishShard(this.#context.backend, this.#query, this.part.spec.shard, end, latencyMs, this.#visits);
     this.#onEnd(end);
+  }
+
+  #withoutHolder(): TurnFailure {
+    return { kind: 'unreachable', message: `no live worker holds shard ${this.part.spec.shard}` };
   }
 
   #late(): string {

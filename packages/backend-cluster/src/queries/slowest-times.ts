@@ -1,5 +1,5 @@
 import type { PhaseTimes } from '@gearshift/contracts';
-import type { ShardAnswer } from '../wire/answer.js';
+import type { AnswerHeader, ShardAnswer } from '../wire/answer.js';
 
 /** The times of a request on several workers: of messages that are answered together, the slowest worker counts. */
 export class SlowestTimes {
@@ -7,9 +7,9 @@ export class SlowestTimes {
   #queueMs = 0;
 
   add(answers: readonly ShardAnswer[]): void {
-    let slowest: ShardAnswer | undefined;
-    for (const answer of answers) {
-      if (slowest === undefined || timeOf(answer) > timeOf(slowest)) slowest = answer;
+    let slowest: AnswerHeader | undefined;
+    for (const { header } of answers) {
+      if (slowest === undefined || timeOf(header) > timeOf(slowest)) slowest = header;
     }
     this.#kernelMs += slowest?.kernelMs ?? 0;
     this.#queueMs += slowest?.queueMs ?? 0;
@@ -26,6 +26,6 @@ export class SlowestTimes {
   }
 }
 
-function timeOf({ kernelMs, queueMs }: ShardAnswer): number {
+function timeOf({ kernelMs, queueMs }: AnswerHeader): number {
   return kernelMs + queueMs;
 }

@@ -4,8 +4,6 @@ import type { KnownWorker, WorkerDirectory } from '../placement/worker-directory
 import type { PushEnd } from './push-shard.js';
 
 const LOOK_EVERY_MS = 500;
-/** At the first look after this process stood still, the announcements of that time have not been read yet. */
-const LOOKS = 2;
 
 interface Surroundings {
   readonly directory: WorkerDirectory;
@@ -31,17 +29,17 @@ export async function whileThere(
   given?.addEventListener('abort', abort);
   if (given?.aborted === true) abort();
 
-  let missed = 0;
+  let isLost = false;
   const look = () => {
     const known = directory.byInstance(instance);
-    missed = known !== undefined && directory.isLive(known) ? 0 : missed + 1;
-    if (missed < LOOKS) stopTimer = clock.startTimer(LOOK_EVERY_MS, look);
-    else abort();
+    isLost = known === undefined || !directory.isLive(known);
+    if (isLost) abort();
+    else stopTimer = clock.startTimer(LOOK_EVERY_MS, look);
   };
   let stopTimer = clock.startTimer(LOOK_EVERY_MS, look);
   try {
     const end = await give(controller.signal);
-    if (end.ok || missed < LOOKS || given?.aborted === true) return end;
+    if (end.ok || !isLost || given?.aborted === true) return end;
     const message = `worker ${worker} cannot be reached: it was lost while it got a shard`;
     return { ok: false, kind: 'unreachable', reason: 'timeout', message };
   } finally {

@@ -44,7 +44,7 @@ export interface ClusterTransport {
    */
   ask(subject: string, data: Uint8Array, options: AskOptions): Promise<Uint8Array>;
   /**
-   * One message to all receivers, one for each queue group. `onAnswer` gets each answer, in memory that is its own from then on; returning
+   * One message to all receivers, one for each queue group. `onAnswer` gets each answer, in memory that never changes again; returning
    * true ends the wait. Resolves when it ended so, rejects as `ask` does: with `'timeout'` when `onAnswer` never returned true in time.
    */
   askAll(

@@ -169,6 +169,8 @@ const EVENTS_OF_PARTIES: Readonly<Record<string, ChaosEvent>> = {
       for (const answered of [broken, deadly]) {
         if ('bits' in answered) stage.violations.push('a query that no worker survives was answered');
       }
+      // A worker that ends may have lost its connection before this process knows of its end.
+      await Promise.all(running.map((child) => child.describe()));
       // Two replicas, of one shard.
       if (poisonedAt.size > 2) stage.violations.push(`a query ended ${poisonedAt.size} workers`);
       for (const child of running) child.isEnded = !child.isRunning;

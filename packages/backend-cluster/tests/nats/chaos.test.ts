@@ -57,7 +57,7 @@ describe.skipIf(lacksServer)(`a cluster on a real server under chaos, seed ${SEE
       // Both holders of a shard are lost only now and then.
       if (options.servers === 1) expect(report.rare.partial, context).toBeGreaterThan(0);
     }
-    await expect.poll(openResources, { timeout: 5000 }).toBeLessThanOrEqual(before);
+    await expect.poll(openResources, { timeout: 30_000 }).toBeLessThanOrEqual(before);
     tellCount('R23', report.queries);
     const where = options.servers === 1 ? 'one server' : 'three servers';
     for (const [outcome, count] of Object.entries(report.outcomes))

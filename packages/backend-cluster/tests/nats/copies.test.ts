@@ -59,7 +59,7 @@ describe.skipIf(lacksServer)(`copies of shards over NATS${needs}`, () => {
       await cpu.close();
       for (const child of children) child.kill('SIGKILL');
     }
-  }, 60_000);
+  });
 });
 
 /** Whether every copy that there can be is there. */

@@ -27,7 +27,7 @@ describe.skipIf(lacksServer)(`a lost connection to NATS${needs}`, () => {
     await server.kill();
     expect(await held).toMatchObject({ reason: 'disconnected', message: expect.stringContaining('lost') });
     expect(await all).toMatchObject({ reason: 'disconnected' });
-    expect(performance.now() - killedAtMs).toBeLessThan(5000);
+    expect(performance.now() - killedAtMs).toBeLessThan(LONG.timeoutMs / 2);
     expect(changes).toEqual([false]);
     await until(() => !worker.connected);
     // Offline, while the client tries to connect again and again.
@@ -97,7 +97,7 @@ describe.skipIf(lacksServer)(`a lost connection to NATS${needs}`, () => {
     });
     const waiting = await failureOf(coordinator.ask('jobs', encode('?'), LONG));
     expect(waiting).toMatchObject({ reason: 'disconnected' });
-    expect(waiting.afterMs).toBeLessThan(15_000);
+    expect(waiting.afterMs).toBeLessThan(LONG.timeoutMs / 2);
     setting.server.resume();
     await until(() => coordinator.connected && worker.connected);
     await settle(worker);
@@ -133,9 +133,11 @@ describe.skipIf(lacksServer)(`a lost connection to NATS${needs}`, () => {
     await settle(worker);
     proxy.stall('server');
     const part = new Uint8Array(512 * 1024);
-    await until(() => {
+    await until(async () => {
       if (setting.server.log.includes('Slow Consumer')) return true;
-      if (coordinator.connected) coordinator.send('jobs', part);
+      coordinator.send('jobs', part);
+      // No faster than the server reads: too much that waits for it would end this connection.
+      await settle(coordinator);
       return false;
     });
     expect(coordinator.connected).toBe(true);

@@ -1,8 +1,10 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TransportError } from '../../src/transport/transport.js';
-import { decode, encode, failureOf, lacksServer, needs, settle, startSetting } from './server.js';
+import { decode, encode, failureOf, lacksServer, needs, settle, startSetting, until } from './server.js';
 
-const SOON = { timeoutMs: 10_000 };
+const SOON = { timeoutMs: 60_000 };
+/** That a question did not wait for its timeout. */
+const AT_ONCE_MS = SOON.timeoutMs / 2;
 
 describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
   test('carry a question to a handler and its answer back', async () => {
@@ -16,7 +18,7 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     expect(coordinator.maxPayloadBytes).toBe(1024 * 1024);
   });
 
-  test('are plain arrays of bytes that share no memory with the buffers of the socket', async () => {
+  test('are plain arrays of bytes that never change again, aligned for numbers of any size', async () => {
     await using setting = await startSetting();
     const [worker, coordinator] = [await setting.connect(), await setting.connect()];
     const seen: Uint8Array[] = [];
@@ -28,12 +30,13 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     await settle(worker);
     const answers: Uint8Array[] = [];
     for (let index = 0; index < 50; index++) {
-      answers.push(await coordinator.ask('jobs', new Uint8Array(1000).fill(index), SOON));
+      answers.push(await coordinator.ask('jobs', new Uint8Array(1001).fill(index), SOON));
     }
     for (const [index, answer] of answers.entries()) {
-      expect(answer).toEqual(new Uint8Array(1000).fill(index));
+      expect(answer).toEqual(new Uint8Array(1001).fill(index));
       expect(Buffer.isBuffer(answer)).toBe(false);
-      expect(answer.buffer.byteLength).toBe(1000);
+      // A part of a buffer of the socket would not be.
+      expect(answer.byteOffset % 8).toBe(0);
       expect(seen[index]).toEqual(answer);
     }
   });
@@ -65,14 +68,17 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     const startedAtMs = performance.now();
     await coordinator.askAll('query.a', encode('?'), SOON, (answer) => answers.push(decode(answer)) === 3);
     // The timeout is not awaited, nor a pause without answers.
-    expect(performance.now() - startedAtMs).toBeLessThan(5000);
+    expect(performance.now() - startedAtMs).toBeLessThan(AT_ONCE_MS);
     expect(answers.sort()).toEqual(['0', '1', '2']);
-    const more: string[] = [];
-    const failure = await failureOf(
-      coordinator.askAll('query.a', encode('?'), { timeoutMs: 200 }, (answer) => more.push(decode(answer)) === 4),
-    );
-    expect(failure).toMatchObject({ reason: 'timeout', message: 'no answer at query.a within 200 ms' });
-    expect(more).toHaveLength(3);
+    // There are three answers, and never a fourth one. On a busy machine some of them come after the timeout.
+    await until(async () => {
+      const more: string[] = [];
+      const failure = await failureOf(
+        coordinator.askAll('query.a', encode('?'), { timeoutMs: 200 }, (answer) => more.push(decode(answer)) === 4),
+      );
+      expect(failure).toMatchObject({ reason: 'timeout', message: 'no answer at query.a within 200 ms' });
+      return more.length === 3;
+    });
   });
 
   test('fail at once when there is no receiver', async () => {
@@ -82,7 +88,7 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     expect(one).toMatchObject({ reason: 'no-receiver' });
     const all = await failureOf(coordinator.askAll('nothing', encode('?'), SOON, () => true));
     expect(all).toMatchObject({ reason: 'no-receiver' });
-    expect(one.afterMs + all.afterMs).toBeLessThan(5000);
+    expect(one.afterMs + all.afterMs).toBeLessThan(AT_ONCE_MS);
     // An answer without content is an answer.
     const worker = await setting.connect();
     worker.watch('empty', {}, ({ respond }) => respond(new Uint8Array()));
@@ -110,7 +116,7 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     });
     // A wait without an end is one that Node's timers can express.
     const patient = coordinator.ask('slow', encode('4'), { timeoutMs: Infinity });
-    await vi.waitFor(() => expect(waiting).toHaveLength(3));
+    await until(() => waiting.length === 3);
     for (const respond of waiting) respond(encode('late'));
     expect(decode(await patient)).toBe('late');
   });
@@ -155,11 +161,14 @@ describe.skipIf(lacksServer)(`messages over NATS${needs}`, () => {
     expect(await failureOf(coordinator.ask('throws', encode('?'), { timeoutMs: 100 }))).toMatchObject({
       reason: 'timeout',
     });
-    const answers: string[] = [];
-    await failureOf(
-      coordinator.askAll('twice', encode('?'), { timeoutMs: 200 }, (data) => answers.push(decode(data)) === 2),
-    );
-    expect(answers).toEqual(['first']);
+    await until(async () => {
+      const answers: string[] = [];
+      await failureOf(
+        coordinator.askAll('twice', encode('?'), { timeoutMs: 200 }, (data) => answers.push(decode(data)) === 2),
+      );
+      expect(['first', undefined]).toContain(answers[0]);
+      return answers.length === 1;
+    });
     // Of a callback of the asker, the question fails.
     const mistake = coordinator.askAll('twice', encode('?'), SOON, () => {
       throw new RangeError('a mistake');

@@ -36,7 +36,7 @@ describe.skipIf(lacksServer)(`pushes over NATS${needs}`, () => {
       await cluster.close();
       await worker.close();
     }
-  }, 60_000);
+  });
 });
 
 describe.skipIf(lacksServer)(`a party without the permissions of its role${needs}`, () => {
@@ -69,5 +69,5 @@ describe.skipIf(lacksServer)(`a party without the permissions of its role${needs
     const transport = await connectNats(as(coordinator));
     await transport.confirmWatches?.();
     await transport.close();
-  }, 60_000);
+  });
 });

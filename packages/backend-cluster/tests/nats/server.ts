@@ -35,7 +35,7 @@ export async function startSetting(options?: NatsServerOptions): Promise<Setting
 }
 
 /** Waits until a condition holds; what the server knows of subscriptions of others is a little behind. */
-export async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 40_000): Promise<void> {
   const endsAtMs = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > endsAtMs) throw new Error(`the condition does not hold after ${withinMs} ms`);

@@ -21,30 +21,69 @@ export interface RankedList {
 }
 
 /**
- * Merges ranked lists of disjoint rows into the best of all. The answers of the chunks of a top-k are merged this way.
+ * Merges ranked lists of disjoint rows into the best of all: those of the chunks of a top-k, or of the shards of a matrix.
  *
  * @param output receives as many entries as fit, or as there are.
  * @returns the number of entries written.
  */
 export function mergeRanked(metric: Metric, lists: readonly RankedList[], output: RankedList): number {
-  const heads = new Uint32Array(lists.length);
   const capacity = Math.min(output.indices.length, output.scores.length);
+  // The lists with entries left, as a binary heap by their heads: there may be a thousand.
+  const heap: Head[] = [];
+  for (const list of lists) if (list.indices.length > 0) heap.push(new Head(list));
+  for (let at = (heap.length >> 1) - 1; at >= 0; at--) sink(metric, heap, at);
   let count = 0;
-  // There are few lists (one per chunk), so comparing every head is faster than a heap.
-  for (; count < capacity; count++) {
-    let best = -1;
-    for (let list = 0; list < lists.length; list++) {
-      if (heads[list] >= lists[list].indices.length) continue;
-      if (best === -1 || compareHeads(metric, lists[list], heads[list], lists[best], heads[best]) < 0) best = list;
+  while (count < capacity && heap.length > 0) {
+    const best = heap[0];
+    output.indices[count] = best.index;
+    output.scores[count] = best.score;
+    count += 1;
+    if (!best.moveOn()) {
+      const last = heap.pop();
+      if (last === undefined || last === best) break;
+      heap[0] = last;
     }
-    if (best === -1) break;
-    output.indices[count] = lists[best].indices[heads[best]];
-    output.scores[count] = lists[best].scores[heads[best]];
-    heads[best] += 1;
+    sink(metric, heap, 0);
   }
   return count;
 }
 
-function compareHeads(metric: Metric, a: RankedList, headA: number, b: RankedList, headB: number): number {
-  return compareRanked(metric, a.scores[headA], a.indices[headA], b.scores[headB], b.indices[headB]);
+/** The best entry of a list that was not taken yet. */
+class Head {
+  readonly #list: RankedList;
+  #at = 0;
+  index: number;
+  score: number;
+
+  constructor(list: RankedList) {
+    this.#list = list;
+    this.index = list.indices[0];
+    this.score = list.scores[0];
+  }
+
+  /** @returns whether there is another entry */
+  moveOn(): boolean {
+    this.#at += 1;
+    if (this.#at >= this.#list.indices.length) return false;
+    this.index = this.#list.indices[this.#at];
+    this.score = this.#list.scores[this.#at];
+    return true;
+  }
+}
+
+/** Moves an element of a heap below all that rank before it. */
+function sink(metric: Metric, heap: Head[], from: number): void {
+  const moved = heap[from];
+  let at = from;
+  for (let next = 2 * at + 1; next < heap.length; next = 2 * at + 1) {
+    if (next + 1 < heap.length && ranksBefore(metric, heap[next + 1], heap[next])) next += 1;
+    if (!ranksBefore(metric, heap[next], moved)) break;
+    heap[at] = heap[next];
+    at = next;
+  }
+  heap[at] = moved;
+}
+
+function ranksBefore(metric: Metric, a: Head, b: Head): boolean {
+  return compareRanked(metric, a.score, a.index, b.score, b.index) < 0;
 }

@@ -6,7 +6,7 @@ import {
   prepareSpreadActivation,
   prepareTopK,
 } from '@gearshift/contracts';
-import { oracleRanking, type OracleEntry } from '../oracle/oracle-ranking.js';
+import { oracleEntries, type OracleEntry } from '../oracle/oracle-ranking.js';
 import { oracleScores } from '../oracle/oracle-scores.js';
 import { oracleSpread } from '../oracle/oracle-spread.js';
 import {
@@ -67,7 +67,7 @@ export async function ranksLikeOracle(
   const everyRow = prepareTopK({ operation: 'top-k', ...options, candidates, minScore: undefined });
   const { minScore } = request;
   for (let query = 0; query < request.queries; query++) {
-    const expected = oracleRanking(everyRow, query);
+    const expected = oracleEntries(everyRow, query);
     const byIndex = new Map(expected.map((entry) => [entry.index, entry]));
     const { indices, scores } = listOf(ranking, query);
     const where = `${context}, query ${query}`;

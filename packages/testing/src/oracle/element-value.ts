@@ -5,14 +5,26 @@ export function elementValue({ dtype, scale = 1, values }: VectorMatrix, index: 
   const element = values[index];
   switch (dtype) {
     case 'float16':
-      return binaryValue(element, 5, 10);
+      return float16Value(element);
     case 'bfloat16':
-      return binaryValue(element, 8, 7);
+      return bfloat16Value(element);
     case 'int8':
       return Math.fround(element * scale);
     default:
       return element;
   }
+}
+
+const float16Value = tabulated(5, 10);
+const bfloat16Value = tabulated(8, 7);
+
+/** {@link binaryValue} of 16 bits, worked out for all of them at the first call: oracles ask for millions. */
+function tabulated(exponentBits: number, fractionBits: number): (bits: number) => number {
+  let values: Float64Array | undefined;
+  return (bits) => {
+    values ??= Float64Array.from({ length: 2 ** 16 }, (_, every) => binaryValue(every, exponentBits, fractionBits));
+    return values[bits];
+  };
 }
 
 /** A number of IEEE 754 from its bits. */

@@ -1,5 +1,5 @@
 import type { PreparedTopK } from '@gearshift/contracts';
-import { isConsidered, oracleScore, queryVector, rowVector, type OracleScore } from './oracle-scores.js';
+import { isConsidered, oracleScorer, queryVector, rowVector, type OracleScore } from './oracle-scores.js';
 
 export interface OracleEntry extends OracleScore {
   readonly index: number;
@@ -7,19 +7,25 @@ export interface OracleEntry extends OracleScore {
   readonly rounded: number;
 }
 
+/** Every row that the request considers, with its score for one of its queries. */
+export function oracleEntries(request: PreparedTopK, query: number): OracleEntry[] {
+  const { metric, start, end, candidates } = request;
+  const rows = candidates === undefined ? Array.from({ length: end - start }, (_, i) => start + i) : [...candidates];
+  const considered = rows.filter((row) => isConsidered(request, row));
+  const scoreOf = oracleScorer(metric, queryVector(request, query));
+  return considered.map((index): OracleEntry => {
+    const { score, bound } = scoreOf(rowVector(request, index));
+    return { index, score, bound, rounded: Math.fround(score) };
+  });
+}
+
 /**
  * Every row that the request considers and that reaches its `minScore` for one of its queries, best first: a full sort, not
  * optimized for speed.
  */
 export function oracleRanking(request: PreparedTopK, query: number): OracleEntry[] {
-  const { metric, start, end, candidates, minScore } = request;
-  const rows = candidates === undefined ? Array.from({ length: end - start }, (_, i) => start + i) : [...candidates];
-  const considered = rows.filter((row) => isConsidered(request, row));
-  const entries = considered.map((index): OracleEntry => {
-    const { score, bound } = oracleScore(metric, queryVector(request, query), rowVector(request, index));
-    return { index, score, bound, rounded: Math.fround(score) };
-  });
-  const ranked = entries.filter(({ rounded }) => {
+  const { metric, minScore } = request;
+  const ranked = oracleEntries(request, query).filter(({ rounded }) => {
     if (minScore === undefined) return true;
     return metric === 'euclidean' ? rounded <= minScore : rounded >= minScore;
   });

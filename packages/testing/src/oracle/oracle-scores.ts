@@ -23,6 +23,16 @@ export interface OracleScore {
  * zero, so inputs and products below 2^-126 may be lost too: the last term of each bound.
  */
 export function oracleScore(metric: Metric, query: Float32Array, row: Float32Array): OracleScore {
+  return oracleScorer(metric, query)(row);
+}
+
+/** {@link oracleScore} of one row after another, for which the norm of the query is computed once. */
+export function oracleScorer(metric: Metric, query: Float32Array): (row: Float32Array) => OracleScore {
+  const querySquaredNorm = metric === 'cosine' ? squaredNorm(query) : NaN;
+  return (row) => scoreRow(metric, query, querySquaredNorm, row);
+}
+
+function scoreRow(metric: Metric, query: Float32Array, querySquaredNorm: number, row: Float32Array): OracleScore {
   const dimensions = query.length;
   if (metric === 'euclidean') {
     const squares = new AccurateSum();
@@ -43,10 +53,7 @@ export function oracleScore(metric: Metric, query: Float32Array, row: Float32Arr
     const flushed = 2 * dimensions * SMALLEST_NORMAL * largest;
     return withBound(dot.value, 2 * (dimensions + 1) * UNIT_ROUNDOFF * magnitudes + flushed);
   }
-  return withBound(
-    cosine(dot.value, squaredNorm(query), squaredNorm(row)),
-    2 * Math.max(dimensions, 4) * UNIT_ROUNDOFF,
-  );
+  return withBound(cosine(dot.value, querySquaredNorm, squaredNorm(row)), 2 * Math.max(dimensions, 4) * UNIT_ROUNDOFF);
 }
 
 /** NaN and infinities have no tolerance. */
@@ -69,9 +76,9 @@ function holds({ rowCount, words }: RowSetLike, row: number): boolean {
 export function oracleScores(request: PreparedCosineSimilarity): OracleScore[] {
   const scores: OracleScore[] = [];
   for (let query = 0; query < request.queries; query++) {
-    const vector = queryVector(request, query);
+    const scoreOf = oracleScorer('cosine', queryVector(request, query));
     for (let row = request.start; row < request.end; row++) {
-      scores.push(isConsidered(request, row) ? oracleScore('cosine', vector, rowVector(request, row)) : OUTSIDE);
+      scores.push(isConsidered(request, row) ? scoreOf(rowVector(request, row)) : OUTSIDE);
     }
   }
   return scores;

@@ -1,8 +1,10 @@
 const SLAB_BYTES = 64 * 1024;
 /** Longer messages have memory of their own. */
 const MOST_BYTES = 4096;
+/** So that numbers of any size in them can be read in place. */
+const ALIGNMENT = 8;
 
-/** Copies messages to send. Short ones share their memory: to allocate each would take longer than the copy. */
+/** Copies messages. Short ones share their memory: to allocate each would take longer than the copy. */
 export class MessageCopies {
   #slab = new ArrayBuffer(SLAB_BYTES);
   #usedBytes = 0;
@@ -16,7 +18,7 @@ export class MessageCopies {
     }
     const copy = new Uint8Array(this.#slab, this.#usedBytes, byteLength);
     copy.set(data);
-    this.#usedBytes += byteLength;
+    this.#usedBytes += ALIGNMENT * Math.ceil(byteLength / ALIGNMENT);
     return copy;
   }
 }

@@ -29,7 +29,8 @@ export class NatsTransport implements ClusterTransport {
   readonly #refused = new Set<string>();
   readonly #inbox: string;
   readonly #questions = new OpenQuestions();
-  readonly #copies = new MessageCopies();
+  readonly #sent = new MessageCopies();
+  readonly #answers = new MessageCopies();
   readonly #unanswered = new Unanswered(ANSWERS_MS);
   readonly #unconfirmed: UnconfirmedBytes;
   readonly #subscriptions = new Set<Subscription>();
@@ -236,7 +237,7 @@ export class NatsTransport implements ClusterTransport {
           this.#questions.failWithoutReceiver(token);
         } else {
           // A copy: the data of the client is part of a buffer of the socket.
-          this.#questions.answer(token, new Uint8Array(message.data));
+          this.#questions.answer(token, this.#answers.copyOf(message.data));
         }
       },
     });
@@ -285,7 +286,7 @@ export class NatsTransport implements ClusterTransport {
 
   /** Copies the data, which the caller may change at once; the client reads it later. */
   #publish(subject: string, data: Uint8Array, reply?: string): void {
-    this.#client.publish(subject, this.#copies.copyOf(data), reply === undefined ? undefined : { reply });
+    this.#client.publish(subject, this.#sent.copyOf(data), reply === undefined ? undefined : { reply });
     this.#unconfirmed.add(data.byteLength);
   }
 }
