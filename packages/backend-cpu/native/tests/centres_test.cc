@@ -1,5 +1,6 @@
 // Centres of rows with codes: the bounds by them against double precision, and when there are any.
 #include "certified_corpus.h"
+#include "emulated.h"
 #include "groups.h"
 
 namespace gearshift::tests {
@@ -276,8 +277,12 @@ void centres_follow_changes(Check& check, const KernelTable& kernels) {
               scan_all(kernels, metric, corpus, query, nullptr, 0, count, 10), "changed", 10);
     }
   };
+  // Where the search for centres is when rows change. An odd step has even and odd numbers: those of more rows and of fewer ones.
+  constexpr size_t kSets = 50;
+  constexpr size_t kStep = kIsEmulated ? 7 : 1;
   size_t incomplete = 0;
-  for (size_t pieces = 0; pieces < 50; ++pieces) {
+  size_t sets = 0;
+  for (size_t pieces = 0; pieces < kSets; pieces += kStep, ++sets) {
     Corpus corpus = make_clustered(1200, kDimensions, 12, 0.5f, random);
     corpus.prepare(kernels);
     bool is_more = true;
@@ -304,7 +309,7 @@ void centres_follow_changes(Check& check, const KernelTable& kernels) {
     check_bounds(check, kernels, corpus, query_near_changed(corpus));
     rank(corpus);
   }
-  check.that(incomplete > 20 && incomplete < 50, "%zu of 50 sets had centres in the making", incomplete);
+  check.that(incomplete > 20 / kStep && incomplete < sets, "%zu of %zu sets had centres in the making", incomplete, sets);
 }
 
 }  // namespace gearshift::tests
