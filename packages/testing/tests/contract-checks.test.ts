@@ -1,6 +1,8 @@
 import { AssertionError } from 'node:assert';
+import { setImmediate } from 'node:timers/promises';
 import { contractChecks, runCheck } from '../src/index.js';
 import { describe, expect, test } from 'vitest';
+import { withMethods } from './faults/with-fault.js';
 import { wrongCopies } from './faults/wrong-copies.js';
 import { wrongElements } from './faults/wrong-elements.js';
 import { wrongFilters } from './faults/wrong-filters.js';
@@ -36,6 +38,28 @@ describe.each(brokenBackends)('backend with a fault ($fault)', ({ create, notice
 test('every check fails for at least one broken backend', () => {
   const seen = new Set(brokenBackends.flatMap(({ noticedBy }) => noticedBy));
   expect(contractChecks.map(({ name }) => name).filter((name) => !seen.has(name))).toEqual(UNPROVABLE);
+});
+
+test.each([
+  'abort: a signal stops a long request under way, and the backend serves later requests',
+  'event loop: is not blocked while a long request is under way',
+])('a process that is held up once does not fail the check: %s', async (name) => {
+  const check = contractChecks.find((candidate) => candidate.name === name) ?? expect.fail();
+  const heldUpOnce = () => {
+    let calls = 0;
+    return withMethods((right) => ({
+      async cosineSimilarity(request, output, signal) {
+        calls += 1;
+        if (calls > 1) return right.cosineSimilarity(request, output, signal);
+        // After the abort.
+        for (let turn = 0; turn < 2; turn++) await setImmediate();
+        const untilMs = performance.now() + 600;
+        while (performance.now() < untilMs);
+        return right.cosineSimilaritySync(request, output);
+      },
+    }));
+  };
+  await runCheck(check, async () => heldUpOnce());
 });
 
 test('check names are unique', () => {
