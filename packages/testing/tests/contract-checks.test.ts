@@ -1,6 +1,5 @@
 import { AssertionError } from 'node:assert';
 import { setImmediate } from 'node:timers/promises';
-import type { Backend } from '@gearshift/contracts';
 import { describe, expect, test } from 'vitest';
 import { contractChecks, runCheck } from '../src/index.js';
 import { withMethods } from './faults/with-fault.js';
@@ -36,33 +35,31 @@ describe.each(brokenBackends)('backend with a fault ($fault)', ({ create, notice
   });
 });
 
-/** Takes no notice of a signal and blocks the event loop during its first request, as if another process had held it up. */
-function createHeldUpBackend(): Backend {
-  let isHeld = true;
-  return withMethods((right) => ({
-    async cosineSimilarity(request, output, signal) {
-      if (!isHeld) return right.cosineSimilarity(request, output, signal);
-      isHeld = false;
-      await setImmediate();
-      const answer = right.cosineSimilaritySync(request, output);
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
-      return answer;
-    },
-  }));
-}
+test('every check fails for at least one broken backend', () => {
+  const seen = new Set(brokenBackends.flatMap(({ noticedBy }) => noticedBy));
+  expect(contractChecks.map(({ name }) => name).filter((name) => !seen.has(name))).toEqual(UNPROVABLE);
+});
 
 test.each([
   'abort: a signal stops a long request under way, and the backend serves later requests',
   'event loop: is not blocked while a long request is under way',
-])('a busy machine does not fail the check: %s', async (name) => {
-  const check = contractChecks.find((candidate) => candidate.name === name);
-  if (check === undefined) throw new Error(`there is no check named '${name}'`);
-  await runCheck(check, async () => createHeldUpBackend());
-});
-
-test('every check fails for at least one broken backend', () => {
-  const seen = new Set(brokenBackends.flatMap(({ noticedBy }) => noticedBy));
-  expect(contractChecks.map(({ name }) => name).filter((name) => !seen.has(name))).toEqual(UNPROVABLE);
+])('a process that is held up once does not fail the check: %s', async (name) => {
+  const check = contractChecks.find((candidate) => candidate.name === name) ?? expect.fail();
+  const heldUpOnce = () => {
+    let calls = 0;
+    return withMethods((right) => ({
+      async cosineSimilarity(request, output, signal) {
+        calls += 1;
+        if (calls > 1) return right.cosineSimilarity(request, output, signal);
+        // After the abort.
+        for (let turn = 0; turn < 2; turn++) await setImmediate();
+        const untilMs = performance.now() + 600;
+        while (performance.now() < untilMs);
+        return right.cosineSimilaritySync(request, output);
+      },
+    }));
+  };
+  await runCheck(check, async () => heldUpOnce());
 });
 
 test('check names are unique', () => {

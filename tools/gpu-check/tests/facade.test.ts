@@ -14,6 +14,8 @@ const MIB = 2 ** 20;
 
 async function createWithBoth(options: Omit<ExecutorOptions, 'backends'> = {}): Promise<Executor> {
   return createExecutor({
+    // A simulated device on a busy machine is as slow as others that hang.
+    hangLimits: { unpredictedMs: 100_000 },
     ...options,
     backends: [unwrap(await createCudaBackend()), unwrap(await createCpuBackend())],
   });
@@ -76,7 +78,11 @@ describe.skipIf(simulator === null)(`facade with a CPU and a CUDA backend${lacks
       const matrix = await executor.matrix(values, { dimensions: DIMENSIONS });
       const result = unwrap(await executor.run({ operation: 'cosine-similarity', query, matrix }));
       expect(result.attempts.length).toBeGreaterThan(1);
-      expect(result.attempts.every(({ backend }) => backend === 'cuda:0')).toBe(true);
+      const backends = result.attempts.map(({ backend, outcome }) => `${backend} ${outcome}`);
+      expect(
+        backends.filter((each) => !each.startsWith('cuda:0 ')),
+        backends.join(', '),
+      ).toEqual([]);
       expect(get('peak_bytes')).toBeLessThanOrEqual(64 * MIB);
       expectSame(result.output, await onCpu(query, values));
       await executor.close();

@@ -29,7 +29,9 @@ describe.skipIf(driver.lacks !== null)(`an executor with a GPU through WebGPU, o
 
   async function open(options: object = {}): Promise<{ backend: Resident; executor: Executor; cpu: Executor }> {
     const backend = unwrap(await createWebGpuBackend({ allowSoftwareDriver: true })) as Resident;
-    const executor = await createExecutor({ backends: [backend, 'cpu'], ...options });
+    // A GPU in software on a busy machine is as slow as others that hang.
+    const hangLimits = { unpredictedMs: 100_000 };
+    const executor = await createExecutor({ backends: [backend, 'cpu'], hangLimits, ...options });
     const cpu = await createExecutor({ backends: ['cpu'] });
     closing.push(
       () => backend.close(),

@@ -41,6 +41,7 @@ describe.skipIf(lacksServer)(`a lost connection to NATS${needs}`, () => {
     await server.restart();
     await until(() => worker.connected && coordinator.connected);
     expect(changes).toEqual([false, true]);
+    await settle(worker);
     expect(decode(await coordinator.ask('jobs', encode('again'), LONG))).toBe('done');
     await settle(worker);
     expect(seen).toEqual(['hold', 'hold', 'again']);
