@@ -1,6 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +13,7 @@ import {
   type CopiesEvent,
   type RepairEvent,
 } from '@gearshift/backend-cluster';
+import { collectOnce } from '@gearshift/vitest-config/collect-garbage';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { chooseHolders } from '../src/placement/rendezvous.js';
 import { askCluster, DIMENSIONS, someMatrix } from './ask-cluster.js';
@@ -193,12 +192,10 @@ describe('copies of an operand', () => {
       return new WeakRef(matrix.values);
     };
     const values = await askOnce();
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     const endMs = performance.now() + 30_000;
     while (values.deref() !== undefined && performance.now() < endMs) {
       await sleep(5);
-      collect();
+      collectOnce();
     }
     expect(values.deref()).toBeUndefined();
     network.kill('w1');

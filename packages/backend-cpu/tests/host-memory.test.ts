@@ -1,9 +1,8 @@
 import { constants, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { nativeRows } from '@gearshift/backend-cpu';
 import { createMatrix, graphFromEdges, unwrap, type Operand, type VectorMatrix } from '@gearshift/contracts';
+import { collectGarbage } from '@gearshift/vitest-config/collect-garbage';
 import { effort } from '@gearshift/vitest-config/effort';
 import { expect, test } from 'vitest';
 import { loadAddon } from '../src/native.js';
@@ -18,15 +17,6 @@ const ROUNDS = effort({ test: 300, ci: 2000 });
  * ones, is up to V8. None would be taken without the report of their memory.
  */
 const MOST_BYTES = { release: 350 * 2 ** 20, forget: 1300 * 2 ** 20 };
-
-/** V8 takes collected buffers off its sum on another thread, so a second collection waits for the first. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  collect();
-  await setTimeout(100);
-  collect();
-}
 
 describeAddon('host memory', () => {
   const kinds = ['matrix', 'shared-matrix', 'graph', 'shared-graph'] as const;
@@ -58,6 +48,7 @@ describeAddon('host memory', () => {
         Array.from({ length: 100_000 }, (_, edge) => [edge % 1000, (edge * 7) % 1000]),
       ),
     ];
+    await collectGarbage();
     for (const operand of operands) {
       const before = reportedBytes();
       unwrap(await backend.makeResident(operand));

@@ -1,6 +1,7 @@
 import { createGraph, unwrap, type CsrGraph, type SpreadActivationRequest } from '@gearshift/contracts';
 import { CPU_LEVELS, createCpuBackend } from '@gearshift/backend-cpu';
 import { createRandom } from '@gearshift/testing';
+import { collectGarbage } from '@gearshift/vitest-config/collect-garbage';
 import { expect, test, vi } from 'vitest';
 import { encodeContext } from '../src/addon.js';
 import { loadAddon } from '../src/native.js';
@@ -162,6 +163,7 @@ describeAddon('spreading from few nodes', () => {
     const graph = regularGraph(500);
     const backend = await createNativeBackend();
     unwrap(await backend.makeResident(graph));
+    await collectGarbage();
     const before = reportedBytes();
     const residentBytes = backend.residency(graph).residentBytes;
     const output = new Float32Array(NODES);

@@ -1,7 +1,6 @@
 import { createMatrix, graphFromEdges, markChanged, type Operand, type VectorMatrix } from '@gearshift/contracts';
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectOnce } from '@gearshift/vitest-config/collect-garbage';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { BackendFailures, copyIdOf, RESIDENT_STATE, ResidentOperands, type Failure } from '../src/index.js';
 
@@ -217,8 +216,6 @@ function storedVersion(memory: object, version: number, changedRows = 1): Vector
 }
 
 test('a copy of a stored matrix serves the version it was changed to, and is released once the memory is collected', async () => {
-  setFlagsFromString('--expose-gc');
-  const collectGarbage = runInNewContext('gc') as () => void;
   const updatable = new UpdatableResidents(
     events,
     () => state,
@@ -239,7 +236,7 @@ test('a copy of a stored matrix serves the version it was changed to, and is rel
   expect(events.filter((event) => event.startsWith('release'))).toEqual([]);
   const isReleased = async () => {
     await setImmediate();
-    collectGarbage();
+    collectOnce();
     expect(events.at(-1)).toBe('release 1');
   };
   await vi.waitFor(isReleased, 50_000);
