@@ -222,11 +222,18 @@ export class ClusterBackend extends CheckedBackend {
     const endUse = placed.use();
     try {
       const times = await run(placed);
-      if ('error' in times) return times;
+      if ('error' in times) return this.#whyFailed(operand, times);
       return ok(times.phases(upload.uploadMs, clock.nowMs() - startedAtMs));
     } finally {
       endUse();
     }
+  }
+
+  /** Workers that drop a matrix while a request is on its way cannot be reached for it: then that it was dropped is the reason. */
+  #whyFailed(operand: Operand, failure: Failure): Failure {
+    if (failure.error.kind !== 'unreachable' || !isPlaced(operand)) return failure;
+    const found = this.placed.resolve(operand);
+    return 'error' in found ? found : failure;
   }
 
   #isPlaced(request: OperationRequest): boolean {

@@ -15,12 +15,13 @@ import {
 } from '@gearshift/contracts';
 import { saveMatrix, StoredMatrix } from '@gearshift/storage';
 import { randomValues } from '@gearshift/testing';
+import { createClusterBackend, type ClusterTransport } from '@gearshift/backend-cluster';
 import { createDispatcher } from '@gearshift/dispatcher';
 import { adaptivePolicy } from '@gearshift/policies';
 import { NO_METRICS } from '@gearshift/tracker';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { SettledClock } from './settled-clock.js';
-import { sharedCpu, startBackend, startCluster, type TestCluster } from './start-cluster.js';
+import { CLUSTER_NAME, sharedCpu, startBackend, startCluster, type TestCluster } from './start-cluster.js';
 
 const ROWS = 500;
 const DIMENSIONS = 6;
@@ -98,6 +99,32 @@ const RANKINGS: readonly Ranking[] = [
   { query: randomValues(DIMENSIONS, 6), k: 5, where: RowSet.fromRows([2, 250], 300), metric: 'dot' },
   { query: randomValues(2 * DIMENSIONS, 7), queries: 2, k: 5, minScore: 1e9, metric: 'dot' },
 ];
+
+/** A transport that keeps announcements back, from `hold()` until a broadcast has found no receiver. */
+function lateAnnouncements(transport: ClusterTransport) {
+  let isHolding = false;
+  const held: (() => void)[] = [];
+  const changed: Partial<ClusterTransport> = {
+    watch: (subject, options, handler) =>
+      transport.watch(subject, options, (message) => {
+        const data = message.data.slice();
+        if (isHolding) held.push(() => handler({ subject: message.subject, data, respond() {} }));
+        else handler(message);
+      }),
+    askAll: (...asked) =>
+      transport.askAll(...asked).catch((error: unknown) => {
+        for (const deliver of held.splice(0)) deliver();
+        throw error;
+      }),
+  };
+  const late = new Proxy(transport, {
+    get(target, key) {
+      const value: unknown = Reflect.get(key in changed ? changed : target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  return { late, hold: () => void (isHolding = true), held };
+}
 
 describe('a matrix that workers load', () => {
   it('is ranked as one CPU ranks the same rows, bit for bit', async () => {
@@ -185,6 +212,34 @@ describe('a matrix that workers load', () => {
     expect(newest?.version).toBe(second.version);
     if (newest === undefined) return;
     expect(entriesOf(unwrap(await topK(newest, ranking)).output, 1)).toEqual(await expectedOf(rows, ranking));
+    await clock.advanceUntil(other.close());
+  });
+
+  it('is stale, and not unreachable, when workers drop it after a request has begun', async () => {
+    const [old] = [await save('old', 1), await save('rows', 2)];
+    const first = unwrap(await place('old'));
+    const { late, hold, held } = lateAnnouncements(cluster.network.connect('c1'));
+    const starting = createClusterBackend({
+      transport: late,
+      name: CLUSTER_NAME,
+      clock,
+      id: 'cluster:1',
+      leastWorkers: 4,
+    });
+    const other = unwrap(await clock.advanceUntil(starting));
+    const [ranking] = RANKINGS;
+    expect(entriesOf(unwrap(await topK(first, ranking, other)).output, 1)).toEqual(await expectedOf(old, ranking));
+    const second = unwrap(await place('rows'));
+    await clock.advance(4500);
+    hold();
+    await clock.advance(1000);
+    for (const worker of cluster.workers) {
+      expect(new Set(worker.describe().shards.map(({ generation }) => generation))).toEqual(new Set([second.version]));
+    }
+    expect(held.length).toBeGreaterThan(0);
+    const answer = await topK(first, ranking, other);
+    expect(held).toEqual([]);
+    expect(answer.ok ? 'ok' : answer.error.kind).toBe('stale');
     await clock.advanceUntil(other.close());
   });
 
