@@ -38,6 +38,7 @@ export class ClusterBackend extends CheckedBackend {
   readonly id: string;
   readonly kind = 'remote';
   protected override readonly noTime = { ...NO_TIME, networkMs: 0 };
+  protected override readonly isLost = false;
   /** Matrices that workers load by themselves. */
   readonly placed: PlacedMatrices;
   readonly #context: QueryContext;

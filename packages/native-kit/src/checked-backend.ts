@@ -51,6 +51,8 @@ export abstract class CheckedBackend implements Backend {
   protected readonly failures: BackendFailures;
   protected readonly state: OpenState;
   protected readonly noTime: PhaseTimes = NO_TIME;
+  /** Whether the device is gone: a request is then refused with `'device-lost'`, and otherwise with `'unsupported'`. */
+  protected abstract readonly isLost: boolean;
 
   constructor(failures: BackendFailures) {
     this.failures = failures;
@@ -149,11 +151,6 @@ export abstract class CheckedBackend implements Backend {
   /** Why a graph cannot be spread over, if so. */
   protected whyNotGraph(_graph: CsrGraph): string | undefined {
     return undefined;
-  }
-
-  /** The device is gone for good. */
-  protected get isLost(): boolean {
-    return false;
   }
 
   /** Why a request is not started; without one, why no copy is made. */

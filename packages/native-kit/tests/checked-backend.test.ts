@@ -57,8 +57,8 @@ class NotingBackend extends CheckedBackend {
   }
 
   protected override async ensure(operand: Operand): Promise<Failure | undefined> {
-    await this.#note(`ensure ${operand.id}`);
-    return this.failing;
+    const noted = await this.#note(`ensure ${operand.id}`);
+    return noted.ok ? undefined : noted;
   }
 
   protected override score(): Promise<Answer> {
