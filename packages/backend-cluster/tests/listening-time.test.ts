@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { ListeningTime } from '../src/placement/listening-time.js';
+import { createClusterBackend, InMemoryNetwork, ManualClock } from '@gearshift/backend-cluster';
 import { askCluster, someMatrix } from './ask-cluster.js';
 import { JumpingClock } from './jumping-clock.js';
 import { startCluster } from './start-cluster.js';
@@ -32,4 +33,22 @@ test('a coordinator that stood still asks the workers that it knows, and brings 
     expect((await askCluster(clock, backend, matrix)).outcome).toBe('right');
     expect(held()).toEqual(before);
   }
+});
+
+test('a backend that could not be made leaves no timer, which would keep the process alive', async () => {
+  const clock = new ManualClock();
+  const timers = new Set<object>();
+  const counting = {
+    nowMs: () => clock.nowMs(),
+    startTimer() {
+      const timer = {};
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+  };
+  const transport = new InMemoryNetwork().connect('c0');
+  await transport.close();
+  const creating = createClusterBackend({ transport, name: 'test', clock: counting, discoverMs: 0 });
+  await expect(creating).rejects.toThrow('the connection is closed');
+  expect(timers.size).toBe(0);
 });

@@ -34,7 +34,9 @@ const NO_HOLDERS: readonly KnownWorker[] = [];
 
 /** The workers of a cluster, from their announcements. */
 export class WorkerDirectory {
-  readonly #time: ListeningTime;
+  readonly #clock: Clock;
+  /** From the first worker on: without one there is no timer. */
+  #time: ListeningTime | undefined;
   readonly #workers = new Map<string, KnownWorker>();
   readonly #byInstance = new Map<number, KnownWorker>();
   /** Names of shards, which every query needs and which take long to make. */
@@ -49,12 +51,12 @@ export class WorkerDirectory {
   readonly #restarted = new Set<string>();
 
   constructor(clock: Clock) {
-    this.#time = new ListeningTime(clock);
+    this.#clock = clock;
   }
 
   /** The time that {@link isLive} and {@link isSuspect} take: it stands still while this process does. */
   nowMs(): number {
-    return this.#time.nowMs();
+    return this.#time?.nowMs() ?? 0;
   }
 
   /** Workers that announced themselves lately. */
@@ -70,6 +72,7 @@ export class WorkerDirectory {
       this.forget(worker);
       known = undefined;
     }
+    this.#time ??= new ListeningTime(this.#clock);
     const nowMs = this.nowMs();
     if (known === undefined) {
       const { profile, freeBytes, maxBytes, isDraining, underWay } = said;
@@ -216,7 +219,7 @@ export class WorkerDirectory {
 
   /** Ends its timer. */
   close(): void {
-    this.#time.stop();
+    this.#time?.stop();
   }
 
   #add(worker: KnownWorker, name: string, spec: ShardSpec): void {
